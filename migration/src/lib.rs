@@ -1,0 +1,27 @@
+//! The steps that bring a database from nothing to the present schema, and back.
+pub use sea_orm_migration::prelude::*;
+
+mod columns;
+mod m20261121_000001_accounts;
+mod m20261121_000002_posts;
+mod m20261121_000003_comments;
+mod m20261121_000004_service;
+
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_accounts::Migration),
+            Box::new(m20261121_000002_posts::Migration),
+            Box::new(m20261121_000003_comments::Migration),
+            Box::new(m20261121_000004_service::Migration),
+        ]
+    }
+}
+
+/// The step that this program knows as the newest; a database beyond it belongs to a newer program.
+pub fn newest() -> String {
+    Migrator::migrations().last().map(|step| step.name().to_owned()).unwrap_or_default()
+}

@@ -1,1 +1,4 @@
 //! The doors to the outside. Each is one enum or struct: the choice is visible, the calls are static.
+pub mod clock;
+pub mod db;
+mod writer;

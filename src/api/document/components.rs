@@ -1,0 +1,243 @@
+//! What all operations share: the header fields, the parameters, the failures and the ways to sign in.
+use serde_json::{Map, Value, json};
+
+use crate::contract::{check::ErrorCode, code::Code, problem::codes_of};
+
+const ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+const TAG: &str = "\"AZnA3npbfD2OHyo7TF1ufw-3\"";
+
+pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
+    schemas.insert("Problem".into(), problem());
+    schemas.insert("ProblemEntry".into(), entry());
+    schemas.insert("ProblemCode".into(), codes());
+    schemas.insert("ProblemEntryCode".into(), entry_codes());
+    let mut components = Map::new();
+    components.insert("schemas".into(), Value::Object(schemas));
+    components.insert("responses".into(), Value::Object(responses()));
+    components.insert("parameters".into(), Value::Object(parameters()));
+    components.insert("headers".into(), Value::Object(headers()));
+    components.insert("securitySchemes".into(), security());
+    components
+}
+
+/// The name of the shared header of a field name: `ETag` is `ETag`, `X-Request-Id` is `XRequestId`.
+pub fn header_name(field: &str) -> String {
+    field.replace('-', "")
+}
+
+/// The name of the shared response of a status: 404 is `NotFound`.
+pub fn response_name(status: u16) -> String {
+    let reason = poem::http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
+    reason.unwrap_or("Failure").replace([' ', '-'], "")
+}
+
+fn header(required: bool, description: &str, schema: Value, example: &str) -> Value {
+    let mut schema = schema;
+    let example = match schema["type"] == "integer" {
+        true => json!(example.parse::<i64>().unwrap_or_default()),
+        false => json!(example),
+    };
+    schema["example"] = example.clone();
+    json!({ "description": description, "required": required, "schema": schema, "example": example })
+}
+
+fn text(pattern: &str, max: u32) -> Value {
+    json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max })
+}
+
+fn headers() -> Map<String, Value> {
+    let visible = "^[\\u0020-\\u007e]+$";
+    let tag = "^(W/)?\"[\\u0021\\u0023-\\u007e]*\"$";
+    let list = [
+        ("ETag", true, "The version of this representation (RFC 9110, 8.8.3).", text(tag, 100), TAG),
+        ("Last-Modified", false, "When the resource last changed (RFC 9110, 8.8.2).", text(visible, 29), "Sat, 21 Nov 2026 09:30:00 GMT"),
+        ("Cache-Control", true, "Who may keep a copy, and for how long (RFC 9111, 5.2). Answers to a known caller are never shared.", text(visible, 200), "private, no-cache"),
+        ("Vary", true, "The request fields that the answer depends on (RFC 9110, 12.5.5).", text(visible, 200), "Accept, Accept-Encoding, Authorization, Cookie"),
+        ("Location", true, "Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).", text("^/[\\u0021-\\u007e]*$", 2000), &format!("/api/posts/{ID}")),
+        ("Link", true, "The pages around this one: first, prev, next and last, where they exist (RFC 8288). Every other parameter is kept.", text(visible, 16000), "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\""),
+        ("Idempotent-Replayed", false, "`true` when this is the kept answer to an earlier request with the same Idempotency-Key.", json!({ "type": "string", "enum": ["true"] }), "true"),
+        ("Preference-Applied", true, "The preference that was honoured (RFC 7240, 3).", json!({ "type": "string", "enum": ["return=minimal"] }), "return=minimal"),
+        ("Set-Cookie", false, "The session cookie, set or cleared (RFC 6265, 4.1).", text(visible, 500), "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"),
+        ("X-Request-Id", true, "The id of the request: the one that the client sent, or a new UUIDv7. It is the problem's `trace`.", text("^[A-Za-z0-9._-]+$", 64), ID),
+        ("X-Robots-Tag", false, "Keeps previews out of search engines.", json!({ "type": "string", "enum": ["noindex"] }), "noindex"),
+        ("RateLimit", false, "What is left of the caller's budget: `r` requests, full again in `t` seconds.", text(visible, 200), "\"default\";r=299;t=1"),
+        ("RateLimit-Policy", false, "The caller's budget: `q` requests in `w` seconds.", text(visible, 200), "\"default\";q=300;w=60"),
+        ("Access-Control-Allow-Origin", false, "The origin of the request, if it is on the service's list of allowed origins (Fetch, 3.3.3).", text("^https?://[\\u0021-\\u007e]+$", 300), "https://www.acme.test"),
+        ("Retry-After", true, "After how many seconds to try again (RFC 9110, 10.2.3).", json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400 }), "30"),
+        ("WWW-Authenticate", true, "How to sign in (RFC 6750, 3).", text(visible, 300), "Bearer realm=\"tenon\""),
+        ("Accept", false, "The media types that the operation takes (RFC 9110, 15.5.16).", text(visible, 200), "application/json"),
+    ];
+    list.into_iter()
+        .map(|(name, required, description, schema, example)| {
+            (header_name(name), header(required, description, schema, example))
+        })
+        .collect()
+}
+
+fn parameters() -> Map<String, Value> {
+    let tags = "^(\\*|(W/)?\"[\\u0021\\u0023-\\u007e]*\"([ \\t]*,[ \\t]*(W/)?\"[\\u0021\\u0023-\\u007e]*\")*)$";
+    let list = [
+        ("If-Match", "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412; without the field the change is made on whatever is there, unless the service insists on it (428).", text(tags, 4000), "*"),
+        ("If-None-Match", "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body.", text(tags, 4000), TAG),
+        ("Idempotency-Key", "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.", text("^[\\u0021-\\u007e]+$", 255), "7f3e1b0c-post-welcome"),
+        ("Prefer", "`return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).", json!({ "type": "string", "enum": ["return=minimal", "return=representation"] }), "return=representation"),
+    ];
+    list.into_iter()
+        .map(|(name, description, mut schema, example)| {
+            schema["example"] = json!(example);
+            let parameter = json!({
+                "name": name, "in": "header", "description": description, "required": false,
+                "schema": schema, "example": example
+            });
+            (header_name(name), parameter)
+        })
+        .collect()
+}
+
+/// The header fields of every answer; those of failures have more by their status.
+pub fn common(limited: bool) -> Vec<&'static str> {
+    let mut names = vec!["X-Request-Id", "Access-Control-Allow-Origin"];
+    if limited {
+        names.extend(["RateLimit", "RateLimit-Policy"]);
+    }
+    names
+}
+
+pub fn references(names: &[&str]) -> Map<String, Value> {
+    let reference = |name: &&str| {
+        let reference = format!("#/components/headers/{}", header_name(name));
+        ((*name).to_owned(), json!({ "$ref": reference }))
+    };
+    names.iter().map(reference).collect()
+}
+
+fn responses() -> Map<String, Value> {
+    let mut responses = Map::new();
+    let mut statuses: Vec<_> = Code::ALL.iter().map(|code| code.status()).collect();
+    statuses.sort();
+    statuses.dedup();
+    for status in statuses {
+        let mut names = vec!["Cache-Control"];
+        match status.as_u16() {
+            401 => names.push("WWW-Authenticate"),
+            415 => names.push("Accept"),
+            429 | 503 => names.push("Retry-After"),
+            _ => {}
+        }
+        names.extend(common(true));
+        let kinds = codes_of(status);
+        let examples: Map<String, Value> = kinds.iter().map(|code| (code.as_str().into(), example(*code))).collect();
+        let response = json!({
+            "description": kinds.iter().map(|code| code.title()).collect::<Vec<_>>().join("; or: "),
+            "headers": references(&names),
+            "content": { "application/problem+json": {
+                "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples
+            }},
+        });
+        responses.insert(response_name(status.as_u16()), response);
+    }
+    responses
+}
+
+fn example(code: Code) -> Value {
+    let mut value = json!({
+        "type": format!("https://api.acme.test/problems/{}", code.as_str()),
+        "title": code.title(),
+        "status": code.status().as_u16(),
+        "code": code.as_str(),
+        "detail": code.advice(),
+        "instance": format!("urn:request:{ID}"),
+        "trace": ID,
+        "errors": [],
+    });
+    match code {
+        Code::Invalid => {
+            value["detail"] = json!("2 parts of the request must be mended");
+            value["errors"] = json!([
+                { "code": "required", "message": "is required", "pointer": "#/title" },
+                { "code": "unknown", "message": "is not a parameter of this operation", "parameter": "colour" },
+            ]);
+        }
+        Code::Taken => {
+            value["errors"] = json!([{ "code": "not-unique", "message": "is taken", "pointer": "#/email" }]);
+        }
+        Code::Stale => value["currentEtag"] = json!(TAG),
+        _ => {}
+    }
+    json!({ "summary": code.title(), "value": value })
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "A failure (RFC 9457). Programs look at `code`; people read `detail`.",
+        "required": ["type", "title", "status", "code", "detail", "instance", "trace", "errors"],
+        "additionalProperties": false,
+        "properties": {
+            "type": { "type": "string", "format": "uri", "minLength": 10, "maxLength": 500, "description": "The kind of failure as an address, at which a page explains it.", "example": "https://api.acme.test/problems/not-found" },
+            "title": { "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[^\\u0000]*$", "description": "The same for every failure of this kind.", "example": "There is nothing here" },
+            "status": { "type": "integer", "format": "int32", "minimum": 400, "maximum": 599, "description": "The status of the answer.", "example": 404 },
+            "code": { "$ref": "#/components/schemas/ProblemCode" },
+            "detail": { "type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[^\\u0000]*$", "description": "What happened this time, and what to do.", "example": "there is no such post" },
+            "instance": { "type": "string", "minLength": 13, "maxLength": 80, "pattern": "^urn:request:[A-Za-z0-9._-]+$", "description": "This very failure.", "example": format!("urn:request:{ID}") },
+            "trace": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9._-]+$", "description": "The id of the request, as in `X-Request-Id` and in the service's log.", "example": ID },
+            "errors": { "type": "array", "minItems": 0, "maxItems": 1000, "items": { "$ref": "#/components/schemas/ProblemEntry" }, "description": "Every violation, sorted by place; empty when no place in the request is to blame." },
+            "currentEtag": { "type": "string", "minLength": 2, "maxLength": 100, "pattern": "^\"[\\u0021\\u0023-\\u007e]*\"$", "description": "With 412: the ETag of the version that is there now.", "example": TAG },
+        },
+        "example": example(Code::NotFound)["value"],
+    })
+}
+
+fn entry() -> Value {
+    let place = |description: &str, example: &str| {
+        json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": description, "example": example })
+    };
+    json!({
+        "type": "object",
+        "description": "One violation, at one place: a pointer into the body, a parameter or a header field.",
+        "required": ["code", "message"],
+        "additionalProperties": false,
+        "properties": {
+            "code": { "$ref": "#/components/schemas/ProblemEntryCode" },
+            "message": place("What is wrong there and what would be right.", "must be at most 200 characters long, is 231"),
+            "pointer": place("The place in the body as a JSON Pointer in fragment form (RFC 6901, 6).", "#/title"),
+            "parameter": place("The name of the query or path parameter.", "limit"),
+            "header": place("The name of the header field.", "If-Match"),
+        },
+        "example": { "code": "too-long", "message": "must be at most 200 characters long, is 231", "pointer": "#/title" },
+    })
+}
+
+fn codes() -> Value {
+    let words: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let lines: Vec<_> = Code::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
+    json!({
+        "type": "string", "enum": words, "example": "not-found",
+        "description": format!("The word that names a kind of failure.\n\n{}", lines.join("\n")),
+    })
+}
+
+fn entry_codes() -> Value {
+    let words: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    json!({
+        "type": "string", "enum": words, "example": "too-long",
+        "description": "The rule that a place in the request breaks.",
+    })
+}
+
+fn security() -> Value {
+    json!({
+        "bearer_jwt": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "An access token from `POST /api/auth/login` or `/api/auth/refresh`: a JWT signed with Ed25519 that lives 15 minutes, made and checked by the rules of RFC8725. The keys are at `/.well-known/jwks.json`.",
+        },
+        "session_cookie": {
+            "type": "apiKey", "in": "cookie", "name": "__Host-session",
+            "description": "The session cookie that signing in with `cookie: true` sets. Browsers may write with it only from the service's own site or a listed origin.",
+        },
+        "api_key": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "tenon_<id>_<secret>",
+            "description": "An API key in the `Authorization` field. It may do what its owner may, within its scopes; the scope of each operation is named there.",
+        },
+    })
+}

@@ -1,0 +1,126 @@
+//! One schema of poem-openapi (3.0 with its own habits) made into one of OpenAPI 3.1.
+use serde_json::{Map, Value, json};
+
+/// What free text is held to where nothing narrower is said: a database cannot store NUL.
+const TEXT: &str = "^[^\\u0000]*$";
+
+/// Finishes a schema and everything in it.
+pub fn finish(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else { return };
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = object.get_mut(key) {
+            finish(inner);
+        }
+    }
+    for key in ["allOf", "anyOf", "oneOf"] {
+        if let Some(Value::Array(inner)) = object.get_mut(key) {
+            inner.iter_mut().for_each(finish);
+        }
+    }
+    if let Some(Value::Object(properties)) = object.get_mut("properties") {
+        properties.values_mut().for_each(finish);
+    }
+    object.remove("title");
+    unfold(object);
+    bounds(object);
+    integers(object);
+    describe(object);
+    close(object);
+    nullable(object);
+}
+
+/// A described reference comes as `allOf` with the description twice; in 3.1 a reference may have siblings.
+fn unfold(object: &mut Map<String, Value>) {
+    let Some(Value::Array(parts)) = object.get("allOf") else { return };
+    let Some(reference) = parts.first().and_then(|part| part.get("$ref")).cloned() else { return };
+    if parts.len() != 2 {
+        return;
+    }
+    object.remove("allOf");
+    let siblings = std::mem::take(object);
+    object.insert("$ref".into(), reference);
+    object.extend(siblings);
+}
+
+/// Bounds are written as floats and exclusive ones as booleans.
+fn bounds(object: &mut Map<String, Value>) {
+    for (flag, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+        match object.get(flag) {
+            Some(Value::Bool(true)) => {
+                if let Some(value) = object.remove(bound) {
+                    object.insert(flag.into(), value);
+                }
+            }
+            Some(Value::Bool(false)) => {
+                object.remove(flag);
+            }
+            _ => {}
+        }
+    }
+    for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] {
+        let whole = object.get(key).and_then(Value::as_f64).filter(|n| n.fract() == 0.0 && n.abs() < 9.1e15);
+        if let Some(whole) = whole {
+            object.insert(key.into(), json!(whole as i64));
+        }
+    }
+}
+
+/// Unsigned formats are not registered: the width is said by the format, the sign by the bounds.
+fn integers(object: &mut Map<String, Value>) {
+    if object.get("type") != Some(&json!("integer")) {
+        return;
+    }
+    let (format, low, high) = match object.get("format").and_then(Value::as_str) {
+        Some("uint8") => ("int32", 0, 255),
+        Some("uint16") => ("int32", 0, 65_535),
+        Some("uint32") => ("int32", 0, i64::from(i32::MAX)),
+        Some("uint64") => ("int64", 0, 9_007_199_254_740_991),
+        Some("int64") => ("int64", -9_007_199_254_740_991, 9_007_199_254_740_991),
+        _ => ("int32", i64::from(i32::MIN), i64::from(i32::MAX)),
+    };
+    object.insert("format".into(), json!(format));
+    object.entry("minimum").or_insert(json!(low));
+    object.entry("maximum").or_insert(json!(high));
+}
+
+fn describe(object: &mut Map<String, Value>) {
+    let is = |word: &str| object.get("type") == Some(&json!(word));
+    if is("string") && !["enum", "format", "pattern"].iter().any(|key| object.contains_key(*key)) {
+        object.insert("pattern".into(), json!(TEXT));
+    }
+    if is("string") && object.contains_key("maxLength") {
+        object.entry("minLength").or_insert(json!(0));
+    }
+    if is("array") {
+        object.entry("minItems").or_insert(json!(0));
+    }
+    if object.get("deprecated") == Some(&json!(false)) {
+        object.remove("deprecated");
+    }
+}
+
+/// Objects take and give what they name, and nothing else.
+fn close(object: &mut Map<String, Value>) {
+    if object.get("type") != Some(&json!("object")) {
+        return;
+    }
+    if object.contains_key("oneOf") {
+        object.remove("type");
+    } else {
+        object.entry("additionalProperties").or_insert(json!(false));
+    }
+}
+
+fn nullable(object: &mut Map<String, Value>) {
+    if object.remove("nullable") != Some(json!(true)) {
+        return;
+    }
+    if let Some(Value::String(kind)) = object.get("type").cloned() {
+        object.insert("type".into(), json!([kind, "null"]));
+        if let Some(Value::Array(values)) = object.get_mut("enum") {
+            values.push(Value::Null);
+        }
+    } else if let Some(reference) = object.remove("$ref") {
+        object.insert("anyOf".into(), json!([{ "$ref": reference }, { "type": "null" }]));
+    }
+}

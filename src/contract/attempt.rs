@@ -1,0 +1,119 @@
+//! Idempotency-Key: one key, one effect. The answer of a create is kept in the very transaction that
+//! creates, so a repeated request gets the first answer again, also after a crash in between.
+use std::future::Future;
+
+use aws_lc_rs::digest;
+use entity::idempotency_key;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+
+use super::{
+    answer::Resource,
+    problem::{Error, Result},
+};
+use crate::ports::db::{Db, Tx};
+
+/// How long a key is remembered, in milliseconds.
+pub const KEPT_FOR: i64 = 24 * 60 * 60 * 1000;
+
+/// A create that names itself by an Idempotency-Key.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Caller, operation and key, hashed: one client's key never meets another's.
+    pub scope: String,
+    /// The body, hashed.
+    pub fingerprint: String,
+    /// When the request came, in milliseconds.
+    pub now: i64,
+}
+
+impl Attempt {
+    pub fn new(caller: &str, operation: &str, key: &str, body: &[u8], now: i64) -> Self {
+        let hash = |parts: &[&[u8]]| {
+            let mut context = digest::Context::new(&digest::SHA256);
+            for part in parts {
+                context.update(&(part.len() as u64).to_be_bytes());
+                context.update(part);
+            }
+            super::secret::hex(context.finish().as_ref())
+        };
+        let scope = hash(&[caller.as_bytes(), operation.as_bytes(), key.as_bytes()]);
+        Attempt { scope, fingerprint: hash(&[body]), now }
+    }
+
+    async fn earlier(&self, tx: &Tx) -> Result<Option<Kept>> {
+        idempotency_key::Entity::delete_many()
+            .filter(idempotency_key::Column::Scope.eq(&self.scope))
+            .filter(idempotency_key::Column::ExpiresAt.lte(self.now))
+            .exec(&**tx)
+            .await?;
+        let Some(row) = idempotency_key::Entity::find_by_id(self.scope.clone()).one(&**tx).await? else {
+            return Ok(None);
+        };
+        if row.fingerprint != self.fingerprint {
+            return Err(Error::KeyReused);
+        }
+        let (etag, location) = (row.etag.unwrap_or_default(), row.location.unwrap_or_default());
+        Ok(Some(Kept { body: row.body, etag, location }))
+    }
+
+    async fn keep<T: Resource>(&self, tx: &Tx, resource: &T) -> Result<()> {
+        let body = serde_json::to_string(resource).map_err(|e| Error::Internal(e.to_string()))?;
+        let row = idempotency_key::ActiveModel {
+            scope: Set(self.scope.clone()),
+            fingerprint: Set(self.fingerprint.clone()),
+            status: Set(201),
+            location: Set(Some(resource.location())),
+            etag: Set(Some(resource.etag().to_string())),
+            body: Set(body),
+            created_at: Set(self.now),
+            expires_at: Set(self.now + KEPT_FOR),
+        };
+        match row.insert(&**tx).await {
+            Ok(_) => Ok(()),
+            // Another process was first with this key: its answer is there at the next try.
+            Err(error) if unique(&error) => Err(Error::KeyInUse),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn unique(error: &sea_orm::DbErr) -> bool {
+    matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// The answer to the first request with a key.
+#[derive(Debug)]
+pub struct Kept {
+    pub body: String,
+    pub etag: String,
+    pub location: String,
+}
+
+/// A create, made now or made before under the same key.
+#[derive(Debug)]
+pub enum Outcome<T> {
+    Fresh(T),
+    Again(Kept),
+}
+
+/// Runs a create in one transaction, unless this attempt was made before.
+pub async fn once<T, F, Fut>(db: &Db, attempt: Option<Attempt>, create: F) -> Result<Outcome<T>>
+where
+    T: Resource + 'static,
+    F: FnOnce(Tx) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'static,
+{
+    db.write(async move |tx: Tx| {
+        if let Some(attempt) = &attempt
+            && let Some(kept) = attempt.earlier(&tx).await?
+        {
+            return Ok(Outcome::Again(kept));
+        }
+        let resource = create(tx.clone()).await?;
+        if let Some(attempt) = &attempt {
+            attempt.keep(&tx, &resource).await?;
+        }
+        Ok(Outcome::Fresh(resource))
+    })
+    .await
+}

@@ -1,0 +1,37 @@
+//! Who may keep a copy of an answer, and for how long (RFC 9111, RFC 5861).
+use poem::{
+    Response,
+    http::{HeaderValue, header},
+};
+
+/// The caching of a representation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// Shared caches keep it for `max_age` seconds, and serve it stale for `stale` more while they ask.
+    Shared { max_age: u32, stale: u32 },
+    /// Only the caller keeps it, and asks before each use.
+    Private,
+    /// Nobody keeps it.
+    None,
+}
+
+/// What the answer to a known caller says, whatever it would have said to others.
+pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+impl Cache {
+    pub fn mark(self, response: &mut Response) {
+        let value = match self {
+            Cache::Shared { max_age, stale } => {
+                let text = format!("public, s-maxage={max_age}, stale-while-revalidate={stale}");
+                HeaderValue::from_str(&text).unwrap_or(PRIVATE)
+            }
+            Cache::Private => PRIVATE,
+            Cache::None => HeaderValue::from_static("no-store"),
+        };
+        response.headers_mut().insert(header::CACHE_CONTROL, value);
+        if self != Cache::None {
+            let vary = HeaderValue::from_static("Accept, Accept-Encoding, Authorization, Cookie");
+            response.headers_mut().insert(header::VARY, vary);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Entity tags: how a representation says which version it is, and how a client says which version it
+//! means (RFC 9110, 8.8.3 and 13.1).
+use std::fmt;
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use super::problem::{Error, Result};
+
+/// An entity tag, quotes included; weak ones start with `W/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ETag(String);
+
+impl ETag {
+    /// The strong tag of version `version` of one resource.
+    pub fn of(id: Uuid, version: i64) -> Self {
+        ETag(format!("\"{}-{version}\"", URL_SAFE_NO_PAD.encode(id.as_bytes())))
+    }
+
+    /// The strong tag of a representation that depends on more than one row.
+    pub fn of_parts(parts: &[&str]) -> Self {
+        ETag(format!("\"{}\"", hash(parts)))
+    }
+
+    /// The weak tag of a list: equal only while nothing that the parts stand for has changed.
+    pub fn weak(parts: &[&str]) -> Self {
+        ETag(format!("W/\"{}\"", hash(parts)))
+    }
+
+    /// A tag as it stood in a header or in the database.
+    pub fn parse(text: &str) -> Option<Self> {
+        let opaque = text.strip_prefix("W/").unwrap_or(text);
+        let inner = opaque.strip_prefix('"')?.strip_suffix('"')?;
+        inner.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80).then(|| ETag(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn opaque(&self) -> &str {
+        self.0.strip_prefix("W/").unwrap_or(&self.0)
+    }
+
+    fn is_weak(&self) -> bool {
+        self.0.starts_with("W/")
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..15])
+}
+
+/// `If-Match` or `If-None-Match`: `*`, or a list of entity tags.
+#[derive(Debug, Clone)]
+pub enum Tags {
+    Any,
+    These(Vec<ETag>),
+}
+
+impl Tags {
+    /// Reads the field's value; several field lines are joined with commas before.
+    pub fn parse(value: &str) -> Option<Self> {
+        if value.trim() == "*" {
+            return Some(Tags::Any);
+        }
+        let mut tags = Vec::new();
+        let mut rest = value.trim();
+        while !rest.is_empty() {
+            let open = if rest.starts_with("W/") { 2 } else { 0 };
+            let inner = rest[open..].strip_prefix('"')?;
+            let end = open + 1 + inner.find('"')? + 1;
+            tags.push(ETag::parse(&rest[..end])?);
+            rest = rest[end..].trim_start();
+            match rest.strip_prefix(',') {
+                Some(more) => rest = more.trim_start_matches([',', ' ', '\t']),
+                None if rest.is_empty() => {}
+                None => return None,
+            }
+        }
+        (!tags.is_empty()).then_some(Tags::These(tags))
+    }
+
+    /// The weak comparison, for `If-None-Match` (RFC 9110, 13.1.2).
+    pub fn weakly_match(&self, current: &ETag) -> bool {
+        match self {
+            Tags::Any => true,
+            Tags::These(tags) => tags.iter().any(|tag| tag.opaque() == current.opaque()),
+        }
+    }
+
+    /// The strong comparison, for `If-Match` (RFC 9110, 13.1.1): weak tags never match.
+    pub fn strongly_match(&self, current: &ETag) -> bool {
+        match self {
+            Tags::Any => true,
+            Tags::These(tags) => tags.iter().any(|tag| !tag.is_weak() && tag == current),
+        }
+    }
+}
+
+/// What a writer said about the version it means to change: the `If-Match` of the request, and whether
+/// the service insists on one.
+#[derive(Debug, Clone, Default)]
+pub struct Precondition {
+    pub tags: Option<Tags>,
+    pub required: bool,
+}
+
+impl Precondition {
+    /// Refuses a change that was made against another version than `current`.
+    pub fn check(&self, current: &ETag) -> Result<()> {
+        match &self.tags {
+            None if self.required => Err(Error::IfMatchRequired),
+            Some(tags) if !tags.strongly_match(current) => Err(Error::Stale(current.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_weak_forms_and_stars_are_read() {
+        let current = ETag("\"a,b\"".into());
+        for (value, weakly, strongly) in [
+            ("*", true, true),
+            ("\"a,b\"", true, true),
+            ("W/\"a,b\"", true, false),
+            ("\"x\", \"a,b\"", true, true),
+            ("\"x\",,\t\"y\"", false, false),
+        ] {
+            let tags = Tags::parse(value).unwrap_or_else(|| panic!("{value}"));
+            assert_eq!((tags.weakly_match(&current), tags.strongly_match(&current)), (weakly, strongly), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_refused() {
+        for value in ["", "abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a\"b"] {
+            assert!(Tags::parse(value).is_none(), "{value}");
+        }
+    }
+}

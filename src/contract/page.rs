@@ -1,0 +1,210 @@
+//! Pages of lists: the bounds live in the types, so that the document and the server can't disagree.
+use std::fmt;
+
+use poem_openapi::{
+    Enum, Object,
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+/// The most entries of one page.
+pub const MAX_LIMIT: u32 = 50;
+
+fn first() -> u32 {
+    1
+}
+fn some() -> u32 {
+    10
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Paging {
+    /// The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+    #[oai(default = "first", validator(minimum(value = "1"), maximum(value = "10000")))]
+    pub page: u32,
+    /// How many entries a page has at most.
+    #[oai(default = "some", validator(minimum(value = "1"), maximum(value = "50")))]
+    pub limit: u32,
+    /// The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+    /// was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "1000"))]
+    pub after: Option<String>,
+    /// Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+    /// a cursor.
+    pub count: Option<Count>,
+}
+
+impl Paging {
+    pub fn counts(&self) -> bool {
+        match self.count {
+            Some(Count::Exact) => true,
+            Some(Count::None) => false,
+            None => self.after.is_none(),
+        }
+    }
+}
+
+/// Whether a list is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum Count {
+    /// `total` and `pages` are exact.
+    Exact,
+    /// `total` and `pages` are left out.
+    None,
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    pub data: Vec<T>,
+    pub pagination: Pagination,
+}
+
+/// Where in the list a page lies.
+#[derive(Debug, Clone, Default, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[serde(rename_all = "camelCase")]
+pub struct Pagination {
+    /// The number of this page; left out behind a cursor.
+    #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// How many entries a page has at most.
+    #[oai(validator(minimum(value = "1"), maximum(value = "50")))]
+    pub limit: u32,
+    /// How many entries the caller may see under these filters, if they were counted.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<i64>,
+    /// How many pages that makes.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<i64>,
+    /// The value of `after` for the next page; left out on the last one.
+    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "1000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+impl Pagination {
+    pub fn new(paging: &Paging, total: Option<i64>, next_cursor: Option<String>) -> Self {
+        Pagination {
+            page: paging.after.is_none().then_some(paging.page),
+            limit: paging.limit,
+            total,
+            pages: total.map(|total| (total + i64::from(paging.limit) - 1) / i64::from(paging.limit)),
+            next_cursor,
+        }
+    }
+}
+
+impl<T> Page<T> {
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page { data: self.data.into_iter().map(f).collect(), pagination: self.pagination }
+    }
+}
+
+impl<T: Type> Page<T> {
+    fn page_name() -> String {
+        format!("{}Page", T::name())
+    }
+
+    pub fn page_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(Self::page_name())
+    }
+
+    pub fn register_page(registry: &mut Registry) {
+        registry.create_schema::<Page<T>, _>(Self::page_name(), |registry| {
+            T::register(registry);
+            Pagination::register(registry);
+            let data = MetaSchema {
+                description: Some("The entries of this page, in the order asked for."),
+                items: Some(Box::new(T::schema_ref())),
+                min_items: Some(0),
+                max_items: Some(MAX_LIMIT as usize),
+                ..MetaSchema::new("array")
+            };
+            MetaSchema {
+                description: Some("One page of a list."),
+                required: vec!["data", "pagination"],
+                properties: vec![
+                    ("data", MetaSchemaRef::Inline(Box::new(data))),
+                    ("pagination", Pagination::schema_ref()),
+                ],
+                ..MetaSchema::new("object")
+            }
+        });
+    }
+}
+
+/// The `Link` field of a page (RFC 8288): first, prev, next and last keep every other parameter.
+pub struct Links(Vec<(&'static str, String)>);
+
+impl Links {
+    pub fn around(place: &Pagination, target: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let kept: Vec<&str> = query
+            .split('&')
+            .filter(|pair| {
+                let name = pair.split('=').next().unwrap_or_default();
+                !pair.is_empty() && name != "page" && name != "after"
+            })
+            .collect();
+        let link = |name: &str, value: &str| {
+            let mut pairs = kept.clone();
+            let own = format!("{name}={value}");
+            pairs.push(&own);
+            format!("{path}?{}", pairs.join("&"))
+        };
+        let mut links = vec![("first", link("page", "1"))];
+        match place.page {
+            Some(page) => {
+                if page > 1 {
+                    links.push(("prev", link("page", &(page - 1).to_string())));
+                }
+                if place.next_cursor.is_some() && page < 10_000 {
+                    links.push(("next", link("page", &(page + 1).to_string())));
+                }
+                if let Some(pages) = place.pages {
+                    links.push(("last", link("page", &pages.clamp(1, 10_000).to_string())));
+                }
+            }
+            None => {
+                if let Some(cursor) = &place.next_cursor {
+                    links.push(("next", link("after", cursor)));
+                }
+            }
+        }
+        Links(links)
+    }
+}
+
+impl fmt::Display for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (rel, target)) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}<{target}>; rel=\"{rel}\"")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_keep_the_filters() {
+        let place = Pagination { page: Some(2), limit: 5, total: Some(20), pages: Some(4), next_cursor: Some("c".into()) };
+        let links = Links::around(&place, "/api/posts?tag=rust&page=2&limit=5").to_string();
+        assert_eq!(
+            links,
+            "</api/posts?tag=rust&limit=5&page=1>; rel=\"first\", </api/posts?tag=rust&limit=5&page=1>; rel=\"prev\", \
+             </api/posts?tag=rust&limit=5&page=3>; rel=\"next\", </api/posts?tag=rust&limit=5&page=4>; rel=\"last\""
+        );
+    }
+}

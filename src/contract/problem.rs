@@ -1,0 +1,356 @@
+//! Failures: one domain error, one wire shape (RFC 9457), and the exact list of statuses an operation's
+//! service may raise, written in the operation's signature.
+use std::{marker::PhantomData, sync::OnceLock};
+
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaResponse, MetaResponses, Registry},
+};
+use serde::Serialize;
+
+use super::{
+    check::{ErrorCode, Place, Violation},
+    code::Code,
+    etag::ETag,
+};
+
+/// What went wrong, in the words of the domain.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the request is not valid")]
+    Invalid(Vec<Violation>),
+    #[error("{0}")]
+    MalformedJson(String),
+    #[error("the cursor does not belong to this list: start again from the first page")]
+    InvalidCursor,
+    #[error("this needs a signed-in caller")]
+    Unauthenticated,
+    #[error("the credential is unknown, expired or revoked")]
+    InvalidToken,
+    #[error("e-mail or password is wrong")]
+    WrongPassword,
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("the API key lacks the scope {0}")]
+    InsufficientScope(String),
+    #[error("a session cookie may write only from the service's own site")]
+    CrossSite,
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A unique member's value is taken; the name of the member.
+    #[error("this {0} is taken")]
+    Taken(&'static str),
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("the resource has changed since you read it")]
+    Stale(ETag),
+    #[error("send If-Match with the ETag of the version you mean to change")]
+    IfMatchRequired,
+    #[error("this Idempotency-Key was used for a request with another body")]
+    KeyReused,
+    #[error("a request with this Idempotency-Key is still running")]
+    KeyInUse,
+    /// Too many tries; the seconds to wait.
+    #[error("too many tries: wait {0} seconds")]
+    TooMany(u64),
+    #[error("storage failed")]
+    Storage(#[from] sea_orm::DbErr),
+    #[error("{0}")]
+    Internal(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// One violation at the member `pointer` of the body (`#/title`).
+    pub fn at(pointer: &str, code: ErrorCode, message: &str) -> Self {
+        Error::Invalid(vec![Violation {
+            place: Place::Pointer(pointer.to_owned()),
+            code,
+            message: message.to_owned(),
+        }])
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Invalid(_) => Code::Invalid,
+            Error::MalformedJson(_) => Code::MalformedJson,
+            Error::InvalidCursor => Code::InvalidCursor,
+            Error::Unauthenticated => Code::Unauthenticated,
+            Error::InvalidToken => Code::InvalidToken,
+            Error::WrongPassword => Code::WrongPassword,
+            Error::Forbidden(_) => Code::Forbidden,
+            Error::InsufficientScope(_) => Code::InsufficientScope,
+            Error::CrossSite => Code::CrossSite,
+            Error::NotFound(_) => Code::NotFound,
+            Error::Taken(_) => Code::Taken,
+            Error::Conflict(_) => Code::Conflict,
+            Error::Stale(_) => Code::Stale,
+            Error::IfMatchRequired => Code::PreconditionRequired,
+            Error::KeyReused => Code::KeyReused,
+            Error::KeyInUse => Code::KeyInUse,
+            Error::TooMany(_) => Code::TooManyRequests,
+            Error::Storage(_) | Error::Internal(_) => Code::Internal,
+        }
+    }
+}
+
+/// A failure on its way to the client. It becomes bytes at the edge, where the request's id is known.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub code: Code,
+    pub detail: String,
+    pub errors: Vec<Violation>,
+    pub current_etag: Option<ETag>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Problem { code, detail: detail.into(), errors: Vec::new(), current_etag: None, headers: Vec::new() }
+    }
+
+    pub fn with_errors(mut self, mut errors: Vec<Violation>) -> Self {
+        errors.sort_by(|a, b| a.place.cmp(&b.place));
+        self.errors = errors;
+        self
+    }
+
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// A response that carries this problem; the edge writes its body.
+    pub fn carried(self) -> Response {
+        let mut response = Response::builder().status(self.code.status()).finish();
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The bytes, for the request `trace`.
+    pub fn render(self, trace: &str) -> Response {
+        let wire = ProblemBody {
+            kind: format!("{}/problems/{}", base(), self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+            instance: format!("urn:request:{trace}"),
+            trace,
+            errors: self.errors.iter().map(FieldBody::from).collect(),
+            current_etag: self.current_etag.as_ref().map(ETag::as_str),
+        };
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let mut response = Response::builder()
+            .status(self.code.status())
+            .content_type("application/problem+json")
+            .header(header::CACHE_CONTROL, "no-store")
+            .body(body);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+static BASE: OnceLock<String> = OnceLock::new();
+
+/// Says, once, under which address the problem pages are reached from outside.
+pub fn set_base(url: &str) {
+    let _ = BASE.set(url.trim_end_matches('/').to_owned());
+}
+
+fn base() -> &'static str {
+    BASE.get().map_or("http://127.0.0.1:8080", String::as_str)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    instance: String,
+    trace: &'a str,
+    errors: Vec<FieldBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_etag: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FieldBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<&'a str>,
+}
+
+impl<'a> From<&'a Violation> for FieldBody<'a> {
+    fn from(violation: &'a Violation) -> Self {
+        let (mut pointer, mut parameter, mut header) = (None, None, None);
+        match &violation.place {
+            Place::Pointer(place) => pointer = Some(place.as_str()),
+            Place::Parameter(name) => parameter = Some(name.as_str()),
+            Place::Header(name) => header = Some(name.as_str()),
+        }
+        FieldBody { code: violation.code.as_str(), message: &violation.message, pointer, parameter, header }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        // The cause of a failure of ours goes to the log alone.
+        if code.status().is_server_error() {
+            tracing::error!(cause = ?error, "the service failed");
+            return Problem::new(code, "the service failed; the trace names the log line");
+        }
+        let problem = Problem::new(code, error.to_string());
+        match error {
+            Error::Invalid(errors) => {
+                let count = errors.len();
+                let mut problem = problem.with_errors(errors);
+                problem.detail = format!("{count} {} of the request must be mended", if count == 1 { "part" } else { "parts" });
+                problem
+            }
+            Error::Taken(member) => problem.with_errors(vec![Violation {
+                place: Place::Pointer(format!("#/{member}")),
+                code: ErrorCode::NotUnique,
+                message: "is taken".to_owned(),
+            }]),
+            Error::Stale(etag) => Problem { current_etag: Some(etag), ..problem },
+            Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
+            Error::InvalidToken | Error::WrongPassword => {
+                problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\", error=\"invalid_token\"")
+            }
+            Error::InsufficientScope(scope) => problem.header(
+                header::WWW_AUTHENTICATE,
+                &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),
+            ),
+            Error::KeyInUse => problem.header(header::RETRY_AFTER, "1"),
+            Error::TooMany(seconds) => problem.header(header::RETRY_AFTER, &seconds.to_string()),
+            _ => problem,
+        }
+    }
+}
+
+/// The statuses an operation's service may raise; what the gate refuses is added by rule.
+pub trait Reasons: Send + Sync + 'static {
+    fn statuses() -> Vec<u16>;
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $name:ident = $status:literal),* $(,)?) => {$(
+        $(#[doc = $doc])*
+        pub struct $name;
+        impl Reasons for $name {
+            fn statuses() -> Vec<u16> { vec![$status] }
+        }
+    )*};
+}
+
+reasons! {
+    /// What only the service can see is wrong with the input.
+    Invalid = 400,
+    /// The credential in the request is not valid.
+    Unauthorized = 401,
+    /// The caller may read this, but not change it.
+    Forbidden = 403,
+    /// There is no such resource, or the caller may not know of it.
+    NotFound = 404,
+    /// A unique value is taken, or the state does not allow it.
+    Conflict = 409,
+    /// The resource has changed since the client read it, or must be named by its version.
+    Stale = 412,
+    /// The service insists on `If-Match`.
+    Unconditional = 428,
+    /// An Idempotency-Key was used again for something else.
+    Reused = 422,
+    /// Too many tries.
+    Throttled = 429,
+}
+
+/// Nothing but what the gate refuses.
+impl Reasons for () {
+    fn statuses() -> Vec<u16> {
+        Vec::new()
+    }
+}
+
+macro_rules! tuples {
+    ($(($($t:ident),+)),+) => {$(
+        impl<$($t: Reasons),+> Reasons for ($($t,)+) {
+            fn statuses() -> Vec<u16> { [$($t::statuses()),+].concat() }
+        }
+    )+};
+}
+tuples!((A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F));
+
+/// Changing one's own: there, one's own, and the version one means.
+pub type Owned = (NotFound, Forbidden, Stale, Unconditional);
+/// Making something once: no unique value taken, no key used for something else.
+pub type Once = (Conflict, Reused);
+
+/// An [`Error`] on its way out of an operation that declared the reasons `R`.
+#[derive(Debug)]
+pub struct Fault<R>(Error, PhantomData<R>);
+
+impl<R: Reasons> From<Error> for Fault<R> {
+    fn from(error: Error) -> Self {
+        Fault(error, PhantomData)
+    }
+}
+
+impl<R: Reasons> From<Fault<R>> for poem::Error {
+    fn from(fault: Fault<R>) -> Self {
+        let status = fault.0.code().status();
+        let declared = status.is_server_error() || R::statuses().contains(&status.as_u16());
+        debug_assert!(declared, "{status} is not in this operation's contract: {}", fault.0);
+        let problem = match declared {
+            true => Problem::from(fault.0),
+            false => Problem::from(Error::Internal(format!("undeclared {status}: {}", fault.0))),
+        };
+        poem::Error::from_response(problem.carried())
+    }
+}
+
+impl<R: Reasons> IntoResponse for Fault<R> {
+    fn into_response(self) -> Response {
+        poem::Error::from(self).into_response()
+    }
+}
+
+impl<R: Reasons> ApiResponse for Fault<R> {
+    fn meta() -> MetaResponses {
+        let mut statuses = R::statuses();
+        statuses.sort_unstable();
+        statuses.dedup();
+        let response = |status| MetaResponse {
+            description: "",
+            status: Some(status),
+            status_range: None,
+            content: vec![],
+            headers: vec![],
+        };
+        MetaResponses { responses: statuses.into_iter().map(response).collect() }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// The kinds of failure behind a status, first the usual one.
+pub fn codes_of(status: StatusCode) -> Vec<Code> {
+    Code::ALL.iter().copied().filter(|code| code.status() == status).collect()
+}

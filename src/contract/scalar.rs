@@ -1,0 +1,51 @@
+//! Scalars of the wire that are one type in Rust: each says its schema once, and is read and written by it.
+
+/// Makes `$ty` a JSON string with the given schema; `$ty` must have `FromStr` and `Display`.
+macro_rules! string_scalar {
+    ([$($generics:tt)*] $ty:ty, $name:literal, $schema:expr) => {
+        impl<$($generics)*> poem_openapi::types::Type for $ty {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+            fn name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+            fn schema_ref() -> poem_openapi::registry::MetaSchemaRef {
+                poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
+            }
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+        impl<$($generics)*> poem_openapi::types::ParseFromJSON for $ty {
+            fn parse_from_json(
+                value: Option<serde_json::Value>,
+            ) -> poem_openapi::types::ParseResult<Self> {
+                let value = value.unwrap_or_default();
+                match value.as_str().and_then(|text| text.parse().ok()) {
+                    Some(parsed) => Ok(parsed),
+                    None => Err(poem_openapi::types::ParseError::expected_type(value)),
+                }
+            }
+        }
+        impl<$($generics)*> poem_openapi::types::ParseFromParameter for $ty {
+            fn parse_from_parameter(value: &str) -> poem_openapi::types::ParseResult<Self> {
+                value.parse().map_err(|_| poem_openapi::types::ParseError::custom("is not of this form"))
+            }
+        }
+        impl<$($generics)*> poem_openapi::types::ToJSON for $ty {
+            fn to_json(&self) -> Option<serde_json::Value> {
+                Some(serde_json::Value::String(self.to_string()))
+            }
+        }
+        impl<$($generics)*> serde::Serialize for $ty {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+    };
+}
+pub(crate) use string_scalar;

@@ -1,0 +1,64 @@
+//! `Accept` (RFC 9110, 12.5.1): whether a client takes one of the forms that an operation answers with.
+use poem::http::HeaderMap;
+
+/// Whether one of `produced` is acceptable; a request without the field accepts everything.
+pub fn acceptable(headers: &HeaderMap, produced: &[String]) -> bool {
+    if produced.is_empty() {
+        return true;
+    }
+    let mut fields = headers.get_all("accept").iter().peekable();
+    if fields.peek().is_none() {
+        return true;
+    }
+    let ranges: Vec<(String, f32)> = fields
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(range)
+        .collect();
+    // A field without a single readable range says nothing.
+    ranges.is_empty() || produced.iter().any(|media| quality(&ranges, media) > 0.0)
+}
+
+fn range(text: &str) -> Option<(String, f32)> {
+    let mut parts = text.split(';').map(str::trim);
+    let media = parts.next().filter(|media| media.contains('/'))?.to_ascii_lowercase();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    Some((media, weight.map_or(1.0, |q| q.parse().unwrap_or(0.0))))
+}
+
+/// The most specific range decides.
+fn quality(ranges: &[(String, f32)], media: &str) -> f32 {
+    let family = media.split('/').next().unwrap_or_default();
+    let rank = |range: &str| match range {
+        "*/*" => Some(0),
+        wide if wide.strip_suffix("/*") == Some(family) => Some(1),
+        same if same == media => Some(2),
+        _ => None,
+    };
+    let best = ranges.iter().filter_map(|(range, q)| rank(range).map(|rank| (rank, *q))).max_by_key(|(rank, _)| *rank);
+    best.map_or(0.0, |(_, q)| q)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_range_decides() {
+        let json = ["application/json".to_owned()];
+        for (field, expected) in [
+            ("application/json", true),
+            ("*/*", true),
+            ("text/html, application/*;q=0.1", true),
+            ("image/png", false),
+            ("application/json;q=0, */*", false),
+            ("application/json;q=0", false),
+            ("nonsense", true),
+            ("", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("accept", field.parse().unwrap_or_else(|_| panic!("{field}")));
+            assert_eq!(acceptable(&headers, &json), expected, "{field}");
+        }
+    }
+}

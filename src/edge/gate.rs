@@ -1,0 +1,356 @@
+//! The gate: refuses everything that the document forbids before an operation runs, and lets nothing out
+//! that is no answer of ours. Its order is route, method, form of the answer, caller, budget, parameters,
+//! form of the body, body.
+use std::{
+    collections::{BTreeMap, HashSet},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use poem::{
+    Endpoint, Request, Response,
+    http::{Method, StatusCode, header},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    accept,
+    body::read,
+    compression,
+    operation::Operation,
+    router::{Match, Router},
+};
+use crate::contract::{
+    attempt::Attempt,
+    caller::Principal,
+    check::{self, ErrorCode, Place, Violation},
+    code::Code,
+    etag::{Precondition, Tags},
+    problem::{Error, Problem},
+    request::{Checked, Client},
+};
+
+/// What a request says about who sends it.
+#[derive(Debug)]
+pub enum Credential {
+    Bearer(String),
+    Cookie(String),
+}
+
+/// How the gate learns who is behind a credential.
+pub type Authenticate = Arc<dyn Fn(Credential) -> BoxFuture<'static, Result<Principal, Error>> + Send + Sync>;
+
+/// The operations of one path, by method.
+struct Resource {
+    operations: BTreeMap<&'static str, Operation>,
+    allow: String,
+    accept_patch: Option<String>,
+    slashed: bool,
+}
+
+pub struct Gate {
+    router: Router,
+    places: Vec<Resource>,
+    authenticate: Authenticate,
+    /// Idempotency keys whose first request is still running in this process.
+    running: Mutex<HashSet<String>>,
+    pub require_if_match: bool,
+    pub body_limit: usize,
+}
+
+/// What the rest of the edge needs to know of a request that passed, or of one that was refused.
+#[derive(Default)]
+pub struct Passed {
+    pub operation: Option<String>,
+    pub caller: Option<String>,
+    pub limited: bool,
+    pub credentialed: bool,
+}
+
+type Endpoints = std::collections::HashMap<
+    String,
+    std::collections::HashMap<Method, poem::endpoint::BoxEndpoint<'static, Response>>,
+>;
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+impl Gate {
+    /// Compiles the gate from the finished document and the endpoints behind it.
+    pub fn compile(document: &Value, endpoints: Endpoints, authenticate: Authenticate) -> Result<Self, String> {
+        let mut endpoints: BTreeMap<String, _> = endpoints.into_iter().collect();
+        let (mut router, mut places) = (Router::default(), Vec::new());
+        for (template, item) in document["paths"].as_object().into_iter().flatten() {
+            let mut found = endpoints.remove(&shape(template)).ok_or_else(|| format!("{template} has no endpoint"))?;
+            let mut operations = BTreeMap::new();
+            for method in METHODS {
+                let written = &item[method.to_lowercase()];
+                let endpoint = found.remove(&Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?);
+                match (written.is_object(), endpoint) {
+                    (true, Some(endpoint)) => {
+                        operations.insert(method, Operation::compile(document, item, written, endpoint)?);
+                    }
+                    (false, None) => {}
+                    _ => return Err(format!("{method} {template} is written or there, but not both")),
+                }
+            }
+            let slashed = template.contains("/docs/{");
+            router.add(template, slashed, places.len());
+            places.push(Resource::new(operations, slashed));
+        }
+        match endpoints.into_keys().next() {
+            Some(hidden) => Err(format!("{hidden} is not in the document")),
+            None => Ok(Gate {
+                router,
+                places,
+                authenticate,
+                running: Mutex::default(),
+                require_if_match: false,
+                body_limit: 1_048_576,
+            }),
+        }
+    }
+
+    /// Whether the path belongs to an operation at all.
+    pub fn knows(&self, path: &str) -> bool {
+        self.router.find(path).is_some()
+    }
+
+    /// Answers a request, and notes in `passed` what it was.
+    pub async fn answer<F>(&self, request: Request, client: Client, now: i64, passed: &mut Passed, budget: F) -> Result<Response, Problem>
+    where
+        F: FnOnce(Option<&Principal>, bool) -> Result<(), Problem>,
+    {
+        let Some(found) = self.router.find(request.uri().path()) else {
+            return Err(Problem::new(Code::NotFound, "there is nothing at this address: see /openapi.json for what there is"));
+        };
+        let place = &self.places[found.place];
+        let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+        let Some(operation) = place.operations.get(method) else {
+            return place.other(request.method());
+        };
+        if found.slash {
+            return Ok(moved(&request));
+        }
+        passed.operation = Some(operation.id.clone());
+        passed.limited = operation.limited;
+        if !accept::acceptable(request.headers(), &operation.produces) {
+            let forms = operation.produces.join(", ");
+            return Err(Problem::new(Code::NotAcceptable, format!("this operation answers with {forms}")));
+        }
+        let principal = match operation.access.open {
+            true => None,
+            false => self.caller(&request, passed).await?,
+        };
+        passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
+        operation.access.admit(principal.as_ref())?;
+        if operation.limited {
+            budget(principal.as_ref(), !matches!(method, "GET"))?;
+        }
+        self.run(operation, found, request, principal, client, now).await
+    }
+
+    async fn caller(&self, request: &Request, passed: &mut Passed) -> Result<Option<Principal>, Problem> {
+        let Some(credential) = credential(request)? else { return Ok(None) };
+        passed.credentialed = true;
+        Ok(Some((self.authenticate)(credential).await?))
+    }
+
+    async fn run(
+        &self,
+        operation: &Operation,
+        found: Match,
+        mut request: Request,
+        principal: Option<Principal>,
+        client: Client,
+        now: i64,
+    ) -> Result<Response, Problem> {
+        let mut checked = Checked { principal, client, path: found.values, ..Checked::default() };
+        let key = self.parameters(operation, &request, &mut checked)?;
+        let bytes = self.body(operation, &mut request, &mut checked).await?;
+        let running = match key {
+            None => None,
+            Some(key) => {
+                let caller = match &checked.principal {
+                    Some(principal) => principal.user.to_string(),
+                    None => checked.client.address.clone(),
+                };
+                let call = format!("{} {}", operation.id, request.uri().path());
+                let attempt = Attempt::new(&caller, &call, &key, &bytes, now);
+                let running = Running::start(&self.running, &attempt.scope)?;
+                checked.attempt = Some(attempt);
+                Some(running)
+            }
+        };
+        let minimal = request.header("prefer").is_some_and(|value| value.trim() == "return=minimal");
+        let changes = matches!(*request.method(), Method::PUT | Method::PATCH);
+        request.extensions_mut().insert(checked);
+        let answer = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
+        drop(running);
+        let response = match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => error.into_response(),
+            Err(panic) => {
+                tracing::error!(operation = operation.id, cause = reason(&panic), "an operation panicked");
+                return Err(Problem::new(Code::Internal, "the service failed; the trace names the log line"));
+            }
+        };
+        Ok(if minimal && changes && response.status() == StatusCode::OK { without_body(response) } else { response })
+    }
+
+    /// Checks path, query and header fields; gives back the Idempotency-Key.
+    fn parameters(&self, operation: &Operation, request: &Request, checked: &mut Checked) -> Result<Option<String>, Problem> {
+        let mut violations = Vec::new();
+        if !operation.params.path(&checked.path).is_empty() {
+            return Err(Error::NotFound("resource: the address does not name one").into());
+        }
+        checked.query = operation.params.query(request.uri().query(), &mut violations);
+        let mut fields = operation.params.headers(request.headers(), &mut violations);
+        let tags = |fields: &mut Map<String, Value>, name: &str, violations: &mut Vec<Violation>| {
+            let value = fields.remove(name)?;
+            let tags = value.as_str().map(compression::without_suffixes).and_then(|text| Tags::parse(&text));
+            if tags.is_none() {
+                violations.push(Violation {
+                    place: Place::Header(name.to_owned()),
+                    code: ErrorCode::Pattern,
+                    message: "must be * or a list of quoted entity tags".to_owned(),
+                });
+            }
+            tags
+        };
+        let if_match = tags(&mut fields, "If-Match", &mut violations);
+        checked.if_match = Precondition { tags: if_match, required: self.require_if_match };
+        checked.if_none_match = tags(&mut fields, "If-None-Match", &mut violations);
+        checked.target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        match violations.is_empty() {
+            true => Ok(fields.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
+            false => Err(Error::Invalid(violations).into()),
+        }
+    }
+
+    async fn body(&self, operation: &Operation, request: &mut Request, checked: &mut Checked) -> Result<Vec<u8>, Problem> {
+        let Some(rule) = &operation.body else { return Ok(Vec::new()) };
+        if request.headers().contains_key(header::CONTENT_ENCODING) {
+            return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content coding"));
+        }
+        if !rule.takes(request.headers().get(header::CONTENT_TYPE)) {
+            let empty = !request.headers().contains_key(header::CONTENT_TYPE);
+            let bytes = if empty { read(request, self.body_limit).await? } else { Vec::new() };
+            if empty && bytes.is_empty() {
+                return Err(Error::at("#", ErrorCode::Required, "send a JSON body").into());
+            }
+            return Err(rule.refusal());
+        }
+        let bytes = read(request, self.body_limit).await?;
+        let mut value = check::parse(&bytes).map_err(Problem::from)?;
+        let mut violations = Vec::new();
+        rule.schema.check(&value, "", &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations).into());
+        }
+        rule.schema.normalise(&mut value);
+        checked.body = Mutex::new(Some(value));
+        Ok(bytes)
+    }
+}
+
+impl Resource {
+    fn new(operations: BTreeMap<&'static str, Operation>, slashed: bool) -> Self {
+        let mut methods: Vec<&str> = operations.keys().copied().collect();
+        if operations.contains_key("GET") {
+            methods.push("HEAD");
+        }
+        methods.push("OPTIONS");
+        methods.sort_unstable();
+        let patch = operations.get("PATCH").and_then(|operation| operation.body.as_ref());
+        let accept_patch = patch.map(|body| body.media.join(", "));
+        Resource { allow: methods.join(", "), operations, accept_patch, slashed }
+    }
+
+    /// OPTIONS, and the methods that the path does not have.
+    fn other(&self, method: &Method) -> Result<Response, Problem> {
+        let _ = self.slashed;
+        if *method == Method::OPTIONS {
+            let mut response = Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, &self.allow);
+            if let Some(accept) = &self.accept_patch {
+                response = response.header("accept-patch", accept);
+            }
+            return Ok(response.header(header::CACHE_CONTROL, "no-store").finish());
+        }
+        let detail = format!("this resource has {}", self.allow);
+        Err(Problem::new(Code::MethodNotAllowed, detail).header(header::ALLOW, &self.allow))
+    }
+}
+
+/// A key whose request is running; the next one with it is told to wait.
+struct Running<'a> {
+    keys: &'a Mutex<HashSet<String>>,
+    scope: String,
+}
+
+impl<'a> Running<'a> {
+    fn start(keys: &'a Mutex<HashSet<String>>, scope: &str) -> Result<Self, Problem> {
+        let mut held = keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match held.insert(scope.to_owned()) {
+            true => Ok(Running { keys, scope: scope.to_owned() }),
+            false => Err(Error::KeyInUse.into()),
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&self.scope);
+    }
+}
+
+fn credential(request: &Request) -> Result<Option<Credential>, Problem> {
+    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        });
+        return match token {
+            Some(token) => Ok(Some(Credential::Bearer(token))),
+            None => Err(Error::InvalidToken.into()),
+        };
+    }
+    Ok(super::cookie::session(request.headers())?.map(Credential::Cookie))
+}
+
+/// The same address without the slash, for good.
+fn moved(request: &Request) -> Response {
+    let path = request.uri().path().trim_end_matches('/');
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    Response::builder()
+        .status(StatusCode::PERMANENT_REDIRECT)
+        .header(header::LOCATION, format!("{path}{query}"))
+        .header(header::CACHE_CONTROL, "public, max-age=300")
+        .finish()
+}
+
+fn without_body(mut response: Response) -> Response {
+    response.set_status(StatusCode::NO_CONTENT);
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response.headers_mut().insert("preference-applied", header::HeaderValue::from_static("return=minimal"));
+    response.set_body(());
+    response
+}
+
+fn reason(panic: &Box<dyn std::any::Any + Send>) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
+}
+
+/// `/api/posts/{id}` as poem-openapi names it among its endpoints: `/api/posts/:param0`.
+fn shape(template: &str) -> String {
+    let mut count = 0;
+    let segments = template.split('/').map(|segment| {
+        if !segment.starts_with('{') {
+            return segment.to_owned();
+        }
+        count += 1;
+        format!(":param{}", count - 1)
+    });
+    segments.collect::<Vec<_>>().join("/")
+}

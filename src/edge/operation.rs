@@ -1,0 +1,131 @@
+//! One operation of the document, compiled: what the gate must know to refuse what the document forbids.
+use poem::{
+    Response,
+    endpoint::BoxEndpoint,
+    http::{HeaderValue, header},
+};
+use serde_json::Value;
+
+use crate::contract::{
+    caller::{Principal, Via},
+    check::{Params, Schema},
+    code::Code,
+    problem::{Error, Problem},
+};
+
+pub struct Operation {
+    pub id: String,
+    pub endpoint: BoxEndpoint<'static, Response>,
+    pub params: Params,
+    pub body: Option<BodyRule>,
+    /// Media types of the answer, without parameters.
+    pub produces: Vec<String>,
+    pub access: Access,
+    /// Whether callers have a budget here.
+    pub limited: bool,
+}
+
+pub struct BodyRule {
+    pub media: Vec<String>,
+    pub schema: Schema,
+}
+
+/// Who may call: `x-authz` and `security`, compiled.
+pub struct Access {
+    /// Credentials are not looked at.
+    pub open: bool,
+    anonymous: bool,
+    allow: Vec<String>,
+    /// The scope that an API key needs; none where keys will not do.
+    scope: Option<String>,
+}
+
+impl Operation {
+    /// Compiles an operation; fails when its document says what cannot be enforced.
+    pub fn compile(
+        document: &Value,
+        item: &Value,
+        written: &Value,
+        endpoint: BoxEndpoint<'static, Response>,
+    ) -> Result<Self, String> {
+        let id = written["operationId"].as_str().ok_or("an operation has no id")?.to_owned();
+        let of = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let parameters = [of(&item["parameters"]), of(&written["parameters"])].concat();
+        let params = Params::compile(document, &parameters).map_err(|error| format!("{id}: {error}"))?;
+        let body = match written.pointer("/requestBody/content").and_then(Value::as_object) {
+            None => None,
+            Some(content) => {
+                let schema = content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
+                let schema = Schema::compile(document, schema).map_err(|error| format!("{id}: {error}"))?;
+                Some(BodyRule { media: content.keys().cloned().collect(), schema })
+            }
+        };
+        let successes = written["responses"].as_object().into_iter().flatten();
+        let produces = successes
+            .filter(|(status, _)| status.starts_with('2'))
+            .filter_map(|(_, response)| response["content"].as_object())
+            .flat_map(|content| content.keys().cloned())
+            .collect();
+        let limited = written["responses"].get("429").is_some();
+        Ok(Operation { id, endpoint, params, body, produces, access: Access::compile(written), limited })
+    }
+}
+
+impl Access {
+    fn compile(written: &Value) -> Self {
+        let ways: Vec<&Value> = written["security"].as_array().into_iter().flatten().collect();
+        let allow: Vec<String> = written["x-authz"]["allow"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect();
+        let scope = ways.iter().find_map(|way| way["api_key"][0].as_str().map(str::to_owned));
+        let open = ways.iter().all(|way| way.as_object().is_some_and(serde_json::Map::is_empty));
+        Access { open, anonymous: allow.iter().any(|word| word == "anonymous"), allow, scope }
+    }
+
+    /// Whether this caller may come in, as far as the request alone can tell.
+    pub fn admit(&self, principal: Option<&Principal>) -> Result<(), Error> {
+        let Some(principal) = principal else {
+            return if self.anonymous { Ok(()) } else { Err(Error::Unauthenticated) };
+        };
+        if let Via::Key { scopes, .. } = &principal.via {
+            match &self.scope {
+                None => return Err(Error::Forbidden("an API key will not do here: sign in yourself")),
+                Some(scope) if !scopes.contains(scope) => return Err(Error::InsufficientScope(scope.clone())),
+                Some(_) => {}
+            }
+        }
+        let admits = |word: &String| match word.as_str() {
+            "anonymous" | "authenticated" | "owner" => true,
+            role => role == principal.role.as_str(),
+        };
+        match self.allow.iter().any(admits) {
+            true => Ok(()),
+            false => Err(Error::Forbidden("this needs another role: see the operation's x-authz")),
+        }
+    }
+}
+
+impl BodyRule {
+    /// Whether the body's declared type is one that the operation takes (RFC 9110, 15.5.16).
+    pub fn takes(&self, content_type: Option<&HeaderValue>) -> bool {
+        let Some(text) = content_type.and_then(|value| value.to_str().ok()) else { return false };
+        let mut parts = text.split(';');
+        let essence = parts.next().unwrap_or_default().trim();
+        let charset = |part: &str| match part.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        };
+        self.media.iter().any(|media| media.eq_ignore_ascii_case(essence)) && parts.all(charset)
+    }
+
+    pub fn refusal(&self) -> Problem {
+        let media = self.media.join(", ");
+        Problem::new(Code::UnsupportedMediaType, format!("send the body as {media}, in UTF-8"))
+            .header(header::ACCEPT, &media)
+    }
+}

@@ -1,0 +1,151 @@
+//! One post, told the same way throughout the document.
+use poem_openapi::types::Example;
+use uuid::Uuid;
+
+use super::{
+    super::{tags::TagRef, users::AuthorRef},
+    types::{
+        NewPost, Post, PostExpand, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary, PreviewLink,
+    },
+};
+use crate::contract::{
+    id::Id,
+    page::{Count, Paging},
+    patch::Given,
+    time::Timestamp,
+};
+
+const STORY: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+
+fn story<T>() -> Id<T> {
+    STORY.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
+}
+
+const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
+const PUBLISHED: Timestamp = Timestamp(1_763_717_400_000);
+const TITLE: &str = "A joint that fits";
+const CONTENT: &str = "A tenon is the part of a joint that is *cut to fit*.";
+const EXCERPT: &str = "Why every client is cut from the same contract.";
+const COVER: &str = "https://www.acme.test/joint.webp";
+
+impl Example for Post {
+    fn example() -> Self {
+        Post {
+            id: story(),
+            slug: "a-joint-that-fits".into(),
+            title: TITLE.into(),
+            content: CONTENT.into(),
+            excerpt: Some(EXCERPT.into()),
+            cover_image: Some(COVER.into()),
+            author: AuthorRef::example(),
+            coauthors: vec![],
+            tags: vec![TagRef::example()],
+            published: true,
+            published_at: Some(PUBLISHED),
+            comments_count: 2,
+            created_at: WRITTEN,
+            updated_at: PUBLISHED,
+            version: 3,
+            previewed: false,
+        }
+    }
+}
+
+impl Example for PostSummary {
+    fn example() -> Self {
+        let post = Post::example();
+        PostSummary {
+            id: post.id,
+            slug: post.slug,
+            title: post.title,
+            author: post.author,
+            coauthors: post.coauthors,
+            tags: post.tags,
+            published: post.published,
+            published_at: post.published_at,
+            comments_count: post.comments_count,
+            created_at: post.created_at,
+            updated_at: post.updated_at,
+            excerpt: post.excerpt,
+            cover_image: post.cover_image,
+            content: Some(post.content),
+        }
+    }
+}
+
+impl Example for NewPost {
+    fn example() -> Self {
+        NewPost {
+            title: TITLE.into(),
+            content: CONTENT.into(),
+            slug: Some("a-joint-that-fits".into()),
+            excerpt: Some(EXCERPT.into()),
+            cover_image: Some(COVER.into()),
+            tags: vec!["Joinery".into()],
+            published: true,
+        }
+    }
+}
+
+impl Example for PostReplacement {
+    fn example() -> Self {
+        PostReplacement {
+            title: TITLE.into(),
+            content: CONTENT.into(),
+            slug: Some("a-joint-that-fits".into()),
+            excerpt: Some(EXCERPT.into()),
+            cover_image: Some(COVER.into()),
+            tags: vec!["Joinery".into()],
+            published: true,
+        }
+    }
+}
+
+impl Example for PostPatch {
+    fn example() -> Self {
+        PostPatch {
+            title: Some("A joint that fits well".into()),
+            content: Some(CONTENT.into()),
+            slug: Some("a-joint-that-fits-well".into()),
+            excerpt: Given::Value(EXCERPT.into()),
+            cover_image: Given::Value(COVER.into()),
+            tags: Some(vec!["Joinery".into()]),
+            published: Some(true),
+        }
+    }
+}
+
+impl Example for PostQuery {
+    fn example() -> Self {
+        PostQuery {
+            paging: Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) },
+            tag: vec!["joinery".into()],
+            author: Some(story()),
+            status: PostStatus::Published,
+            q: Some("joint".into()),
+            published_from: Some(WRITTEN),
+            published_before: Some(Timestamp(1_795_252_800_000)),
+            sort: Some("-publishedAt,title".into()),
+            fields: Some("excerpt,content".into()),
+            expand: Some(PostExpand::Author),
+        }
+    }
+}
+
+impl Example for PreviewLink {
+    fn example() -> Self {
+        let token = "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g";
+        PreviewLink {
+            id: story(),
+            url: format!("/api/posts/{STORY}?preview={token}"),
+            token: token.into(),
+            expires_at: Timestamp(1_763_974_800_000),
+        }
+    }
+}
+
+impl Example for super::types::PreviewQuery {
+    fn example() -> Self {
+        super::types::PreviewQuery { preview: Some("AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g".into()) }
+    }
+}

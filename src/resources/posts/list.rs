@@ -1,0 +1,312 @@
+//! Reading posts: what a caller may see, as pages and one by one. One select per page and one per relation.
+use std::collections::HashMap;
+
+use entity::{post, post_coauthor, post_tag, tag, user};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Select, StatementBuilder,
+    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+};
+use uuid::Uuid;
+
+use super::{
+    super::{tags::TagRef, users::AuthorRef},
+    types::{Post, PostQuery, PostStatus, PostSummary},
+};
+use crate::contract::{
+    caller::Principal,
+    cursor::{CursorKey, Key, Slice, SortKey},
+    id::Id,
+    page::Page,
+    problem::Result,
+    time::Timestamp,
+};
+
+/// The posts that this caller may see. Every read of posts starts here.
+pub fn visible_to(viewer: Option<&Principal>) -> Select<post::Entity> {
+    let find = post::Entity::find().filter(post::Column::DeletedAt.is_null());
+    match viewer {
+        Some(viewer) if viewer.role.edits() => find,
+        Some(viewer) => find.filter(
+            Condition::any().add(post::Column::PublishedAt.gt(0)).add(post::Column::AuthorId.eq(viewer.user)),
+        ),
+        None => find.filter(post::Column::PublishedAt.gt(0)),
+    }
+}
+
+/// A row of a page, with its author.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct Row {
+    id: Uuid,
+    slug: String,
+    title: String,
+    published_at: i64,
+    comments_count: i64,
+    created_at: i64,
+    updated_at: i64,
+    version: i64,
+    excerpt: Option<String>,
+    cover_image: Option<String>,
+    content: Option<String>,
+    author_id: Uuid,
+    author_name: String,
+    author_avatar: Option<String>,
+    author_bio: Option<String>,
+    coauthors: i64,
+}
+
+/// The columns of a row; those that were not asked for are read as nothing.
+fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post::Entity> {
+    let wanted = |name: &str| fields.split(',').any(|field| field == name);
+    let text = |column: post::Column, wanted: bool| match wanted {
+        true => column.into_simple_expr(),
+        false => Expr::cust("CAST(NULL AS TEXT)"),
+    };
+    let coauthors = Query::select()
+        .expr(Expr::col((post_coauthor::Entity, post_coauthor::Column::UserId)).count())
+        .from(post_coauthor::Entity)
+        .and_where(
+            Expr::col((post_coauthor::Entity, post_coauthor::Column::PostId))
+                .equals((post::Entity, post::Column::Id)),
+        )
+        .to_owned();
+    let bio = if bios { user::Column::Bio.into_simple_expr() } else { Expr::cust("CAST(NULL AS TEXT)") };
+    find.select_only()
+        .columns([
+            post::Column::Id,
+            post::Column::Slug,
+            post::Column::Title,
+            post::Column::PublishedAt,
+            post::Column::CommentsCount,
+            post::Column::CreatedAt,
+            post::Column::UpdatedAt,
+            post::Column::Version,
+            post::Column::AuthorId,
+        ])
+        .expr_as(text(post::Column::Excerpt, wanted("excerpt")), "excerpt")
+        .expr_as(text(post::Column::CoverImage, wanted("coverImage")), "cover_image")
+        .expr_as(text(post::Column::Content, wanted("content")), "content")
+        .join(JoinType::InnerJoin, post::Relation::Author.def())
+        .column_as(user::Column::Name, "author_name")
+        .column_as(user::Column::AvatarUrl, "author_avatar")
+        .expr_as(bio, "author_bio")
+        .expr_as(SimpleExpr::SubQuery(None, Box::new(coauthors.into())), "coauthors")
+}
+
+/// One post as a whole.
+pub(super) async fn whole<C: ConnectionTrait>(db: &C, find: Select<post::Entity>) -> Result<Option<Post>> {
+    let row = columns(find, "excerpt,coverImage,content", true).into_model::<Row>().one(db).await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut related = Related::of(db, std::slice::from_ref(&row), true).await?;
+    Ok(Some(row.whole(&mut related)))
+}
+
+/// The filters of a list on top of what the caller may see.
+fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entity> {
+    let mut find = visible_to(viewer);
+    find = match query.status {
+        PostStatus::Published => find.filter(post::Column::PublishedAt.gt(0)),
+        PostStatus::Draft => find.filter(post::Column::PublishedAt.eq(0)),
+        PostStatus::Any => find,
+    };
+    for slugs in &query.tag {
+        let slugs: Vec<String> = slugs.split(',').map(str::to_ascii_lowercase).collect();
+        let tagged = post_tag::Entity::find()
+            .select_only()
+            .column(post_tag::Column::PostId)
+            .join(JoinType::InnerJoin, post_tag::Relation::Tag.def())
+            .filter(tag::Column::Slug.is_in(slugs));
+        find = find.filter(post::Column::Id.in_subquery(tagged.into_query()));
+    }
+    if let Some(author) = query.author {
+        let together = post_coauthor::Entity::find()
+            .select_only()
+            .column(post_coauthor::Column::PostId)
+            .filter(post_coauthor::Column::UserId.eq(author.0));
+        find = find.filter(
+            Condition::any()
+                .add(post::Column::AuthorId.eq(author.0))
+                .add(post::Column::Id.in_subquery(together.into_query())),
+        );
+    }
+    if let Some(words) = &query.q {
+        for word in super::service::folded(words).split_whitespace() {
+            find = find.filter(post::Column::Search.contains(word));
+        }
+    }
+    if let Some(from) = query.published_from {
+        find = find.filter(post::Column::PublishedAt.gte(from.0));
+    }
+    if let Some(before) = query.published_before {
+        find = find.filter(post::Column::PublishedAt.lt(before.0));
+    }
+    find
+}
+
+const DEFAULT_SORT: &str = "-publishedAt";
+
+fn order(sort: &str) -> Vec<(String, bool)> {
+    sort.split(',').map(|key| (key.trim_start_matches('-').to_owned(), key.starts_with('-'))).collect()
+}
+
+fn column(name: &str) -> post::Column {
+    match name {
+        "title" => post::Column::Title,
+        "createdAt" => post::Column::CreatedAt,
+        "updatedAt" => post::Column::UpdatedAt,
+        _ => post::Column::PublishedAt,
+    }
+}
+
+/// A page of what the caller may see.
+pub(super) async fn page<C: ConnectionTrait>(
+    db: &C,
+    key: &CursorKey,
+    viewer: Option<&Principal>,
+    query: &PostQuery,
+) -> Result<Page<PostSummary>> {
+    let keys = order(query.sort.as_deref().unwrap_or(DEFAULT_SORT));
+    let mut sort: Vec<SortKey> = keys
+        .iter()
+        .map(|(name, descending)| SortKey { column: column(name).into_simple_expr(), descending: *descending })
+        .collect();
+    let descending = keys.last().is_some_and(|(_, descending)| *descending);
+    sort.push(SortKey { column: post::Column::Id.into_simple_expr(), descending });
+    let slice = Slice { key, list: identity(query), order: sort, paging: &query.paging };
+    let total = match query.paging.counts() {
+        true => Some(count(db, filtered(viewer, query)).await?),
+        false => None,
+    };
+    let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
+    let mut find = columns(filtered(viewer, query), fields, query.expand.is_some());
+    slice.apply(QuerySelect::query(&mut find))?;
+    let mut rows = find.into_model::<Row>().all(db).await?;
+    let pagination = slice.close(&mut rows, total, |row| row.place(&keys));
+    let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
+    let data = rows.into_iter().map(|row| row.whole(&mut related).into()).collect();
+    Ok(Page { data, pagination })
+}
+
+/// What a cursor is bound to: the list with its filters and sort, but not the part of it that is shown.
+fn identity(query: &PostQuery) -> String {
+    let PostQuery { tag, author, status, q, published_from, published_before, sort, .. } = query;
+    format!("posts {tag:?} {author:?} {status:?} {q:?} {published_from:?} {published_before:?} {sort:?}")
+}
+
+async fn count<C: ConnectionTrait>(db: &C, find: Select<post::Entity>) -> Result<i64> {
+    let counted = find.select_only().column_as(post::Column::Id.count(), "count").into_tuple::<i64>();
+    Ok(counted.one(db).await?.unwrap_or(0))
+}
+
+impl Row {
+    fn place(&self, keys: &[(String, bool)]) -> Vec<Key> {
+        let mut place: Vec<Key> = keys
+            .iter()
+            .map(|(name, _)| match name.as_str() {
+                "title" => Key::Text(self.title.clone()),
+                "createdAt" => Key::Number(self.created_at),
+                "updatedAt" => Key::Number(self.updated_at),
+                _ => Key::Number(self.published_at),
+            })
+            .collect();
+        place.push(Key::Id(self.id));
+        place
+    }
+
+    fn whole(self, related: &mut Related) -> Post {
+        Post {
+            id: Id::from(self.id),
+            slug: self.slug,
+            title: self.title,
+            content: self.content.unwrap_or_default(),
+            excerpt: self.excerpt,
+            cover_image: self.cover_image,
+            author: AuthorRef {
+                id: Id::from(self.author_id),
+                name: self.author_name,
+                avatar_url: self.author_avatar,
+                bio: self.author_bio,
+            },
+            coauthors: related.authors.remove(&self.id).unwrap_or_default(),
+            tags: related.tags.remove(&self.id).unwrap_or_default(),
+            published: self.published_at > 0,
+            published_at: (self.published_at > 0).then_some(Timestamp(self.published_at)),
+            comments_count: self.comments_count,
+            created_at: Timestamp(self.created_at),
+            updated_at: Timestamp(self.updated_at),
+            version: self.version,
+            previewed: false,
+        }
+    }
+}
+
+impl From<Post> for PostSummary {
+    fn from(post: Post) -> Self {
+        let Post { id, slug, title, content, excerpt, cover_image, author, coauthors, tags, .. } = post;
+        PostSummary {
+            id,
+            slug,
+            title,
+            author,
+            coauthors,
+            tags,
+            published: post.published,
+            published_at: post.published_at,
+            comments_count: post.comments_count,
+            created_at: post.created_at,
+            updated_at: post.updated_at,
+            excerpt,
+            cover_image,
+            content: (!content.is_empty()).then_some(content),
+        }
+    }
+}
+
+/// The relations of a page of posts, one statement each.
+#[derive(Default)]
+struct Related {
+    tags: HashMap<Uuid, Vec<TagRef>>,
+    authors: HashMap<Uuid, Vec<AuthorRef>>,
+}
+
+impl Related {
+    async fn of<C: ConnectionTrait>(db: &C, rows: &[Row], bios: bool) -> Result<Self> {
+        let mut related = Related::default();
+        if rows.is_empty() {
+            return Ok(related);
+        }
+        let tagged: Vec<(Uuid, String, String)> = post_tag::Entity::find()
+            .select_only()
+            .column(post_tag::Column::PostId)
+            .join(JoinType::InnerJoin, post_tag::Relation::Tag.def())
+            .column(tag::Column::Slug)
+            .column(tag::Column::Name)
+            .filter(post_tag::Column::PostId.is_in(rows.iter().map(|row| row.id)))
+            .order_by_asc(post_tag::Column::Position)
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (post, slug, name) in tagged {
+            related.tags.entry(post).or_default().push(TagRef { slug, name });
+        }
+        let together: Vec<Uuid> = rows.iter().filter(|row| row.coauthors > 0).map(|row| row.id).collect();
+        if together.is_empty() {
+            return Ok(related);
+        }
+        let authors: Vec<(Uuid, Uuid, String, Option<String>, Option<String>)> = post_coauthor::Entity::find()
+            .select_only()
+            .column(post_coauthor::Column::PostId)
+            .join(JoinType::InnerJoin, post_coauthor::Relation::User.def())
+            .columns([user::Column::Id, user::Column::Name, user::Column::AvatarUrl, user::Column::Bio])
+            .filter(post_coauthor::Column::PostId.is_in(together))
+            .order_by_asc(post_coauthor::Column::Position)
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (post, id, name, avatar_url, bio) in authors {
+            let author = AuthorRef { id: Id::from(id), name, avatar_url, bio: bio.filter(|_| bios) };
+            related.authors.entry(post).or_default().push(author);
+        }
+        Ok(related)
+    }
+}

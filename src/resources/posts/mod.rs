@@ -1,0 +1,15 @@
+//! Posts: articles, by slug, tag and author, draft or published.
+mod api;
+mod example;
+mod import;
+mod list;
+mod preview;
+mod service;
+mod slug;
+mod types;
+
+pub use api::PostsApi;
+pub use import::{Effect, Imported};
+pub use service::Posts;
+pub use slug::slugify;
+pub use types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary};

@@ -1,0 +1,102 @@
+//! Draft previews: a signed link shows one post to whoever has it, until it expires or is revoked.
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use entity::{post, preview};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+use uuid::Uuid;
+
+use super::{
+    list::{visible_to, whole},
+    service::Posts,
+    types::{Post, PreviewLink},
+};
+use crate::contract::{
+    attempt::{Attempt, Outcome, once},
+    caller::Principal,
+    id::Id,
+    problem::{Error, Result},
+    time::Timestamp,
+};
+
+/// How long a link lives, in milliseconds.
+const LIFE: i64 = 3 * 24 * 60 * 60 * 1000;
+
+/// The key that links are signed with.
+#[derive(Clone)]
+pub struct PreviewKey(hmac::Key);
+
+impl PreviewKey {
+    pub fn new(secret: &[u8]) -> Self {
+        PreviewKey(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    fn sign(&self, link: Uuid) -> String {
+        let tag = hmac::sign(&self.0, link.as_bytes());
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(link.as_bytes()), URL_SAFE_NO_PAD.encode(&tag.as_ref()[..16]))
+    }
+
+    fn open(&self, token: &str) -> Option<Uuid> {
+        let (id, _) = token.split_once('.')?;
+        let id = Uuid::from_slice(&URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
+        let own = self.sign(id);
+        aws_lc_rs::constant_time::verify_slices_are_equal(own.as_bytes(), token.as_bytes()).ok()?;
+        Some(id)
+    }
+}
+
+impl Posts {
+    pub async fn preview(&self, caller: &Principal, id: Id<Post>, attempt: Option<Attempt>) -> Result<Outcome<PreviewLink>> {
+        let (caller, now, key) = (caller.clone(), self.clock.now(), self.previews.clone());
+        once(&self.db, attempt, async move |tx| {
+            own(&*tx, &caller, id).await?;
+            let link = Uuid::now_v7();
+            let row = preview::ActiveModel {
+                id: Set(link),
+                post_id: Set(id.0),
+                created_by: Set(caller.user),
+                expires_at: Set(now + LIFE),
+                created_at: Set(now),
+            };
+            row.insert(&*tx).await?;
+            let token = key.sign(link);
+            let url = format!("/api/posts/{id}?preview={token}");
+            Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFE) })
+        })
+        .await
+    }
+
+    /// Ends all links to a post.
+    pub async fn end_previews(&self, caller: &Principal, id: Id<Post>) -> Result<()> {
+        let caller = caller.clone();
+        self.db
+            .write(async move |tx| {
+                own(&*tx, &caller, id).await?;
+                preview::Entity::delete_many().filter(preview::Column::PostId.eq(id.0)).exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The post that a link shows, whoever asks.
+    pub async fn previewed(&self, id: Id<Post>, token: &str) -> Result<Post> {
+        let link = self.previews.open(token).ok_or(Error::NotFound("post"))?;
+        let row = preview::Entity::find_by_id(link).one(self.db.read()).await?;
+        let good = row.is_some_and(|row| row.post_id == id.0 && row.expires_at > self.clock.now());
+        if !good {
+            return Err(Error::NotFound("post"));
+        }
+        let find = post::Entity::find_by_id(id.0).filter(post::Column::DeletedAt.is_null());
+        let mut post = whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        post.previewed = true;
+        Ok(post)
+    }
+}
+
+async fn own<C: sea_orm::ConnectionTrait>(db: &C, caller: &Principal, id: Id<Post>) -> Result<()> {
+    let row = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0)).one(db).await?;
+    let row = row.ok_or(Error::NotFound("post"))?;
+    match row.author_id == caller.user || caller.role.edits() {
+        true => Ok(()),
+        false => Err(Error::Forbidden("only its author and editors may show a draft to others")),
+    }
+}

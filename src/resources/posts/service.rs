@@ -1,0 +1,295 @@
+//! What may happen to a post. The only writer of the `posts` table and of what hangs on it.
+use deunicode::deunicode;
+use entity::{post, post_slug, post_tag};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    sea_query::OnConflict,
+};
+use uuid::Uuid;
+
+use super::{
+    list::{page, visible_to, whole},
+    preview::PreviewKey,
+    slug::slugify,
+    types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary},
+};
+use crate::{
+    contract::{
+        answer::Resource,
+        attempt::{Attempt, Outcome, once},
+        caller::Principal,
+        cursor::CursorKey,
+        etag::{ETag, Precondition},
+        id::Id,
+        page::Page,
+        problem::{Error, Result},
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::tags::Tags,
+};
+
+#[derive(Clone)]
+pub struct Posts {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) tags: Tags,
+    pub(super) cursors: CursorKey,
+    pub(super) previews: PreviewKey,
+}
+
+/// A post by its present slug, or by one that it had before.
+pub enum BySlug {
+    Here(Post),
+    Moved(String),
+}
+
+impl Posts {
+    pub fn new(db: Db, clock: Clock, tags: Tags, cursors: CursorKey, previews: PreviewKey) -> Self {
+        Posts { db, clock, tags, cursors, previews }
+    }
+
+    /// The version of every list of posts for callers of this class; changes with whatever a list shows.
+    pub async fn list_etag(&self, class: &str, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["posts", "tags", "users"]).await?;
+        Ok(ETag::weak(&["posts", &version.to_string(), class, target]))
+    }
+
+    pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
+        page(self.db.read(), &self.cursors, viewer, query).await
+    }
+
+    pub async fn read(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
+        let find = visible_to(viewer).filter(post::Column::Id.eq(id.0));
+        whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))
+    }
+
+    pub async fn by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<BySlug> {
+        let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
+        if let Some(post) = whole(self.db.read(), find).await? {
+            return Ok(BySlug::Here(post));
+        }
+        let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
+        let former = former.ok_or(Error::NotFound("post"))?;
+        let now: Option<String> = visible_to(viewer)
+            .filter(post::Column::Id.eq(former.post_id))
+            .select_only()
+            .column(post::Column::Slug)
+            .into_tuple()
+            .one(self.db.read())
+            .await?;
+        now.map(|slug| BySlug::Moved(format!("/api/posts/slug/{slug}"))).ok_or(Error::NotFound("post"))
+    }
+
+    pub async fn create(&self, author: &Principal, new: NewPost, attempt: Option<Attempt>) -> Result<Outcome<Post>> {
+        let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
+        once(&self.db, attempt, async move |tx| {
+            let NewPost { title, content, slug, excerpt, cover_image, tags, published } = new;
+            let id = Uuid::now_v7();
+            let title = trimmed(&title);
+            let slug = match slug {
+                Some(slug) => claim_exactly(&tx, id, &slug, now).await?,
+                None => claim_free(&tx, id, &slugify(&title, "post"), now).await?,
+            };
+            let row = post::ActiveModel {
+                id: Set(id),
+                slug: Set(slug),
+                search: Set(searchable(&title, excerpt.as_deref())),
+                title: Set(title),
+                content: Set(content),
+                excerpt: Set(excerpt),
+                cover_image: Set(cover_image),
+                author_id: Set(author.user),
+                published_at: Set(if published { now } else { 0 }),
+                comments_count: Set(0),
+                source: Set(None),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+                deleted_at: Set(None),
+            };
+            row.insert(&*tx).await?;
+            posts.tag(&tx, id, &tags, now).await?;
+            tx.touch("posts").await?;
+            reread(&tx, id).await
+        })
+        .await
+    }
+
+    pub async fn replace(&self, caller: &Principal, id: Id<Post>, new: PostReplacement, when: Precondition) -> Result<Post> {
+        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published } = new;
+        self.change(caller, id, when, move |row| {
+            row.title = trimmed(&title);
+            row.content = content;
+            row.excerpt = excerpt;
+            row.cover_image = cover_image;
+            Wish { slug, tags: Some(tags), published: Some(published) }
+        })
+        .await
+    }
+
+    pub async fn patch(&self, caller: &Principal, id: Id<Post>, patch: PostPatch, when: Precondition) -> Result<Post> {
+        let PostPatch { title, content, slug, excerpt, cover_image, tags, published } = patch;
+        self.change(caller, id, when, move |row| {
+            if let Some(title) = title {
+                row.title = trimmed(&title);
+            }
+            if let Some(content) = content {
+                row.content = content;
+            }
+            row.excerpt = excerpt.over(row.excerpt.take());
+            row.cover_image = cover_image.over(row.cover_image.take());
+            Wish { slug, tags, published }
+        })
+        .await
+    }
+
+    pub async fn remove(&self, caller: &Principal, id: Id<Post>, when: Precondition) -> Result<()> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = held(&tx, &caller, id, &when).await?;
+                let version = row.version;
+                let mut row = row.into_active_model();
+                row.deleted_at = Set(Some(now));
+                row.version = Set(version + 1);
+                row.update(&*tx).await?;
+                tx.touch("posts").await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// One transaction: is it there, is it the caller's, is it that version; then the change.
+    async fn change<F>(&self, caller: &Principal, id: Id<Post>, when: Precondition, apply: F) -> Result<Post>
+    where
+        F: FnOnce(&mut post::Model) -> Wish + Send + 'static,
+    {
+        let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let mut row = held(&tx, &caller, id, &when).await?;
+                let wish = apply(&mut row);
+                if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
+                    row.slug = claim_exactly(&tx, row.id, &slug, now).await?;
+                }
+                match wish.published {
+                    Some(true) if row.published_at == 0 => row.published_at = now,
+                    Some(false) => row.published_at = 0,
+                    _ => {}
+                }
+                row.search = searchable(&row.title, row.excerpt.as_deref());
+                row.version += 1;
+                row.updated_at = now;
+                row.into_active_model().reset_all().update(&*tx).await?;
+                if let Some(tags) = wish.tags {
+                    posts.tag(&tx, id.0, &tags, now).await?;
+                }
+                tx.touch("posts").await?;
+                reread(&tx, id.0).await
+            })
+            .await
+    }
+
+    /// Gives a post exactly these tags.
+    pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<()> {
+        post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
+        let tags = self.tags.ensure(tx, names, now).await?;
+        let rows = tags.into_iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
+            post_id: Set(post),
+            tag_id: Set(tag),
+            position: Set(position),
+        });
+        let rows: Vec<_> = rows.collect();
+        if !rows.is_empty() {
+            post_tag::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What of a change is not a column of the row.
+struct Wish {
+    slug: Option<String>,
+    tags: Option<Vec<String>>,
+    published: Option<bool>,
+}
+
+/// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
+async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) -> Result<post::Model> {
+    let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
+    let row = find.clone().one(&**tx).await?.ok_or(Error::NotFound("post"))?;
+    if row.author_id != caller.user && !caller.role.edits() {
+        return Err(Error::Forbidden("only its author and editors may change a post"));
+    }
+    if when.tags.is_some() || when.required {
+        let post = whole(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
+        when.check(&post.etag())?;
+    }
+    Ok(row)
+}
+
+async fn reread(tx: &Tx, id: Uuid) -> Result<Post> {
+    let find = post::Entity::find_by_id(id);
+    whole(&**tx, find).await?.ok_or_else(|| Error::Internal("a post vanished in its own transaction".into()))
+}
+
+/// Makes a slug the post's own for good; the primary key decides races.
+async fn claim(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<bool> {
+    let row = post_slug::ActiveModel { slug: Set(slug.to_owned()), post_id: Set(post), created_at: Set(now) };
+    let made = post_slug::Entity::insert(row)
+        .on_conflict(OnConflict::column(post_slug::Column::Slug).do_nothing().to_owned())
+        .exec_without_returning(&**tx)
+        .await?;
+    Ok(made > 0)
+}
+
+/// The slug that was asked for, unless another post has or had it.
+async fn claim_exactly(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
+    if claim(tx, post, slug, now).await? {
+        return Ok(slug.to_owned());
+    }
+    let holder = post_slug::Entity::find_by_id(slug.to_owned()).one(&**tx).await?;
+    match holder.is_some_and(|holder| holder.post_id == post) {
+        true => Ok(slug.to_owned()),
+        false => Err(Error::Taken("slug")),
+    }
+}
+
+/// The slug, or the slug with the first number that is free: doubling steps find it in few statements.
+pub(super) async fn claim_free(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
+    if claim(tx, post, slug, now).await? {
+        return Ok(slug.to_owned());
+    }
+    let taken: Vec<String> = post_slug::Entity::find()
+        .select_only()
+        .column(post_slug::Column::Slug)
+        .filter(post_slug::Column::Slug.starts_with(format!("{slug}-")))
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    let taken: std::collections::HashSet<&str> = taken.iter().map(String::as_str).collect();
+    for number in 2..=10_000 {
+        let numbered = format!("{slug}-{number}");
+        if !taken.contains(numbered.as_str()) && claim(tx, post, &numbered, now).await? {
+            return Ok(numbered);
+        }
+    }
+    Err(Error::Taken("slug"))
+}
+
+/// Control characters and white space around a line are no part of it.
+pub(super) fn trimmed(text: &str) -> String {
+    text.trim_matches(|c: char| c <= '\u{20}').to_owned()
+}
+
+/// Text as it is searched: without case and accents, so that both databases find the same.
+pub(super) fn folded(text: &str) -> String {
+    deunicode(text).to_lowercase().replace(['%', '_', '\\'], " ")
+}
+
+pub(super) fn searchable(title: &str, excerpt: Option<&str>) -> String {
+    folded(&format!("{title} {}", excerpt.unwrap_or_default()))
+}
