@@ -1,1 +1,2 @@
 //! The words every resource speaks.
+pub mod secret;

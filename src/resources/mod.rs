@@ -1,1 +1,4 @@
 //! One folder per resource.
+pub mod api_keys;
+pub mod sessions;
+pub mod users;

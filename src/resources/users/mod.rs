@@ -1,0 +1,2 @@
+//! The people who have an account.
+pub mod password;
