@@ -135,7 +135,7 @@ impl AccessTokens {
             return Err(Refused::Audience);
         }
         let ends_in_time = claims.iat.checked_add(LIFETIME).is_some_and(|latest| claims.exp <= latest);
-        if claims.iat < 0 || claims.iat > now.saturating_add(LEEWAY) || !ends_in_time {
+        if claims.iat > now.saturating_add(LEEWAY) || !ends_in_time {
             return Err(Refused::Times);
         }
         if claims.exp.saturating_add(LEEWAY) <= now {
