@@ -1,4 +1,6 @@
 //! The whole system on one page.
+pub mod api; //        the contract assembled: every resource, one OpenAPI document
+pub mod app; //        the service put together: ports, then services
 pub mod cli; //        the command line: serve, migrate, import, user, key, openapi
 pub mod contract; //   the words every resource speaks: answers, pages, tags, problems, callers
 pub mod edge; //       what every request passes before and after its operation

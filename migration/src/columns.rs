@@ -33,7 +33,12 @@ pub fn maybe_text(name: &'static str) -> ColumnDef {
 }
 
 /// Makes a table; on PostgreSQL all its text is ordered by code point, as SQLite does anyway.
-pub async fn create(manager: &SchemaManager<'_>, name: &'static str, columns: Vec<ColumnDef>, finish: impl FnOnce(&mut TableCreateStatement)) -> Result<(), DbErr> {
+pub async fn create(
+    manager: &SchemaManager<'_>,
+    name: &'static str,
+    columns: Vec<ColumnDef>,
+    finish: impl FnOnce(&mut TableCreateStatement),
+) -> Result<(), DbErr> {
     let texts: Vec<String> = columns
         .iter()
         .filter(|column| matches!(column.get_column_type(), Some(ColumnType::Text)))
@@ -64,7 +69,13 @@ pub fn primary(table: &mut TableCreateStatement, columns: &[&'static str]) {
 }
 
 /// What happens to a row when the row that it points to goes.
-pub fn reference(table: &mut TableCreateStatement, from: &[&'static str], to: &'static str, columns: &[&'static str], gone: ForeignKeyAction) {
+pub fn reference(
+    table: &mut TableCreateStatement,
+    from: &[&'static str],
+    to: &'static str,
+    columns: &[&'static str],
+    gone: ForeignKeyAction,
+) {
     let mut key = ForeignKey::create();
     let own = table.get_table_name().cloned();
     if let Some(own) = own {
@@ -80,7 +91,12 @@ pub fn reference(table: &mut TableCreateStatement, from: &[&'static str], to: &'
     table.foreign_key(&mut key);
 }
 
-pub async fn index(manager: &SchemaManager<'_>, table: &'static str, columns: &[&'static str], unique: bool) -> Result<(), DbErr> {
+pub async fn index(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+    unique: bool,
+) -> Result<(), DbErr> {
     let name = format!("{}_{table}_{}", if unique { "uq" } else { "ix" }, columns.join("_"));
     let mut index = Index::create();
     index.name(name).table(Alias::new(table));

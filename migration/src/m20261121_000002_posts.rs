@@ -9,10 +9,31 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(m, "posts", vec![id("id"), text("slug"), text("title"), text("content"), maybe_text("excerpt"), maybe_text("cover_image"), id("author_id"), number("published_at"), number("comments_count"), text("search"), maybe_text("source"), number("version"), number("created_at"), number("updated_at"), maybe_number("deleted_at")], |t| {
-            primary(t, &["id"]);
-            reference(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
-        })
+        create(
+            m,
+            "posts",
+            vec![
+                id("id"),
+                text("slug"),
+                text("title"),
+                text("content"),
+                maybe_text("excerpt"),
+                maybe_text("cover_image"),
+                id("author_id"),
+                number("published_at"),
+                number("comments_count"),
+                text("search"),
+                maybe_text("source"),
+                number("version"),
+                number("created_at"),
+                number("updated_at"),
+                maybe_number("deleted_at"),
+            ],
+            |t| {
+                primary(t, &["id"]);
+                reference(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
+            },
+        )
         .await?;
         index(m, "posts", &["slug"], true).await?;
         index(m, "posts", &["source"], true).await?;
@@ -34,9 +55,22 @@ impl MigrationTrait for Migration {
         })
         .await?;
         index(m, "post_coauthors", &["user_id", "post_id"], false).await?;
-        create(m, "tags", vec![id("id"), text("slug"), text("name"), maybe_text("description"), number("version"), number("created_at"), number("updated_at")], |t| {
-            primary(t, &["id"]);
-        })
+        create(
+            m,
+            "tags",
+            vec![
+                id("id"),
+                text("slug"),
+                text("name"),
+                maybe_text("description"),
+                number("version"),
+                number("created_at"),
+                number("updated_at"),
+            ],
+            |t| {
+                primary(t, &["id"]);
+            },
+        )
         .await?;
         index(m, "tags", &["slug"], true).await?;
         create(m, "post_tags", vec![id("post_id"), id("tag_id"), small("position")], |t| {
@@ -46,28 +80,66 @@ impl MigrationTrait for Migration {
         })
         .await?;
         index(m, "post_tags", &["tag_id", "post_id"], false).await?;
-        create(m, "previews", vec![id("id"), id("post_id"), id("created_by"), number("expires_at"), number("created_at")], |t| {
-            primary(t, &["id"]);
-            reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-        })
+        create(
+            m,
+            "previews",
+            vec![id("id"), id("post_id"), id("created_by"), number("expires_at"), number("created_at")],
+            |t| {
+                primary(t, &["id"]);
+                reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+            },
+        )
         .await?;
         index(m, "previews", &["post_id"], false).await?;
-        create(m, "documents", vec![id("id"), text("path"), text("title"), text("content"), number("position"), text("search"), number("version"), number("created_at"), number("updated_at")], |t| {
-            primary(t, &["id"]);
-        })
+        create(
+            m,
+            "documents",
+            vec![
+                id("id"),
+                text("path"),
+                text("title"),
+                text("content"),
+                number("position"),
+                text("search"),
+                number("version"),
+                number("created_at"),
+                number("updated_at"),
+            ],
+            |t| {
+                primary(t, &["id"]);
+            },
+        )
         .await?;
         index(m, "documents", &["path"], true).await?;
         index(m, "documents", &["position", "path"], false).await?;
-        create(m, "aliases", vec![text("path"), maybe_id("post_id"), maybe_id("document_id"), number("created_at")], |t| {
-            primary(t, &["path"]);
-            reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-            reference(t, &["document_id"], "documents", &["id"], ForeignKeyAction::Cascade);
-        })
+        create(
+            m,
+            "aliases",
+            vec![text("path"), maybe_id("post_id"), maybe_id("document_id"), number("created_at")],
+            |t| {
+                primary(t, &["path"]);
+                reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+                reference(t, &["document_id"], "documents", &["id"], ForeignKeyAction::Cascade);
+            },
+        )
         .await?;
         Ok(())
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["aliases", "documents", "previews", "post_tags", "tags", "post_coauthors", "post_slugs", "posts"]).await
+        drop(
+            m,
+            &[
+                "aliases",
+                "documents",
+                "previews",
+                "post_tags",
+                "tags",
+                "post_coauthors",
+                "post_slugs",
+                "posts",
+            ],
+        )
+        .await
     }
 }

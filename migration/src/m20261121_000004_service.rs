@@ -9,9 +9,23 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(m, "idempotency_keys", vec![text("scope"), text("fingerprint"), small("status"), maybe_text("location"), maybe_text("etag"), text("body"), number("created_at"), number("expires_at")], |t| {
-            primary(t, &["scope"]);
-        })
+        create(
+            m,
+            "idempotency_keys",
+            vec![
+                text("scope"),
+                text("fingerprint"),
+                small("status"),
+                maybe_text("location"),
+                maybe_text("etag"),
+                text("body"),
+                number("created_at"),
+                number("expires_at"),
+            ],
+            |t| {
+                primary(t, &["scope"]);
+            },
+        )
         .await?;
         index(m, "idempotency_keys", &["expires_at"], false).await?;
         create(m, "collections", vec![text("name"), number("version")], |t| {

@@ -147,7 +147,8 @@ impl<T: Resource> Created<T> {
                 response
             }
             Outcome::Again(Kept { body, etag, location }) => {
-                let mut response = Response::builder().status(StatusCode::CREATED).content_type(JSON).body(body);
+                let mut response =
+                    Response::builder().status(StatusCode::CREATED).content_type(JSON).body(body);
                 set(&mut response, header::ETAG, &etag);
                 set(&mut response, header::LOCATION, &location);
                 set(&mut response, HeaderName::from_static("idempotent-replayed"), "true");
@@ -271,7 +272,9 @@ impl Default for Gone {
 
 impl ApiResponse for Gone {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: vec![bare(204, &["Cache-Control"], "Done; there is nothing left to show")] }
+        MetaResponses {
+            responses: vec![bare(204, &["Cache-Control"], "Done; there is nothing left to show")],
+        }
     }
     fn register(_: &mut Registry) {}
 }

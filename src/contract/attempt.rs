@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::idempotency_key;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 
@@ -34,7 +35,7 @@ impl Attempt {
                 context.update(&(part.len() as u64).to_be_bytes());
                 context.update(part);
             }
-            super::secret::hex(context.finish().as_ref())
+            URL_SAFE_NO_PAD.encode(context.finish())
         };
         let scope = hash(&[caller.as_bytes(), operation.as_bytes(), key.as_bytes()]);
         Attempt { scope, fingerprint: hash(&[body]), now }

@@ -55,7 +55,9 @@ impl FromStr for Role {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Role::ALL.into_iter().find(|role| role.as_str() == text);
-        known.ok_or_else(|| format!("no role is called {text}: use reader, author, editor, accountant or admin"))
+        known.ok_or_else(|| {
+            format!("no role is called {text}: use reader, author, editor, accountant or admin")
+        })
     }
 }
 

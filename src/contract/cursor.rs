@@ -148,7 +148,12 @@ impl Slice<'_> {
     }
 
     /// Drops the row read beyond the limit and says how the list goes on; `place` reads a row's sort keys.
-    pub fn close<R>(&self, rows: &mut Vec<R>, total: Option<i64>, place: impl Fn(&R) -> Vec<Key>) -> Pagination {
+    pub fn close<R>(
+        &self,
+        rows: &mut Vec<R>,
+        total: Option<i64>,
+        place: impl Fn(&R) -> Vec<Key>,
+    ) -> Pagination {
         let more = rows.len() > self.paging.limit as usize;
         rows.truncate(self.paging.limit as usize);
         let next = rows.last().filter(|_| more).map(|row| self.key.seal(&self.list, &place(row)));

@@ -32,7 +32,10 @@ impl ETag {
     pub fn parse(text: &str) -> Option<Self> {
         let opaque = text.strip_prefix("W/").unwrap_or(text);
         let inner = opaque.strip_prefix('"')?.strip_suffix('"')?;
-        inner.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80).then(|| ETag(text.to_owned()))
+        inner
+            .bytes()
+            .all(|b| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80)
+            .then(|| ETag(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -144,7 +147,11 @@ mod tests {
             ("\"x\",,\t\"y\"", false, false),
         ] {
             let tags = Tags::parse(value).unwrap_or_else(|| panic!("{value}"));
-            assert_eq!((tags.weakly_match(&current), tags.strongly_match(&current)), (weakly, strongly), "{value}");
+            assert_eq!(
+                (tags.weakly_match(&current), tags.strongly_match(&current)),
+                (weakly, strongly),
+                "{value}"
+            );
         }
     }
 

@@ -199,7 +199,13 @@ mod tests {
 
     #[test]
     fn links_keep_the_filters() {
-        let place = Pagination { page: Some(2), limit: 5, total: Some(20), pages: Some(4), next_cursor: Some("c".into()) };
+        let place = Pagination {
+            page: Some(2),
+            limit: 5,
+            total: Some(20),
+            pages: Some(4),
+            next_cursor: Some("c".into()),
+        };
         let links = Links::around(&place, "/api/posts?tag=rust&page=2&limit=5").to_string();
         assert_eq!(
             links,

@@ -222,7 +222,10 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => {
                 let count = errors.len();
                 let mut problem = problem.with_errors(errors);
-                problem.detail = format!("{count} {} of the request must be mended", if count == 1 { "part" } else { "parts" });
+                problem.detail = format!(
+                    "{count} {} of the request must be mended",
+                    if count == 1 { "part" } else { "parts" }
+                );
                 problem
             }
             Error::Taken(member) => problem.with_errors(vec![Violation {

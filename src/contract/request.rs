@@ -79,7 +79,8 @@ impl<'a, T: ParseFromParameter> ApiExtractor<'a> for Path<T> {
         options: ExtractParamOptions<T>,
     ) -> poem::Result<Self> {
         let place = options.name.strip_prefix("param").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
-        let value = Checked::of(request)?.path.get(place).ok_or_else(|| lost("a path parameter is missing"))?;
+        let value =
+            Checked::of(request)?.path.get(place).ok_or_else(|| lost("a path parameter is missing"))?;
         T::parse_from_parameter(value).map(Path).map_err(|_| lost("a path parameter passed the gate unread"))
     }
 }

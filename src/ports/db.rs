@@ -29,7 +29,8 @@ impl Tx {
     pub async fn touch(&self, collection: &'static str) -> Result<(), DbErr> {
         let row = collection::ActiveModel { name: Set(collection.to_owned()), version: Set(1) };
         let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
-        let bump = OnConflict::column(collection::Column::Name).value(collection::Column::Version, next).to_owned();
+        let bump =
+            OnConflict::column(collection::Column::Name).value(collection::Column::Version, next).to_owned();
         collection::Entity::insert(row).on_conflict(bump).exec_without_returning(&**self).await?;
         Ok(())
     }
@@ -38,7 +39,10 @@ impl Tx {
 #[derive(Clone)]
 enum Doors {
     /// One writer that commits what waits together, and readers beside it.
-    Sqlite { readers: DatabaseConnection, writer: Writer },
+    Sqlite {
+        readers: DatabaseConnection,
+        writer: Writer,
+    },
     Postgres(DatabaseConnection),
 }
 
@@ -51,7 +55,9 @@ impl Db {
     pub async fn open(url: &str) -> Result<Db, DbErr> {
         match url.strip_prefix("sqlite://") {
             Some(path) => Db::sqlite(path).await,
-            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => Db::postgres(url).await,
+            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Db::postgres(url).await
+            }
             None => Err(DbErr::Custom("a database URL starts with sqlite:// or postgres://".into())),
         }
     }
@@ -59,8 +65,9 @@ impl Db {
     async fn sqlite(path: &str) -> Result<Db, DbErr> {
         let path = path.split('?').next().unwrap_or_default();
         if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| DbErr::Custom(format!("cannot make the folder {}: {error}", folder.display())))?;
+            std::fs::create_dir_all(folder).map_err(|error| {
+                DbErr::Custom(format!("cannot make the folder {}: {error}", folder.display()))
+            })?;
         }
         let options = |connections: u32, reads: bool| {
             let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
@@ -205,7 +212,9 @@ impl Db {
 async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     if let Some(stranger) = applied(connection).await?.into_iter().find(|step| !known.contains(step)) {
-        return Err(DbErr::Custom(format!("the database has the step {stranger} of a newer program: use that program")));
+        return Err(DbErr::Custom(format!(
+            "the database has the step {stranger} of a newer program: use that program"
+        )));
     }
     Migrator::up(connection, None).await
 }

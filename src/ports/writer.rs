@@ -4,7 +4,8 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,7 +55,8 @@ impl Writer {
                     keep: done.is_ok(),
                     tell: Box::new(move |committed| {
                         // Whoever asked may have gone; the work is done all the same.
-                        let _ = answer.send(done.and_then(|value| committed.map(|()| value).map_err(E::from)));
+                        let _ =
+                            answer.send(done.and_then(|value| committed.map(|()| value).map_err(E::from)));
                     }),
                 }
             }

@@ -50,22 +50,118 @@ fn headers() -> Map<String, Value> {
     let tag = "^(W/)?\"[\\u0021\\u0023-\\u007e]*\"$";
     let list = [
         ("ETag", true, "The version of this representation (RFC 9110, 8.8.3).", text(tag, 100), TAG),
-        ("Last-Modified", false, "When the resource last changed (RFC 9110, 8.8.2).", text(visible, 29), "Sat, 21 Nov 2026 09:30:00 GMT"),
-        ("Cache-Control", true, "Who may keep a copy, and for how long (RFC 9111, 5.2). Answers to a known caller are never shared.", text(visible, 200), "private, no-cache"),
-        ("Vary", true, "The request fields that the answer depends on (RFC 9110, 12.5.5).", text(visible, 200), "Accept, Accept-Encoding, Authorization, Cookie"),
-        ("Location", true, "Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).", text("^/[\\u0021-\\u007e]*$", 2000), &format!("/api/posts/{ID}")),
-        ("Link", true, "The pages around this one: first, prev, next and last, where they exist (RFC 8288). Every other parameter is kept.", text(visible, 16000), "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\""),
-        ("Idempotent-Replayed", false, "`true` when this is the kept answer to an earlier request with the same Idempotency-Key.", json!({ "type": "string", "enum": ["true"] }), "true"),
-        ("Preference-Applied", true, "The preference that was honoured (RFC 7240, 3).", json!({ "type": "string", "enum": ["return=minimal"] }), "return=minimal"),
-        ("Set-Cookie", false, "The session cookie, set or cleared (RFC 6265, 4.1).", text(visible, 500), "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"),
-        ("X-Request-Id", true, "The id of the request: the one that the client sent, or a new UUIDv7. It is the problem's `trace`.", text("^[A-Za-z0-9._-]+$", 64), ID),
-        ("X-Robots-Tag", false, "Keeps previews out of search engines.", json!({ "type": "string", "enum": ["noindex"] }), "noindex"),
-        ("RateLimit", false, "What is left of the caller's budget: `r` requests, full again in `t` seconds.", text(visible, 200), "\"default\";r=299;t=1"),
-        ("RateLimit-Policy", false, "The caller's budget: `q` requests in `w` seconds.", text(visible, 200), "\"default\";q=300;w=60"),
-        ("Access-Control-Allow-Origin", false, "The origin of the request, if it is on the service's list of allowed origins (Fetch, 3.3.3).", text("^https?://[\\u0021-\\u007e]+$", 300), "https://www.acme.test"),
-        ("Retry-After", true, "After how many seconds to try again (RFC 9110, 10.2.3).", json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400 }), "30"),
-        ("WWW-Authenticate", true, "How to sign in (RFC 6750, 3).", text(visible, 300), "Bearer realm=\"tenon\""),
-        ("Accept", false, "The media types that the operation takes (RFC 9110, 15.5.16).", text(visible, 200), "application/json"),
+        (
+            "Last-Modified",
+            false,
+            "When the resource last changed (RFC 9110, 8.8.2).",
+            text(visible, 29),
+            "Sat, 21 Nov 2026 09:30:00 GMT",
+        ),
+        (
+            "Cache-Control",
+            true,
+            "Who may keep a copy, and for how long (RFC 9111, 5.2). Answers to a known caller are never shared.",
+            text(visible, 200),
+            "private, no-cache",
+        ),
+        (
+            "Vary",
+            true,
+            "The request fields that the answer depends on (RFC 9110, 12.5.5).",
+            text(visible, 200),
+            "Accept, Accept-Encoding, Authorization, Cookie",
+        ),
+        (
+            "Location",
+            true,
+            "Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).",
+            text("^/[\\u0021-\\u007e]*$", 2000),
+            &format!("/api/posts/{ID}"),
+        ),
+        (
+            "Link",
+            true,
+            "The pages around this one: first, prev, next and last, where they exist (RFC 8288). Every other parameter is kept.",
+            text(visible, 16000),
+            "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\"",
+        ),
+        (
+            "Idempotent-Replayed",
+            false,
+            "`true` when this is the kept answer to an earlier request with the same Idempotency-Key.",
+            json!({ "type": "string", "enum": ["true"] }),
+            "true",
+        ),
+        (
+            "Preference-Applied",
+            true,
+            "The preference that was honoured (RFC 7240, 3).",
+            json!({ "type": "string", "enum": ["return=minimal"] }),
+            "return=minimal",
+        ),
+        (
+            "Set-Cookie",
+            false,
+            "The session cookie, set or cleared (RFC 6265, 4.1).",
+            text(visible, 500),
+            "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+        ),
+        (
+            "X-Request-Id",
+            true,
+            "The id of the request: the one that the client sent, or a new UUIDv7. It is the problem's `trace`.",
+            text("^[A-Za-z0-9._-]+$", 64),
+            ID,
+        ),
+        (
+            "X-Robots-Tag",
+            false,
+            "Keeps previews out of search engines.",
+            json!({ "type": "string", "enum": ["noindex"] }),
+            "noindex",
+        ),
+        (
+            "RateLimit",
+            false,
+            "What is left of the caller's budget: `r` requests, full again in `t` seconds.",
+            text(visible, 200),
+            "\"default\";r=299;t=1",
+        ),
+        (
+            "RateLimit-Policy",
+            false,
+            "The caller's budget: `q` requests in `w` seconds.",
+            text(visible, 200),
+            "\"default\";q=300;w=60",
+        ),
+        (
+            "Access-Control-Allow-Origin",
+            false,
+            "The origin of the request, if it is on the service's list of allowed origins (Fetch, 3.3.3).",
+            text("^https?://[\\u0021-\\u007e]+$", 300),
+            "https://www.acme.test",
+        ),
+        (
+            "Retry-After",
+            true,
+            "After how many seconds to try again (RFC 9110, 10.2.3).",
+            json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400 }),
+            "30",
+        ),
+        (
+            "WWW-Authenticate",
+            true,
+            "How to sign in (RFC 6750, 3).",
+            text(visible, 300),
+            "Bearer realm=\"tenon\"",
+        ),
+        (
+            "Accept",
+            false,
+            "The media types that the operation takes (RFC 9110, 15.5.16).",
+            text(visible, 200),
+            "application/json",
+        ),
     ];
     list.into_iter()
         .map(|(name, required, description, schema, example)| {
@@ -75,12 +171,33 @@ fn headers() -> Map<String, Value> {
 }
 
 fn parameters() -> Map<String, Value> {
-    let tags = "^(\\*|(W/)?\"[\\u0021\\u0023-\\u007e]*\"([ \\t]*,[ \\t]*(W/)?\"[\\u0021\\u0023-\\u007e]*\")*)$";
+    let tags =
+        "^(\\*|(W/)?\"[\\u0021\\u0023-\\u007e]*\"([ \\t]*,[ \\t]*(W/)?\"[\\u0021\\u0023-\\u007e]*\")*)$";
     let list = [
-        ("If-Match", "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412; without the field the change is made on whatever is there, unless the service insists on it (428).", text(tags, 4000), "*"),
-        ("If-None-Match", "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body.", text(tags, 4000), TAG),
-        ("Idempotency-Key", "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.", text("^[\\u0021-\\u007e]+$", 255), "7f3e1b0c-post-welcome"),
-        ("Prefer", "`return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).", json!({ "type": "string", "enum": ["return=minimal", "return=representation"] }), "return=representation"),
+        (
+            "If-Match",
+            "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412; without the field the change is made on whatever is there, unless the service insists on it (428).",
+            text(tags, 4000),
+            "*",
+        ),
+        (
+            "If-None-Match",
+            "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body.",
+            text(tags, 4000),
+            TAG,
+        ),
+        (
+            "Idempotency-Key",
+            "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.",
+            text("^[\\u0021-\\u007e]+$", 255),
+            "7f3e1b0c-post-welcome",
+        ),
+        (
+            "Prefer",
+            "`return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).",
+            json!({ "type": "string", "enum": ["return=minimal", "return=representation"] }),
+            "return=representation",
+        ),
     ];
     list.into_iter()
         .map(|(name, description, mut schema, example)| {
@@ -126,7 +243,8 @@ fn responses() -> Map<String, Value> {
         }
         names.extend(common(true));
         let kinds = codes_of(status);
-        let examples: Map<String, Value> = kinds.iter().map(|code| (code.as_str().into(), example(*code))).collect();
+        let examples: Map<String, Value> =
+            kinds.iter().map(|code| (code.as_str().into(), example(*code))).collect();
         let response = json!({
             "description": kinds.iter().map(|code| code.title()).collect::<Vec<_>>().join("; or: "),
             "headers": references(&names),
@@ -189,9 +307,7 @@ fn problem() -> Value {
 }
 
 fn entry() -> Value {
-    let place = |description: &str, example: &str| {
-        json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": description, "example": example })
-    };
+    let place = |description: &str, example: &str| json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": description, "example": example });
     json!({
         "type": "object",
         "description": "One violation, at one place: a pointer into the body, a parameter or a header field.",
@@ -210,7 +326,8 @@ fn entry() -> Value {
 
 fn codes() -> Value {
     let words: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let lines: Vec<_> = Code::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
+    let lines: Vec<_> =
+        Code::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
     json!({
         "type": "string", "enum": words, "example": "not-found",
         "description": format!("The word that names a kind of failure.\n\n{}", lines.join("\n")),

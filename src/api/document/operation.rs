@@ -82,7 +82,8 @@ fn access(operation: &mut Value, tag: &str, verb: &str) -> Access {
         .flat_map(|scheme| scheme.keys().cloned())
         .collect();
     let word = |kind: &str| words.iter().find_map(|word| word.strip_prefix(kind).map(str::to_owned));
-    let allow = word("allow:").unwrap_or_else(|| panic!("{} does not say who may call it", operation["operationId"]));
+    let allow =
+        word("allow:").unwrap_or_else(|| panic!("{} does not say who may call it", operation["operationId"]));
     let allowed: Vec<&str> = allow.split(',').collect();
     let keys = word("keys:").unwrap_or_default();
     let scope = format!("{}:{}", kebab(tag), if verb == "get" { "read" } else { "write" });
@@ -217,7 +218,8 @@ fn responses(operation: &mut Value, implied: Vec<u16>, limited: bool) {
         all.push((status, json!({ "$ref": format!("#/components/responses/{name}") })));
     }
     all.sort_by_key(|(status, _)| *status);
-    let all: Map<String, Value> = all.into_iter().map(|(status, value)| (status.to_string(), value)).collect();
+    let all: Map<String, Value> =
+        all.into_iter().map(|(status, value)| (status.to_string(), value)).collect();
     operation["responses"] = Value::Object(all);
 }
 
@@ -227,7 +229,9 @@ fn success(response: &Value, limited: bool) -> Value {
     let mut names: Vec<&str> = own.iter().map(String::as_str).collect();
     names.extend(components::common(limited));
     finished["headers"] = Value::Object(components::references(&names));
-    for media in finished.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+    for media in
+        finished.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
         schema::finish(&mut media["schema"]);
     }
     finished

@@ -84,14 +84,14 @@ fn integers(object: &mut Map<String, Value>) {
 }
 
 fn describe(object: &mut Map<String, Value>) {
-    let is = |word: &str| object.get("type") == Some(&json!(word));
-    if is("string") && !["enum", "format", "pattern"].iter().any(|key| object.contains_key(*key)) {
+    let kind = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if kind == "string" && !["enum", "format", "pattern"].iter().any(|key| object.contains_key(*key)) {
         object.insert("pattern".into(), json!(TEXT));
     }
-    if is("string") && object.contains_key("maxLength") {
+    if kind == "string" && object.contains_key("maxLength") {
         object.entry("minLength").or_insert(json!(0));
     }
-    if is("array") {
+    if kind == "array" {
         object.entry("minItems").or_insert(json!(0));
     }
     if object.get("deprecated") == Some(&json!(false)) {

@@ -12,7 +12,7 @@ use crate::{
         cache::Cache,
         caller::{Caller, OwnerOrEditors, Viewer, Writers},
         id::Id,
-        problem::{Fault, NotFound, Once, Owned, Forbidden, Conflict, Reused, Invalid},
+        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned, Reused},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
         slug::Slug,
     },
@@ -30,7 +30,12 @@ impl PostsApi {
     /// Everybody gets published posts; `status` lets authors and editors ask for the drafts that they may
     /// see. A page past the end is empty, and an unknown tag has no posts.
     #[oai(path = "/", method = "get", operation_id = "postsList")]
-    async fn list(&self, viewer: Viewer, query: Query<PostQuery>, known: IfNoneMatch) -> Result<Listed<PostSummary>, Fault<Invalid>> {
+    async fn list(
+        &self,
+        viewer: Viewer,
+        query: Query<PostQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Listed<PostSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(&viewer.class(), &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
             return Ok(unchanged);
@@ -43,7 +48,12 @@ impl PostsApi {
     ///
     /// The caller is its author. Without `published` it is a draft that only its author and editors see.
     #[oai(path = "/", method = "post", operation_id = "postsCreate")]
-    async fn create(&self, author: Caller<Writers>, key: IdempotencyKey, new: Body<NewPost>) -> Result<Created<Post>, Fault<Once>> {
+    async fn create(
+        &self,
+        author: Caller<Writers>,
+        key: IdempotencyKey,
+        new: Body<NewPost>,
+    ) -> Result<Created<Post>, Fault<Once>> {
         Ok(Created::new(self.0.create(&author, new.0, key.0).await?))
     }
 

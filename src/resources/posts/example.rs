@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::{
     super::{tags::TagRef, users::AuthorRef},
     types::{
-        NewPost, Post, PostExpand, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary, PreviewLink,
+        NewPost, Post, PostExpand, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary,
+        PreviewLink,
     },
 };
 use crate::contract::{

@@ -68,8 +68,21 @@ impl Posts {
                 Effect::Created
             }
             Some(row) => {
-                let same = (&row.title, &row.content, &row.excerpt, &row.cover_image, row.author_id, row.published_at)
-                    == (&post.title, &post.content, &post.excerpt, &post.cover_image, author, post.published_at);
+                let same = (
+                    &row.title,
+                    &row.content,
+                    &row.excerpt,
+                    &row.cover_image,
+                    row.author_id,
+                    row.published_at,
+                ) == (
+                    &post.title,
+                    &post.content,
+                    &post.excerpt,
+                    &post.cover_image,
+                    author,
+                    post.published_at,
+                );
                 if same {
                     return Ok(Effect::Unchanged);
                 }

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 
 use entity::{post, post_coauthor, post_tag, tag, user};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait, Select, StatementBuilder,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, JoinType,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -168,7 +168,10 @@ pub(super) async fn page<C: ConnectionTrait>(
     let keys = order(query.sort.as_deref().unwrap_or(DEFAULT_SORT));
     let mut sort: Vec<SortKey> = keys
         .iter()
-        .map(|(name, descending)| SortKey { column: column(name).into_simple_expr(), descending: *descending })
+        .map(|(name, descending)| SortKey {
+            column: column(name).into_simple_expr(),
+            descending: *descending,
+        })
         .collect();
     let descending = keys.last().is_some_and(|(_, descending)| *descending);
     sort.push(SortKey { column: post::Column::Id.into_simple_expr(), descending });
@@ -293,16 +296,17 @@ impl Related {
         if together.is_empty() {
             return Ok(related);
         }
-        let authors: Vec<(Uuid, Uuid, String, Option<String>, Option<String>)> = post_coauthor::Entity::find()
-            .select_only()
-            .column(post_coauthor::Column::PostId)
-            .join(JoinType::InnerJoin, post_coauthor::Relation::User.def())
-            .columns([user::Column::Id, user::Column::Name, user::Column::AvatarUrl, user::Column::Bio])
-            .filter(post_coauthor::Column::PostId.is_in(together))
-            .order_by_asc(post_coauthor::Column::Position)
-            .into_tuple()
-            .all(db)
-            .await?;
+        let authors: Vec<(Uuid, Uuid, String, Option<String>, Option<String>)> =
+            post_coauthor::Entity::find()
+                .select_only()
+                .column(post_coauthor::Column::PostId)
+                .join(JoinType::InnerJoin, post_coauthor::Relation::User.def())
+                .columns([user::Column::Id, user::Column::Name, user::Column::AvatarUrl, user::Column::Bio])
+                .filter(post_coauthor::Column::PostId.is_in(together))
+                .order_by_asc(post_coauthor::Column::Position)
+                .into_tuple()
+                .all(db)
+                .await?;
         for (post, id, name, avatar_url, bio) in authors {
             let author = AuthorRef { id: Id::from(id), name, avatar_url, bio: bio.filter(|_| bios) };
             related.authors.entry(post).or_default().push(author);

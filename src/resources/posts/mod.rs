@@ -10,6 +10,7 @@ mod types;
 
 pub use api::PostsApi;
 pub use import::{Effect, Imported};
+pub use preview::PreviewKey;
 pub use service::Posts;
 pub use slug::slugify;
 pub use types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary};

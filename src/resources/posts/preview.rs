@@ -45,7 +45,12 @@ impl PreviewKey {
 }
 
 impl Posts {
-    pub async fn preview(&self, caller: &Principal, id: Id<Post>, attempt: Option<Attempt>) -> Result<Outcome<PreviewLink>> {
+    pub async fn preview(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        attempt: Option<Attempt>,
+    ) -> Result<Outcome<PreviewLink>> {
         let (caller, now, key) = (caller.clone(), self.clock.now(), self.previews.clone());
         once(&self.db, attempt, async move |tx| {
             own(&*tx, &caller, id).await?;

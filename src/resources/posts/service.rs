@@ -83,7 +83,12 @@ impl Posts {
         now.map(|slug| BySlug::Moved(format!("/api/posts/slug/{slug}"))).ok_or(Error::NotFound("post"))
     }
 
-    pub async fn create(&self, author: &Principal, new: NewPost, attempt: Option<Attempt>) -> Result<Outcome<Post>> {
+    pub async fn create(
+        &self,
+        author: &Principal,
+        new: NewPost,
+        attempt: Option<Attempt>,
+    ) -> Result<Outcome<Post>> {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
             let NewPost { title, content, slug, excerpt, cover_image, tags, published } = new;
@@ -118,7 +123,13 @@ impl Posts {
         .await
     }
 
-    pub async fn replace(&self, caller: &Principal, id: Id<Post>, new: PostReplacement, when: Precondition) -> Result<Post> {
+    pub async fn replace(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        new: PostReplacement,
+        when: Precondition,
+    ) -> Result<Post> {
         let PostReplacement { title, content, slug, excerpt, cover_image, tags, published } = new;
         self.change(caller, id, when, move |row| {
             row.title = trimmed(&title);
@@ -130,7 +141,13 @@ impl Posts {
         .await
     }
 
-    pub async fn patch(&self, caller: &Principal, id: Id<Post>, patch: PostPatch, when: Precondition) -> Result<Post> {
+    pub async fn patch(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        patch: PostPatch,
+        when: Precondition,
+    ) -> Result<Post> {
         let PostPatch { title, content, slug, excerpt, cover_image, tags, published } = patch;
         self.change(caller, id, when, move |row| {
             if let Some(title) = title {

@@ -7,13 +7,7 @@ use super::super::{
     users::{AuthorRef, User},
 };
 use crate::contract::{
-    answer::Resource,
-    cache::Cache,
-    etag::ETag,
-    id::Id,
-    page::Paging,
-    patch::Given,
-    time::Timestamp,
+    answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, patch::Given, time::Timestamp,
 };
 
 /// A post as a whole.
@@ -78,7 +72,12 @@ impl Resource for Post {
             .map(|author| format!("{}{}{:?}", author.id, author.name, author.avatar_url))
             .chain(self.tags.iter().map(|tag| format!("{}{}", tag.slug, tag.name)))
             .collect();
-        let parts = [self.id.to_string(), self.version.to_string(), self.comments_count.to_string(), names.join("\n")];
+        let parts = [
+            self.id.to_string(),
+            self.version.to_string(),
+            self.comments_count.to_string(),
+            names.join("\n"),
+        ];
         ETag::of_parts(&parts.each_ref().map(String::as_str))
     }
     fn location(&self) -> String {
@@ -148,7 +147,11 @@ pub struct PostSummary {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewPost {
     /// The heading; white space around it is dropped.
-    #[oai(validator(min_length = "1", max_length = "200", pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"))]
+    #[oai(validator(
+        min_length = "1",
+        max_length = "200",
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+    ))]
     pub title: String,
     /// The text, in Markdown.
     #[oai(validator(min_length = "10", max_length = "200000"))]
@@ -160,7 +163,11 @@ pub struct NewPost {
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub excerpt: Option<String>,
     /// The address of a picture.
-    #[oai(validator(pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$", min_length = "8", max_length = "2000"))]
+    #[oai(validator(
+        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
+        min_length = "8",
+        max_length = "2000"
+    ))]
     pub cover_image: Option<String>,
     /// The names of its tags. Names that differ only in case or accents are one tag.
     #[oai(default, validator(max_items = "10", min_length = "1", max_length = "50"))]
@@ -175,7 +182,11 @@ pub struct NewPost {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PostReplacement {
     /// The heading; white space around it is dropped.
-    #[oai(validator(min_length = "1", max_length = "200", pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"))]
+    #[oai(validator(
+        min_length = "1",
+        max_length = "200",
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+    ))]
     pub title: String,
     /// The text, in Markdown.
     #[oai(validator(min_length = "10", max_length = "200000"))]
@@ -187,7 +198,11 @@ pub struct PostReplacement {
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub excerpt: Option<String>,
     /// The address of a picture.
-    #[oai(validator(pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$", min_length = "8", max_length = "2000"))]
+    #[oai(validator(
+        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
+        min_length = "8",
+        max_length = "2000"
+    ))]
     pub cover_image: Option<String>,
     /// The names of its tags.
     #[oai(default, validator(max_items = "10", min_length = "1", max_length = "50"))]
@@ -202,7 +217,11 @@ pub struct PostReplacement {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PostPatch {
     /// The heading; white space around it is dropped.
-    #[oai(validator(min_length = "1", max_length = "200", pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"))]
+    #[oai(validator(
+        min_length = "1",
+        max_length = "200",
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+    ))]
     pub title: Option<String>,
     /// The text, in Markdown.
     #[oai(validator(min_length = "10", max_length = "200000"))]
@@ -214,7 +233,11 @@ pub struct PostPatch {
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub excerpt: Given<String>,
     /// The address of a picture; `null` clears it.
-    #[oai(validator(pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$", min_length = "8", max_length = "2000"))]
+    #[oai(validator(
+        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
+        min_length = "8",
+        max_length = "2000"
+    ))]
     pub cover_image: Given<String>,
     /// The names of its tags, all of them.
     #[oai(validator(max_items = "10", min_length = "1", max_length = "50"))]
@@ -230,7 +253,15 @@ pub struct PostQuery {
     #[oai(flatten)]
     pub paging: Paging,
     /// Slugs of tags: posts with any of the slugs between commas. Given several times, all must be met.
-    #[oai(default, validator(max_items = "10", pattern = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(,[A-Za-z0-9]+(-[A-Za-z0-9]+)*)*$", min_length = "1", max_length = "500"))]
+    #[oai(
+        default,
+        validator(
+            max_items = "10",
+            pattern = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(,[A-Za-z0-9]+(-[A-Za-z0-9]+)*)*$",
+            min_length = "1",
+            max_length = "500"
+        )
+    )]
     pub tag: Vec<String>,
     /// Posts by this author, alone or with others.
     pub author: Option<Id<User>>,
@@ -247,10 +278,18 @@ pub struct PostQuery {
     #[oai(rename = "publishedAt[lt]")]
     pub published_before: Option<Timestamp>,
     /// The order: names of members between commas, each with `-` for falling. Equal posts follow by id.
-    #[oai(validator(pattern = "^-?(publishedAt|createdAt|updatedAt|title)(,-?(publishedAt|createdAt|updatedAt|title)){0,3}$", min_length = "5", max_length = "60"))]
+    #[oai(validator(
+        pattern = "^-?(publishedAt|createdAt|updatedAt|title)(,-?(publishedAt|createdAt|updatedAt|title)){0,3}$",
+        min_length = "5",
+        max_length = "60"
+    ))]
     pub sort: Option<String>,
     /// Which of the optional members come along, between commas; left out: `excerpt,coverImage`.
-    #[oai(validator(pattern = "^(excerpt|coverImage|content)(,(excerpt|coverImage|content)){0,2}$", min_length = "7", max_length = "40"))]
+    #[oai(validator(
+        pattern = "^(excerpt|coverImage|content)(,(excerpt|coverImage|content)){0,2}$",
+        min_length = "7",
+        max_length = "40"
+    ))]
     pub fields: Option<String>,
     /// `author` adds what the authors say of themselves.
     pub expand: Option<PostExpand>,

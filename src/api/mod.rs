@@ -1,0 +1,45 @@
+//! The contract assembled: every resource, one OpenAPI document.
+mod document;
+
+use std::sync::LazyLock;
+
+use poem_openapi::{OpenApi, Tags};
+use serde_json::{Value, json};
+
+use crate::{app::App, resources::posts::PostsApi};
+
+pub use document::{projection, yaml};
+
+#[derive(Tags)]
+pub enum Tag {
+    /// Articles, draft or published.
+    Posts,
+}
+
+const TAGS: &[(&str, &str)] = &[("Posts", "Articles: by slug, tag and author, draft or published.")];
+
+type Contract = PostsApi;
+
+/// Every operation with its service behind it.
+pub fn operations(app: &App) -> impl OpenApi + 'static {
+    PostsApi(app.posts.clone())
+}
+
+/// The finished document, OpenAPI 3.1. It needs nothing but the code.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document::document::<Contract>(info(), TAGS));
+
+fn info() -> Value {
+    json!({
+        "title": "Tenon",
+        "summary": "A backend for front-end teams",
+        "description": "Posts, comments, documents and accounts for a site and its dashboard.\n\n\
+            Every list is paged, every resource has an ETag, every failure is a problem (RFC 9457). \
+            What this document forbids is refused; what it allows is taken.",
+        "version": env!("CARGO_PKG_VERSION"),
+        "termsOfService": "https://github.com/tenon-api/tenon/blob/main/README.md",
+        "contact": { "name": "Tenon", "url": "https://github.com/tenon-api/tenon", "email": "tenon@acme.test" },
+        "license": { "name": "MIT OR Apache-2.0", "url": "https://spdx.org/licenses/MIT.html" },
+        "x-api-id": "0199c0de-0000-7000-8000-74656e6f6e00",
+        "x-audience": "external-public"
+    })
+}

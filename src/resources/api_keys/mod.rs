@@ -1,0 +1,2 @@
+//! Keys for programs that call without a person.
+pub mod secret;
