@@ -2,6 +2,7 @@
 pub mod api; //        the contract assembled: every resource, one OpenAPI document
 pub mod app; //        the service put together: ports, then services
 pub mod cli; //        the command line: serve, migrate, import, user, key, openapi
+pub mod config; //     every setting, with its default and its meaning
 pub mod contract; //   the words every resource speaks: answers, pages, tags, problems, callers
 pub mod edge; //       what every request passes before and after its operation
 pub mod ports; //      the doors to the outside: database, clock, limiter

@@ -1,1 +1,9 @@
-fn main() {}
+//! The program.
+use std::process::ExitCode;
+
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    tenon::cli::run()
+}

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use poem_openapi::{OpenApi, Tags};
 use serde_json::{Value, json};
 
-use crate::{app::App, resources::posts::PostsApi};
+use crate::{app::App, contract::problem::Error, edge::Gate, resources::posts::PostsApi};
 
 pub use document::{projection, yaml};
 
@@ -42,4 +42,12 @@ fn info() -> Value {
         "x-api-id": "0199c0de-0000-7000-8000-74656e6f6e00",
         "x-audience": "external-public"
     })
+}
+
+/// The gate of the document, with the operations behind it.
+pub fn gate(app: &App) -> Result<Gate, String> {
+    let mut endpoints = std::collections::HashMap::new();
+    operations(app).add_routes(&mut endpoints);
+    let _ = app;
+    Gate::compile(&DOCUMENT, endpoints, std::sync::Arc::new(|_| Box::pin(async { Err(Error::InvalidToken) })))
 }

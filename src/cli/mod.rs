@@ -1,1 +1,105 @@
-//! The command line.
+//! The command line: what an operator can do, each with the services that the API uses.
+mod openapi;
+mod schema;
+mod serve;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{app::App, config::Config, ports::clock::Clock, ports::db::Db};
+
+/// A backend for front-end teams whose OpenAPI document is true.
+#[derive(Parser)]
+#[command(name = "tenon", version, propagate_version = true)]
+struct Command {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// Where the data is.
+#[derive(Args, Clone)]
+struct Place {
+    /// Folder of the SQLite database and of the settings file `tenon.toml` [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// postgres://… or sqlite://… [default: SQLite in the data folder]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Bring the schema up to date, then serve
+    Serve(serve::Serve),
+    /// Change the schema by hand
+    #[command(subcommand)]
+    Migrate(schema::Migrate),
+    /// Print the OpenAPI document
+    Openapi(openapi::Openapi),
+    /// Print the settings in force and where each comes from
+    Config,
+}
+
+/// Runs the command of this process. Exit codes: 0 done, 1 failed, 2 wrong usage.
+pub fn run() -> ExitCode {
+    let command = Command::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("cannot start: {error}")),
+    };
+    match runtime.block_on(perform(command)) {
+        Ok(code) => code,
+        Err(message) => failed(&message),
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(1)
+}
+
+/// Writes to standard output; a closed pipe is no failure of ours.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().flush();
+}
+
+async fn perform(command: Command) -> Result<ExitCode, String> {
+    let Command { place, task } = command;
+    let config = |more: &[(&'static str, Option<String>)]| {
+        let mut flags =
+            vec![("data_dir", place.data_dir.clone()), ("database_url", place.database_url.clone())];
+        flags.extend_from_slice(more);
+        Config::read(&flags)
+    };
+    match task {
+        Task::Openapi(task) => task.run(),
+        Task::Config => {
+            say(&config(&[])?.describe());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Migrate(task) => task.run(&config(&[])?).await,
+        Task::Serve(task) => {
+            let config = config(&[("listen", task.listen.clone())])?;
+            task.run(config).await
+        }
+    }
+}
+
+/// The database of these settings, with the present schema.
+async fn database(config: &Config) -> Result<Db, String> {
+    let db = Db::open(&config.database_url()).await.map_err(|error| {
+        format!("cannot open the database: {error}. Check --data-dir or --database-url, and that it may be written")
+    })?;
+    db.migrate().await.map_err(|error| format!("cannot bring the schema up to date: {error}"))?;
+    Ok(db)
+}
+
+/// The services on that database.
+async fn app(config: &Config) -> Result<App, String> {
+    let db = database(config).await?;
+    App::new(db, Clock::System).await.map_err(|error| format!("cannot start the services: {error}"))
+}

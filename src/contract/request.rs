@@ -1,6 +1,9 @@
 //! What an operation takes from its request. The gate has checked everything against the document before
 //! the operation runs; these parameters only hand it on, typed.
-use std::{ops::Deref, sync::Mutex};
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex},
+};
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -46,7 +49,11 @@ pub struct Client {
 
 impl Checked {
     pub fn of(request: &Request) -> poem::Result<&Checked> {
-        request.extensions().get::<Checked>().ok_or_else(|| lost("the request did not pass the gate"))
+        request
+            .extensions()
+            .get::<Arc<Checked>>()
+            .map(Arc::as_ref)
+            .ok_or_else(|| lost("the request did not pass the gate"))
     }
 }
 

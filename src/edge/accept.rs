@@ -35,7 +35,10 @@ fn quality(ranges: &[(String, f32)], media: &str) -> f32 {
         same if same == media => Some(2),
         _ => None,
     };
-    let best = ranges.iter().filter_map(|(range, q)| rank(range).map(|rank| (rank, *q))).max_by_key(|(rank, _)| *rank);
+    let best = ranges
+        .iter()
+        .filter_map(|(range, q)| rank(range).map(|rank| (rank, *q)))
+        .max_by_key(|(rank, _)| *rank);
     best.map_or(0.0, |(_, q)| q)
 }
 

@@ -24,8 +24,9 @@ use super::{
 use crate::contract::{
     attempt::Attempt,
     caller::Principal,
-    check::{self, ErrorCode, Place, Violation},
+    check::{self, ErrorCode, JsonError, Place, Violation},
     code::Code,
+    cookie,
     etag::{Precondition, Tags},
     problem::{Error, Problem},
     request::{Checked, Client},
@@ -46,7 +47,7 @@ struct Resource {
     operations: BTreeMap<&'static str, Operation>,
     allow: String,
     accept_patch: Option<String>,
-    slashed: bool,
+    names: Vec<String>,
 }
 
 pub struct Gate {
@@ -77,15 +78,21 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl Gate {
     /// Compiles the gate from the finished document and the endpoints behind it.
-    pub fn compile(document: &Value, endpoints: Endpoints, authenticate: Authenticate) -> Result<Self, String> {
+    pub fn compile(
+        document: &Value,
+        endpoints: Endpoints,
+        authenticate: Authenticate,
+    ) -> Result<Self, String> {
         let mut endpoints: BTreeMap<String, _> = endpoints.into_iter().collect();
         let (mut router, mut places) = (Router::default(), Vec::new());
         for (template, item) in document["paths"].as_object().into_iter().flatten() {
-            let mut found = endpoints.remove(&shape(template)).ok_or_else(|| format!("{template} has no endpoint"))?;
+            let mut found =
+                endpoints.remove(&shape(template)).ok_or_else(|| format!("{template} has no endpoint"))?;
             let mut operations = BTreeMap::new();
             for method in METHODS {
                 let written = &item[method.to_lowercase()];
-                let endpoint = found.remove(&Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?);
+                let endpoint =
+                    found.remove(&Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?);
                 match (written.is_object(), endpoint) {
                     (true, Some(endpoint)) => {
                         operations.insert(method, Operation::compile(document, item, written, endpoint)?);
@@ -94,9 +101,8 @@ impl Gate {
                     _ => return Err(format!("{method} {template} is written or there, but not both")),
                 }
             }
-            let slashed = template.contains("/docs/{");
-            router.add(template, slashed, places.len());
-            places.push(Resource::new(operations, slashed));
+            router.add(template, template.contains("/docs/{"), places.len());
+            places.push(Resource::new(operations, template));
         }
         match endpoints.into_keys().next() {
             Some(hidden) => Err(format!("{hidden} is not in the document")),
@@ -117,12 +123,23 @@ impl Gate {
     }
 
     /// Answers a request, and notes in `passed` what it was.
-    pub async fn answer<F>(&self, request: Request, client: Client, now: i64, passed: &mut Passed, budget: F) -> Result<Response, Problem>
+    pub async fn answer<F>(
+        &self,
+        request: Request,
+        client: Client,
+        now: i64,
+        origins: &[String],
+        passed: &mut Passed,
+        budget: F,
+    ) -> Result<Response, Problem>
     where
         F: FnOnce(Option<&Principal>, bool) -> Result<(), Problem>,
     {
         let Some(found) = self.router.find(request.uri().path()) else {
-            return Err(Problem::new(Code::NotFound, "there is nothing at this address: see /openapi.json for what there is"));
+            return Err(Problem::new(
+                Code::NotFound,
+                "there is nothing at this address: see /openapi.json for what there is",
+            ));
         };
         let place = &self.places[found.place];
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
@@ -140,18 +157,23 @@ impl Gate {
         }
         let principal = match operation.access.open {
             true => None,
-            false => self.caller(&request, passed).await?,
+            false => self.caller(&request, origins, passed).await?,
         };
         passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
         operation.access.admit(principal.as_ref())?;
         if operation.limited {
             budget(principal.as_ref(), !matches!(method, "GET"))?;
         }
-        self.run(operation, found, request, principal, client, now).await
+        self.run(operation, place, found, request, principal, client, now).await
     }
 
-    async fn caller(&self, request: &Request, passed: &mut Passed) -> Result<Option<Principal>, Problem> {
-        let Some(credential) = credential(request)? else { return Ok(None) };
+    async fn caller(
+        &self,
+        request: &Request,
+        origins: &[String],
+        passed: &mut Passed,
+    ) -> Result<Option<Principal>, Problem> {
+        let Some(credential) = credential(request, origins)? else { return Ok(None) };
         passed.credentialed = true;
         Ok(Some((self.authenticate)(credential).await?))
     }
@@ -159,6 +181,7 @@ impl Gate {
     async fn run(
         &self,
         operation: &Operation,
+        place: &Resource,
         found: Match,
         mut request: Request,
         principal: Option<Principal>,
@@ -166,7 +189,7 @@ impl Gate {
         now: i64,
     ) -> Result<Response, Problem> {
         let mut checked = Checked { principal, client, path: found.values, ..Checked::default() };
-        let key = self.parameters(operation, &request, &mut checked)?;
+        let key = self.parameters(operation, &place.names, &request, &mut checked)?;
         let bytes = self.body(operation, &mut request, &mut checked).await?;
         let running = match key {
             None => None,
@@ -184,7 +207,7 @@ impl Gate {
         };
         let minimal = request.header("prefer").is_some_and(|value| value.trim() == "return=minimal");
         let changes = matches!(*request.method(), Method::PUT | Method::PATCH);
-        request.extensions_mut().insert(checked);
+        request.extensions_mut().insert(Arc::new(checked));
         let answer = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
         drop(running);
         let response = match answer {
@@ -195,13 +218,27 @@ impl Gate {
                 return Err(Problem::new(Code::Internal, "the service failed; the trace names the log line"));
             }
         };
-        Ok(if minimal && changes && response.status() == StatusCode::OK { without_body(response) } else { response })
+        Ok(if minimal && changes && response.status() == StatusCode::OK {
+            without_body(response)
+        } else {
+            response
+        })
     }
 
     /// Checks path, query and header fields; gives back the Idempotency-Key.
-    fn parameters(&self, operation: &Operation, request: &Request, checked: &mut Checked) -> Result<Option<String>, Problem> {
+    fn parameters(
+        &self,
+        operation: &Operation,
+        names: &[String],
+        request: &Request,
+        checked: &mut Checked,
+    ) -> Result<Option<String>, Problem> {
         let mut violations = Vec::new();
-        if !operation.params.path(&checked.path).is_empty() {
+        let mut strange = Vec::new();
+        let named: Vec<(&str, &str)> =
+            names.iter().map(String::as_str).zip(checked.path.iter().map(String::as_str)).collect();
+        operation.params.path(&named, &mut strange);
+        if !strange.is_empty() {
             return Err(Error::NotFound("resource: the address does not name one").into());
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
@@ -228,7 +265,12 @@ impl Gate {
         }
     }
 
-    async fn body(&self, operation: &Operation, request: &mut Request, checked: &mut Checked) -> Result<Vec<u8>, Problem> {
+    async fn body(
+        &self,
+        operation: &Operation,
+        request: &mut Request,
+        checked: &mut Checked,
+    ) -> Result<Vec<u8>, Problem> {
         let Some(rule) = &operation.body else { return Ok(Vec::new()) };
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content coding"));
@@ -242,20 +284,19 @@ impl Gate {
             return Err(rule.refusal());
         }
         let bytes = read(request, self.body_limit).await?;
-        let mut value = check::parse(&bytes).map_err(Problem::from)?;
+        let value = check::parse(&bytes).map_err(unreadable)?;
         let mut violations = Vec::new();
         rule.schema.check(&value, "", &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations).into());
         }
-        rule.schema.normalise(&mut value);
         checked.body = Mutex::new(Some(value));
         Ok(bytes)
     }
 }
 
 impl Resource {
-    fn new(operations: BTreeMap<&'static str, Operation>, slashed: bool) -> Self {
+    fn new(operations: BTreeMap<&'static str, Operation>, template: &str) -> Self {
         let mut methods: Vec<&str> = operations.keys().copied().collect();
         if operations.contains_key("GET") {
             methods.push("HEAD");
@@ -264,14 +305,16 @@ impl Resource {
         methods.sort_unstable();
         let patch = operations.get("PATCH").and_then(|operation| operation.body.as_ref());
         let accept_patch = patch.map(|body| body.media.join(", "));
-        Resource { allow: methods.join(", "), operations, accept_patch, slashed }
+        let names = template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let names = names.map(str::to_owned).collect();
+        Resource { allow: methods.join(", "), operations, accept_patch, names }
     }
 
     /// OPTIONS, and the methods that the path does not have.
     fn other(&self, method: &Method) -> Result<Response, Problem> {
-        let _ = self.slashed;
         if *method == Method::OPTIONS {
-            let mut response = Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, &self.allow);
+            let mut response =
+                Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, &self.allow);
             if let Some(accept) = &self.accept_patch {
                 response = response.header("accept-patch", accept);
             }
@@ -304,7 +347,16 @@ impl Drop for Running<'_> {
     }
 }
 
-fn credential(request: &Request) -> Result<Option<Credential>, Problem> {
+fn unreadable(error: JsonError) -> Problem {
+    match error {
+        JsonError::Empty => Error::at("#", ErrorCode::Required, "send a JSON body").into(),
+        JsonError::Invalid(violation) => {
+            Problem::new(Code::MalformedJson, "the body cannot be read as JSON").with_errors(vec![violation])
+        }
+    }
+}
+
+fn credential(request: &Request, origins: &[String]) -> Result<Option<Credential>, Problem> {
     if let Some(value) = request.headers().get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
@@ -315,7 +367,14 @@ fn credential(request: &Request) -> Result<Option<Credential>, Problem> {
             None => Err(Error::InvalidToken.into()),
         };
     }
-    Ok(super::cookie::session(request.headers())?.map(Credential::Cookie))
+    let fields = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let token = cookie::read(fields).map_err(|_| Error::InvalidToken)?;
+    let Some(token) = token else { return Ok(None) };
+    let site = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
+    match cookie::same_site(request.method().as_str(), site.0, site.1, site.2, origins) {
+        true => Ok(Some(Credential::Cookie(token.expose().clone()))),
+        false => Err(Error::CrossSite.into()),
+    }
 }
 
 /// The same address without the slash, for good.

@@ -29,7 +29,8 @@ pub fn secure(headers: &mut HeaderMap, https: bool) {
 
 /// An answer to a known caller is never shared, and one that says nothing is not kept.
 pub fn restrain(headers: &mut HeaderMap, credentialed: bool) {
-    let public = headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
+    let public =
+        headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
     if public && credentialed {
         headers.insert(header::CACHE_CONTROL, PRIVATE);
     }
@@ -38,7 +39,8 @@ pub fn restrain(headers: &mut HeaderMap, credentialed: bool) {
 
 /// Adds a name to `Vary` and keeps what is there.
 pub fn vary(headers: &mut HeaderMap, name: &str) {
-    let known = headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let known =
+        headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     if known.split(',').any(|part| part.trim().eq_ignore_ascii_case(name)) {
         return;
     }
@@ -54,7 +56,8 @@ pub struct Cors(pub Vec<String>);
 
 const EXPOSED: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
                        X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Deprecation, Sunset";
-const TAKEN: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, X-Request-Id";
+const TAKEN: &str =
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, X-Request-Id";
 
 impl Cors {
     fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
@@ -109,7 +112,9 @@ mod tests {
     #[test]
     fn only_listed_origins_are_marked() {
         let cors = Cors(vec!["https://www.acme.test".into()]);
-        for (origin, marked) in [("https://www.acme.test", true), ("https://evil.test", false), ("null", false)] {
+        for (origin, marked) in
+            [("https://www.acme.test", true), ("https://evil.test", false), ("null", false)]
+        {
             let mut asked = HeaderMap::new();
             asked.insert(header::ORIGIN, origin.parse().unwrap_or_else(|_| panic!("{origin}")));
             let mut headers = HeaderMap::new();

@@ -1,1 +1,176 @@
-//! What every request passes before and after its operation.
+//! What every request passes before and after its operation, in this order: its id and the client's
+//! address, preflights, the gate with the operation behind it, failures as problems, header fields,
+//! compression, and a line in the log.
+mod accept;
+mod address;
+pub mod body;
+mod budget;
+mod compression;
+mod connection;
+mod gate;
+mod headers;
+pub mod limits;
+mod operation;
+mod router;
+pub mod server;
+pub mod site;
+
+use std::{sync::Arc, time::Instant};
+
+use poem::{
+    Body, Request, Response,
+    http::{HeaderValue, Method, StatusCode, header},
+    web::RemoteAddr,
+};
+use uuid::Uuid;
+
+pub use address::Proxies;
+pub use budget::Budgets;
+pub use gate::{Authenticate, Credential, Gate};
+pub use headers::Cors;
+
+use crate::{
+    contract::{code::Code, problem::Problem, request::Client},
+    ports::clock::Clock,
+};
+use gate::Passed;
+
+/// Everything between the connection and the operations.
+pub struct Edge {
+    pub gate: Gate,
+    pub site: site::Site,
+    pub budgets: Budgets,
+    pub cors: Cors,
+    pub proxies: Proxies,
+    pub clock: Clock,
+}
+
+/// The request's id: the client's own, if it is a plain word, else a new one.
+fn request_id(request: &Request) -> String {
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    request.header("x-request-id").filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+impl Edge {
+    /// Answers one request, whatever it is.
+    pub async fn answer(&self, request: Request) -> Response {
+        let start = Instant::now();
+        let trace = request_id(&request);
+        let peer = request.remote_addr().clone();
+        let client = self.client(&request, &peer);
+        let asked = request.headers().clone();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let mut passed = Passed::default();
+        let address = client.address.clone();
+        let response = match self.cors.preflight(&method, &asked) {
+            Some(response) => Ok(response),
+            None => self.dispatch(request, client, &mut passed).await,
+        };
+        let response = settle(response, &trace);
+        let response = self.finish(response, &trace, &asked, &method, &passed, &address).await;
+        tracing::info!(
+            id = trace,
+            method = method.as_str(),
+            path,
+            operation = passed.operation.as_deref().unwrap_or("-"),
+            caller = passed.caller.as_deref().unwrap_or("-"),
+            status = response.status().as_u16(),
+            micros = start.elapsed().as_micros() as u64,
+            "answered"
+        );
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        request: Request,
+        client: Client,
+        passed: &mut Passed,
+    ) -> Result<Response, Problem> {
+        if let Some(answer) = self.site.answer(&request) {
+            return answer;
+        }
+        let now = self.clock.now();
+        let address = client.address.clone();
+        let cors = &self.cors;
+        let budget = |caller: Option<&crate::contract::caller::Principal>, writes: bool| {
+            self.budgets.take(caller, &address, writes, now)
+        };
+        self.gate.answer(request, client, now, &cors.0, passed, budget).await
+    }
+
+    fn client(&self, request: &Request, peer: &RemoteAddr) -> Client {
+        let agent = request.header("user-agent").map(|agent| agent.chars().take(300).collect());
+        let address = self.proxies.client(peer.as_socket_addr().map(|peer| peer.ip()), request.headers());
+        Client { address, agent, cookie: None }
+    }
+
+    async fn finish(
+        &self,
+        mut response: Response,
+        trace: &str,
+        asked: &header::HeaderMap,
+        method: &Method,
+        passed: &Passed,
+        address: &str,
+    ) -> Response {
+        let now = self.clock.now();
+        let headers = response.headers_mut();
+        headers::secure(headers, self.proxies.https(asked));
+        headers::restrain(headers, passed.credentialed);
+        if passed.limited {
+            self.budgets.mark(headers, passed.caller.as_deref(), address, now);
+        }
+        self.cors.mark(asked, headers);
+        if let Ok(value) = HeaderValue::from_str(trace) {
+            headers.insert("x-request-id", value);
+        }
+        // A refusal made here has yet to get its fields.
+        match compression::compress(response, asked, method).await {
+            Ok(response) => response,
+            Err(problem) => {
+                let mut response = problem.render(trace);
+                headers::secure(response.headers_mut(), self.proxies.https(asked));
+                if let Ok(value) = HeaderValue::from_str(trace) {
+                    response.headers_mut().insert("x-request-id", value);
+                }
+                response
+            }
+        }
+    }
+}
+
+/// A problem gets its bytes here, and whatever else failed becomes one.
+fn settle(response: Result<Response, Problem>, trace: &str) -> Response {
+    let mut response = match response {
+        Ok(response) => response,
+        Err(problem) => return problem.render(trace),
+    };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return problem.render(trace);
+    }
+    let status = response.status();
+    let ours =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
+    if (status.is_client_error() || status.is_server_error()) && !ours {
+        tracing::error!(id = trace, %status, "an answer left without a problem");
+        return Problem::new(Code::Internal, "the service failed; the trace names the log line")
+            .render(trace);
+    }
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.set_body(Body::empty());
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    response
+}
+
+impl server::Handler for Edge {
+    async fn handle(&self, request: Request) -> Response {
+        self.answer(request).await
+    }
+}
+
+/// The edge, shared by all connections.
+pub type Shared = Arc<Edge>;

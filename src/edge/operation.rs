@@ -55,7 +55,8 @@ impl Operation {
         let body = match written.pointer("/requestBody/content").and_then(Value::as_object) {
             None => None,
             Some(content) => {
-                let schema = content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
+                let schema =
+                    content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
                 let schema = Schema::compile(document, schema).map_err(|error| format!("{id}: {error}"))?;
                 Some(BodyRule { media: content.keys().cloned().collect(), schema })
             }
@@ -93,7 +94,9 @@ impl Access {
         if let Via::Key { scopes, .. } = &principal.via {
             match &self.scope {
                 None => return Err(Error::Forbidden("an API key will not do here: sign in yourself")),
-                Some(scope) if !scopes.contains(scope) => return Err(Error::InsufficientScope(scope.clone())),
+                Some(scope) if !scopes.contains(scope) => {
+                    return Err(Error::InsufficientScope(scope.clone()));
+                }
                 Some(_) => {}
             }
         }

@@ -102,7 +102,8 @@ mod tests {
 
     fn router() -> Router {
         let mut router = Router::default();
-        let templates = ["/api/posts", "/api/posts/{id}", "/api/posts/slug/{slug}", "/api/docs", "/api/docs/{path}"];
+        let templates =
+            ["/api/posts", "/api/posts/{id}", "/api/posts/slug/{slug}", "/api/docs", "/api/docs/{path}"];
         for (place, template) in templates.iter().enumerate() {
             router.add(template, *template == "/api/docs/{path}", place);
         }
@@ -128,8 +129,19 @@ mod tests {
     #[test]
     fn tricks_lead_nowhere() {
         for path in [
-            "", "api/posts", "/api//posts", "/api/posts/", "/api/posts/a%2Fb", "/api/posts/%ff", "/api/posts/%zz",
-            "/api/posts/a%00", "/api/docs/a/../b", "/api/docs/a//b", "/api/docs/%2e%2e/b", "/api/docs/", "/API/posts",
+            "",
+            "api/posts",
+            "/api//posts",
+            "/api/posts/",
+            "/api/posts/a%2Fb",
+            "/api/posts/%ff",
+            "/api/posts/%zz",
+            "/api/posts/a%00",
+            "/api/docs/a/../b",
+            "/api/docs/a//b",
+            "/api/docs/%2e%2e/b",
+            "/api/docs/",
+            "/API/posts",
         ] {
             assert_eq!(router().find(path), None, "{path}");
         }

@@ -39,10 +39,6 @@ impl Schema {
         walk.nul(value, at);
         walk.slot(&self.0, value, at);
     }
-
-    pub(super) fn node(&self) -> Option<&Node> {
-        self.0.get()
-    }
 }
 
 impl fmt::Debug for Schema {
@@ -149,15 +145,11 @@ impl Types {
         Ok(())
     }
 
-    pub fn has(self, name: &str) -> bool {
-        NAMES.iter().position(|(known, _)| *known == name).is_some_and(|bit| self.0 & (1 << bit) != 0)
-    }
-
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    pub fn and(self, other: Types) -> Types {
+    pub fn or(self, other: Types) -> Types {
         Types(self.0 | other.0)
     }
 

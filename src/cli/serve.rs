@@ -1,0 +1,95 @@
+//! `tenon serve`: the service itself.
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Args;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use super::{app, say};
+use crate::{
+    api,
+    app::App,
+    config::Config,
+    contract::problem,
+    edge::{Budgets, Cors, Edge, limits::Limits, server, site::Site},
+    ports::limiter::Limiter,
+};
+
+#[derive(Args)]
+pub struct Serve {
+    /// Address and port; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+}
+
+impl Serve {
+    pub async fn run(self, config: Config) -> Result<ExitCode, String> {
+        log(&config)?;
+        let app = app(&config).await?;
+        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+            format!("cannot listen on {}: {error}. Choose another address with --listen", config.listen)
+        })?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let url = match config.text("public_url") {
+            "" => format!("http://{address}"),
+            url => url.to_owned(),
+        };
+        problem::set_base(&url);
+        let edge = Arc::new(edge(&app, &config)?);
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(async move {
+            stopped().await;
+            let _ = stop.send(true);
+        });
+        let limits = Limits::default().scaled(config.timeout_scale);
+        say(&format!("listening on http://{address}\n"));
+        server::serve(listener, limits, config.proxies.clone(), edge, stopping)
+            .await
+            .map_err(|error| error.to_string())?;
+        app.db.close().await.map_err(|error| error.to_string())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Everything between the network and the services.
+pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
+    let document = &api::DOCUMENT;
+    let site = Site::new(document, &api::projection(document), api::yaml(document));
+    let mut gate = api::gate(app)?;
+    gate.require_if_match = config.require_if_match;
+    let limiter = if config.rate_limits { Limiter::memory() } else { Limiter::Off };
+    Ok(Edge {
+        gate,
+        site,
+        budgets: Budgets(limiter),
+        cors: Cors(config.cors_origins.clone()),
+        proxies: config.proxies.clone(),
+        clock: app.clock.clone(),
+    })
+}
+
+fn log(config: &Config) -> Result<(), String> {
+    let level: tracing::Level =
+        config.text("log").parse().map_err(|_| "log is error, warn, info, debug or trace".to_owned())?;
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    match config.text("log_format") {
+        "json" => log.json().flatten_event(true).init(),
+        "text" => log.with_ansi(false).init(),
+        other => return Err(format!("log_format is text or json, not {other}")),
+    }
+    Ok(())
+}
+
+async fn stopped() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}

@@ -1,0 +1,72 @@
+//! How many requests a caller may send: known callers by account, others by address, writes apart.
+use poem::http::{HeaderMap, HeaderValue, header};
+
+use crate::{
+    contract::{caller::Principal, code::Code, problem::Problem},
+    ports::limiter::{Limiter, Policy},
+};
+
+const ANONYMOUS: Policy = Policy { name: "anonymous", quota: 300, window_seconds: 60, burst: 60 };
+const KNOWN: Policy = Policy { name: "user", quota: 600, window_seconds: 60, burst: 100 };
+const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, burst: 60 };
+
+/// The budgets of all callers.
+pub struct Budgets(pub Limiter);
+
+impl Budgets {
+    /// Takes one request from the caller's budget, or says how long to wait.
+    pub fn take(
+        &self,
+        caller: Option<&Principal>,
+        address: &str,
+        writes: bool,
+        now: i64,
+    ) -> Result<(), Problem> {
+        let user = caller.map(|caller| caller.user.to_string());
+        let (policy, key) = whose(user.as_deref(), address);
+        let verdict = self.0.take(policy, key, now);
+        if !verdict.allowed {
+            return Err(refusal(policy, verdict.retry_after_seconds));
+        }
+        if writes {
+            let verdict = self.0.take(&WRITES, key, now);
+            if !verdict.allowed {
+                return Err(refusal(&WRITES, verdict.retry_after_seconds));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what is left (draft-ietf-httpapi-ratelimit-headers).
+    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, now: i64) {
+        let (policy, key) = whose(user, address);
+        let Some(verdict) = self.0.peek(policy, key, now) else { return };
+        let fields = [
+            (
+                "ratelimit-policy",
+                format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window_seconds),
+            ),
+            ("ratelimit", format!("\"{}\";r={};t={}", policy.name, verdict.remaining, verdict.reset_seconds)),
+        ];
+        for (name, value) in fields {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+fn whose<'a>(user: Option<&'a str>, address: &'a str) -> (&'static Policy, &'a str) {
+    match user {
+        Some(user) => (&KNOWN, user),
+        None => (&ANONYMOUS, address),
+    }
+}
+
+fn refusal(policy: &Policy, seconds: u64) -> Problem {
+    let detail = format!(
+        "{} requests in {} seconds are allowed: wait {seconds} seconds",
+        policy.quota, policy.window_seconds
+    );
+    Problem::new(Code::TooManyRequests, detail).header(header::RETRY_AFTER, &seconds.max(1).to_string())
+}

@@ -1,0 +1,227 @@
+//! The pages about the contract: the document in its forms, Swagger UI, a page for each problem, and the
+//! catalogue that leads to them. All of them come from the binary.
+use std::{
+    collections::HashMap,
+    io::{Cursor, Read},
+    sync::LazyLock,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use poem::{
+    Request, Response,
+    http::{HeaderValue, Method, StatusCode, header},
+};
+use serde_json::{Value, json};
+
+use crate::contract::{
+    code::Code,
+    etag::{ETag, Tags},
+    problem::Problem,
+};
+
+struct Page {
+    media: &'static str,
+    bytes: Bytes,
+    etag: ETag,
+    policy: Option<HeaderValue>,
+}
+
+pub struct Site(HashMap<String, Page>);
+
+impl Site {
+    pub fn new(document: &Value, projected: &Value, yaml: String) -> Self {
+        let mut site = Site(HashMap::new());
+        site.add("/openapi.yaml", "application/yaml", yaml.into_bytes(), None);
+        site.add("/openapi.json", "application/json", document.to_string().into_bytes(), None);
+        site.add("/openapi-3.0.json", "application/json", projected.to_string().into_bytes(), None);
+        let catalogue = json!({ "linkset": [{
+            "anchor": "/",
+            "service-desc": [
+                { "href": "/openapi.json", "type": "application/json" },
+                { "href": "/openapi.yaml", "type": "application/yaml" }
+            ],
+            "service-doc": [{ "href": "/swagger", "type": "text/html" }],
+            "status": [{ "href": "/api/health", "type": "application/json" }]
+        }]});
+        let media = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
+        site.add("/.well-known/api-catalog", media, catalogue.to_string().into_bytes(), None);
+        for code in Code::ALL {
+            let page = problem_page(*code).into_bytes();
+            site.add(
+                &format!("/problems/{}", code.as_str()),
+                "text/html; charset=utf-8",
+                page,
+                Some(STYLED.clone()),
+            );
+        }
+        site.swagger();
+        site
+    }
+
+    fn add(&mut self, path: &str, media: &'static str, bytes: Vec<u8>, policy: Option<HeaderValue>) {
+        let etag = ETag::of_parts(&[&STANDARD.encode(digest(&bytes))]);
+        self.0.insert(path.to_owned(), Page { media, bytes: bytes.into(), etag, policy });
+    }
+
+    fn swagger(&mut self) {
+        let files = [
+            ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui-standalone-preset.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui.css", "text/css; charset=utf-8"),
+            ("favicon-32x32.png", "image/png"),
+        ];
+        for (name, media) in files {
+            if let Some(bytes) = vendored(name) {
+                self.add(&format!("/swagger/{name}"), media, bytes, None);
+            }
+        }
+        let script = SWAGGER_SCRIPT.as_bytes().to_vec();
+        self.add("/swagger/start.js", "text/javascript; charset=utf-8", script, None);
+        let page = SWAGGER_PAGE.as_bytes().to_vec();
+        self.add("/swagger", "text/html; charset=utf-8", page, Some(SWAGGER_POLICY));
+    }
+
+    /// The page at the request's path; nothing if it is none of these.
+    pub fn answer(&self, request: &Request) -> Option<Result<Response, Problem>> {
+        let path = request.uri().path();
+        if path == "/" || path == "/swagger/" {
+            return Some(Ok(Response::builder()
+                .status(StatusCode::TEMPORARY_REDIRECT)
+                .header(header::LOCATION, "/swagger")
+                .finish()));
+        }
+        let page = self.0.get(path)?;
+        Some(match *request.method() {
+            Method::GET | Method::HEAD => Ok(page.answer(request)),
+            Method::OPTIONS => Ok(Response::builder()
+                .status(StatusCode::NO_CONTENT)
+                .header(header::ALLOW, "GET, HEAD, OPTIONS")
+                .finish()),
+            _ => Err(Problem::new(Code::MethodNotAllowed, "this page can only be read")
+                .header(header::ALLOW, "GET, HEAD, OPTIONS")),
+        })
+    }
+}
+
+impl Page {
+    fn answer(&self, request: &Request) -> Response {
+        let known = request.header("if-none-match").map(super::compression::without_suffixes);
+        let known = known.and_then(|value| Tags::parse(&value));
+        let fresh = known.is_some_and(|tags| tags.weakly_match(&self.etag));
+        let mut response = match fresh {
+            true => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
+            false => Response::builder().content_type(self.media).body(self.bytes.clone()),
+        };
+        let headers = response.headers_mut();
+        if let Ok(etag) = HeaderValue::from_str(self.etag.as_str()) {
+            headers.insert(header::ETAG, etag);
+        }
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=60, stale-while-revalidate=300"),
+        );
+        headers.insert(
+            header::LINK,
+            HeaderValue::from_static(
+                "</openapi.json>; rel=\"service-desc\", </swagger>; rel=\"service-doc\"",
+            ),
+        );
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
+        response
+    }
+}
+
+fn digest(bytes: &[u8]) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec()
+}
+
+/// A file of the Swagger UI distribution that is built into the binary.
+fn vendored(name: &str) -> Option<Vec<u8>> {
+    let mut archive =
+        zip::ZipArchive::new(Cursor::new(utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED)).ok()?;
+    let wanted = format!("/dist/{name}");
+    let index = (0..archive.len()).find(|index| {
+        archive.by_index(*index).is_ok_and(|file| file.name().is_ok_and(|name| name.ends_with(&wanted)))
+    })?;
+    let mut bytes = Vec::new();
+    archive.by_index(index).ok()?.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+);
+
+const SWAGGER_PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Tenon: the contract</title>
+<link rel="stylesheet" href="/swagger/swagger-ui.css">
+<link rel="icon" href="/swagger/favicon-32x32.png">
+</head>
+<body>
+<main id="contract"></main>
+<script src="/swagger/swagger-ui-bundle.js"></script>
+<script src="/swagger/swagger-ui-standalone-preset.js"></script>
+<script src="/swagger/start.js"></script>
+</body>
+</html>
+"#;
+
+/// Signing in by «Try it out» is enough: the access token of the answer is used from then on.
+const SWAGGER_SCRIPT: &str = r##"const ui = SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#contract",
+  deepLinking: true,
+  docExpansion: "list",
+  displayOperationId: true,
+  displayRequestDuration: true,
+  persistAuthorization: false,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+  withCredentials: true,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset.slice(1)],
+  responseInterceptor: (response) => {
+    if (response.ok && /\/api\/auth\/(login|refresh)$/.test(new URL(response.url, location.href).pathname)) {
+      ui.preauthorizeApiKey("bearer_jwt", JSON.parse(response.text ?? response.data).accessToken);
+    }
+    return response;
+  },
+});
+window.ui = ui;
+"##;
+
+const STYLE: &str = "body{font:1rem/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1.5rem;color:#1d1d1f}\
+code{background:#f2f2f4;padding:.1em .3em;border-radius:.2em}\
+@media(prefers-color-scheme:dark){body{background:#161618;color:#eee}code{background:#2a2a2e}a{color:#8ab4ff}}";
+
+static STYLED: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(digest(STYLE.as_bytes()));
+    let text = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; sandbox"
+    );
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
+
+fn problem_page(code: Code) -> String {
+    let (title, advice, status) = (code.title(), code.advice(), code.status());
+    let advice = advice.split('`').enumerate();
+    let advice: String = advice
+        .map(|(i, part)| if i % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
+        .collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         <p>Status <code>{}</code>, code <code>{}</code></p>\n<p>{advice}</p>\n\
+         <p><a href=\"/swagger\">The contract</a></p>\n</body>\n</html>\n",
+        status.as_u16(),
+        code.as_str(),
+    )
+}
