@@ -1,0 +1,85 @@
+//! The arrows between the rooms, and the size of files and functions.
+use std::{fs, path::Path};
+
+/// In these places, none of these names may stand.
+const ARROWS: &[(&str, &str, &[&str], &str)] = &[
+    ("src/contract", "", &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::cli"], "the vocabulary knows nobody above it"),
+    ("src/ports", "", &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::contract"], "a door knows nobody inside"),
+    ("entity/src", "", &["poem", "tenon::"], "a table knows no HTTP"),
+    ("src/edge", "", &["crate::resources", "crate::app", "sea_orm", "entity::"], "the edge gets what it needs as values and closures"),
+    ("src/resources", "api.rs", &["sea_orm", "entity::", "crate::ports::db"], "an operation asks its service, never the database"),
+    ("src/resources", "service.rs", &["poem::", "poem_openapi", "contract::answer::Found", "Created<", "Listed<", "Fault<"], "a service speaks no HTTP"),
+    ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::ports"], "types are data"),
+    ("src", "", &["unwrap_unchecked", "std::env::var(\"HOME"], "settings are read in config.rs"),
+];
+
+fn files(folder: &Path, found: &mut Vec<(String, String)>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            found.push((path.display().to_string(), text));
+        }
+    }
+}
+
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    found
+}
+
+fn broken(path: &str, text: &str, names: &[&str]) -> Vec<String> {
+    let code = |line: &&str| !line.trim_start().starts_with("//");
+    let lines: Vec<&str> = text.lines().filter(code).collect();
+    let has = |name: &&&str| lines.iter().any(|line| line.contains(**name));
+    names.iter().filter(has).map(|name| format!("{path} names {name}")).collect()
+}
+
+#[test]
+fn arrows_point_down() {
+    let mut wrong = Vec::new();
+    for (folder, file, names, reason) in ARROWS {
+        let all = sources(folder);
+        assert!(!all.is_empty(), "{folder} is empty");
+        for (path, text) in all.iter().filter(|(path, _)| path.ends_with(file)) {
+            wrong.extend(broken(path, text, names).into_iter().map(|line| format!("{line}: {reason}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_test_of_the_arrows_can_fail() {
+    assert_eq!(broken("x.rs", "use sea_orm::Select;", &["sea_orm"]), ["x.rs names sea_orm"]);
+    assert!(broken("x.rs", "// sea_orm is slow", &["sea_orm"]).is_empty());
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    let readers: Vec<String> =
+        sources("src").into_iter().filter(|(_, text)| text.contains("env::var")).map(|(path, _)| path).collect();
+    assert!(readers.iter().all(|path| path.ends_with("config.rs")), "{readers:?}");
+}
+
+#[test]
+fn only_the_clock_asks_for_the_time() {
+    let asks = |text: &str| text.contains("Utc::now") || text.contains("SystemTime::now");
+    let readers: Vec<String> =
+        sources("src").into_iter().filter(|(_, text)| asks(text)).map(|(path, _)| path).collect();
+    assert!(readers.iter().all(|path| path.ends_with("clock.rs")), "{readers:?}");
+}
+
+#[test]
+fn files_fit_on_a_few_screens() {
+    let long: Vec<String> = ["src", "entity/src", "tests"]
+        .into_iter()
+        .flat_map(sources)
+        .filter(|(_, text)| text.lines().count() > 400)
+        .map(|(path, text)| format!("{path}: {} lines", text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}

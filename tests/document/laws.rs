@@ -1,0 +1,212 @@
+//! What every operation says of itself.
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    document,
+    walk::{Operation, follow, operations},
+};
+
+/// Fails with every operation that breaks the law.
+fn law(says: &str, holds: impl Fn(&Operation) -> bool) {
+    let broken: Vec<String> =
+        operations(document()).iter().filter(|op| !holds(op)).map(|op| op.id().to_owned()).collect();
+    assert!(broken.is_empty(), "{says}: {}", broken.join(", "));
+}
+
+fn takes(op: &Operation, name: &str) -> bool {
+    op.takes(document(), name)
+}
+
+fn guarded(op: &Operation) -> bool {
+    op.written["security"].as_array().is_some_and(|ways| !ways.contains(&json!({})))
+}
+
+fn open(op: &Operation) -> bool {
+    op.written["security"] == json!([{}])
+}
+
+/// The headers of an answer, by name.
+fn headers(op: &Operation, status: &str) -> BTreeSet<String> {
+    let response = follow(document(), &op.written["responses"][status]);
+    response["headers"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+}
+
+fn carries(op: &Operation, status: &str, names: &[&str]) -> bool {
+    !op.answers(status) || names.iter().all(|name| headers(op, status).contains(*name))
+}
+
+#[test]
+fn every_operation_has_one_id_that_starts_with_its_tag() {
+    let mut seen = BTreeSet::new();
+    law("an id is unique and starts with the tag", |op| {
+        let tags: Vec<&str> = op.written["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let [tag] = tags[..] else { return false };
+        let start = format!("{}{}", tag[..1].to_lowercase(), &tag[1..]);
+        op.id().starts_with(&start) && op.id().len() > start.len()
+    });
+    for op in operations(document()) {
+        assert!(seen.insert(op.id().to_owned()), "{} stands twice", op.id());
+    }
+}
+
+#[test]
+fn tags_are_described_used_and_sorted() {
+    let tags: Vec<&Value> = document()["tags"].as_array().into_iter().flatten().collect();
+    let names: Vec<&str> = tags.iter().filter_map(|tag| tag["name"].as_str()).collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    assert_eq!(names, sorted);
+    for tag in &tags {
+        assert!(tag["description"].as_str().is_some_and(|text| text.len() > 10), "{tag}");
+        let used = operations(document()).iter().any(|op| op.written["tags"][0] == tag["name"]);
+        assert!(used, "{tag} is not used");
+    }
+    law("its tag is described", |op| op.written["tags"][0].as_str().is_some_and(|tag| names.contains(&tag)));
+}
+
+#[test]
+fn summaries_are_short_commands() {
+    law("a summary is there, short, starts with a capital and has no full stop", |op| {
+        let summary = op.written["summary"].as_str().unwrap_or_default();
+        (5..=80).contains(&summary.len()) && !summary.ends_with('.') && summary.starts_with(char::is_uppercase)
+    });
+    law("a description is there and says more than the summary", |op| {
+        let text = op.written["description"].as_str().unwrap_or_default();
+        text.len() > 10 && op.written["summary"] != json!(text)
+    });
+}
+
+#[test]
+fn who_may_call_is_stated() {
+    law("x-authz names who may call", |op| {
+        let allow = op.written["x-authz"]["allow"].as_array().cloned().unwrap_or_default();
+        let words = ["anonymous", "authenticated", "owner", "reader", "author", "editor", "accountant", "admin"];
+        !allow.is_empty() && allow.iter().all(|word| words.iter().any(|known| word == known))
+    });
+    law("security is stated, and public exactly where anonymous is allowed", |op| {
+        let public = op.written["x-authz"]["allow"].as_array().is_some_and(|a| a.contains(&json!("anonymous")));
+        op.written["security"].as_array().is_some_and(|ways| !ways.is_empty()) && public != guarded(op)
+    });
+    law("an API key has a scope named after the tag", |op| {
+        let ways = op.written["security"].as_array().cloned().unwrap_or_default();
+        ways.iter().filter_map(|way| way.get("api_key")).all(|scopes| {
+            scopes[0].as_str().is_some_and(|scope| scope.ends_with(":read") || scope.ends_with(":write"))
+        })
+    });
+    law("whoever may be refused is told so", |op| open(op) || (op.answers("401") && op.answers("403")));
+}
+
+#[test]
+fn what_is_taken_can_be_refused() {
+    law("every operation can say 400, 500 and 503", |op| ["400", "500", "503"].iter().all(|s| op.answers(s)));
+    law("all but health have budgets", |op| op.answers("429") || op.written["tags"][0] == "Health");
+    law("a path parameter can name nothing", |op| !op.path.contains('{') || op.answers("404"));
+    law("a body can be too slow, too large or of another type", |op| {
+        op.written.get("requestBody").is_none() || ["408", "413", "415"].iter().all(|s| op.answers(s))
+    });
+    law("If-Match can fail or be missing", |op| !takes(op, "If-Match") || (op.answers("412") && op.answers("428")));
+    law("an Idempotency-Key can be in use or used", |op| {
+        !takes(op, "Idempotency-Key") || (op.answers("409") && op.answers("422"))
+    });
+    law("422 is for Idempotency-Keys alone", |op| !op.answers("422") || takes(op, "Idempotency-Key"));
+    law("If-None-Match on a read can answer 304", |op| {
+        op.verb != "get" || takes(op, "If-None-Match") == op.answers("304")
+    });
+}
+
+#[test]
+fn answers_have_one_shape_and_their_headers() {
+    law("one success has a body at the most", |op| {
+        let bodies = op.written["responses"].as_object().into_iter().flatten();
+        let bodies = bodies.filter(|(status, r)| status.starts_with('2') && r.get("content").is_some());
+        let shapes: BTreeSet<String> = bodies.map(|(_, r)| r["content"].to_string()).collect();
+        shapes.len() <= 1
+    });
+    law("there is a success", |op| {
+        op.written["responses"].as_object().into_iter().flatten().any(|(status, _)| status.starts_with('2'))
+    });
+    law("a resource that is read with a validator carries ETag, Cache-Control and Vary", |op| {
+        !takes(op, "If-None-Match") || op.verb != "get" || carries(op, "200", &["ETag", "Cache-Control", "Vary"])
+    });
+    law("304 carries ETag, Cache-Control and Vary", |op| carries(op, "304", &["ETag", "Cache-Control", "Vary"]));
+    law("201 carries Location", |op| carries(op, "201", &["Location", "ETag"]));
+    law("308 carries Location", |op| carries(op, "308", &["Location"]));
+    law("401 carries WWW-Authenticate", |op| carries(op, "401", &["WWW-Authenticate"]));
+    law("429 and 503 carry Retry-After", |op| {
+        carries(op, "429", &["Retry-After"]) && carries(op, "503", &["Retry-After"])
+    });
+    law("415 carries Accept", |op| carries(op, "415", &["Accept"]));
+    law("every answer carries X-Request-Id and Cache-Control", |op| {
+        let statuses = op.written["responses"].as_object().into_iter().flatten().map(|(status, _)| status);
+        statuses.into_iter().all(|status| carries(op, status, &["X-Request-Id", "Cache-Control"]))
+    });
+}
+
+#[test]
+fn writes_can_be_made_safe() {
+    let answers_a_secret = ["sessionsLogin", "sessionsRefresh", "sessionsLogout", "apiKeysCreate", "apiKeysRotate"];
+    law("POST takes an Idempotency-Key, unless its answer holds a secret", |op| {
+        op.verb != "post" || answers_a_secret.contains(&op.id()) || takes(op, "Idempotency-Key")
+    });
+    law("PUT and PATCH take If-Match and Prefer", |op| {
+        !matches!(op.verb, "put" | "patch") || (takes(op, "If-Match") && takes(op, "Prefer"))
+    });
+    law("PATCH takes a merge patch", |op| {
+        op.verb != "patch" || op.written["requestBody"]["content"].get("application/merge-patch+json").is_some()
+    });
+}
+
+#[test]
+fn lists_are_pages() {
+    law("a list has page, limit, after and count, and answers with a page and Link", |op| {
+        let list = op.written["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("Page"));
+        !list
+            || (["page", "limit", "after", "count"].iter().all(|name| takes(op, name))
+                && carries(op, "200", &["Link", "ETag"]))
+    });
+}
+
+#[test]
+fn failures_are_problems() {
+    law("every failure is application/problem+json with examples", |op| {
+        op.written["responses"].as_object().into_iter().flatten().all(|(status, response)| {
+            let content = follow(document(), response)["content"].as_object();
+            !status.starts_with(['4', '5'])
+                || content.is_some_and(|content| {
+                    content.len() == 1
+                        && content["application/problem+json"]["schema"]["$ref"] == "#/components/schemas/Problem"
+                        && content["application/problem+json"]["examples"].is_object()
+                })
+        })
+    });
+}
+
+#[test]
+fn bodies_have_examples() {
+    law("a request body has a description and an example", |op| {
+        let body = &op.written["requestBody"];
+        body.is_null() || (body["description"].is_string() && all_exemplified(&body["content"]))
+    });
+    law("a success with a body has an example", |op| {
+        let responses = op.written["responses"].as_object().into_iter().flatten();
+        responses.filter(|(status, _)| status.starts_with('2')).all(|(_, response)| all_exemplified(&response["content"]))
+    });
+}
+
+fn all_exemplified(content: &Value) -> bool {
+    content.as_object().is_none_or(|content| content.values().all(|media| media.get("example").is_some()))
+}
+
+#[test]
+fn creates_link_to_what_can_be_done_with_what_they_made() {
+    law("201 of a collection has links to operations that exist", |op| {
+        let item = format!("{}/{{id}}", op.path);
+        let has_item = document()["paths"].get(&item).is_some_and(|item| item.get("get").is_some());
+        let links = op.written["responses"]["201"]["links"].as_object();
+        op.verb != "post" || !op.answers("201") || !has_item || links.is_some_and(|links| links.len() > 1)
+    });
+}
