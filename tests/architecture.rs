@@ -3,12 +3,37 @@ use std::{fs, path::Path};
 
 /// In these places, none of these names may stand.
 const ARROWS: &[(&str, &str, &[&str], &str)] = &[
-    ("src/contract", "", &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::cli"], "the vocabulary knows nobody above it"),
-    ("src/ports", "", &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::contract"], "a door knows nobody inside"),
+    (
+        "src/contract",
+        "",
+        &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::cli"],
+        "the vocabulary knows nobody above it",
+    ),
+    (
+        "src/ports",
+        "",
+        &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::contract"],
+        "a door knows nobody inside",
+    ),
     ("entity/src", "", &["poem", "tenon::"], "a table knows no HTTP"),
-    ("src/edge", "", &["crate::resources", "crate::app", "sea_orm", "entity::"], "the edge gets what it needs as values and closures"),
-    ("src/resources", "api.rs", &["sea_orm", "entity::", "crate::ports::db"], "an operation asks its service, never the database"),
-    ("src/resources", "service.rs", &["poem::", "poem_openapi", "contract::answer::Found", "Created<", "Listed<", "Fault<"], "a service speaks no HTTP"),
+    (
+        "src/edge",
+        "",
+        &["crate::resources", "crate::app", "sea_orm", "entity::"],
+        "the edge gets what it needs as values and closures",
+    ),
+    (
+        "src/resources",
+        "api.rs",
+        &["sea_orm", "entity::", "crate::ports::db"],
+        "an operation asks its service, never the database",
+    ),
+    (
+        "src/resources",
+        "service.rs",
+        &["poem::", "poem_openapi", "contract::answer::Found", "Created<", "Listed<", "Fault<"],
+        "a service speaks no HTTP",
+    ),
     ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::ports"], "types are data"),
     ("src", "", &["unwrap_unchecked", "std::env::var(\"HOME"], "settings are read in config.rs"),
 ];
@@ -60,8 +85,11 @@ fn the_test_of_the_arrows_can_fail() {
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    let readers: Vec<String> =
-        sources("src").into_iter().filter(|(_, text)| text.contains("env::var")).map(|(path, _)| path).collect();
+    let readers: Vec<String> = sources("src")
+        .into_iter()
+        .filter(|(_, text)| text.contains("env::var"))
+        .map(|(path, _)| path)
+        .collect();
     assert!(readers.iter().all(|path| path.ends_with("config.rs")), "{readers:?}");
 }
 

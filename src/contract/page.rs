@@ -4,7 +4,7 @@ use std::fmt;
 use poem_openapi::{
     Enum, Object,
     registry::{MetaSchema, MetaSchemaRef, Registry},
-    types::Type,
+    types::{Example, Type},
 };
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ fn some() -> u32 {
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct Paging {
     /// The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
     #[oai(default = "first", validator(minimum(value = "1"), maximum(value = "10000")))]
@@ -66,7 +66,7 @@ pub struct Page<T> {
 
 /// Where in the list a page lies.
 #[derive(Debug, Clone, Default, Object, Serialize)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
     /// The number of this page; left out behind a cursor.
@@ -88,6 +88,26 @@ pub struct Pagination {
     #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+const CURSOR: &str = "AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ";
+
+impl Example for Paging {
+    fn example() -> Self {
+        Paging { page: 1, limit: 10, after: Some(CURSOR.into()), count: Some(Count::Exact) }
+    }
+}
+
+impl Example for Pagination {
+    fn example() -> Self {
+        Pagination {
+            page: Some(1),
+            limit: 10,
+            total: Some(11),
+            pages: Some(2),
+            next_cursor: Some(CURSOR.into()),
+        }
+    }
 }
 
 impl Pagination {

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use poem::{
     Endpoint, Request, Response,
     http::{Method, StatusCode, header},
@@ -18,29 +18,19 @@ use super::{
     accept,
     body::read,
     compression,
+    credential::{Authenticate, credential, unreadable},
     operation::Operation,
     router::{Match, Router},
 };
 use crate::contract::{
     attempt::Attempt,
     caller::Principal,
-    check::{self, ErrorCode, JsonError, Place, Violation},
+    check::{self, Compiler, ErrorCode, Place, Violation},
     code::Code,
-    cookie,
     etag::{Precondition, Tags},
     problem::{Error, Problem},
     request::{Checked, Client},
 };
-
-/// What a request says about who sends it.
-#[derive(Debug)]
-pub enum Credential {
-    Bearer(String),
-    Cookie(String),
-}
-
-/// How the gate learns who is behind a credential.
-pub type Authenticate = Arc<dyn Fn(Credential) -> BoxFuture<'static, Result<Principal, Error>> + Send + Sync>;
 
 /// The operations of one path, by method.
 struct Resource {
@@ -85,6 +75,7 @@ impl Gate {
     ) -> Result<Self, String> {
         let mut endpoints: BTreeMap<String, _> = endpoints.into_iter().collect();
         let (mut router, mut places) = (Router::default(), Vec::new());
+        let mut compiler = Compiler::new(document);
         for (template, item) in document["paths"].as_object().into_iter().flatten() {
             let mut found =
                 endpoints.remove(&shape(template)).ok_or_else(|| format!("{template} has no endpoint"))?;
@@ -95,7 +86,8 @@ impl Gate {
                     found.remove(&Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?);
                 match (written.is_object(), endpoint) {
                     (true, Some(endpoint)) => {
-                        operations.insert(method, Operation::compile(document, item, written, endpoint)?);
+                        operations
+                            .insert(method, Operation::compile(&mut compiler, item, written, endpoint)?);
                     }
                     (false, None) => {}
                     _ => return Err(format!("{method} {template} is written or there, but not both")),
@@ -286,7 +278,7 @@ impl Gate {
         let bytes = read(request, self.body_limit).await?;
         let value = check::parse(&bytes).map_err(unreadable)?;
         let mut violations = Vec::new();
-        rule.schema.check(&value, "", &mut violations);
+        rule.schema.check(&value, "#", &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations).into());
         }
@@ -344,36 +336,6 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&self.scope);
-    }
-}
-
-fn unreadable(error: JsonError) -> Problem {
-    match error {
-        JsonError::Empty => Error::at("#", ErrorCode::Required, "send a JSON body").into(),
-        JsonError::Invalid(violation) => {
-            Problem::new(Code::MalformedJson, "the body cannot be read as JSON").with_errors(vec![violation])
-        }
-    }
-}
-
-fn credential(request: &Request, origins: &[String]) -> Result<Option<Credential>, Problem> {
-    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
-        let token = value.to_str().ok().and_then(|text| {
-            let (scheme, token) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-        });
-        return match token {
-            Some(token) => Ok(Some(Credential::Bearer(token))),
-            None => Err(Error::InvalidToken.into()),
-        };
-    }
-    let fields = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let token = cookie::read(fields).map_err(|_| Error::InvalidToken)?;
-    let Some(token) = token else { return Ok(None) };
-    let site = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
-    match cookie::same_site(request.method().as_str(), site.0, site.1, site.2, origins) {
-        true => Ok(Some(Credential::Cookie(token.expose().clone()))),
-        false => Err(Error::CrossSite.into()),
     }
 }
 

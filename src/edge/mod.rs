@@ -7,6 +7,7 @@ pub mod body;
 mod budget;
 mod compression;
 mod connection;
+mod credential;
 mod gate;
 mod headers;
 pub mod limits;
@@ -26,7 +27,8 @@ use uuid::Uuid;
 
 pub use address::Proxies;
 pub use budget::Budgets;
-pub use gate::{Authenticate, Credential, Gate};
+pub use credential::{Authenticate, Credential};
+pub use gate::Gate;
 pub use headers::Cors;
 
 use crate::{

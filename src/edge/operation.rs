@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::contract::{
     caller::{Principal, Via},
-    check::{Params, Schema},
+    check::{Compiler, Params, Schema},
     code::Code,
     problem::{Error, Problem},
 };
@@ -43,7 +43,7 @@ pub struct Access {
 impl Operation {
     /// Compiles an operation; fails when its document says what cannot be enforced.
     pub fn compile(
-        document: &Value,
+        compiler: &mut Compiler<'_>,
         item: &Value,
         written: &Value,
         endpoint: BoxEndpoint<'static, Response>,
@@ -51,13 +51,13 @@ impl Operation {
         let id = written["operationId"].as_str().ok_or("an operation has no id")?.to_owned();
         let of = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let parameters = [of(&item["parameters"]), of(&written["parameters"])].concat();
-        let params = Params::compile(document, &parameters).map_err(|error| format!("{id}: {error}"))?;
+        let params = Params::compile_with(compiler, &parameters).map_err(|error| format!("{id}: {error}"))?;
         let body = match written.pointer("/requestBody/content").and_then(Value::as_object) {
             None => None,
             Some(content) => {
                 let schema =
                     content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
-                let schema = Schema::compile(document, schema).map_err(|error| format!("{id}: {error}"))?;
+                let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
                 Some(BodyRule { media: content.keys().cloned().collect(), schema })
             }
         };

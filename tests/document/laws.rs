@@ -41,7 +41,8 @@ fn carries(op: &Operation, status: &str, names: &[&str]) -> bool {
 fn every_operation_has_one_id_that_starts_with_its_tag() {
     let mut seen = BTreeSet::new();
     law("an id is unique and starts with the tag", |op| {
-        let tags: Vec<&str> = op.written["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let tags: Vec<&str> =
+            op.written["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let [tag] = tags[..] else { return false };
         let start = format!("{}{}", tag[..1].to_lowercase(), &tag[1..]);
         op.id().starts_with(&start) && op.id().len() > start.len()
@@ -70,7 +71,9 @@ fn tags_are_described_used_and_sorted() {
 fn summaries_are_short_commands() {
     law("a summary is there, short, starts with a capital and has no full stop", |op| {
         let summary = op.written["summary"].as_str().unwrap_or_default();
-        (5..=80).contains(&summary.len()) && !summary.ends_with('.') && summary.starts_with(char::is_uppercase)
+        (5..=80).contains(&summary.len())
+            && !summary.ends_with('.')
+            && summary.starts_with(char::is_uppercase)
     });
     law("a description is there and says more than the summary", |op| {
         let text = op.written["description"].as_str().unwrap_or_default();
@@ -82,11 +85,13 @@ fn summaries_are_short_commands() {
 fn who_may_call_is_stated() {
     law("x-authz names who may call", |op| {
         let allow = op.written["x-authz"]["allow"].as_array().cloned().unwrap_or_default();
-        let words = ["anonymous", "authenticated", "owner", "reader", "author", "editor", "accountant", "admin"];
+        let words =
+            ["anonymous", "authenticated", "owner", "reader", "author", "editor", "accountant", "admin"];
         !allow.is_empty() && allow.iter().all(|word| words.iter().any(|known| word == known))
     });
     law("security is stated, and public exactly where anonymous is allowed", |op| {
-        let public = op.written["x-authz"]["allow"].as_array().is_some_and(|a| a.contains(&json!("anonymous")));
+        let public =
+            op.written["x-authz"]["allow"].as_array().is_some_and(|a| a.contains(&json!("anonymous")));
         op.written["security"].as_array().is_some_and(|ways| !ways.is_empty()) && public != guarded(op)
     });
     law("an API key has a scope named after the tag", |op| {
@@ -106,7 +111,9 @@ fn what_is_taken_can_be_refused() {
     law("a body can be too slow, too large or of another type", |op| {
         op.written.get("requestBody").is_none() || ["408", "413", "415"].iter().all(|s| op.answers(s))
     });
-    law("If-Match can fail or be missing", |op| !takes(op, "If-Match") || (op.answers("412") && op.answers("428")));
+    law("If-Match can fail or be missing", |op| {
+        !takes(op, "If-Match") || (op.answers("412") && op.answers("428"))
+    });
     law("an Idempotency-Key can be in use or used", |op| {
         !takes(op, "Idempotency-Key") || (op.answers("409") && op.answers("422"))
     });
@@ -128,9 +135,13 @@ fn answers_have_one_shape_and_their_headers() {
         op.written["responses"].as_object().into_iter().flatten().any(|(status, _)| status.starts_with('2'))
     });
     law("a resource that is read with a validator carries ETag, Cache-Control and Vary", |op| {
-        !takes(op, "If-None-Match") || op.verb != "get" || carries(op, "200", &["ETag", "Cache-Control", "Vary"])
+        !takes(op, "If-None-Match")
+            || op.verb != "get"
+            || carries(op, "200", &["ETag", "Cache-Control", "Vary"])
     });
-    law("304 carries ETag, Cache-Control and Vary", |op| carries(op, "304", &["ETag", "Cache-Control", "Vary"]));
+    law("304 carries ETag, Cache-Control and Vary", |op| {
+        carries(op, "304", &["ETag", "Cache-Control", "Vary"])
+    });
     law("201 carries Location", |op| carries(op, "201", &["Location", "ETag"]));
     law("308 carries Location", |op| carries(op, "308", &["Location"]));
     law("401 carries WWW-Authenticate", |op| carries(op, "401", &["WWW-Authenticate"]));
@@ -146,7 +157,8 @@ fn answers_have_one_shape_and_their_headers() {
 
 #[test]
 fn writes_can_be_made_safe() {
-    let answers_a_secret = ["sessionsLogin", "sessionsRefresh", "sessionsLogout", "apiKeysCreate", "apiKeysRotate"];
+    let answers_a_secret =
+        ["sessionsLogin", "sessionsRefresh", "sessionsLogout", "apiKeysCreate", "apiKeysRotate"];
     law("POST takes an Idempotency-Key, unless its answer holds a secret", |op| {
         op.verb != "post" || answers_a_secret.contains(&op.id()) || takes(op, "Idempotency-Key")
     });
@@ -154,7 +166,8 @@ fn writes_can_be_made_safe() {
         !matches!(op.verb, "put" | "patch") || (takes(op, "If-Match") && takes(op, "Prefer"))
     });
     law("PATCH takes a merge patch", |op| {
-        op.verb != "patch" || op.written["requestBody"]["content"].get("application/merge-patch+json").is_some()
+        op.verb != "patch"
+            || op.written["requestBody"]["content"].get("application/merge-patch+json").is_some()
     });
 }
 
@@ -178,7 +191,8 @@ fn failures_are_problems() {
             !status.starts_with(['4', '5'])
                 || content.is_some_and(|content| {
                     content.len() == 1
-                        && content["application/problem+json"]["schema"]["$ref"] == "#/components/schemas/Problem"
+                        && content["application/problem+json"]["schema"]["$ref"]
+                            == "#/components/schemas/Problem"
                         && content["application/problem+json"]["examples"].is_object()
                 })
         })
@@ -193,7 +207,9 @@ fn bodies_have_examples() {
     });
     law("a success with a body has an example", |op| {
         let responses = op.written["responses"].as_object().into_iter().flatten();
-        responses.filter(|(status, _)| status.starts_with('2')).all(|(_, response)| all_exemplified(&response["content"]))
+        responses
+            .filter(|(status, _)| status.starts_with('2'))
+            .all(|(_, response)| all_exemplified(&response["content"]))
     });
 }
 

@@ -38,7 +38,8 @@ fn strings_are_bounded_and_have_a_form() {
 fn numbers_and_arrays_are_bounded() {
     law("an integer has a width and bounds", |_, schema| {
         !is(schema, "integer")
-            || (has(schema, &["minimum", "maximum"]) && ["int32", "int64"].iter().any(|f| schema["format"] == *f))
+            || (has(schema, &["minimum", "maximum"])
+                && ["int32", "int64"].iter().any(|f| schema["format"] == *f))
     });
     law("an array says what it holds and how many", |_, schema| {
         !is(schema, "array") || has(schema, &["items", "minItems", "maxItems"])
@@ -48,10 +49,13 @@ fn numbers_and_arrays_are_bounded() {
 #[test]
 fn objects_are_closed_named_and_described() {
     law("an object is closed", |_, schema| {
-        !is(schema, "object") || schema["additionalProperties"] == false || schema["additionalProperties"].is_object()
+        !is(schema, "object")
+            || schema["additionalProperties"] == false
+            || schema["additionalProperties"].is_object()
     });
     law("an object stands among the components, under a name", |at, schema| {
-        !is(schema, "object") || at.strip_prefix("/components/schemas/").is_some_and(|name| !name.contains('/'))
+        !is(schema, "object")
+            || at.strip_prefix("/components/schemas/").is_some_and(|name| !name.contains('/'))
     });
     law("what is required is described", |_, schema| {
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -60,10 +64,14 @@ fn objects_are_closed_named_and_described() {
     for (name, schema) in document()["components"]["schemas"].as_object().into_iter().flatten() {
         assert!(schema["description"].as_str().is_some_and(|text| text.len() > 5), "{name} is not described");
         for (property, inner) in schema["properties"].as_object().into_iter().flatten() {
-            let described = inner.get("description").is_some() || follow(document(), inner).get("description").is_some();
+            let described =
+                inner.get("description").is_some() || follow(document(), inner).get("description").is_some();
             assert!(described, "{name}.{property} is not described");
             let shown = inner.get("$ref").is_some() || inner.get("anyOf").is_some();
-            assert!(shown || inner.get("example").is_some() || schema.get("example").is_some(), "{name}.{property} has no example");
+            assert!(
+                shown || inner.get("example").is_some() || schema.get("example").is_some(),
+                "{name}.{property} has no example"
+            );
         }
     }
 }
@@ -71,7 +79,9 @@ fn objects_are_closed_named_and_described() {
 #[test]
 fn nothing_in_an_answer_is_null() {
     let patches = |at: &str| at.split('/').nth(3).is_some_and(|name| name.ends_with("Patch"));
-    law("only merge patches take null", |at, schema| !is(schema, "null") && !schema["type"].is_array() || patches(at));
+    law("only merge patches take null", |at, schema| {
+        !is(schema, "null") && !schema["type"].is_array() || patches(at)
+    });
 }
 
 #[test]
@@ -79,10 +89,14 @@ fn parameters_are_described_with_an_example() {
     for op in operations(document()) {
         for parameter in op.parameters(document()) {
             let at = format!("{} {}", op.id(), parameter["name"]);
-            assert!(parameter["description"].as_str().is_some_and(|text| text.len() > 5), "{at} is not described");
+            assert!(
+                parameter["description"].as_str().is_some_and(|text| text.len() > 5),
+                "{at} is not described"
+            );
             assert!(parameter.get("example").is_some(), "{at} has no example");
             let schema = follow(document(), &parameter["schema"]);
-            let compiled = Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{at}: {error}"));
+            let compiled =
+                Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{at}: {error}"));
             let mut violations = Vec::new();
             compiled.check(&parameter["example"], "", &mut violations);
             assert!(violations.is_empty(), "{at}: {violations:?}");
@@ -107,9 +121,12 @@ fn examples_are_valid() {
     for op in operations(document()) {
         let request = op.written["requestBody"]["content"].as_object().into_iter().flatten();
         let answers = op.written["responses"].as_object().into_iter().flatten();
-        let answers = answers.flat_map(|(_, response)| follow(document(), response)["content"].as_object().into_iter().flatten());
+        let answers = answers.flat_map(|(_, response)| {
+            follow(document(), response)["content"].as_object().into_iter().flatten()
+        });
         for (media, content) in request.chain(answers) {
-            let named = content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
+            let named =
+                content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
             for example in content.get("example").into_iter().chain(named) {
                 check(&format!("{} {media}", op.id()), &content["schema"], example);
                 count += 1;

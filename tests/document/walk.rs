@@ -21,7 +21,10 @@ impl Operation<'_> {
     /// Parameters of the operation and of its path, references followed.
     pub fn parameters<'d>(&'d self, document: &'d Value) -> Vec<&'d Value> {
         let of = |value: &'d Value| value.as_array().into_iter().flatten();
-        of(&self.item["parameters"]).chain(of(&self.written["parameters"])).map(|p| follow(document, p)).collect()
+        of(&self.item["parameters"])
+            .chain(of(&self.written["parameters"]))
+            .map(|p| follow(document, p))
+            .collect()
     }
 
     pub fn takes(&self, document: &Value, name: &str) -> bool {
@@ -32,7 +35,9 @@ impl Operation<'_> {
 pub fn operations(document: &Value) -> Vec<Operation<'_>> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for (verb, written) in item.as_object().into_iter().flatten().filter(|(verb, _)| *verb != "parameters") {
+        for (verb, written) in
+            item.as_object().into_iter().flatten().filter(|(verb, _)| *verb != "parameters")
+        {
             found.push(Operation { path, verb, item, written });
         }
     }

@@ -1,5 +1,6 @@
 //! A compiled schema: what a value has to be, in the form in which it is checked.
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -90,6 +91,17 @@ pub(super) struct List {
     pub max: Option<u64>,
     pub unique: bool,
     pub items: Option<Slot>,
+}
+
+impl List {
+    /// Where an item stands that stood before. Up to a few, comparing every two is quicker than hashing.
+    pub fn repeated(items: &[Value]) -> Vec<usize> {
+        if items.len() <= 8 {
+            return (1..items.len()).filter(|i| items[..*i].contains(&items[*i])).collect();
+        }
+        let mut seen = HashSet::with_capacity(items.len());
+        (0..items.len()).filter(|i| !seen.insert(&items[*i])).collect()
+    }
 }
 
 #[derive(Default)]

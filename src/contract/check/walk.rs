@@ -1,5 +1,5 @@
 //! One value held against one schema, without stopping at the first violation.
-use std::{cmp::Ordering, collections::HashSet};
+use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
@@ -9,9 +9,6 @@ use super::{
     schema::{List, Members, Node, Numbers, Rest, Slot, Text, Types, Union, kind_of},
     violation::{ErrorCode, MAX_VIOLATIONS, Violation, counted, excerpt, one_of},
 };
-
-/// Up to here comparing every two items is quicker than hashing them.
-const FEW_ITEMS: usize = 8;
 
 pub(super) struct Walk<'o> {
     pub out: &'o mut Vec<Violation>,
@@ -141,7 +138,7 @@ impl Walk<'_> {
             items.iter().enumerate().for_each(|(i, item)| self.slot(slot, item, &At::Item(at, i)));
         }
         if list.unique && list.max.is_none_or(|max| count <= max) {
-            for i in repeated(items) {
+            for i in List::repeated(items) {
                 self.fail(&At::Item(at, i), ErrorCode::NotUnique, || {
                     "must not repeat an earlier item".into()
                 });
@@ -242,12 +239,4 @@ fn unknown(known: &Members) -> String {
             format!("is not known here; leave it out, or use {}", one_of(names.iter().map(|(name, _)| name)))
         }
     }
-}
-
-fn repeated(items: &[Value]) -> Vec<usize> {
-    if items.len() <= FEW_ITEMS {
-        return (1..items.len()).filter(|i| items[..*i].contains(&items[*i])).collect();
-    }
-    let mut seen = HashSet::with_capacity(items.len());
-    (0..items.len()).filter(|i| !seen.insert(&items[*i])).collect()
 }

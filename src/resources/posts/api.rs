@@ -153,6 +153,8 @@ impl PostsApi {
     }
 
     /// End all links that show a draft
+    ///
+    /// Whoever still has one gets the same answer as for a post that is not there.
     #[oai(path = "/:id/preview", method = "delete", operation_id = "postsEndPreviews")]
     async fn end_previews(
         &self,

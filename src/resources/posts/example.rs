@@ -9,12 +9,7 @@ use super::{
         PreviewLink,
     },
 };
-use crate::contract::{
-    id::Id,
-    page::{Count, Paging},
-    patch::Given,
-    time::Timestamp,
-};
+use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
 const STORY: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
 
@@ -119,7 +114,7 @@ impl Example for PostPatch {
 impl Example for PostQuery {
     fn example() -> Self {
         PostQuery {
-            paging: Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) },
+            paging: Paging::example(),
             tag: vec!["joinery".into()],
             author: Some(story()),
             status: PostStatus::Published,
