@@ -2,33 +2,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use regex::Regex;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::{
     format::Format,
+    keyword::{Result, as_array, as_count, as_text, is_annotation, set_bound, types},
     pattern,
-    schema::{List, Members, Node, Numbers, Rest, Schema, Slot, Text, Types, Union},
+    schema::{List, Members, Node, Rest, Schema, Slot, Text, Union},
 };
-
-type Result<T> = std::result::Result<T, String>;
-
-const ANNOTATIONS: &[&str] = &[
-    "title",
-    "description",
-    "example",
-    "examples",
-    "default",
-    "deprecated",
-    "contentMediaType",
-    "contentEncoding",
-    "readOnly",
-    "writeOnly",
-    "externalDocs",
-];
-
-pub(super) fn is_annotation(keyword: &str) -> bool {
-    keyword.starts_with("x-") || ANNOTATIONS.contains(&keyword)
-}
 
 /// Compiles the schemas of one document; what they share is compiled once.
 pub struct Compiler<'d> {
@@ -65,7 +46,7 @@ impl<'d> Compiler<'d> {
     fn slot(&mut self, schema: &Value) -> Result<Slot> {
         let keywords = schema.as_object().ok_or_else(|| format!("a schema is an object, not {schema}"))?;
         if let Some(reference) = keywords.get("$ref") {
-            let reference = as_text("$ref", reference)?;
+            let reference = as_text(reference)?;
             if keywords.keys().all(|keyword| keyword == "$ref" || is_annotation(keyword)) {
                 return self.reference(reference);
             }
@@ -95,15 +76,21 @@ impl<'d> Compiler<'d> {
         Ok(node)
     }
 
-    fn keyword(&mut self, node: &mut Node, all: &Map<String, Value>, keyword: &str, value: &Value) -> Result<()> {
+    fn keyword(
+        &mut self,
+        node: &mut Node,
+        all: &Map<String, Value>,
+        keyword: &str,
+        value: &Value,
+    ) -> Result<()> {
         match keyword {
-            "$ref" => node.all.push(self.reference(as_text(keyword, value)?)?),
+            "$ref" => node.all.push(self.reference(as_text(value)?)?),
             "type" => node.types = types(value)?,
-            "enum" => node.only = Some(as_array(keyword, value)?.clone()),
+            "enum" => node.only = Some(as_array(value)?.clone()),
             "const" => node.only = Some(vec![value.clone()]),
-            "format" => node.format = Some(Format::named(as_text(keyword, value)?)?),
+            "format" => node.format = Some(Format::named(as_text(value)?)?),
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
-                bound(node.number.get_or_insert_default(), keyword, as_number(keyword, value)?);
+                set_bound(node.number.get_or_insert_default(), keyword, value)?;
             }
             "minLength" | "maxLength" | "pattern" => {
                 self.text(node.text.get_or_insert_default(), keyword, value)?;
@@ -114,9 +101,9 @@ impl<'d> Compiler<'d> {
             "properties" | "required" | "additionalProperties" | "minProperties" | "maxProperties" => {
                 self.members(node.members.get_or_insert_default(), keyword, value)?;
             }
-            "allOf" => node.all.extend(self.slots(as_array(keyword, value)?)?),
-            "anyOf" => node.any = self.slots(as_array(keyword, value)?)?,
-            "oneOf" => node.one = Some(Box::new(self.union(as_array(keyword, value)?, all)?)),
+            "allOf" => node.all.extend(self.slots(as_array(value)?)?),
+            "anyOf" => node.any = self.slots(as_array(value)?)?,
+            "oneOf" => node.one = Some(Box::new(self.union(as_array(value)?, all)?)),
             "discriminator" if all.contains_key("oneOf") => {}
             other if is_annotation(other) => {}
             _ => return Err("this keyword is not enforced".into()),
@@ -133,10 +120,10 @@ impl<'d> Compiler<'d> {
 
     fn text(&mut self, text: &mut Text, keyword: &str, value: &Value) -> Result<()> {
         match keyword {
-            "minLength" => text.min = Some(as_count(keyword, value)?),
-            "maxLength" => text.max = Some(as_count(keyword, value)?),
+            "minLength" => text.min = Some(as_count(value)?),
+            "maxLength" => text.max = Some(as_count(value)?),
             _ => {
-                text.shown = as_text(keyword, value)?.to_owned();
+                text.shown = as_text(value)?.to_owned();
                 if !self.patterns.contains_key(&text.shown) {
                     self.patterns.insert(text.shown.clone(), pattern::compile(&text.shown)?);
                 }
@@ -148,8 +135,8 @@ impl<'d> Compiler<'d> {
 
     fn list(&mut self, list: &mut List, keyword: &str, value: &Value) -> Result<()> {
         match keyword {
-            "minItems" => list.min = Some(as_count(keyword, value)?),
-            "maxItems" => list.max = Some(as_count(keyword, value)?),
+            "minItems" => list.min = Some(as_count(value)?),
+            "maxItems" => list.max = Some(as_count(value)?),
             "uniqueItems" => list.unique = value.as_bool().ok_or("is not a boolean")?,
             _ => list.items = Some(self.slot(value)?),
         }
@@ -158,14 +145,14 @@ impl<'d> Compiler<'d> {
 
     fn members(&mut self, members: &mut Members, keyword: &str, value: &Value) -> Result<()> {
         match (keyword, value) {
-            ("minProperties", _) => members.min = Some(as_count(keyword, value)?),
-            ("maxProperties", _) => members.max = Some(as_count(keyword, value)?),
+            ("minProperties", _) => members.min = Some(as_count(value)?),
+            ("maxProperties", _) => members.max = Some(as_count(value)?),
             ("additionalProperties", Value::Bool(open)) => {
                 members.rest = if *open { Rest::Open } else { Rest::Closed };
             }
             ("additionalProperties", _) => members.rest = Rest::Each(self.slot(value)?),
             ("required", _) => {
-                let names = as_array(keyword, value)?.iter().map(|name| as_text(keyword, name));
+                let names = as_array(value)?.iter().map(as_text);
                 members.required = names.map(|name| name.map(str::to_owned)).collect::<Result<_>>()?;
             }
             _ => {
@@ -190,12 +177,15 @@ impl<'d> Compiler<'d> {
             branches.iter().filter_map(|branch| branch.get("$ref").and_then(Value::as_str)).collect();
         let targets: Vec<&str> = mapping.values().filter_map(Value::as_str).collect();
         let same = |a: &[&str], b: &[&str]| a.iter().all(|one| b.contains(one));
-        if references.len() != branches.len() || !same(&references, &targets) || !same(&targets, &references) {
-            return Err("every branch has to be a $ref that the mapping names, and the other way round".into());
+        if references.len() != branches.len() || !same(&references, &targets) || !same(&targets, &references)
+        {
+            return Err(
+                "every branch has to be a $ref that the mapping names, and the other way round".into()
+            );
         }
         let mut union = Union { property: property.to_owned(), branches: Vec::new() };
         for (value, target) in mapping {
-            union.branches.push((value.clone(), self.reference(as_text(value, target)?)?));
+            union.branches.push((value.clone(), self.reference(as_text(target)?)?));
         }
         Ok(union)
     }
@@ -216,41 +206,4 @@ fn ends(slot: &Slot, trail: &mut Vec<*const ()>) -> Result<()> {
     }
     trail.pop();
     Ok(())
-}
-
-fn bound(numbers: &mut Numbers, keyword: &str, value: Number) {
-    let field = match keyword {
-        "minimum" => &mut numbers.min,
-        "maximum" => &mut numbers.max,
-        "exclusiveMinimum" => &mut numbers.above,
-        "exclusiveMaximum" => &mut numbers.below,
-        _ => &mut numbers.multiple_of,
-    };
-    *field = Some(value);
-}
-
-fn types(value: &Value) -> Result<Types> {
-    let mut types = Types::default();
-    match value {
-        Value::String(name) => types.add(name)?,
-        Value::Array(names) => names.iter().try_for_each(|name| types.add(as_text("type", name)?))?,
-        _ => return Err("is neither a name nor a list of names".into()),
-    }
-    Ok(types)
-}
-
-fn as_text<'v>(what: &str, value: &'v Value) -> Result<&'v str> {
-    value.as_str().ok_or_else(|| format!("{what} has to be a string, not {value}"))
-}
-
-fn as_array<'v>(what: &str, value: &'v Value) -> Result<&'v Vec<Value>> {
-    value.as_array().ok_or_else(|| format!("{what} has to be an array, not {value}"))
-}
-
-fn as_number(what: &str, value: &Value) -> Result<Number> {
-    value.as_number().cloned().ok_or_else(|| format!("{what} has to be a number, not {value}"))
-}
-
-fn as_count(what: &str, value: &Value) -> Result<u64> {
-    value.as_u64().ok_or_else(|| format!("{what} has to be a whole number, not {value}"))
 }

@@ -1,3 +1,24 @@
-//! tmp
+//! The published document, applied: bodies and parameters are held against the very schemas it shows, and
+//! every violation is named at once.
+mod coerce;
+mod compile;
+mod format;
+mod json;
+mod keyword;
+mod number;
+mod params;
+mod pattern;
+mod place;
+mod query;
+mod schema;
+#[cfg(test)]
+mod tests;
 mod violation;
+mod walk;
+
+pub use compile::Compiler;
+pub use json::{JsonError, MAX_DEPTH, parse};
+pub use params::Params;
+pub use query::{MAX_PARAMETERS, MAX_QUERY};
+pub use schema::Schema;
 pub use violation::{ErrorCode, MAX_VIOLATIONS, Place, Violation, in_order};

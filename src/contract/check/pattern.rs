@@ -4,7 +4,8 @@ use std::{iter::Peekable, str::Chars};
 
 use regex::Regex;
 
-const SPACE: &str = r"\t\n\x0B\x0C\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
+const SPACE: &str =
+    r"\t\n\x0B\x0C\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
 
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate(pattern).map_err(|why| format!("pattern {pattern:?}: {why}"))?;

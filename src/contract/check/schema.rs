@@ -1,5 +1,6 @@
 //! A compiled schema: what a value has to be, in the form in which it is checked.
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -38,10 +39,6 @@ impl Schema {
         let mut walk = Walk { out };
         walk.nul(value, at);
         walk.slot(&self.0, value, at);
-    }
-
-    pub(super) fn node(&self) -> Option<&Node> {
-        self.0.get()
     }
 }
 
@@ -94,6 +91,17 @@ pub(super) struct List {
     pub max: Option<u64>,
     pub unique: bool,
     pub items: Option<Slot>,
+}
+
+impl List {
+    /// Where an item stands that stood before. Up to a few, comparing every two is quicker than hashing.
+    pub fn repeated(items: &[Value]) -> Vec<usize> {
+        if items.len() <= 8 {
+            return (1..items.len()).filter(|i| items[..*i].contains(&items[*i])).collect();
+        }
+        let mut seen = HashSet::with_capacity(items.len());
+        (0..items.len()).filter(|i| !seen.insert(&items[*i])).collect()
+    }
 }
 
 #[derive(Default)]
@@ -149,15 +157,11 @@ impl Types {
         Ok(())
     }
 
-    pub fn has(self, name: &str) -> bool {
-        NAMES.iter().position(|(known, _)| *known == name).is_some_and(|bit| self.0 & (1 << bit) != 0)
-    }
-
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    pub fn and(self, other: Types) -> Types {
+    pub fn or(self, other: Types) -> Types {
         Types(self.0 | other.0)
     }
 

@@ -1,0 +1,196 @@
+//! The formats that the document may name, each enforced.
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use chrono::{DateTime, Datelike, NaiveDate, Timelike};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Uuid,
+    Uri,
+    UriReference,
+    Email,
+    Date,
+    DateTime,
+    Int32,
+    Int64,
+    /// Says how a value is shown or held, and constrains nothing: `double`, `password`.
+    Any,
+}
+
+impl Format {
+    pub fn named(name: &str) -> Result<Format, String> {
+        Ok(match name {
+            "uuid" => Format::Uuid,
+            "uri" => Format::Uri,
+            "uri-reference" => Format::UriReference,
+            "email" => Format::Email,
+            "date" => Format::Date,
+            "date-time" => Format::DateTime,
+            "int32" => Format::Int32,
+            "int64" => Format::Int64,
+            "double" | "password" => Format::Any,
+            other => return Err(format!("`{other}` is not enforced")),
+        })
+    }
+
+    pub fn holds(self, text: &str) -> bool {
+        match self {
+            Format::Uuid => is_uuid(text),
+            Format::Uri => is_uri(text),
+            Format::UriReference => is_uri_reference(text),
+            Format::Email => is_email(text),
+            Format::Date => is_date(text),
+            Format::DateTime => is_date_time(text),
+            Format::Int32 | Format::Int64 | Format::Any => true,
+        }
+    }
+
+    /// The range of an integer format.
+    pub fn range(self) -> Option<(i64, i64)> {
+        match self {
+            Format::Int32 => Some((i32::MIN.into(), i32::MAX.into())),
+            Format::Int64 => Some((i64::MIN, i64::MAX)),
+            _ => None,
+        }
+    }
+
+    pub fn advice(self) -> &'static str {
+        match self {
+            Format::Uuid => "must be a UUID like 01890a5d-ac96-774b-bcce-b302099a8057",
+            Format::Uri => "must be an absolute http or https URL like https://example.com/page",
+            Format::UriReference => "must be a URL, or a path like /posts/first",
+            Format::Email => "must be an e-mail address like ada@example.com",
+            Format::Date => "must be a date like 2026-01-31",
+            Format::DateTime => "must be a date and time with an offset (RFC 3339) like 2026-01-31T09:30:00Z",
+            Format::Int32 | Format::Int64 | Format::Any => "is not of the right form",
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let hyphen = |i| matches!(i, 8 | 13 | 18 | 23);
+    text.len() == 36
+        && text.bytes().enumerate().all(|(i, b)| if hyphen(i) { b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+fn is_date(text: &str) -> bool {
+    let (Some(year), Some(month), Some(day)) = (text.get(..4), text.get(5..7), text.get(8..10)) else {
+        return false;
+    };
+    let hyphens = text.len() == 10 && &text[4..5] == "-" && &text[7..8] == "-";
+    let (Some(year), Some(month), Some(day)) = (digits(year), digits(month), digits(day)) else {
+        return false;
+    };
+    hyphens && NaiveDate::from_ymd_opt(year as i32, month, day).is_some()
+}
+
+/// RFC 3339, 5.6, with its years in UTC as well; a 60th second only where one can be inserted.
+fn is_date_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let shape = text.is_ascii()
+        && (20..=64).contains(&bytes.len())
+        && matches!(bytes[10], b'T' | b't')
+        && bytes[13] == b':'
+        && bytes[16] == b':'
+        && is_date(&text[..10])
+        && [&text[11..13], &text[14..16], &text[17..19]].iter().all(|two| digits(two).is_some());
+    if !shape {
+        return false;
+    }
+    let rest = &text[19..];
+    let offset = match rest.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    let fraction = rest.len() - offset.len();
+    let offset_shape = match offset.as_bytes() {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()),
+        _ => false,
+    };
+    let Ok(time) = DateTime::parse_from_rfc3339(text) else { return false };
+    let utc = time.naive_utc();
+    let leap = &text[17..19] != "60" || (utc.hour(), utc.minute()) == (23, 59);
+    fraction != 1 && offset_shape && leap && (0..=9999).contains(&utc.year())
+}
+
+fn digits(text: &str) -> Option<u32> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// The characters of RFC 3986, 2; brackets stand in a host only and are taken out before.
+fn is_uri_text(text: &str) -> bool {
+    let mut rest = text.bytes();
+    while let Some(b) = rest.next() {
+        let fine = match b {
+            b'%' => {
+                matches!((rest.next(), rest.next()), (Some(a), Some(b)) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+            }
+            b => b.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(&b),
+        };
+        if !fine {
+            return false;
+        }
+    }
+    text.bytes().filter(|b| *b == b'#').count() <= 1
+}
+
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    web && is_authority_and_path(rest)
+}
+
+fn is_authority_and_path(text: &str) -> bool {
+    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    let (authority, path) = text.split_at(end);
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(inner) => match inner.split_once(']') {
+            Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => ("", port),
+            _ => return false,
+        },
+        None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
+    };
+    let port = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|port| {
+            (1..=5).contains(&port.len()) && digits(port).is_some_and(|port| port <= 65_535)
+        });
+    port && (authority.starts_with('[') || is_host(host)) && is_uri_text(path)
+}
+
+/// A name in letters, digits, hyphens and dots, or an IPv4 address.
+fn is_host(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let numeric = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    name.len() <= 253 && name.split('.').all(is_label) && (!numeric || name.parse::<Ipv4Addr>().is_ok())
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+fn is_uri_reference(text: &str) -> bool {
+    if let Some(rest) = text.strip_prefix("//") {
+        return is_authority_and_path(rest);
+    }
+    let first = text.split(['/', '?', '#']).next().unwrap_or_default();
+    if first.contains(':') { is_uri(text) } else { is_uri_text(text) }
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let atom = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+    };
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    text.len() <= 254
+        && local.len() <= 64
+        && local.split('.').all(atom)
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+        && !top.bytes().all(|b| b.is_ascii_digit())
+}

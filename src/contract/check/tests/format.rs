@@ -1,0 +1,156 @@
+use serde_json::json;
+
+use super::table;
+
+fn format(name: &str, accepted: &[&str], refused: &[&str]) {
+    let schema = json!({ "type": "string", "format": name });
+    let accepted: Vec<_> = accepted.iter().map(|text| json!(text)).collect();
+    let refused: Vec<_> = refused.iter().map(|text| (json!(text), &["# format"][..])).collect();
+    table(schema, &accepted, &refused);
+}
+
+#[test]
+fn uuid() {
+    format(
+        "uuid",
+        &["01890a5d-ac96-774b-bcce-b302099a8057", "01890A5D-AC96-774B-BCCE-B302099A8057"],
+        &[
+            "",
+            "01890a5dac96774bbcceb302099a8057",
+            "{01890a5d-ac96-774b-bcce-b302099a8057}",
+            "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8057",
+            "01890a5d-ac96-774b-bcce-b302099a805g",
+            "01890a5d-ac96-774b-bcceb-302099a8057",
+        ],
+    );
+}
+
+#[test]
+fn uri() {
+    let accepted = [
+        "https://example.com",
+        "HTTP://example.com:8080/a/b%20c?d=e&f#g",
+        "http://localhost/x",
+        "https://192.0.2.1/",
+        "https://[2001:db8::1]:443/a",
+        "https://xn--bcher-kva.example/",
+    ];
+    format(
+        "uri",
+        &accepted,
+        &[
+            "",
+            "example.com",
+            "/path",
+            "ftp://example.com",
+            "javascript:alert(1)",
+            "https:///path",
+            "https://",
+            "https://user@example.com",
+            "https://user:pass@example.com/",
+            "https://exa mple.com",
+            "https://example.com/a b",
+            "https://example.com/ä",
+            "https://example.com/%zz",
+            "https://example.com/a\\b",
+            "https://example.com/<a>",
+            "https://example.com:99999/",
+            "https://example.com:/",
+            "https://-a.example/",
+            "https://999.1.1.1/",
+            "https://[::g]/",
+            "https://example.com/#a#b",
+            "https://example..com/",
+        ],
+    );
+}
+
+#[test]
+fn uri_reference() {
+    format(
+        "uri-reference",
+        &["", "/a/b?c=d#e", "a/b", "../x", "?a", "#b", "//example.com/a", "https://example.com/"],
+        &["javascript:alert(1)", "/a b", "/%g0", "\\\\host", "//", "//user@host/", "mailto:a@example.com"],
+    );
+}
+
+#[test]
+fn email() {
+    format(
+        "email",
+        &["ada@example.com", "a.b+c@mail.example.co.uk", "o'neil@example.com"],
+        &[
+            "",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@example",
+            "a@b@example.com",
+            ".ada@example.com",
+            "a..b@example.com",
+            "ada@-example.com",
+            "ada@example..com",
+            "ada@example.com.",
+            "ada@192.0.2.1",
+            "ada lovelace@example.com",
+            "\"ada\"@example.com",
+            "ada@exämple.com",
+            "ada@example.com\n",
+            &format!("{}@example.com", "a".repeat(65)),
+            &format!("a@{}com", "abcdefghi.".repeat(26)),
+        ],
+    );
+}
+
+#[test]
+fn date() {
+    format(
+        "date",
+        &["2026-01-31", "2024-02-29", "0000-01-01"],
+        &[
+            "",
+            "2026-02-29",
+            "2026-1-31",
+            "2026-13-01",
+            "2026-01-00",
+            "20260131",
+            "2026/01/31",
+            "+026-01-31",
+            "2026-01-31 ",
+            "2026-01-31T00:00:00Z",
+            "２０２６-01-31",
+        ],
+    );
+}
+
+#[test]
+fn date_time() {
+    let accepted = [
+        "2026-01-31T09:30:00Z",
+        "2026-01-31t09:30:00.123456789z",
+        "2026-01-31T09:30:00+05:30",
+        "2016-12-31T23:59:60Z",
+        "2017-01-01T00:59:60+01:00",
+    ];
+    format(
+        "date-time",
+        &accepted,
+        &[
+            "",
+            "2026-01-31",
+            "2026-01-31T09:30:00",
+            "2026-01-31 09:30:00Z",
+            "2026-01-31T09:30Z",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T09:60:00Z",
+            "2026-01-31T09:30:60Z",
+            "2026-01-31T09:30:00.Z",
+            "2026-01-31T09:30:00+0530",
+            "2026-01-31T09:30:00+24:00",
+            "2026-02-30T09:30:00Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "2026-01-31T09:30:00Zé",
+        ],
+    );
+}

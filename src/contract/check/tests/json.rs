@@ -1,0 +1,102 @@
+use serde_json::{Value, json};
+
+use super::super::{ErrorCode, JsonError, MAX_DEPTH, Place, parse};
+
+fn refused(bytes: &[u8]) -> (String, ErrorCode) {
+    match parse(bytes) {
+        Err(JsonError::Invalid(violation)) => match violation.place {
+            Place::Pointer(pointer) => (pointer, violation.code),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{}: {other:?}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+#[test]
+fn values_are_read_as_they_are() {
+    let read = |text: &str| parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    for text in [
+        "null",
+        "true",
+        "\"a\\u00e4\\ud83d\\ude00\"",
+        "[1,-2,3.5,[]]",
+        " {\"a\":{\"b\":[{}]}}\n",
+        "18446744073709551615",
+    ] {
+        assert_eq!(read(text), serde_json::from_str::<Value>(text).unwrap_or_default());
+    }
+    for (text, integer) in [("1.0", json!(1)), ("-0", json!(0)), ("1e3", json!(1000)), ("-2.0e0", json!(-2))]
+    {
+        assert_eq!(read(text), integer, "{text}");
+    }
+    assert_eq!(read("1e300"), json!(1e300));
+}
+
+#[test]
+fn no_body_is_its_own_case() {
+    assert_eq!(parse(b""), Err(JsonError::Empty));
+}
+
+#[test]
+fn malformed_text() {
+    for text in [
+        "{",
+        " ",
+        "[1,]",
+        "{\"a\":1,}",
+        "{} {}",
+        "nul",
+        "'a'",
+        "01",
+        "+1",
+        "1.",
+        "NaN",
+        "1e400",
+        "\"\u{1}\"",
+        "{a:1}",
+        "\"\\ud800\"",
+        "// a\n1",
+        "\"\\x\"",
+    ] {
+        assert_eq!(refused(text.as_bytes()), ("#".into(), ErrorCode::Malformed), "{text}");
+    }
+}
+
+#[test]
+fn other_encodings() {
+    for bytes in [&b"\"\xff\""[..], b"\xEF\xBB\xBF{}", b"\"\xed\xa0\x80\"", b"\xff\xfe{\0}\0"] {
+        assert_eq!(refused(bytes), ("#".into(), ErrorCode::Encoding));
+    }
+}
+
+#[test]
+fn duplicate_names() {
+    for (text, pointer) in [
+        (r#"{"a":1,"a":1}"#, "#/a"),
+        (r#"{"a":1,"\u0061":2}"#, "#/a"),
+        (r#"{"x":[0,{"y z":{"b":1,"c":2,"b":3}}]}"#, "#/x/1/y%20z/b"),
+    ] {
+        assert_eq!(refused(text.as_bytes()), (pointer.into(), ErrorCode::Duplicate), "{text}");
+    }
+}
+
+#[test]
+fn depth() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
+    let (pointer, code) = refused(nested(MAX_DEPTH + 1).as_bytes());
+    assert_eq!((pointer, code), (format!("#{}", "/0".repeat(MAX_DEPTH)), ErrorCode::TooDeep));
+    assert_eq!(refused("[".repeat(1_000_000).as_bytes()).1, ErrorCode::TooDeep);
+    assert_eq!(refused("{\"a\":".repeat(1_000_000).as_bytes()).1, ErrorCode::TooDeep);
+}
+
+#[test]
+fn messages_say_where_and_echo_nothing() {
+    let message = |text: &str| match parse(text.as_bytes()) {
+        Err(JsonError::Invalid(violation)) => violation.message,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(message("{\n secret}"), "must be JSON; it goes wrong at line 2, column 2");
+    assert_eq!(message("[1,"), "must be JSON; it ends before its value is complete");
+    assert_eq!(message("[1e999]"), "must be JSON; the number at line 1, column 6 is out of range");
+}
