@@ -1,0 +1,307 @@
+//! The world of a test: the real service in-process, on a database of its own. Every answer that it gives
+//! is held against the document before the test sees it.
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use entity::user;
+use poem::{
+    Body, Request,
+    http::{HeaderMap, Method},
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set};
+use serde_json::{Value, json};
+use tenon::{
+    app::{App, Settings},
+    config::Config,
+    contract::{caller::Role, check::Schema, secret::Secret},
+    edge::Edge,
+    ports::{clock::Clock, db::Db},
+    resources::users::Passwords,
+};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+pub const PASSWORD: &str = "correct horse battery";
+/// 2026-11-21T09:00:00Z; no test depends on the day it runs.
+pub const START: i64 = 1_795_251_600_000;
+
+/// A running service.
+#[derive(Clone)]
+pub struct Api {
+    edge: Arc<Edge>,
+    pub app: App,
+    pub clock: Clock,
+    token: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+/// An answer that keeps the contract.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+    pub body: Value,
+}
+
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let base = ["/dev/shm", "/tmp"].into_iter().map(PathBuf::from).find(|path| path.is_dir());
+    let folder = base.unwrap_or_else(std::env::temp_dir).join(format!("tenon-tests-{}", Uuid::now_v7()));
+    let _ = fs::create_dir_all(&folder);
+    folder
+});
+
+/// A fresh database: a file, or a database of the server that `TENON_TEST_DATABASE` names.
+async fn database() -> Db {
+    let name = format!("t{}", Uuid::now_v7().simple());
+    let url = match std::env::var("TENON_TEST_DATABASE") {
+        Ok(server) => {
+            let admin = Database::connect(&server).await.expect("the test server answers");
+            admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database can be made");
+            admin.close().await.expect("the connection closes");
+            let (base, _) = server.rsplit_once('/').expect("the URL names a database");
+            format!("{base}/{name}")
+        }
+        Err(_) => format!("sqlite://{}", FOLDER.join(format!("{name}.db")).display()),
+    };
+    let db = Db::open(&url).await.expect("the database opens");
+    db.migrate().await.expect("the schema is made");
+    db
+}
+
+impl Api {
+    /// The service with its default settings and without budgets.
+    pub async fn start() -> Api {
+        Api::with(&[]).await
+    }
+
+    /// The service with some settings of its own.
+    pub async fn with(settings: &[(&'static str, &str)]) -> Api {
+        let mut flags =
+            vec![("rate_limits", Some("off".to_owned())), ("data_dir", Some("/nonexistent".to_owned()))];
+        flags.extend(settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))));
+        let config = Config::read(&flags).expect("the settings are valid");
+        let clock = Clock::fixed(START);
+        let app = App::new(database().await, clock.clone(), Settings::of(&config)).await.expect("the services start");
+        let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
+        Api { edge, app, clock, token: None, headers: Vec::new() }
+    }
+
+    /// A new account of this role, signed in.
+    pub async fn sign_in(&self, role: Role) -> Api {
+        let (api, _) = self.account(role).await;
+        api
+    }
+
+    /// A new account of this role, signed in, with its e-mail.
+    pub async fn account(&self, role: Role) -> (Api, String) {
+        let email = self.user(role, &format!("{role} {}", Uuid::now_v7().simple())).await;
+        let login = self.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await;
+        assert_eq!(login.status, 200, "{login:?}");
+        (self.bearer(login.body["accessToken"].as_str().expect("a token")), email)
+    }
+
+    /// A user that was not made through the API.
+    pub async fn user(&self, role: Role, name: &str) -> String {
+        static HASH: OnceCell<String> = OnceCell::const_new();
+        let hash = HASH
+            .get_or_init(|| async {
+                Passwords::default().hash(Secret::new(PASSWORD.to_owned())).await.expect("the password hashes")
+            })
+            .await
+            .clone();
+        let id = Uuid::now_v7();
+        let email = format!("{}@acme.test", id.simple());
+        let row = user::ActiveModel {
+            id: Set(id),
+            email: Set(Some(email.clone())),
+            name: Set(name.to_owned()),
+            bio: Set(None),
+            url: Set(None),
+            avatar_url: Set(None),
+            role: Set(role.to_string()),
+            status: Set("active".to_owned()),
+            password_hash: Set(Some(hash)),
+            source: Set(None),
+            version: Set(1),
+            created_at: Set(START),
+            updated_at: Set(START),
+        };
+        let made = self.app.db.write(async move |tx| row.insert(&*tx).await).await;
+        made.expect("the user is made");
+        email
+    }
+
+    /// The same service, asked with this token.
+    pub fn bearer(&self, token: &str) -> Api {
+        Api { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same service, asked with one more header field.
+    pub fn header(&self, name: &str, value: &str) -> Api {
+        let mut api = self.clone();
+        api.headers.push((name.to_owned(), value.to_owned()));
+        api
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.json(Method::POST, path, body).await
+    }
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.json(Method::PUT, path, body).await
+    }
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        let typed = self.header("content-type", "application/merge-patch+json");
+        typed.send(Method::PATCH, path, Some(body.to_string().into())).await
+    }
+    async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+        self.header("content-type", "application/json").send(method, path, Some(body.to_string().into())).await
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Option<Body>) -> Answer {
+        let mut request = Request::builder().method(method.clone()).uri_str(path).header("host", "tenon.test");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name.as_str(), value.as_str());
+        }
+        let request = request.body(body.unwrap_or_else(Body::empty));
+        let mut response = self.edge.answer(request).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.take_body().into_vec().await.expect("the body arrives");
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let answer = Answer { status, headers, bytes, body };
+        hold(&method, path.split('?').next().unwrap_or_default(), &answer);
+        answer
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The answer, if it has this status; else the test fails and shows the problem.
+    #[track_caller]
+    pub fn is(self, status: u16) -> Answer {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        self
+    }
+
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The places that a refusal names, sorted as they came.
+    pub fn places(&self) -> Vec<String> {
+        let place = |entry: &Value| {
+            let named = ["pointer", "parameter", "header"].iter().find_map(|kind| entry[*kind].as_str());
+            named.unwrap_or("?").to_owned()
+        };
+        self.body["errors"].as_array().into_iter().flatten().map(place).collect()
+    }
+}
+
+/// The template in the document that a path belongs to: literal segments win over parameters.
+fn template(path: &str) -> Option<&'static str> {
+    let paths = tenon::api::DOCUMENT["paths"].as_object()?;
+    let fits = |template: &str| {
+        let (wanted, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        let rest = template.contains("/docs/{") && given.len() >= wanted.len();
+        let same = |(want, have): (&&str, &&str)| want.starts_with('{') || want == have;
+        (wanted.len() == given.len() || rest) && wanted.iter().zip(&given).all(same)
+    };
+    let mut found: Vec<&str> = paths.keys().map(String::as_str).filter(|template| fits(template)).collect();
+    found.sort_by_key(|template| template.matches('{').count());
+    found.first().copied()
+}
+
+/// Fails the test when an answer is not the one that the document promises.
+fn hold(method: &Method, path: &str, answer: &Answer) {
+    let shown = || format!("{method} {path} answered {}: {}", answer.status, String::from_utf8_lossy(&answer.bytes));
+    assert!(answer.headers.contains_key("x-request-id"), "no request id: {}", shown());
+    assert!(answer.headers.contains_key("cache-control"), "no Cache-Control: {}", shown());
+    if answer.status >= 400 {
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{}", shown());
+        never_internal(answer);
+    }
+    let verb = if *method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
+    let Some(operation) = template(path).map(|template| &tenon::api::DOCUMENT["paths"][template][verb]) else { return };
+    if operation.is_null() {
+        assert!(matches!(answer.status, 204 | 405), "{}", shown());
+        return;
+    }
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    let declared = operation["responses"].get(answer.status.to_string());
+    let declared = declared.unwrap_or_else(|| panic!("{id} does not declare this status: {}", shown()));
+    seen(id, answer.status);
+    let declared = follow(declared);
+    for (name, header) in declared["headers"].as_object().into_iter().flatten() {
+        let header = follow(header);
+        let Some(value) = answer.headers.get(name.as_str()) else {
+            assert!(header["required"] != true, "{id} promises the field {name}: {}", shown());
+            continue;
+        };
+        let text = value.to_str().unwrap_or_default();
+        let typed = text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number));
+        let typed = if header["schema"]["type"] == "integer" { typed } else { json!(text) };
+        valid(&header["schema"], &typed, &format!("{id} {name}: {text}"));
+    }
+    if *method == Method::HEAD {
+        return;
+    }
+    let media = answer.header("content-type").split(';').next().unwrap_or_default();
+    match declared["content"].as_object() {
+        None => assert!(answer.bytes.is_empty(), "a body where none is declared: {}", shown()),
+        Some(content) => {
+            let declared = content.get(media).unwrap_or_else(|| panic!("{id} does not declare {media}: {}", shown()));
+            valid(&declared["schema"], &answer.body, &shown());
+        }
+    }
+}
+
+fn valid(schema: &Value, value: &Value, shown: &str) {
+    let compiled = Schema::compile(&tenon::api::DOCUMENT, schema).expect("the schema compiles");
+    let mut violations = Vec::new();
+    compiled.check(value, "#", &mut violations);
+    assert!(violations.is_empty(), "{violations:?} in {shown}");
+}
+
+fn follow(value: &Value) -> &Value {
+    match value["$ref"].as_str() {
+        Some(reference) => {
+            tenon::api::DOCUMENT.pointer(reference.trim_start_matches('#')).expect("the reference leads somewhere")
+        }
+        None => value,
+    }
+}
+
+/// No failure shows what only the log may: statements, files, types of ours.
+fn never_internal(answer: &Answer) {
+    let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
+    for word in ["select ", "insert into", "sqlx", "sea_orm", "dberr", ".rs:", "panicked", "/src/", "unwrap"] {
+        assert!(!text.contains(word), "a failure shows {word}: {text}");
+    }
+}
+
+/// Notes that an operation has answered with a status; the contract's own test reads the notes.
+fn seen(id: &str, status: u16) {
+    static SEEN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
+    let note = format!("{id} {status}");
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.insert(note) {
+        let all: Vec<&str> = seen.iter().map(String::as_str).collect();
+        let _ = fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/seen.txt"), all.join("\n"));
+    }
+}
