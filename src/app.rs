@@ -3,6 +3,9 @@ use crate::{
     contract::{cursor::CursorKey, problem::Result},
     ports::{clock::Clock, db::Db},
     resources::{
+        comments::Comments,
+        docs::Docs,
+        health::Health,
         posts::{Posts, PreviewKey},
         tags::Tags,
     },
@@ -13,15 +16,28 @@ use crate::{
 pub struct App {
     pub db: Db,
     pub clock: Clock,
+    pub comments: Comments,
+    pub docs: Docs,
+    pub health: Health,
     pub posts: Posts,
+    pub tags: Tags,
 }
 
 impl App {
     pub async fn new(db: Db, clock: Clock) -> Result<App> {
         let secret = [0u8; 32];
-        let tags = Tags::new(db.clone());
-        let posts =
-            Posts::new(db.clone(), clock.clone(), tags, CursorKey::new(&secret), PreviewKey::new(&secret));
-        Ok(App { db, clock, posts })
+        let cursors = CursorKey::new(&secret);
+        let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
+        let previews = PreviewKey::new(&secret);
+        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
+        Ok(App {
+            comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
+            docs: Docs::new(db.clone(), clock.clone(), cursors),
+            health: Health::new(db.clone(), clock.clone()),
+            posts,
+            tags,
+            db,
+            clock,
+        })
     }
 }

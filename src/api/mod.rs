@@ -6,23 +6,44 @@ use std::sync::LazyLock;
 use poem_openapi::{OpenApi, Tags};
 use serde_json::{Value, json};
 
-use crate::{app::App, contract::problem::Error, edge::Gate, resources::posts::PostsApi};
+use crate::{
+    app::App,
+    contract::problem::Error,
+    edge::Gate,
+    resources::{comments::CommentsApi, docs::DocsApi, health::HealthApi, posts::PostsApi, tags::TagsApi},
+};
 
 pub use document::{projection, yaml};
 
 #[derive(Tags)]
 pub enum Tag {
-    /// Articles, draft or published.
+    Comments,
+    Docs,
+    Health,
     Posts,
+    Tags,
 }
 
-const TAGS: &[(&str, &str)] = &[("Posts", "Articles: by slug, tag and author, draft or published.")];
+/// What stands behind each tag; sorted, as the document shows them.
+const TAGS: &[(&str, &str)] = &[
+    ("Comments", "What readers say about a post: in threads, with moderation."),
+    ("Docs", "Pages of documentation in a tree, by path."),
+    ("Health", "Whether the service lives, is ready, and how it is."),
+    ("Posts", "Articles: by slug, tag and author, draft or published."),
+    ("Tags", "What posts are about."),
+];
 
-type Contract = PostsApi;
+type Contract = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
-    PostsApi(app.posts.clone())
+    (
+        PostsApi(app.posts.clone()),
+        CommentsApi(app.comments.clone()),
+        TagsApi(app.tags.clone()),
+        DocsApi(app.docs.clone()),
+        HealthApi(app.health.clone()),
+    )
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

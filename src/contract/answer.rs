@@ -194,6 +194,28 @@ impl<T: Type> Shape for Listed<T> {
     }
 }
 
+/// A resource put at the address that the client chose: 201 when it is new there, else 200 or 204.
+pub struct Replaced<T>(Response, std::marker::PhantomData<fn() -> T>);
+
+impl<T: Resource> Replaced<T> {
+    pub fn new(resource: T, new: bool) -> Self {
+        let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+        let mut response = json(status, &resource);
+        set(&mut response, header::ETAG, resource.etag().as_str());
+        if new {
+            set(&mut response, header::LOCATION, &resource.location());
+        }
+        Cache::None.mark(&mut response);
+        Replaced(response, std::marker::PhantomData)
+    }
+}
+
+impl<T: Type> Shape for Replaced<T> {
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// Something that is told once and never kept: 200 without validators.
 pub struct Told<T>(Response, std::marker::PhantomData<fn() -> T>);
 
@@ -228,6 +250,11 @@ answers! {
     ];
     Changed<T: Resource> => [
         meta::<T>(200, &["ETag", "Cache-Control"], "The resource as it is now"),
+        bare(204, &["ETag", "Preference-Applied", "Cache-Control"], "Changed; the client preferred no body")
+    ];
+    Replaced<T: Resource> => [
+        meta::<T>(200, &["ETag", "Cache-Control"], "The resource as it is now"),
+        meta::<T>(201, &["ETag", "Location", "Cache-Control"], "The resource, new at this address"),
         bare(204, &["ETag", "Preference-Applied", "Cache-Control"], "Changed; the client preferred no body")
     ];
     Created<T: Resource> => [

@@ -122,6 +122,14 @@ pub struct Precondition {
 }
 
 impl Precondition {
+    /// Refuses to make a resource where the client means to change one.
+    pub fn check_absent(&self) -> Result<()> {
+        match &self.tags {
+            None => Ok(()),
+            Some(_) => Err(Error::Gone),
+        }
+    }
+
     /// Refuses a change that was made against another version than `current`.
     pub fn check(&self, current: &ETag) -> Result<()> {
         match &self.tags {

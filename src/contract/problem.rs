@@ -48,6 +48,15 @@ pub enum Error {
     Conflict(&'static str),
     #[error("the resource has changed since you read it")]
     Stale(ETag),
+    /// There is nothing at the address whose version the client named.
+    #[error("there is no version of this resource that If-Match could name")]
+    Gone,
+    /// There is something at the address that the client wanted to be the first at.
+    #[error("there is a resource at this address already")]
+    Exists(ETag),
+    /// Somebody else made the same thing at the same moment.
+    #[error("somebody else was faster: read the resource and try again")]
+    Raced,
     #[error("send If-Match with the ETag of the version you mean to change")]
     IfMatchRequired,
     #[error("this Idempotency-Key was used for a request with another body")]
@@ -57,6 +66,9 @@ pub enum Error {
     /// Too many tries; the seconds to wait.
     #[error("too many tries: wait {0} seconds")]
     TooMany(u64),
+    /// Not now; the seconds after which to try again.
+    #[error("{0}")]
+    Unavailable(&'static str),
     #[error("storage failed")]
     Storage(#[from] sea_orm::DbErr),
     #[error("{0}")]
@@ -75,6 +87,22 @@ impl Error {
         }])
     }
 
+    /// What a failed insert means when nothing was there a moment before.
+    pub fn raced(error: sea_orm::DbErr) -> Self {
+        match error.sql_err() {
+            Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) => Error::Raced,
+            _ => error.into(),
+        }
+    }
+
+    /// What a failed write means when the unique `member` may be taken.
+    pub fn taken(member: &'static str) -> impl FnOnce(sea_orm::DbErr) -> Self {
+        move |error| match error.sql_err() {
+            Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) => Error::Taken(member),
+            _ => error.into(),
+        }
+    }
+
     pub fn code(&self) -> Code {
         match self {
             Error::Invalid(_) => Code::Invalid,
@@ -89,11 +117,12 @@ impl Error {
             Error::NotFound(_) => Code::NotFound,
             Error::Taken(_) => Code::Taken,
             Error::Conflict(_) => Code::Conflict,
-            Error::Stale(_) => Code::Stale,
+            Error::Stale(_) | Error::Gone | Error::Raced | Error::Exists(_) => Code::Stale,
             Error::IfMatchRequired => Code::PreconditionRequired,
             Error::KeyReused => Code::KeyReused,
             Error::KeyInUse => Code::KeyInUse,
             Error::TooMany(_) => Code::TooManyRequests,
+            Error::Unavailable(_) => Code::Unavailable,
             Error::Storage(_) | Error::Internal(_) => Code::Internal,
         }
     }
@@ -212,6 +241,9 @@ impl<'a> From<&'a Violation> for FieldBody<'a> {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = error.code();
+        if let Error::Unavailable(detail) = error {
+            return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
+        }
         // The cause of a failure of ours goes to the log alone.
         if code.status().is_server_error() {
             tracing::error!(cause = ?error, "the service failed");
@@ -233,7 +265,7 @@ impl From<Error> for Problem {
                 code: ErrorCode::NotUnique,
                 message: "is taken".to_owned(),
             }]),
-            Error::Stale(etag) => Problem { current_etag: Some(etag), ..problem },
+            Error::Stale(etag) | Error::Exists(etag) => Problem { current_etag: Some(etag), ..problem },
             Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
             Error::InvalidToken | Error::WrongPassword => {
                 problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\", error=\"invalid_token\"")

@@ -19,6 +19,7 @@ use crate::contract::{
     id::Id,
     page::Page,
     problem::Result,
+    text::folded,
     time::Timestamp,
 };
 
@@ -130,7 +131,7 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entit
         );
     }
     if let Some(words) = &query.q {
-        for word in super::service::folded(words).split_whitespace() {
+        for word in folded(words).split_whitespace() {
             find = find.filter(post::Column::Search.contains(word));
         }
     }

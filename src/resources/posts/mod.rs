@@ -10,6 +10,7 @@ mod types;
 
 pub use api::PostsApi;
 pub use import::{Effect, Imported};
+pub use list::visible_to;
 pub use preview::PreviewKey;
 pub use service::Posts;
 pub use slug::slugify;

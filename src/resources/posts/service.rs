@@ -1,5 +1,4 @@
 //! What may happen to a post. The only writer of the `posts` table and of what hangs on it.
-use deunicode::deunicode;
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
@@ -23,6 +22,7 @@ use crate::{
         id::Id,
         page::Page,
         problem::{Error, Result},
+        text::{folded, trimmed},
     },
     ports::{
         clock::Clock,
@@ -295,16 +295,6 @@ pub(super) async fn claim_free(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Res
         }
     }
     Err(Error::Taken("slug"))
-}
-
-/// Control characters and white space around a line are no part of it.
-pub(super) fn trimmed(text: &str) -> String {
-    text.trim_matches(|c: char| c <= '\u{20}').to_owned()
-}
-
-/// Text as it is searched: without case and accents, so that both databases find the same.
-pub(super) fn folded(text: &str) -> String {
-    deunicode(text).to_lowercase().replace(['%', '_', '\\'], " ")
 }
 
 pub(super) fn searchable(title: &str, excerpt: Option<&str>) -> String {

@@ -170,7 +170,15 @@ pub struct NewPost {
     ))]
     pub cover_image: Option<String>,
     /// The names of its tags. Names that differ only in case or accents are one tag.
-    #[oai(default, validator(max_items = "10", min_length = "1", max_length = "50"))]
+    #[oai(
+        default,
+        validator(
+            max_items = "10",
+            min_length = "1",
+            max_length = "50",
+            pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        )
+    )]
     pub tags: Vec<String>,
     /// Whether everybody may read it at once.
     #[oai(default)]
@@ -205,7 +213,15 @@ pub struct PostReplacement {
     ))]
     pub cover_image: Option<String>,
     /// The names of its tags.
-    #[oai(default, validator(max_items = "10", min_length = "1", max_length = "50"))]
+    #[oai(
+        default,
+        validator(
+            max_items = "10",
+            min_length = "1",
+            max_length = "50",
+            pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        )
+    )]
     pub tags: Vec<String>,
     /// Whether everybody may read it.
     #[oai(default)]
@@ -240,7 +256,12 @@ pub struct PostPatch {
     ))]
     pub cover_image: Given<String>,
     /// The names of its tags, all of them.
-    #[oai(validator(max_items = "10", min_length = "1", max_length = "50"))]
+    #[oai(validator(
+        max_items = "10",
+        min_length = "1",
+        max_length = "50",
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+    ))]
     pub tags: Option<Vec<String>>,
     /// Whether everybody may read it.
     pub published: Option<bool>,

@@ -1,22 +1,221 @@
 //! What may happen to tags. The only writer of the `tags` table.
-use entity::tag;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
+use entity::{post, post_tag, tag};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set,
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, SimpleExpr},
+};
 use uuid::Uuid;
 
+use super::types::{TagPatch, TagQuery, TagReplacement, TagSort, TagView};
 use crate::{
-    contract::problem::Result,
-    ports::db::{Db, Tx},
+    contract::{
+        answer::Resource,
+        cursor::{CursorKey, Key, Slice, SortKey},
+        etag::{ETag, Precondition},
+        page::Page,
+        problem::{Error, Result},
+        text::trimmed,
+        time::Timestamp,
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
     resources::posts::slugify,
 };
 
 #[derive(Clone)]
 pub struct Tags {
-    pub(super) db: Db,
+    db: Db,
+    clock: Clock,
+    cursors: CursorKey,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    slug: String,
+    name: String,
+    description: Option<String>,
+    version: i64,
+    updated_at: i64,
+    posts_count: i64,
+}
+
+impl From<Row> for TagView {
+    fn from(row: Row) -> Self {
+        let Row { slug, name, description, version, updated_at, posts_count } = row;
+        TagView { slug, name, description, posts_count, updated_at: Timestamp(updated_at), version }
+    }
+}
+
+/// How many posts with the tag everybody may read.
+fn published() -> SelectStatement {
+    Query::select()
+        .expr(Expr::col((post_tag::Entity, post_tag::Column::PostId)).count())
+        .from(post_tag::Entity)
+        .inner_join(
+            post::Entity,
+            Expr::col((post::Entity, post::Column::Id)).equals((post_tag::Entity, post_tag::Column::PostId)),
+        )
+        .and_where(
+            Expr::col((post_tag::Entity, post_tag::Column::TagId)).equals((tag::Entity, tag::Column::Id)),
+        )
+        .and_where(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
+        .and_where(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
+        .to_owned()
+}
+
+fn count() -> SimpleExpr {
+    SimpleExpr::SubQuery(None, Box::new(published().into()))
+}
+
+fn rows(find: Select<tag::Entity>) -> Select<tag::Entity> {
+    find.select_only()
+        .columns([
+            tag::Column::Slug,
+            tag::Column::Name,
+            tag::Column::Description,
+            tag::Column::Version,
+            tag::Column::UpdatedAt,
+        ])
+        .expr_as(count(), "posts_count")
+}
+
+async fn view<C: ConnectionTrait>(db: &C, slug: &str) -> Result<TagView> {
+    let row =
+        rows(tag::Entity::find().filter(tag::Column::Slug.eq(slug))).into_model::<Row>().one(db).await?;
+    row.map(TagView::from).ok_or(Error::NotFound("tag"))
 }
 
 impl Tags {
-    pub fn new(db: Db) -> Self {
-        Tags { db }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Tags { db, clock, cursors }
+    }
+
+    /// The version of every list of tags; changes with the tags and with what counts.
+    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["tags", "posts"]).await?;
+        Ok(ETag::weak(&["tags", &version.to_string(), target]))
+    }
+
+    pub async fn list(&self, query: &TagQuery) -> Result<Page<TagView>> {
+        let mut find = tag::Entity::find();
+        if let Some(text) = &query.q {
+            find = find.filter(tag::Column::Slug.contains(text));
+        }
+        let slug = |descending| SortKey { column: tag::Column::Slug.into_simple_expr(), descending };
+        let order = match query.sort {
+            TagSort::Slug => vec![slug(false)],
+            TagSort::SlugFalling => vec![slug(true)],
+            TagSort::PostsFalling => vec![SortKey { column: count(), descending: true }, slug(false)],
+        };
+        let by_count = query.sort == TagSort::PostsFalling;
+        let list = format!("tags {:?} {:?}", query.q, query.sort);
+        let slice = Slice { key: &self.cursors, list, order, paging: &query.paging };
+        let total = match query.paging.counts() {
+            true => {
+                let counted = find.clone().select_only().column_as(tag::Column::Id.count(), "count");
+                Some(counted.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or(0))
+            }
+            false => None,
+        };
+        let mut find = rows(find);
+        slice.apply(QuerySelect::query(&mut find))?;
+        let mut rows = find.into_model::<Row>().all(self.db.read()).await?;
+        let pagination = slice.close(&mut rows, total, |row| {
+            let slug = Key::Text(row.slug.clone());
+            if by_count { vec![Key::Number(row.posts_count), slug] } else { vec![slug] }
+        });
+        Ok(Page { data: rows.into_iter().map(TagView::from).collect(), pagination })
+    }
+
+    pub async fn read(&self, slug: &str) -> Result<TagView> {
+        view(self.db.read(), slug).await
+    }
+
+    /// The tag as it is now, and whether it is new.
+    pub async fn replace(
+        &self,
+        slug: &str,
+        new: TagReplacement,
+        when: Precondition,
+        only_new: bool,
+    ) -> Result<(TagView, bool)> {
+        let (slug, now) = (slug.to_owned(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let TagReplacement { name, description } = new;
+                let known = tag::Entity::find().filter(tag::Column::Slug.eq(&slug)).one(&*tx).await?;
+                let fresh = known.is_none();
+                match known {
+                    Some(row) => {
+                        let current = view(&*tx, &slug).await?.etag();
+                        if only_new {
+                            return Err(Error::Exists(current));
+                        }
+                        when.check(&current)?;
+                        let version = row.version;
+                        let mut row = row.into_active_model();
+                        row.name = Set(trimmed(&name));
+                        row.description = Set(description);
+                        row.version = Set(version + 1);
+                        row.updated_at = Set(now);
+                        row.update(&*tx).await?;
+                    }
+                    None => {
+                        when.check_absent()?;
+                        let row = tag::ActiveModel {
+                            id: Set(Uuid::now_v7()),
+                            slug: Set(slug.clone()),
+                            name: Set(trimmed(&name)),
+                            description: Set(description),
+                            version: Set(1),
+                            created_at: Set(now),
+                            updated_at: Set(now),
+                        };
+                        row.insert(&*tx).await.map_err(Error::raced)?;
+                    }
+                }
+                tx.touch("tags").await?;
+                Ok((view(&*tx, &slug).await?, fresh))
+            })
+            .await
+    }
+
+    pub async fn patch(&self, slug: &str, patch: TagPatch, when: Precondition) -> Result<TagView> {
+        let (slug, now) = (slug.to_owned(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let mut row = held(&tx, &slug, &when).await?;
+                let TagPatch { name, slug, description } = patch;
+                if let Some(name) = name {
+                    row.name = trimmed(&name);
+                }
+                if let Some(slug) = slug {
+                    row.slug = slug;
+                }
+                row.description = description.over(row.description.take());
+                row.version += 1;
+                row.updated_at = now;
+                let row =
+                    row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("slug"))?;
+                tx.touch("tags").await?;
+                view(&*tx, &row.slug).await
+            })
+            .await
+    }
+
+    pub async fn remove(&self, slug: &str, when: Precondition) -> Result<()> {
+        let slug = slug.to_owned();
+        self.db
+            .write(async move |tx| {
+                held(&tx, &slug, &when).await?.delete(&*tx).await?;
+                tx.touch("tags").await?;
+                tx.touch("posts").await?;
+                Ok(())
+            })
+            .await
     }
 
     /// The tags of these names in their order, made where they do not exist yet. Names with one slug are
@@ -24,10 +223,10 @@ impl Tags {
     pub async fn ensure(&self, tx: &Tx, names: &[String], now: i64) -> Result<Vec<Uuid>> {
         let mut slugs: Vec<(String, String)> = Vec::new();
         for name in names {
-            let name = name.trim_matches(|c: char| c <= '\u{20}');
-            let slug = slugify(name, "tag");
+            let name = trimmed(name);
+            let slug = slugify(&name, "tag");
             if !name.is_empty() && !slugs.iter().any(|(known, _)| *known == slug) {
-                slugs.push((slug, name.to_owned()));
+                slugs.push((slug, name));
             }
         }
         if slugs.is_empty() {
@@ -59,4 +258,12 @@ impl Tags {
         let id = |slug: &String| found.iter().find(|(known, _)| known == slug).map(|(_, id)| *id);
         Ok(slugs.iter().filter_map(|(slug, _)| id(slug)).collect())
     }
+}
+
+/// The row for a change, if it is there and is the version that is meant.
+async fn held(tx: &Tx, slug: &str, when: &Precondition) -> Result<tag::Model> {
+    let row = tag::Entity::find().filter(tag::Column::Slug.eq(slug)).one(&**tx).await?;
+    let row = row.ok_or(Error::NotFound("tag"))?;
+    when.check(&view(&**tx, slug).await?.etag())?;
+    Ok(row)
 }

@@ -1,0 +1,148 @@
+//! Reading comments: what a caller may see, one select with its author and its post.
+use entity::{comment, post, user};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, JoinType,
+    QueryFilter, QuerySelect, RelationTrait, Select,
+};
+use uuid::Uuid;
+
+use super::types::{Comment, CommentStatus, PostRef};
+use crate::{
+    contract::{
+        caller::Principal,
+        cursor::{CursorKey, Key, Slice, SortKey},
+        id::Id,
+        page::{Page, Paging},
+        problem::Result,
+        time::Timestamp,
+    },
+    resources::users::AuthorRef,
+};
+
+/// The comments that this caller may see, on posts that they may see. Every read of comments starts here.
+pub fn visible_to(viewer: Option<&Principal>) -> Select<comment::Entity> {
+    let find = comment::Entity::find()
+        .join(JoinType::InnerJoin, comment::Relation::Post.def())
+        .filter(post::Column::DeletedAt.is_null());
+    let approved = comment::Column::Status.eq(CommentStatus::Approved.as_str());
+    match viewer {
+        Some(viewer) if viewer.role.edits() => find,
+        Some(viewer) => {
+            find.filter(Condition::any().add(approved).add(comment::Column::AuthorId.eq(viewer.user))).filter(
+                Condition::any()
+                    .add(post::Column::PublishedAt.gt(0))
+                    .add(post::Column::AuthorId.eq(viewer.user)),
+            )
+        }
+        None => find.filter(approved).filter(post::Column::PublishedAt.gt(0)),
+    }
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    id: Uuid,
+    post_id: Uuid,
+    parent_id: Option<Uuid>,
+    depth: i32,
+    content: String,
+    status: String,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+    author_id: Uuid,
+    author_name: String,
+    author_avatar: Option<String>,
+    post_slug: String,
+    post_title: String,
+}
+
+impl Row {
+    fn whole(self, with_post: bool) -> Comment {
+        let post_id = Id::from(self.post_id);
+        Comment {
+            id: Id::from(self.id),
+            post_id,
+            parent_id: self.parent_id.map(Id::from),
+            depth: self.depth,
+            author: AuthorRef {
+                id: Id::from(self.author_id),
+                name: self.author_name,
+                avatar_url: self.author_avatar,
+                bio: None,
+            },
+            content: self.content,
+            status: CommentStatus::parse(&self.status),
+            post: with_post.then_some(PostRef { id: post_id, slug: self.post_slug, title: self.post_title }),
+            created_at: Timestamp(self.created_at),
+            updated_at: Timestamp(self.updated_at),
+            version: self.version,
+        }
+    }
+}
+
+fn columns(find: Select<comment::Entity>) -> Select<comment::Entity> {
+    find.select_only()
+        .columns([
+            comment::Column::Id,
+            comment::Column::PostId,
+            comment::Column::ParentId,
+            comment::Column::Depth,
+            comment::Column::Content,
+            comment::Column::Status,
+            comment::Column::Version,
+            comment::Column::CreatedAt,
+            comment::Column::UpdatedAt,
+            comment::Column::AuthorId,
+        ])
+        .join(JoinType::InnerJoin, comment::Relation::Author.def())
+        .column_as(user::Column::Name, "author_name")
+        .column_as(user::Column::AvatarUrl, "author_avatar")
+        .column_as(post::Column::Slug, "post_slug")
+        .column_as(post::Column::Title, "post_title")
+}
+
+/// One comment as a whole.
+pub(super) async fn whole<C: ConnectionTrait>(
+    db: &C,
+    find: Select<comment::Entity>,
+) -> Result<Option<Comment>> {
+    Ok(columns(find).into_model::<Row>().one(db).await?.map(|row| row.whole(false)))
+}
+
+/// How a page of comments is asked for.
+pub(super) struct Wanted<'a> {
+    pub key: &'a CursorKey,
+    /// Names the list and its filters.
+    pub list: String,
+    pub falling: bool,
+    pub paging: &'a Paging,
+    pub with_post: bool,
+}
+
+/// A page of the comments that `find` finds.
+pub(super) async fn page<C: ConnectionTrait>(
+    db: &C,
+    find: Select<comment::Entity>,
+    wanted: Wanted<'_>,
+) -> Result<Page<Comment>> {
+    let key =
+        |column: comment::Column| SortKey { column: column.into_simple_expr(), descending: wanted.falling };
+    let slice = Slice {
+        key: wanted.key,
+        list: format!("{} {}", wanted.list, wanted.falling),
+        order: vec![key(comment::Column::CreatedAt), key(comment::Column::Id)],
+        paging: wanted.paging,
+    };
+    let total = match wanted.paging.counts() {
+        true => {
+            let counted = find.clone().select_only().column_as(comment::Column::Id.count(), "count");
+            Some(counted.into_tuple::<i64>().one(db).await?.unwrap_or(0))
+        }
+        false => None,
+    };
+    let mut find = columns(find);
+    slice.apply(QuerySelect::query(&mut find))?;
+    let mut rows = find.into_model::<Row>().all(db).await?;
+    let pagination = slice.close(&mut rows, total, |row| vec![Key::Number(row.created_at), Key::Id(row.id)]);
+    Ok(Page { data: rows.into_iter().map(|row| row.whole(wanted.with_post)).collect(), pagination })
+}

@@ -1,0 +1,8 @@
+//! Comments: what readers say about a post, in threads, with moderation.
+mod api;
+mod list;
+mod service;
+mod types;
+
+pub use api::CommentsApi;
+pub use service::Comments;

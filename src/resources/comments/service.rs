@@ -1,0 +1,260 @@
+//! What may happen to a comment. The only writer of the `comments` table, and of the posts' counts of them.
+use entity::{comment, post};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use super::{
+    list::{Wanted, page, visible_to, whole},
+    types::{
+        Comment, CommentPatch, CommentSort, CommentStatus, DEEPEST, NewComment, QueueQuery, ThreadQuery,
+    },
+};
+use crate::{
+    contract::{
+        answer::Resource,
+        attempt::{Attempt, Outcome, once},
+        caller::Principal,
+        check::ErrorCode,
+        cursor::CursorKey,
+        etag::{ETag, Precondition},
+        id::Id,
+        page::Page,
+        problem::{Error, Result},
+        text::trimmed,
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::posts::{self, Post},
+};
+
+/// How long an author may change what a comment says, in milliseconds.
+const EDITABLE: i64 = 15 * 60 * 1000;
+
+#[derive(Clone)]
+pub struct Comments {
+    db: Db,
+    clock: Clock,
+    cursors: CursorKey,
+}
+
+impl Comments {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Comments { db, clock, cursors }
+    }
+
+    /// The version of every list of comments for callers of this class.
+    pub async fn list_etag(&self, class: &str, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["comments", "posts", "users"]).await?;
+        Ok(ETag::weak(&["comments", &version.to_string(), class, target]))
+    }
+
+    pub async fn thread(
+        &self,
+        viewer: Option<&Principal>,
+        id: Id<Post>,
+        query: &ThreadQuery,
+    ) -> Result<Page<Comment>> {
+        let there = posts::visible_to(viewer).filter(post::Column::Id.eq(id.0)).one(self.db.read()).await?;
+        there.ok_or(Error::NotFound("post"))?;
+        let mut find = visible_to(viewer).filter(comment::Column::PostId.eq(id.0));
+        if let Some(parent) = query.parent {
+            find = find.filter(comment::Column::ParentId.eq(parent.0));
+        }
+        let list = format!("comments of {id} {:?}", query.parent);
+        let wanted =
+            Wanted { key: &self.cursors, list, falling: false, paging: &query.paging, with_post: false };
+        page(self.db.read(), find, wanted).await
+    }
+
+    pub async fn queue(&self, viewer: &Principal, query: &QueueQuery) -> Result<Page<Comment>> {
+        let QueueQuery { status, post, author, sort, expand, paging } = query;
+        let mut find = visible_to(Some(viewer));
+        if let Some(status) = status {
+            find = find.filter(comment::Column::Status.eq(status.as_str()));
+        }
+        if let Some(post) = post {
+            find = find.filter(comment::Column::PostId.eq(post.0));
+        }
+        if let Some(author) = author {
+            find = find.filter(comment::Column::AuthorId.eq(author.0));
+        }
+        let list = format!("comments {status:?} {post:?} {author:?}");
+        let falling = *sort == CommentSort::CreatedAtFalling;
+        let wanted = Wanted { key: &self.cursors, list, falling, paging, with_post: expand.is_some() };
+        page(self.db.read(), find, wanted).await
+    }
+
+    pub async fn read(&self, viewer: Option<&Principal>, id: Id<Comment>) -> Result<Comment> {
+        let find = visible_to(viewer).filter(comment::Column::Id.eq(id.0));
+        whole(self.db.read(), find).await?.ok_or(Error::NotFound("comment"))
+    }
+
+    /// Writes a comment. Editors and the post's author are seen at once, others when somebody has looked.
+    pub async fn create(
+        &self,
+        author: &Principal,
+        post: Id<Post>,
+        new: NewComment,
+        attempt: Option<Attempt>,
+    ) -> Result<Outcome<Comment>> {
+        let (author, now) = (author.clone(), self.clock.now());
+        once(&self.db, attempt, async move |tx| {
+            let find = posts::visible_to(Some(&author)).filter(post::Column::Id.eq(post.0));
+            let row = find.one(&*tx).await?.ok_or(Error::NotFound("post"))?;
+            if row.published_at == 0 {
+                return Err(Error::Conflict("a draft takes no comments"));
+            }
+            let depth = match new.parent_id {
+                None => 0,
+                Some(parent) => depth_below(&tx, &author, post, parent).await?,
+            };
+            let known = author.role.edits() || row.author_id == author.user;
+            let status = if known { CommentStatus::Approved } else { CommentStatus::Pending };
+            let id = Uuid::now_v7();
+            let row = comment::ActiveModel {
+                id: Set(id),
+                post_id: Set(post.0),
+                parent_id: Set(new.parent_id.map(|parent| parent.0)),
+                author_id: Set(author.user),
+                content: Set(trimmed(&new.content)),
+                status: Set(status.as_str().to_owned()),
+                depth: Set(depth),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+            };
+            row.insert(&*tx).await?;
+            if status == CommentStatus::Approved {
+                count(&tx, post.0, 1).await?;
+            }
+            tx.touch("comments").await?;
+            reread(&tx, id).await
+        })
+        .await
+    }
+
+    pub async fn patch(
+        &self,
+        caller: &Principal,
+        id: Id<Comment>,
+        patch: CommentPatch,
+        when: Precondition,
+    ) -> Result<Comment> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let mut row = held(&tx, &caller, id, &when).await?;
+                let CommentPatch { content, status } = patch;
+                if let Some(content) = content {
+                    if !caller.role.edits() && now - row.created_at > EDITABLE {
+                        return Err(Error::Forbidden("a comment can be changed for 15 minutes"));
+                    }
+                    row.content = trimmed(&content);
+                }
+                if let Some(status) = status {
+                    if !caller.role.edits() {
+                        return Err(Error::Forbidden("only editors decide who can see a comment"));
+                    }
+                    let seen = |word: &str| i64::from(word == CommentStatus::Approved.as_str());
+                    let change = seen(status.as_str()) - seen(&row.status);
+                    if change != 0 {
+                        count(&tx, row.post_id, change).await?;
+                    }
+                    row.status = status.as_str().to_owned();
+                }
+                row.version += 1;
+                row.updated_at = now;
+                row.into_active_model().reset_all().update(&*tx).await?;
+                tx.touch("comments").await?;
+                reread(&tx, id.0).await
+            })
+            .await
+    }
+
+    /// Removes a comment with all replies below it.
+    pub async fn remove(&self, caller: &Principal, id: Id<Comment>, when: Precondition) -> Result<()> {
+        let caller = caller.clone();
+        self.db
+            .write(async move |tx| {
+                let row = held(&tx, &caller, id, &when).await?;
+                let seen = seen_below(&tx, &row).await?;
+                let post = row.post_id;
+                row.delete(&*tx).await?;
+                if seen > 0 {
+                    count(&tx, post, -seen).await?;
+                }
+                tx.touch("comments").await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// How deep a reply to `parent` stands; refused if the parent is of another post, or too deep itself.
+async fn depth_below(tx: &Tx, author: &Principal, post: Id<Post>, parent: Id<Comment>) -> Result<i32> {
+    let find = visible_to(Some(author))
+        .filter(comment::Column::Id.eq(parent.0))
+        .filter(comment::Column::PostId.eq(post.0));
+    let Some(parent) = find.one(&**tx).await? else {
+        return Err(Error::at("#/parentId", ErrorCode::Invalid, "must name a comment of this post"));
+    };
+    match parent.depth < DEEPEST {
+        true => Ok(parent.depth + 1),
+        false => {
+            Err(Error::at("#/parentId", ErrorCode::Invalid, "must name a comment less deep in its thread"))
+        }
+    }
+}
+
+/// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
+async fn held(tx: &Tx, caller: &Principal, id: Id<Comment>, when: &Precondition) -> Result<comment::Model> {
+    let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
+    let row = find.one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
+    if row.author_id != caller.user && !caller.role.edits() {
+        return Err(Error::Forbidden("only its author and editors may change a comment"));
+    }
+    when.check(&reread(tx, id.0).await?.etag())?;
+    Ok(row)
+}
+
+async fn reread(tx: &Tx, id: Uuid) -> Result<Comment> {
+    use sea_orm::{JoinType, RelationTrait};
+    let find = comment::Entity::find_by_id(id).join(JoinType::InnerJoin, comment::Relation::Post.def());
+    whole(&**tx, find).await?.ok_or(Error::NotFound("comment"))
+}
+
+/// Adds to the post's count in the database itself, so that writers side by side do not undo each other.
+async fn count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
+    post::Entity::update_many()
+        .col_expr(post::Column::CommentsCount, Expr::col(post::Column::CommentsCount).add(change))
+        .filter(post::Column::Id.eq(post))
+        .exec(&**tx)
+        .await?;
+    tx.touch("posts").await?;
+    Ok(())
+}
+
+/// How many comments that everybody sees go with this one, level by level.
+async fn seen_below(tx: &Tx, top: &comment::Model) -> Result<i64> {
+    let approved = |status: &str| i64::from(status == CommentStatus::Approved.as_str());
+    let mut seen = approved(&top.status);
+    let mut level = vec![top.id];
+    while !level.is_empty() {
+        let below: Vec<(Uuid, String)> = comment::Entity::find()
+            .select_only()
+            .columns([comment::Column::Id, comment::Column::Status])
+            .filter(comment::Column::PostId.eq(top.post_id))
+            .filter(comment::Column::ParentId.is_in(level))
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        seen += below.iter().map(|(_, status)| approved(status)).sum::<i64>();
+        level = below.into_iter().map(|(id, _)| id).collect();
+    }
+    Ok(seen)
+}

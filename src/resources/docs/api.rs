@@ -1,0 +1,87 @@
+//! What clients can do with documents.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::Docs,
+    types::{DocPath, Document, DocumentQuery, DocumentReplacement, DocumentSummary},
+};
+use crate::{
+    api::Tag,
+    contract::{
+        answer::{Found, Gone, Listed, Or, Replaced},
+        cache::Cache,
+        caller::{Caller, Editors, Viewer},
+        problem::{Fault, Invalid, NotFound, Stale, Unconditional},
+        request::{Body, IfMatch, IfNoneMatch, Path, Query},
+    },
+};
+
+pub struct DocsApi(pub Docs);
+
+const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
+
+#[OpenApi(prefix_path = "/api/docs", tag = "Tag::Docs")]
+impl DocsApi {
+    /// List documents in the order of the tree
+    ///
+    /// By position, then by path; `prefix` takes one branch of it.
+    #[oai(path = "/", method = "get", operation_id = "docsList")]
+    async fn list(
+        &self,
+        _viewer: Viewer,
+        query: Query<DocumentQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Listed<DocumentSummary>, Fault<Invalid>> {
+        let etag = self.0.list_etag(&query.target).await?;
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+            return Ok(unchanged);
+        }
+        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, LISTS))
+    }
+
+    /// Read a document
+    ///
+    /// The path may be ten segments deep. With a slash at its end it leads to the address without.
+    #[oai(path = "/:path", method = "get", operation_id = "docsRead")]
+    async fn read(
+        &self,
+        _viewer: Viewer,
+        /// The document's place in the tree.
+        path: Path<DocPath>,
+        known: IfNoneMatch,
+    ) -> Result<Or<Found<Document>>, Fault<NotFound>> {
+        Ok(Or::Here(Found::new(self.0.read(&path.0.0).await?, &known.0)))
+    }
+
+    /// Write or replace a document
+    ///
+    /// `If-None-Match: *` writes it only if there is none at the path yet.
+    #[oai(path = "/:path", method = "put", operation_id = "docsReplace")]
+    async fn replace(
+        &self,
+        _editor: Caller<Editors>,
+        /// The document's place in the tree.
+        path: Path<DocPath>,
+        when: IfMatch,
+        known: IfNoneMatch,
+        new: Body<DocumentReplacement>,
+    ) -> Result<Or<Replaced<Document>>, Fault<(Stale, Unconditional)>> {
+        let (document, fresh) = self.0.replace(&path.0.0, new.0, when.0, known.0.is_some()).await?;
+        Ok(Or::Here(Replaced::new(document, fresh)))
+    }
+
+    /// Delete a document
+    ///
+    /// What lies below it stays.
+    #[oai(path = "/:path", method = "delete", operation_id = "docsRemove")]
+    async fn remove(
+        &self,
+        _editor: Caller<Editors>,
+        /// The document's place in the tree.
+        path: Path<DocPath>,
+        when: IfMatch,
+    ) -> Result<Or<Gone>, Fault<(NotFound, Stale, Unconditional)>> {
+        self.0.remove(&path.0.0, when.0).await?;
+        Ok(Or::Here(Gone::new()))
+    }
+}

@@ -1,0 +1,209 @@
+//! What may happen to documents. The only writer of the `documents` table.
+use entity::document;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
+    ModelTrait, QueryFilter, QuerySelect, Set,
+};
+use uuid::Uuid;
+
+use super::types::{DocPath, Document, DocumentQuery, DocumentReplacement, DocumentSummary};
+use crate::{
+    contract::{
+        answer::Resource,
+        cursor::{CursorKey, Key, Slice, SortKey},
+        etag::{ETag, Precondition},
+        id::Id,
+        page::Page,
+        problem::{Error, Result},
+        text::{folded, trimmed},
+        time::Timestamp,
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+};
+
+#[derive(Clone)]
+pub struct Docs {
+    db: Db,
+    pub(super) clock: Clock,
+    cursors: CursorKey,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Line {
+    path: String,
+    title: String,
+    position: i64,
+    updated_at: i64,
+}
+
+impl From<document::Model> for Document {
+    fn from(row: document::Model) -> Self {
+        let document::Model {
+            id,
+            path,
+            title,
+            content,
+            position,
+            search: _,
+            version,
+            created_at,
+            updated_at,
+        } = row;
+        Document {
+            id: Id::from(id),
+            path: DocPath(path),
+            title,
+            content,
+            position,
+            created_at: Timestamp(created_at),
+            updated_at: Timestamp(updated_at),
+            version,
+        }
+    }
+}
+
+impl Docs {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Docs { db, clock, cursors }
+    }
+
+    /// The version of every list of documents.
+    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["documents"]).await?;
+        Ok(ETag::weak(&["documents", &version.to_string(), target]))
+    }
+
+    pub async fn list(&self, query: &DocumentQuery) -> Result<Page<DocumentSummary>> {
+        let mut find = document::Entity::find();
+        if let Some(DocPath(prefix)) = &query.prefix {
+            let below = document::Column::Path.starts_with(format!("{prefix}/"));
+            find = find.filter(Condition::any().add(document::Column::Path.eq(prefix)).add(below));
+        }
+        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(document::Column::Search.contains(word));
+        }
+        let rising =
+            |column: document::Column| SortKey { column: column.into_simple_expr(), descending: false };
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("documents {:?} {:?}", query.prefix, query.q),
+            order: vec![rising(document::Column::Position), rising(document::Column::Path)],
+            paging: &query.paging,
+        };
+        let total = match query.paging.counts() {
+            true => {
+                let counted = find.clone().select_only().column_as(document::Column::Id.count(), "count");
+                Some(counted.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or(0))
+            }
+            false => None,
+        };
+        let mut find = find.select_only().columns([
+            document::Column::Path,
+            document::Column::Title,
+            document::Column::Position,
+            document::Column::UpdatedAt,
+        ]);
+        slice.apply(QuerySelect::query(&mut find))?;
+        let mut rows = find.into_model::<Line>().all(self.db.read()).await?;
+        let pagination =
+            slice.close(&mut rows, total, |row| vec![Key::Number(row.position), Key::Text(row.path.clone())]);
+        let line = |Line { path, title, position, updated_at }| DocumentSummary {
+            path: DocPath(path),
+            title,
+            position,
+            updated_at: Timestamp(updated_at),
+        };
+        Ok(Page { data: rows.into_iter().map(line).collect(), pagination })
+    }
+
+    pub async fn read(&self, path: &str) -> Result<Document> {
+        let row =
+            document::Entity::find().filter(document::Column::Path.eq(path)).one(self.db.read()).await?;
+        row.map(Document::from).ok_or(Error::NotFound("document"))
+    }
+
+    /// The document as it is now, and whether it is new.
+    pub async fn replace(
+        &self,
+        path: &str,
+        new: DocumentReplacement,
+        when: Precondition,
+        only_new: bool,
+    ) -> Result<(Document, bool)> {
+        let (path, now) = (path.to_owned(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let known = at(&tx, &path).await?;
+                match &known {
+                    Some(row) if only_new => return Err(Error::Exists(Document::from(row.clone()).etag())),
+                    Some(row) => when.check(&Document::from(row.clone()).etag())?,
+                    None => when.check_absent()?,
+                }
+                let fresh = known.is_none();
+                let row = put(&tx, known, &path, new, now).await?;
+                tx.touch("documents").await?;
+                Ok((row.into(), fresh))
+            })
+            .await
+    }
+
+    pub async fn remove(&self, path: &str, when: Precondition) -> Result<()> {
+        let path = path.to_owned();
+        self.db
+            .write(async move |tx| {
+                let row = at(&tx, &path).await?.ok_or(Error::NotFound("document"))?;
+                when.check(&Document::from(row.clone()).etag())?;
+                row.delete(&*tx).await?;
+                tx.touch("documents").await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+pub(super) async fn at(tx: &Tx, path: &str) -> Result<Option<document::Model>> {
+    Ok(document::Entity::find().filter(document::Column::Path.eq(path)).one(&**tx).await?)
+}
+
+/// Writes a document over the one that is there, or as a new one.
+pub(super) async fn put(
+    tx: &Tx,
+    known: Option<document::Model>,
+    path: &str,
+    new: DocumentReplacement,
+    now: i64,
+) -> Result<document::Model> {
+    let DocumentReplacement { title, content, position } = new;
+    let title = trimmed(&title);
+    let search = folded(&title);
+    Ok(match known {
+        Some(row) => {
+            let version = row.version;
+            let mut row = row.into_active_model();
+            row.title = Set(title);
+            row.content = Set(content);
+            row.position = Set(position);
+            row.search = Set(search);
+            row.version = Set(version + 1);
+            row.updated_at = Set(now);
+            row.update(&**tx).await?
+        }
+        None => {
+            let row = document::ActiveModel {
+                id: Set(Uuid::now_v7()),
+                path: Set(path.to_owned()),
+                title: Set(title),
+                content: Set(content),
+                position: Set(position),
+                search: Set(search),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+            };
+            row.insert(&**tx).await.map_err(Error::raced)?
+        }
+    })
+}
