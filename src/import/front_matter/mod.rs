@@ -193,12 +193,13 @@ fn from_yaml(text: &str) -> Result<Map<String, Value>> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Map::new());
     }
-    match serde_saphyr::from_str_with_options(text, options) {
+    // The line above the front matter counts, so that errors name the lines of the file.
+    match serde_saphyr::from_str_with_options(&format!("\n{text}"), options) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(FrontMatterError("it is not a list of members and values".to_owned())),
         Err(error) => {
-            let message = error.to_string();
-            Err(wrong("YAML", None, message.lines().next().unwrap_or("not readable")))
+            let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+            Err(wrong("YAML", None, message.trim_end()))
         }
     }
 }
