@@ -1,0 +1,327 @@
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::Mutex,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use super::*;
+
+/// A folder that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with(files: &[(&str, &str)]) -> Folder {
+        let root = std::env::temp_dir().join(format!("tenon-import-{}", uuid::Uuid::now_v7()));
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::create_dir_all(&root).unwrap();
+        Folder(root)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Default)]
+struct Shelf {
+    posts: Mutex<BTreeMap<String, ImportedPost>>,
+    documents: Mutex<BTreeMap<String, ImportedDocument>>,
+    batches: AtomicUsize,
+    /// The source that spoils its batch.
+    bad: Option<&'static str>,
+    /// After so many batches nothing can be written.
+    full: Option<usize>,
+}
+
+impl Shelf {
+    fn open(&self) -> Result<(), ImportError> {
+        let before = self.batches.fetch_add(1, Ordering::Relaxed);
+        match self.full {
+            Some(full) if before >= full => Err(ImportError::Unavailable("the shelf is full".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn put<T: Clone + PartialEq>(shelf: &mut BTreeMap<String, T>, key: &str, item: &T, dry_run: bool) -> Outcome {
+    let outcome = match shelf.get(key) {
+        None => Outcome::Created,
+        Some(known) if known == item => Outcome::Unchanged,
+        Some(_) => Outcome::Updated,
+    };
+    if !dry_run {
+        shelf.insert(key.to_owned(), item.clone());
+    }
+    outcome
+}
+
+impl Library for Shelf {
+    async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
+        assert!(posts.len() <= BATCH);
+        self.open()?;
+        if posts.iter().any(|post| Some(post.source.as_str()) == self.bad) {
+            return Err(ImportError::Refused("does not fit".into()));
+        }
+        let mut shelf = self.posts.lock().unwrap();
+        Ok(posts.iter().map(|post| Ok(put(&mut shelf, &post.source, post, dry_run))).collect())
+    }
+
+    async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
+        self.open()?;
+        let mut shelf = self.documents.lock().unwrap();
+        Ok(documents.iter().map(|page| Ok(put(&mut shelf, &page.path, page, dry_run))).collect())
+    }
+}
+
+async fn posts(files: &[(&str, &str)]) -> (Report, BTreeMap<String, ImportedPost>) {
+    let folder = Folder::with(files);
+    let shelf = Shelf::default();
+    let report = markdown(&folder.0, &shelf, false, &mut Progress::silent()).await;
+    (report, shelf.posts.into_inner().unwrap())
+}
+
+fn post(front: &str) -> String {
+    format!("+++\n{front}\n+++\n\n  \nA text that is long enough.\n")
+}
+
+fn reasons(remarks: &[report::Remark]) -> Vec<String> {
+    remarks.iter().map(|remark| format!("{}: {}", remark.file, remark.reason)).collect()
+}
+
+#[tokio::test]
+async fn a_file_becomes_a_post() {
+    let text = concat!(
+        "\u{feff}+++\r\npath = \"2025/06/26/Dove-Tails\"\r\ntitle = \"Dove tails\"\r\nauthors = [\"Ada\", \"Bo\", \"ada\"]\r\n",
+        "aliases = [\"2025/06/26/Dove-Tails.html\", \"/dt\", \"https://example.org/x\"]\r\n[extra]\r\ncover = \"/c.png\"\r\nteam = \"x\"\r\n+++\r\n",
+        "\r\n\r\n    code\r\n\r\n![p](p.png)\r\n\r\nThey *hold*\r\nwell.\r\n",
+    );
+    let (report, posts) =
+        posts(&[("a/b.md", text), ("a/p.PNG", ""), ("a/x.css", ""), (".git/c.md", "")]).await;
+    assert_eq!(
+        posts["2025/06/26/Dove-Tails"],
+        ImportedPost {
+            source: "2025/06/26/Dove-Tails".into(),
+            file: "a/b.md".into(),
+            title: "Dove tails".into(),
+            slug: "dove-tails".into(),
+            content: "    code\n\n![p](p.png)\n\nThey *hold*\nwell.\n".into(),
+            excerpt: Some("They hold well.".into()),
+            cover_image: None,
+            publication: Publication::At(1_750_896_000_000),
+            authors: vec!["Ada".into(), "Bo".into()],
+            tags: vec![],
+            aliases: vec![
+                "/2025/06/26/Dove-Tails.html".into(),
+                "/dt".into(),
+                "/2025/06/26/Dove-Tails/".into()
+            ],
+        }
+    );
+    assert_eq!(report.created, ["a/b.md"]);
+    assert_eq!(report.pictures, ["a/p.PNG"]);
+    assert_eq!(report.other_files, 1);
+    assert_eq!(report.unused_members, BTreeMap::from([("extra.team".to_owned(), 1)]));
+    assert_eq!(
+        reasons(&report.notes),
+        [
+            "a/b.md: the cover image /c.png is left out: only http and https addresses are kept",
+            "a/b.md: the alias https://example.org/x is left out: it is not a path on this site",
+        ]
+    );
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn names_dates_and_tags_have_defaults() {
+    let plain = post("title = \"T\"");
+    let (report, posts) = posts(&[
+        ("_index.md", "+++\ntitle = \"All\"\n+++\n"),
+        ("news/_index.md", "+++\ntitle = \"News\"\n+++\n"),
+        ("news/deep/2024-01-02-Oak & Ash/index.md", &plain),
+        (
+            "news/tagged.md",
+            &post("title = \"T\"\ntags = [\"Wood\", \"wood\", \"Glue\"]\n[extra]\nrelease = true"),
+        ),
+        ("release.md", &post("title = \"T\"\n[extra]\nrelease = true")),
+        ("draft.md", &post("title = \"T\"\ndraft = true\ndate = 2024-01-02\nslug = \"My Own\"")),
+        ("other/plain.md", &plain),
+    ])
+    .await;
+    let oak = &posts["news/deep/2024-01-02-Oak & Ash/index.md"];
+    assert_eq!((oak.slug.as_str(), oak.publication), ("oak-ash", Publication::At(1_704_153_600_000)));
+    assert_eq!(oak.tags, ["news"]);
+    assert_eq!(posts["news/tagged.md"].tags, ["Wood", "Glue"]);
+    assert_eq!(posts["release.md"].tags, ["release"]);
+    assert_eq!(
+        (posts["draft.md"].slug.as_str(), posts["draft.md"].publication),
+        ("my-own", Publication::Draft)
+    );
+    assert_eq!(posts["other/plain.md"].publication, Publication::Undated);
+    assert!(posts["other/plain.md"].tags.is_empty() && posts["other/plain.md"].aliases.is_empty());
+    assert_eq!(report.sections, ["_index.md", "news/_index.md"]);
+}
+
+#[tokio::test]
+async fn unfit_files_are_skipped_with_a_reason() {
+    let long = |n: usize| "x".repeat(n);
+    let (report, posts) = posts(&[
+        ("a.md", "Only text."),
+        ("b.md", "+++\ntemplate = \"latest.html\"\n+++\n"),
+        ("c.md", "+++\ntitle = \"T\"\n+++\nshort\n"),
+        ("d.md", &post(&format!("title = \"{}\"", long(201)))),
+        ("e.md", &post(&format!("title = \"T\"\ndescription = \"{}\"", long(501)))),
+        ("f.md", &post("title = \"T\"\ntags = \"a,b,c,d,e,f,g,h,i,j,k\"")),
+        ("g.md", &format!("+++\ntitle = \"T\"\n+++\n{}", long(200_001))),
+        ("h.md", &long(4 * 1024 * 1024 + 1)),
+        ("i.md", "+++\ntitle = \"T\"\n+++\nA text with a \0 in it."),
+        ("j.md", &post("title = \"T\"\npath = \"same\"")),
+        ("k.md", &post("title = \"T\"\npath = \"/same/\"")),
+        ("l.md", &post("title = \"\\u0000\"")),
+    ])
+    .await;
+    assert_eq!(
+        reasons(&report.skipped),
+        [
+            "a.md: has no front matter and so no title",
+            "b.md: has no title, it only names the template latest.html",
+            "c.md: has a text of less than 10 characters",
+            "d.md: has a title of more than 200 characters",
+            "e.md: has a description of more than 500 characters",
+            "f.md: has more than 10 tags, or one of more than 50 characters",
+            "g.md: has a text of more than 200000 characters",
+            "h.md: is larger than 4 MiB",
+            "i.md: contains a NUL character",
+            "l.md: has a NUL character in its front matter",
+            "k.md: has the same path as j.md",
+        ]
+    );
+    assert_eq!(posts.keys().collect::<Vec<_>>(), ["same"]);
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing_and_a_dry_run_writes_nothing() {
+    let folder = Folder::with(&[("a.md", &post("title = \"A\"")), ("b.md", &post("title = \"B\""))]);
+    let shelf = Shelf::default();
+    let run = async |dry_run| markdown(&folder.0, &shelf, dry_run, &mut Progress::silent()).await;
+    assert_eq!(run(true).await.created, ["a.md", "b.md"]);
+    assert!(shelf.posts.lock().unwrap().is_empty());
+    assert_eq!(run(false).await.created, ["a.md", "b.md"]);
+    assert_eq!(run(false).await.unchanged, ["a.md", "b.md"]);
+    fs::write(folder.0.join("b.md"), post("title = \"Bee\"")).unwrap();
+    let report = run(false).await;
+    assert_eq!((report.unchanged, report.updated), (vec!["a.md".to_owned()], vec!["b.md".to_owned()]));
+}
+
+#[tokio::test]
+async fn the_order_is_that_of_the_sources_and_aliases_have_one_owner() {
+    let folder = Folder::with(&[
+        ("a.md", &post("title = \"T\"\npath = \"2024/01/02/meeting\"\naliases = [\"x\"]")),
+        ("b.md", &post("title = \"T\"\npath = \"2023/01/02/meeting\"\naliases = [\"x\"]")),
+    ]);
+    let mut report = Report::new(Subject::Posts, false);
+    let posts = posts::plan(&folder.0, &mut report);
+    let seen: Vec<_> =
+        posts.iter().map(|post| (post.file.as_str(), post.slug.as_str(), &post.aliases[..])).collect();
+    assert_eq!(
+        seen,
+        [
+            ("b.md", "meeting", &["/x".to_owned(), "/2023/01/02/meeting/".to_owned()][..]),
+            ("a.md", "meeting", &["/2024/01/02/meeting/".to_owned()][..]),
+        ]
+    );
+    assert_eq!(reasons(&report.notes), ["a.md: the alias /x is left out: b.md has it"]);
+}
+
+#[tokio::test]
+async fn one_bad_item_does_not_spoil_the_others() {
+    let files: Vec<_> = (0..120).map(|n| (format!("{n:03}.md"), post("title = \"T\""))).collect();
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let folder = Folder::with(&files);
+    let shelf = Shelf { bad: Some("060.md"), ..Shelf::default() };
+    let report = markdown(&folder.0, &shelf, false, &mut Progress::silent()).await;
+    assert_eq!((report.created.len(), report.exit_code()), (119, 1));
+    assert_eq!(reasons(&report.failed), ["060.md: does not fit"]);
+
+    let shelf = Shelf { full: Some(1), ..Shelf::default() };
+    let report = markdown(&folder.0, &shelf, false, &mut Progress::silent()).await;
+    assert_eq!((report.created.len(), report.failed.len()), (50, 70));
+    assert_eq!(report.failed[0].reason, "the shelf is full");
+    assert!(report.failed[69].reason.starts_with("was not tried"));
+    assert_eq!(shelf.batches.into_inner(), 2);
+}
+
+#[tokio::test]
+async fn a_folder_becomes_documentation() {
+    let folder = Folder::with(&[
+        ("README.md", "# The `tool`\n\nWelcome."),
+        (
+            "SUMMARY.md",
+            "# Summary\n\n[Intro](README.md)\n\n- [Setup](guide/Getting_Started.md#a)\n  - [Draft]()\n  - [Gone](gone.md)\n- [Guide](./guide/README.md)\n- [Spaced](a%20b.md)\n",
+        ),
+        ("guide/README.md", "---\n\nA rule above, and no heading.\n\n---\n"),
+        ("guide/Getting_Started.md", "---\ntitle: Start\n---\n\n# Other\n"),
+        ("guide/v1.2.md", "#### Late\n"),
+        ("guide.md", "# Clash"),
+        ("a b.md", "words"),
+        ("???.md", "words"),
+        ("empty.md", "\n"),
+    ]);
+    let shelf = Shelf::default();
+    let report = documents(&folder.0, &shelf, false, &mut Progress::silent()).await;
+    let mut pages: Vec<_> = shelf.documents.into_inner().unwrap().into_values().collect();
+    pages.sort_by_key(|page| page.position);
+    let seen: Vec<_> =
+        pages.iter().map(|page| (page.position, page.path.as_str(), page.title.as_str())).collect();
+    assert_eq!(
+        seen,
+        [
+            (1, "index", "The tool"),
+            (2, "guide/getting-started", "Start"),
+            (3, "a-b", "a b"),
+            (4, "guide", "Clash"),
+            (5, "guide/v1-2", "Late"),
+            (6, "summary", "Summary"),
+        ]
+    );
+    assert_eq!(
+        reasons(&report.skipped),
+        [
+            "???.md: has a folder or file name without letters and digits",
+            "empty.md: has no text",
+            "guide/README.md: has the same path as guide.md: guide",
+        ]
+    );
+    assert!(report.notes.iter().any(|note| note.reason == "links to gone.md, which is not there"));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_is_a_failure() {
+    let report =
+        documents(Path::new("/no/such/folder"), &Shelf::default(), false, &mut Progress::silent()).await;
+    assert_eq!(report.exit_code(), 1);
+    assert!(report.failed[0].reason.starts_with("cannot be read"));
+    let folder = Folder::with(&[]);
+    let report = markdown(&folder.0, &Shelf::default(), false, &mut Progress::silent()).await;
+    assert_eq!(report.notes[0].reason, "there are no Markdown files in this folder");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn symbolic_links_are_not_followed() {
+    let outside = Folder::with(&[("secret.md", &post("title = \"S\""))]);
+    let folder = Folder::with(&[("a.md", &post("title = \"A\""))]);
+    std::os::unix::fs::symlink(&outside.0, folder.0.join("out")).unwrap();
+    std::os::unix::fs::symlink(outside.0.join("secret.md"), folder.0.join("b.md")).unwrap();
+    let report = markdown(&folder.0, &Shelf::default(), false, &mut Progress::silent()).await;
+    assert_eq!(report.created, ["a.md"]);
+    assert_eq!(report.skipped.iter().map(|skip| skip.file.as_str()).collect::<Vec<_>>(), ["b.md", "out"]);
+}
