@@ -1,4 +1,5 @@
 //! The command line: what an operator can do, each with the services that the API uses.
+mod import;
 mod openapi;
 mod schema;
 mod serve;
@@ -37,6 +38,9 @@ enum Task {
     /// Change the schema by hand
     #[command(subcommand)]
     Migrate(schema::Migrate),
+    /// Bring content in from files
+    #[command(subcommand)]
+    Import(import::Import),
     /// Print the OpenAPI document
     Openapi(openapi::Openapi),
     /// Print the settings in force and where each comes from
@@ -81,6 +85,7 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
             say(&config(&[])?.describe());
             Ok(ExitCode::SUCCESS)
         }
+        Task::Import(task) => task.run(&config(&[])?).await,
         Task::Migrate(task) => task.run(&config(&[])?).await,
         Task::Serve(task) => {
             let config = config(&[("listen", task.listen.clone())])?;

@@ -1,11 +1,15 @@
 //! Posts that come from files: written once, brought up to date when the file changes.
-use entity::{alias, post, post_coauthor};
+use entity::{alias, post, post_coauthor, post_tag, tag};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationTrait, Set, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
-use super::service::{Posts, claim_free, searchable};
+use super::{
+    service::{Posts, claim_free, searchable},
+    slug::slugify,
+};
 use crate::{
     contract::problem::{Error, Result},
     ports::db::Tx,
@@ -25,8 +29,9 @@ pub struct Imported {
     pub authors: Vec<Uuid>,
     pub tags: Vec<String>,
     pub aliases: Vec<String>,
-    /// 0 for drafts.
-    pub published_at: i64,
+    /// 0 for drafts; nothing for posts that are published but have no date: they keep the time at which they
+    /// came in.
+    pub published_at: Option<i64>,
 }
 
 /// What an import did with a file.
@@ -47,43 +52,21 @@ impl Posts {
         let effect = match known {
             None => {
                 let slug = claim_free(tx, id, &post.slug, now).await?;
-                let row = post::ActiveModel {
-                    id: Set(id),
-                    slug: Set(slug),
-                    search: Set(searchable(&post.title, post.excerpt.as_deref())),
-                    title: Set(post.title.clone()),
-                    content: Set(post.content.clone()),
-                    excerpt: Set(post.excerpt.clone()),
-                    cover_image: Set(post.cover_image.clone()),
-                    author_id: Set(author),
-                    published_at: Set(post.published_at),
-                    comments_count: Set(0),
-                    source: Set(Some(post.source.clone())),
-                    version: Set(1),
-                    created_at: Set(if post.published_at > 0 { post.published_at } else { now }),
-                    updated_at: Set(if post.published_at > 0 { post.published_at } else { now }),
-                    deleted_at: Set(None),
-                };
-                row.insert(&**tx).await?;
+                fresh(post, id, slug, author, now).insert(&**tx).await?;
                 Effect::Created
             }
             Some(row) => {
-                let same = (
-                    &row.title,
-                    &row.content,
-                    &row.excerpt,
-                    &row.cover_image,
-                    row.author_id,
-                    row.published_at,
-                ) == (
-                    &post.title,
-                    &post.content,
-                    &post.excerpt,
-                    &post.cover_image,
-                    author,
-                    post.published_at,
-                );
-                if same {
+                let published_at = post.published_at.unwrap_or(row.published_at);
+                let same =
+                    (
+                        &row.title,
+                        &row.content,
+                        &row.excerpt,
+                        &row.cover_image,
+                        row.author_id,
+                        row.published_at,
+                    ) == (&post.title, &post.content, &post.excerpt, &post.cover_image, author, published_at);
+                if same && self.same_relations(tx, id, post).await? {
                     return Ok(Effect::Unchanged);
                 }
                 let version = row.version;
@@ -94,7 +77,7 @@ impl Posts {
                 row.excerpt = Set(post.excerpt.clone());
                 row.cover_image = Set(post.cover_image.clone());
                 row.author_id = Set(author);
-                row.published_at = Set(post.published_at);
+                row.published_at = Set(published_at);
                 row.version = Set(version + 1);
                 row.updated_at = Set(now);
                 row.update(&**tx).await?;
@@ -106,6 +89,59 @@ impl Posts {
         aliases(tx, id, &post.aliases, now).await?;
         tx.touch("posts").await?;
         Ok(effect)
+    }
+
+    /// Whether a post has just these tags and co-authors, and at least these aliases.
+    async fn same_relations(&self, tx: &Tx, id: Uuid, post: &Imported) -> Result<bool> {
+        let tags: Vec<String> = post_tag::Entity::find()
+            .select_only()
+            .join(JoinType::InnerJoin, post_tag::Relation::Tag.def())
+            .column(tag::Column::Slug)
+            .filter(post_tag::Column::PostId.eq(id))
+            .order_by_asc(post_tag::Column::Position)
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        let wanted: Vec<String> = post.tags.iter().map(|name| slugify(name, "tag")).collect();
+        let together: Vec<Uuid> = post_coauthor::Entity::find()
+            .select_only()
+            .column(post_coauthor::Column::UserId)
+            .filter(post_coauthor::Column::PostId.eq(id))
+            .order_by_asc(post_coauthor::Column::Position)
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        let known: Vec<String> = alias::Entity::find()
+            .select_only()
+            .column(alias::Column::Path)
+            .filter(alias::Column::Path.is_in(&post.aliases))
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        let others = post.authors.get(1..).unwrap_or_default();
+        Ok(tags == wanted && together == others && post.aliases.iter().all(|path| known.contains(path)))
+    }
+}
+
+fn fresh(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> post::ActiveModel {
+    let published_at = post.published_at.unwrap_or(now);
+    let written = if published_at > 0 { published_at } else { now };
+    post::ActiveModel {
+        id: Set(id),
+        slug: Set(slug),
+        search: Set(searchable(&post.title, post.excerpt.as_deref())),
+        title: Set(post.title.clone()),
+        content: Set(post.content.clone()),
+        excerpt: Set(post.excerpt.clone()),
+        cover_image: Set(post.cover_image.clone()),
+        author_id: Set(author),
+        published_at: Set(published_at),
+        comments_count: Set(0),
+        source: Set(Some(post.source.clone())),
+        version: Set(1),
+        created_at: Set(written),
+        updated_at: Set(written),
+        deleted_at: Set(None),
     }
 }
 

@@ -1,0 +1,176 @@
+//! `tenon import`: content from files, through the services that the API uses.
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand};
+
+use super::{app, say};
+use crate::{
+    app::App,
+    config::Config,
+    contract::problem::{Error, Result},
+    import::{
+        self, Answers, ImportError, ImportedDocument, ImportedPost, Library, Outcome, Progress, Publication,
+        Report,
+    },
+    ports::db::Tx,
+    resources::{
+        docs,
+        posts::{self, Effect},
+        users::author_named,
+    },
+};
+
+#[derive(Subcommand)]
+pub enum Import {
+    /// Posts: Markdown files with front matter
+    Markdown(Source),
+    /// Documents: a tree of Markdown files
+    Docs(Source),
+}
+
+#[derive(Args)]
+pub struct Source {
+    /// The folder
+    dir: PathBuf,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Who wrote the posts that name no author
+    #[arg(long, value_name = "NAME", default_value = "Unknown author")]
+    author: String,
+}
+
+impl Import {
+    pub async fn run(self, config: &Config) -> std::result::Result<ExitCode, String> {
+        let app = app(config).await?;
+        let mut progress = Progress::on_stderr();
+        let (source, report) = match self {
+            Import::Markdown(source) => {
+                let library = Shelf { app: &app, author: source.author.clone() };
+                let report = import::markdown(&source.dir, &library, source.dry_run, &mut progress).await;
+                (source, report)
+            }
+            Import::Docs(source) => {
+                let library = Shelf { app: &app, author: source.author.clone() };
+                let report = import::documents(&source.dir, &library, source.dry_run, &mut progress).await;
+                (source, report)
+            }
+        };
+        say(&written(&report, source.json)?);
+        app.db.close().await.map_err(|error| error.to_string())?;
+        Ok(ExitCode::from(report.exit_code()))
+    }
+}
+
+fn written(report: &Report, json: bool) -> std::result::Result<String, String> {
+    match json {
+        true => report.json().map(|text| text + "\n").map_err(|error| error.to_string()),
+        false => Ok(report.to_string()),
+    }
+}
+
+/// The services, as what an import writes to.
+struct Shelf<'a> {
+    app: &'a App,
+    author: String,
+}
+
+/// Carries the answers of a dry run out of its transaction, which must not stay.
+enum End {
+    Tried(Vec<Outcome>),
+    Failed(Error),
+}
+
+impl From<sea_orm::DbErr> for End {
+    fn from(error: sea_orm::DbErr) -> Self {
+        End::Failed(error.into())
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        End::Failed(error)
+    }
+}
+
+impl Library for Shelf<'_> {
+    async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
+        let (app, author, posts) = (self.app.clone(), self.author.clone(), posts.to_vec());
+        let done = self.app.db.write(async move |tx| {
+            let mut outcomes = Vec::with_capacity(posts.len());
+            for post in posts {
+                outcomes.push(outcome(post_of(&app, &tx, post, &author).await?));
+            }
+            end(outcomes, dry_run)
+        });
+        answers(done.await)
+    }
+
+    async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
+        let (app, documents) = (self.app.clone(), documents.to_vec());
+        let done = self.app.db.write(async move |tx| {
+            let mut outcomes = Vec::with_capacity(documents.len());
+            for document in documents {
+                let ImportedDocument { path, title, content, position, .. } = document;
+                let document = docs::ImportedDocument { path, title, content, position };
+                outcomes.push(outcome(app.docs.import(&tx, &document).await?));
+            }
+            end(outcomes, dry_run)
+        });
+        answers(done.await)
+    }
+}
+
+async fn post_of(app: &App, tx: &Tx, post: ImportedPost, fallback: &str) -> Result<Effect> {
+    let now = app.clock.now();
+    let names = if post.authors.is_empty() { vec![fallback.to_owned()] } else { post.authors };
+    let mut authors = Vec::with_capacity(names.len());
+    for name in names {
+        let author = author_named(tx, &name, now).await?;
+        if !authors.contains(&author) {
+            authors.push(author);
+        }
+    }
+    let published_at = match post.publication {
+        Publication::Draft => Some(0),
+        Publication::At(time) => Some(time),
+        Publication::Undated => None,
+    };
+    let post = posts::Imported {
+        source: post.source,
+        title: post.title,
+        content: post.content,
+        excerpt: post.excerpt,
+        cover_image: post.cover_image,
+        slug: post.slug,
+        authors,
+        tags: post.tags,
+        aliases: post.aliases,
+        published_at,
+    };
+    app.posts.import(tx, &post).await
+}
+
+fn outcome(effect: Effect) -> Outcome {
+    match effect {
+        Effect::Created => Outcome::Created,
+        Effect::Updated => Outcome::Updated,
+        Effect::Unchanged => Outcome::Unchanged,
+    }
+}
+
+/// A dry run ends as a failure, so that its transaction is rolled back.
+fn end(outcomes: Vec<Outcome>, dry_run: bool) -> std::result::Result<Vec<Outcome>, End> {
+    if dry_run { Err(End::Tried(outcomes)) } else { Ok(outcomes) }
+}
+
+fn answers(done: std::result::Result<Vec<Outcome>, End>) -> Answers {
+    match done {
+        Ok(outcomes) | Err(End::Tried(outcomes)) => Ok(outcomes.into_iter().map(Ok).collect()),
+        Err(End::Failed(Error::Storage(error))) => Err(ImportError::Unavailable(error.to_string())),
+        Err(End::Failed(error)) => Err(ImportError::Refused(error.to_string())),
+    }
+}
