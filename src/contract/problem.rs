@@ -156,13 +156,6 @@ impl Problem {
         self
     }
 
-    /// A response that carries this problem; the edge writes its body.
-    pub fn carried(self) -> Response {
-        let mut response = Response::builder().status(self.code.status()).finish();
-        response.extensions_mut().insert(self);
-        response
-    }
-
     /// The bytes, for the request `trace`.
     pub fn render(self, trace: &str) -> Response {
         let wire = ProblemBody {
@@ -184,6 +177,15 @@ impl Problem {
             .body(body);
         response.headers_mut().extend(self.headers);
         response
+    }
+}
+
+/// On its way out of an operation it is an error of the framework that carries the problem.
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        let mut error = poem::Error::from_status(problem.code.status());
+        error.set_data(problem);
+        error
     }
 }
 
@@ -357,7 +359,7 @@ impl<R: Reasons> From<Fault<R>> for poem::Error {
             true => Problem::from(fault.0),
             false => Problem::from(Error::Internal(format!("undeclared {status}: {}", fault.0))),
         };
-        poem::Error::from_response(problem.carried())
+        problem.into()
     }
 }
 

@@ -12,7 +12,7 @@ use poem::{
     Endpoint, Request, Response,
     http::{Method, StatusCode, header},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     accept,
@@ -25,7 +25,7 @@ use super::{
 use crate::contract::{
     attempt::Attempt,
     caller::Principal,
-    check::{self, Compiler, ErrorCode, Place, Violation},
+    check::{self, Compiler, ErrorCode},
     code::Code,
     etag::{Precondition, Tags},
     problem::{Error, Problem},
@@ -235,21 +235,14 @@ impl Gate {
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
         let mut fields = operation.params.headers(request.headers(), &mut violations);
-        let tags = |fields: &mut Map<String, Value>, name: &str, violations: &mut Vec<Violation>| {
+        // What cannot be read as entity tags names no version at all.
+        let mut tags = |name: &str| {
             let value = fields.remove(name)?;
-            let tags = value.as_str().map(compression::without_suffixes).and_then(|text| Tags::parse(&text));
-            if tags.is_none() {
-                violations.push(Violation {
-                    place: Place::Header(name.to_owned()),
-                    code: ErrorCode::Pattern,
-                    message: "must be * or a list of quoted entity tags".to_owned(),
-                });
-            }
-            tags
+            let text = compression::without_suffixes(value.as_str()?);
+            Some(Tags::parse(&text).unwrap_or(Tags::These(Vec::new())))
         };
-        let if_match = tags(&mut fields, "If-Match", &mut violations);
-        checked.if_match = Precondition { tags: if_match, required: self.require_if_match };
-        checked.if_none_match = tags(&mut fields, "If-None-Match", &mut violations);
+        checked.if_match = Precondition { tags: tags("If-Match"), required: self.require_if_match };
+        checked.if_none_match = tags("If-None-Match");
         checked.target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         match violations.is_empty() {
             true => Ok(fields.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),

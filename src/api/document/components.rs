@@ -20,8 +20,8 @@ pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
     components
 }
 
-/// The name of the shared header of a field name: `ETag` is `ETag`, `X-Request-Id` is `XRequestId`.
-pub fn header_name(field: &str) -> String {
+/// The name of the shared parameter of a field name: `If-Match` is `IfMatch`.
+pub fn parameter_name(field: &str) -> String {
     field.replace('-', "")
 }
 
@@ -165,24 +165,23 @@ fn headers() -> Map<String, Value> {
     ];
     list.into_iter()
         .map(|(name, required, description, schema, example)| {
-            (header_name(name), header(required, description, schema, example))
+            (name.to_owned(), header(required, description, schema, example))
         })
         .collect()
 }
 
 fn parameters() -> Map<String, Value> {
-    let tags =
-        "^(\\*|(W/)?\"[\\u0021\\u0023-\\u007e]*\"([ \\t]*,[ \\t]*(W/)?\"[\\u0021\\u0023-\\u007e]*\")*)$";
+    let tags = "^[\\u0021-\\u007e]([\\u0020-\\u007e]*[\\u0021-\\u007e])?$";
     let list = [
         (
             "If-Match",
-            "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412; without the field the change is made on whatever is there, unless the service insists on it (428).",
+            "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).",
             text(tags, 4000),
             "*",
         ),
         (
             "If-None-Match",
-            "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body.",
+            "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.",
             text(tags, 4000),
             TAG,
         ),
@@ -206,7 +205,7 @@ fn parameters() -> Map<String, Value> {
                 "name": name, "in": "header", "description": description, "required": false,
                 "schema": schema, "example": example
             });
-            (header_name(name), parameter)
+            (parameter_name(name), parameter)
         })
         .collect()
 }
@@ -221,10 +220,8 @@ pub fn common(limited: bool) -> Vec<&'static str> {
 }
 
 pub fn references(names: &[&str]) -> Map<String, Value> {
-    let reference = |name: &&str| {
-        let reference = format!("#/components/headers/{}", header_name(name));
-        ((*name).to_owned(), json!({ "$ref": reference }))
-    };
+    let reference =
+        |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
     names.iter().map(reference).collect()
 }
 
@@ -317,7 +314,7 @@ fn entry() -> Value {
             "code": { "$ref": "#/components/schemas/ProblemEntryCode" },
             "message": place("What is wrong there and what would be right.", "must be at most 200 characters long, is 231"),
             "pointer": place("The place in the body as a JSON Pointer in fragment form (RFC 6901, 6).", "#/title"),
-            "parameter": place("The name of the query or path parameter.", "limit"),
+            "parameter": { "type": "string", "minLength": 0, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": "The name of the query or path parameter, as it was sent.", "example": "limit" },
             "header": place("The name of the header field.", "If-Match"),
         },
         "example": { "code": "too-long", "message": "must be at most 200 characters long, is 231", "pointer": "#/title" },

@@ -32,7 +32,7 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
     let access = access(operation, &tag, verb);
     let (place, others) = parameters(operation, shared, verb);
     let has = |field: &str| {
-        let reference = format!("#/components/parameters/{}", components::header_name(field));
+        let reference = format!("#/components/parameters/{}", components::parameter_name(field));
         others.iter().any(|parameter| parameter["$ref"] == json!(reference))
     };
     let mut statuses = vec![400, 500, 503];
@@ -142,7 +142,7 @@ fn parameters(operation: &Value, shared: &Map<String, Value>, verb: &str) -> (Ve
 }
 
 fn reference(field: &str) -> Value {
-    json!({ "$ref": format!("#/components/parameters/{}", components::header_name(field)) })
+    json!({ "$ref": format!("#/components/parameters/{}", components::parameter_name(field)) })
 }
 
 fn path_parameter(parameter: &Value) -> Value {

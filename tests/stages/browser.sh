@@ -1,0 +1,10 @@
+# Swagger UI in a real browser: sign in, read, create and a stale edit by «Try it out».
+need chromium chromium
+build
+export TENON_RATE_LIMITS=off
+serve "$work/browser"
+account admin "$work/browser"
+npm_tools tests/browser
+cp tests/browser/*.mjs "$modules/"
+SHOTS=$root/target node "$modules/swagger.mjs" "$url" admin@acme.test "$password"
+stop "$service"
