@@ -8,7 +8,12 @@ use std::{io::Write, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{app::App, config::Config, ports::clock::Clock, ports::db::Db};
+use crate::{
+    app::{App, Settings},
+    config::Config,
+    ports::clock::Clock,
+    ports::db::Db,
+};
 
 /// A backend for front-end teams whose OpenAPI document is true.
 #[derive(Parser)]
@@ -106,5 +111,14 @@ async fn database(config: &Config) -> Result<Db, String> {
 /// The services on that database.
 async fn app(config: &Config) -> Result<App, String> {
     let db = database(config).await?;
-    App::new(db, Clock::System).await.map_err(|error| format!("cannot start the services: {error}"))
+    let issuer = match config.text("public_url") {
+        "" => "tenon",
+        url => url,
+    };
+    let settings = Settings {
+        registration: config.registration,
+        issuer: issuer.to_owned(),
+        rate_limits: config.rate_limits,
+    };
+    App::new(db, Clock::System, settings).await.map_err(|error| format!("cannot start the services: {error}"))
 }

@@ -152,7 +152,7 @@ impl<'a, R: Right> ApiExtractor<'a> for Caller<R> {
     ) -> poem::Result<Self> {
         match Checked::of(request)?.principal.clone() {
             Some(principal) => Ok(Caller(principal, PhantomData)),
-            None => Err(poem::Error::from_response(Problem::from(Error::Unauthenticated).carried())),
+            None => Err(Problem::from(Error::Unauthenticated).carried()),
         }
     }
 }

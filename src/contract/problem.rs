@@ -156,11 +156,12 @@ impl Problem {
         self
     }
 
-    /// A response that carries this problem; the edge writes its body.
-    pub fn carried(self) -> Response {
-        let mut response = Response::builder().status(self.code.status()).finish();
-        response.extensions_mut().insert(self);
-        response
+    /// An error that carries this problem; the edge writes its body.
+    pub fn carried(self) -> poem::Error {
+        // The response that poem makes of an error has the error's extensions, and no others.
+        let mut error = poem::Error::from_status(self.code.status());
+        error.set_data(self);
+        error
     }
 
     /// The bytes, for the request `trace`.
@@ -357,7 +358,7 @@ impl<R: Reasons> From<Fault<R>> for poem::Error {
             true => Problem::from(fault.0),
             false => Problem::from(Error::Internal(format!("undeclared {status}: {}", fault.0))),
         };
-        poem::Error::from_response(problem.carried())
+        problem.carried()
     }
 }
 

@@ -58,7 +58,7 @@ impl Checked {
 }
 
 fn lost(what: &str) -> poem::Error {
-    poem::Error::from_response(Problem::from(Error::Internal(what.to_owned())).carried())
+    Problem::from(Error::Internal(what.to_owned())).carried()
 }
 
 /// A segment of the path.

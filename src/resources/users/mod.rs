@@ -1,6 +1,16 @@
 //! The people who have an account.
+mod api;
+mod example;
 mod import;
+mod list;
 pub mod password;
+mod service;
 mod types;
+
+pub use api::UsersApi;
+pub use example::ada;
 pub use import::author_named;
-pub use types::{AuthorRef, User};
+pub(in crate::resources) use list::containing;
+pub use service::Users;
+pub(in crate::resources) use service::{normalized, unhashed, wire};
+pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
