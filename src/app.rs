@@ -1,5 +1,6 @@
 //! The service put together: ports first, then the services on them, once.
 use crate::{
+    config::Config,
     contract::{cursor::CursorKey, problem::Result},
     ports::{clock::Clock, db::Db, limiter::Limiter},
     resources::{
@@ -25,6 +26,20 @@ pub struct Settings {
     pub issuer: String,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
+}
+
+impl Settings {
+    pub fn of(config: &Config) -> Self {
+        let issuer = match config.text("public_url") {
+            "" => "tenon",
+            url => url,
+        };
+        Settings {
+            registration: config.registration,
+            issuer: issuer.to_owned(),
+            rate_limits: config.rate_limits,
+        }
+    }
 }
 
 impl Default for Settings {

@@ -4,6 +4,8 @@ mod openapi;
 mod schema;
 mod serve;
 
+pub use serve::edge;
+
 use std::{io::Write, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
@@ -111,14 +113,7 @@ async fn database(config: &Config) -> Result<Db, String> {
 /// The services on that database.
 async fn app(config: &Config) -> Result<App, String> {
     let db = database(config).await?;
-    let issuer = match config.text("public_url") {
-        "" => "tenon",
-        url => url,
-    };
-    let settings = Settings {
-        registration: config.registration,
-        issuer: issuer.to_owned(),
-        rate_limits: config.rate_limits,
-    };
-    App::new(db, Clock::System, settings).await.map_err(|error| format!("cannot start the services: {error}"))
+    App::new(db, Clock::System, Settings::of(config))
+        .await
+        .map_err(|error| format!("cannot start the services: {error}"))
 }

@@ -11,6 +11,7 @@ pub use api::UsersApi;
 pub use example::ada;
 pub use import::author_named;
 pub(in crate::resources) use list::containing;
+pub use password::Passwords;
 pub use service::Users;
 pub(in crate::resources) use service::{normalized, unhashed, wire};
 pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
