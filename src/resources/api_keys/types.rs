@@ -35,6 +35,7 @@ scopes! {
     CommentsRead = "comments:read", "Read comments.";
     CommentsWrite = "comments:write", "Write comments.";
     DocsRead = "docs:read", "Read pages of documentation.";
+    DocsWrite = "docs:write", "Write pages of documentation.";
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{
-    service::wire,
+    row::wire,
     types::{User, UserQuery},
 };
 use crate::contract::{

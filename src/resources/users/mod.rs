@@ -4,6 +4,7 @@ mod example;
 mod import;
 mod list;
 pub mod password;
+mod row;
 mod service;
 mod types;
 
@@ -12,6 +13,6 @@ pub use example::ada;
 pub use import::author_named;
 pub(in crate::resources) use list::containing;
 pub use password::Passwords;
+pub(in crate::resources) use row::{normalized, unhashed, wire};
 pub use service::Users;
-pub(in crate::resources) use service::{normalized, unhashed, wire};
 pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
