@@ -1,15 +1,52 @@
 //! The service put together: ports first, then the services on them, once.
 use crate::{
+    config::Config,
     contract::{cursor::CursorKey, problem::Result},
-    ports::{clock::Clock, db::Db},
+    ports::{clock::Clock, db::Db, limiter::Limiter},
     resources::{
+        api_keys::ApiKeys,
+        authors::Authors,
         comments::Comments,
         docs::Docs,
         health::Health,
         posts::{Posts, PreviewKey},
+        secrets::secret,
+        sessions::Sessions,
         tags::Tags,
+        users::Users,
     },
 };
+
+/// What the services are told by the settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether anybody may make an account as a reader.
+    pub registration: bool,
+    /// What access tokens say they come from.
+    pub issuer: String,
+    /// Whether tries to sign in are counted.
+    pub rate_limits: bool,
+}
+
+impl Settings {
+    pub fn of(config: &Config) -> Self {
+        let issuer = match config.text("public_url") {
+            "" => "tenon",
+            url => url,
+        };
+        Settings {
+            registration: config.registration,
+            issuer: issuer.to_owned(),
+            rate_limits: config.rate_limits,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { registration: false, issuer: "tenon".to_owned(), rate_limits: true }
+    }
+}
 
 /// Every service of the house.
 #[derive(Clone)]
@@ -21,21 +58,32 @@ pub struct App {
     pub health: Health,
     pub posts: Posts,
     pub tags: Tags,
+    pub api_keys: ApiKeys,
+    pub sessions: Sessions,
+    pub users: Users,
+    pub authors: Authors,
 }
 
 impl App {
-    pub async fn new(db: Db, clock: Clock) -> Result<App> {
-        let secret = [0u8; 32];
-        let cursors = CursorKey::new(&secret);
+    pub async fn new(db: Db, clock: Clock, settings: Settings) -> Result<App> {
+        let cursors = CursorKey::new(secret(&db, "cursors").await?.expose());
+        let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
+        let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let previews = PreviewKey::new(&secret);
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
+        let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
+        let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
+        sessions.keep_keys().await?;
         Ok(App {
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            docs: Docs::new(db.clone(), clock.clone(), cursors),
+            docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
             posts,
             tags,
+            users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
+            authors: Authors::new(db.clone(), cursors),
+            api_keys,
+            sessions,
             db,
             clock,
         })

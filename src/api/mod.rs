@@ -1,49 +1,81 @@
 //! The contract assembled: every resource, one OpenAPI document.
 mod document;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use futures_util::FutureExt;
 use poem_openapi::{OpenApi, Tags};
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    contract::problem::Error,
-    edge::Gate,
-    resources::{comments::CommentsApi, docs::DocsApi, health::HealthApi, posts::PostsApi, tags::TagsApi},
+    edge::{Credential, Gate},
+    resources::{
+        api_keys::ApiKeysApi,
+        authors::AuthorsApi,
+        comments::CommentsApi,
+        docs::DocsApi,
+        health::HealthApi,
+        me::MeApi,
+        posts::PostsApi,
+        sessions::{KeysApi, SessionsApi},
+        tags::TagsApi,
+        users::UsersApi,
+    },
 };
 
 pub use document::{projection, yaml};
 
 #[derive(Tags)]
 pub enum Tag {
+    ApiKeys,
+    Authors,
     Comments,
     Docs,
     Health,
+    Me,
     Posts,
+    Sessions,
     Tags,
+    Users,
 }
 
 /// What stands behind each tag; sorted, as the document shows them.
 const TAGS: &[(&str, &str)] = &[
+    ("ApiKeys", "Keys for programs: scoped, rotated, shown once."),
+    ("Authors", "Authors: what everybody may know of those who write."),
     ("Comments", "What readers say about a post: in threads, with moderation."),
     ("Docs", "Pages of documentation in a tree, by path."),
     ("Health", "Whether the service lives, is ready, and how it is."),
+    ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
+    ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
+    ("Users", "Accounts: who may do what."),
 ];
 
-type Contract = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
+type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
+type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
+type Contract = (Content, Accounts);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
-    (
+    let content = (
         PostsApi(app.posts.clone()),
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
         HealthApi(app.health.clone()),
-    )
+    );
+    let accounts = (
+        UsersApi(app.users.clone()),
+        AuthorsApi(app.authors.clone()),
+        MeApi(app.users.clone()),
+        SessionsApi(app.sessions.clone()),
+        KeysApi(app.sessions.clone()),
+        ApiKeysApi(app.api_keys.clone()),
+    );
+    (content, accounts)
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.
@@ -69,6 +101,16 @@ fn info() -> Value {
 pub fn gate(app: &App) -> Result<Gate, String> {
     let mut endpoints = std::collections::HashMap::new();
     operations(app).add_routes(&mut endpoints);
-    let _ = app;
-    Gate::compile(&DOCUMENT, endpoints, std::sync::Arc::new(|_| Box::pin(async { Err(Error::InvalidToken) })))
+    let sessions = app.sessions.clone();
+    let authenticate = move |credential| {
+        let sessions = sessions.clone();
+        async move {
+            match credential {
+                Credential::Bearer(token) => sessions.by_bearer(&token).await,
+                Credential::Cookie(token) => sessions.by_cookie(&token).await,
+            }
+        }
+        .boxed()
+    };
+    Gate::compile(&DOCUMENT, endpoints, Arc::new(authenticate))
 }

@@ -4,11 +4,18 @@ mod openapi;
 mod schema;
 mod serve;
 
+pub use serve::edge;
+
 use std::{io::Write, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{app::App, config::Config, ports::clock::Clock, ports::db::Db};
+use crate::{
+    app::{App, Settings},
+    config::Config,
+    ports::clock::Clock,
+    ports::db::Db,
+};
 
 /// A backend for front-end teams whose OpenAPI document is true.
 #[derive(Parser)]
@@ -106,5 +113,7 @@ async fn database(config: &Config) -> Result<Db, String> {
 /// The services on that database.
 async fn app(config: &Config) -> Result<App, String> {
     let db = database(config).await?;
-    App::new(db, Clock::System).await.map_err(|error| format!("cannot start the services: {error}"))
+    App::new(db, Clock::System, Settings::of(config))
+        .await
+        .map_err(|error| format!("cannot start the services: {error}"))
 }

@@ -1,5 +1,5 @@
 //! `tenon serve`: the service itself.
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -13,7 +13,7 @@ use crate::{
     api,
     app::App,
     config::Config,
-    contract::problem,
+    contract::{or_log::OrLog, problem},
     edge::{Budgets, Cors, Edge, limits::Limits, server, site::Site},
     ports::limiter::Limiter,
 };
@@ -44,6 +44,7 @@ impl Serve {
             stopped().await;
             let _ = stop.send(true);
         });
+        tokio::spawn(tend(app.clone()));
         let limits = Limits::default().scaled(config.timeout_scale);
         say(&format!("listening on http://{address}\n"));
         server::serve(listener, limits, config.proxies.clone(), edge, stopping)
@@ -51,6 +52,16 @@ impl Serve {
             .map_err(|error| error.to_string())?;
         app.db.close().await.map_err(|error| error.to_string())?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What has to be done every hour.
+async fn tend(app: App) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        app.sessions.keep_keys().await.or_log("keeping the signing keys");
+        app.sessions.sweep().await.or_log("forgetting ended sessions");
     }
 }
 

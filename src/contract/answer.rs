@@ -186,6 +186,15 @@ impl<T: Type + Serialize> Listed<T> {
         cache.mark(&mut response);
         Listed(response, std::marker::PhantomData)
     }
+
+    /// The same where no version tells of every change: the entity tag is made of what is shown.
+    pub fn fresh(page: Page<T>, known: &Option<Tags>, target: &str, cache: Cache) -> Self {
+        let etag = ETag::weak(&[target, &serde_json::to_string(&page).unwrap_or_default()]);
+        match Self::unchanged(&etag, known, cache) {
+            Some(unchanged) => unchanged,
+            None => Self::new(page, &etag, target, cache),
+        }
+    }
 }
 
 impl<T: Type> Shape for Listed<T> {

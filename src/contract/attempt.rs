@@ -38,7 +38,8 @@ impl Attempt {
             URL_SAFE_NO_PAD.encode(context.finish())
         };
         let scope = hash(&[caller.as_bytes(), operation.as_bytes(), key.as_bytes()]);
-        Attempt { scope, fingerprint: hash(&[body]), now }
+        // A body may hold a password: only with the key, which is not kept, can its hash be tried.
+        Attempt { scope, fingerprint: hash(&[key.as_bytes(), body]), now }
     }
 
     async fn earlier(&self, tx: &Tx) -> Result<Option<Kept>> {

@@ -29,9 +29,7 @@ impl Cache {
             Cache::None => HeaderValue::from_static("no-store"),
         };
         response.headers_mut().insert(header::CACHE_CONTROL, value);
-        if self != Cache::None {
-            let vary = HeaderValue::from_static("Accept, Accept-Encoding, Authorization, Cookie");
-            response.headers_mut().insert(header::VARY, vary);
-        }
+        let vary = HeaderValue::from_static("Accept, Accept-Encoding, Authorization, Cookie");
+        response.headers_mut().insert(header::VARY, vary);
     }
 }

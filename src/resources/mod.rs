@@ -1,9 +1,12 @@
 //! One folder per resource.
 pub mod api_keys;
+pub mod authors;
 pub mod comments;
 pub mod docs;
 pub mod health;
+pub mod me;
 pub mod posts;
+pub mod secrets;
 pub mod sessions;
 pub mod tags;
 pub mod users;

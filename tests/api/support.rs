@@ -61,7 +61,10 @@ async fn database() -> Db {
     let url = match std::env::var("TENON_TEST_DATABASE") {
         Ok(server) => {
             let admin = Database::connect(&server).await.expect("the test server answers");
-            admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database can be made");
+            admin
+                .execute_unprepared(&format!("CREATE DATABASE {name}"))
+                .await
+                .expect("a database can be made");
             admin.close().await.expect("the connection closes");
             let (base, _) = server.rsplit_once('/').expect("the URL names a database");
             format!("{base}/{name}")
@@ -81,12 +84,16 @@ impl Api {
 
     /// The service with some settings of its own.
     pub async fn with(settings: &[(&'static str, &str)]) -> Api {
-        let mut flags =
-            vec![("rate_limits", Some("off".to_owned())), ("data_dir", Some("/nonexistent".to_owned()))];
-        flags.extend(settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))));
+        // The first of two wins.
+        let mut flags: Vec<_> =
+            settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
+        flags.push(("rate_limits", Some("off".to_owned())));
+        flags.push(("data_dir", Some("/nonexistent".to_owned())));
         let config = Config::read(&flags).expect("the settings are valid");
         let clock = Clock::fixed(START);
-        let app = App::new(database().await, clock.clone(), Settings::of(&config)).await.expect("the services start");
+        let app = App::new(database().await, clock.clone(), Settings::of(&config))
+            .await
+            .expect("the services start");
         let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
         Api { edge, app, clock, token: None, headers: Vec::new() }
     }
@@ -110,7 +117,10 @@ impl Api {
         static HASH: OnceCell<String> = OnceCell::const_new();
         let hash = HASH
             .get_or_init(|| async {
-                Passwords::default().hash(Secret::new(PASSWORD.to_owned())).await.expect("the password hashes")
+                Passwords::default()
+                    .hash(Secret::new(PASSWORD.to_owned()))
+                    .await
+                    .expect("the password hashes")
             })
             .await
             .clone();
@@ -165,11 +175,14 @@ impl Api {
         typed.send(Method::PATCH, path, Some(body.to_string().into())).await
     }
     async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
-        self.header("content-type", "application/json").send(method, path, Some(body.to_string().into())).await
+        self.header("content-type", "application/json")
+            .send(method, path, Some(body.to_string().into()))
+            .await
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Body>) -> Answer {
-        let mut request = Request::builder().method(method.clone()).uri_str(path).header("host", "tenon.test");
+        let mut request =
+            Request::builder().method(method.clone()).uri_str(path).header("host", "tenon.test");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -229,7 +242,8 @@ fn template(path: &str) -> Option<&'static str> {
 
 /// Fails the test when an answer is not the one that the document promises.
 fn hold(method: &Method, path: &str, answer: &Answer) {
-    let shown = || format!("{method} {path} answered {}: {}", answer.status, String::from_utf8_lossy(&answer.bytes));
+    let shown =
+        || format!("{method} {path} answered {}: {}", answer.status, String::from_utf8_lossy(&answer.bytes));
     assert!(answer.headers.contains_key("x-request-id"), "no request id: {}", shown());
     assert!(answer.headers.contains_key("cache-control"), "no Cache-Control: {}", shown());
     if answer.status >= 400 {
@@ -237,7 +251,10 @@ fn hold(method: &Method, path: &str, answer: &Answer) {
         never_internal(answer);
     }
     let verb = if *method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
-    let Some(operation) = template(path).map(|template| &tenon::api::DOCUMENT["paths"][template][verb]) else { return };
+    let Some(operation) = template(path).map(|template| &tenon::api::DOCUMENT["paths"][template][verb])
+    else {
+        return;
+    };
     if operation.is_null() {
         assert!(matches!(answer.status, 204 | 405), "{}", shown());
         return;
@@ -265,7 +282,8 @@ fn hold(method: &Method, path: &str, answer: &Answer) {
     match declared["content"].as_object() {
         None => assert!(answer.bytes.is_empty(), "a body where none is declared: {}", shown()),
         Some(content) => {
-            let declared = content.get(media).unwrap_or_else(|| panic!("{id} does not declare {media}: {}", shown()));
+            let declared =
+                content.get(media).unwrap_or_else(|| panic!("{id} does not declare {media}: {}", shown()));
             valid(&declared["schema"], &answer.body, &shown());
         }
     }
@@ -280,9 +298,9 @@ fn valid(schema: &Value, value: &Value, shown: &str) {
 
 fn follow(value: &Value) -> &Value {
     match value["$ref"].as_str() {
-        Some(reference) => {
-            tenon::api::DOCUMENT.pointer(reference.trim_start_matches('#')).expect("the reference leads somewhere")
-        }
+        Some(reference) => tenon::api::DOCUMENT
+            .pointer(reference.trim_start_matches('#'))
+            .expect("the reference leads somewhere"),
         None => value,
     }
 }
@@ -290,7 +308,8 @@ fn follow(value: &Value) -> &Value {
 /// No failure shows what only the log may: statements, files, types of ours.
 fn never_internal(answer: &Answer) {
     let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
-    for word in ["select ", "insert into", "sqlx", "sea_orm", "dberr", ".rs:", "panicked", "/src/", "unwrap"] {
+    for word in ["select ", "insert into", "sqlx", "sea_orm", "dberr", ".rs:", "panicked", "/src/", "unwrap"]
+    {
         assert!(!text.contains(word), "a failure shows {word}: {text}");
     }
 }

@@ -1,6 +1,18 @@
 //! The people who have an account.
+mod api;
+mod example;
 mod import;
+mod list;
 pub mod password;
+mod row;
+mod service;
 mod types;
+
+pub use api::UsersApi;
+pub use example::ada;
 pub use import::author_named;
-pub use types::{AuthorRef, User};
+pub(in crate::resources) use list::containing;
+pub use password::Passwords;
+pub(in crate::resources) use row::{normalized, unhashed, wire};
+pub use service::Users;
+pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};

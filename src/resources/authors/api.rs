@@ -1,0 +1,58 @@
+//! What clients can learn of authors.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::Authors,
+    types::{Author, AuthorQuery},
+};
+use crate::{
+    api::Tag,
+    contract::{
+        answer::{Found, Listed},
+        cache::Cache,
+        caller::Viewer,
+        id::Id,
+        problem::{Fault, Invalid, NotFound},
+        request::{IfNoneMatch, Path, Query},
+    },
+    resources::users::User,
+};
+
+pub struct AuthorsApi(pub Authors);
+
+const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
+
+#[OpenApi(prefix_path = "/api/authors", tag = "Tag::Authors")]
+impl AuthorsApi {
+    /// List authors by name
+    ///
+    /// Those with a published post, alone or with others.
+    #[oai(path = "/", method = "get", operation_id = "authorsList")]
+    async fn list(
+        &self,
+        _viewer: Viewer,
+        query: Query<AuthorQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Listed<Author>, Fault<Invalid>> {
+        let etag = self.0.list_etag(&query.target).await?;
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+            return Ok(unchanged);
+        }
+        let page = self.0.list(&query).await?;
+        Ok(Listed::new(page, &etag, &query.target, LISTS))
+    }
+
+    /// Read an author
+    ///
+    /// What everybody may know of somebody who has an account; neither e-mail address nor role is part of it.
+    #[oai(path = "/:id", method = "get", operation_id = "authorsRead")]
+    async fn read(
+        &self,
+        _viewer: Viewer,
+        /// The user's id.
+        id: Path<Id<User>>,
+        known: IfNoneMatch,
+    ) -> Result<Found<Author>, Fault<NotFound>> {
+        Ok(Found::new(self.0.read(id.0).await?, &known.0))
+    }
+}

@@ -1,0 +1,82 @@
+//! How an author looks to everybody.
+use poem_openapi::{Object, types::Example};
+use serde::Serialize;
+
+use super::super::users::{AuthorRef, User};
+use crate::contract::{
+    answer::Resource,
+    cache::Cache,
+    etag::ETag,
+    id::Id,
+    page::{Count, Paging},
+};
+
+/// What everybody may know of somebody who has an account.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct Author {
+    /// The user's id.
+    pub id: Id<User>,
+    /// The name that is shown.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    pub name: String,
+    /// What they say of themselves.
+    #[oai(validator(min_length = "1", max_length = "1000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bio: Option<String>,
+    /// The address of their own site.
+    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The address of a picture.
+    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// How many published posts they wrote, alone or with others.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+    pub posts_count: i64,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) version: i64,
+}
+
+impl Resource for Author {
+    fn etag(&self) -> ETag {
+        let (id, version, posts) =
+            (self.id.to_string(), self.version.to_string(), self.posts_count.to_string());
+        ETag::of_parts(&["author", &id, &version, &posts])
+    }
+    fn location(&self) -> String {
+        format!("/api/authors/{}", self.id)
+    }
+    fn cache(&self) -> Cache {
+        Cache::Shared { max_age: 300, stale: 600 }
+    }
+}
+
+impl Example for Author {
+    fn example() -> Self {
+        let AuthorRef { id, name, avatar_url, bio } = AuthorRef::example();
+        let url = User::example().url;
+        Author { id, name, bio, url, avatar_url, posts_count: 12, version: 2 }
+    }
+}
+
+/// Which authors are listed: by name, those with a published post.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct AuthorQuery {
+    #[oai(flatten)]
+    pub paging: Paging,
+    /// Words that the name contains, whatever the case of their ASCII letters.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    pub q: Option<String>,
+}
+
+impl Example for AuthorQuery {
+    fn example() -> Self {
+        let paging = Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) };
+        AuthorQuery { paging, q: Some("turner".into()) }
+    }
+}

@@ -1,0 +1,6 @@
+//! The caller's own account.
+mod api;
+mod types;
+
+pub use api::MeApi;
+pub use types::Me;

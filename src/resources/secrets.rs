@@ -1,0 +1,40 @@
+//! Secrets that all processes of one service share. The only writer of the `secrets` table.
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use entity::secret;
+use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
+
+use crate::{
+    contract::{
+        problem::{Error, Result},
+        secret::{Secret, random_token},
+    },
+    ports::db::Db,
+};
+
+/// The secret of this name; whoever asks first makes it.
+pub async fn secret(db: &Db, name: &'static str) -> Result<Secret<[u8; 32]>> {
+    let known = secret::Entity::find_by_id(name).one(db.read()).await?;
+    let row = match known {
+        Some(row) => row,
+        None => make(db, name).await?,
+    };
+    let mut bytes = [0; 32];
+    match BASE64_URL_SAFE_NO_PAD.decode_slice(&row.value, &mut bytes) {
+        Ok(32) => Ok(Secret::new(bytes)),
+        _ => Err(Error::Internal(format!("the stored secret {name} is not 32 bytes"))),
+    }
+}
+
+async fn make(db: &Db, name: &'static str) -> Result<secret::Model> {
+    db.write(async move |tx| {
+        let row =
+            secret::ActiveModel { name: Set(name.to_owned()), value: Set(random_token().expose().clone()) };
+        secret::Entity::insert(row)
+            .on_conflict(OnConflict::column(secret::Column::Name).do_nothing().to_owned())
+            .exec_without_returning(&*tx)
+            .await?;
+        let made = secret::Entity::find_by_id(name).one(&*tx).await?;
+        made.ok_or_else(|| Error::Internal(format!("the secret {name} vanished")))
+    })
+    .await
+}

@@ -1,0 +1,53 @@
+//! A caller's own sessions, page by page.
+use entity::session;
+use sea_orm::{ColumnTrait, EntityTrait, IntoSimpleExpr, PaginatorTrait, QueryFilter, QuerySelect};
+
+use super::{
+    service::{IDLE, Sessions},
+    types::{Session, SessionQuery},
+};
+use crate::contract::{
+    caller::Principal,
+    cursor::{Key, Slice, SortKey},
+    id::Id,
+    page::Page,
+    problem::Result,
+    time::Timestamp,
+};
+
+impl Sessions {
+    pub async fn list(&self, caller: &Principal, query: &SessionQuery) -> Result<Page<Session>> {
+        let now = self.clock.now();
+        let mut find = session::Entity::find()
+            .filter(session::Column::UserId.eq(caller.user))
+            .filter(session::Column::RevokedAt.is_null())
+            .filter(session::Column::ExpiresAt.gt(now))
+            .filter(session::Column::LastUsedAt.gte(now - IDLE));
+        let total = match query.paging.counts() {
+            true => Some(find.clone().count(self.db.read()).await? as i64),
+            false => None,
+        };
+        let falling =
+            |column: session::Column| SortKey { column: column.into_simple_expr(), descending: true };
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("sessions {}", caller.user),
+            order: vec![falling(session::Column::CreatedAt), falling(session::Column::Id)],
+            paging: &query.paging,
+        };
+        slice.apply(QuerySelect::query(&mut find))?;
+        let mut rows = find.all(self.db.read()).await?;
+        let pagination =
+            slice.close(&mut rows, total, |row| vec![Key::Number(row.created_at), Key::Id(row.id)]);
+        let shown = |row: session::Model| Session {
+            id: Id::from(row.id),
+            user_agent: row.user_agent,
+            address: row.ip,
+            created_at: Timestamp(row.created_at),
+            last_used_at: Timestamp(row.last_used_at),
+            expires_at: Timestamp(row.expires_at),
+            current: caller.session() == Some(row.id),
+        };
+        Ok(Page { data: rows.into_iter().map(shown).collect(), pagination })
+    }
+}

@@ -1,0 +1,91 @@
+//! Pages of accounts.
+use entity::user;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr, QueryFilter, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
+};
+
+use super::{
+    row::wire,
+    types::{User, UserQuery},
+};
+use crate::contract::{
+    cursor::{CursorKey, Key, Slice, SortKey},
+    page::Page,
+    problem::Result,
+};
+
+/// Imported authors have no e-mail; an order needs a value for each row.
+fn email() -> SimpleExpr {
+    Func::coalesce([user::Column::Email.into_simple_expr(), Expr::val("")]).into()
+}
+
+fn filtered(query: &UserQuery) -> Select<user::Entity> {
+    let mut find = user::Entity::find();
+    if let Some(role) = query.role {
+        find = find.filter(user::Column::Role.eq(role.as_str()));
+    }
+    if let Some(status) = query.status {
+        find = find.filter(user::Column::Status.eq(status.as_str()));
+    }
+    for word in query.q.iter().flat_map(|words| words.split_whitespace()) {
+        let part = containing(word);
+        let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr())).like(part.clone());
+        find = find.filter(Condition::any().add(name).add(email().like(part)));
+    }
+    find
+}
+
+/// Only ASCII letters are folded: beyond them the databases disagree.
+pub fn containing(word: &str) -> LikeExpr {
+    let mut pattern = String::from("%");
+    for letter in word.to_ascii_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('\\')
+}
+
+pub(super) async fn page<C: ConnectionTrait>(
+    db: &C,
+    key: &CursorKey,
+    query: &UserQuery,
+) -> Result<Page<User>> {
+    let sort = query.sort.as_deref().unwrap_or("-createdAt");
+    let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
+    let column = match name {
+        "name" => user::Column::Name.into_simple_expr(),
+        "email" => email(),
+        _ => user::Column::CreatedAt.into_simple_expr(),
+    };
+    let id = SortKey { column: user::Column::Id.into_simple_expr(), descending };
+    let UserQuery { role, status, q, .. } = query;
+    let list = format!("users {role:?} {status:?} {q:?} {sort}");
+    let slice = Slice { key, list, order: vec![SortKey { column, descending }, id], paging: &query.paging };
+    let total = match query.paging.counts() {
+        true => Some(count(db, filtered(query)).await?),
+        false => None,
+    };
+    let mut find = filtered(query);
+    slice.apply(QuerySelect::query(&mut find))?;
+    let mut rows = find.all(db).await?;
+    let place = |row: &user::Model| {
+        let first = match name {
+            "name" => Key::Text(row.name.clone()),
+            "email" => Key::Text(row.email.clone().unwrap_or_default()),
+            _ => Key::Number(row.created_at),
+        };
+        vec![first, Key::Id(row.id)]
+    };
+    let pagination = slice.close(&mut rows, total, place);
+    let data = rows.into_iter().map(wire).collect::<Result<_>>()?;
+    Ok(Page { data, pagination })
+}
+
+async fn count<C: ConnectionTrait>(db: &C, find: Select<user::Entity>) -> Result<i64> {
+    let counted = find.select_only().column_as(user::Column::Id.count(), "count").into_tuple::<i64>();
+    Ok(counted.one(db).await?.unwrap_or(0))
+}

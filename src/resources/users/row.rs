@@ -1,0 +1,132 @@
+//! Rows of the `users` table: made, changed and shown, and what must stay among them.
+use entity::{comment, post, post_coauthor, user};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, SqlErr};
+use uuid::Uuid;
+
+use super::{
+    password::HashingFailed,
+    types::{Status, User, UserPatch},
+};
+use crate::{
+    contract::{
+        caller::Role,
+        id::Id,
+        problem::{Error, Result},
+        time::Timestamp,
+    },
+    ports::db::Tx,
+};
+
+pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String>) {
+    if let Some(name) = patch.name {
+        row.name = trimmed(&name);
+    }
+    row.bio = patch.bio.over(row.bio.take());
+    row.url = patch.url.over(row.url.take());
+    row.avatar_url = patch.avatar_url.over(row.avatar_url.take());
+    if let Some(email) = patch.email {
+        row.email = Some(normalized(&email));
+    }
+    if let Some(role) = patch.role {
+        row.role = role.as_str().to_owned();
+    }
+    if let Some(status) = patch.status {
+        row.status = status.as_str().to_owned();
+    }
+    if hash.is_some() {
+        row.password_hash = hash;
+    }
+}
+
+/// Somebody must be left to run the service. The rows are locked, so that two admins cannot go at once.
+pub(super) async fn another_admin(tx: &Tx, but: Uuid) -> Result<()> {
+    let admins: Vec<Uuid> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::Role.eq(Role::Admin.as_str()))
+        .filter(user::Column::Status.eq(Status::Active.as_str()))
+        .lock_exclusive()
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    match admins.iter().any(|admin| *admin != but) {
+        true => Ok(()),
+        false => Err(Error::Conflict("this is the last admin: appoint another one first")),
+    }
+}
+
+pub(super) async fn wrote_nothing(tx: &Tx, id: Uuid) -> Result<()> {
+    let posts = post::Entity::find().filter(post::Column::AuthorId.eq(id)).count(&**tx).await?;
+    let shared = post_coauthor::Entity::find().filter(post_coauthor::Column::UserId.eq(id));
+    let comments = comment::Entity::find().filter(comment::Column::AuthorId.eq(id)).count(&**tx).await?;
+    match posts + shared.count(&**tx).await? + comments {
+        0 => Ok(()),
+        _ => Err(Error::Conflict("this user has posts or comments: disable the account instead")),
+    }
+}
+
+pub(super) fn fresh(
+    email: &str,
+    name: &str,
+    role: Role,
+    hash: Option<String>,
+    now: i64,
+) -> user::ActiveModel {
+    user::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        email: Set(Some(normalized(email))),
+        name: Set(trimmed(name)),
+        bio: Set(None),
+        url: Set(None),
+        avatar_url: Set(None),
+        role: Set(role.as_str().to_owned()),
+        status: Set(Status::Active.as_str().to_owned()),
+        password_hash: Set(hash),
+        source: Set(None),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+    }
+}
+
+/// A row as those may see it who may see it at all.
+pub(in crate::resources) fn wire(row: user::Model) -> Result<User> {
+    let status = match row.status.as_str() {
+        "active" => Status::Active,
+        _ => Status::Disabled,
+    };
+    Ok(User {
+        id: Id::from(row.id),
+        email: row.email,
+        name: row.name,
+        bio: row.bio,
+        url: row.url,
+        avatar_url: row.avatar_url,
+        role: row.role.parse().map_err(Error::Internal)?,
+        status,
+        created_at: Timestamp(row.created_at),
+        updated_at: Timestamp(row.updated_at),
+        version: row.version,
+    })
+}
+
+/// One address, one spelling.
+pub(in crate::resources) fn normalized(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+fn trimmed(text: &str) -> String {
+    text.trim_matches(|c: char| c <= '\u{20}').to_owned()
+}
+
+/// The e-mail address is the one unique member that a client gives.
+pub(super) fn taken(error: DbErr) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::Taken("email"),
+        _ => error.into(),
+    }
+}
+
+pub(in crate::resources) fn unhashed(error: HashingFailed) -> Error {
+    Error::Internal(error.to_string())
+}

@@ -1,0 +1,189 @@
+//! Signing in and out, and what has ended.
+use poem::http::Method;
+use serde_json::json;
+use tenon::contract::caller::Role;
+
+use crate::support::{Api, PASSWORD};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+async fn login(api: &Api, email: &str) -> serde_json::Value {
+    api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200).body
+}
+
+#[tokio::test]
+async fn a_login_opens_a_session_that_proves_its_owner() {
+    let api = Api::start().await;
+    let email = api.user(Role::Editor, "Ada Turner").await;
+    let login = login(&api, &email.to_uppercase()).await;
+    assert_eq!((&login["tokenType"], &login["expiresIn"]), (&json!("Bearer"), &json!(900)));
+    assert_eq!(login["user"]["name"], "Ada Turner");
+    let me = api.bearer(login["accessToken"].as_str().unwrap()).get("/api/me").await.is(200);
+    assert_eq!((&me.body["role"], me.header("cache-control")), (&json!("editor"), "no-store"));
+    assert!(me.body["session"].is_string() && !me.body.to_string().contains("argon2"));
+    api.get("/api/me").await.is(401);
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_gets_one_answer() {
+    let api = Api::start().await;
+    let email = api.user(Role::Reader, "Reader").await;
+    let admin = api.sign_in(Role::Admin).await;
+    let disabled = api.user(Role::Reader, "Disabled").await;
+    let found = admin.get(&format!("/api/users?q={disabled}")).await.is(200);
+    let id = found.body["data"][0]["id"].as_str().unwrap().to_owned();
+    admin.patch(&format!("/api/users/{id}"), json!({ "status": "disabled" })).await.is(200);
+    for (email, password) in [
+        (email.as_str(), "wrong horse"),
+        ("nobody@acme.test", PASSWORD),
+        (disabled.as_str(), PASSWORD),
+        ("%", "x"),
+    ] {
+        let refused =
+            api.post("/api/auth/login", json!({ "email": email, "password": password })).await.is(401);
+        assert_eq!(refused.body["code"], "wrong-password", "{email}");
+        assert!(refused.header("www-authenticate").starts_with("Bearer"));
+    }
+    for body in
+        [json!({}), json!({ "email": "", "password": "" }), json!({ "email": 1, "password": "x", "more": 1 })]
+    {
+        api.post("/api/auth/login", body).await.is(400);
+    }
+}
+
+#[tokio::test]
+async fn guessing_is_slow() {
+    let api = Api::with(&[("rate_limits", "on")]).await;
+    let email = api.user(Role::Reader, "Reader").await;
+    let wrong = json!({ "email": email, "password": "wrong horse" });
+    for _ in 0..5 {
+        api.post("/api/auth/login", wrong.clone()).await.is(401);
+    }
+    let refused = api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(429);
+    assert_eq!(refused.header("retry-after"), "12");
+    api.post("/api/auth/login", json!({ "email": "other@acme.test", "password": "x" })).await.is(401);
+    api.clock.advance(12_000);
+    api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_once_and_its_return_ends_the_session() {
+    let api = Api::start().await;
+    let email = api.user(Role::Reader, "Reader").await;
+    let first = login(&api, &email).await;
+    let refresh = |token: serde_json::Value| {
+        let api = api.clone();
+        async move { api.post("/api/auth/refresh", json!({ "refreshToken": token })).await }
+    };
+    let second = refresh(first["refreshToken"].clone()).await.is(200).body;
+    assert_ne!(first["refreshToken"], second["refreshToken"]);
+    let again = refresh(first["refreshToken"].clone()).await.is(200).body;
+    assert_eq!(again["refreshToken"], second["refreshToken"], "within the grace");
+    let bearer = api.bearer(second["accessToken"].as_str().unwrap());
+    bearer.get("/api/me").await.is(200);
+    api.clock.advance(11_000);
+    let stolen = refresh(first["refreshToken"].clone()).await.is(401);
+    assert_eq!(stolen.body["code"], "invalid-token");
+    refresh(second["refreshToken"].clone()).await.is(401);
+    bearer.get("/api/me").await.is(401);
+    refresh(json!("nonsense")).await.is(401);
+    refresh(json!("")).await.is(400);
+}
+
+#[tokio::test]
+async fn a_session_ends_by_logout_by_idleness_and_by_age() {
+    let api = Api::start().await;
+    let (signed_in, email) = api.account(Role::Reader).await;
+    let gone = signed_in.send(Method::POST, "/api/auth/logout", None).await.is(204);
+    assert!(gone.header("set-cookie").contains("Max-Age=0"));
+    signed_in.get("/api/me").await.is(401);
+    let token = login(&api, &email).await;
+    api.clock.advance(16 * MINUTE);
+    api.bearer(token["accessToken"].as_str().unwrap()).get("/api/me").await.is(401);
+    api.clock.advance(7 * DAY);
+    let refresh = json!({ "refreshToken": token["refreshToken"] });
+    api.post("/api/auth/refresh", refresh).await.is(401);
+    let mut token = login(&api, &email).await;
+    for day in 0..31 {
+        api.clock.advance(DAY);
+        let refresh = json!({ "refreshToken": token["refreshToken"] });
+        let answer = api.post("/api/auth/refresh", refresh).await;
+        assert_eq!(answer.status, if day < 29 { 200 } else { 401 }, "day {day}");
+        token = if day < 29 { answer.body } else { token };
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_does_what_a_token_does_from_its_own_site() {
+    let api = Api::start().await;
+    let email = api.user(Role::Editor, "Ada Turner").await;
+    let body = json!({ "email": email, "password": PASSWORD, "cookie": true });
+    let answer = api.post("/api/auth/login", body).await.is(200);
+    let field = answer.header("set-cookie").to_owned();
+    assert!(field.starts_with("__Host-session=") && field.contains("HttpOnly; SameSite=Lax"), "{field}");
+    let browser = api.header("cookie", field.split(';').next().unwrap());
+    browser.get("/api/me").await.is(200);
+    let patch = json!({ "bio": "Turns wood." });
+    browser.patch("/api/me", patch.clone()).await.is(403);
+    browser.header("sec-fetch-site", "cross-site").patch("/api/me", patch.clone()).await.is(403);
+    let own = browser.header("sec-fetch-site", "same-origin");
+    own.patch("/api/me", patch).await.is(200);
+    own.send(Method::POST, "/api/auth/logout", None).await.is(204);
+    browser.get("/api/me").await.is(401);
+}
+
+#[tokio::test]
+async fn sessions_are_ones_own() {
+    let api = Api::start().await;
+    let (ada, email) = api.header("user-agent", "workshop").account(Role::Author).await;
+    let eve = api.sign_in(Role::Admin).await;
+    api.clock.advance(2 * MINUTE);
+    login(&api, &email).await;
+    let list = ada.get("/api/auth/sessions?limit=1").await.is(200).body;
+    assert_eq!(list["pagination"]["total"], 2);
+    assert_eq!(list["data"][0]["current"], false);
+    let next = list["pagination"]["nextCursor"].as_str().unwrap();
+    let list = ada.get(&format!("/api/auth/sessions?after={next}")).await.is(200).body;
+    assert_eq!(
+        (&list["data"][0]["current"], &list["data"][0]["userAgent"]),
+        (&json!(true), &json!("workshop"))
+    );
+    assert_eq!(list["data"][0]["lastUsedAt"], "2026-11-21T09:02:00.000Z", "noted");
+    let id = list["data"][0]["id"].as_str().unwrap();
+    eve.delete(&format!("/api/auth/sessions/{id}")).await.is(404);
+    ada.delete(&format!("/api/auth/sessions/{id}")).await.is(204);
+    ada.get("/api/auth/sessions").await.is(401);
+}
+
+#[tokio::test]
+async fn keys_rotate_without_ending_a_session() {
+    let api = Api::start().await;
+    let keys = api.get("/.well-known/jwks.json").await.is(200);
+    assert_eq!(keys.body["keys"].as_array().unwrap().len(), 1);
+    assert!(keys.header("cache-control").starts_with("public"), "{}", keys.header("cache-control"));
+    let known = api.header("if-none-match", keys.header("etag"));
+    known.get("/.well-known/jwks.json").await.is(304);
+    api.clock.advance(29 * DAY);
+    api.app.sessions.keep_keys().await.unwrap();
+    assert_eq!(api.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len(), 2);
+    let (signed_in, _) = api.account(Role::Reader).await;
+    signed_in.get("/api/me").await.is(200);
+    api.app.sessions.sweep().await.unwrap();
+    signed_in.get("/api/me").await.is(200);
+}
+
+#[tokio::test]
+async fn another_process_may_have_made_the_key() {
+    let api = Api::start().await;
+    let (db, clock) = (api.app.db.clone(), api.clock.clone());
+    clock.advance(29 * DAY);
+    let settings = tenon::app::Settings::default();
+    let other = tenon::app::App::new(db, clock, settings).await.unwrap();
+    api.clock.advance(2 * DAY);
+    let email = api.user(Role::Reader, "Reader").await;
+    let credentials =
+        tenon::resources::sessions::Credentials { email, password: PASSWORD.to_owned(), cookie: false };
+    let login = other.sessions.login(credentials, &Default::default()).await.unwrap().login;
+    assert!(api.app.sessions.by_bearer(&login.access_token).await.is_ok());
+}
