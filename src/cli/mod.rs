@@ -1,4 +1,5 @@
 //! The command line: what an operator can do, each with the services that the API uses.
+mod account;
 mod import;
 mod openapi;
 mod schema;
@@ -45,6 +46,12 @@ enum Task {
     /// Change the schema by hand
     #[command(subcommand)]
     Migrate(schema::Migrate),
+    /// Make accounts
+    #[command(subcommand)]
+    User(account::User),
+    /// Make API keys
+    #[command(subcommand)]
+    Key(account::Key),
     /// Bring content in from files
     #[command(subcommand)]
     Import(import::Import),
@@ -92,6 +99,8 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
             say(&config(&[])?.describe());
             Ok(ExitCode::SUCCESS)
         }
+        Task::User(task) => task.run(&config(&[])?).await,
+        Task::Key(task) => task.run(&config(&[])?).await,
         Task::Import(task) => task.run(&config(&[])?).await,
         Task::Migrate(task) => task.run(&config(&[])?).await,
         Task::Serve(task) => {

@@ -40,12 +40,19 @@ impl Serve {
         problem::set_base(&url);
         let edge = Arc::new(edge(&app, &config)?);
         let (stop, stopping) = watch::channel(false);
+        let health = app.health.clone();
         tokio::spawn(async move {
             stopped().await;
+            health.drain();
             let _ = stop.send(true);
         });
         tokio::spawn(tend(app.clone()));
         let limits = Limits::default().scaled(config.timeout_scale);
+        if app.users.owner_of_keys(None).await.is_ok_and(|admin| admin.is_none()) {
+            say(
+                "there is no admin yet: tenon user create --role admin --password-stdin --email E --name N\n",
+            );
+        }
         say(&format!("listening on http://{address}\n"));
         server::serve(listener, limits, config.proxies.clone(), edge, stopping)
             .await

@@ -44,7 +44,7 @@ impl ApiKeysApi {
         &self,
         caller: Caller<InPerson>,
         new: Body<NewApiKey>,
-    ) -> Result<Created<IssuedApiKey>, Fault<Invalid>> {
+    ) -> Result<Created<IssuedApiKey>, Fault<Conflict>> {
         Ok(Created::new(Outcome::Fresh(self.0.create(&caller, new.0).await?)))
     }
 

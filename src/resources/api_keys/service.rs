@@ -14,7 +14,6 @@ use super::{
 use crate::{
     contract::{
         caller::{Principal, Role, Via},
-        check::ErrorCode,
         cursor::{CursorKey, Key, Slice, SortKey},
         id::Id,
         or_log::OrLog,
@@ -113,7 +112,7 @@ impl ApiKeys {
     pub async fn create(&self, caller: &Principal, new: NewApiKey) -> Result<IssuedApiKey> {
         let now = self.clock.now();
         if new.expires_at.is_some_and(|end| end.0 <= now) {
-            return Err(Error::at("#/expiresAt", ErrorCode::TooSmall, "must lie in the future"));
+            return Err(Error::Conflict("expiresAt lies in the past"));
         }
         let written = secret::ApiKey::generate(Uuid::now_v7());
         let mut scopes = new.scopes;

@@ -56,7 +56,7 @@ impl CommentsApi {
         id: Path<Id<Post>>,
         key: IdempotencyKey,
         new: Body<NewComment>,
-    ) -> Result<Created<Comment>, Fault<(Invalid, NotFound, Once)>> {
+    ) -> Result<Created<Comment>, Fault<(NotFound, Once)>> {
         Ok(Created::new(self.0.create(&author, id.0, new.0, key.0).await?))
     }
 

@@ -17,7 +17,6 @@ use crate::{
         answer::Resource,
         attempt::{Attempt, Outcome, once},
         caller::Principal,
-        check::ErrorCode,
         cursor::CursorKey,
         etag::{ETag, Precondition},
         id::Id,
@@ -201,13 +200,11 @@ async fn depth_below(tx: &Tx, author: &Principal, post: Id<Post>, parent: Id<Com
         .filter(comment::Column::Id.eq(parent.0))
         .filter(comment::Column::PostId.eq(post.0));
     let Some(parent) = find.one(&**tx).await? else {
-        return Err(Error::at("#/parentId", ErrorCode::Invalid, "must name a comment of this post"));
+        return Err(Error::Conflict("parentId names no comment of this post"));
     };
     match parent.depth < DEEPEST {
         true => Ok(parent.depth + 1),
-        false => {
-            Err(Error::at("#/parentId", ErrorCode::Invalid, "must name a comment less deep in its thread"))
-        }
+        false => Err(Error::Conflict("a thread is six comments deep at the most: answer one further up")),
     }
 }
 

@@ -2,7 +2,10 @@
 use std::sync::Arc;
 
 use entity::user;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
 
 use super::{
     list::page,
@@ -213,6 +216,20 @@ impl Users {
             return Err(Error::at("#/password", code, &unsuitable.to_string()));
         }
         self.passwords.hash(password).await.map_err(unhashed)
+    }
+
+    /// The account that a key is made for: the one with this e-mail, or the first admin.
+    pub async fn owner_of_keys(&self, email: Option<&str>) -> Result<Option<Principal>> {
+        let find = user::Entity::find().filter(user::Column::Status.eq(Status::Active.as_str()));
+        let find = match email {
+            Some(email) => find.filter(user::Column::Email.eq(normalized(email))),
+            None => find.filter(user::Column::Role.eq(Role::Admin.as_str())),
+        };
+        let Some(row) = find.order_by_asc(user::Column::CreatedAt).one(self.db.read()).await? else {
+            return Ok(None);
+        };
+        let role = row.role.parse().map_err(Error::Internal)?;
+        Ok(Some(Principal { user: row.id, role, via: Via::Session(Uuid::nil()) }))
     }
 
     /// Makes an account, or brings it to this role and password: for those who hold the machine.
