@@ -6,11 +6,7 @@ use super::{
     super::users::ada,
     types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey, Scope},
 };
-use crate::contract::{
-    id::Id,
-    page::{Count, Paging},
-    time::Timestamp,
-};
+use crate::contract::{id::Id, page::Paging, time::Timestamp};
 
 const NAME: &str = "Site build";
 const MADE: Timestamp = Timestamp(1_763_715_600_000);
@@ -50,7 +46,7 @@ impl Example for NewApiKey {
 
 impl Example for ApiKeyQuery {
     fn example() -> Self {
-        let paging = Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) };
+        let paging = Paging::example();
         ApiKeyQuery { paging, owner: Some(ada()) }
     }
 }

@@ -3,13 +3,7 @@ use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
 use super::super::users::{AuthorRef, User};
-use crate::contract::{
-    answer::Resource,
-    cache::Cache,
-    etag::ETag,
-    id::Id,
-    page::{Count, Paging},
-};
+use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging};
 
 /// What everybody may know of somebody who has an account.
 #[derive(Debug, Object, Serialize)]
@@ -76,7 +70,7 @@ pub struct AuthorQuery {
 
 impl Example for AuthorQuery {
     fn example() -> Self {
-        let paging = Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) };
+        let paging = Paging::example();
         AuthorQuery { paging, q: Some("turner".into()) }
     }
 }

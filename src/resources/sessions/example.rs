@@ -6,11 +6,7 @@ use super::{
     super::users::User,
     types::{Credentials, JwkSet, Login, PublicKey, Refresh, Session, SessionQuery, TokenType},
 };
-use crate::contract::{
-    id::Id,
-    page::{Count, Paging},
-    time::Timestamp,
-};
+use crate::contract::{id::Id, page::Paging, time::Timestamp};
 
 const REFRESH: &str =
     "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE";
@@ -58,7 +54,7 @@ impl Example for Session {
 
 impl Example for SessionQuery {
     fn example() -> Self {
-        SessionQuery { paging: Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) } }
+        SessionQuery { paging: Paging::example() }
     }
 }
 

@@ -3,13 +3,7 @@ use poem_openapi::types::Example;
 use uuid::Uuid;
 
 use super::types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
-use crate::contract::{
-    caller::Role,
-    id::Id,
-    page::{Count, Paging},
-    patch::Given,
-    time::Timestamp,
-};
+use crate::contract::{caller::Role, id::Id, page::Paging, patch::Given, time::Timestamp};
 
 const ADA: &str = "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f";
 const EMAIL: &str = "ada@acme.test";
@@ -76,7 +70,7 @@ impl Example for UserPatch {
 impl Example for UserQuery {
     fn example() -> Self {
         UserQuery {
-            paging: Paging { page: 1, limit: 10, after: None, count: Some(Count::Exact) },
+            paging: Paging::example(),
             role: Some(Role::Editor),
             status: Some(Status::Active),
             q: Some("turner".into()),
