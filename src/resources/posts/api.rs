@@ -9,10 +9,11 @@ use crate::{
     api::Tag,
     contract::{
         answer::{Changed, Created, Found, Gone, Listed, Or},
+        attempt::Outcome,
         cache::Cache,
         caller::{Caller, OwnerOrEditors, Viewer, Writers},
         id::Id,
-        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned, Reused},
+        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
         slug::Slug,
     },
@@ -147,9 +148,8 @@ impl PostsApi {
         caller: Caller<OwnerOrEditors>,
         /// The post's id.
         id: Path<Id<Post>>,
-        key: IdempotencyKey,
-    ) -> Result<Created<PreviewLink>, Fault<(NotFound, Forbidden, Conflict, Reused)>> {
-        Ok(Created::new(self.0.preview(&caller, id.0, key.0).await?))
+    ) -> Result<Created<PreviewLink>, Fault<(NotFound, Forbidden)>> {
+        Ok(Created::new(Outcome::Fresh(self.0.preview(&caller, id.0).await?)))
     }
 
     /// End all links that show a draft
