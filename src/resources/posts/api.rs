@@ -134,7 +134,7 @@ impl PostsApi {
         known: IfNoneMatch,
     ) -> Result<Or<Found<Post>>, Fault<NotFound>> {
         Ok(match self.0.by_slug(viewer.0.as_ref(), &slug.0.0).await? {
-            BySlug::Here(post) => Or::Here(Found::new(post, &known.0)),
+            BySlug::Here(post) => Or::Here(Found::new(*post, &known.0)),
             BySlug::Moved(location) => Or::Moved(location),
         })
     }
