@@ -111,6 +111,7 @@ async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
             for i in 0..100 {
                 let number = hundred * 100 + i;
                 let post = Imported {
+                    id: None,
                     source: format!("made-up/{number}"),
                     title: format!("Made-up post {number}"),
                     content: "A tenon is cut to fit. ".repeat(180),
