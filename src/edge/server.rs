@@ -124,7 +124,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_local_error_reset_streams(256)
         .initial_stream_window_size(256 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(64 * 1024)
+        .max_send_buf_size(32 * 1024)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     builder
