@@ -19,7 +19,7 @@ pub(super) fn hopeless(part: &[u8], limits: &Limits) -> Option<Refusal> {
     if line > limits.line_bytes {
         return Some(Refusal::URI_TOO_LONG);
     }
-    (part.len() > limits.head_bytes).then(|| too_large())
+    (part.len() > limits.head_bytes).then(too_large)
 }
 
 const fn too_large() -> Refusal {
