@@ -29,9 +29,9 @@ postgres_bin() {
   ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1
 }
 
-# PostgreSQL does not run as root.
+# PostgreSQL does not run as root, and its user may not be allowed into this folder.
 as_postgres() {
-  if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi
+  if [ "$(id -u)" = 0 ]; then (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); else "$@"; fi
 }
 
 # Starts PostgreSQL once a run; its address is in $postgres_url.
