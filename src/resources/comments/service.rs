@@ -211,7 +211,7 @@ async fn depth_below(tx: &Tx, author: &Principal, post: Id<Post>, parent: Id<Com
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
 async fn held(tx: &Tx, caller: &Principal, id: Id<Comment>, when: &Precondition) -> Result<comment::Model> {
     let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
-    let row = find.one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
+    let row = find.lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
     if row.author_id != caller.user && !caller.role.edits() {
         return Err(Error::Forbidden("only its author and editors may change a comment"));
     }

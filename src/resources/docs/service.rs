@@ -165,7 +165,7 @@ impl Docs {
 }
 
 pub(super) async fn at(tx: &Tx, path: &str) -> Result<Option<document::Model>> {
-    Ok(document::Entity::find().filter(document::Column::Path.eq(path)).one(&**tx).await?)
+    Ok(document::Entity::find().filter(document::Column::Path.eq(path)).lock_exclusive().one(&**tx).await?)
 }
 
 /// Writes a document over the one that is there, or as a new one.

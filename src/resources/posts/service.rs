@@ -1,8 +1,8 @@
 //! What may happen to a post. The only writer of the `posts` table and of what hangs on it.
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
-    sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, Set, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -200,7 +200,10 @@ impl Posts {
                 row.search = searchable(&row.title, row.excerpt.as_deref());
                 row.version += 1;
                 row.updated_at = now;
-                row.into_active_model().reset_all().update(&*tx).await?;
+                let mut row = row.into_active_model().reset_all();
+                // Comments count themselves, also while this change runs.
+                row.comments_count = NotSet;
+                row.update(&*tx).await?;
                 if let Some(tags) = wish.tags {
                     posts.tag(&tx, id.0, &tags, now).await?;
                 }
@@ -237,7 +240,7 @@ struct Wish {
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
 async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) -> Result<post::Model> {
     let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
-    let row = find.clone().one(&**tx).await?.ok_or(Error::NotFound("post"))?;
+    let row = find.clone().lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound("post"))?;
     if row.author_id != caller.user && !caller.role.edits() {
         return Err(Error::Forbidden("only its author and editors may change a post"));
     }

@@ -262,7 +262,7 @@ impl Tags {
 
 /// The row for a change, if it is there and is the version that is meant.
 async fn held(tx: &Tx, slug: &str, when: &Precondition) -> Result<tag::Model> {
-    let row = tag::Entity::find().filter(tag::Column::Slug.eq(slug)).one(&**tx).await?;
+    let row = tag::Entity::find().filter(tag::Column::Slug.eq(slug)).lock_exclusive().one(&**tx).await?;
     let row = row.ok_or(Error::NotFound("tag"))?;
     when.check(&view(&**tx, slug).await?.etag())?;
     Ok(row)
