@@ -126,9 +126,14 @@ impl Db {
         match &self.0 {
             Doors::Sqlite { writer, .. } => writer.run(work).await,
             Doors::Postgres(pool) => {
-                let (done, open) = transaction::run(pool.begin().await?, LONGEST, work).await;
-                let ended = transaction::end(open, done.is_ok()).await;
-                done.and_then(|value| ended.map(|()| value).map_err(E::from))
+                let open = pool.begin().await?;
+                // As on SQLite: on a stack of its own, and to its end also when whoever asked has gone.
+                let running = tokio::spawn(async move {
+                    let (done, open) = transaction::run(open, LONGEST, work).await;
+                    let ended = transaction::end(open, done.is_ok()).await;
+                    done.and_then(|value| ended.map(|()| value).map_err(E::from))
+                });
+                running.await.unwrap_or_else(|_| Err(broken("the work was stopped").into()))
             }
         }
     }
