@@ -1,40 +1,28 @@
 //! The database behind two doors: `read` gives a connection for looking, `write` runs a piece of work in
 //! the writer's transaction. Group commit, versions and replicas live behind them, and no service knows.
-use std::{future::Future, ops::Deref, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 use entity::collection;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter, QuerySelect, Set, TransactionTrait,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::writer::Writer;
+use super::{
+    transaction::{self, broken},
+    writer::{Writer, immediate},
+};
 
-/// A transaction, held by the piece of work that runs in it. It ends when the work does.
-#[derive(Clone)]
-pub struct Tx(pub(super) Arc<DatabaseTransaction>);
+pub use super::transaction::Tx;
 
-impl Deref for Tx {
-    type Target = DatabaseTransaction;
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.0
-    }
-}
+/// A piece of work that takes longer is given up: others wait for its locks.
+const LONGEST: Duration = Duration::from_secs(30);
 
-impl Tx {
-    /// Says that a collection has changed; whoever caches its lists sees another version after the commit.
-    pub async fn touch(&self, collection: &'static str) -> Result<(), DbErr> {
-        let row = collection::ActiveModel { name: Set(collection.to_owned()), version: Set(1) };
-        let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
-        let bump =
-            OnConflict::column(collection::Column::Name).value(collection::Column::Version, next).to_owned();
-        collection::Entity::insert(row).on_conflict(bump).exec_without_returning(&**self).await?;
-        Ok(())
-    }
-}
+/// Steps may take their time, also in waiting for another program that takes them.
+const ALONE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+    SELECT pg_advisory_xact_lock(hashtext('tenon schema'))";
 
 #[derive(Clone)]
 enum Doors {
@@ -70,7 +58,9 @@ impl Db {
             })?;
         }
         let options = |connections: u32, reads: bool| {
-            let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
+            // A URL would have its percent signs decoded: the path is given as it is.
+            let path = path.to_owned();
+            let mut options = ConnectOptions::new("sqlite://tenon.db");
             options
                 .max_connections(connections)
                 .min_connections(1)
@@ -79,6 +69,8 @@ impl Db {
                 .sqlx_logging(false)
                 .map_sqlx_sqlite_opts(move |sqlite| {
                     sqlite
+                        .filename(&path)
+                        .create_if_missing(true)
                         .journal_mode(SqliteJournalMode::Wal)
                         .synchronous(SqliteSynchronous::Full)
                         .foreign_keys(true)
@@ -94,7 +86,7 @@ impl Db {
         let writer = Database::connect(options(1, false)).await?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
         let readers = Database::connect(options(cores * 2, true)).await?;
-        Ok(Db(Doors::Sqlite { readers, writer: Writer::start(writer) }))
+        Ok(Db(Doors::Sqlite { readers, writer: Writer::start(writer, LONGEST) }))
     }
 
     async fn postgres(url: &str) -> Result<Db, DbErr> {
@@ -134,18 +126,14 @@ impl Db {
         match &self.0 {
             Doors::Sqlite { writer, .. } => writer.run(work).await,
             Doors::Postgres(pool) => {
-                let tx = Tx(Arc::new(pool.begin().await?));
-                let done = work(tx.clone()).await;
-                let Ok(tx) = Arc::try_unwrap(tx.0) else {
-                    return Err(DbErr::Custom("a transaction outlived its work".into()).into());
-                };
-                match done {
-                    Ok(value) => tx.commit().await.map(|()| value).map_err(E::from),
-                    Err(error) => {
-                        tx.rollback().await?;
-                        Err(error)
-                    }
-                }
+                let open = pool.begin().await?;
+                // As on SQLite: on a stack of its own, and to its end also when whoever asked has gone.
+                let running = tokio::spawn(async move {
+                    let (done, open) = transaction::run(open, LONGEST, work).await;
+                    let ended = transaction::end(open, done.is_ok()).await;
+                    done.and_then(|value| ended.map(|()| value).map_err(E::from))
+                });
+                running.await.unwrap_or_else(|_| Err(broken("the work was stopped").into()))
             }
         }
     }
@@ -164,17 +152,34 @@ impl Db {
 
     /// Brings the schema up to date; refuses a database that a newer program has changed.
     pub async fn migrate(&self) -> Result<(), DbErr> {
-        match &self.0 {
-            Doors::Sqlite { writer, .. } => up(writer.connection()).await,
-            Doors::Postgres(pool) => up(pool).await,
-        }
+        let alone = self.alone().await?;
+        Migrator::up(&alone, None).await?;
+        alone.commit().await
     }
 
     /// Takes the last `steps` steps of the schema back, with everything in them.
     pub async fn rollback(&self, steps: u32) -> Result<(), DbErr> {
-        match &self.0 {
-            Doors::Sqlite { writer, .. } => Migrator::down(writer.connection(), Some(steps)).await,
-            Doors::Postgres(pool) => Migrator::down(pool, Some(steps)).await,
+        let alone = self.alone().await?;
+        Migrator::down(&alone, Some(steps)).await?;
+        alone.commit().await
+    }
+
+    /// A transaction for the schema, which is changed as a whole or not at all, and by one program at a time.
+    async fn alone(&self) -> Result<DatabaseTransaction, DbErr> {
+        let alone = match &self.0 {
+            Doors::Sqlite { writer, .. } => writer.connection().begin_with_options(immediate()).await?,
+            Doors::Postgres(pool) => {
+                let alone = pool.begin().await?;
+                alone.execute_unprepared(ALONE).await?;
+                alone
+            }
+        };
+        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        match applied(&alone).await?.into_iter().find(|step| !known.contains(step)) {
+            Some(step) => {
+                Err(broken(&format!("the database has the step {step} of a newer program: use that program")))
+            }
+            None => Ok(alone),
         }
     }
 
@@ -189,13 +194,12 @@ impl Db {
         Ok(steps.collect())
     }
 
-    /// Whether the database answers and has the schema of this program.
+    /// Whether both doors open and the schema is this program's.
     pub async fn ready(&self) -> Result<(), DbErr> {
-        let applied = applied(self.read()).await?;
-        match applied.contains(&migration::newest()) {
-            true => Ok(()),
-            false => Err(DbErr::Custom("the schema is not up to date".into())),
+        if !applied(self.read()).await?.contains(&migration::newest()) {
+            return Err(broken("the schema is not up to date"));
         }
+        self.write(async move |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await
     }
 
     pub async fn close(self) -> Result<(), DbErr> {
@@ -209,17 +213,11 @@ impl Db {
     }
 }
 
-async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-    if let Some(stranger) = applied(connection).await?.into_iter().find(|step| !known.contains(step)) {
-        return Err(DbErr::Custom(format!(
-            "the database has the step {stranger} of a newer program: use that program"
-        )));
-    }
-    Migrator::up(connection, None).await
-}
-
-async fn applied(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+async fn applied<'c, C>(connection: &'c C) -> Result<Vec<String>, DbErr>
+where
+    C: ConnectionTrait,
+    &'c C: migration::IntoSchemaManagerConnection<'c>,
+{
     let manager = migration::SchemaManager::new(connection);
     if !manager.has_table("seaql_migrations").await? {
         return Ok(Vec::new());

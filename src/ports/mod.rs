@@ -2,4 +2,5 @@
 pub mod clock;
 pub mod db;
 pub mod limiter;
+mod transaction;
 mod writer;

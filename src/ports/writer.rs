@@ -1,6 +1,6 @@
 //! The one writer of a SQLite database: whatever waits goes into one transaction with a savepoint each, is
 //! committed once, and only then answered. One sync to disk serves all who wait.
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
@@ -9,33 +9,36 @@ use sea_orm::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::db::Tx;
+use super::transaction::{self, Tx, broken};
 
 /// The most pieces of work in one transaction; the last of them must not wait too long for the first.
 const TOGETHER: usize = 128;
 
-/// Tells a caller whether the commit stood.
 type Tell = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
 
-/// What becomes of a piece of work: whether its savepoint stays, and how its caller is told.
+/// What becomes of a piece of work: its savepoint, whether that stays, and how its caller is told.
 struct Ran {
+    savepoint: Option<DatabaseTransaction>,
     keep: bool,
     tell: Tell,
 }
 
-type Work = Box<dyn FnOnce(Tx) -> BoxFuture<'static, Ran> + Send>;
+/// A piece of work, given its savepoint or the reason why there is none.
+type Work = Box<dyn FnOnce(Result<DatabaseTransaction, DbErr>) -> BoxFuture<'static, Ran> + Send>;
 
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Work>,
     connection: DatabaseConnection,
+    longest: Duration,
 }
 
 impl Writer {
-    pub fn start(connection: DatabaseConnection) -> Self {
+    /// Nobody may hold the writer for longer than `longest`.
+    pub fn start(connection: DatabaseConnection, longest: Duration) -> Self {
         let (queue, waiting) = mpsc::channel(1024);
         tokio::spawn(write(connection.clone(), waiting));
-        Writer { queue, connection }
+        Writer { queue, connection, longest }
     }
 
     pub fn connection(&self) -> &DatabaseConnection {
@@ -50,11 +53,15 @@ impl Writer {
         E: From<DbErr> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let boxed: Work = Box::new(move |tx| {
+        let longest = self.longest;
+        let boxed: Work = Box::new(move |savepoint| {
             async move {
-                let done = AssertUnwindSafe(async move { work(tx).await }).catch_unwind().await;
-                let done = done.unwrap_or_else(|_| Err(DbErr::Custom("the work panicked".into()).into()));
+                let (done, savepoint) = match savepoint {
+                    Ok(savepoint) => transaction::run(savepoint, longest, work).await,
+                    Err(error) => (Err(error.into()), None),
+                };
                 Ran {
+                    savepoint,
                     keep: done.is_ok(),
                     tell: Box::new(move |committed| {
                         // Whoever asked may have gone; the work is done all the same.
@@ -65,51 +72,70 @@ impl Writer {
             }
             .boxed()
         });
-        let stopped = || E::from(DbErr::Custom("the writer has stopped".into()));
+        let stopped = || E::from(broken("the writer has stopped"));
         self.queue.send(boxed).await.map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 
 async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>) {
-    while let Some(first) = waiting.recv().await {
-        let mut batch = vec![first];
-        while batch.len() < TOGETHER
-            && let Ok(next) = waiting.try_recv()
-        {
-            batch.push(next);
-        }
+    let mut batch = Vec::with_capacity(TOGETHER);
+    while waiting.recv_many(&mut batch, TOGETHER).await > 0 {
         let mut told = Vec::with_capacity(batch.len());
-        let committed = together(&connection, batch, &mut told).await;
+        let mut rest = batch.drain(..);
+        let committed = together(&connection, &mut rest, &mut told).await;
+        if let Err(error) = &committed {
+            for work in rest {
+                told.push(work(Err(again(error))).await.tell);
+            }
+            renew(&connection).await;
+        }
         for tell in told {
-            tell(committed.as_ref().copied().map_err(|error| DbErr::Custom(error.to_string())));
+            tell(committed.as_ref().copied().map_err(again));
         }
     }
 }
 
 async fn together(
     connection: &DatabaseConnection,
-    batch: Vec<Work>,
+    batch: &mut impl Iterator<Item = Work>,
     told: &mut Vec<Tell>,
 ) -> Result<(), DbErr> {
-    // A transaction that begins by reading may find the lock taken when it starts to write, and no
-    // timeout helps it then.
-    let immediate = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    let outer = connection.begin_with_options(immediate).await?;
+    let outer = connection.begin_with_options(immediate()).await?;
     for work in batch {
-        let savepoint = Tx(Arc::new(outer.begin().await?));
-        let ran = work(savepoint.clone()).await;
+        let savepoint = match outer.begin().await {
+            Ok(savepoint) => savepoint,
+            Err(error) => {
+                told.push(work(Err(again(&error))).await.tell);
+                return Err(error);
+            }
+        };
+        let ran = work(Ok(savepoint)).await;
         told.push(ran.tell);
-        end(savepoint, ran.keep).await?;
+        transaction::end(ran.savepoint, ran.keep).await?;
     }
     outer.commit().await
 }
 
-async fn end(savepoint: Tx, keep: bool) -> Result<(), DbErr> {
-    let inner: DatabaseTransaction =
-        Arc::try_unwrap(savepoint.0).map_err(|_| DbErr::Custom("a transaction outlived its work".into()))?;
-    if keep { inner.commit().await } else { inner.rollback().await }
+/// A transaction that begins by reading may find the lock taken when it starts to write, and no timeout
+/// helps it then.
+pub fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+/// Where the database ended a transaction by itself, the driver counts its savepoints wrong from then on,
+/// and the next transaction would not be immediate: only a new connection is sure.
+async fn renew(connection: &DatabaseConnection) {
+    if let Ok(spent) = connection.get_sqlite_connection_pool().acquire().await
+        && let Err(error) = spent.close().await
+    {
+        tracing::warn!(%error, "a connection did not close well");
+    }
+}
+
+fn again(error: &DbErr) -> DbErr {
+    broken(&error.to_string())
 }

@@ -1,0 +1,5 @@
+//! The two doors of the storage on a real database, alike on SQLite and on PostgreSQL.
+mod rows;
+mod schema;
+mod support;
+mod writes;

@@ -1,0 +1,145 @@
+//! What the tables hold to, and the counters of their changes.
+use std::time::Duration;
+
+use entity::{collection, comment, post, secret, tag, user};
+use sea_orm::{
+    ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect, Set, SqlErr, prelude::Uuid,
+};
+use tenon::ports::db::{Db, Tx};
+
+use crate::support::*;
+
+fn comment_on(post: Uuid, parent: Option<Uuid>, author: Uuid) -> comment::ActiveModel {
+    comment::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        post_id: Set(post),
+        parent_id: Set(parent),
+        author_id: Set(author),
+        content: Set(String::new()),
+        status: Set("approved".into()),
+        depth: Set(0),
+        version: Set(1),
+        created_at: Set(0),
+        updated_at: Set(0),
+    }
+}
+
+fn user_named(name: &str) -> user::ActiveModel {
+    user::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        email: Set(None),
+        name: Set(name.to_owned()),
+        bio: Set(None),
+        url: Set(None),
+        avatar_url: Set(None),
+        role: Set("author".into()),
+        status: Set("active".into()),
+        password_hash: Set(None),
+        source: Set(None),
+        version: Set(1),
+        created_at: Set(0),
+        updated_at: Set(0),
+    }
+}
+
+#[tokio::test]
+async fn text_is_ordered_by_code_point() {
+    let db = fresh().await;
+    let sorted = ["", "-", "10", "9", "B", "a", "a b", "a-b", "ab", "z", "É", "é", "ж", "\u{ffff}", "😀"];
+    db.write(async move |tx: Tx| {
+        for name in sorted.iter().rev() {
+            let row = tag::ActiveModel {
+                id: Set(Uuid::now_v7()),
+                slug: Set((*name).to_owned()),
+                name: Set(String::new()),
+                description: Set(None),
+                version: Set(1),
+                created_at: Set(0),
+                updated_at: Set(0),
+            };
+            row.insert(&*tx).await?;
+        }
+        Ok::<_, DbErr>(())
+    })
+    .await
+    .unwrap();
+    let slugs = tag::Entity::find().select_only().column(tag::Column::Slug).order_by_asc(tag::Column::Slug);
+    let slugs: Vec<String> = slugs.into_tuple().all(db.read()).await.unwrap();
+    assert_eq!(slugs, sorted);
+}
+
+#[tokio::test]
+async fn a_reply_answers_a_comment_of_the_same_post() {
+    let db = fresh().await;
+    let (author, here, there, first) = db
+        .write(async move |tx: Tx| {
+            let author = user_named("Ada").insert(&*tx).await?.id;
+            let here = post_of(author, "here").insert(&*tx).await?.id;
+            let there = post_of(author, "there").insert(&*tx).await?.id;
+            let first = comment_on(here, None, author).insert(&*tx).await?.id;
+            Ok::<_, DbErr>((author, here, there, first))
+        })
+        .await
+        .unwrap();
+    let reply = |post: Uuid| {
+        db.write(async move |tx: Tx| comment_on(post, Some(first), author).insert(&*tx).await.map(|_| ()))
+    };
+    reply(here).await.unwrap();
+    let refused = reply(there).await.unwrap_err().sql_err();
+    assert!(matches!(refused, Some(SqlErr::ForeignKeyConstraintViolation(_))), "{refused:?}");
+    // With a comment go its replies, with a post all its comments; an author with posts stays.
+    assert_eq!(comment::Entity::find().count(db.read()).await.unwrap(), 2);
+    db.write(async move |tx: Tx| post::Entity::delete_by_id(here).exec(&*tx).await).await.unwrap();
+    assert_eq!(comment::Entity::find().count(db.read()).await.unwrap(), 0);
+    let remove = db.write(async move |tx: Tx| user::Entity::delete_by_id(author).exec(&*tx).await);
+    assert!(remove.await.is_err());
+}
+
+#[tokio::test]
+async fn touch_counts_with_its_transaction_only() {
+    let db = fresh().await;
+    let touch = |fails: bool| {
+        db.write(async move |tx: Tx| {
+            tx.touch("posts").await?;
+            tx.touch("tags").await?;
+            if fails { Err(DbErr::Custom("on purpose".into())) } else { Ok(()) }
+        })
+    };
+    assert_eq!(db.versions(&["posts", "tags"]).await.unwrap(), 0);
+    touch(false).await.unwrap();
+    assert_eq!(db.versions(&["posts"]).await.unwrap(), 1);
+    touch(true).await.unwrap_err();
+    touch(false).await.unwrap();
+    assert_eq!(db.versions(&["posts", "tags"]).await.unwrap(), 4);
+    assert_eq!(collection::Entity::find().count(db.read()).await.unwrap(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn touching_in_any_order_locks_nobody_out() {
+    let db = fresh().await;
+    let all = (0..40).map(|number: u32| {
+        let db = Db::clone(&db);
+        tokio::spawn(async move {
+            let (one, other) = if number.is_multiple_of(2) { ("posts", "tags") } else { ("tags", "posts") };
+            db.write(async move |tx: Tx| {
+                tx.touch(one).await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                tx.touch(other).await
+            })
+            .await
+        })
+    });
+    for done in futures_util::future::join_all(all).await {
+        done.unwrap().unwrap();
+    }
+    assert_eq!(db.versions(&["posts", "tags"]).await.unwrap(), 80);
+}
+
+#[tokio::test]
+async fn readers_do_not_write() {
+    let db = fresh().await;
+    if on_sqlite(&db) {
+        let row = secret::ActiveModel { name: Set("x".into()), value: Set(String::new()) };
+        assert!(secret::Entity::insert(row).exec_without_returning(db.read()).await.is_err());
+    }
+}

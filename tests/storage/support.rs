@@ -1,0 +1,85 @@
+//! Databases to try, and rows to put into them.
+use std::{ops::Deref, path::PathBuf, time::Duration};
+
+use entity::{post, secret};
+use sea_orm::{ConnectionTrait, Database, DbErr, EntityTrait, QueryOrder, Set, prelude::Uuid};
+use tenon::ports::db::{Db, Tx};
+use tokio::time::timeout;
+
+/// Longer than anything here takes, and shorter than the patience of a pool.
+pub const SOON: Duration = Duration::from_secs(5);
+
+/// A database of its own, and the folder that goes with it.
+pub struct Own(Db, PathBuf);
+
+impl Deref for Own {
+    type Target = Db;
+    fn deref(&self) -> &Db {
+        &self.0
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.1);
+    }
+}
+
+pub async fn empty() -> Own {
+    let name = format!("t{}", Uuid::now_v7().simple());
+    let folder = std::env::temp_dir().join(format!("tenon-{name}"));
+    let url = match std::env::var("TENON_TEST_DATABASE") {
+        Ok(server) => {
+            let admin = Database::connect(&server).await.unwrap();
+            admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+            admin.close().await.unwrap();
+            format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+        }
+        Err(_) => format!("sqlite://{}", folder.join("50% ready.db").display()),
+    };
+    Own(Db::open(&url).await.unwrap(), folder)
+}
+
+pub async fn fresh() -> Own {
+    let db = empty().await;
+    db.migrate().await.unwrap();
+    db
+}
+
+pub fn on_sqlite(db: &Db) -> bool {
+    matches!(db.read().get_database_backend(), sea_orm::DbBackend::Sqlite)
+}
+
+pub async fn keep(tx: &Tx, name: &str) -> Result<(), DbErr> {
+    let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(String::new()) };
+    secret::Entity::insert(row).exec_without_returning(&**tx).await.map(|_| ())
+}
+
+pub async fn write_one(db: &Db, name: &'static str) -> Result<(), DbErr> {
+    timeout(SOON, db.write(async move |tx: Tx| keep(&tx, name).await)).await.expect("the door is open")
+}
+
+pub async fn names(db: &Db) -> Vec<String> {
+    let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(db.read()).await.unwrap();
+    rows.into_iter().map(|row| row.name).collect()
+}
+
+pub fn post_of(author: Uuid, slug: &str) -> post::ActiveModel {
+    post::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        slug: Set(slug.to_owned()),
+        title: Set(slug.to_owned()),
+        content: Set(String::new()),
+        excerpt: Set(None),
+        cover_image: Set(None),
+        author_id: Set(author),
+        published_at: Set(0),
+        comments_count: Set(0),
+        search: Set(String::new()),
+        source: Set(None),
+        version: Set(1),
+        created_at: Set(0),
+        updated_at: Set(0),
+        deleted_at: Set(None),
+    }
+}

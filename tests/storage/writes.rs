@@ -1,0 +1,168 @@
+//! Pieces of work, side by side and badly behaved.
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbErr, SqlErr,
+    prelude::Uuid,
+    sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions},
+};
+use tenon::ports::db::{Db, Tx};
+use tokio::time::timeout;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_writes_at_once_the_good_stay_and_the_bad_go() {
+    let db = fresh().await;
+    let all = (0..200).map(|number: u32| {
+        let db = Db::clone(&db);
+        tokio::spawn(async move {
+            db.write(async move |tx: Tx| {
+                keep(&tx, &format!("{number:03}")).await?;
+                match number % 5 {
+                    1 => Err(DbErr::Custom("on purpose".into())),
+                    2 => panic!("on purpose"),
+                    3 => keep(&tx, &format!("{number:03}")).await,
+                    _ => Ok(()),
+                }
+            })
+            .await
+        })
+    });
+    let done = futures_util::future::join_all(all).await;
+    for (number, done) in done.into_iter().enumerate() {
+        let done = done.expect("a panic stays inside");
+        assert_eq!(done.is_ok(), matches!(number % 5, 0 | 4), "{number}: {done:?}");
+        if number % 5 == 3 {
+            let told = done.unwrap_err().sql_err();
+            assert!(matches!(told, Some(SqlErr::UniqueConstraintViolation(_))), "{told:?}");
+        }
+    }
+    let good: Vec<String> =
+        (0..200).filter(|n| matches!(n % 5, 0 | 4)).map(|number| format!("{number:03}")).collect();
+    assert_eq!(names(&db).await, good);
+}
+
+#[tokio::test]
+async fn a_transaction_that_outlives_its_work_stops_nobody_and_does_nothing() {
+    let db = fresh().await;
+    let kept: Arc<Mutex<Option<Tx>>> = Arc::default();
+    let place = kept.clone();
+    let first = db.write(async move |tx: Tx| {
+        *place.lock().unwrap() = Some(tx.clone());
+        keep(&tx, "first").await
+    });
+    first.await.unwrap();
+    write_one(&db, "second").await.unwrap();
+    let leaked = kept.lock().unwrap().take().unwrap();
+    let late = timeout(SOON, keep(&leaked, "late")).await.expect("it does not wait");
+    assert!(late.is_err());
+    drop(leaked);
+    write_one(&db, "third").await.unwrap();
+    assert_eq!(names(&db).await, ["first", "second", "third"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_in_flight_when_its_work_ends_stops_nobody() {
+    let db = fresh().await;
+    for _ in 0..20 {
+        let _ = db
+            .write(async move |tx: Tx| {
+                let stray = tx.clone();
+                tokio::spawn(async move {
+                    for number in 0..50 {
+                        let _ = keep(&stray, &format!("stray {number}")).await;
+                    }
+                });
+                tokio::task::yield_now().await;
+                Err::<(), _>(DbErr::Custom("on purpose".into()))
+            })
+            .await;
+    }
+    write_one(&db, "after").await.unwrap();
+    assert_eq!(names(&db).await, ["after"]);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_stops_nobody() {
+    let db = fresh().await;
+    for _ in 0..30 {
+        let gone = db.write(async move |tx: Tx| {
+            keep(&tx, "gone").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Err::<(), _>(DbErr::Custom("on purpose".into()))
+        });
+        let _ = timeout(Duration::from_millis(3), gone).await;
+    }
+    write_one(&db, "after").await.unwrap();
+    assert_eq!(names(&db).await, ["after"]);
+}
+
+#[tokio::test]
+async fn nothing_counts_as_written_that_is_not() {
+    let db = fresh().await;
+    // PostgreSQL undoes a transaction with a failed statement, also when it is told to commit.
+    let done = db
+        .write(async move |tx: Tx| {
+            keep(&tx, "twice").await?;
+            let _ = keep(&tx, "twice").await;
+            Ok::<_, DbErr>(())
+        })
+        .await;
+    assert_eq!(done.is_ok(), names(&db).await == ["twice"]);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_told_to_all_and_the_next_one_works() {
+    let db = fresh().await;
+    if !on_sqlite(&db) {
+        return;
+    }
+    let poison = db.write(async move |tx: Tx| {
+        tx.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
+        let nobody = Uuid::now_v7();
+        post_of(nobody, "orphan").insert(&*tx).await.map(|_| ())
+    });
+    let (poisoned, beside) = tokio::join!(poison, write_one(&db, "beside"));
+    assert!(poisoned.is_err());
+    assert!(beside.is_err());
+    assert!(names(&db).await.is_empty());
+    write_one(&db, "after").await.unwrap();
+    assert_eq!(names(&db).await, ["after"]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_the_database_ends_takes_nobody_along_later() {
+    let db = fresh().await;
+    if !on_sqlite(&db) {
+        return;
+    }
+    // What SQLite does by itself when the disk is full.
+    let ended = db.write(async move |tx: Tx| {
+        tx.execute_unprepared("ROLLBACK").await?;
+        Err::<(), _>(DbErr::Custom("the disk is full".into()))
+    });
+    let (ended, beside) = tokio::join!(ended, write_one(&db, "beside"));
+    assert!(ended.is_err());
+    assert!(beside.is_err(), "it ran in a transaction that was no more");
+    assert!(names(&db).await.is_empty());
+    write_one(&db, "one").await.unwrap();
+    let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let file = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, file);
+    let file: String = db.read().query_one_raw(file).await.unwrap().unwrap().try_get("", "file").unwrap();
+    let other = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::ZERO);
+    let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+    let locked =
+        db.write(async move |_: Tx| Ok::<_, DbErr>(other.begin_with("BEGIN IMMEDIATE").await.is_err()));
+    assert!(locked.await.unwrap(), "a transaction holds the lock from its beginning");
+    write_one(&db, "two").await.unwrap();
+    let failing = db.write(async move |tx: Tx| {
+        keep(&tx, "three").await?;
+        Err::<(), _>(DbErr::Custom("on purpose".into()))
+    });
+    failing.await.unwrap_err();
+    assert_eq!(names(&db).await, ["one", "two"]);
+}
