@@ -149,7 +149,11 @@ impl Gate {
         }
         let principal = match operation.access.open {
             true => None,
-            false => self.caller(&request, origins, passed).await?,
+            false => match self.caller(&request, origins, passed).await {
+                Ok(principal) => principal,
+                // Guessing credentials costs the budget of whoever guesses.
+                Err(refusal) => return Err(budget(None, false).err().unwrap_or(refusal)),
+            },
         };
         passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
         operation.access.admit(principal.as_ref())?;

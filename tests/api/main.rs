@@ -8,4 +8,5 @@ mod lists;
 mod posts;
 mod refusals;
 mod sessions;
+mod site;
 mod support;
