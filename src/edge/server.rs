@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, combinators::BoxBody};
-use hyper::{Version, body::Body as _, body::Incoming, header, service::service_fn};
+use hyper::{body::Body as _, body::Incoming, header, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -33,6 +33,7 @@ use super::{
     address::Proxies,
     body::BodyError,
     connection::{Outgoing, Progress, Socket},
+    inbound::REFUSED,
     limits::Limits,
 };
 use crate::contract::{code::Code, problem::Problem};
@@ -44,7 +45,7 @@ pub trait Handler: Send + Sync + 'static {
 
 struct Loop<H> {
     handler: Arc<H>,
-    limits: Limits,
+    limits: Arc<Limits>,
     proxies: Proxies,
     builder: auto::Builder<TokioExecutor>,
     in_flight: Semaphore,
@@ -64,6 +65,7 @@ pub async fn serve<H: Handler>(
     let (grace, drain) = (limits.grace, limits.drain);
     let in_flight = Semaphore::new(limits.in_flight);
     let builder = builder(&limits);
+    let limits = Arc::new(limits);
     let shared = Arc::new(Loop { handler, limits, proxies, builder, in_flight, addresses: Mutex::default() });
     let (end, ending) = watch::channel(false);
     let stopping = async {
@@ -110,7 +112,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head.max(limits.idle))
-        .max_buf_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes + 1024)
         .max_headers(limits.head_fields)
         .half_close(false);
     builder
@@ -122,7 +124,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_local_error_reset_streams(256)
         .initial_stream_window_size(256 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(64 * 1024)
+        .max_send_buf_size(32 * 1024)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     builder
@@ -163,33 +165,33 @@ impl<H: Handler> Loop<H> {
     ) {
         let _ = stream.set_nodelay(true);
         let Ok(own) = stream.local_addr() else { return };
-        if !spoken(&stream, self.limits.idle, self.limits.head).await {
-            return;
-        }
+        let Some(judged) = spoken(&stream, self.limits.idle, self.limits.head).await else { return };
         let progress = Progress::new();
         let (shared, of) = (self.clone(), progress.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (shared, progress) = (shared.clone(), of.clone());
             async move {
                 progress.running.fetch_add(1, Relaxed);
-                let response = shared.call(request, own, peer).await;
+                let response = shared.call(request, own, peer, &progress).await;
                 progress.running.fetch_sub(1, Relaxed);
                 let response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
                 Ok::<_, Infallible>(response.map(|body| Outgoing::new(body, progress)))
             }
         });
-        let socket = TokioIo::new(Socket::new(stream, progress.clone()));
+        let socket = TokioIo::new(Socket::new(stream, progress.clone(), self.limits.clone(), judged));
         let connection = self.builder.serve_connection(socket, service);
         tokio::pin!(connection);
-        let (stall, idle) = (self.limits.stall.as_millis() as u64, self.limits.idle.as_millis() as u64);
+        let limits = &self.limits;
+        let [stall, idle, head] =
+            [limits.stall, limits.idle, limits.head].map(|time| time.as_millis() as u64);
         let mut tick = tokio::time::interval(
-            (self.limits.stall / 4).clamp(Duration::from_millis(50), Duration::from_secs(1)),
+            (self.limits.stall / 10).clamp(Duration::from_millis(50), Duration::from_secs(1)),
         );
         let mut told = false;
         loop {
             tokio::select! {
                 _ = connection.as_mut() => break,
-                _ = tick.tick() => if progress.stalled() > stall || progress.idle() > idle { break },
+                _ = tick.tick() => if progress.stalled() > stall || progress.idle() > idle || progress.slow() > head { break },
                 _ = ending.wait_for(|end| *end), if !told => {
                     told = true;
                     connection.as_mut().graceful_shutdown();
@@ -198,7 +200,16 @@ impl<H: Handler> Loop<H> {
         }
     }
 
-    async fn call(&self, request: hyper::Request<Incoming>, own: SocketAddr, peer: SocketAddr) -> Response {
+    async fn call(
+        &self,
+        request: hyper::Request<Incoming>,
+        own: SocketAddr,
+        peer: SocketAddr,
+        progress: &Progress,
+    ) -> Response {
+        if let Some(refusal) = progress.refusal.get().filter(|_| request.uri().path() == REFUSED) {
+            return refuse(Problem::new(refusal.code, refusal.detail));
+        }
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return refuse(unavailable("the service is at its limit"));
         };
@@ -227,19 +238,9 @@ impl<H: Handler> Loop<H> {
         }
     }
 
-    /// What is wrong with a message before its meaning is looked at (RFC 9112, 3.2 and 6.3).
+    /// What is wrong with an HTTP/2 message before its meaning is looked at; HTTP/1 has been judged by then.
     fn unreadable(&self, request: &hyper::Request<Incoming>) -> Option<Problem> {
         let headers = request.headers();
-        let hosts = headers.get_all(header::HOST).iter().count();
-        if request.version() == Version::HTTP_11 && hosts != 1 {
-            return Some(Problem::new(Code::MalformedRequest, "send exactly one Host field"));
-        }
-        if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
-            return Some(Problem::new(
-                Code::MalformedRequest,
-                "send Content-Length or Transfer-Encoding, not both",
-            ));
-        }
         let line = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
         if line > self.limits.line_bytes {
             return Some(Problem::new(Code::UriTooLong, "the address is longer than 8,192 bytes"));
@@ -256,22 +257,24 @@ impl<H: Handler> Loop<H> {
 }
 
 /// The version is chosen from the first bytes: waiting for them and reading them have a deadline too.
-async fn spoken(stream: &TcpStream, idle: Duration, head: Duration) -> bool {
+/// True for HTTP/1, false for HTTP/2, nothing for a peer that does not speak.
+async fn spoken(stream: &TcpStream, idle: Duration, head: Duration) -> Option<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let mut first = [0u8; 24];
     if !matches!(timeout(idle, stream.peek(&mut first)).await, Ok(Ok(1..))) {
-        return false;
+        return None;
     }
     let whole = async {
         loop {
             match stream.peek(&mut first).await {
-                Ok(0) | Err(_) => return false,
-                Ok(read) if read == first.len() || !PREFACE.starts_with(&first[..read]) => return true,
+                Ok(0) | Err(_) => return None,
+                Ok(read) if !PREFACE.starts_with(&first[..read]) => return Some(true),
+                Ok(read) if read == first.len() => return Some(false),
                 Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
     };
-    timeout(head, whole).await.unwrap_or(false)
+    timeout(head, whole).await.unwrap_or(None)
 }
 
 /// A body that ends with an error when it comes too slowly or gets too large.
