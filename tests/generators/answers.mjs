@@ -1,16 +1,28 @@
 // Fails when a generated type leaves something open: `any` or `unknown` where the document is exact.
 import { readFileSync } from "node:fs";
+import ts from "typescript";
 
-let open = 0;
+// openapi-typescript lets an answer have further header fields, and so do servers.
+const isHeaders = (node) => ts.isPropertySignature(node) && node.name.getText() === "headers";
+
+let types = 0;
+const open = [];
 for (const file of process.argv.slice(2)) {
-  const lines = readFileSync(file, "utf8").split("\n");
-  lines.forEach((line, index) => {
-    // Generators use `unknown` for the shape of their own helpers; members of types are what counts.
-    if (/^\s+('?[\w.[\]-]+'?)\??:\s*(any|unknown)(\[\])?\s*[;,]/.test(line) && !/headers|cause|body\?: never|meta|throwOnError/.test(line)) {
-      console.error(`${file}:${index + 1}: ${line.trim()}`);
-      open += 1;
+  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
+  const look = (node) => {
+    if (isHeaders(node)) return;
+    if (node.kind === ts.SyntaxKind.AnyKeyword || node.kind === ts.SyntaxKind.UnknownKeyword) {
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      open.push(`${file}:${line + 1}: ${node.parent.getText().split("\n")[0]}`);
     }
+    ts.forEachChild(node, look);
+  };
+  source.statements.forEach((statement) => {
+    if (!ts.isTypeAliasDeclaration(statement) && !ts.isInterfaceDeclaration(statement)) return;
+    types += 1;
+    look(statement);
   });
 }
-console.log(`${open} members are left open`);
-process.exit(open === 0 ? 0 : 1);
+open.forEach((place) => console.error(place));
+console.log(`${types} types, ${open.length} places in them are left open`);
+process.exit(types > 0 && open.length === 0 ? 0 : 1);

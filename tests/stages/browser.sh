@@ -1,5 +1,5 @@
 # Swagger UI in a real browser: sign in, read, create and a stale edit by «Try it out».
-need chromium chromium
+command -v chromium >/dev/null || debian chromium
 build
 export TENON_RATE_LIMITS=off
 serve "$work/browser" --demo

@@ -1,24 +1,32 @@
-# What stages start and stop. Every process is noted in $work/pids and ends with the run.
+# What stages install, start and stop.
 
-stop_all() {
-  [ -f "$work/pids" ] && while read -r pid; do kill "$pid" 2>/dev/null; done < "$work/pids"
+# Ends every service that a stage has left behind.
+stop_services() {
+  [ -f "$work/pids" ] || return 0
+  while read -r pid; do kill "$pid" 2>/dev/null; done < "$work/pids"
+  rm -f "$work/pids"
+}
+
+stop_postgres() {
   if [ -d "$work/postgres/data" ]; then
-    as_postgres "$(postgres_bin)/pg_ctl" -D "$work/postgres/data" -m immediate stop >/dev/null 2>&1
+    (cd / && as_postgres "$(postgres_bin)/pg_ctl" -D "$work/postgres/data" -m immediate stop >/dev/null 2>&1)
   fi
   return 0
 }
 
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Installs Debian packages, unless the command they bring is there.
-need() {
-  local command=$1; shift
-  if ! command -v "$command" >/dev/null && [ ! -x "$command" ]; then
-    as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-  fi
+debian() {
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# What a command says matters only when it fails.
+quietly() {
+  local log; log=$(mktemp "$work/log.XXXXXX")
+  if ! "$@" > "$log" 2>&1; then cat "$log"; echo "failed: $*" >&2; return 1; fi
 }
 
 free_port() {
@@ -26,7 +34,8 @@ free_port() {
 }
 
 postgres_bin() {
-  ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1
+  # Where only its client is installed, there is a folder without these.
+  { ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true; } | sort -V | tail -n 1 | sed 's|/initdb$||'
 }
 
 # PostgreSQL does not run as root, and its user may not be allowed into this folder.
@@ -36,17 +45,25 @@ as_postgres() {
 
 # Starts PostgreSQL once a run; its address is in $postgres_url.
 postgres() {
-  [ -n "$(postgres_bin)" ] || need /usr/lib/postgresql/bin/none postgresql
+  if [ -z "$(postgres_bin)" ]; then
+    debian postgresql
+    # The package may have started a server of its own.
+    as_root service postgresql stop >/dev/null 2>&1 || true
+  fi
   local bin; bin=$(postgres_bin)
   [ -n "$bin" ] || { echo "PostgreSQL could not be installed" >&2; return 1; }
   local folder=$work/postgres
   if [ ! -f "$folder/port" ]; then
     mkdir -p "$folder"
     if [ "$(id -u)" = 0 ]; then chown postgres "$folder"; fi
-    as_postgres "$bin/initdb" -D "$folder/data" -U tenon -A trust -E UTF8 --no-locale >/dev/null
     local port; port=$(free_port)
-    as_postgres "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o \
-      "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=400" start >/dev/null
+    # From a folder that it may read.
+    (
+      cd /
+      as_postgres "$bin/initdb" -D "$folder/data" -U tenon -A trust -E UTF8 --no-locale >/dev/null
+      as_postgres "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories= -c fsync=off -c max_connections=400" start >/dev/null
+    )
     echo "$port" > "$folder/port"
   fi
   postgres_url=postgres://tenon@127.0.0.1:$(cat "$folder/port")/postgres
@@ -62,8 +79,9 @@ fresh_database() {
 
 tenon=$root/target/debug/tenon
 
+# The same packages as the tests, so that nothing is compiled twice.
 build() {
-  cargo build --quiet
+  cargo build --quiet --workspace
 }
 
 # Starts the service in folder $1 with further arguments; sets $url, $address and $service.
@@ -86,6 +104,8 @@ serve() {
 stop() {
   kill "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
+  # Its number may belong to another process soon.
+  sed -i "/^$1\$/d" "$work/pids"
 }
 
 # Makes an account of role $1 in folder $2 (and the same further arguments); its password is $password.
@@ -109,10 +129,11 @@ PY
 
 # npm packages of the folder $1, installed once for each state of its package.json; sets $modules.
 npm_tools() {
-  local name=$1 node=${2:-}
+  local name=$1
   local hash; hash=$(sha256sum "$root/$name/package.json" | cut -c1-16)
   modules=$tools/npm-$hash
   if [ ! -f "$modules/.done" ]; then
+    rm -rf "$modules"
     mkdir -p "$modules"
     cp "$root/$name/package.json" "$modules/"
     (cd "$modules" && npm install --no-package-lock --no-audit --no-fund --loglevel=error --ignore-scripts >/dev/null)
@@ -126,6 +147,9 @@ python_tools() {
   local hash; hash=$(sha256sum "$root/tests/requirements.txt" | cut -c1-16)
   venv=$tools/python-$hash
   if [ ! -f "$venv/.done" ]; then
+    # Debian keeps these apart from Python itself.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+    rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt"
     touch "$venv/.done"
