@@ -5,16 +5,21 @@ mod accept;
 mod address;
 pub mod body;
 mod budget;
+mod chunked;
 mod compression;
 mod connection;
 mod credential;
 mod gate;
+mod head;
 mod headers;
 pub mod limits;
 mod operation;
+mod pulse;
+mod request;
 mod router;
 pub mod server;
 pub mod site;
+mod socket;
 
 use std::{sync::Arc, time::Instant};
 
