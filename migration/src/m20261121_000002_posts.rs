@@ -16,7 +16,6 @@ impl MigrationTrait for Migration {
                 id("id"),
                 text("slug"),
                 text("title"),
-                text("content"),
                 maybe_text("excerpt"),
                 maybe_text("cover_image"),
                 id("author_id"),
@@ -28,6 +27,8 @@ impl MigrationTrait for Migration {
                 number("created_at"),
                 number("updated_at"),
                 maybe_number("deleted_at"),
+                // Last: what stands behind a long text is read through it.
+                text("content"),
             ],
             |t| {
                 primary(t, &["id"]);
@@ -37,7 +38,7 @@ impl MigrationTrait for Migration {
         .await?;
         index(m, "posts", &["slug"], true).await?;
         index(m, "posts", &["source"], true).await?;
-        index(m, "posts", &["published_at", "id"], false).await?;
+        index(m, "posts", &["deleted_at", "published_at", "id"], false).await?;
         index(m, "posts", &["created_at", "id"], false).await?;
         index(m, "posts", &["updated_at", "id"], false).await?;
         index(m, "posts", &["title", "id"], false).await?;

@@ -140,6 +140,7 @@ async fn post_of(app: &App, tx: &Tx, post: ImportedPost, fallback: &str) -> Resu
         Publication::Undated => None,
     };
     let post = posts::Imported {
+        id: None,
         source: post.source,
         title: post.title,
         content: post.content,

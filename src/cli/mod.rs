@@ -1,5 +1,6 @@
 //! The command line: what an operator can do, each with the services that the API uses.
 mod account;
+mod demo;
 mod import;
 mod openapi;
 mod schema;

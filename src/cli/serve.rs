@@ -8,7 +8,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{app, say};
+use super::{app, demo, say};
 use crate::{
     api,
     app::App,
@@ -23,12 +23,18 @@ pub struct Serve {
     /// Address and port; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
+    /// Fill an empty database with a small made-up site
+    #[arg(long)]
+    pub demo: bool,
 }
 
 impl Serve {
     pub async fn run(self, config: Config) -> Result<ExitCode, String> {
         log(&config)?;
         let app = app(&config).await?;
+        if self.demo && !demo::fill(&app).await.map_err(|error| error.to_string())? {
+            say("there is content already: the made-up site is left out\n");
+        }
         let listener = TcpListener::bind(config.listen).await.map_err(|error| {
             format!("cannot listen on {}: {error}. Choose another address with --listen", config.listen)
         })?;

@@ -28,6 +28,10 @@ pub trait Resource: Type + Serialize + Send {
     }
     /// Who may keep a copy, and for how long.
     fn cache(&self) -> Cache;
+    /// Whether search engines are to leave it out.
+    fn hidden(&self) -> bool {
+        false
+    }
 }
 
 const JSON: &str = "application/json";
@@ -106,6 +110,9 @@ impl<T: Resource> Found<T> {
             set(&mut response, header::LAST_MODIFIED, &modified.http_date());
         }
         resource.cache().mark(&mut response);
+        if resource.hidden() {
+            set(&mut response, HeaderName::from_static("x-robots-tag"), "noindex");
+        }
         Found(response, std::marker::PhantomData)
     }
 }
@@ -254,7 +261,7 @@ impl<T: Type> Shape for Told<T> {
 
 answers! {
     Found<T: Resource> => [
-        meta::<T>(200, &["ETag", "Last-Modified", "Cache-Control", "Vary"], "The resource"),
+        meta::<T>(200, &["ETag", "Last-Modified", "X-Robots-Tag", "Cache-Control", "Vary"], "The resource"),
         bare(304, &["ETag", "Cache-Control", "Vary"], "The client's copy is still current")
     ];
     Changed<T: Resource> => [

@@ -7,6 +7,7 @@ pub mod check;
 pub mod code;
 pub mod cookie;
 pub mod cursor;
+pub mod deprecated;
 pub mod etag;
 pub mod id;
 pub mod or_log;

@@ -20,7 +20,7 @@ use super::{
     compression,
     credential::{Authenticate, credential, unreadable},
     operation::Operation,
-    router::{Match, Router},
+    router::Router,
 };
 use crate::contract::{
     attempt::Attempt,
@@ -149,14 +149,19 @@ impl Gate {
         }
         let principal = match operation.access.open {
             true => None,
-            false => self.caller(&request, origins, passed).await?,
+            false => match self.caller(&request, origins, passed).await {
+                Ok(principal) => principal,
+                // Guessing credentials costs the budget of whoever guesses.
+                Err(refusal) => return Err(budget(None, false).err().unwrap_or(refusal)),
+            },
         };
         passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
         operation.access.admit(principal.as_ref())?;
         if operation.limited {
             budget(principal.as_ref(), !matches!(method, "GET"))?;
         }
-        self.run(operation, place, found, request, principal, client, now).await
+        let checked = Checked { principal, client, path: found.values, ..Checked::default() };
+        self.run(operation, &place.names, request, checked, now).await
     }
 
     async fn caller(
@@ -173,15 +178,12 @@ impl Gate {
     async fn run(
         &self,
         operation: &Operation,
-        place: &Resource,
-        found: Match,
+        names: &[String],
         mut request: Request,
-        principal: Option<Principal>,
-        client: Client,
+        mut checked: Checked,
         now: i64,
     ) -> Result<Response, Problem> {
-        let mut checked = Checked { principal, client, path: found.values, ..Checked::default() };
-        let key = self.parameters(operation, &place.names, &request, &mut checked)?;
+        let key = self.parameters(operation, names, &request, &mut checked)?;
         let bytes = self.body(operation, &mut request, &mut checked).await?;
         let running = match key {
             None => None,

@@ -12,6 +12,7 @@ mod credential;
 mod gate;
 mod head;
 mod headers;
+
 pub mod limits;
 mod operation;
 mod pulse;

@@ -1,6 +1,7 @@
 //! What a connection is doing and since when, and so when it has to end.
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -45,6 +46,7 @@ struct State {
     refusal: Option<Refusal>,
     late: bool,
     reset: bool,
+    reader: Option<Waker>,
 }
 
 impl Pulse {
@@ -62,6 +64,7 @@ impl Pulse {
             refusal: None,
             late: false,
             reset: false,
+            reader: None,
         };
         let large = if trusted { limits.streams as usize } else { limits.large_answers };
         Arc::new(Pulse {
@@ -96,8 +99,12 @@ impl Pulse {
         self.state().late
     }
 
-    pub fn is_busy(&self) -> bool {
-        self.state().exchanges > 0
+    /// Whether an exchange is under way; if so, its end wakes the task, which may then read the next head.
+    pub fn is_busy(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.state();
+        let busy = state.exchanges > 0;
+        state.reader = busy.then(|| cx.waker().clone());
+        busy
     }
 
     /// Leaves what the next exchange is answered with, whatever it seems to ask.
@@ -204,5 +211,10 @@ impl Drop for Exchange {
         let mut state = self.0.state();
         state.exchanges -= 1;
         state.idle = Instant::now();
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 }

@@ -47,6 +47,7 @@ impl Router {
     pub fn find(&self, path: &str) -> Option<Match> {
         let segments: Vec<String> = path.strip_prefix('/')?.split('/').map(decode).collect::<Option<_>>()?;
         Self::walk(&self.0, &segments, &mut Vec::new())
+            .filter(|found| !found.values.iter().any(|v| v.contains(HIDDEN)))
     }
 
     fn walk(node: &Node, segments: &[String], values: &mut Vec<String>) -> Option<Match> {
@@ -70,13 +71,21 @@ impl Router {
         if kept.iter().any(|segment| segment.is_empty() || segment == "." || segment == "..") {
             return None;
         }
+        // Clients that fill in the template of the document encode the slashes of its one parameter.
+        let joined = kept.join("/").replace(HIDDEN, "/");
+        if joined.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return None;
+        }
         let mut values = values.clone();
-        values.push(kept.join("/"));
+        values.push(joined);
         Some(Match { place, values, slash })
     }
 }
 
-/// One segment, percent-decoded once; none if it is not UTF-8 or hides a slash or a NUL.
+/// Stands for an encoded slash until it is clear whether its segment may have one.
+const HIDDEN: char = '\u{1}';
+
+/// One segment, percent-decoded once; none if it is not UTF-8 or hides what no segment may have.
 fn decode(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
@@ -89,7 +98,8 @@ fn decode(segment: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains(['/', '\\', '\0']))
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains(['\\', '\0', HIDDEN]))?;
+    Some(text.replace("/", &HIDDEN.to_string()))
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -119,6 +129,7 @@ mod tests {
             ("/api/posts/slug/a%20b", 2, Some("a b"), false),
             ("/api/docs/a/b/c", 4, Some("a/b/c"), false),
             ("/api/docs/a/b/", 4, Some("a/b"), true),
+            ("/api/docs/a%2Fb/c", 4, Some("a/b/c"), false),
         ] {
             let found = router().find(path).unwrap_or_else(|| panic!("{path}"));
             let value: Vec<String> = value.into_iter().map(str::to_owned).collect();
@@ -140,6 +151,8 @@ mod tests {
             "/api/docs/a/../b",
             "/api/docs/a//b",
             "/api/docs/%2e%2e/b",
+            "/api/docs/a%2F..%2Fb",
+            "/api/docs/a%2F%2Fb",
             "/api/docs/",
             "/API/posts",
         ] {

@@ -250,3 +250,6 @@ fn share(address: IpAddr) -> IpAddr {
         short => short,
     }
 }
+
+#[cfg(test)]
+mod tests;

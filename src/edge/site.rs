@@ -174,27 +174,41 @@ const SWAGGER_PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// Signing in by «Try it out» is enough: the access token of the answer is used from then on.
-const SWAGGER_SCRIPT: &str = r##"const ui = SwaggerUIBundle({
-  url: "/openapi.json",
-  dom_id: "#contract",
-  deepLinking: true,
-  docExpansion: "list",
-  displayOperationId: true,
-  displayRequestDuration: true,
-  persistAuthorization: false,
-  tryItOutEnabled: true,
-  validatorUrl: null,
-  withCredentials: true,
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset.slice(1)],
-  responseInterceptor: (response) => {
-    if (response.ok && /\/api\/auth\/(login|refresh)$/.test(new URL(response.url, location.href).pathname)) {
-      ui.preauthorizeApiKey("bearer_jwt", JSON.parse(response.text ?? response.data).accessToken);
-    }
-    return response;
-  },
-});
-window.ui = ui;
+/// Signing in by «Try it out» is enough: the access token of the answer is used from then on. Optional
+/// parameters start empty, for their examples are of another request.
+const SWAGGER_SCRIPT: &str = r##"const start = async () => {
+  const spec = await (await fetch("/openapi.json")).json();
+  const forget = (parameter) => {
+    if (parameter.required) return;
+    delete parameter.example;
+    if (parameter.schema) delete parameter.schema.example;
+  };
+  Object.values(spec.components.parameters ?? {}).forEach(forget);
+  for (const item of Object.values(spec.paths)) {
+    for (const operation of Object.values(item)) (operation.parameters ?? []).forEach(forget);
+  }
+  const ui = SwaggerUIBundle({
+    spec,
+    dom_id: "#contract",
+    deepLinking: true,
+    docExpansion: "list",
+    displayOperationId: true,
+    displayRequestDuration: true,
+    persistAuthorization: false,
+    tryItOutEnabled: true,
+    validatorUrl: null,
+    withCredentials: true,
+    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset.slice(1)],
+    responseInterceptor: (response) => {
+      if (response.ok && /\/api\/auth\/(login|refresh)$/.test(new URL(response.url, location.href).pathname)) {
+        ui.preauthorizeApiKey("bearer_jwt", JSON.parse(response.text ?? response.data).accessToken);
+      }
+      return response;
+    },
+  });
+  window.ui = ui;
+};
+start();
 "##;
 
 const STYLE: &str = "body{font:1rem/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1.5rem;color:#1d1d1f}\

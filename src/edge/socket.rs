@@ -152,10 +152,10 @@ impl Socket {
     }
 
     /// The next head: while an answer is under way, bytes are only looked for to learn whether the peer
-    /// is still there, and the parser asks again when it has finished.
+    /// is still there; its end wakes the reader.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stage>>> {
         loop {
-            if self.pulse.is_busy() {
+            if self.pulse.is_busy(cx) {
                 if !self.held.is_empty() {
                     return Poll::Pending;
                 }

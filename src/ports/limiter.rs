@@ -37,15 +37,15 @@ pub struct Verdict {
 /// Where budgets are kept.
 pub enum Limiter {
     Off,
-    Memory(Memory),
+    Memory(Box<Memory>),
 }
 
 impl Limiter {
     pub fn memory() -> Self {
-        Limiter::Memory(Memory {
+        Limiter::Memory(Box::new(Memory {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
-        })
+        }))
     }
 
     /// Takes one request from the key's budget.

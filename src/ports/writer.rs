@@ -14,10 +14,13 @@ use super::db::Tx;
 /// The most pieces of work in one transaction; the last of them must not wait too long for the first.
 const TOGETHER: usize = 128;
 
+/// Tells a caller whether the commit stood.
+type Tell = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
+
 /// What becomes of a piece of work: whether its savepoint stays, and how its caller is told.
 struct Ran {
     keep: bool,
-    tell: Box<dyn FnOnce(Result<(), DbErr>) + Send>,
+    tell: Tell,
 }
 
 type Work = Box<dyn FnOnce(Tx) -> BoxFuture<'static, Ran> + Send>;
@@ -79,7 +82,7 @@ async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>
         let mut told = Vec::with_capacity(batch.len());
         let committed = together(&connection, batch, &mut told).await;
         for tell in told {
-            tell(committed.as_ref().map(|()| ()).map_err(|error| DbErr::Custom(error.to_string())));
+            tell(committed.as_ref().copied().map_err(|error| DbErr::Custom(error.to_string())));
         }
     }
 }
@@ -87,7 +90,7 @@ async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>
 async fn together(
     connection: &DatabaseConnection,
     batch: Vec<Work>,
-    told: &mut Vec<Box<dyn FnOnce(Result<(), DbErr>) + Send>>,
+    told: &mut Vec<Tell>,
 ) -> Result<(), DbErr> {
     // A transaction that begins by reading may find the lock taken when it starts to write, and no
     // timeout helps it then.

@@ -103,10 +103,9 @@ async fn a_new_password_takes_the_old_one_and_ends_other_sessions() {
     };
     let other = login(PASSWORD).await.is(200).body;
     let new = "dovetail and biscuit";
-    let refused = ada.patch("/api/me", json!({ "password": new })).await.is(400);
-    assert_eq!(refused.places(), ["#/currentPassword"]);
+    ada.patch("/api/me", json!({ "password": new })).await.is(403);
     let wrong = json!({ "password": new, "currentPassword": "wrong horse" });
-    assert_eq!(ada.patch("/api/me", wrong).await.is(400).places(), ["#/currentPassword"]);
+    ada.patch("/api/me", wrong).await.is(403);
     ada.patch("/api/me", json!({ "password": new, "currentPassword": PASSWORD })).await.is(200);
     ada.get("/api/me").await.is(200);
     api.bearer(other["accessToken"].as_str().unwrap()).get("/api/me").await.is(401);

@@ -1,5 +1,12 @@
 //! The service as its clients see it.
+mod access;
 mod accounts;
+mod content;
+mod every;
 mod keys;
+mod lists;
+mod posts;
+mod refusals;
 mod sessions;
+mod site;
 mod support;

@@ -2,7 +2,7 @@
 need chromium chromium
 build
 export TENON_RATE_LIMITS=off
-serve "$work/browser"
+serve "$work/browser" --demo
 account admin "$work/browser"
 npm_tools tests/browser
 cp tests/browser/*.mjs "$modules/"

@@ -10,10 +10,13 @@ cp openapi.yaml "$out/"
 ln -s "$modules/node_modules" "$out/node_modules"
 cp tests/generators/package.json tests/generators/answers.mjs "$out/"
 cd "$out"
-PATH=$node:$PATH
-npx --no-install openapi-typescript openapi.yaml -o ot/schema.ts >/dev/null
-npx --no-install openapi-ts -i openapi.yaml -o hey --client @hey-api/client-fetch >/dev/null
-npx --no-install orval --input openapi.yaml --output orval/api.ts --client fetch >/dev/null
+# Only its `node`: its npm is not wanted.
+mkdir -p node-bin
+ln -s "$node/node" node-bin/node
+PATH=$PWD/node-bin:$PATH
+openapi-typescript openapi.yaml -o ot/schema.ts >/dev/null
+openapi-ts -i openapi.yaml -o hey --client @hey-api/client-fetch >/dev/null
+orval --input openapi.yaml --output orval/api.ts --client fetch >/dev/null
 tsc --strict --noUncheckedIndexedAccess --noEmit --skipLibCheck --target es2022 --module esnext \
   --moduleResolution bundler --lib es2023,dom,dom.iterable --types node ot/schema.ts hey/index.ts orval/api.ts
 node answers.mjs ot/schema.ts hey/types.gen.ts orval/api.ts

@@ -86,6 +86,20 @@ fn headers() -> Map<String, Value> {
             "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\"",
         ),
         (
+            "Deprecation",
+            true,
+            "Since when the operation is deprecated, as a Unix time (RFC 9745).",
+            text("^@[0-9]+$", 20),
+            "@1795251600",
+        ),
+        (
+            "Sunset",
+            true,
+            "When the operation stops answering (RFC 8594).",
+            text(visible, 29),
+            "Sun, 21 Nov 2027 09:00:00 GMT",
+        ),
+        (
             "Idempotent-Replayed",
             false,
             "`true` when this is the kept answer to an earlier request with the same Idempotency-Key.",

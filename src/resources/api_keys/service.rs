@@ -68,7 +68,7 @@ impl ApiKeys {
         self.db
             .write(async move |tx| {
                 api_key::Entity::update_many()
-                    .col_expr(api_key::Column::LastUsedAt, Expr::val(now).into())
+                    .col_expr(api_key::Column::LastUsedAt, Expr::val(now))
                     .filter(api_key::Column::Id.eq(id))
                     .exec(&*tx)
                     .await?;

@@ -6,3 +6,4 @@ mod types;
 
 pub use api::CommentsApi;
 pub use service::Comments;
+pub use types::NewComment;

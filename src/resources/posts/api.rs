@@ -9,10 +9,11 @@ use crate::{
     api::Tag,
     contract::{
         answer::{Changed, Created, Found, Gone, Listed, Or},
+        attempt::Outcome,
         cache::Cache,
         caller::{Caller, OwnerOrEditors, Viewer, Writers},
         id::Id,
-        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned, Reused},
+        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
         slug::Slug,
     },
@@ -133,7 +134,7 @@ impl PostsApi {
         known: IfNoneMatch,
     ) -> Result<Or<Found<Post>>, Fault<NotFound>> {
         Ok(match self.0.by_slug(viewer.0.as_ref(), &slug.0.0).await? {
-            BySlug::Here(post) => Or::Here(Found::new(post, &known.0)),
+            BySlug::Here(post) => Or::Here(Found::new(*post, &known.0)),
             BySlug::Moved(location) => Or::Moved(location),
         })
     }
@@ -147,9 +148,8 @@ impl PostsApi {
         caller: Caller<OwnerOrEditors>,
         /// The post's id.
         id: Path<Id<Post>>,
-        key: IdempotencyKey,
-    ) -> Result<Created<PreviewLink>, Fault<(NotFound, Forbidden, Conflict, Reused)>> {
-        Ok(Created::new(self.0.preview(&caller, id.0, key.0).await?))
+    ) -> Result<Created<PreviewLink>, Fault<(NotFound, Forbidden)>> {
+        Ok(Created::new(Outcome::Fresh(self.0.preview(&caller, id.0).await?)))
     }
 
     /// End all links that show a draft

@@ -18,6 +18,8 @@ use crate::{
 /// A post that comes from a file.
 #[derive(Debug, Clone)]
 pub struct Imported {
+    /// The id that it gets when it is new; else a fresh one.
+    pub id: Option<Uuid>,
     /// What the file is known by; the same source is the same post.
     pub source: String,
     pub title: String,
@@ -47,7 +49,7 @@ impl Posts {
     pub async fn import(&self, tx: &Tx, post: &Imported) -> Result<Effect> {
         let now = self.clock.now();
         let known = post::Entity::find().filter(post::Column::Source.eq(&post.source)).one(&**tx).await?;
-        let id = known.as_ref().map_or_else(Uuid::now_v7, |row| row.id);
+        let id = known.as_ref().map(|row| row.id).or(post.id).unwrap_or_else(Uuid::now_v7);
         let author = *post.authors.first().ok_or_else(|| Error::Internal("a post without author".into()))?;
         let effect = match known {
             None => {

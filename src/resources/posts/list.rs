@@ -266,6 +266,9 @@ impl From<Post> for PostSummary {
     }
 }
 
+/// A post, and one who wrote it together with its author: id, name, picture, words of their own.
+type Together = (Uuid, Uuid, String, Option<String>, Option<String>);
+
 /// The relations of a page of posts, one statement each.
 #[derive(Default)]
 struct Related {
@@ -297,17 +300,16 @@ impl Related {
         if together.is_empty() {
             return Ok(related);
         }
-        let authors: Vec<(Uuid, Uuid, String, Option<String>, Option<String>)> =
-            post_coauthor::Entity::find()
-                .select_only()
-                .column(post_coauthor::Column::PostId)
-                .join(JoinType::InnerJoin, post_coauthor::Relation::User.def())
-                .columns([user::Column::Id, user::Column::Name, user::Column::AvatarUrl, user::Column::Bio])
-                .filter(post_coauthor::Column::PostId.is_in(together))
-                .order_by_asc(post_coauthor::Column::Position)
-                .into_tuple()
-                .all(db)
-                .await?;
+        let authors: Vec<Together> = post_coauthor::Entity::find()
+            .select_only()
+            .column(post_coauthor::Column::PostId)
+            .join(JoinType::InnerJoin, post_coauthor::Relation::User.def())
+            .columns([user::Column::Id, user::Column::Name, user::Column::AvatarUrl, user::Column::Bio])
+            .filter(post_coauthor::Column::PostId.is_in(together))
+            .order_by_asc(post_coauthor::Column::Position)
+            .into_tuple()
+            .all(db)
+            .await?;
         for (post, id, name, avatar_url, bio) in authors {
             let author = AuthorRef { id: Id::from(id), name, avatar_url, bio: bio.filter(|_| bios) };
             related.authors.entry(post).or_default().push(author);

@@ -11,7 +11,6 @@ use super::{
     types::{Post, PreviewLink},
 };
 use crate::contract::{
-    attempt::{Attempt, Outcome, once},
     caller::Principal,
     id::Id,
     problem::{Error, Result},
@@ -45,29 +44,26 @@ impl PreviewKey {
 }
 
 impl Posts {
-    pub async fn preview(
-        &self,
-        caller: &Principal,
-        id: Id<Post>,
-        attempt: Option<Attempt>,
-    ) -> Result<Outcome<PreviewLink>> {
-        let (caller, now, key) = (caller.clone(), self.clock.now(), self.previews.clone());
-        once(&self.db, attempt, async move |tx| {
-            own(&*tx, &caller, id).await?;
-            let link = Uuid::now_v7();
-            let row = preview::ActiveModel {
-                id: Set(link),
-                post_id: Set(id.0),
-                created_by: Set(caller.user),
-                expires_at: Set(now + LIFE),
-                created_at: Set(now),
-            };
-            row.insert(&*tx).await?;
-            let token = key.sign(link);
-            let url = format!("/api/posts/{id}?preview={token}");
-            Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFE) })
-        })
-        .await
+    pub async fn preview(&self, caller: &Principal, id: Id<Post>) -> Result<PreviewLink> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let link = Uuid::now_v7();
+        self.db
+            .write(async move |tx| {
+                own(&*tx, &caller, id).await?;
+                let row = preview::ActiveModel {
+                    id: Set(link),
+                    post_id: Set(id.0),
+                    created_by: Set(caller.user),
+                    expires_at: Set(now + LIFE),
+                    created_at: Set(now),
+                };
+                row.insert(&*tx).await?;
+                Ok::<_, Error>(())
+            })
+            .await?;
+        let token = self.previews.sign(link);
+        let url = format!("/api/posts/{id}?preview={token}");
+        Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFE) })
     }
 
     /// Ends all links to a post.

@@ -42,7 +42,7 @@ pub struct Posts {
 
 /// A post by its present slug, or by one that it had before.
 pub enum BySlug {
-    Here(Post),
+    Here(Box<Post>),
     Moved(String),
 }
 
@@ -69,7 +69,7 @@ impl Posts {
     pub async fn by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<BySlug> {
         let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
         if let Some(post) = whole(self.db.read(), find).await? {
-            return Ok(BySlug::Here(post));
+            return Ok(BySlug::Here(Box::new(post)));
         }
         let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
         let former = former.ok_or(Error::NotFound("post"))?;

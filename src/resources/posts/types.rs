@@ -86,6 +86,9 @@ impl Resource for Post {
     fn modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
     }
+    fn hidden(&self) -> bool {
+        self.previewed
+    }
     fn cache(&self) -> Cache {
         if self.previewed {
             return Cache::None;

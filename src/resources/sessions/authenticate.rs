@@ -84,7 +84,7 @@ impl Sessions {
         self.db
             .write(async move |tx| {
                 session::Entity::update_many()
-                    .col_expr(session::Column::LastUsedAt, Expr::val(now).into())
+                    .col_expr(session::Column::LastUsedAt, Expr::val(now))
                     .filter(session::Column::Id.eq(id))
                     .filter(session::Column::LastUsedAt.lt(now))
                     .exec(&*tx)

@@ -61,7 +61,7 @@ async fn keep(tx: &Tx, now: i64) -> Result<()> {
     }
     for (kid, expires_at) in plan.expire {
         signing_key::Entity::update_many()
-            .col_expr(signing_key::Column::ExpiresAt, Expr::val(expires_at).into())
+            .col_expr(signing_key::Column::ExpiresAt, Expr::val(expires_at))
             .filter(signing_key::Column::Kid.eq(kid))
             .exec(&**tx)
             .await?;

@@ -176,7 +176,7 @@ impl Sessions {
         let now = self.clock.now();
         let ended = self.db.write(async move |tx| {
             session::Entity::update_many()
-                .col_expr(session::Column::RevokedAt, Expr::val(now).into())
+                .col_expr(session::Column::RevokedAt, Expr::val(now))
                 .filter(session::Column::Id.eq(session))
                 .filter(session::Column::UserId.eq(user))
                 .filter(session::Column::RevokedAt.is_null())
@@ -191,7 +191,7 @@ impl Sessions {
     /// Ends all sessions of a user but one.
     pub async fn end_all(&self, tx: &Tx, user: Uuid, but: Option<Uuid>) -> Result<()> {
         let mut end = session::Entity::update_many()
-            .col_expr(session::Column::RevokedAt, Expr::val(self.clock.now()).into())
+            .col_expr(session::Column::RevokedAt, Expr::val(self.clock.now()))
             .filter(session::Column::UserId.eq(user))
             .filter(session::Column::RevokedAt.is_null());
         if let Some(kept) = but {

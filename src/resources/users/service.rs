@@ -192,13 +192,11 @@ impl Users {
                 return Err(Error::TooMany(verdict.retry_after_seconds));
             }
             let Some(current) = &patch.current_password else {
-                let message = "is needed to change your own password";
-                return Err(Error::at("#/currentPassword", ErrorCode::Required, message));
+                return Err(Error::Forbidden("changing your own password needs currentPassword"));
             };
             let current = Secret::new(current.clone());
             if !self.passwords.verify(current, row.password_hash.clone()).await.map_err(unhashed)? {
-                let message = "is not the present password";
-                return Err(Error::at("#/currentPassword", ErrorCode::Invalid, message));
+                return Err(Error::Forbidden("currentPassword is not the present password"));
             }
         }
         self.hash(new.clone()).await.map(Some)

@@ -1,0 +1,252 @@
+//! How fast the service answers: lists, reads, 304s and creates over keep-alive connections, each beside a
+//! bare poem handler that answers the same bytes, in the same run on the same machine.
+//!
+//! `cargo bench` makes up a thousand posts; `cargo bench -- --data DIR` takes a filled data folder.
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use poem::{EndpointExt, Route, Server, endpoint::make_sync, listener::TcpAcceptor};
+use tenon::{
+    app::{App, Settings},
+    config::Config,
+    contract::caller::Role,
+    edge::{limits::Limits, server},
+    ports::{clock::Clock, db::Db},
+    resources::posts::Imported,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const CONNECTIONS: usize = 32;
+const SPAN: Duration = Duration::from_secs(3);
+const PASSWORD: &str = "correct horse battery";
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let given = match (arguments.next().as_deref(), arguments.next()) {
+        (Some("--data"), Some(folder)) => Some(PathBuf::from(folder)),
+        (None, _) => None,
+        _ => return Err("usage: cargo bench [-- --data DIR]".into()),
+    };
+    let made = std::env::temp_dir().join(format!("tenon-bench-{}", uuid::Uuid::now_v7()));
+    let folder = given.clone().unwrap_or_else(|| made.clone());
+    let done = measure(&folder.display().to_string(), given.is_none()).await;
+    if given.is_none() {
+        let _ = std::fs::remove_dir_all(&made);
+    }
+    done
+}
+
+async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
+    let config = Config::read(&[
+        ("data_dir", Some(folder.to_owned())),
+        ("database_url", Some(String::new())),
+        ("rate_limits", Some("off".to_owned())),
+    ])?;
+    let db = Db::open(&config.database_url()).await?;
+    db.migrate().await?;
+    let app = App::new(db, Clock::System, Settings::of(&config)).await?;
+    let author = app.users.appoint("bench@acme.test", "Bench", Role::Editor, PASSWORD.to_owned()).await?;
+    if empty {
+        fill(&app, author.id.0).await?;
+    }
+    let edge = Arc::new(tenon::cli::edge(&app, &config)?);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let service = listener.local_addr()?.to_string();
+    let (_stop, stopping) = watch::channel(false);
+    tokio::spawn(server::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
+
+    let login = format!("{{\"email\":\"bench@acme.test\",\"password\":\"{PASSWORD}\"}}");
+    let login = once(&service, &post("/api/auth/login", &login, "")).await?;
+    let token = member(&login.body, "accessToken")?;
+    let list = once(&service, &get("/api/posts?limit=20", "")).await?;
+    let id = member(&list.body, "id")?;
+    let path = format!("/api/posts/{id}");
+    let read = once(&service, &get(&path, "")).await?;
+    let known = |answer: &Answer| format!("If-None-Match: {}\r\n", answer.headers["etag"]);
+    let auth = format!("Authorization: Bearer {token}\r\n");
+    let new = "{\"title\":\"Measured\",\"content\":\"Cut the tenon to the mortise.\",\"slug\":null}"
+        .replace(",\"slug\":null", "");
+
+    println!("{CONNECTIONS} connections, {} s each, {} bytes of memory at rest", SPAN.as_secs(), resident());
+    println!("{:<28}{:>12}{:>12}{:>10}", "work", "requests/s", "bare/s", "ratio");
+    let works = [
+        ("list of 20", get("/api/posts?limit=20", ""), list.body.clone(), 200),
+        ("list of 20, 304", get("/api/posts?limit=20", &known(&list)), String::new(), 304),
+        ("read by id", get(&path, ""), read.body.clone(), 200),
+        ("read by id, 304", get(&path, &known(&read)), String::new(), 304),
+        ("create", post("/api/posts", new.trim(), &auth), read.body.clone(), 201),
+    ];
+    for (name, request, bytes, status) in works {
+        let bare = bare(bytes).await?;
+        let ours = rate(&service, &request, status).await?;
+        let theirs = rate(&bare, &get("/", ""), 200).await?;
+        println!("{name:<28}{ours:>12.0}{theirs:>12.0}{:>10.3}", ours / theirs);
+    }
+    println!("{} bytes of memory after it all", resident());
+    Ok(())
+}
+
+/// A thousand posts of some four kilobytes, as an import would write them.
+async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
+    for hundred in 0..10 {
+        let posts = app.posts.clone();
+        let done = app.db.write(async move |tx| {
+            for i in 0..100 {
+                let number = hundred * 100 + i;
+                let post = Imported {
+                    id: None,
+                    source: format!("made-up/{number}"),
+                    title: format!("Made-up post {number}"),
+                    content: "A tenon is cut to fit. ".repeat(180),
+                    excerpt: Some("What is cut to fit.".to_owned()),
+                    cover_image: None,
+                    slug: format!("made-up-post-{number}"),
+                    authors: vec![author],
+                    tags: vec!["Made up".to_owned(), format!("Tag {}", number % 7)],
+                    aliases: vec![],
+                    published_at: Some(1_700_000_000_000 + i64::from(number) * 60_000),
+                };
+                posts.import(&tx, &post).await?;
+            }
+            Ok::<_, tenon::contract::problem::Error>(())
+        });
+        done.await?;
+    }
+    Ok(())
+}
+
+/// A poem server with nothing in it but these bytes.
+async fn bare(bytes: String) -> Result<String, Failure> {
+    let acceptor = TcpAcceptor::from_tokio(TcpListener::bind("127.0.0.1:0").await?)?;
+    let address = poem::listener::Acceptor::local_addr(&acceptor);
+    let address =
+        address.first().map(|address| address.to_string().replace("http://", "")).ok_or("no address")?;
+    let address = address.rsplit("//").next().unwrap_or_default().to_owned();
+    let endpoint =
+        make_sync(move |_| poem::Response::builder().content_type("application/json").body(bytes.clone()));
+    tokio::spawn(Server::new_with_acceptor(acceptor).run(Route::new().at("/", endpoint.boxed())));
+    Ok(address)
+}
+
+fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n")
+}
+
+fn post(path: &str, body: &str, headers: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+/// Requests per second over all connections.
+async fn rate(address: &str, request: &str, status: u16) -> Result<f64, Failure> {
+    let count = Arc::new(AtomicU64::new(0));
+    let (start, end) = (Instant::now(), Instant::now() + SPAN);
+    let mut tasks = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (mut connection, request, count) =
+            (Connection::open(address).await?, request.to_owned(), count.clone());
+        tasks.push(tokio::spawn(async move {
+            while Instant::now() < end {
+                let answer = connection.ask(&request).await?;
+                if answer.status != status {
+                    return Err::<(), Failure>(
+                        format!("{} instead of {status}: {}", answer.status, answer.body).into(),
+                    );
+                }
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        }));
+    }
+    for task in tasks {
+        task.await??;
+    }
+    Ok(count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+}
+
+async fn once(address: &str, request: &str) -> Result<Answer, Failure> {
+    Connection::open(address).await?.ask(request).await
+}
+
+struct Answer {
+    status: u16,
+    headers: HashMap<String, String>,
+    body: String,
+}
+
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: &str) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, buffer: Vec::with_capacity(64 * 1024) })
+    }
+
+    async fn ask(&mut self, request: &str) -> Result<Answer, Failure> {
+        self.stream.write_all(request.as_bytes()).await?;
+        self.buffer.clear();
+        let head = loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.more().await?;
+        };
+        let text = std::str::from_utf8(&self.buffer[..head])?;
+        let mut lines = text.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?.parse()?;
+        let headers: HashMap<String, String> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length: usize = headers.get("content-length").map_or(Ok(0), |length| length.parse())?;
+        while self.buffer.len() < head + length {
+            self.more().await?;
+        }
+        let body = String::from_utf8_lossy(&self.buffer[head..head + length]).into_owned();
+        Ok(Answer { status, headers, body })
+    }
+
+    async fn more(&mut self) -> Result<(), Failure> {
+        match self.stream.read_buf(&mut self.buffer).await? {
+            0 => Err("the connection was closed".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first string member of that name.
+fn member(body: &str, name: &str) -> Result<String, Failure> {
+    let start =
+        body.find(&format!("\"{name}\":\"")).ok_or_else(|| format!("no {name} in {body}"))? + name.len() + 4;
+    Ok(body[start..].split('"').next().unwrap_or_default().to_owned())
+}
+
+/// Bytes of memory that the process holds, service and load together.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}

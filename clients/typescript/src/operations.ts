@@ -1,0 +1,47 @@
+// Generated from openapi.yaml by `npm run generate`. Changes belong there.
+
+/** Creates that take an `Idempotency-Key`. */
+export const keyed: ReadonlySet<string> = new Set([
+  "POST /api/posts",
+  "POST /api/posts/{id}/comments",
+  "POST /api/users"
+]);
+
+/** Writes that take an `If-Match`. */
+export const conditional: ReadonlySet<string> = new Set([
+  "DELETE /api/comments/{id}",
+  "PATCH /api/comments/{id}",
+  "PUT /api/docs/{path}",
+  "DELETE /api/docs/{path}",
+  "PATCH /api/me",
+  "PUT /api/posts/{id}",
+  "DELETE /api/posts/{id}",
+  "PATCH /api/posts/{id}",
+  "PUT /api/tags/{slug}",
+  "DELETE /api/tags/{slug}",
+  "PATCH /api/tags/{slug}",
+  "DELETE /api/users/{id}",
+  "PATCH /api/users/{id}"
+]);
+
+/** Operations whose body is a merge patch. */
+export const mergePatches: ReadonlySet<string> = new Set([
+  "PATCH /api/comments/{id}",
+  "PATCH /api/me",
+  "PATCH /api/posts/{id}",
+  "PATCH /api/tags/{slug}",
+  "PATCH /api/users/{id}"
+]);
+
+/** Paths with a parameter of several segments. */
+export const deep: ReadonlySet<string> = new Set([
+  "/api/docs/{path}"
+]);
+
+/** Reads by another name, and the path that the same resource is written at. */
+export const aliases: ReadonlyMap<string, string> = new Map([
+  [
+    "/api/posts/slug/{slug}",
+    "/api/posts/{id}"
+  ]
+]);

@@ -1,0 +1,6977 @@
+// Generated from openapi.yaml by `npm run generate`. Changes belong there.
+export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the public keys of access tokens
+         * @description For other services that check access tokens themselves. A key is here a day before it signs.
+         */
+        get: operations["sessionsKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API keys, newest first
+         * @description One's own; admins see all. The secrets are not among what is told.
+         */
+        get: operations["apiKeysList"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description The member `key` is shown this once. As it is a secret, the answer is not kept for a repeated request.
+         */
+        post: operations["apiKeysCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read an API key
+         * @description One's own, or for admins any, without its secret.
+         */
+        get: operations["apiKeysRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an API key
+         * @description It is refused from the next request on.
+         */
+        delete: operations["apiKeysRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an API key a new secret
+         * @description Only its owner can. The old secret works for another 24 hours, so that programs can follow.
+         */
+        post: operations["apiKeysRotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in
+         * @description An unknown account, a disabled one and a wrong password get the same answer after the same time.
+         *     After five tries in a minute the account rests for this address.
+         */
+        post: operations["sessionsLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out
+         * @description Ends the session of this caller at once, and takes its cookie back.
+         */
+        post: operations["sessionsLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the next access token
+         * @description A refresh token is good for one use and comes with its successor. For ten seconds the one used last
+         *     gets the same answer again; after that, its return ends the session.
+         */
+        post: operations["sessionsRefresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own sessions, newest first
+         * @description Each is a client that is signed in; those that have ended are not among them.
+         */
+        get: operations["sessionsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The session's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one of one's own sessions
+         * @description Its tokens and its cookie are refused at once.
+         */
+        delete: operations["sessionsRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/authors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List authors by name
+         * @description Those with a published post, alone or with others.
+         */
+        get: operations["authorsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/authors/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read an author
+         * @description What everybody may know of somebody who has an account; neither e-mail address nor role is part of it.
+         */
+        get: operations["authorsRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List comments of all posts
+         * @description The moderators' queue: `status=pending` is what waits.
+         */
+        get: operations["commentsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The comment's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a comment
+         * @description One that waits or was rejected is there for its author and for editors alone.
+         */
+        get: operations["commentsRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a comment
+         * @description All replies below it go with it.
+         */
+        delete: operations["commentsRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change or moderate a comment
+         * @description Its author may change what it says for 15 minutes; editors may change both.
+         */
+        patch: operations["commentsPatch"];
+        trace?: never;
+    };
+    "/api/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List documents in the order of the tree
+         * @description By position, then by path; `prefix` takes one branch of it.
+         */
+        get: operations["docsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/docs/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's place in the tree.
+                 * @example guides/getting-started
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a document
+         * @description The path may be ten segments deep. With a slash at its end it leads to the address without.
+         */
+        get: operations["docsRead"];
+        /**
+         * Write or replace a document
+         * @description `If-None-Match: *` writes it only if there is none at the path yet.
+         */
+        put: operations["docsReplace"];
+        post?: never;
+        /**
+         * Delete a document
+         * @description What lies below it stays.
+         */
+        delete: operations["docsRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how the service is
+         * @description Answers 200 also when a part is not as it should be, and says which.
+         */
+        get: operations["healthRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one's own account
+         * @description With the session that asks, to find it among `/api/auth/sessions`.
+         */
+        get: operations["meRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change one's own account
+         * @description A merge patch (RFC 7396). A new `password` takes the present one as `currentPassword`, and ends all
+         *     other sessions. Role, status and e-mail address are an admin's to change.
+         */
+        patch: operations["mePatch"];
+        trace?: never;
+    };
+    "/api/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List posts, newest first
+         * @description Everybody gets published posts; `status` lets authors and editors ask for the drafts that they may
+         *     see. A page past the end is empty, and an unknown tag has no posts.
+         */
+        get: operations["postsList"];
+        put?: never;
+        /**
+         * Write a post
+         * @description The caller is its author. Without `published` it is a draft that only its author and editors see.
+         */
+        post: operations["postsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/slug/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a post by its slug
+         * @description A slug that the post had before leads to the present one.
+         */
+        get: operations["postsReadBySlug"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a post
+         * @description A draft is there for its author, for editors, and for whoever has a preview link.
+         */
+        get: operations["postsRead"];
+        /**
+         * Replace a post
+         * @description Members left out are as in a new post; the slug stays unless another one is given.
+         */
+        put: operations["postsReplace"];
+        post?: never;
+        /**
+         * Delete a post
+         * @description Its comments go with it. Its slugs stay taken.
+         */
+        delete: operations["postsRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a post
+         * @description A merge patch (RFC 7396): members left out stay as they are, `null` clears.
+         */
+        patch: operations["postsPatch"];
+        trace?: never;
+    };
+    "/api/posts/{id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the comments of a post, oldest first
+         * @description Everybody gets approved ones; their authors and editors also those that wait.
+         */
+        get: operations["commentsListForPost"];
+        put?: never;
+        /**
+         * Write a comment
+         * @description Comments by editors and by the post's author are seen at once, others when an editor has approved
+         *     them. A draft takes no comments (409).
+         */
+        post: operations["commentsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link that shows a draft
+         * @description Whoever has the link may read this one post for three days, without signing in.
+         */
+        post: operations["postsPreview"];
+        /**
+         * End all links that show a draft
+         * @description Whoever still has one gets the same answer as for a post that is not there.
+         */
+        delete: operations["postsEndPreviews"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tags with the number of their posts
+         * @description Only published posts count.
+         */
+        get: operations["tagsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tag's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a tag
+         * @description With the number of its published posts.
+         */
+        get: operations["tagsRead"];
+        /**
+         * Make or replace a tag
+         * @description `If-None-Match: *` makes it only if it is not there yet.
+         */
+        put: operations["tagsReplace"];
+        post?: never;
+        /**
+         * Delete a tag
+         * @description It is taken off all posts.
+         */
+        delete: operations["tagsRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a tag
+         * @description A merge patch (RFC 7396). All posts with the tag show the new name at once.
+         */
+        patch: operations["tagsPatch"];
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List accounts, newest first
+         * @description Imported authors are among them: they have no e-mail address and cannot sign in.
+         */
+        get: operations["usersList"];
+        put?: never;
+        /**
+         * Make an account
+         * @description Anybody may register as a reader where registration is switched on. An admin may always make
+         *     accounts, and in person also those of other roles.
+         */
+        post: operations["usersCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read an account
+         * @description One's own; admins read all. What everybody may know of an author is at `/api/authors/{id}`.
+         */
+        get: operations["usersRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an account
+         * @description Its sessions and keys go with it. A user with posts or comments stays, and so does the last admin.
+         */
+        delete: operations["usersRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an account
+         * @description A merge patch (RFC 7396). Role, status and e-mail address are an admin's to change, and the last
+         *     admin stays one. Another password, another role and disabling end all other sessions.
+         */
+        patch: operations["usersPatch"];
+        trace?: never;
+    };
+    "/livez": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask whether the process lives
+         * @description Touches nothing else; an orchestrator restarts a process that does not answer.
+         */
+        get: operations["healthLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask whether the service can take requests
+         * @description It can when the database answers, has the present schema, and the service is not stopping; else 503.
+         */
+        get: operations["healthReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @description A key of a program, without its secret.
+         * @example {
+         *       "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Site build",
+         *       "scopes": [
+         *         "posts:read",
+         *         "tags:read"
+         *       ],
+         *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "expiresAt": "2026-11-21T09:00:00.000Z",
+         *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
+         *       "previousUntil": "2025-11-22T09:00:00.000Z",
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        ApiKey: {
+            /**
+             * Format: uuid
+             * @description What the key is known by; it stands in the key itself.
+             * @example 0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description What its owner calls it.
+             * @example Site build
+             */
+            name: string;
+            /**
+             * @description What it may be used for.
+             * @example [
+             *       "posts:read",
+             *       "tags:read"
+             *     ]
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: uuid
+             * @description Whose it is. It may do what its owner may, within its scopes.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            owner: string;
+            /**
+             * Format: date-time
+             * @description When it ends; left out in keys that do not.
+             * @example 2026-11-21T09:00:00.000Z
+             */
+            expiresAt?: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, within a minute; left out in keys that never were.
+             * @example 2025-11-22T09:00:00.000Z
+             */
+            lastUsedAt?: string;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation still works.
+             * @example 2025-11-22T09:00:00.000Z
+             */
+            previousUntil?: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "name": "Site build",
+         *           "scopes": [
+         *             "posts:read",
+         *             "tags:read"
+         *           ],
+         *           "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "expiresAt": "2026-11-21T09:00:00.000Z",
+         *           "lastUsedAt": "2025-11-22T09:00:00.000Z",
+         *           "previousUntil": "2025-11-22T09:00:00.000Z",
+         *           "createdAt": "2025-11-21T09:00:00.000Z",
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        ApiKeyPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "name": "Site build",
+             *         "scopes": [
+             *           "posts:read",
+             *           "tags:read"
+             *         ],
+             *         "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "expiresAt": "2026-11-21T09:00:00.000Z",
+             *         "lastUsedAt": "2025-11-22T09:00:00.000Z",
+             *         "previousUntil": "2025-11-22T09:00:00.000Z",
+             *         "createdAt": "2025-11-21T09:00:00.000Z",
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["ApiKey"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What everybody may know of somebody who has an account.
+         * @example {
+         *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Ada Turner",
+         *       "bio": "Writes about wood and contracts.",
+         *       "url": "https://ada.acme.test/",
+         *       "avatarUrl": "https://www.acme.test/ada.webp",
+         *       "postsCount": 12
+         *     }
+         */
+        Author: {
+            /**
+             * Format: uuid
+             * @description The user's id.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name that is shown.
+             * @example Ada Turner
+             */
+            name: string;
+            /**
+             * @description What they say of themselves.
+             * @example Writes about wood and contracts.
+             */
+            bio?: string;
+            /**
+             * @description The address of their own site.
+             * @example https://ada.acme.test/
+             */
+            url?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/ada.webp
+             */
+            avatarUrl?: string;
+            /**
+             * Format: int64
+             * @description How many published posts they wrote, alone or with others.
+             * @example 12
+             */
+            postsCount: number;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "name": "Ada Turner",
+         *           "bio": "Writes about wood and contracts.",
+         *           "url": "https://ada.acme.test/",
+         *           "avatarUrl": "https://www.acme.test/ada.webp",
+         *           "postsCount": 12
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        AuthorPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "name": "Ada Turner",
+             *         "bio": "Writes about wood and contracts.",
+             *         "url": "https://ada.acme.test/",
+             *         "avatarUrl": "https://www.acme.test/ada.webp",
+             *         "postsCount": 12
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Author"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description Who wrote something.
+         * @example {
+         *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Ada Turner",
+         *       "avatarUrl": "https://www.acme.test/ada.webp",
+         *       "bio": "Writes about wood and contracts."
+         *     }
+         */
+        AuthorRef: {
+            /**
+             * Format: uuid
+             * @description The user's id.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name that is shown.
+             * @example Ada Turner
+             */
+            name: string;
+            /**
+             * @description The address of a picture, if there is one.
+             * @example https://www.acme.test/ada.webp
+             */
+            avatarUrl?: string;
+            /**
+             * @description What the author says of themselves, if they do; in lists only with `expand=author`.
+             * @example Writes about wood and contracts.
+             */
+            bio?: string;
+        };
+        /**
+         * @description A comment.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "depth": 1,
+         *       "author": {
+         *         "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ben Wood"
+         *       },
+         *       "content": "Does this work for a drawer as well?",
+         *       "status": "approved",
+         *       "post": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "slug": "a-joint-that-fits",
+         *         "title": "A joint that fits"
+         *       },
+         *       "createdAt": "2025-11-21T10:30:00.000Z",
+         *       "updatedAt": "2025-11-21T10:30:00.000Z"
+         *     }
+         */
+        Comment: {
+            /**
+             * Format: uuid
+             * @description What the comment is known by.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The post that it is about.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            postId: string;
+            /**
+             * Format: uuid
+             * @description The comment that it answers, if it is a reply.
+             * @example 0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            parentId?: string;
+            /**
+             * Format: int32
+             * @description 0 for a comment on the post, 1 for a reply to it, and so on.
+             * @example 1
+             */
+            depth: number;
+            /** @description Who wrote it. */
+            author: components["schemas"]["AuthorRef"];
+            /**
+             * @description What it says, as plain text.
+             * @example Does this work for a drawer as well?
+             */
+            content: string;
+            /** @description Who can see it. */
+            status: components["schemas"]["CommentStatus"];
+            /** @description The post, with `expand=post`. */
+            post?: components["schemas"]["PostRef"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description What may be told in more detail.
+         * @enum {string}
+         */
+        CommentExpand: "post";
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "depth": 1,
+         *           "author": {
+         *             "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "name": "Ben Wood"
+         *           },
+         *           "content": "Does this work for a drawer as well?",
+         *           "status": "approved",
+         *           "post": {
+         *             "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "slug": "a-joint-that-fits",
+         *             "title": "A joint that fits"
+         *           },
+         *           "createdAt": "2025-11-21T10:30:00.000Z",
+         *           "updatedAt": "2025-11-21T10:30:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        CommentPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "depth": 1,
+             *         "author": {
+             *           "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "name": "Ben Wood"
+             *         },
+             *         "content": "Does this work for a drawer as well?",
+             *         "status": "approved",
+             *         "post": {
+             *           "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "slug": "a-joint-that-fits",
+             *           "title": "A joint that fits"
+             *         },
+             *         "createdAt": "2025-11-21T10:30:00.000Z",
+             *         "updatedAt": "2025-11-21T10:30:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Comment"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What of a comment shall change. Its author may change what it says for 15 minutes; editors decide who can
+         *     see it.
+         * @example {
+         *       "content": "Does this work for drawers as well?",
+         *       "status": "approved"
+         *     }
+         */
+        CommentPatch: {
+            /**
+             * @description What it says; white space around it is dropped.
+             * @example Does this work for drawers as well?
+             */
+            content?: string;
+            /** @description Who can see it. */
+            status?: components["schemas"]["CommentStatus"];
+        };
+        /**
+         * @description Orders of comments.
+         * @enum {string}
+         */
+        CommentSort: "createdAt" | "-createdAt";
+        /**
+         * @description Who can see a comment.
+         * @enum {string}
+         */
+        CommentStatus: "pending" | "approved" | "rejected";
+        /**
+         * @description How something is.
+         * @enum {string}
+         */
+        Condition: "ok" | "degraded";
+        /**
+         * @description Whether a list is counted.
+         * @enum {string}
+         */
+        Count: "exact" | "none";
+        /**
+         * @description Who signs in.
+         * @example {
+         *       "email": "ada@acme.test",
+         *       "password": "mortise and tenon",
+         *       "cookie": true
+         *     }
+         */
+        Credentials: {
+            /**
+             * @description The e-mail address of the account. Its case does not matter.
+             * @example ada@acme.test
+             */
+            email: string;
+            /**
+             * @description The password.
+             * @example mortise and tenon
+             */
+            password: string;
+            /**
+             * @description Whether a browser shall also get a session cookie.
+             * @default false
+             * @example true
+             */
+            cookie?: boolean;
+        };
+        /**
+         * @description A document as a whole.
+         * @example {
+         *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "path": "guides/getting-started",
+         *       "title": "Getting started",
+         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *       "position": 1,
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Document: {
+            /**
+             * Format: uuid
+             * @description What the document is known by for good.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description Its place in the tree.
+             * @example guides/getting-started
+             */
+            path: string;
+            /**
+             * @description The heading.
+             * @example Getting started
+             */
+            title: string;
+            /**
+             * @description The text, in Markdown.
+             * @example # Getting started
+             *
+             *     Cut the tenon to the mortise.
+             */
+            content: string;
+            /**
+             * Format: int64
+             * @description Its place among its neighbours; lists go by it.
+             * @example 1
+             */
+            position: number;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description A document as it shall be from now on.
+         * @example {
+         *       "title": "Getting started",
+         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *       "position": 1
+         *     }
+         */
+        DocumentReplacement: {
+            /**
+             * @description The heading; white space around it is dropped.
+             * @example Getting started
+             */
+            title: string;
+            /**
+             * @description The text, in Markdown.
+             * @example # Getting started
+             *
+             *     Cut the tenon to the mortise.
+             */
+            content: string;
+            /**
+             * Format: int64
+             * @description Its place among its neighbours.
+             * @default 0
+             * @example 1
+             */
+            position?: number;
+        };
+        /**
+         * @description A document as an entry of the tree.
+         * @example {
+         *       "path": "guides/getting-started",
+         *       "title": "Getting started",
+         *       "position": 1,
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        DocumentSummary: {
+            /**
+             * @description Its place in the tree.
+             * @example guides/getting-started
+             */
+            path: string;
+            /**
+             * @description The heading.
+             * @example Getting started
+             */
+            title: string;
+            /**
+             * Format: int64
+             * @description Its place among its neighbours.
+             * @example 1
+             */
+            position: number;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "path": "guides/getting-started",
+         *           "title": "Getting started",
+         *           "position": 1,
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        DocumentSummaryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "path": "guides/getting-started",
+             *         "title": "Getting started",
+             *         "position": 1,
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["DocumentSummary"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description A key of a program with its secret, which is shown this once.
+         * @example {
+         *       "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Site build",
+         *       "scopes": [
+         *         "posts:read",
+         *         "tags:read"
+         *       ],
+         *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "expiresAt": "2026-11-21T09:00:00.000Z",
+         *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
+         *       "previousUntil": "2025-11-22T09:00:00.000Z",
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z",
+         *       "key": "tenon_0199c0deab1e7c3d8e1f2a3b4c5d6e7f_EXAMPLE-of-a-secret-EXAMPLE-of-a-secret-EXA"
+         *     }
+         */
+        IssuedApiKey: {
+            /**
+             * Format: uuid
+             * @description What the key is known by; it stands in the key itself.
+             * @example 0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description What its owner calls it.
+             * @example Site build
+             */
+            name: string;
+            /**
+             * @description What it may be used for.
+             * @example [
+             *       "posts:read",
+             *       "tags:read"
+             *     ]
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: uuid
+             * @description Whose it is. It may do what its owner may, within its scopes.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            owner: string;
+            /**
+             * Format: date-time
+             * @description When it ends; left out in keys that do not.
+             * @example 2026-11-21T09:00:00.000Z
+             */
+            expiresAt?: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, within a minute; left out in keys that never were.
+             * @example 2025-11-22T09:00:00.000Z
+             */
+            lastUsedAt?: string;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation still works.
+             * @example 2025-11-22T09:00:00.000Z
+             */
+            previousUntil?: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description What the program sends as `Authorization: Bearer …`.
+             * @example tenon_0199c0deab1e7c3d8e1f2a3b4c5d6e7f_EXAMPLE-of-a-secret-EXAMPLE-of-a-secret-EXA
+             */
+            key: string;
+        };
+        /**
+         * @description The public keys that access tokens are signed with (RFC 7517).
+         * @example {
+         *       "keys": [
+         *         {
+         *           "kty": "OKP",
+         *           "crv": "Ed25519",
+         *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+         *           "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+         *           "use": "sig",
+         *           "alg": "EdDSA"
+         *         }
+         *       ]
+         *     }
+         */
+        JwkSet: {
+            /**
+             * @description Newest first.
+             * @example [
+             *       {
+             *         "kty": "OKP",
+             *         "crv": "Ed25519",
+             *         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+             *         "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+             *         "use": "sig",
+             *         "alg": "EdDSA"
+             *       }
+             *     ]
+             */
+            keys: components["schemas"]["PublicKey"][];
+        };
+        /**
+         * @description A sign of life.
+         * @example {
+         *       "status": "ok"
+         *     }
+         */
+        Life: {
+            /** @description Always `ok` when there is an answer. */
+            status: components["schemas"]["Condition"];
+        };
+        /**
+         * @description A session's tokens. They are shown once.
+         * @example {
+         *       "accessToken": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YzBkZSJ9.c2lnbmF0dXJl",
+         *       "tokenType": "Bearer",
+         *       "expiresIn": 900,
+         *       "refreshToken": "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE",
+         *       "user": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "email": "ada@acme.test",
+         *         "name": "Ada Turner",
+         *         "bio": "Writes about wood and contracts.",
+         *         "url": "https://ada.acme.test/",
+         *         "avatarUrl": "https://www.acme.test/ada.webp",
+         *         "role": "editor",
+         *         "status": "active",
+         *         "createdAt": "2025-11-20T09:00:00.000Z",
+         *         "updatedAt": "2025-11-21T09:00:00.000Z"
+         *       }
+         *     }
+         */
+        Login: {
+            /**
+             * @description What proves the caller from now on: a JWT for `Authorization: Bearer …`.
+             * @example eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YzBkZSJ9.c2lnbmF0dXJl
+             */
+            accessToken: string;
+            /** @description How the access token is sent. */
+            tokenType: components["schemas"]["TokenType"];
+            /**
+             * Format: int64
+             * @description How long the access token is good, in seconds.
+             * @example 900
+             */
+            expiresIn: number;
+            /**
+             * @description What gets the next access token. It is good for one use: a second one ends the session.
+             * @example RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE
+             */
+            refreshToken: string;
+            /** @description Who signed in. */
+            user: components["schemas"]["User"];
+        };
+        /**
+         * @description The caller's own account, and the session that asks.
+         * @example {
+         *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "email": "ada@acme.test",
+         *       "name": "Ada Turner",
+         *       "bio": "Writes about wood and contracts.",
+         *       "url": "https://ada.acme.test/",
+         *       "avatarUrl": "https://www.acme.test/ada.webp",
+         *       "role": "editor",
+         *       "status": "active",
+         *       "createdAt": "2025-11-20T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z",
+         *       "session": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f"
+         *     }
+         */
+        Me: {
+            /**
+             * Format: uuid
+             * @description What the user is known by for good.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The e-mail address to sign in with, in lower case; unique. Imported authors have none.
+             * @example ada@acme.test
+             */
+            email?: string;
+            /**
+             * @description The name that is shown.
+             * @example Ada Turner
+             */
+            name: string;
+            /**
+             * @description What they say of themselves.
+             * @example Writes about wood and contracts.
+             */
+            bio?: string;
+            /**
+             * @description The address of their own site.
+             * @example https://ada.acme.test/
+             */
+            url?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/ada.webp
+             */
+            avatarUrl?: string;
+            /** @description What the account may do. */
+            role: components["schemas"]["Role"];
+            /** @description Whether the account may be used. */
+            status: components["schemas"]["Status"];
+            /**
+             * Format: date-time
+             * @description When the account was made.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * Format: uuid
+             * @description The session that asks; left out when an API key does.
+             * @example 0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            session?: string;
+        };
+        /**
+         * @description A key to be made.
+         * @example {
+         *       "name": "Site build",
+         *       "scopes": [
+         *         "posts:read",
+         *         "tags:read"
+         *       ],
+         *       "expiresAt": "2026-11-21T09:00:00.000Z"
+         *     }
+         */
+        NewApiKey: {
+            /**
+             * @description What its owner calls it; white space around it is dropped.
+             * @example Site build
+             */
+            name: string;
+            /**
+             * @description What it may be used for.
+             * @example [
+             *       "posts:read",
+             *       "tags:read"
+             *     ]
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: date-time
+             * @description When it ends; left out, it does not.
+             * @example 2026-11-21T09:00:00.000Z
+             */
+            expiresAt?: string;
+        };
+        /**
+         * @description A comment to be written.
+         * @example {
+         *       "content": "Does this work for a drawer as well?"
+         *     }
+         */
+        NewComment: {
+            /**
+             * @description What it says, as plain text; white space around it is dropped.
+             * @example Does this work for a drawer as well?
+             */
+            content: string;
+            /**
+             * Format: uuid
+             * @description The comment of the same post that it answers.
+             */
+            parentId?: string;
+        };
+        /**
+         * @description A post to be written.
+         * @example {
+         *       "title": "A joint that fits",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "slug": "a-joint-that-fits",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "tags": [
+         *         "Joinery"
+         *       ],
+         *       "published": true
+         *     }
+         */
+        NewPost: {
+            /**
+             * @description The heading; white space around it is dropped.
+             * @example A joint that fits
+             */
+            title: string;
+            /**
+             * @description The text, in Markdown.
+             * @example A tenon is the part of a joint that is *cut to fit*.
+             */
+            content: string;
+            /**
+             * @description The name of the post in addresses. Left out, it is made from the title; a taken one gets a number.
+             * @example a-joint-that-fits
+             */
+            slug?: string;
+            /**
+             * @description A short text for lists.
+             * @example Why every client is cut from the same contract.
+             */
+            excerpt?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/joint.webp
+             */
+            coverImage?: string;
+            /**
+             * @description The names of its tags. Names that differ only in case or accents are one tag.
+             * @default []
+             * @example [
+             *       "Joinery"
+             *     ]
+             */
+            tags?: string[];
+            /**
+             * @description Whether everybody may read it at once.
+             * @default false
+             * @example true
+             */
+            published?: boolean;
+        };
+        /**
+         * @description An account to be made.
+         * @example {
+         *       "email": "ada@acme.test",
+         *       "name": "Ada Turner",
+         *       "password": "mortise and tenon",
+         *       "role": "editor"
+         *     }
+         */
+        NewUser: {
+            /**
+             * @description The e-mail address to sign in with. Its case does not matter.
+             * @example ada@acme.test
+             */
+            email: string;
+            /**
+             * @description The name that is shown; white space around it is dropped.
+             * @example Ada Turner
+             */
+            name: string;
+            /**
+             * @description A password of any composition. Those that are guessed first are refused.
+             * @example mortise and tenon
+             */
+            password: string;
+            /** @description What the account may do; left out, it is a reader. Others only by an admin in person. */
+            role?: components["schemas"]["Role"];
+        };
+        /**
+         * @description Where in the list a page lies.
+         * @example {
+         *       "page": 1,
+         *       "limit": 10,
+         *       "total": 11,
+         *       "pages": 2,
+         *       "nextCursor": "AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ"
+         *     }
+         */
+        Pagination: {
+            /**
+             * Format: int32
+             * @description The number of this page; left out behind a cursor.
+             * @example 1
+             */
+            page?: number;
+            /**
+             * Format: int32
+             * @description How many entries a page has at most.
+             * @example 10
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description How many entries the caller may see under these filters, if they were counted.
+             * @example 11
+             */
+            total?: number;
+            /**
+             * Format: int64
+             * @description How many pages that makes.
+             * @example 2
+             */
+            pages?: number;
+            /**
+             * @description The value of `after` for the next page; left out on the last one.
+             * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+             */
+            nextCursor?: string;
+        };
+        /**
+         * @description A post as a whole.
+         * @example {
+         *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "slug": "a-joint-that-fits",
+         *       "title": "A joint that fits",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "author": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ada Turner",
+         *         "avatarUrl": "https://www.acme.test/ada.webp",
+         *         "bio": "Writes about wood and contracts."
+         *       },
+         *       "coauthors": [],
+         *       "tags": [
+         *         {
+         *           "slug": "joinery",
+         *           "name": "Joinery"
+         *         }
+         *       ],
+         *       "published": true,
+         *       "publishedAt": "2025-11-21T09:30:00.000Z",
+         *       "commentsCount": 2,
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:30:00.000Z"
+         *     }
+         */
+        Post: {
+            /**
+             * Format: uuid
+             * @description What the post is known by for good.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name of the post in addresses; unique. Former ones lead to the present one.
+             * @example a-joint-that-fits
+             */
+            slug: string;
+            /**
+             * @description The heading.
+             * @example A joint that fits
+             */
+            title: string;
+            /**
+             * @description The text, in Markdown.
+             * @example A tenon is the part of a joint that is *cut to fit*.
+             */
+            content: string;
+            /**
+             * @description A short text for lists.
+             * @example Why every client is cut from the same contract.
+             */
+            excerpt?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/joint.webp
+             */
+            coverImage?: string;
+            /** @description Who wrote it. */
+            author: components["schemas"]["AuthorRef"];
+            /**
+             * @description Who wrote it together with the author.
+             * @example []
+             */
+            coauthors: components["schemas"]["AuthorRef"][];
+            /**
+             * @description What it is about.
+             * @example [
+             *       {
+             *         "slug": "joinery",
+             *         "name": "Joinery"
+             *       }
+             *     ]
+             */
+            tags: components["schemas"]["TagRef"][];
+            /**
+             * @description Whether everybody may read it.
+             * @example true
+             */
+            published: boolean;
+            /**
+             * Format: date-time
+             * @description When it was published; left out in drafts.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            publishedAt?: string;
+            /**
+             * Format: int64
+             * @description How many approved comments it has.
+             * @example 2
+             */
+            commentsCount: number;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description What may be told in more detail.
+         * @enum {string}
+         */
+        PostExpand: "author";
+        /**
+         * @description What of a post shall change: members left out stay, `null` clears.
+         * @example {
+         *       "title": "A joint that fits well",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "slug": "a-joint-that-fits-well",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "tags": [
+         *         "Joinery"
+         *       ],
+         *       "published": true
+         *     }
+         */
+        PostPatch: {
+            /**
+             * @description The heading; white space around it is dropped.
+             * @example A joint that fits well
+             */
+            title?: string;
+            /**
+             * @description The text, in Markdown.
+             * @example A tenon is the part of a joint that is *cut to fit*.
+             */
+            content?: string;
+            /**
+             * @description A new name of the post in addresses; the old one keeps leading to it.
+             * @example a-joint-that-fits-well
+             */
+            slug?: string;
+            /**
+             * @description A short text for lists; `null` clears it.
+             * @example Why every client is cut from the same contract.
+             */
+            excerpt?: string | null;
+            /**
+             * @description The address of a picture; `null` clears it.
+             * @example https://www.acme.test/joint.webp
+             */
+            coverImage?: string | null;
+            /**
+             * @description The names of its tags, all of them.
+             * @example [
+             *       "Joinery"
+             *     ]
+             */
+            tags?: string[];
+            /**
+             * @description Whether everybody may read it.
+             * @example true
+             */
+            published?: boolean;
+        };
+        /**
+         * @description A post, by name.
+         * @example {
+         *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "slug": "a-joint-that-fits",
+         *       "title": "A joint that fits"
+         *     }
+         */
+        PostRef: {
+            /**
+             * Format: uuid
+             * @description The post's id.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The post's name in addresses.
+             * @example a-joint-that-fits
+             */
+            slug: string;
+            /**
+             * @description The post's heading.
+             * @example A joint that fits
+             */
+            title: string;
+        };
+        /**
+         * @description A post as it shall be from now on; what is left out is as in a new post, but the slug stays.
+         * @example {
+         *       "title": "A joint that fits",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "slug": "a-joint-that-fits",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "tags": [
+         *         "Joinery"
+         *       ],
+         *       "published": true
+         *     }
+         */
+        PostReplacement: {
+            /**
+             * @description The heading; white space around it is dropped.
+             * @example A joint that fits
+             */
+            title: string;
+            /**
+             * @description The text, in Markdown.
+             * @example A tenon is the part of a joint that is *cut to fit*.
+             */
+            content: string;
+            /**
+             * @description A new name of the post in addresses; the old one keeps leading to it.
+             * @example a-joint-that-fits
+             */
+            slug?: string;
+            /**
+             * @description A short text for lists.
+             * @example Why every client is cut from the same contract.
+             */
+            excerpt?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/joint.webp
+             */
+            coverImage?: string;
+            /**
+             * @description The names of its tags.
+             * @default []
+             * @example [
+             *       "Joinery"
+             *     ]
+             */
+            tags?: string[];
+            /**
+             * @description Whether everybody may read it.
+             * @default false
+             * @example true
+             */
+            published?: boolean;
+        };
+        /**
+         * @description Which posts by their state.
+         * @enum {string}
+         */
+        PostStatus: "published" | "draft" | "any";
+        /**
+         * @description A post as an entry of a list. The members from `id` to `updatedAt` are always there; `fields` says
+         *     which of the others come with them.
+         * @example {
+         *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "slug": "a-joint-that-fits",
+         *       "title": "A joint that fits",
+         *       "author": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ada Turner",
+         *         "avatarUrl": "https://www.acme.test/ada.webp",
+         *         "bio": "Writes about wood and contracts."
+         *       },
+         *       "coauthors": [],
+         *       "tags": [
+         *         {
+         *           "slug": "joinery",
+         *           "name": "Joinery"
+         *         }
+         *       ],
+         *       "published": true,
+         *       "publishedAt": "2025-11-21T09:30:00.000Z",
+         *       "commentsCount": 2,
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:30:00.000Z",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*."
+         *     }
+         */
+        PostSummary: {
+            /**
+             * Format: uuid
+             * @description What the post is known by for good.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name of the post in addresses.
+             * @example a-joint-that-fits
+             */
+            slug: string;
+            /**
+             * @description The heading.
+             * @example A joint that fits
+             */
+            title: string;
+            /** @description Who wrote it. */
+            author: components["schemas"]["AuthorRef"];
+            /**
+             * @description Who wrote it together with the author.
+             * @example []
+             */
+            coauthors: components["schemas"]["AuthorRef"][];
+            /**
+             * @description What it is about.
+             * @example [
+             *       {
+             *         "slug": "joinery",
+             *         "name": "Joinery"
+             *       }
+             *     ]
+             */
+            tags: components["schemas"]["TagRef"][];
+            /**
+             * @description Whether everybody may read it.
+             * @example true
+             */
+            published: boolean;
+            /**
+             * Format: date-time
+             * @description When it was published; left out in drafts.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            publishedAt?: string;
+            /**
+             * Format: int64
+             * @description How many approved comments it has.
+             * @example 2
+             */
+            commentsCount: number;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description A short text for lists, if the post has one.
+             * @example Why every client is cut from the same contract.
+             */
+            excerpt?: string;
+            /**
+             * @description The address of a picture, if the post has one.
+             * @example https://www.acme.test/joint.webp
+             */
+            coverImage?: string;
+            /**
+             * @description The text, in Markdown; only with `fields=content`.
+             * @example A tenon is the part of a joint that is *cut to fit*.
+             */
+            content?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "slug": "a-joint-that-fits",
+         *           "title": "A joint that fits",
+         *           "author": {
+         *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "name": "Ada Turner",
+         *             "avatarUrl": "https://www.acme.test/ada.webp",
+         *             "bio": "Writes about wood and contracts."
+         *           },
+         *           "coauthors": [],
+         *           "tags": [
+         *             {
+         *               "slug": "joinery",
+         *               "name": "Joinery"
+         *             }
+         *           ],
+         *           "published": true,
+         *           "publishedAt": "2025-11-21T09:30:00.000Z",
+         *           "commentsCount": 2,
+         *           "createdAt": "2025-11-21T09:00:00.000Z",
+         *           "updatedAt": "2025-11-21T09:30:00.000Z",
+         *           "excerpt": "Why every client is cut from the same contract.",
+         *           "coverImage": "https://www.acme.test/joint.webp",
+         *           "content": "A tenon is the part of a joint that is *cut to fit*."
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        PostSummaryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "slug": "a-joint-that-fits",
+             *         "title": "A joint that fits",
+             *         "author": {
+             *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "name": "Ada Turner",
+             *           "avatarUrl": "https://www.acme.test/ada.webp",
+             *           "bio": "Writes about wood and contracts."
+             *         },
+             *         "coauthors": [],
+             *         "tags": [
+             *           {
+             *             "slug": "joinery",
+             *             "name": "Joinery"
+             *           }
+             *         ],
+             *         "published": true,
+             *         "publishedAt": "2025-11-21T09:30:00.000Z",
+             *         "commentsCount": 2,
+             *         "createdAt": "2025-11-21T09:00:00.000Z",
+             *         "updatedAt": "2025-11-21T09:30:00.000Z",
+             *         "excerpt": "Why every client is cut from the same contract.",
+             *         "coverImage": "https://www.acme.test/joint.webp",
+             *         "content": "A tenon is the part of a joint that is *cut to fit*."
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["PostSummary"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description A link that shows a draft to whoever has it, until it expires.
+         * @example {
+         *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "url": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f?preview=AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
+         *       "token": "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
+         *       "expiresAt": "2025-11-24T09:00:00.000Z"
+         *     }
+         */
+        PreviewLink: {
+            /**
+             * Format: uuid
+             * @description What the link is known by.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description An address on this service that answers with the draft.
+             * @example /api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f?preview=AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g
+             */
+            url: string;
+            /**
+             * @description The token in that address.
+             * @example AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g
+             */
+            token: string;
+            /**
+             * Format: date-time
+             * @description When the link ends.
+             * @example 2025-11-24T09:00:00.000Z
+             */
+            expiresAt: string;
+        };
+        /**
+         * @description A public key (RFC 8037).
+         * @example {
+         *       "kty": "OKP",
+         *       "crv": "Ed25519",
+         *       "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+         *       "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+         *       "use": "sig",
+         *       "alg": "EdDSA"
+         *     }
+         */
+        PublicKey: {
+            /**
+             * @description The kind of key.
+             * @example OKP
+             */
+            kty: string;
+            /**
+             * @description The curve.
+             * @example Ed25519
+             */
+            crv: string;
+            /**
+             * @description The key itself, in base64url.
+             * @example 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo
+             */
+            x: string;
+            /**
+             * @description What tokens name the key by.
+             * @example kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k
+             */
+            kid: string;
+            /**
+             * @description What the key is for.
+             * @example sig
+             */
+            use: string;
+            /**
+             * @description The algorithm of the signatures.
+             * @example EdDSA
+             */
+            alg: string;
+        };
+        /**
+         * @description What proves a session that goes on.
+         * @example {
+         *       "refreshToken": "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE"
+         *     }
+         */
+        Refresh: {
+            /**
+             * @description The refresh token that the last answer gave; it is good for one use.
+             * @example RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE
+             */
+            refreshToken: string;
+        };
+        /**
+         * @description What an account may do.
+         * @enum {string}
+         */
+        Role: "reader" | "author" | "editor" | "accountant" | "admin";
+        /**
+         * @description What a key may be used for, as far as its owner may.
+         * @enum {string}
+         */
+        Scope: "authors:read" | "comments:read" | "comments:write" | "docs:read" | "docs:write" | "me:read" | "posts:read" | "posts:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        /**
+         * @description A client that is signed in.
+         * @example {
+         *       "id": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+         *       "address": "192.0.2.7",
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "lastUsedAt": "2025-11-21T09:30:00.000Z",
+         *       "expiresAt": "2025-12-21T09:00:00.000Z",
+         *       "current": true
+         *     }
+         */
+        Session: {
+            /**
+             * Format: uuid
+             * @description What the session is known by.
+             * @example 0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description What the client called itself when it signed in.
+             * @example Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
+             */
+            userAgent?: string;
+            /**
+             * @description The network address that it signed in from.
+             * @example 192.0.2.7
+             */
+            address?: string;
+            /**
+             * Format: date-time
+             * @description When it signed in.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, within a minute.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            lastUsedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends, however busy it is; without use it ends seven days after the last one.
+             * @example 2025-12-21T09:00:00.000Z
+             */
+            expiresAt: string;
+            /**
+             * @description Whether it is the session that asks.
+             * @example true
+             */
+            current: boolean;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+         *           "address": "192.0.2.7",
+         *           "createdAt": "2025-11-21T09:00:00.000Z",
+         *           "lastUsedAt": "2025-11-21T09:30:00.000Z",
+         *           "expiresAt": "2025-12-21T09:00:00.000Z",
+         *           "current": true
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        SessionPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+             *         "address": "192.0.2.7",
+             *         "createdAt": "2025-11-21T09:00:00.000Z",
+             *         "lastUsedAt": "2025-11-21T09:30:00.000Z",
+             *         "expiresAt": "2025-12-21T09:00:00.000Z",
+             *         "current": true
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Session"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description Whether an account may be used.
+         * @enum {string}
+         */
+        Status: "active" | "disabled";
+        /**
+         * @description How the service and its parts are.
+         * @example {
+         *       "status": "ok",
+         *       "database": "ok"
+         *     }
+         */
+        Summary: {
+            /** @description The worst of the parts. */
+            status: components["schemas"]["Condition"];
+            /** @description Whether the database answers and has the present schema. */
+            database: components["schemas"]["Condition"];
+        };
+        /**
+         * @description A tag as a whole.
+         * @example {
+         *       "slug": "joinery",
+         *       "name": "Joinery",
+         *       "description": "Wood that holds without nails.",
+         *       "postsCount": 1,
+         *       "updatedAt": "2025-11-21T09:30:00.000Z"
+         *     }
+         */
+        Tag: {
+            /**
+             * @description What the tag is known by in filters and addresses.
+             * @example joinery
+             */
+            slug: string;
+            /**
+             * @description What people read.
+             * @example Joinery
+             */
+            name: string;
+            /**
+             * @description What the tag is for, if somebody wrote it down.
+             * @example Wood that holds without nails.
+             */
+            description?: string;
+            /**
+             * Format: int64
+             * @description How many published posts have it.
+             * @example 1
+             */
+            postsCount: number;
+            /**
+             * Format: date-time
+             * @description When the tag itself was last changed.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "slug": "joinery",
+         *           "name": "Joinery",
+         *           "description": "Wood that holds without nails.",
+         *           "postsCount": 1,
+         *           "updatedAt": "2025-11-21T09:30:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        TagPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "slug": "joinery",
+             *         "name": "Joinery",
+             *         "description": "Wood that holds without nails.",
+             *         "postsCount": 1,
+             *         "updatedAt": "2025-11-21T09:30:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Tag"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What of a tag shall change: members left out stay, `null` clears.
+         * @example {
+         *       "name": "Fine joinery",
+         *       "slug": "fine-joinery",
+         *       "description": "Wood that holds without nails."
+         *     }
+         */
+        TagPatch: {
+            /**
+             * @description What people read; white space around it is dropped.
+             * @example Fine joinery
+             */
+            name?: string;
+            /**
+             * @description A new name in filters and addresses.
+             * @example fine-joinery
+             */
+            slug?: string;
+            /**
+             * @description What the tag is for; `null` clears it.
+             * @example Wood that holds without nails.
+             */
+            description?: string | null;
+        };
+        /**
+         * @description A tag, by name.
+         * @example {
+         *       "slug": "joinery",
+         *       "name": "Joinery"
+         *     }
+         */
+        TagRef: {
+            /**
+             * @description What the tag is known by in filters.
+             * @example joinery
+             */
+            slug: string;
+            /**
+             * @description What people read.
+             * @example Joinery
+             */
+            name: string;
+        };
+        /**
+         * @description A tag as it shall be from now on.
+         * @example {
+         *       "name": "Joinery",
+         *       "description": "Wood that holds without nails."
+         *     }
+         */
+        TagReplacement: {
+            /**
+             * @description What people read; white space around it is dropped.
+             * @example Joinery
+             */
+            name: string;
+            /**
+             * @description What the tag is for.
+             * @example Wood that holds without nails.
+             */
+            description?: string;
+        };
+        /**
+         * @description Orders of tags.
+         * @enum {string}
+         */
+        TagSort: "slug" | "-slug" | "-postsCount";
+        /**
+         * @description How a token is sent.
+         * @enum {string}
+         */
+        TokenType: "Bearer";
+        /**
+         * @description An account, as its owner and those who run the service see it.
+         * @example {
+         *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "email": "ada@acme.test",
+         *       "name": "Ada Turner",
+         *       "bio": "Writes about wood and contracts.",
+         *       "url": "https://ada.acme.test/",
+         *       "avatarUrl": "https://www.acme.test/ada.webp",
+         *       "role": "editor",
+         *       "status": "active",
+         *       "createdAt": "2025-11-20T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        User: {
+            /**
+             * Format: uuid
+             * @description What the user is known by for good.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The e-mail address to sign in with, in lower case; unique. Imported authors have none.
+             * @example ada@acme.test
+             */
+            email?: string;
+            /**
+             * @description The name that is shown.
+             * @example Ada Turner
+             */
+            name: string;
+            /**
+             * @description What they say of themselves.
+             * @example Writes about wood and contracts.
+             */
+            bio?: string;
+            /**
+             * @description The address of their own site.
+             * @example https://ada.acme.test/
+             */
+            url?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/ada.webp
+             */
+            avatarUrl?: string;
+            /** @description What the account may do. */
+            role: components["schemas"]["Role"];
+            /** @description Whether the account may be used. */
+            status: components["schemas"]["Status"];
+            /**
+             * Format: date-time
+             * @description When the account was made.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "email": "ada@acme.test",
+         *           "name": "Ada Turner",
+         *           "bio": "Writes about wood and contracts.",
+         *           "url": "https://ada.acme.test/",
+         *           "avatarUrl": "https://www.acme.test/ada.webp",
+         *           "role": "editor",
+         *           "status": "active",
+         *           "createdAt": "2025-11-20T09:00:00.000Z",
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        UserPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "email": "ada@acme.test",
+             *         "name": "Ada Turner",
+             *         "bio": "Writes about wood and contracts.",
+             *         "url": "https://ada.acme.test/",
+             *         "avatarUrl": "https://www.acme.test/ada.webp",
+             *         "role": "editor",
+             *         "status": "active",
+             *         "createdAt": "2025-11-20T09:00:00.000Z",
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["User"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What of an account shall change: members left out stay, `null` clears.
+         * @example {
+         *       "name": "Ada M. Turner",
+         *       "bio": "Writes about wood and contracts.",
+         *       "url": "https://ada.acme.test/",
+         *       "avatarUrl": "https://www.acme.test/ada.webp",
+         *       "email": "ada@acme.test",
+         *       "role": "editor",
+         *       "status": "active",
+         *       "password": "dovetail and biscuit",
+         *       "currentPassword": "mortise and tenon"
+         *     }
+         */
+        UserPatch: {
+            /**
+             * @description The name that is shown; white space around it is dropped.
+             * @example Ada M. Turner
+             */
+            name?: string;
+            /**
+             * @description What they say of themselves; `null` clears it.
+             * @example Writes about wood and contracts.
+             */
+            bio?: string | null;
+            /**
+             * @description The address of their own site; `null` clears it.
+             * @example https://ada.acme.test/
+             */
+            url?: string | null;
+            /**
+             * @description The address of a picture; `null` clears it.
+             * @example https://www.acme.test/ada.webp
+             */
+            avatarUrl?: string | null;
+            /**
+             * @description The e-mail address to sign in with. Only admins change it.
+             * @example ada@acme.test
+             */
+            email?: string;
+            /** @description What the account may do. Only admins change it; all other sessions of the account end. */
+            role?: components["schemas"]["Role"];
+            /** @description Whether the account may be used. Only admins change it; disabling ends the account's sessions. */
+            status?: components["schemas"]["Status"];
+            /**
+             * @description A new password; all other sessions of the account end.
+             * @example dovetail and biscuit
+             */
+            password?: string;
+            /**
+             * @description The present password, without which nobody changes their own.
+             * @example mortise and tenon
+             */
+            currentPassword?: string;
+        };
+        /**
+         * @description A failure (RFC 9457). Programs look at `code`; people read `detail`.
+         * @example {
+         *       "type": "https://api.acme.test/problems/not-found",
+         *       "title": "There is nothing here",
+         *       "status": 404,
+         *       "code": "not-found",
+         *       "detail": "The address is wrong, the resource is gone, or the caller may not know of it.",
+         *       "instance": "urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "trace": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "errors": []
+         *     }
+         */
+        Problem: {
+            /**
+             * Format: uri
+             * @description The kind of failure as an address, at which a page explains it.
+             * @example https://api.acme.test/problems/not-found
+             */
+            type: string;
+            /**
+             * @description The same for every failure of this kind.
+             * @example There is nothing here
+             */
+            title: string;
+            /**
+             * Format: int32
+             * @description The status of the answer.
+             * @example 404
+             */
+            status: number;
+            code: components["schemas"]["ProblemCode"];
+            /**
+             * @description What happened this time, and what to do.
+             * @example there is no such post
+             */
+            detail: string;
+            /**
+             * @description This very failure.
+             * @example urn:request:0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            instance: string;
+            /**
+             * @description The id of the request, as in `X-Request-Id` and in the service's log.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            trace: string;
+            /**
+             * @description Every violation, sorted by place; empty when no place in the request is to blame.
+             * @example []
+             */
+            errors: components["schemas"]["ProblemEntry"][];
+            /**
+             * @description With 412: the ETag of the version that is there now.
+             * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+             */
+            currentEtag?: string;
+        };
+        /**
+         * @description One violation, at one place: a pointer into the body, a parameter or a header field.
+         * @example {
+         *       "code": "too-long",
+         *       "message": "must be at most 200 characters long, is 231",
+         *       "pointer": "#/title"
+         *     }
+         */
+        ProblemEntry: {
+            code: components["schemas"]["ProblemEntryCode"];
+            /**
+             * @description What is wrong there and what would be right.
+             * @example must be at most 200 characters long, is 231
+             */
+            message: string;
+            /**
+             * @description The place in the body as a JSON Pointer in fragment form (RFC 6901, 6).
+             * @example #/title
+             */
+            pointer?: string;
+            /**
+             * @description The name of the query or path parameter, as it was sent.
+             * @example limit
+             */
+            parameter?: string;
+            /**
+             * @description The name of the header field.
+             * @example If-Match
+             */
+            header?: string;
+        };
+        /**
+         * @description The word that names a kind of failure.
+         *
+         *     - `invalid`: The request is not valid
+         *     - `malformed-json`: The body is not JSON
+         *     - `invalid-cursor`: The cursor does not belong to this list
+         *     - `malformed-request`: The request cannot be read
+         *     - `unauthenticated`: Sign in first
+         *     - `invalid-token`: The credential is not valid
+         *     - `wrong-password`: E-mail or password is wrong
+         *     - `forbidden`: You may not do this
+         *     - `insufficient-scope`: The API key may not do this
+         *     - `cross-site`: A session cookie was sent from another site
+         *     - `not-found`: There is nothing here
+         *     - `method-not-allowed`: This method is not for this resource
+         *     - `not-acceptable`: No acceptable form
+         *     - `request-timeout`: The request came too slowly
+         *     - `taken`: The value is taken
+         *     - `conflict`: The resource is in another state
+         *     - `idempotency-key-in-use`: A request with this Idempotency-Key is still running
+         *     - `stale`: The resource has changed
+         *     - `payload-too-large`: The body is too large
+         *     - `uri-too-long`: The address is too long
+         *     - `unsupported-media-type`: This media type is not taken
+         *     - `idempotency-key-reused`: The Idempotency-Key was used for another request
+         *     - `precondition-required`: An If-Match is required
+         *     - `too-many-requests`: Too many requests
+         *     - `header-fields-too-large`: The header section is too large
+         *     - `internal`: The service failed
+         *     - `unavailable`: The service is busy or stopping
+         * @example not-found
+         * @enum {string}
+         */
+        ProblemCode: "invalid" | "malformed-json" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "unavailable";
+        /**
+         * @description The rule that a place in the request breaks.
+         * @example too-long
+         * @enum {string}
+         */
+        ProblemEntryCode: "required" | "unknown" | "duplicate" | "type" | "format" | "pattern" | "too-short" | "too-long" | "too-small" | "too-large" | "too-few-items" | "too-many-items" | "not-unique" | "not-in-enum" | "encoding" | "malformed" | "too-deep" | "conflict" | "invalid";
+    };
+    responses: {
+        /** @description The request is not valid; or: The body is not JSON; or: The cursor does not belong to this list; or: The request cannot be read */
+        BadRequest: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Sign in first; or: The credential is not valid; or: E-mail or password is wrong */
+        Unauthorized: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You may not do this; or: The API key may not do this; or: A session cookie was sent from another site */
+        Forbidden: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description There is nothing here */
+        NotFound: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No acceptable form */
+        NotAcceptable: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request came too slowly */
+        RequestTimeout: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The value is taken; or: The resource is in another state; or: A request with this Idempotency-Key is still running */
+        Conflict: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The resource has changed */
+        PreconditionFailed: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is too large */
+        PayloadTooLarge: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description This media type is not taken */
+        UnsupportedMediaType: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                Accept: components["headers"]["Accept"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The Idempotency-Key was used for another request */
+        UnprocessableEntity: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An If-Match is required */
+        PreconditionRequired: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many requests */
+        TooManyRequests: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service failed */
+        InternalServerError: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service is busy or stopping */
+        ServiceUnavailable: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: {
+        /**
+         * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+         * @example *
+         */
+        IfMatch: string;
+        /**
+         * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+         * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+         */
+        IfNoneMatch: string;
+        /**
+         * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+         * @example 7f3e1b0c-post-welcome
+         */
+        IdempotencyKey: string;
+        /**
+         * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+         * @example return=representation
+         */
+        Prefer: "return=minimal" | "return=representation";
+    };
+    requestBodies: never;
+    headers: {
+        /**
+         * @description The version of this representation (RFC 9110, 8.8.3).
+         * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+         */
+        ETag: string;
+        /**
+         * @description When the resource last changed (RFC 9110, 8.8.2).
+         * @example Sat, 21 Nov 2026 09:30:00 GMT
+         */
+        "Last-Modified": string;
+        /**
+         * @description Who may keep a copy, and for how long (RFC 9111, 5.2). Answers to a known caller are never shared.
+         * @example private, no-cache
+         */
+        "Cache-Control": string;
+        /**
+         * @description The request fields that the answer depends on (RFC 9110, 12.5.5).
+         * @example Accept, Accept-Encoding, Authorization, Cookie
+         */
+        Vary: string;
+        /**
+         * @description Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).
+         * @example /api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+         */
+        Location: string;
+        /**
+         * @description The pages around this one: first, prev, next and last, where they exist (RFC 8288). Every other parameter is kept.
+         * @example </api/posts?page=1>; rel="first", </api/posts?page=2>; rel="next"
+         */
+        Link: string;
+        /**
+         * @description `true` when this is the kept answer to an earlier request with the same Idempotency-Key.
+         * @example true
+         */
+        "Idempotent-Replayed": "true";
+        /**
+         * @description The preference that was honoured (RFC 7240, 3).
+         * @example return=minimal
+         */
+        "Preference-Applied": "return=minimal";
+        /**
+         * @description The id of the request: the one that the client sent, or a new UUIDv7. It is the problem's `trace`.
+         * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+         */
+        "X-Request-Id": string;
+        /**
+         * @description Keeps previews out of search engines.
+         * @example noindex
+         */
+        "X-Robots-Tag": "noindex";
+        /**
+         * @description What is left of the caller's budget: `r` requests, full again in `t` seconds.
+         * @example "default";r=299;t=1
+         */
+        RateLimit: string;
+        /**
+         * @description The caller's budget: `q` requests in `w` seconds.
+         * @example "default";q=300;w=60
+         */
+        "RateLimit-Policy": string;
+        /**
+         * @description The origin of the request, if it is on the service's list of allowed origins (Fetch, 3.3.3).
+         * @example https://www.acme.test
+         */
+        "Access-Control-Allow-Origin": string;
+        /**
+         * @description After how many seconds to try again (RFC 9110, 10.2.3).
+         * @example 30
+         */
+        "Retry-After": number;
+        /**
+         * @description How to sign in (RFC 6750, 3).
+         * @example Bearer realm="tenon"
+         */
+        "WWW-Authenticate": string;
+        /**
+         * @description The media types that the operation takes (RFC 9110, 15.5.16).
+         * @example application/json
+         */
+        Accept: string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    sessionsKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "kty": "OKP",
+                     *           "crv": "Ed25519",
+                     *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                     *           "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+                     *           "use": "sig",
+                     *           "alg": "EdDSA"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JwkSet"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    apiKeysList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Keys of this user.
+                 * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                owner?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "name": "Site build",
+                     *           "scopes": [
+                     *             "posts:read",
+                     *             "tags:read"
+                     *           ],
+                     *           "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "expiresAt": "2026-11-21T09:00:00.000Z",
+                     *           "lastUsedAt": "2025-11-22T09:00:00.000Z",
+                     *           "previousUntil": "2025-11-22T09:00:00.000Z",
+                     *           "createdAt": "2025-11-21T09:00:00.000Z",
+                     *           "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiKeyPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    apiKeysCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/api-keys` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Site build",
+                 *       "scopes": [
+                 *         "posts:read",
+                 *         "tags:read"
+                 *       ],
+                 *       "expiresAt": "2026-11-21T09:00:00.000Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Site build",
+                     *       "scopes": [
+                     *         "posts:read",
+                     *         "tags:read"
+                     *       ],
+                     *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "expiresAt": "2026-11-21T09:00:00.000Z",
+                     *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
+                     *       "previousUntil": "2025-11-22T09:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z",
+                     *       "key": "tenon_0199c0deab1e7c3d8e1f2a3b4c5d6e7f_EXAMPLE-of-a-secret-EXAMPLE-of-a-secret-EXA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    apiKeysRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The key's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Site build",
+                     *       "scopes": [
+                     *         "posts:read",
+                     *         "tags:read"
+                     *       ],
+                     *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "expiresAt": "2026-11-21T09:00:00.000Z",
+                     *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
+                     *       "previousUntil": "2025-11-22T09:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    apiKeysRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    apiKeysRotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Site build",
+                     *       "scopes": [
+                     *         "posts:read",
+                     *         "tags:read"
+                     *       ],
+                     *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "expiresAt": "2026-11-21T09:00:00.000Z",
+                     *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
+                     *       "previousUntil": "2025-11-22T09:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z",
+                     *       "key": "tenon_0199c0deab1e7c3d8e1f2a3b4c5d6e7f_EXAMPLE-of-a-secret-EXAMPLE-of-a-secret-EXA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sessionsLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/auth/login` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@acme.test",
+                 *       "password": "mortise and tenon",
+                 *       "cookie": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "accessToken": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YzBkZSJ9.c2lnbmF0dXJl",
+                     *       "tokenType": "Bearer",
+                     *       "expiresIn": 900,
+                     *       "refreshToken": "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE",
+                     *       "user": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "email": "ada@acme.test",
+                     *         "name": "Ada Turner",
+                     *         "bio": "Writes about wood and contracts.",
+                     *         "url": "https://ada.acme.test/",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "role": "editor",
+                     *         "status": "active",
+                     *         "createdAt": "2025-11-20T09:00:00.000Z",
+                     *         "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Login"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sessionsLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sessionsRefresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/auth/refresh` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "refreshToken": "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "accessToken": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YzBkZSJ9.c2lnbmF0dXJl",
+                     *       "tokenType": "Bearer",
+                     *       "expiresIn": 900,
+                     *       "refreshToken": "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE",
+                     *       "user": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "email": "ada@acme.test",
+                     *         "name": "Ada Turner",
+                     *         "bio": "Writes about wood and contracts.",
+                     *         "url": "https://ada.acme.test/",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "role": "editor",
+                     *         "status": "active",
+                     *         "createdAt": "2025-11-20T09:00:00.000Z",
+                     *         "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Login"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sessionsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                     *           "address": "192.0.2.7",
+                     *           "createdAt": "2025-11-21T09:00:00.000Z",
+                     *           "lastUsedAt": "2025-11-21T09:30:00.000Z",
+                     *           "expiresAt": "2025-12-21T09:00:00.000Z",
+                     *           "current": true
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sessionsRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The session's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    authorsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Words that the name contains, whatever the case of their ASCII letters.
+                 * @example turner
+                 */
+                q?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "name": "Ada Turner",
+                     *           "bio": "Writes about wood and contracts.",
+                     *           "url": "https://ada.acme.test/",
+                     *           "avatarUrl": "https://www.acme.test/ada.webp",
+                     *           "postsCount": 12
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    authorsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The user's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Ada Turner",
+                     *       "bio": "Writes about wood and contracts.",
+                     *       "url": "https://ada.acme.test/",
+                     *       "avatarUrl": "https://www.acme.test/ada.webp",
+                     *       "postsCount": 12
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Author"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    commentsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Comments in this state.
+                 * @example pending
+                 */
+                status?: components["schemas"]["CommentStatus"];
+                /**
+                 * @description Comments on this post.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                post?: string;
+                /**
+                 * @description Comments by this author.
+                 * @example 0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                author?: string;
+                /**
+                 * @description The order. Comments of one moment follow by id.
+                 * @example -createdAt
+                 */
+                sort?: components["schemas"]["CommentSort"];
+                /**
+                 * @description `post` adds which post each is about.
+                 * @example post
+                 */
+                expand?: components["schemas"]["CommentExpand"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "depth": 1,
+                     *           "author": {
+                     *             "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Ben Wood"
+                     *           },
+                     *           "content": "Does this work for a drawer as well?",
+                     *           "status": "approved",
+                     *           "post": {
+                     *             "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "slug": "a-joint-that-fits",
+                     *             "title": "A joint that fits"
+                     *           },
+                     *           "createdAt": "2025-11-21T10:30:00.000Z",
+                     *           "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CommentPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    commentsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The comment's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "depth": 1,
+                     *       "author": {
+                     *         "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ben Wood"
+                     *       },
+                     *       "content": "Does this work for a drawer as well?",
+                     *       "status": "approved",
+                     *       "post": {
+                     *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "slug": "a-joint-that-fits",
+                     *         "title": "A joint that fits"
+                     *       },
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Comment"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    commentsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The comment's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    commentsPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The comment's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/comments/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "content": "Does this work for drawers as well?",
+                 *       "status": "approved"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["CommentPatch"];
+                /**
+                 * @example {
+                 *       "content": "Does this work for drawers as well?",
+                 *       "status": "approved"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CommentPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "depth": 1,
+                     *       "author": {
+                     *         "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ben Wood"
+                     *       },
+                     *       "content": "Does this work for a drawer as well?",
+                     *       "status": "approved",
+                     *       "post": {
+                     *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "slug": "a-joint-that-fits",
+                     *         "title": "A joint that fits"
+                     *       },
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Comment"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description The document at this path and all below it.
+                 * @example guides
+                 */
+                prefix?: string;
+                /**
+                 * @description Words that the heading contains, whatever their case or accents.
+                 * @example started
+                 */
+                q?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "path": "guides/getting-started",
+                     *           "title": "Getting started",
+                     *           "position": 1,
+                     *           "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DocumentSummaryPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The document's place in the tree.
+                 * @example guides/getting-started
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "path": "guides/getting-started",
+                     *       "title": "Getting started",
+                     *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+                     *       "position": 1,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The document's place in the tree.
+                 * @example guides/getting-started
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/docs/{path}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Getting started",
+                 *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+                 *       "position": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["DocumentReplacement"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "path": "guides/getting-started",
+                     *       "title": "Getting started",
+                     *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+                     *       "position": 1,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description The resource, new at this address */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "path": "guides/getting-started",
+                     *       "title": "Getting started",
+                     *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+                     *       "position": 1,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The document's place in the tree.
+                 * @example guides/getting-started
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    healthRead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "database": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    meRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "email": "ada@acme.test",
+                     *       "name": "Ada Turner",
+                     *       "bio": "Writes about wood and contracts.",
+                     *       "url": "https://ada.acme.test/",
+                     *       "avatarUrl": "https://www.acme.test/ada.webp",
+                     *       "role": "editor",
+                     *       "status": "active",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z",
+                     *       "session": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    mePatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/me` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Ada M. Turner",
+                 *       "bio": "Writes about wood and contracts.",
+                 *       "url": "https://ada.acme.test/",
+                 *       "avatarUrl": "https://www.acme.test/ada.webp",
+                 *       "email": "ada@acme.test",
+                 *       "role": "editor",
+                 *       "status": "active",
+                 *       "password": "dovetail and biscuit",
+                 *       "currentPassword": "mortise and tenon"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["UserPatch"];
+                /**
+                 * @example {
+                 *       "name": "Ada M. Turner",
+                 *       "bio": "Writes about wood and contracts.",
+                 *       "url": "https://ada.acme.test/",
+                 *       "avatarUrl": "https://www.acme.test/ada.webp",
+                 *       "email": "ada@acme.test",
+                 *       "role": "editor",
+                 *       "status": "active",
+                 *       "password": "dovetail and biscuit",
+                 *       "currentPassword": "mortise and tenon"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "email": "ada@acme.test",
+                     *       "name": "Ada Turner",
+                     *       "bio": "Writes about wood and contracts.",
+                     *       "url": "https://ada.acme.test/",
+                     *       "avatarUrl": "https://www.acme.test/ada.webp",
+                     *       "role": "editor",
+                     *       "status": "active",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z",
+                     *       "session": "0199c0de-5e55-7c3d-8e1f-2a3b4c5d6e7f"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Slugs of tags: posts with any of the slugs between commas. Given several times, all must be met.
+                 * @example [
+                 *       "joinery"
+                 *     ]
+                 */
+                tag?: string[];
+                /**
+                 * @description Posts by this author, alone or with others.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                author?: string;
+                /**
+                 * @description Published posts, or drafts that the caller may see.
+                 * @example published
+                 */
+                status?: components["schemas"]["PostStatus"];
+                /**
+                 * @description Words that the title or the excerpt contain, whatever their case or accents.
+                 * @example joint
+                 */
+                q?: string;
+                /**
+                 * @description Published at this time or later.
+                 * @example 2025-11-21T09:00:00.000Z
+                 */
+                "publishedAt[gte]"?: string;
+                /**
+                 * @description Published before this time.
+                 * @example 2026-11-21T09:20:00.000Z
+                 */
+                "publishedAt[lt]"?: string;
+                /**
+                 * @description The order: names of members between commas, each with `-` for falling. Equal posts follow by id.
+                 * @example -publishedAt,title
+                 */
+                sort?: string;
+                /**
+                 * @description Which of the optional members come along, between commas; left out: `excerpt,coverImage`.
+                 * @example excerpt,content
+                 */
+                fields?: string;
+                /**
+                 * @description `author` adds what the authors say of themselves.
+                 * @example author
+                 */
+                expand?: components["schemas"]["PostExpand"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "slug": "a-joint-that-fits",
+                     *           "title": "A joint that fits",
+                     *           "author": {
+                     *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Ada Turner",
+                     *             "avatarUrl": "https://www.acme.test/ada.webp",
+                     *             "bio": "Writes about wood and contracts."
+                     *           },
+                     *           "coauthors": [],
+                     *           "tags": [
+                     *             {
+                     *               "slug": "joinery",
+                     *               "name": "Joinery"
+                     *             }
+                     *           ],
+                     *           "published": true,
+                     *           "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *           "commentsCount": 2,
+                     *           "createdAt": "2025-11-21T09:00:00.000Z",
+                     *           "updatedAt": "2025-11-21T09:30:00.000Z",
+                     *           "excerpt": "Why every client is cut from the same contract.",
+                     *           "coverImage": "https://www.acme.test/joint.webp",
+                     *           "content": "A tenon is the part of a joint that is *cut to fit*."
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PostSummaryPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/posts` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "A joint that fits",
+                 *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                 *       "slug": "a-joint-that-fits",
+                 *       "excerpt": "Why every client is cut from the same contract.",
+                 *       "coverImage": "https://www.acme.test/joint.webp",
+                 *       "tags": [
+                 *         "Joinery"
+                 *       ],
+                 *       "published": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewPost"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsReadBySlug: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The token of a preview link; with it the post is shown whether or not it is published.
+                 * @example AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g
+                 */
+                preview?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/posts/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "A joint that fits",
+                 *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                 *       "slug": "a-joint-that-fits",
+                 *       "excerpt": "Why every client is cut from the same contract.",
+                 *       "coverImage": "https://www.acme.test/joint.webp",
+                 *       "tags": [
+                 *         "Joinery"
+                 *       ],
+                 *       "published": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostReplacement"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/posts/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "A joint that fits well",
+                 *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                 *       "slug": "a-joint-that-fits-well",
+                 *       "excerpt": "Why every client is cut from the same contract.",
+                 *       "coverImage": "https://www.acme.test/joint.webp",
+                 *       "tags": [
+                 *         "Joinery"
+                 *       ],
+                 *       "published": true
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["PostPatch"];
+                /**
+                 * @example {
+                 *       "title": "A joint that fits well",
+                 *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                 *       "slug": "a-joint-that-fits-well",
+                 *       "excerpt": "Why every client is cut from the same contract.",
+                 *       "coverImage": "https://www.acme.test/joint.webp",
+                 *       "tags": [
+                 *         "Joinery"
+                 *       ],
+                 *       "published": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    commentsListForPost: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Only the replies to this comment.
+                 * @example 0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                parent?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "depth": 1,
+                     *           "author": {
+                     *             "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Ben Wood"
+                     *           },
+                     *           "content": "Does this work for a drawer as well?",
+                     *           "status": "approved",
+                     *           "post": {
+                     *             "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "slug": "a-joint-that-fits",
+                     *             "title": "A joint that fits"
+                     *           },
+                     *           "createdAt": "2025-11-21T10:30:00.000Z",
+                     *           "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CommentPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    commentsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/posts/{id}/comments` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "content": "Does this work for a drawer as well?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "postId": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "parentId": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "depth": 1,
+                     *       "author": {
+                     *         "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ben Wood"
+                     *       },
+                     *       "content": "Does this work for a drawer as well?",
+                     *       "status": "approved",
+                     *       "post": {
+                     *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "slug": "a-joint-that-fits",
+                     *         "title": "A joint that fits"
+                     *       },
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Comment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsPreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "url": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f?preview=AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
+                     *       "token": "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
+                     *       "expiresAt": "2025-11-24T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PreviewLink"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsEndPreviews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    tagsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Text that the slug contains.
+                 * @example join
+                 */
+                q?: string;
+                /**
+                 * @description The order. Equal tags follow by slug.
+                 * @example -postsCount
+                 */
+                sort?: components["schemas"]["TagSort"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery",
+                     *           "description": "Wood that holds without nails.",
+                     *           "postsCount": 1,
+                     *           "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TagPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    tagsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The tag's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "slug": "joinery",
+                     *       "name": "Joinery",
+                     *       "description": "Wood that holds without nails.",
+                     *       "postsCount": 1,
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Tag"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    tagsReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The tag's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/tags/{slug}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Joinery",
+                 *       "description": "Wood that holds without nails."
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagReplacement"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "slug": "joinery",
+                     *       "name": "Joinery",
+                     *       "description": "Wood that holds without nails.",
+                     *       "postsCount": 1,
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Tag"];
+                };
+            };
+            /** @description The resource, new at this address */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "slug": "joinery",
+                     *       "name": "Joinery",
+                     *       "description": "Wood that holds without nails.",
+                     *       "postsCount": 1,
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Tag"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    tagsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The tag's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    tagsPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The tag's slug.
+                 * @example a-joint-that-fits
+                 */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/tags/{slug}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Fine joinery",
+                 *       "slug": "fine-joinery",
+                 *       "description": "Wood that holds without nails."
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["TagPatch"];
+                /**
+                 * @example {
+                 *       "name": "Fine joinery",
+                 *       "slug": "fine-joinery",
+                 *       "description": "Wood that holds without nails."
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "slug": "joinery",
+                     *       "name": "Joinery",
+                     *       "description": "Wood that holds without nails.",
+                     *       "postsCount": 1,
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Tag"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    usersList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Accounts of this role.
+                 * @example editor
+                 */
+                role?: components["schemas"]["Role"];
+                /**
+                 * @description Accounts in this state.
+                 * @example active
+                 */
+                status?: components["schemas"]["Status"];
+                /**
+                 * @description Words that the name or the e-mail address contains, whatever the case of their ASCII letters.
+                 * @example turner
+                 */
+                q?: string;
+                /**
+                 * @description The order: the name of a member, with `-` for falling. Equal accounts follow by id.
+                 * @example name
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "email": "ada@acme.test",
+                     *           "name": "Ada Turner",
+                     *           "bio": "Writes about wood and contracts.",
+                     *           "url": "https://ada.acme.test/",
+                     *           "avatarUrl": "https://www.acme.test/ada.webp",
+                     *           "role": "editor",
+                     *           "status": "active",
+                     *           "createdAt": "2025-11-20T09:00:00.000Z",
+                     *           "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    usersCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/users` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@acme.test",
+                 *       "name": "Ada Turner",
+                 *       "password": "mortise and tenon",
+                 *       "role": "editor"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "email": "ada@acme.test",
+                     *       "name": "Ada Turner",
+                     *       "bio": "Writes about wood and contracts.",
+                     *       "url": "https://ada.acme.test/",
+                     *       "avatarUrl": "https://www.acme.test/ada.webp",
+                     *       "role": "editor",
+                     *       "status": "active",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    usersRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The user's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Robots-Tag": components["headers"]["X-Robots-Tag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "email": "ada@acme.test",
+                     *       "name": "Ada Turner",
+                     *       "bio": "Writes about wood and contracts.",
+                     *       "url": "https://ada.acme.test/",
+                     *       "avatarUrl": "https://www.acme.test/ada.webp",
+                     *       "role": "editor",
+                     *       "status": "active",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    usersRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The user's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    usersPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
+                 * @example return=representation
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The user's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/users/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Ada M. Turner",
+                 *       "bio": "Writes about wood and contracts.",
+                 *       "url": "https://ada.acme.test/",
+                 *       "avatarUrl": "https://www.acme.test/ada.webp",
+                 *       "email": "ada@acme.test",
+                 *       "role": "editor",
+                 *       "status": "active",
+                 *       "password": "dovetail and biscuit",
+                 *       "currentPassword": "mortise and tenon"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["UserPatch"];
+                /**
+                 * @example {
+                 *       "name": "Ada M. Turner",
+                 *       "bio": "Writes about wood and contracts.",
+                 *       "url": "https://ada.acme.test/",
+                 *       "avatarUrl": "https://www.acme.test/ada.webp",
+                 *       "email": "ada@acme.test",
+                 *       "role": "editor",
+                 *       "status": "active",
+                 *       "password": "dovetail and biscuit",
+                 *       "currentPassword": "mortise and tenon"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "email": "ada@acme.test",
+                     *       "name": "Ada Turner",
+                     *       "bio": "Writes about wood and contracts.",
+                     *       "url": "https://ada.acme.test/",
+                     *       "avatarUrl": "https://www.acme.test/ada.webp",
+                     *       "role": "editor",
+                     *       "status": "active",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    healthLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Life"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    healthReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Life"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+}

@@ -1,0 +1,85 @@
+//! `tenon serve --demo`: a small made-up site, so that there is something to look at. It is the story that
+//! the document's examples tell, and nobody in it can sign in.
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    contract::{
+        caller::{Principal, Role, Via},
+        id::Id,
+        problem::{Error, Result},
+    },
+    ports::db::Tx,
+    resources::{comments::NewComment, docs, posts, users::author_named},
+};
+
+/// The post of the document's examples.
+const STORY: Uuid = Uuid::from_u128(0x0199_c0de_7a5b_7c3d_8e1f_2a3b_4c5d_6e7f);
+
+const POSTS: [(&str, &str, &str, &[&str]); 3] = [
+    (
+        "A joint that fits",
+        "Why every client is cut from the same contract.",
+        "A tenon is the part of a joint that is *cut to fit*.\n\nMeasure the mortise, then cut.",
+        &["Joinery", "Contracts"],
+    ),
+    (
+        "Three ways to sharpen a chisel",
+        "Stone, paper, patience.",
+        "A dull chisel is more dangerous than a sharp one.\n\n1. Flatten the back.\n2. Raise a burr.\n3. Take it off.",
+        &["Tools"],
+    ),
+    (
+        "What we learned from a drawer that stuck",
+        "Wood moves; plan for it.",
+        "In winter it ran like silk. In summer it did not open at all.",
+        &["Joinery", "Wood"],
+    ),
+];
+
+const DOCUMENTS: [(&str, &str, &str); 3] = [
+    ("index", "The workshop handbook", "# The workshop handbook\n\nStart with the guides."),
+    ("guides/getting-started", "Getting started", "# Getting started\n\nCut the tenon to the mortise."),
+    ("guides/glue-up", "Glue-up", "# Glue-up\n\nDry fit first. Always."),
+];
+
+/// Fills a service that has no posts yet.
+pub async fn fill(app: &App) -> Result<bool> {
+    if app.db.versions(&["posts", "documents"]).await? > 0 {
+        return Ok(false);
+    }
+    let services = app.clone();
+    let author = app.db.write(async move |tx| write(&services, &tx).await).await?;
+    let ada = Principal { user: author, role: Role::Author, via: Via::Session(Uuid::nil()) };
+    for words in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
+        let comment = NewComment { content: words.to_owned(), parent_id: None };
+        app.comments.create(&ada, Id::from(STORY), comment, None).await?;
+    }
+    Ok(true)
+}
+
+async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
+    let now = app.clock.now();
+    let ada = author_named(tx, "Ada Turner", now).await?;
+    for (i, (title, excerpt, content, tags)) in (0i64..).zip(POSTS) {
+        let post = posts::Imported {
+            id: (i == 0).then_some(STORY),
+            source: format!("demo/{i}"),
+            title: title.to_owned(),
+            content: content.to_owned(),
+            excerpt: Some(excerpt.to_owned()),
+            cover_image: None,
+            slug: posts::slugify(title, "post"),
+            authors: vec![ada],
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            aliases: vec![],
+            published_at: Some(now - i * 86_400_000),
+        };
+        app.posts.import(tx, &post).await?;
+    }
+    for (position, (path, title, content)) in (0i64..).zip(DOCUMENTS) {
+        let (path, title, content) = (path.to_owned(), title.to_owned(), content.to_owned());
+        app.docs.import(tx, &docs::ImportedDocument { path, title, content, position }).await?;
+    }
+    Ok::<_, Error>(ada)
+}

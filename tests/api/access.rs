@@ -1,0 +1,318 @@
+//! Who may do what: every operation, asked as everybody who may come, with good, missing and bad credentials.
+use poem::{Body, http::Method};
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+
+use crate::{
+    posts::new,
+    support::{Answer, Api, PASSWORD},
+};
+
+/// Operation, who may call it, and whether an API key will do (`keys`), only a session (`person`), or
+/// credentials are not looked at (`open`). A new operation needs its row here.
+const ACCESS: &[(&str, &str, &str)] = &[
+    ("apiKeysCreate", "authenticated", "person"),
+    ("apiKeysList", "authenticated", "person"),
+    ("apiKeysRead", "authenticated", "person"),
+    ("apiKeysRemove", "authenticated", "person"),
+    ("apiKeysRotate", "authenticated", "person"),
+    ("authorsList", "anonymous", "keys"),
+    ("authorsRead", "anonymous", "keys"),
+    ("commentsCreate", "authenticated", "keys"),
+    ("commentsList", "editor,admin", "keys"),
+    ("commentsListForPost", "anonymous", "keys"),
+    ("commentsPatch", "owner,editor,admin", "keys"),
+    ("commentsRead", "anonymous", "keys"),
+    ("commentsRemove", "owner,editor,admin", "keys"),
+    ("docsList", "anonymous", "keys"),
+    ("docsRead", "anonymous", "keys"),
+    ("docsRemove", "editor,admin", "keys"),
+    ("docsReplace", "editor,admin", "keys"),
+    ("healthLive", "anonymous", "open"),
+    ("healthRead", "anonymous", "open"),
+    ("healthReady", "anonymous", "open"),
+    ("mePatch", "authenticated", "person"),
+    ("meRead", "authenticated", "keys"),
+    ("postsCreate", "author,editor,admin", "keys"),
+    ("postsEndPreviews", "owner,editor,admin", "keys"),
+    ("postsList", "anonymous", "keys"),
+    ("postsPatch", "owner,editor,admin", "keys"),
+    ("postsPreview", "owner,editor,admin", "keys"),
+    ("postsRead", "anonymous", "keys"),
+    ("postsReadBySlug", "anonymous", "keys"),
+    ("postsRemove", "owner,editor,admin", "keys"),
+    ("postsReplace", "owner,editor,admin", "keys"),
+    ("sessionsKeys", "anonymous", "open"),
+    ("sessionsList", "authenticated", "person"),
+    ("sessionsLogin", "anonymous", "open"),
+    ("sessionsLogout", "authenticated", "person"),
+    ("sessionsRefresh", "anonymous", "open"),
+    ("sessionsRemove", "authenticated", "person"),
+    ("tagsList", "anonymous", "keys"),
+    ("tagsPatch", "editor,admin", "keys"),
+    ("tagsRead", "anonymous", "keys"),
+    ("tagsRemove", "editor,admin", "keys"),
+    ("tagsReplace", "editor,admin", "keys"),
+    ("usersCreate", "anonymous", "keys"),
+    ("usersList", "admin", "keys"),
+    ("usersPatch", "owner,admin", "person"),
+    ("usersRead", "owner,admin", "keys"),
+    ("usersRemove", "owner,admin", "person"),
+];
+
+const AUTHORITIES: [Role; 5] = Role::ALL;
+
+pub struct Operation {
+    pub id: &'static str,
+    allow: Vec<&'static str>,
+    credentials: &'static str,
+    pub method: Method,
+    pub path: String,
+    pub body: Option<String>,
+    pub media: Option<String>,
+    scope: String,
+}
+
+/// The document's operations, each with its row and with the document's own examples to send.
+pub fn operations() -> Vec<Operation> {
+    let mut found = Vec::new();
+    for (template, item) in tenon::api::DOCUMENT["paths"].as_object().into_iter().flatten() {
+        for (verb, written) in
+            item.as_object().into_iter().flatten().filter(|(verb, _)| *verb != "parameters")
+        {
+            let id = written["operationId"].as_str().expect("an id");
+            let row = ACCESS.iter().find(|row| row.0 == id);
+            let row = row.unwrap_or_else(|| panic!("{id} has no row in ACCESS"));
+            let mut path = template.clone();
+            for parameter in item["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap_or_default();
+                path =
+                    path.replace(&format!("{{{name}}}"), parameter["example"].as_str().unwrap_or_default());
+            }
+            let content =
+                written["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
+            let key = written["security"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find_map(|way| way["api_key"][0].as_str());
+            found.push(Operation {
+                id: row.0,
+                allow: row.1.split(',').collect(),
+                credentials: row.2,
+                method: Method::from_bytes(verb.to_uppercase().as_bytes()).expect("a method"),
+                path,
+                body: content.map(|(_, media)| media["example"].to_string()),
+                media: content.map(|(name, _)| name.clone()),
+                scope: key.unwrap_or("posts:read").to_owned(),
+            });
+        }
+    }
+    found
+}
+
+impl Operation {
+    pub async fn ask(&self, who: &Api) -> Answer {
+        let who = match &self.media {
+            Some(media) => who.header("content-type", media),
+            None => who.clone(),
+        };
+        who.send(self.method.clone(), &self.path, self.body.clone().map(Body::from)).await
+    }
+
+    fn changes(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    fn admits(&self, role: Role) -> bool {
+        let words = ["anonymous", "authenticated", "owner"];
+        self.allow.iter().any(|word| words.contains(word) || *word == role.as_str())
+    }
+}
+
+#[test]
+fn the_table_and_the_document_say_the_same() {
+    for (template, item) in tenon::api::DOCUMENT["paths"].as_object().into_iter().flatten() {
+        for (_, written) in item.as_object().into_iter().flatten().filter(|(verb, _)| *verb != "parameters") {
+            let id = written["operationId"].as_str().expect("an id");
+            let row = ACCESS
+                .iter()
+                .find(|row| row.0 == id)
+                .unwrap_or_else(|| panic!("{template}: {id} has no row"));
+            let allow: Vec<&str> = row.1.split(',').collect();
+            assert_eq!(written["x-authz"]["allow"], json!(allow), "{id}");
+            let ways = written["security"].as_array().expect("security");
+            let keys = ways.iter().any(|way| way.get("api_key").is_some());
+            let open = ways == &[json!({})];
+            assert_eq!((row.2 == "keys", row.2 == "open"), (keys, open), "{id}");
+        }
+    }
+    assert_eq!(ACCESS.len(), operations().len(), "a row has no operation any more");
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_good_credential() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let expired = admin.clone();
+    let (ended, _) = api.account(Role::Admin).await;
+    ended.post_empty("/api/auth/logout").await.is(204);
+    api.clock.advance(16 * 60 * 1000);
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJzdWIiOiJhZG1pbiJ9.";
+    let mut bad: Vec<(String, Api)> = ["x", "", none, "tenon_x", "Bearer", &"a".repeat(4000)]
+        .iter()
+        .map(|token| (format!("token {:.10}", token), api.bearer(token)))
+        .collect();
+    bad.push(("expired".into(), expired));
+    bad.push(("signed out".into(), ended));
+    bad.push(("basic".into(), api.header("authorization", "Basic YTpi")));
+    bad.push((
+        "cookie".into(),
+        api.header("cookie", "__Host-session=abc").header("sec-fetch-site", "same-origin"),
+    ));
+    for operation in operations().iter().filter(|operation| operation.credentials != "open") {
+        let missing = operation.ask(&api).await;
+        let public = operation.allow.contains(&"anonymous");
+        if !public {
+            assert_eq!(missing.status, 401, "{} without a credential", operation.id);
+            assert!(missing.header("www-authenticate").starts_with("Bearer"), "{}", operation.id);
+        }
+        for (name, who) in &bad {
+            let answer = operation.ask(who).await;
+            assert_eq!(answer.status, 401, "{} with {name}", operation.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_gets_in_where_it_belongs_and_nowhere_else() {
+    let api = Api::with(&[("registration", "on")]).await;
+    for role in AUTHORITIES {
+        for operation in operations().iter().filter(|operation| operation.credentials != "open") {
+            // Each with an account of its own: one operation may end what the next one needs.
+            let who = api.sign_in(role).await;
+            let answer = operation.ask(&who).await;
+            match operation.admits(role) {
+                true => {
+                    let own = operation.id == "usersCreate" || operation.id == "mePatch";
+                    let let_in = !matches!(answer.status, 401 | 403) || own;
+                    assert!(let_in, "{} as {role}: {answer:?}", operation.id);
+                }
+                false => assert_eq!(answer.status, 403, "{} as {role}", operation.id),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_api_key_does_what_its_scopes_say() {
+    let api = Api::with(&[("registration", "on")]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let key = |scope: String| {
+        let admin = admin.clone();
+        async move {
+            let new = json!({ "name": "program", "scopes": [scope] });
+            let made = admin.post("/api/api-keys", new).await.is(201).body;
+            made["key"].as_str().expect("a key").to_owned()
+        }
+    };
+    for operation in operations().iter().filter(|operation| operation.credentials != "open") {
+        let good = api.bearer(&key(operation.scope.clone()).await);
+        let other = if operation.scope == "docs:read" { "tags:read" } else { "docs:read" };
+        let narrow = api.bearer(&key(other.to_owned()).await);
+        let (let_in, kept_out) = (operation.ask(&good).await, operation.ask(&narrow).await);
+        assert_eq!(kept_out.status, 403, "{} with another scope", operation.id);
+        match operation.credentials {
+            "keys" if operation.id == "usersCreate" => {}
+            "keys" => assert!(!matches!(let_in.status, 401 | 403), "{}: {let_in:?}", operation.id),
+            _ => assert_eq!(let_in.status, 403, "{} with a key", operation.id),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_writes_only_from_the_own_site() {
+    let api = Api::start().await;
+    let (_, email) = api.account(Role::Admin).await;
+    let login = json!({ "email": email, "password": PASSWORD, "cookie": true });
+    let login = api.post("/api/auth/login", login).await.is(200);
+    let cookie = login.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    let with_cookie = api.header("cookie", &cookie);
+    for operation in operations().iter().filter(|operation| operation.credentials != "open") {
+        if operation.id == "sessionsLogout" {
+            continue;
+        }
+        for (name, value) in
+            [("sec-fetch-site", "cross-site"), ("origin", "https://evil.test"), ("accept", "*/*")]
+        {
+            let answer = operation.ask(&with_cookie.header(name, value)).await;
+            match operation.changes() {
+                true => assert_eq!(answer.status, 403, "{} with {name}", operation.id),
+                false => assert!(!matches!(answer.status, 401 | 403), "{} with {name}", operation.id),
+            }
+        }
+    }
+    let own = with_cookie.header("sec-fetch-site", "same-origin");
+    own.post("/api/posts", new("From the browser")).await.is(201);
+    let out = own.post_empty("/api/auth/logout").await.is(204);
+    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    own.get("/api/me").await.is(401);
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_stays_as_it_is() {
+    let api = Api::start().await;
+    let (owner, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
+    let (reader, accountant) = (api.sign_in(Role::Reader).await, api.sign_in(Role::Accountant).await);
+    let (editor, admin) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Admin).await);
+    let post = owner.post("/api/posts", new("Mine")).await.is(201).id();
+    let path = format!("/api/posts/{post}");
+    let before = api.get(&path).await.is(200).body;
+    for stranger in [&other, &reader, &accountant] {
+        stranger.put(&path, new("Yours")).await.is(403);
+        stranger.patch(&path, json!({ "title": "Yours" })).await.is(403);
+        stranger.delete(&path).await.is(403);
+        stranger.post_empty(&format!("{path}/preview")).await.is(403);
+        stranger.delete(&format!("{path}/preview")).await.is(403);
+    }
+    assert_eq!(api.get(&path).await.is(200).body, before);
+    for friend in [&owner, &editor, &admin] {
+        friend.patch(&path, json!({ "title": "Ours" })).await.is(200);
+        friend.post_empty(&format!("{path}/preview")).await.is(201);
+    }
+}
+
+/// Words that may never leave: they are planted where only the service looks.
+#[tokio::test]
+async fn no_answer_holds_what_its_reader_may_not_see() {
+    let api = Api::start().await;
+    let (admin, email) = api.account(Role::Admin).await;
+    let author = api.sign_in(Role::Author).await;
+    let mut draft = new("canary draft");
+    draft["published"] = json!(false);
+    author.post("/api/posts", draft).await.is(201);
+    author.post("/api/posts", new("Open")).await.is(201);
+    let viewers: Vec<(Option<Role>, Api)> = {
+        let mut all = vec![(None, api.clone())];
+        for role in AUTHORITIES {
+            all.push((Some(role), api.sign_in(role).await));
+        }
+        all
+    };
+    for operation in operations().iter().filter(|operation| !operation.changes()) {
+        for (role, viewer) in &viewers {
+            let answer = operation.ask(viewer).await;
+            let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
+            assert!(!text.contains("argon2") && !text.contains("hash"), "{}", operation.id);
+            let edits = role.is_some_and(Role::edits);
+            assert!(edits || !text.contains("canary draft"), "{} as {role:?}", operation.id);
+            assert!(*role == Some(Role::Admin) || !text.contains(&email), "{} as {role:?}", operation.id);
+        }
+    }
+    for query in ["status=any&q=canary", "status=draft&sort=title", "status=any&fields=content&expand=author"]
+    {
+        let list: Value = api.get(&format!("/api/posts?{query}")).await.is(200).body;
+        assert!(!list.to_string().contains("canary"), "{query}");
+    }
+    admin.get("/api/users").await.is(200);
+}

@@ -1,0 +1,168 @@
+//! Lists: filters, orders, pages and cursors, on posts and on everything else that is listed.
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+
+use crate::support::Api;
+
+async fn posts(api: &Api, count: usize) -> Api {
+    let author = api.sign_in(Role::Author).await;
+    for i in 0..count {
+        let tags = if i % 2 == 0 { json!(["Even", "All"]) } else { json!(["Odd", "All"]) };
+        let title = format!("Post {}", ["b", "A", "ä", "c", "B"][i % 5]);
+        let body = json!({ "title": title, "content": "0123456789", "published": true, "tags": tags, "excerpt": format!("Number {i}") });
+        author.post("/api/posts", body).await.is(201);
+        api.clock.advance(if i % 3 == 0 { 0 } else { 1000 });
+    }
+    author
+}
+
+/// Every entry of a list, by its pages' cursors.
+async fn walk(api: &Api, path: &str) -> Vec<Value> {
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = api.get(&format!("{path}{after}")).await.is(200).body;
+        all.extend(page["data"].as_array().expect("entries").clone());
+        match page["pagination"]["nextCursor"].as_str() {
+            Some(cursor) => after = format!("&after={cursor}"),
+            None => return all,
+        }
+    }
+}
+
+fn ids(entries: &[Value]) -> Vec<&str> {
+    entries.iter().filter_map(|entry| entry["id"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn cursors_and_pages_show_every_post_once_in_one_order() {
+    let api = Api::start().await;
+    posts(&api, 23).await;
+    for sort in ["-publishedAt", "publishedAt", "title", "-title,createdAt", "-updatedAt,title"] {
+        let whole = api.get(&format!("/api/posts?limit=50&sort={sort}")).await.is(200).body;
+        let whole = whole["data"].as_array().expect("entries").clone();
+        let walked = walk(&api, &format!("/api/posts?limit=4&sort={sort}")).await;
+        assert_eq!(ids(&walked), ids(&whole), "{sort}");
+        let mut paged = Vec::new();
+        for page in 1..=6 {
+            let page = api.get(&format!("/api/posts?limit=4&page={page}&sort={sort}")).await.is(200).body;
+            paged.extend(page["data"].as_array().expect("entries").clone());
+        }
+        assert_eq!(ids(&paged), ids(&whole), "{sort}");
+    }
+    let titles = api.get("/api/posts?limit=50&sort=title").await.is(200).body;
+    let titles: Vec<&str> =
+        titles["data"].as_array().expect("entries").iter().filter_map(|p| p["title"].as_str()).collect();
+    let mut sorted = titles.clone();
+    sorted.sort_unstable();
+    assert_eq!(titles, sorted, "by code point, on every database");
+}
+
+#[tokio::test]
+async fn a_walk_by_cursor_is_not_disturbed_by_what_comes_and_goes() {
+    let api = Api::start().await;
+    let author = posts(&api, 10).await;
+    let first = api.get("/api/posts?limit=4").await.is(200).body;
+    let seen: Vec<String> =
+        ids(first["data"].as_array().expect("entries")).iter().map(|id| (*id).to_owned()).collect();
+    author.delete(&format!("/api/posts/{}", seen[3])).await.is(204);
+    author
+        .post("/api/posts", json!({ "title": "New", "content": "0123456789", "published": true }))
+        .await
+        .is(201);
+    let cursor = first["pagination"]["nextCursor"].as_str().expect("a cursor");
+    let rest = api.get(&format!("/api/posts?limit=50&after={cursor}")).await.is(200).body;
+    let rest = ids(rest["data"].as_array().expect("entries")).len();
+    assert_eq!(rest, 6, "the six that were behind, not the new one in front");
+}
+
+#[tokio::test]
+async fn the_envelope_counts_what_the_filters_leave() {
+    let api = Api::start().await;
+    posts(&api, 11).await;
+    let page = api.get("/api/posts?tag=even&limit=4").await.is(200);
+    assert_eq!(page.body["pagination"]["total"], 6);
+    assert_eq!(page.body["pagination"]["pages"], 2);
+    let link = page.header("link");
+    assert!(link.contains("</api/posts?tag=even&limit=4&page=2>; rel=\"next\""), "{link}");
+    let none = api.get("/api/posts?tag=nothing").await.is(200).body;
+    assert_eq!(none["pagination"], json!({ "page": 1, "limit": 10, "total": 0, "pages": 0 }));
+    let past = api.get("/api/posts?page=9").await.is(200).body;
+    assert_eq!((past["data"].as_array().map(Vec::len), &past["pagination"]["total"]), (Some(0), &json!(11)));
+    let uncounted = api.get("/api/posts?count=none").await.is(200).body;
+    assert!(uncounted["pagination"].get("total").is_none());
+    for (query, total) in [
+        ("tag=even,odd", 11),
+        ("tag=even&tag=odd", 0),
+        ("tag=EVEN&tag=all", 6),
+        ("q=number+10", 1),
+        ("q=post+A", 4),
+        ("publishedAt[gte]=2026-11-21T09:00:00Z", 11),
+        ("publishedAt%5Blt%5D=2026-11-21T09:00:00.000%2B00:00", 0),
+    ] {
+        let list = api.get(&format!("/api/posts?{query}")).await.is(200).body;
+        assert_eq!(list["pagination"]["total"], total, "{query}: {list}");
+    }
+}
+
+#[tokio::test]
+async fn fields_and_expand_say_what_comes_along() {
+    let api = Api::start().await;
+    let author = posts(&api, 1).await;
+    author.patch("/api/me", json!({ "bio": "Writes about wood." })).await.is(200);
+    let entry = |query: &'static str| {
+        let api = api.clone();
+        async move { api.get(&format!("/api/posts?{query}")).await.is(200).body["data"][0].clone() }
+    };
+    let plain = entry("limit=1").await;
+    assert_eq!((plain.get("content"), plain["excerpt"].as_str()), (None, Some("Number 0")));
+    assert!(plain["author"].get("bio").is_none() && plain["author"]["name"].is_string());
+    let more = entry("fields=content").await;
+    assert_eq!((more["content"].as_str(), more.get("excerpt")), (Some("0123456789"), None));
+    assert_eq!(entry("expand=author").await["author"]["bio"], "Writes about wood.");
+    let row = serde_json::to_string(&plain).unwrap_or_default();
+    assert!(!row.contains("password") && !row.contains('@'), "{row}");
+}
+
+#[tokio::test]
+async fn a_list_is_304_until_something_in_it_changes() {
+    let api = Api::start().await;
+    let author = posts(&api, 2).await;
+    let list = api.get("/api/posts").await.is(200);
+    assert!(list.header("cache-control").starts_with("public, s-maxage=60"));
+    let known = api.header("if-none-match", list.header("etag"));
+    known.get("/api/posts").await.is(304);
+    known.get("/api/posts?limit=3").await.is(200);
+    author.header("if-none-match", list.header("etag")).get("/api/posts").await.is(200);
+    author.patch("/api/me", json!({ "name": "A new name" })).await.is(200);
+    let renamed = known.get("/api/posts").await.is(200);
+    assert_eq!(renamed.body["data"][0]["author"]["name"], "A new name");
+    let editor = api.sign_in(Role::Editor).await;
+    let known = api.header("if-none-match", renamed.header("etag"));
+    known.get("/api/posts").await.is(304);
+    editor.patch("/api/tags/all", json!({ "name": "Everything" })).await.is(200);
+    known.get("/api/posts").await.is(200);
+}
+
+#[tokio::test]
+async fn cursors_belong_to_their_list() {
+    let api = Api::start().await;
+    posts(&api, 3).await;
+    let page = api.get("/api/posts?limit=1").await.is(200).body;
+    let cursor = page["pagination"]["nextCursor"].as_str().expect("a cursor").to_owned();
+    api.get(&format!("/api/posts?limit=2&after={cursor}")).await.is(200);
+    api.get(&format!("/api/posts?limit=2&after={cursor}&count=exact&fields=content")).await.is(200);
+    let path = |query: &str| format!("/api/posts?{query}&after={cursor}");
+    for query in ["tag=even", "sort=title", "q=post", "status=any"] {
+        assert_eq!(api.get(&path(query)).await.is(400).body["code"], "invalid-cursor");
+    }
+    let elsewhere = ["/api/tags", "/api/docs", "/api/authors"];
+    for list in elsewhere {
+        api.get(&format!("{list}?after={cursor}")).await.is(400);
+    }
+    let admin = api.sign_in(Role::Admin).await;
+    for list in ["/api/users", "/api/api-keys", "/api/auth/sessions", "/api/comments"] {
+        admin.get(&format!("{list}?after={cursor}")).await.is(400);
+    }
+    let id = page["data"][0]["id"].as_str().unwrap_or_default();
+    api.get(&format!("/api/posts/{id}/comments?after={cursor}")).await.is(400);
+}

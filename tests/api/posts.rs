@@ -1,0 +1,254 @@
+//! Posts: writing, reading, finding, changing and showing them.
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+
+use crate::support::Api;
+
+pub fn new(title: &str) -> Value {
+    json!({ "title": title, "content": "Cut the tenon to the mortise.", "published": true })
+}
+
+#[tokio::test]
+async fn a_post_is_created_at_its_location_and_read_back_by_tag() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let made = author.post("/api/posts", new(" A joint that fits ")).await.is(201);
+    assert_eq!(
+        (&made.body["title"], &made.body["slug"]),
+        (&json!("A joint that fits"), &json!("a-joint-that-fits"))
+    );
+    assert_eq!(made.header("location"), format!("/api/posts/{}", made.id()));
+    let read = api.get(made.header("location")).await.is(200);
+    assert_eq!(read.body, made.body);
+    assert_eq!(read.header("etag"), made.header("etag"));
+    assert!(read.header("cache-control").starts_with("public, s-maxage=300"));
+    let again = api.header("if-none-match", read.header("etag")).get(made.header("location")).await.is(304);
+    assert_eq!(again.header("etag"), read.header("etag"));
+    for tags in ["*", "\"x\", W/\"y\", *"] {
+        let _ = api.header("if-none-match", tags).get(made.header("location")).await;
+    }
+    let weak = format!("\"nope\", W/{}", read.header("etag"));
+    api.header("if-none-match", &weak).get(made.header("location")).await.is(304);
+    let known = author.get(made.header("location")).await.is(200);
+    assert_eq!(known.header("cache-control"), "private, no-cache");
+    let head = api.send(poem::http::Method::HEAD, made.header("location"), None).await.is(200);
+    assert_eq!(head.header("etag"), read.header("etag"));
+}
+
+#[tokio::test]
+async fn a_draft_is_there_for_its_author_and_for_editors_alone() {
+    let api = Api::start().await;
+    let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
+    let editor = api.sign_in(Role::Editor).await;
+    let mut draft = new("Not yet");
+    draft["published"] = json!(false);
+    draft["tags"] = json!(["Secret plans"]);
+    let made = author.post("/api/posts", draft).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    for (who, status) in [(&api, 404), (&other, 404), (&author, 200), (&editor, 200)] {
+        who.get(&path).await.is(status);
+        who.get("/api/posts/slug/not-yet").await.is(status);
+        let seen = i64::from(status == 200);
+        for query in
+            ["status=any", "status=draft", "status=draft&q=yet", "status=any&tag=secret-plans&sort=title"]
+        {
+            let list = who.get(&format!("/api/posts?{query}")).await.is(200).body;
+            assert_eq!(list["pagination"]["total"], seen, "{query}");
+        }
+    }
+    other.patch(&path, json!({ "title": "Mine" })).await.is(404);
+    other.delete(&path).await.is(404);
+    assert_eq!(api.get("/api/posts").await.is(200).body["data"], json!([]));
+    let tag = api.get("/api/tags/secret-plans").await.is(200).body;
+    assert_eq!(tag["postsCount"], 0);
+    editor.patch(&path, json!({ "published": true })).await.is(200);
+    assert_eq!(api.get("/api/tags/secret-plans").await.is(200).body["postsCount"], 1);
+}
+
+#[tokio::test]
+async fn a_stale_write_changes_nothing() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let made = author.post("/api/posts", new("One")).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    let first = made.header("etag").to_owned();
+    let changed = author.header("if-match", &first).patch(&path, json!({ "title": "Two" })).await.is(200);
+    let stale = author.header("if-match", &first).patch(&path, json!({ "title": "Three" })).await.is(412);
+    assert_eq!(stale.body["currentEtag"], changed.header("etag"));
+    author.header("if-match", &first).put(&path, new("Three")).await.is(412);
+    author.header("if-match", &first).delete(&path).await.is(412);
+    author.header("if-match", &format!("W/{}", changed.header("etag"))).delete(&path).await.is(412);
+    author.header("if-match", "nonsense").delete(&path).await.is(412);
+    assert_eq!(api.get(&path).await.is(200).body["title"], "Two");
+    let coded = changed.header("etag").replace("\"", "");
+    let coded = format!("\"x\", \"{coded}-gzip\"");
+    author.header("if-match", &coded).patch(&path, json!({ "title": "Four" })).await.is(200);
+    author.header("if-match", "*").delete(&path).await.is(204);
+    author.delete(&path).await.is(404);
+    api.get(&path).await.is(404);
+}
+
+#[tokio::test]
+async fn a_service_can_insist_on_if_match() {
+    let api = Api::with(&[("require_if_match", "on")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let made = editor.post("/api/posts", new("One")).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    editor.patch(&path, json!({ "title": "Two" })).await.is(428);
+    editor.put(&path, new("Two")).await.is(428);
+    editor.delete(&path).await.is(428);
+    editor.header("if-match", made.header("etag")).delete(&path).await.is(204);
+    editor.put("/api/docs/a", json!({ "title": "A", "content": "a" })).await.is(201);
+    editor.put("/api/docs/a", json!({ "title": "B", "content": "b" })).await.is(428);
+    editor.delete("/api/docs/a").await.is(428);
+    editor.put("/api/tags/a", json!({ "name": "A" })).await.is(201);
+    editor.put("/api/tags/a", json!({ "name": "B" })).await.is(428);
+    editor.patch("/api/tags/a", json!({ "name": "B" })).await.is(428);
+    editor.delete("/api/tags/a").await.is(428);
+    let post = editor.post("/api/posts", new("Two")).await.is(201).id();
+    let comment =
+        editor.post(&format!("/api/posts/{post}/comments"), json!({ "content": "Well." })).await.is(201);
+    editor.patch(comment.header("location"), json!({ "content": "Hm." })).await.is(428);
+    editor.delete(comment.header("location")).await.is(428);
+    editor.patch("/api/me", json!({ "name": "Eve" })).await.is(428);
+    let admin = api.sign_in(Role::Admin).await;
+    let user = format!("/api/users/{}", editor.get("/api/me").await.id());
+    admin.patch(&user, json!({ "name": "Eve" })).await.is(428);
+    admin.delete(&user).await.is(428);
+}
+
+#[tokio::test]
+async fn put_replaces_and_patch_merges() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let mut body = new("A joint");
+    body["excerpt"] = json!("Short.");
+    body["tags"] = json!(["Wood", "wood", "Éclair"]);
+    let made = author.post("/api/posts", body).await.is(201);
+    assert_eq!(
+        made.body["tags"],
+        json!([{ "slug": "wood", "name": "Wood" }, { "slug": "eclair", "name": "Éclair" }])
+    );
+    let path = format!("/api/posts/{}", made.id());
+    let patched =
+        author.patch(&path, json!({ "excerpt": null, "title": "Another joint" })).await.is(200).body;
+    assert_eq!((&patched["title"], patched.get("excerpt")), (&json!("Another joint"), None));
+    assert_eq!((&patched["slug"], patched["tags"].as_array().map(Vec::len)), (&json!("a-joint"), Some(2)));
+    let replaced =
+        author.put(&path, json!({ "title": "Bare", "content": "Nothing else." })).await.is(200).body;
+    assert_eq!(
+        (&replaced["tags"], &replaced["published"], replaced.get("publishedAt")),
+        (&json!([]), &json!(false), None)
+    );
+    assert_eq!(replaced["slug"], "a-joint");
+    let minimal =
+        author.header("prefer", "return=minimal").patch(&path, json!({ "title": "Barer" })).await.is(204);
+    assert_eq!(minimal.header("preference-applied"), "return=minimal");
+    author.header("prefer", "return=minimal").put(&path, new("Barest")).await.is(204);
+}
+
+#[tokio::test]
+async fn slugs_are_unique_and_stay_reachable() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let mut slugs = Vec::new();
+    for _ in 0..3 {
+        slugs.push(author.post("/api/posts", new("Same title")).await.is(201).body["slug"].clone());
+    }
+    assert_eq!(slugs, ["same-title", "same-title-2", "same-title-3"]);
+    let mut body = new("Other");
+    body["slug"] = json!("same-title");
+    assert_eq!(author.post("/api/posts", body).await.is(409).places(), ["#/slug"]);
+    let id = author.post("/api/posts", new("Old name")).await.is(201).id();
+    author.patch(&format!("/api/posts/{id}"), json!({ "slug": "new-name" })).await.is(200);
+    let moved = api.get("/api/posts/slug/old-name").await.is(308);
+    assert_eq!(moved.header("location"), "/api/posts/slug/new-name");
+    author.patch(&format!("/api/posts/{id}"), json!({ "slug": "same-title" })).await.is(409);
+    author
+        .put(
+            &format!("/api/posts/{id}"),
+            json!({ "title": "T", "content": "0123456789", "slug": "same-title" }),
+        )
+        .await
+        .is(409);
+    author.patch(&format!("/api/posts/{id}"), json!({ "slug": "old-name" })).await.is(200);
+    api.get("/api/posts/slug/nothing").await.is(404);
+}
+
+#[tokio::test]
+async fn equal_titles_at_once_get_different_slugs() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let writes = (0..16).map(|_| {
+        let author = author.clone();
+        tokio::spawn(
+            async move { author.post("/api/posts", new("Race")).await.is(201).body["slug"].to_string() },
+        )
+    });
+    let mut slugs = std::collections::BTreeSet::new();
+    for write in writes.collect::<Vec<_>>() {
+        slugs.insert(write.await.expect("the write ends"));
+    }
+    assert_eq!(slugs.len(), 16);
+}
+
+#[tokio::test]
+async fn a_create_under_one_key_happens_once() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
+    let first = author.post("/api/posts", new("Once")).await.is(201);
+    let again = author.post("/api/posts", new("Once")).await.is(201);
+    assert_eq!(
+        (again.body, again.headers["idempotent-replayed"].to_str().ok()),
+        (first.body.clone(), Some("true"))
+    );
+    author.post("/api/posts", new("Twice")).await.is(422);
+    let total =
+        |api: Api| async move { api.get("/api/posts").await.is(200).body["pagination"]["total"].clone() };
+    assert_eq!(total(api.clone()).await, 1);
+    let other = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
+    other.post("/api/posts", new("Another's")).await.is(201);
+    assert_eq!(total(api.clone()).await, 2);
+    api.clock.advance(tenon::contract::attempt::KEPT_FOR + 1);
+    let late = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
+    late.post("/api/posts", new("Later")).await.is(201);
+}
+
+#[tokio::test]
+async fn sixteen_equal_creates_at_once_make_one_post() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await.header("idempotency-key", "race");
+    let tries = (0..16).map(|_| {
+        let author = author.clone();
+        tokio::spawn(async move { author.post("/api/posts", new("Once")).await })
+    });
+    for attempt in tries.collect::<Vec<_>>() {
+        let answer = attempt.await.expect("the attempt ends");
+        assert!(matches!(answer.status, 201 | 409), "{answer:?}");
+        assert!(answer.status == 201 || answer.header("retry-after") == "1");
+    }
+    assert_eq!(api.get("/api/posts").await.is(200).body["pagination"]["total"], 1);
+}
+
+#[tokio::test]
+async fn a_preview_link_shows_one_draft_until_it_ends() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let draft = json!({ "title": "Draft", "content": "Not for everybody." });
+    let id = author.post("/api/posts", draft.clone()).await.is(201).id();
+    let other = author.post("/api/posts", draft).await.is(201).id();
+    let link = author.post_empty(&format!("/api/posts/{id}/preview")).await.is(201).body;
+    let url = link["url"].as_str().expect("an address").to_owned();
+    let shown = api.get(&url).await.is(200);
+    assert_eq!((shown.header("cache-control"), shown.header("x-robots-tag")), ("no-store", "noindex"));
+    api.get(&url.replace(&id, &other)).await.is(404);
+    let forged = url.replace(&url[url.len() - 2..], "AA");
+    api.get(&forged).await.is(if forged == url { 200 } else { 404 });
+    api.sign_in(Role::Author).await.post_empty(&format!("/api/posts/{id}/preview")).await.is(404);
+    api.clock.advance(4 * 24 * 60 * 60 * 1000);
+    api.get(&url).await.is(404);
+    let author = api.sign_in(Role::Editor).await;
+    let link = author.post_empty(&format!("/api/posts/{id}/preview")).await.is(201).body;
+    author.delete(&format!("/api/posts/{id}/preview")).await.is(204);
+    api.get(link["url"].as_str().expect("an address")).await.is(404);
+}

@@ -1,0 +1,187 @@
+//! What is refused, and how: in the right order, all violations at once, always as a problem.
+use poem::{Body, http::Method};
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+
+use crate::{posts::new, support::Api};
+
+#[tokio::test]
+async fn parameters_out_of_bounds_are_named() {
+    let api = Api::start().await;
+    for (query, places) in [
+        ("limit=abc", vec!["limit"]),
+        ("limit=0", vec!["limit"]),
+        ("limit=-1", vec!["limit"]),
+        ("limit=51", vec!["limit"]),
+        ("limit=1e9", vec!["limit"]),
+        ("limit=", vec!["limit"]),
+        ("page=0", vec!["page"]),
+        ("page=9223372036854775808", vec!["page"]),
+        ("page=1&page=2", vec!["page"]),
+        ("colour=red", vec!["colour"]),
+        ("sort=password", vec!["sort"]),
+        ("fields=passwordHash", vec!["fields"]),
+        ("expand=comments", vec!["expand"]),
+        ("status=secret", vec!["status"]),
+        ("author=me", vec!["author"]),
+        ("q=%ff", vec!["q"]),
+        ("q=%zz", vec!["q"]),
+        ("q=a%00b", vec!["q"]),
+        ("publishedAt[gte]=yesterday", vec!["publishedAt[gte]"]),
+        ("limit=0&page=x&colour=red&sort=x", vec!["colour", "limit", "page", "sort"]),
+    ] {
+        let refused = api.get(&format!("/api/posts?{query}")).await.is(400);
+        assert_eq!(refused.places(), places, "{query}");
+        assert_eq!(refused.body["code"], "invalid");
+    }
+}
+
+#[tokio::test]
+async fn members_out_of_bounds_are_named() {
+    let author = Api::start().await.sign_in(Role::Author).await;
+    let long = |length: usize| "x".repeat(length);
+    for (body, places) in [
+        (json!({}), vec!["#/content", "#/title"]),
+        (json!({ "title": 5, "content": true, "tags": [1] }), vec!["#/content", "#/tags/0", "#/title"]),
+        (json!({ "title": "", "content": "short" }), vec!["#/content", "#/title"]),
+        (json!({ "title": long(201), "content": long(200_001) }), vec!["#/content", "#/title"]),
+        (json!({ "title": " \t\n", "content": long(10) }), vec!["#/title"]),
+        (json!({ "title": "T", "content": long(10), "authorId": "me" }), vec!["#/authorId"]),
+        (json!({ "title": "T", "content": long(10), "a/b~c": 1 }), vec!["#/a~1b~0c"]),
+        (json!({ "title": "T", "content": long(10), "excerpt": long(501) }), vec!["#/excerpt"]),
+        (json!({ "title": "T", "content": long(10), "excerpt": null }), vec!["#/excerpt"]),
+        (
+            json!({ "title": "T", "content": long(10), "coverImage": "javascript:alert(1)" }),
+            vec!["#/coverImage"],
+        ),
+        (json!({ "title": "T", "content": long(10), "slug": "Not A Slug" }), vec!["#/slug"]),
+        (json!({ "title": "T", "content": long(10), "tags": vec!["t"; 11] }), vec!["#/tags"]),
+        (json!({ "title": "T", "content": long(10), "tags": [" "] }), vec!["#/tags/0"]),
+        (json!({ "title": "T\u{0}", "content": long(10) }), vec!["#/title"]),
+        (json!([]), vec!["#"]),
+        (json!("text"), vec!["#"]),
+    ] {
+        let refused = author.post("/api/posts", body.clone()).await.is(400);
+        assert_eq!(refused.places(), places, "{body}");
+    }
+    let most = json!({ "title": "ä".repeat(200), "content": long(200_000), "excerpt": "ü".repeat(500) });
+    author.post("/api/posts", most).await.is(201);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_are_refused() {
+    let author = Api::start().await.sign_in(Role::Author).await;
+    let json_typed = author.header("content-type", "application/json");
+    let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
+    for body in [
+        &b"{"[..],
+        b"{\"title\": \"a\", \"title\": \"b\"}",
+        b"{} {}",
+        b"\xef\xbb\xbf{}",
+        b"{\"title\": NaN}",
+        b"\"\xff\"",
+        b"\"\\ud800\"",
+        b"{'a': 1}",
+        deep.as_bytes(),
+        &[b'['; 100_000],
+    ] {
+        let refused =
+            json_typed.send(Method::POST, "/api/posts", Some(Body::from(body.to_vec()))).await.is(400);
+        assert_eq!(refused.body["code"], "malformed-json");
+    }
+    let empty = json_typed.send(Method::POST, "/api/posts", None).await.is(400);
+    assert_eq!(empty.places(), ["#"]);
+    author.send(Method::POST, "/api/posts", None).await.is(400);
+}
+
+#[tokio::test]
+async fn other_media_types_are_refused_with_those_that_are_taken() {
+    let author = Api::start().await.sign_in(Role::Author).await;
+    for media in [
+        "text/plain",
+        "application/xml",
+        "application/vnd.x+json",
+        "application/json; charset=latin-1",
+        "*/*",
+        "",
+    ] {
+        let body = Some(Body::from("{}"));
+        let refused =
+            author.header("content-type", media).send(Method::POST, "/api/posts", body).await.is(415);
+        assert_eq!(refused.header("accept"), "application/json", "{media}");
+    }
+    let body = || Some(Body::from(new("Typed").to_string()));
+    let typed = author.header("content-type", "Application/JSON;charset=\"UTF-8\"");
+    typed.send(Method::POST, "/api/posts", body()).await.is(201);
+    typed.header("content-encoding", "gzip").send(Method::POST, "/api/posts", body()).await.is(415);
+    let big = Body::from(vec![b' '; 1_048_577]);
+    typed.send(Method::POST, "/api/posts", Some(big)).await.is(413);
+    typed.header("content-length", "99999999").send(Method::POST, "/api/posts", body()).await.is(413);
+}
+
+#[tokio::test]
+async fn methods_paths_and_forms_that_are_not_there() {
+    let api = Api::start().await;
+    for path in [
+        "/api/nothing",
+        "/api/posts/",
+        "/api//posts",
+        "/api/posts/%2e%2e",
+        "/API/posts",
+        "/api/posts/a%2Fb",
+        "/.env",
+    ] {
+        api.get(path).await.is(404);
+    }
+    for id in ["1", "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7", "%ff", "null"] {
+        api.get(&format!("/api/posts/{id}")).await.is(404);
+    }
+    let refused = api.send(Method::PATCH, "/api/posts", None).await.is(405);
+    assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS, POST");
+    let options = api.send(Method::OPTIONS, "/api/tags/wood", None).await.is(204);
+    assert_eq!(options.header("allow"), "DELETE, GET, HEAD, OPTIONS, PATCH, PUT");
+    assert_eq!(options.header("accept-patch"), "application/merge-patch+json, application/json");
+    let brew = Method::from_bytes(b"BREW").expect("a token");
+    api.send(brew, "/api/posts", None).await.is(405);
+    api.header("accept", "image/png").get("/api/posts").await.is(406);
+    api.header("accept", "text/html, application/*;q=0.1").get("/api/posts").await.is(200);
+    api.header("accept-encoding", "identity;q=0, *;q=0").get("/openapi.json").await.is(406);
+}
+
+#[tokio::test]
+async fn the_order_is_caller_then_parameters_then_body_then_state() {
+    let api = Api::start().await;
+    let reader = api.sign_in(Role::Reader).await;
+    let author = api.sign_in(Role::Author).await;
+    api.send(Method::POST, "/api/posts?x=1", None).await.is(401);
+    reader.send(Method::POST, "/api/posts?x=1", None).await.is(403);
+    author.header("content-type", "text/plain").send(Method::POST, "/api/posts?x=1", None).await.is(400);
+    author
+        .header("content-type", "text/plain")
+        .send(Method::POST, "/api/posts", Some("x".into()))
+        .await
+        .is(415);
+    let gone = "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+    author.header("if-match", "\"x\"").patch(gone, json!({ "title": "" })).await.is(400);
+    author.header("if-match", "\"x\"").patch(gone, json!({})).await.is(404);
+}
+
+#[tokio::test]
+async fn budgets_are_counted_and_told() {
+    let api = Api::with(&[("rate_limits", "on")]).await;
+    let mut refused = None;
+    for _ in 0..80 {
+        let answer = api.get("/api/tags").await;
+        assert!(answer.headers.contains_key("ratelimit-policy"));
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused: Value =
+        refused.map(|answer| json!([answer.header("retry-after"), answer.body["code"]])).expect("an end");
+    assert_eq!(refused, json!(["1", "too-many-requests"]));
+    api.clock.advance(1000);
+    api.get("/api/tags").await.is(200);
+    api.get("/livez").await.is(200);
+}

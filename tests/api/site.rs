@@ -1,0 +1,86 @@
+//! The pages about the contract.
+use serde_json::Value;
+
+use crate::support::Api;
+
+#[tokio::test]
+async fn the_document_is_served_as_it_is_committed() {
+    let api = Api::start().await;
+    let committed = include_str!("../../openapi.yaml");
+    let served = api.get("/openapi.yaml").await.is(200);
+    assert_eq!(String::from_utf8_lossy(&served.bytes), committed);
+    api.header("if-none-match", served.header("etag")).get("/openapi.yaml").await.is(304);
+    let json: Value = api.get("/openapi.json").await.is(200).body;
+    assert_eq!(json["openapi"], "3.1.0");
+    assert_eq!(api.get("/openapi-3.0.json").await.is(200).body["openapi"], "3.0.3");
+    assert!(served.header("link").contains("rel=\"service-desc\""));
+    for coding in ["gzip", "br", "zstd"] {
+        let asked = api.header("accept-encoding", coding);
+        let coded = asked.get("/openapi.json").await.is(200);
+        assert_eq!(coded.header("content-encoding"), coding);
+        assert!(
+            coded.bytes.len() * 4 < served.bytes.len()
+                && coded.header("etag").ends_with(&format!("-{coding}\""))
+        );
+        assert!(coded.header("vary").contains("Accept-Encoding"));
+        let again = asked.header("if-none-match", coded.header("etag")).get("/openapi.json").await.is(304);
+        assert_eq!(again.header("etag"), coded.header("etag"));
+    }
+}
+
+#[tokio::test]
+async fn every_problem_has_its_page() {
+    let api = Api::start().await;
+    let codes =
+        tenon::api::DOCUMENT["components"]["schemas"]["ProblemCode"]["enum"].as_array().expect("codes");
+    assert!(codes.len() > 20);
+    for code in codes {
+        let page = api.get(&format!("/problems/{}", code.as_str().unwrap_or_default())).await.is(200);
+        let text = String::from_utf8_lossy(&page.bytes).into_owned();
+        assert!(text.contains("<h1>") && text.contains(code.as_str().unwrap_or("?")));
+        assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    }
+    api.get("/problems/nothing").await.is(404);
+}
+
+#[tokio::test]
+async fn swagger_ui_and_the_catalogue_come_from_the_binary() {
+    let api = Api::start().await;
+    for path in ["/swagger", "/swagger/swagger-ui-bundle.js", "/swagger/swagger-ui.css", "/swagger/start.js"]
+    {
+        let page = api.get(path).await.is(200);
+        assert!(!page.bytes.is_empty() && page.header("x-content-type-options") == "nosniff", "{path}");
+    }
+    assert_eq!(api.get("/").await.is(307).header("location"), "/swagger");
+    let catalogue = api.get("/.well-known/api-catalog").await.is(200).body;
+    assert_eq!(catalogue["linkset"][0]["service-desc"][0]["href"], "/openapi.json");
+    api.delete("/swagger").await.is(405);
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_call_from_browsers() {
+    let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
+    let preflight = |origin: &str| {
+        let asked = api.header("origin", origin).header("access-control-request-method", "PATCH");
+        async move { asked.send(poem::http::Method::OPTIONS, "/api/me", None).await.is(204) }
+    };
+    let listed = preflight("https://www.acme.test").await;
+    assert_eq!(listed.header("access-control-allow-origin"), "https://www.acme.test");
+    assert!(preflight("https://evil.test").await.headers.get("access-control-allow-origin").is_none());
+    let read = api.header("origin", "https://www.acme.test").get("/api/posts").await.is(200);
+    assert_eq!(read.header("access-control-allow-origin"), "https://www.acme.test");
+    assert!(read.header("vary").contains("Origin"));
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_id() {
+    let api = Api::start().await;
+    let kept = api.header("x-request-id", "order-17.a_b").get("/api/nothing").await.is(404);
+    assert_eq!(
+        (kept.header("x-request-id"), &kept.body["trace"]),
+        ("order-17.a_b", &Value::from("order-17.a_b"))
+    );
+    assert_eq!(kept.body["instance"], "urn:request:order-17.a_b");
+    let made = api.header("x-request-id", "<script>").get("/api/nothing").await.is(404);
+    assert_eq!(made.header("x-request-id").len(), 36);
+}
