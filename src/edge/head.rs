@@ -43,7 +43,7 @@ pub fn hopeless(part: &[u8], limits: &Limits) -> Option<Refusal> {
     if line > limits.line_bytes {
         return Some(Refusal::new(Code::UriTooLong, "the address is longer than 8,192 bytes"));
     }
-    (part.len() > limits.head_bytes).then(|| too_large())
+    (part.len() > limits.head_bytes).then(too_large)
 }
 
 pub const fn too_large() -> Refusal {

@@ -13,7 +13,7 @@ probe() { # probe NAME [TOKEN]
   fi
   if ! (cd tests/schemathesis && PYTHONPATH=. TESTER=$token "$venv/bin/schemathesis" --config-file schemathesis.toml \
     run "$url/openapi.json" --checks all --phases examples,coverage,fuzzing,stateful \
-    --max-examples "${EXAMPLES:-15}" --seed 1 --continue-on-failure --warnings off --no-color \
+    --max-examples "${EXAMPLES:-10}" --seed 1 --continue-on-failure --warnings off --no-color \
     --generation-database none "${header[@]}" > "$log" 2>&1); then
     cp "$log" "$root/target/"
     grep -vE '^\s*$' "$log" | tail -n 80
