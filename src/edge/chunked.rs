@@ -17,11 +17,11 @@ enum Place {
 
 /// The bytes break the rules of the framing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken;
+pub struct Broken;
 
 /// The state of one chunked body.
 #[derive(Debug)]
-pub(super) struct Chunks {
+pub struct Chunks {
     place: Place,
     size: u64,
     overhead: u16,

@@ -1,20 +1,27 @@
 //! Content codings (RFC 9110, 8.4 and 12.5.3): zstd, br and gzip by the client's weights, for bodies that
 //! are worth it. Each coding has entity tags of its own, and every one of them names the same version.
+use std::io;
+
 use async_compression::{
     Level,
     tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder},
 };
+use bytes::Bytes;
+use http_body_util::{BodyExt, Collected, combinators::BoxBody};
+use hyper::body::Body as _;
 use poem::{
     Body, Response,
     http::{HeaderMap, HeaderValue, Method, header},
 };
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, runtime::Handle};
 
 use super::headers::vary;
 use crate::contract::{code::Code, problem::Problem};
 
 /// Smaller bodies fit into one packet anyway.
-const WORTH_IT: usize = 1024;
+const WORTH_IT: u64 = 1024;
+/// Up to this size, coding takes less than a millisecond or two.
+const AT_ONCE: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
@@ -91,10 +98,8 @@ pub async fn compress(
     let media = response.content_type().unwrap_or_default().to_owned();
     let unchanged = response.status() == poem::http::StatusCode::NOT_MODIFIED;
     if unchanged {
-        // A 304 answers for the coding that the client would have got.
-        if let Some(coding) = chosen(asked).filter(|coding| *coding != Coding::Identity) {
-            echo(response.headers_mut(), asked, coding);
-        }
+        vary(response.headers_mut(), "Accept-Encoding");
+        echo(response.headers_mut(), asked);
         return Ok(response);
     }
     if !compressible(&media) || response.headers().contains_key(header::CONTENT_ENCODING) {
@@ -110,12 +115,14 @@ pub async fn compress(
     if coding == Coding::Identity {
         return Ok(response);
     }
-    let bytes = response.take_body().into_bytes().await.unwrap_or_default();
-    if bytes.len() < WORTH_IT {
-        response.set_body(bytes);
+    let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+    // A body of unknown length is sent while it is made: it is not gathered here.
+    if body.size_hint().exact().is_none_or(|size| size < WORTH_IT) {
+        response.set_body(body);
         return Ok(response);
     }
-    let Some(coded) = encode(coding, &bytes).await else {
+    let bytes = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let Some(coded) = encoded(coding, &bytes).await else {
         response.set_body(bytes);
         return Ok(response);
     };
@@ -125,6 +132,15 @@ pub async fn compress(
     suffix(headers, coding);
     response.set_body(Body::from(coded));
     Ok(response)
+}
+
+/// Large bodies are coded where they keep no other request waiting.
+async fn encoded(coding: Coding, bytes: &Bytes) -> Option<Vec<u8>> {
+    if bytes.len() <= AT_ONCE {
+        return encode(coding, bytes).await;
+    }
+    let (bytes, here) = (bytes.clone(), Handle::current());
+    tokio::task::spawn_blocking(move || here.block_on(encode(coding, &bytes))).await.ok().flatten()
 }
 
 async fn encode(coding: Coding, bytes: &[u8]) -> Option<Vec<u8>> {
@@ -154,11 +170,14 @@ fn suffix(headers: &mut HeaderMap, coding: Coding) {
     }
 }
 
-/// The tag of the coding that the client named, if it named one.
-fn echo(headers: &mut HeaderMap, asked: &HeaderMap, coding: Coding) {
+/// A 304 carries the tag of the coding that the client has kept.
+fn echo(headers: &mut HeaderMap, asked: &HeaderMap) {
     let named = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if named.contains(&format!("-{}\"", coding.name())) {
-        suffix(headers, coding);
+    let current = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+    let opaque = current.trim_end_matches('"').to_owned();
+    let kept = CODINGS.iter().find(|coding| named.contains(&format!("{opaque}-{}\"", coding.name())));
+    if let Some(coding) = kept.filter(|_| !opaque.is_empty()) {
+        suffix(headers, *coding);
     }
 }
 
@@ -192,6 +211,42 @@ mod tests {
             let mut asked = HeaderMap::new();
             asked.insert(header::ACCEPT_ENCODING, field.parse().unwrap_or_else(|_| panic!("{field}")));
             assert_eq!(chosen(&asked), expected, "{field}");
+        }
+    }
+
+    #[tokio::test]
+    async fn full_bodies_are_coded_and_streams_are_not() {
+        let mut asked = HeaderMap::new();
+        asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let json = |body: Body| {
+            Response::builder().content_type("application/json").header(header::ETAG, "\"a\"").body(body)
+        };
+        let stream = Body::from_async_read(tokio::io::repeat(b'x').take(2000));
+        for (body, coded) in [
+            (Body::from("x".repeat(2000)), true),
+            (Body::from("x".repeat(200_000)), true),
+            (Body::from("x"), false),
+            (stream, false),
+        ] {
+            let answer = compress(json(body), &asked, &Method::GET).await.expect("acceptable");
+            assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), coded);
+            assert_eq!(answer.headers()[header::ETAG], if coded { "\"a-gzip\"" } else { "\"a\"" });
+            assert_eq!(answer.headers()[header::VARY], "Accept-Encoding");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_304_carries_the_tag_that_the_client_kept() {
+        for (known, expected) in
+            [("\"x\", \"a-br\"", "\"a-br\""), ("\"a\"", "\"a\""), ("\"b-gzip\"", "\"a\"")]
+        {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::IF_NONE_MATCH, HeaderValue::from_static(known));
+            asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+            let unchanged = Response::builder().status(poem::http::StatusCode::NOT_MODIFIED);
+            let unchanged = unchanged.header(header::ETAG, "\"a\"").finish();
+            let answer = compress(unchanged, &asked, &Method::GET).await.expect("acceptable");
+            assert_eq!(answer.headers()[header::ETAG], expected, "{known}");
         }
     }
 

@@ -1,33 +1,57 @@
 //! The head of an HTTP/1 request, judged before any parser that would be lenient with it sees it.
 use poem::http::{Uri, uri::Authority};
 
-use super::{limits::Limits, refusal::Refusal};
+use super::limits::Limits;
+use crate::contract::code::Code;
+
+/// Why a request is not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: Code,
+    pub detail: &'static str,
+}
+
+impl Refusal {
+    pub const fn new(code: Code, detail: &'static str) -> Self {
+        Refusal { code, detail }
+    }
+}
+
+const fn malformed(detail: &'static str) -> Refusal {
+    Refusal::new(Code::MalformedRequest, detail)
+}
 
 /// How the request's body tells where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub enum Framing {
     Length(u64),
     Chunked,
 }
 
+/// The first line of an HTTP/2 connection, which looks like a head but is none.
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
 /// The refusal that an unfinished head has already earned.
-pub(super) fn hopeless(part: &[u8], limits: &Limits) -> Option<Refusal> {
+pub fn hopeless(part: &[u8], limits: &Limits) -> Option<Refusal> {
     if part.first().is_some_and(|byte| !is_token(*byte)) {
-        return Some(Refusal::malformed("this is not an HTTP request"));
+        return Some(malformed("this is not an HTTP request"));
+    }
+    if part.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r') {
+        return Some(malformed("lines end with CR and LF"));
     }
     let line = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
     if line > limits.line_bytes {
-        return Some(Refusal::URI_TOO_LONG);
+        return Some(Refusal::new(Code::UriTooLong, "the address is longer than 8,192 bytes"));
     }
     (part.len() > limits.head_bytes).then(too_large)
 }
 
-const fn too_large() -> Refusal {
-    Refusal::head_too_large("send at most 64 fields of 8,192 bytes and 16,384 bytes of them")
+pub const fn too_large() -> Refusal {
+    Refusal::new(Code::HeadersTooLarge, "send at most 64 fields of 8,192 bytes and 16,384 bytes of them")
 }
 
 /// Judges a whole head, the empty line included.
-pub(super) fn judge(head: &[u8], limits: &Limits) -> Result<Framing, Refusal> {
+pub fn judge(head: &[u8], limits: &Limits) -> Result<Framing, Refusal> {
     if let Some(refusal) = hopeless(head, limits) {
         return Err(refusal);
     }
@@ -42,11 +66,11 @@ pub(super) fn judge(head: &[u8], limits: &Limits) -> Result<Framing, Refusal> {
         fields.add(line)?;
     }
     if fields.hosts > 1 || (fields.hosts == 0 && !old) {
-        return Err(Refusal::malformed("send exactly one Host field"));
+        return Err(malformed("send exactly one Host field"));
     }
     match (fields.length, fields.chunked) {
-        (Some(_), true) => Err(Refusal::malformed("send Content-Length or Transfer-Encoding, not both")),
-        (None, true) if old => Err(Refusal::malformed("HTTP/1.0 has no Transfer-Encoding")),
+        (Some(_), true) => Err(malformed("send Content-Length or Transfer-Encoding, not both")),
+        (None, true) if old => Err(malformed("HTTP/1.0 has no Transfer-Encoding")),
         (None, true) => Ok(Framing::Chunked),
         (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
     }
@@ -54,7 +78,7 @@ pub(super) fn judge(head: &[u8], limits: &Limits) -> Result<Framing, Refusal> {
 
 /// True for HTTP/1.0.
 fn request_line(line: &[u8]) -> Result<bool, Refusal> {
-    const BAD: Refusal = Refusal::malformed("the request line is not `method target HTTP/1.1`");
+    const BAD: Refusal = malformed("the request line is not `method target HTTP/1.1`");
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -90,7 +114,7 @@ struct Fields {
 
 impl Fields {
     fn add(&mut self, line: &[u8]) -> Result<(), Refusal> {
-        const BAD: Refusal = Refusal::malformed("a field line is not `name: value`");
+        const BAD: Refusal = malformed("a field line is not `name: value`");
         let colon = line.iter().position(|byte| *byte == b':').ok_or(BAD)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
@@ -106,31 +130,29 @@ impl Fields {
         }
         if name.eq_ignore_ascii_case(b"content-length") {
             let first = self.length.replace(length(value)?).is_none();
-            return first.then_some(()).ok_or(Refusal::malformed("send Content-Length once"));
+            return first.then_some(()).ok_or(malformed("send Content-Length once"));
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             let known = value.eq_ignore_ascii_case(b"chunked") && !self.chunked;
             self.chunked = true;
-            return known
-                .then_some(())
-                .ok_or(Refusal::malformed("the only Transfer-Encoding here is `chunked`"));
+            return known.then_some(()).ok_or(malformed("the only Transfer-Encoding here is `chunked`"));
         }
         Ok(())
     }
 }
 
-pub(super) fn host(value: &[u8]) -> Result<(), Refusal> {
+pub fn host(value: &[u8]) -> Result<(), Refusal> {
     let good = Authority::try_from(value).is_ok_and(|host| !host.as_str().contains('@'));
-    good.then_some(()).ok_or(Refusal::malformed("the Host field is not a host and port"))
+    good.then_some(()).ok_or(malformed("the Host field is not a host and port"))
 }
 
 fn length(value: &[u8]) -> Result<u64, Refusal> {
     let digits = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     let number = str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
-    number.ok_or(Refusal::malformed("Content-Length is not a number"))
+    number.ok_or(malformed("Content-Length is not a number"))
 }
 
-pub(super) fn is_token(byte: u8) -> bool {
+fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

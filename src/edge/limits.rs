@@ -7,7 +7,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Fields of a request's head.
     pub head_fields: usize,
-    /// Bytes of a path with its query.
+    /// Bytes of the request line, and of one field line.
     pub line_bytes: usize,
     /// From the first byte of a head to its last: a slow head holds a connection.
     pub head: Duration,
@@ -27,6 +27,25 @@ pub struct Limits {
     pub per_address: usize,
     /// Requests that are being answered.
     pub in_flight: usize,
+    /// Requests of one connection that are being answered, or whose answer is above 64 KiB and not yet
+    /// taken; others wait. Stalled HTTP/2 streams else pile up whole answers in memory.
+    pub large_answers: usize,
+    /// For a refused peer to read why, and for a closing one to end its side.
+    pub linger: Duration,
+    /// Without a descriptor left, until the next try: at once would only burn the processor.
+    pub pause: Duration,
+    /// Bytes of one HTTP/2 stream, and of one connection, that may come in unread.
+    pub stream_window: u32,
+    pub connection_window: u32,
+    /// Bytes of one HTTP/2 stream that may wait to go out.
+    pub send_buffer: usize,
+    /// HTTP/2 streams that the peer resets before they are looked at, until the connection ends.
+    pub reset_backlog: usize,
+    /// HTTP/2 streams reset for the peer's errors, until the connection ends.
+    pub local_errors: usize,
+    /// Between signs of life of an HTTP/2 peer, and for one to come.
+    pub ping: Duration,
+    pub pong: Duration,
     /// Streams of one HTTP/2 connection.
     pub streams: u32,
     /// From the signal to stop until no connection is taken any more, so that balancers notice.
@@ -47,9 +66,19 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             handler: Duration::from_secs(10),
             body_bytes: 8 * 1024 * 1024,
-            connections: descriptors().saturating_sub(256).clamp(64, 10_000),
+            connections: connections_for(descriptors()),
             per_address: 256,
             in_flight: 512,
+            large_answers: 8,
+            linger: Duration::from_secs(2),
+            pause: Duration::from_millis(100),
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            send_buffer: 64 * 1024,
+            reset_backlog: 20,
+            local_errors: 256,
+            ping: Duration::from_secs(20),
+            pong: Duration::from_secs(10),
             streams: 100,
             grace: Duration::from_secs(5),
             drain: Duration::from_secs(20),
@@ -66,6 +95,8 @@ impl Limits {
             &mut self.body,
             &mut self.stall,
             &mut self.handler,
+            &mut self.ping,
+            &mut self.pong,
             &mut self.grace,
             &mut self.drain,
         ];
@@ -76,9 +107,27 @@ impl Limits {
     }
 }
 
+/// Leaves descriptors to the database, files and calls outward.
+fn connections_for(descriptors: usize) -> usize {
+    descriptors.saturating_sub(256).max(descriptors / 2).clamp(1, 10_000)
+}
+
 /// How many descriptors the process may open.
 fn descriptors() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
     line.and_then(|line| line.split_whitespace().nth(3)).and_then(|soft| soft.parse().ok()).unwrap_or(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::connections_for;
+
+    #[test]
+    fn connections_leave_descriptors_for_the_rest() {
+        for (files, connections) in [(1, 1), (256, 128), (1024, 768), (20_000, 10_000), (usize::MAX, 10_000)]
+        {
+            assert_eq!(connections_for(files), connections, "{files}");
+        }
+    }
 }

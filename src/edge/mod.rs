@@ -12,13 +12,15 @@ mod credential;
 mod gate;
 mod head;
 mod headers;
-mod inbound;
+
 pub mod limits;
 mod operation;
-mod refusal;
+mod pulse;
+mod request;
 mod router;
 pub mod server;
 pub mod site;
+mod socket;
 
 use std::{sync::Arc, time::Instant};
 

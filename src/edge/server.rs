@@ -2,45 +2,46 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     io,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
-    time::Duration,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
-use futures_util::stream;
-use http_body_util::{BodyExt, combinators::BoxBody};
-use hyper::{body::Body as _, body::Incoming, header, service::service_fn};
+use http_body_util::combinators::BoxBody;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use poem::{
-    Addr, Body, Request, Response,
-    http::uri::Scheme,
-    web::{LocalAddr, RemoteAddr},
-};
+use poem::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
-    time::{Instant, timeout, timeout_at},
+    time::{sleep_until, timeout},
 };
-use uuid::Uuid;
 
 use super::{
     address::Proxies,
-    body::BodyError,
-    connection::{Outgoing, Progress, Socket},
-    inbound::REFUSED,
+    connection::Outgoing,
+    head::Refusal,
     limits::Limits,
+    pulse::{Due, Exchange, Pulse},
+    request::{answer, refuse},
+    socket::Socket,
 };
-use crate::contract::{code::Code, problem::Problem};
+use crate::contract::code::Code;
 
 /// What answers requests; it never fails.
 pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// The bytes that a body may have at this path, if other than usual.
+    fn body_bytes(&self, path: &str) -> Option<u64> {
+        let _ = path;
+        None
+    }
 }
 
 struct Loop<H> {
@@ -62,11 +63,17 @@ pub async fn serve<H: Handler>(
 ) -> io::Result<()> {
     let connections = Arc::new(Semaphore::new(limits.connections));
     let most = limits.connections as u32;
-    let (grace, drain) = (limits.grace, limits.drain);
+    let (grace, drain, pause) = (limits.grace, limits.drain, limits.pause);
     let in_flight = Semaphore::new(limits.in_flight);
     let builder = builder(&limits);
-    let limits = Arc::new(limits);
-    let shared = Arc::new(Loop { handler, limits, proxies, builder, in_flight, addresses: Mutex::default() });
+    let shared = Arc::new(Loop {
+        handler,
+        limits: Arc::new(limits),
+        proxies,
+        builder,
+        in_flight,
+        addresses: Mutex::default(),
+    });
     let (end, ending) = watch::channel(false);
     let stopping = async {
         let _ = stop.wait_for(|stop| *stop).await;
@@ -86,9 +93,10 @@ pub async fn serve<H: Handler>(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of descriptors, most likely: pause, never spin.
                 tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                if ours(&error) {
+                    tokio::time::sleep(pause).await;
+                }
                 continue;
             }
         };
@@ -106,13 +114,21 @@ pub async fn serve<H: Handler>(
     Ok(())
 }
 
+/// Whether the process lacks something (descriptors, memory), and not this peer: then pause, never spin.
+fn ours(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head.max(limits.idle))
-        .max_buf_size(limits.head_bytes + 1024)
+        .header_read_timeout(None)
+        .max_buf_size(limits.head_bytes + 8 * 1024)
         .max_headers(limits.head_fields)
         .half_close(false);
     builder
@@ -120,13 +136,13 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(limits.head_bytes as u32)
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(256)
-        .initial_stream_window_size(256 * 1024)
-        .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(32 * 1024)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10));
+        .max_pending_accept_reset_streams(limits.reset_backlog)
+        .max_local_error_reset_streams(limits.local_errors)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_send_buf_size(limits.send_buffer)
+        .keep_alive_interval(limits.ping)
+        .keep_alive_timeout(limits.pong);
     builder
 }
 
@@ -148,6 +164,7 @@ impl Drop for Held<'_> {
 impl<H: Handler> Loop<H> {
     /// A place for one more connection of this address, unless it has its share; proxies speak for many.
     fn hold(&self, address: IpAddr) -> Option<Held<'_>> {
+        let address = share(address);
         let mut held = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(address).or_insert(0);
         if *count >= self.limits.per_address && !self.proxies.trusted(address) {
@@ -165,151 +182,74 @@ impl<H: Handler> Loop<H> {
     ) {
         let _ = stream.set_nodelay(true);
         let Ok(own) = stream.local_addr() else { return };
-        let Some(judged) = spoken(&stream, self.limits.idle, self.limits.head).await else { return };
-        let progress = Progress::new();
-        let (shared, of) = (self.clone(), progress.clone());
+        let pulse = Pulse::new(&self.limits, self.proxies.trusted(peer.ip()));
+        let (shared, of) = (self.clone(), pulse.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (shared, progress) = (shared.clone(), of.clone());
-            async move {
-                progress.running.fetch_add(1, Relaxed);
-                let response = shared.call(request, own, peer, &progress).await;
-                progress.running.fetch_sub(1, Relaxed);
-                let response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
-                Ok::<_, Infallible>(response.map(|body| Outgoing::new(body, progress)))
-            }
+            let (shared, exchange) = (shared.clone(), Exchange::begin(&of));
+            async move { Ok::<_, Infallible>(shared.exchange(request, exchange, own, peer).await) }
         });
-        let socket = TokioIo::new(Socket::new(stream, progress.clone(), self.limits.clone(), judged));
+        let socket = TokioIo::new(Socket::new(stream, pulse.clone(), self.limits.clone()));
         let connection = self.builder.serve_connection(socket, service);
         tokio::pin!(connection);
-        let limits = &self.limits;
-        let [stall, idle, head] =
-            [limits.stall, limits.idle, limits.head].map(|time| time.as_millis() as u64);
-        let mut tick = tokio::time::interval(
-            (self.limits.stall / 10).clamp(Duration::from_millis(50), Duration::from_secs(1)),
-        );
-        let mut told = false;
+        let alarm = sleep_until(pulse.next().into());
+        tokio::pin!(alarm);
         loop {
             tokio::select! {
-                _ = connection.as_mut() => break,
-                _ = tick.tick() => if progress.stalled() > stall || progress.idle() > idle || progress.slow() > head { break },
-                _ = ending.wait_for(|end| *end), if !told => {
-                    told = true;
+                biased;
+                _ = connection.as_mut() => return,
+                _ = ending.wait_for(|end| *end), if !pulse.is_ending() => {
+                    pulse.ends_within(self.limits.drain);
+                    connection.as_mut().graceful_shutdown();
+                    continue;
+                }
+                // Asked after each move of the connection: a later end needs no new alarm, it is seen then.
+                () = poll_fn(|cx| {
+                    let next = pulse.next().into();
+                    if next < alarm.deadline() {
+                        alarm.as_mut().reset(next);
+                    }
+                    alarm.as_mut().poll(cx)
+                }) => {}
+            }
+            match pulse.due() {
+                None => {}
+                Some(Due::Head) => pulse.late(),
+                Some(Due::Idle) => {
+                    pulse.ends_within(self.limits.linger);
                     connection.as_mut().graceful_shutdown();
                 }
+                Some(Due::Stall) => return pulse.reset(),
+                Some(Due::End) => return,
             }
+            alarm.as_mut().reset(pulse.next().into());
         }
     }
 
-    async fn call(
+    async fn exchange(
         &self,
         request: hyper::Request<Incoming>,
+        exchange: Exchange,
         own: SocketAddr,
         peer: SocketAddr,
-        progress: &Progress,
-    ) -> Response {
-        if let Some(refusal) = progress.refusal.get().filter(|_| request.uri().path() == REFUSED) {
-            return refuse(Problem::new(refusal.code, refusal.detail));
-        }
-        let Ok(_permit) = self.in_flight.try_acquire() else {
-            return refuse(unavailable("the service is at its limit"));
+    ) -> hyper::Response<Outgoing> {
+        let place = exchange.0.large.clone().acquire_owned().await.ok();
+        let response = match (exchange.0.refusal(), self.in_flight.try_acquire()) {
+            (Some(refusal), _) => refuse(refusal),
+            (None, Ok(_permit)) => answer(&*self.handler, &self.limits, request, own, peer).await,
+            (None, Err(_)) => refuse(Refusal::new(Code::Unavailable, "the service is at its limit")),
         };
-        if let Some(problem) = self.unreadable(&request) {
-            return refuse(problem);
-        }
-        let empty = request.body().is_end_stream();
-        let declared = request.body().size_hint().lower();
-        if declared > self.limits.body_bytes {
-            return refuse(Problem::new(Code::PayloadTooLarge, "the body is too large for this service"));
-        }
-        let addresses = (LocalAddr(Addr::from(own)), RemoteAddr(Addr::from(peer)));
-        let end = Instant::now() + self.limits.body;
-        let limit = self.limits.body_bytes;
-        let (parts, body) = request.into_parts();
-        let request = hyper::Request::from_parts(parts, body);
-        let mut request: Request = (request, addresses.0, addresses.1, Scheme::HTTP).into();
-        if !empty {
-            let body = request.take_body();
-            request.set_body(timed(body, end, limit));
-        }
-        let most = if empty { self.limits.handler } else { self.limits.handler + self.limits.body };
-        match timeout(most, self.handler.handle(request)).await {
-            Ok(response) => response,
-            Err(_) => refuse(unavailable("the answer took too long")),
-        }
-    }
-
-    /// What is wrong with an HTTP/2 message before its meaning is looked at; HTTP/1 has been judged by then.
-    fn unreadable(&self, request: &hyper::Request<Incoming>) -> Option<Problem> {
-        let headers = request.headers();
-        let line = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-        if line > self.limits.line_bytes {
-            return Some(Problem::new(Code::UriTooLong, "the address is longer than 8,192 bytes"));
-        }
-        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-        if bytes > self.limits.head_bytes || headers.len() > self.limits.head_fields {
-            return Some(Problem::new(
-                Code::HeadersTooLarge,
-                "send at most 64 fields and 16,384 bytes of them",
-            ));
-        }
-        None
+        let response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
+        response.map(|body| Outgoing::new(body, exchange, place))
     }
 }
 
-/// The version is chosen from the first bytes: waiting for them and reading them have a deadline too.
-/// True for HTTP/1, false for HTTP/2, nothing for a peer that does not speak.
-async fn spoken(stream: &TcpStream, idle: Duration, head: Duration) -> Option<bool> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let mut first = [0u8; 24];
-    if !matches!(timeout(idle, stream.peek(&mut first)).await, Ok(Ok(1..))) {
-        return None;
+/// What counts as one address: of IPv6 the /64 that one client owns.
+fn share(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
+        short => short,
     }
-    let whole = async {
-        loop {
-            match stream.peek(&mut first).await {
-                Ok(0) | Err(_) => return None,
-                Ok(read) if !PREFACE.starts_with(&first[..read]) => return Some(true),
-                Ok(read) if read == first.len() => return Some(false),
-                Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    timeout(head, whole).await.unwrap_or(None)
 }
 
-/// A body that ends with an error when it comes too slowly or gets too large.
-fn timed(body: Body, end: Instant, limit: u64) -> Body {
-    let incoming: BoxBody<Bytes, io::Error> = body.into();
-    let pieces = stream::unfold(Some((incoming, 0u64)), move |state| async move {
-        let (mut incoming, read) = state?;
-        match timeout_at(end, incoming.frame()).await {
-            Err(_) => Some((Err(BodyError::TooSlow.into()), None)),
-            Ok(None) => None,
-            Ok(Some(Err(_))) => Some((Err(BodyError::Broken.into()), None)),
-            Ok(Some(Ok(frame))) => {
-                let bytes = frame.into_data().unwrap_or_default();
-                let read = read + bytes.len() as u64;
-                match read > limit {
-                    true => Some((Err(BodyError::TooLarge.into()), None)),
-                    false => Some((Ok::<_, io::Error>(bytes), Some((incoming, read)))),
-                }
-            }
-        }
-    });
-    Body::from_bytes_stream(pieces)
-}
-
-fn unavailable(detail: &str) -> Problem {
-    Problem::new(Code::Unavailable, detail).header(header::RETRY_AFTER, "1")
-}
-
-/// A refusal made before the edge has seen the request; it ends the connection.
-fn refuse(problem: Problem) -> Response {
-    let trace = Uuid::now_v7().to_string();
-    let mut response = problem.header(header::CONNECTION, "close").render(&trace);
-    super::headers::secure(response.headers_mut(), false);
-    if let Ok(value) = trace.parse() {
-        response.headers_mut().insert("x-request-id", value);
-    }
-    response
-}
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
     attacks.py HOST:PORT PID BIG_PATH [--scale 0.1] [--only WORD] [--descriptors]
 
 PID is the service's process, BIG_PATH a large answer to GET, --scale the factor on the service's times.
-With --descriptors the service was started under `ulimit -n 256`, and only the scenario for that runs.
+With --descriptors the service was started under `ulimit -Sn 256`, and only the scenario for that runs.
 The honest client asks from an address of its own: its p99 stays below 250 ms, and the service grows by
 less than 64 MiB. Loopback only; the number of connections is bounded.
 """
@@ -12,6 +12,7 @@ import argparse
 import http.client
 import ipaddress
 import multiprocessing
+import resource
 import sys
 import time
 
@@ -377,6 +378,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--descriptors", action="store_true")
     given = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     host, port = given.address.rsplit(":", 1)
     if not ipaddress.ip_address(host).is_loopback:
         parser.error("only a loopback address may be attacked")
