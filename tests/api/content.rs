@@ -215,3 +215,80 @@ async fn health_is_told_to_everybody() {
     assert_eq!(stopping.header("retry-after"), "5");
     api.get("/livez").await.is(200);
 }
+
+#[tokio::test]
+async fn what_is_said_about_a_post_is_hidden_with_it() {
+    let api = Api::start().await;
+    let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
+    let (editor, other) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
+    let post = author.post("/api/posts", new("Withdrawn")).await.is(201).id();
+    let thread = format!("/api/posts/{post}/comments");
+    let seen = author.post(&thread, json!({ "content": "Mine" })).await.is(201).header("location").to_owned();
+    let waits =
+        reader.post(&thread, json!({ "content": "Ours" })).await.is(201).header("location").to_owned();
+    let reply = reader.post(&thread, json!({ "content": "Re", "parentId": &seen[14..] })).await.is(201);
+    assert_eq!(reply.body["depth"], 1);
+    // Nobody may answer, or learn of, what still waits for somebody to look at it.
+    other.post(&thread, json!({ "content": "Re", "parentId": &waits[14..] })).await.is(409);
+    author.patch(&format!("/api/posts/{post}"), json!({ "published": false })).await.is(200);
+    for who in [&api, &reader, &other] {
+        who.get(&thread).await.is(404);
+        who.get(&seen).await.is(404);
+        who.get(&waits).await.is(404);
+    }
+    for who in [&reader, &other] {
+        who.post(&thread, json!({ "content": "Still?" })).await.is(404);
+        who.patch(&waits, json!({ "content": "Still?" })).await.is(404);
+        who.delete(&waits).await.is(404);
+    }
+    author.post(&thread, json!({ "content": "Not yet" })).await.is(409);
+    author.get(&thread).await.is(200);
+    author.get(&seen).await.is(200);
+    editor.get(&waits).await.is(200);
+}
+
+#[tokio::test]
+async fn tags_count_what_everybody_may_read() {
+    let api = Api::start().await;
+    let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
+    let tagged = |title: &str, tags: Value, published: bool| json!({ "title": title, "content": "0123456789", "tags": tags, "published": published });
+    author.post("/api/posts", tagged("There", json!(["Oak", "Ash"]), true)).await.is(201);
+    let draft = author.post("/api/posts", tagged("Draft", json!(["Oak"]), false)).await.is(201).id();
+    let gone = author.post("/api/posts", tagged("Gone", json!(["Oak"]), true)).await.is(201).id();
+    let oak = || async { api.get("/api/tags/oak").await.is(200) };
+    let before = oak().await;
+    assert_eq!(before.body["postsCount"], 2);
+    author.delete(&format!("/api/posts/{gone}")).await.is(204);
+    let known = api.header("if-none-match", before.header("etag"));
+    assert_eq!(known.get("/api/tags/oak").await.is(200).body["postsCount"], 1);
+    // Editors see the draft, but the number is the same for all.
+    assert_eq!(editor.get("/api/tags/oak").await.is(200).body["postsCount"], 1);
+    let list = api.get("/api/tags?sort=-postsCount").await.is(200);
+    let counts: Vec<(&str, i64)> = list.body["data"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| Some((tag["slug"].as_str()?, tag["postsCount"].as_i64()?)))
+        .collect();
+    assert_eq!(counts, [("ash", 1), ("oak", 1)]);
+    let known = api.header("if-none-match", list.header("etag"));
+    author.patch(&format!("/api/posts/{draft}"), json!({ "published": true })).await.is(200);
+    let list = known.get("/api/tags?sort=-postsCount").await.is(200).body;
+    assert_eq!((&list["data"][0]["slug"], &list["data"][0]["postsCount"]), (&json!("oak"), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_comment_shows_its_author_as_they_are_now() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let post = editor.post("/api/posts", new("Faces")).await.is(201).id();
+    let thread = format!("/api/posts/{post}/comments");
+    let path = editor.post(&thread, json!({ "content": "Me" })).await.is(201).header("location").to_owned();
+    for change in [json!({ "name": "Ada Turner" }), json!({ "avatarUrl": "https://www.acme.test/ada.webp" })]
+    {
+        let before = api.get(&path).await.is(200);
+        editor.patch("/api/me", change).await.is(200);
+        let now = api.header("if-none-match", before.header("etag")).get(&path).await.is(200);
+        assert_ne!(now.body["author"], before.body["author"]);
+    }
+}

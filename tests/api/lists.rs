@@ -58,6 +58,36 @@ async fn cursors_and_pages_show_every_post_once_in_one_order() {
 }
 
 #[tokio::test]
+async fn cursors_show_every_comment_tag_and_document_once() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let post = json!({ "title": "Long talk", "content": "0123456789", "published": true });
+    let post = editor.post("/api/posts", post).await.is(201).id();
+    let thread = format!("/api/posts/{post}/comments");
+    for i in 0..11 {
+        editor.post(&thread, json!({ "content": format!("{i}") })).await.is(201);
+        // Several of one moment, so that the id has to decide.
+        api.clock.advance(if i % 3 == 0 { 1000 } else { 0 });
+        editor.put(&format!("/api/tags/tag-{i}"), json!({ "name": format!("Tag {i}") })).await.is(201);
+        let page = json!({ "title": format!("{i}"), "content": "", "position": i % 3 });
+        editor.put(&format!("/api/docs/page-{i}"), page).await.is(201);
+        let tags = json!([format!("tag-{}", i / 2)]);
+        let tagged =
+            json!({ "title": format!("{i}"), "content": "0123456789", "published": true, "tags": tags });
+        editor.post("/api/posts", tagged).await.is(201);
+    }
+    let queue = ["/api/comments?", "/api/comments?sort=-createdAt&expand=post&"].map(str::to_owned);
+    let tags = ["slug", "-slug", "-postsCount"].map(|sort| format!("/api/tags?sort={sort}&"));
+    let others = [format!("{thread}?"), "/api/docs?".to_owned()];
+    for path in queue.iter().chain(&tags).chain(&others) {
+        let whole = editor.get(&format!("{path}limit=50")).await.is(200).body;
+        assert_eq!(whole["pagination"]["total"], 11, "{path}");
+        let walked = walk(&editor, &format!("{path}limit=3")).await;
+        assert_eq!(json!(walked), whole["data"], "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_walk_by_cursor_is_not_disturbed_by_what_comes_and_goes() {
     let api = Api::start().await;
     let author = posts(&api, 10).await;

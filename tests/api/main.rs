@@ -10,3 +10,4 @@ mod refusals;
 mod sessions;
 mod site;
 mod support;
+mod together;

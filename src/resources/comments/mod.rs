@@ -2,6 +2,7 @@
 mod api;
 mod list;
 mod service;
+mod thread;
 mod types;
 
 pub use api::CommentsApi;

@@ -1,16 +1,14 @@
-//! What may happen to a comment. The only writer of the `comments` table, and of the posts' counts of them.
+//! What may happen to a comment. The only writer of the `comments` table.
 use entity::{comment, post};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
 
 use super::{
     list::{Wanted, page, visible_to, whole},
-    types::{
-        Comment, CommentPatch, CommentSort, CommentStatus, DEEPEST, NewComment, QueueQuery, ThreadQuery,
-    },
+    thread::{alone, count, depth_below, seen_below},
+    types::{Comment, CommentPatch, CommentSort, CommentStatus, NewComment, QueueQuery, ThreadQuery},
 };
 use crate::{
     contract::{
@@ -103,6 +101,7 @@ impl Comments {
     ) -> Result<Outcome<Comment>> {
         let (author, now) = (author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
+            alone(&tx, post.0).await?;
             let find = posts::visible_to(Some(&author)).filter(post::Column::Id.eq(post.0));
             let row = find.one(&*tx).await?.ok_or(Error::NotFound("post"))?;
             if row.published_at == 0 {
@@ -194,24 +193,13 @@ impl Comments {
     }
 }
 
-/// How deep a reply to `parent` stands; refused if the parent is of another post, or too deep itself.
-async fn depth_below(tx: &Tx, author: &Principal, post: Id<Post>, parent: Id<Comment>) -> Result<i32> {
-    let find = visible_to(Some(author))
-        .filter(comment::Column::Id.eq(parent.0))
-        .filter(comment::Column::PostId.eq(post.0));
-    let Some(parent) = find.one(&**tx).await? else {
-        return Err(Error::Conflict("parentId names no comment of this post"));
-    };
-    match parent.depth < DEEPEST {
-        true => Ok(parent.depth + 1),
-        false => Err(Error::Conflict("a thread is six comments deep at the most: answer one further up")),
-    }
-}
-
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
 async fn held(tx: &Tx, caller: &Principal, id: Id<Comment>, when: &Precondition) -> Result<comment::Model> {
     let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
-    let row = find.lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
+    let post = find.clone().select_only().column(comment::Column::PostId);
+    let post: Option<Uuid> = post.into_tuple().one(&**tx).await?;
+    alone(tx, post.ok_or(Error::NotFound("comment"))?).await?;
+    let row = find.one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
     if row.author_id != caller.user && !caller.role.edits() {
         return Err(Error::Forbidden("only its author and editors may change a comment"));
     }
@@ -223,35 +211,4 @@ async fn reread(tx: &Tx, id: Uuid) -> Result<Comment> {
     use sea_orm::{JoinType, RelationTrait};
     let find = comment::Entity::find_by_id(id).join(JoinType::InnerJoin, comment::Relation::Post.def());
     whole(&**tx, find).await?.ok_or(Error::NotFound("comment"))
-}
-
-/// Adds to the post's count in the database itself, so that writers side by side do not undo each other.
-async fn count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
-    post::Entity::update_many()
-        .col_expr(post::Column::CommentsCount, Expr::col(post::Column::CommentsCount).add(change))
-        .filter(post::Column::Id.eq(post))
-        .exec(&**tx)
-        .await?;
-    tx.touch("posts").await?;
-    Ok(())
-}
-
-/// How many comments that everybody sees go with this one, level by level.
-async fn seen_below(tx: &Tx, top: &comment::Model) -> Result<i64> {
-    let approved = |status: &str| i64::from(status == CommentStatus::Approved.as_str());
-    let mut seen = approved(&top.status);
-    let mut level = vec![top.id];
-    while !level.is_empty() {
-        let below: Vec<(Uuid, String)> = comment::Entity::find()
-            .select_only()
-            .columns([comment::Column::Id, comment::Column::Status])
-            .filter(comment::Column::PostId.eq(top.post_id))
-            .filter(comment::Column::ParentId.is_in(level))
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        seen += below.iter().map(|(_, status)| approved(status)).sum::<i64>();
-        level = below.into_iter().map(|(id, _)| id).collect();
-    }
-    Ok(seen)
 }

@@ -46,7 +46,9 @@ pub struct Comment {
 
 impl Resource for Comment {
     fn etag(&self) -> ETag {
-        let parts = [self.id.to_string(), self.version.to_string(), self.author.name.clone()];
+        // A renamed author or a new picture changes the representation without a new version of the row.
+        let AuthorRef { name, avatar_url, .. } = &self.author;
+        let parts = [self.id.to_string(), self.version.to_string(), format!("{name}{avatar_url:?}")];
         ETag::of_parts(&parts.each_ref().map(String::as_str))
     }
     fn location(&self) -> String {

@@ -164,8 +164,10 @@ impl Docs {
     }
 }
 
+/// The row for a change. It is locked: who comes with the same version at once must find the next one.
 pub(super) async fn at(tx: &Tx, path: &str) -> Result<Option<document::Model>> {
-    Ok(document::Entity::find().filter(document::Column::Path.eq(path)).lock_exclusive().one(&**tx).await?)
+    let find = document::Entity::find().filter(document::Column::Path.eq(path));
+    Ok(find.lock_exclusive().one(&**tx).await?)
 }
 
 /// Writes a document over the one that is there, or as a new one.

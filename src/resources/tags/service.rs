@@ -3,7 +3,7 @@ use entity::{post, post_tag, tag};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
     IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set,
-    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -146,7 +146,7 @@ impl Tags {
         self.db
             .write(async move |tx| {
                 let TagReplacement { name, description } = new;
-                let known = tag::Entity::find().filter(tag::Column::Slug.eq(&slug)).one(&*tx).await?;
+                let known = at(&tx, &slug).await?;
                 let fresh = known.is_none();
                 match known {
                     Some(row) => {
@@ -260,10 +260,16 @@ impl Tags {
     }
 }
 
+/// The row for a change. It is locked: who comes with the same version at once must find the next one. The
+/// weaker lock lets posts go on to be given the tag.
+async fn at(tx: &Tx, slug: &str) -> Result<Option<tag::Model>> {
+    let find = tag::Entity::find().filter(tag::Column::Slug.eq(slug));
+    Ok(find.lock(LockType::NoKeyUpdate).one(&**tx).await?)
+}
+
 /// The row for a change, if it is there and is the version that is meant.
 async fn held(tx: &Tx, slug: &str, when: &Precondition) -> Result<tag::Model> {
-    let row = tag::Entity::find().filter(tag::Column::Slug.eq(slug)).lock_exclusive().one(&**tx).await?;
-    let row = row.ok_or(Error::NotFound("tag"))?;
+    let row = at(tx, slug).await?.ok_or(Error::NotFound("tag"))?;
     when.check(&view(&**tx, slug).await?.etag())?;
     Ok(row)
 }
