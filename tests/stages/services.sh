@@ -9,7 +9,7 @@ stop_services() {
 
 stop_postgres() {
   if [ -d "$work/postgres/data" ]; then
-    (cd / && as_postgres "$(postgres_bin)/pg_ctl" -D "$work/postgres/data" -m immediate stop >/dev/null 2>&1)
+    as_postgres "$(postgres_bin)/pg_ctl" -D "$work/postgres/data" -m immediate stop >/dev/null 2>&1
   fi
   return 0
 }
@@ -57,13 +57,9 @@ postgres() {
     mkdir -p "$folder"
     if [ "$(id -u)" = 0 ]; then chown postgres "$folder"; fi
     local port; port=$(free_port)
-    # From a folder that it may read.
-    (
-      cd /
-      as_postgres "$bin/initdb" -D "$folder/data" -U tenon -A trust -E UTF8 --no-locale >/dev/null
-      as_postgres "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories= -c fsync=off -c max_connections=400" start >/dev/null
-    )
+    as_postgres "$bin/initdb" -D "$folder/data" -U tenon -A trust -E UTF8 --no-locale >/dev/null
+    as_postgres "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 \
+      -c unix_socket_directories= -c fsync=off -c max_connections=400" start >/dev/null
     echo "$port" > "$folder/port"
   fi
   postgres_url=postgres://tenon@127.0.0.1:$(cat "$folder/port")/postgres
