@@ -101,6 +101,41 @@ fn only_the_clock_asks_for_the_time() {
     assert!(readers.iter().all(|path| path.ends_with("clock.rs")), "{readers:?}");
 }
 
+/// The functions of a formatted file that are longer than `most` lines.
+fn long_functions(path: &str, text: &str, most: usize) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut long = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut words = line.split_whitespace().take_while(|word| !word.contains('('));
+        if !words.by_ref().any(|word| word == "fn") && !line.trim_start().starts_with("fn ") {
+            continue;
+        }
+        let opens = lines[start..].iter().find(|line| line.ends_with(['{', ';']));
+        if opens.is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
+        let end = lines[start..].iter().position(|line| *line == format!("{indent}}}"));
+        if let Some(length) = end.filter(|length| *length >= most) {
+            long.push(format!("{path}:{}: {} lines", start + 1, length + 1));
+        }
+    }
+    long
+}
+
+#[test]
+fn functions_fit_on_one_screen() {
+    let all = ["src", "tests"].into_iter().flat_map(sources);
+    let long: Vec<String> = all.flat_map(|(path, text)| long_functions(&path, &text, 50)).collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn the_test_of_the_functions_can_fail() {
+    let text = "pub async fn long(\n    self,\n) -> u8 {\n    1\n}\nfn short() {\n}\n";
+    assert_eq!(long_functions("x.rs", text, 4), ["x.rs:1: 5 lines"]);
+}
+
 #[test]
 fn files_fit_on_a_few_screens() {
     let long: Vec<String> = ["src", "entity/src", "tests"]

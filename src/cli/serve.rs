@@ -13,7 +13,7 @@ use crate::{
     api,
     app::App,
     config::Config,
-    contract::{or_log::OrLog, problem},
+    contract::{attempt, or_log::OrLog, problem},
     edge::{Budgets, Cors, Edge, limits::Limits, server, site::Site},
     ports::limiter::Limiter,
 };
@@ -75,6 +75,8 @@ async fn tend(app: App) {
         hours.tick().await;
         app.sessions.keep_keys().await.or_log("keeping the signing keys");
         app.sessions.sweep().await.or_log("forgetting ended sessions");
+        app.posts.sweep().await.or_log("forgetting ended preview links");
+        attempt::sweep(&app.db, app.clock.now()).await.or_log("forgetting kept answers");
     }
 }
 

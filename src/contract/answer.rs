@@ -20,6 +20,8 @@ use super::{
 
 /// A representation that knows its own version and address.
 pub trait Resource: Type + Serialize + Send {
+    /// The header fields that a read of it may have beyond those of all reads.
+    const FIELDS: &'static [&'static str] = &[];
     fn etag(&self) -> ETag;
     /// An absolute-path reference (RFC 9110, 10.2.2).
     fn location(&self) -> String;
@@ -101,16 +103,18 @@ pub struct Found<T>(Response, std::marker::PhantomData<fn() -> T>);
 impl<T: Resource> Found<T> {
     pub fn new(resource: T, known: &Option<Tags>) -> Self {
         let etag = resource.etag();
-        let mut response = match known.as_ref().is_some_and(|tags| tags.weakly_match(&etag)) {
+        let unchanged = known.as_ref().is_some_and(|tags| tags.weakly_match(&etag));
+        let mut response = match unchanged {
             true => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
             false => json(StatusCode::OK, &resource),
         };
         set(&mut response, header::ETAG, etag.as_str());
-        if let Some(modified) = resource.modified() {
+        resource.cache().mark(&mut response);
+        // A 304 repeats only what a cache needs (RFC 9110, 15.4.5).
+        if let Some(modified) = resource.modified().filter(|_| !unchanged) {
             set(&mut response, header::LAST_MODIFIED, &modified.http_date());
         }
-        resource.cache().mark(&mut response);
-        if resource.hidden() {
+        if resource.hidden() && !unchanged {
             set(&mut response, HeaderName::from_static("x-robots-tag"), "noindex");
         }
         Found(response, std::marker::PhantomData)
@@ -237,17 +241,7 @@ pub struct Told<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Type + Serialize> Told<T> {
     pub fn new(value: T) -> Self {
-        Self::with(value, &[])
-    }
-
-    /// The same with `Set-Cookie` fields.
-    pub fn with(value: T, cookies: &[String]) -> Self {
         let mut response = json(StatusCode::OK, &value);
-        for cookie in cookies {
-            if let Ok(value) = HeaderValue::from_str(cookie) {
-                response.headers_mut().append(header::SET_COOKIE, value);
-            }
-        }
         Cache::None.mark(&mut response);
         Told(response, std::marker::PhantomData)
     }
@@ -261,8 +255,8 @@ impl<T: Type> Shape for Told<T> {
 
 answers! {
     Found<T: Resource> => [
-        meta::<T>(200, &["ETag", "Last-Modified", "X-Robots-Tag", "Cache-Control", "Vary"], "The resource"),
-        bare(304, &["ETag", "Cache-Control", "Vary"], "The client's copy is still current")
+        meta::<T>(200, &[&["ETag", "Cache-Control"], T::FIELDS].concat(), "The resource"),
+        bare(304, &["ETag", "Cache-Control"], "The client's copy is still current")
     ];
     Changed<T: Resource> => [
         meta::<T>(200, &["ETag", "Cache-Control"], "The resource as it is now"),
@@ -279,9 +273,9 @@ answers! {
     Listed<T: Type> => [
         MetaResponse {
             content: vec![MetaMediaType { content_type: JSON, schema: Page::<T>::page_ref() }],
-            ..bare(200, &["ETag", "Link", "Cache-Control", "Vary"], "One page of the list")
+            ..bare(200, &["ETag", "Link", "Cache-Control"], "One page of the list")
         },
-        bare(304, &["ETag", "Cache-Control", "Vary"], "The client's copy is still current")
+        bare(304, &["ETag", "Cache-Control"], "The client's copy is still current")
     ];
     Told<T: Type> => [meta::<T>(200, &["Cache-Control"], "The answer")];
 }
@@ -291,17 +285,7 @@ pub struct Gone(Response);
 
 impl Gone {
     pub fn new() -> Self {
-        Self::with(&[])
-    }
-
-    /// The same with `Set-Cookie` fields.
-    pub fn with(cookies: &[String]) -> Self {
         let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
-        for cookie in cookies {
-            if let Ok(value) = HeaderValue::from_str(cookie) {
-                response.headers_mut().append(header::SET_COOKIE, value);
-            }
-        }
         Cache::None.mark(&mut response);
         Gone(response)
     }
@@ -325,6 +309,32 @@ impl ApiResponse for Gone {
 impl IntoResponse for Gone {
     fn into_response(self) -> Response {
         self.0
+    }
+}
+
+/// An answer that sets or clears the session cookie.
+pub struct WithCookie<A>(pub A, pub Option<String>);
+
+impl<A: ApiResponse> ApiResponse for WithCookie<A> {
+    fn meta() -> MetaResponses {
+        let mut meta = A::meta();
+        for response in &mut meta.responses {
+            response.headers.extend(bare(0, &["Set-Cookie"], "").headers);
+        }
+        meta
+    }
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+}
+
+impl<A: IntoResponse> IntoResponse for WithCookie<A> {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        if let Some(cookie) = self.1 {
+            set(&mut response, header::SET_COOKIE, &cookie);
+        }
+        response
     }
 }
 

@@ -5,7 +5,10 @@ use std::future::Future;
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::idempotency_key;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, EntityTrait, QueryFilter, Set,
+    sea_query::OnConflict,
+};
 
 use super::{
     answer::Resource,
@@ -42,15 +45,33 @@ impl Attempt {
         Attempt { scope, fingerprint: hash(&[key.as_bytes(), body]), now }
     }
 
-    async fn earlier(&self, tx: &Tx) -> Result<Option<Kept>> {
+    /// Takes the key for this transaction, or gives the answer that was kept under it. Another process with
+    /// the same key waits here until it is known whether the first one succeeds.
+    async fn claim(&self, tx: &Tx) -> Result<Option<Kept>> {
         idempotency_key::Entity::delete_many()
             .filter(idempotency_key::Column::Scope.eq(&self.scope))
             .filter(idempotency_key::Column::ExpiresAt.lte(self.now))
             .exec(&**tx)
             .await?;
-        let Some(row) = idempotency_key::Entity::find_by_id(self.scope.clone()).one(&**tx).await? else {
-            return Ok(None);
+        let row = idempotency_key::ActiveModel {
+            scope: Set(self.scope.clone()),
+            fingerprint: Set(self.fingerprint.clone()),
+            status: Set(201),
+            location: Set(None),
+            etag: Set(None),
+            body: Set(String::new()),
+            created_at: Set(self.now),
+            expires_at: Set(self.now + KEPT_FOR),
         };
+        let claimed = idempotency_key::Entity::insert(row)
+            .on_conflict(OnConflict::column(idempotency_key::Column::Scope).do_nothing().to_owned())
+            .exec_without_returning(&**tx)
+            .await?;
+        if claimed > 0 {
+            return Ok(None);
+        }
+        let row = idempotency_key::Entity::find_by_id(self.scope.clone()).one(&**tx).await?;
+        let row = row.ok_or(Error::KeyInUse)?;
         if row.fingerprint != self.fingerprint {
             return Err(Error::KeyReused);
         }
@@ -61,26 +82,25 @@ impl Attempt {
     async fn keep<T: Resource>(&self, tx: &Tx, resource: &T) -> Result<()> {
         let body = serde_json::to_string(resource).map_err(|e| Error::Internal(e.to_string()))?;
         let row = idempotency_key::ActiveModel {
-            scope: Set(self.scope.clone()),
-            fingerprint: Set(self.fingerprint.clone()),
-            status: Set(201),
+            scope: Unchanged(self.scope.clone()),
             location: Set(Some(resource.location())),
             etag: Set(Some(resource.etag().to_string())),
             body: Set(body),
-            created_at: Set(self.now),
-            expires_at: Set(self.now + KEPT_FOR),
+            ..Default::default()
         };
-        match row.insert(&**tx).await {
-            Ok(_) => Ok(()),
-            // Another process was first with this key: its answer is there at the next try.
-            Err(error) if unique(&error) => Err(Error::KeyInUse),
-            Err(error) => Err(error.into()),
-        }
+        row.update(&**tx).await?;
+        Ok(())
     }
 }
 
-fn unique(error: &sea_orm::DbErr) -> bool {
-    matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
+/// Forgets the keys whose time is over.
+pub async fn sweep(db: &Db, now: i64) -> Result<()> {
+    db.write(async move |tx: Tx| {
+        let over = idempotency_key::Column::ExpiresAt.lte(now);
+        idempotency_key::Entity::delete_many().filter(over).exec(&*tx).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// The answer to the first request with a key.
@@ -107,7 +127,7 @@ where
 {
     db.write(async move |tx: Tx| {
         if let Some(attempt) = &attempt
-            && let Some(kept) = attempt.earlier(&tx).await?
+            && let Some(kept) = attempt.claim(&tx).await?
         {
             return Ok(Outcome::Again(kept));
         }

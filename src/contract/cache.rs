@@ -19,6 +19,9 @@ pub enum Cache {
 pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 impl Cache {
+    /// What everybody may read and everybody's caches may keep for a minute.
+    pub const PUBLIC: Cache = Cache::Shared { max_age: 60, stale: 300 };
+
     pub fn mark(self, response: &mut Response) {
         let value = match self {
             Cache::Shared { max_age, stale } => {

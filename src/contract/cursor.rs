@@ -4,8 +4,9 @@
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sea_orm::{
-    Condition, Order, Value,
-    sea_query::{Expr, ExprTrait, IntoCondition, SelectStatement, SimpleExpr},
+    Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, QuerySelect, Select,
+    Value,
+    sea_query::{Asterisk, Expr, ExprTrait, IntoCondition, SelectStatement, SimpleExpr},
 };
 use serde_json::json;
 
@@ -104,9 +105,47 @@ pub struct Slice<'a> {
     pub paging: &'a Paging,
 }
 
+impl SortKey {
+    pub fn rising(column: impl IntoSimpleExpr) -> Self {
+        SortKey { column: column.into_simple_expr(), descending: false }
+    }
+
+    pub fn falling(column: impl IntoSimpleExpr) -> Self {
+        SortKey { column: column.into_simple_expr(), descending: true }
+    }
+}
+
 impl Slice<'_> {
+    /// The entries of this page among what `find` finds, with what `shown` selects of them, and where in the
+    /// list they lie; `place` reads an entry's sort keys. Counts only if it is asked to.
+    pub async fn page<C, E, R>(
+        &self,
+        db: &C,
+        find: Select<E>,
+        shown: impl FnOnce(Select<E>) -> Select<E>,
+        place: impl Fn(&R) -> Vec<Key>,
+    ) -> Result<(Vec<R>, Pagination)>
+    where
+        C: ConnectionTrait,
+        E: EntityTrait,
+        R: FromQueryResult,
+    {
+        let total = match self.paging.counts() {
+            true => {
+                let counted = find.clone().select_only().expr(Expr::col(Asterisk).count());
+                Some(counted.into_tuple::<i64>().one(db).await?.unwrap_or(0))
+            }
+            false => None,
+        };
+        let mut find = shown(find);
+        self.apply(QuerySelect::query(&mut find))?;
+        let mut rows = find.into_model::<R>().all(db).await?;
+        let pagination = self.close(&mut rows, total, place);
+        Ok((rows, pagination))
+    }
+
     /// Adds order, place and limit to a select.
-    pub fn apply(&self, select: &mut SelectStatement) -> Result<()> {
+    fn apply(&self, select: &mut SelectStatement) -> Result<()> {
         match &self.paging.after {
             Some(cursor) => {
                 let place = self.key.open(&self.list, cursor).ok_or(Error::InvalidCursor)?;
@@ -148,12 +187,7 @@ impl Slice<'_> {
     }
 
     /// Drops the row read beyond the limit and says how the list goes on; `place` reads a row's sort keys.
-    pub fn close<R>(
-        &self,
-        rows: &mut Vec<R>,
-        total: Option<i64>,
-        place: impl Fn(&R) -> Vec<Key>,
-    ) -> Pagination {
+    fn close<R>(&self, rows: &mut Vec<R>, total: Option<i64>, place: impl Fn(&R) -> Vec<Key>) -> Pagination {
         let more = rows.len() > self.paging.limit as usize;
         rows.truncate(self.paging.limit as usize);
         let next = rows.last().filter(|_| more).map(|row| self.key.seal(&self.list, &place(row)));

@@ -118,10 +118,22 @@ impl Tags {
 #[derive(Debug, Clone, Default)]
 pub struct Precondition {
     pub tags: Option<Tags>,
+    /// What must not be there: the `If-None-Match` of a write.
+    pub none: Option<Tags>,
     pub required: bool,
 }
 
 impl Precondition {
+    /// The same, for a write that is to find none of these versions.
+    pub fn unless(self, none: Option<Tags>) -> Self {
+        Precondition { none, ..self }
+    }
+
+    /// Whether the version that is there has any say.
+    pub fn asks(&self) -> bool {
+        self.required || self.tags.is_some() || self.none.is_some()
+    }
+
     /// Refuses to make a resource where the client means to change one.
     pub fn check_absent(&self) -> Result<()> {
         match &self.tags {
@@ -132,9 +144,10 @@ impl Precondition {
 
     /// Refuses a change that was made against another version than `current`.
     pub fn check(&self, current: &ETag) -> Result<()> {
-        match &self.tags {
-            None if self.required => Err(Error::IfMatchRequired),
-            Some(tags) if !tags.strongly_match(current) => Err(Error::Stale(current.clone())),
+        match (&self.tags, &self.none) {
+            (Some(tags), _) if !tags.strongly_match(current) => Err(Error::Stale(current.clone())),
+            (_, Some(none)) if none.weakly_match(current) => Err(Error::Exists(current.clone())),
+            (None, _) if self.required => Err(Error::IfMatchRequired),
             _ => Ok(()),
         }
     }
@@ -160,6 +173,29 @@ mod tests {
                 (weakly, strongly),
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn a_write_may_name_what_it_wants_to_find_and_what_not() {
+        let current = ETag("\"a\"".into());
+        let tags = |value: &str| (!value.is_empty()).then(|| Tags::parse(value)).flatten();
+        for (matching, none, required, allowed) in [
+            ("", "", false, true),
+            ("", "", true, false),
+            ("\"a\"", "", true, true),
+            ("W/\"a\"", "", false, false),
+            ("", "*", false, false),
+            ("", "*", true, false),
+            ("", "W/\"a\"", false, false),
+            ("", "\"b\"", false, true),
+            ("", "\"b\"", true, false),
+            ("\"a\"", "\"b\"", false, true),
+            ("\"a\"", "\"a\"", false, false),
+        ] {
+            let when = Precondition { tags: tags(matching), required, ..Precondition::default() };
+            let checked = when.unless(tags(none)).check(&current);
+            assert_eq!(checked.is_ok(), allowed, "If-Match {matching}, If-None-Match {none}: {checked:?}");
         }
     }
 

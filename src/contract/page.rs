@@ -30,7 +30,7 @@ pub struct Paging {
     pub limit: u32,
     /// The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
     /// was added or removed meanwhile. A cursor belongs to its list, filters and sort.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "1000"))]
+    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
     pub after: Option<String>,
     /// Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
     /// a cursor.
@@ -85,7 +85,7 @@ pub struct Pagination {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages: Option<i64>,
     /// The value of `after` for the next page; left out on the last one.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "1000"))]
+    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

@@ -17,14 +17,13 @@ use super::{
     code::Code,
     etag::ETag,
 };
+use crate::ports::trouble;
 
 /// What went wrong, in the words of the domain.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the request is not valid")]
     Invalid(Vec<Violation>),
-    #[error("{0}")]
-    MalformedJson(String),
     #[error("the cursor does not belong to this list: start again from the first page")]
     InvalidCursor,
     #[error("this needs a signed-in caller")]
@@ -89,24 +88,17 @@ impl Error {
 
     /// What a failed insert means when nothing was there a moment before.
     pub fn raced(error: sea_orm::DbErr) -> Self {
-        match error.sql_err() {
-            Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) => Error::Raced,
-            _ => error.into(),
-        }
+        if trouble::taken(&error) { Error::Raced } else { error.into() }
     }
 
     /// What a failed write means when the unique `member` may be taken.
     pub fn taken(member: &'static str) -> impl FnOnce(sea_orm::DbErr) -> Self {
-        move |error| match error.sql_err() {
-            Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) => Error::Taken(member),
-            _ => error.into(),
-        }
+        move |error| if trouble::taken(&error) { Error::Taken(member) } else { error.into() }
     }
 
     pub fn code(&self) -> Code {
         match self {
             Error::Invalid(_) => Code::Invalid,
-            Error::MalformedJson(_) => Code::MalformedJson,
             Error::InvalidCursor => Code::InvalidCursor,
             Error::Unauthenticated => Code::Unauthenticated,
             Error::InvalidToken => Code::InvalidToken,
@@ -123,6 +115,7 @@ impl Error {
             Error::KeyInUse => Code::KeyInUse,
             Error::TooMany(_) => Code::TooManyRequests,
             Error::Unavailable(_) => Code::Unavailable,
+            Error::Storage(error) if trouble::passing(error) => Code::Unavailable,
             Error::Storage(_) | Error::Internal(_) => Code::Internal,
         }
     }
@@ -245,6 +238,10 @@ impl From<Error> for Problem {
         let code = error.code();
         if let Error::Unavailable(detail) = error {
             return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
+        }
+        if code == Code::Unavailable {
+            tracing::warn!(cause = ?error, "the database is busy or away");
+            return Problem::new(code, "the database is busy: try again").header(header::RETRY_AFTER, "1");
         }
         // The cause of a failure of ours goes to the log alone.
         if code.status().is_server_error() {

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::FutureExt;
 use poem::{
-    Endpoint, Request, Response,
+    Endpoint, IntoResponse, Request, Response,
     http::{Method, StatusCode, header},
 };
 use serde_json::Value;
@@ -18,15 +18,17 @@ use super::{
     accept,
     body::read,
     compression,
-    credential::{Authenticate, credential, unreadable},
+    credential::{Authenticate, Credential, credential, unreadable},
     operation::Operation,
     router::Router,
 };
 use crate::contract::{
+    answer::Or,
     attempt::Attempt,
     caller::Principal,
     check::{self, Compiler, ErrorCode},
     code::Code,
+    cookie,
     etag::{Precondition, Tags},
     problem::{Error, Problem},
     request::{Checked, Client},
@@ -172,7 +174,14 @@ impl Gate {
     ) -> Result<Option<Principal>, Problem> {
         let Some(credential) = credential(request, origins)? else { return Ok(None) };
         passed.credentialed = true;
-        Ok(Some((self.authenticate)(credential).await?))
+        let by_cookie = matches!(credential, Credential::Cookie(_));
+        match (self.authenticate)(credential).await {
+            // Pages cannot take back a cookie that they cannot see, and would be refused for ever.
+            Err(ended @ Error::InvalidToken) if by_cookie => {
+                Err(Problem::from(ended).header(header::SET_COOKIE, &cookie::clear()))
+            }
+            known => Ok(Some(known?)),
+        }
     }
 
     async fn run(
@@ -243,7 +252,8 @@ impl Gate {
             let text = compression::without_suffixes(value.as_str()?);
             Some(Tags::parse(&text).unwrap_or(Tags::These(Vec::new())))
         };
-        checked.if_match = Precondition { tags: tags("If-Match"), required: self.require_if_match };
+        checked.if_match =
+            Precondition { tags: tags("If-Match"), none: None, required: self.require_if_match };
         checked.if_none_match = tags("If-None-Match");
         checked.target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         match violations.is_empty() {
@@ -338,11 +348,7 @@ impl Drop for Running<'_> {
 fn moved(request: &Request) -> Response {
     let path = request.uri().path().trim_end_matches('/');
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    Response::builder()
-        .status(StatusCode::PERMANENT_REDIRECT)
-        .header(header::LOCATION, format!("{path}{query}"))
-        .header(header::CACHE_CONTROL, "public, max-age=300")
-        .finish()
+    Or::<Response>::Moved(format!("{path}{query}")).into_response()
 }
 
 fn without_body(mut response: Response) -> Response {

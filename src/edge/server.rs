@@ -6,6 +6,7 @@ use std::{
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use hyper_util::{
 use poem::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep_until, timeout},
 };
 
@@ -81,24 +82,9 @@ pub async fn serve<H: Handler>(
     };
     tokio::pin!(stopping);
     loop {
-        // A full house waits in the kernel's queue.
-        let permit = tokio::select! {
-            permit = connections.clone().acquire_owned() => permit.map_err(io::Error::other)?,
+        let (permit, stream, peer) = tokio::select! {
+            taken = take(&listener, &connections, pause) => taken?,
             () = &mut stopping => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stopping => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                if ours(&error) {
-                    tokio::time::sleep(pause).await;
-                }
-                continue;
-            }
         };
         let (shared, ending) = (shared.clone(), ending.clone());
         tokio::spawn(async move {
@@ -112,6 +98,26 @@ pub async fn serve<H: Handler>(
     let _ = end.send(true);
     let _ = timeout(drain, connections.acquire_many(most)).await;
     Ok(())
+}
+
+/// The next connection, when there is room for it. A full house waits in the kernel's queue.
+async fn take(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+    pause: Duration,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return Ok((permit, stream, peer)),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                if ours(&error) {
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
 }
 
 /// Whether the process lacks something (descriptors, memory), and not this peer: then pause, never spin.

@@ -3,4 +3,5 @@ pub mod clock;
 pub mod db;
 pub mod limiter;
 mod transaction;
+pub mod trouble;
 mod writer;

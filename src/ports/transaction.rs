@@ -21,6 +21,8 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
+use super::trouble::TOO_LONG;
+
 /// What a piece of work writes with; it ends when the work does.
 #[derive(Clone)]
 pub struct Tx(Arc<Transaction>);
@@ -68,7 +70,7 @@ where
     let done = match tokio::time::timeout(longest, running).await {
         Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(broken("the work panicked").into()),
-        Err(_) => Err(broken("the work took too long").into()),
+        Err(_) => Err(broken(TOO_LONG).into()),
     };
     // A stray statement ends first; the next one finds nothing.
     let open = tx.open.lock().await.take();

@@ -86,12 +86,12 @@ async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>
         let committed = together(&connection, &mut rest, &mut told).await;
         if let Err(error) = &committed {
             for work in rest {
-                told.push(work(Err(again(error))).await.tell);
+                told.push(work(Err(error.clone())).await.tell);
             }
             renew(&connection).await;
         }
         for tell in told {
-            tell(committed.as_ref().copied().map_err(again));
+            tell(committed.clone());
         }
     }
 }
@@ -106,7 +106,7 @@ async fn together(
         let savepoint = match outer.begin().await {
             Ok(savepoint) => savepoint,
             Err(error) => {
-                told.push(work(Err(again(&error))).await.tell);
+                told.push(work(Err(error.clone())).await.tell);
                 return Err(error);
             }
         };
@@ -134,8 +134,4 @@ async fn renew(connection: &DatabaseConnection) {
     {
         tracing::warn!(%error, "a connection did not close well");
     }
-}
-
-fn again(error: &DbErr) -> DbErr {
-    broken(&error.to_string())
 }

@@ -129,8 +129,13 @@ async fn a_cookie_does_what_a_token_does_from_its_own_site() {
     browser.header("sec-fetch-site", "cross-site").patch("/api/me", patch.clone()).await.is(403);
     let own = browser.header("sec-fetch-site", "same-origin");
     own.patch("/api/me", patch).await.is(200);
-    own.send(Method::POST, "/api/auth/logout", None).await.is(204);
-    browser.get("/api/me").await.is(401);
+    let left = own.send(Method::POST, "/api/auth/logout", None).await.is(204);
+    // A page cannot drop a cookie that it cannot see: the refusal does it.
+    for path in ["/api/me", "/api/posts"] {
+        assert_eq!(browser.get(path).await.is(401).header("set-cookie"), left.header("set-cookie"));
+    }
+    assert!(left.header("set-cookie").starts_with("__Host-session=;"));
+    api.bearer("stale").get("/api/posts").await.is(401);
 }
 
 #[tokio::test]

@@ -272,6 +272,11 @@ fn hold(method: &Method, path: &str, answer: &Answer) {
     let declared = declared.unwrap_or_else(|| panic!("{id} does not declare this status: {}", shown()));
     seen(id, answer.status);
     let declared = follow(declared);
+    for name in answer.headers.keys().filter(|name| !told_once(name.as_str())) {
+        let known = declared["headers"].as_object().into_iter().flatten();
+        let known = known.into_iter().any(|(known, _)| known.eq_ignore_ascii_case(name.as_str()));
+        assert!(known, "{id} does not declare the field {name}: {}", shown());
+    }
     for (name, header) in declared["headers"].as_object().into_iter().flatten() {
         let header = follow(header);
         let Some(value) = answer.headers.get(name.as_str()) else {
@@ -283,9 +288,12 @@ fn hold(method: &Method, path: &str, answer: &Answer) {
         let typed = if header["schema"]["type"] == "integer" { typed } else { json!(text) };
         valid(&header["schema"], &typed, &format!("{id} {name}: {text}"));
     }
-    if *method == Method::HEAD {
-        return;
+    if *method != Method::HEAD {
+        hold_body(id, declared, answer, &shown);
     }
+}
+
+fn hold_body(id: &str, declared: &Value, answer: &Answer, shown: &dyn Fn() -> String) {
     let media = answer.header("content-type").split(';').next().unwrap_or_default();
     match declared["content"].as_object() {
         None => assert!(answer.bytes.is_empty(), "a body where none is declared: {}", shown()),
@@ -295,6 +303,15 @@ fn hold(method: &Method, path: &str, answer: &Answer) {
             valid(&declared["schema"], &answer.body, &shown());
         }
     }
+}
+
+/// Fields that say nothing of an operation: how the bytes are framed, and what browsers may do with any answer.
+/// The document tells of them once.
+fn told_once(name: &str) -> bool {
+    name.starts_with("content-")
+        || name.starts_with("x-content-")
+        || name.starts_with("cross-origin-")
+        || matches!(name, "referrer-policy" | "strict-transport-security" | "permissions-policy")
 }
 
 fn valid(schema: &Value, value: &Value, shown: &str) {

@@ -83,3 +83,10 @@ pub fn post_of(author: Uuid, slug: &str) -> post::ActiveModel {
         deleted_at: Set(None),
     }
 }
+
+/// The file of a SQLite database.
+pub async fn file(db: &Db) -> String {
+    let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let file = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, file);
+    db.read().query_one_raw(file).await.unwrap().unwrap().try_get("", "file").unwrap()
+}

@@ -9,7 +9,10 @@ use sea_orm::{
     prelude::Uuid,
     sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions},
 };
-use tenon::ports::db::{Db, Tx};
+use tenon::ports::{
+    db::{Db, Tx},
+    trouble,
+};
 use tokio::time::timeout;
 
 use crate::support::*;
@@ -134,6 +137,44 @@ async fn a_commit_that_fails_is_told_to_all_and_the_next_one_works() {
     assert_eq!(names(&db).await, ["after"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_holds_too_long_is_busy_and_not_broken() {
+    let db = fresh().await;
+    write_one(&db, "held").await.unwrap();
+    let refused = if on_sqlite(&db) {
+        let other = SqliteConnectOptions::new().filename(file(&db).await).busy_timeout(Duration::ZERO);
+        let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+        let _held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        db.write(async move |tx: Tx| keep(&tx, "waits").await).await
+    } else {
+        let take =
+            async |tx: &Tx| tx.execute_unprepared("SELECT * FROM secrets FOR UPDATE").await.map(|_| ());
+        let (taken, wait) = tokio::sync::oneshot::channel();
+        let (other, done) = (Db::clone(&db), tokio::sync::Notify::new());
+        let (done, ended) = (Arc::new(done), Arc::new(tokio::sync::Notify::new()));
+        let (hold, end) = (done.clone(), ended.clone());
+        tokio::spawn(async move {
+            let held = other.write(async move |tx: Tx| {
+                take(&tx).await?;
+                let _ = taken.send(());
+                hold.notified().await;
+                Ok::<_, DbErr>(())
+            });
+            held.await.unwrap();
+            end.notify_one();
+        });
+        wait.await.unwrap();
+        let refused = db.write(async move |tx: Tx| take(&tx).await).await;
+        done.notify_one();
+        ended.notified().await;
+        refused
+    };
+    let refused = refused.unwrap_err();
+    assert!(trouble::passing(&refused), "{refused:?}");
+    assert!(!trouble::passing(&DbErr::Custom("no such column".into())));
+    write_one(&db, "after").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_transaction_that_the_database_ends_takes_nobody_along_later() {
     let db = fresh().await;
@@ -150,10 +191,7 @@ async fn a_transaction_that_the_database_ends_takes_nobody_along_later() {
     assert!(beside.is_err(), "it ran in a transaction that was no more");
     assert!(names(&db).await.is_empty());
     write_one(&db, "one").await.unwrap();
-    let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
-    let file = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, file);
-    let file: String = db.read().query_one_raw(file).await.unwrap().unwrap().try_get("", "file").unwrap();
-    let other = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::ZERO);
+    let other = SqliteConnectOptions::new().filename(file(&db).await).busy_timeout(Duration::ZERO);
     let mut other = SqliteConnection::connect_with(&other).await.unwrap();
     let locked =
         db.write(async move |_: Tx| Ok::<_, DbErr>(other.begin_with("BEGIN IMMEDIATE").await.is_err()));

@@ -1,10 +1,11 @@
 //! What all operations share: the header fields, the parameters, the failures and the ways to sign in.
 use serde_json::{Map, Value, json};
 
+use super::fields;
 use crate::contract::{check::ErrorCode, code::Code, problem::codes_of};
 
-const ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
-const TAG: &str = "\"AZnA3npbfD2OHyo7TF1ufw-3\"";
+pub const ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+pub const TAG: &str = "\"AZnA3npbfD2OHyo7TF1ufw-3\"";
 
 pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
     schemas.insert("Problem".into(), problem());
@@ -15,7 +16,7 @@ pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
     components.insert("schemas".into(), Value::Object(schemas));
     components.insert("responses".into(), Value::Object(responses()));
     components.insert("parameters".into(), Value::Object(parameters()));
-    components.insert("headers".into(), Value::Object(headers()));
+    components.insert("headers".into(), Value::Object(fields::all()));
     components.insert("securitySchemes".into(), security());
     components
 }
@@ -31,157 +32,8 @@ pub fn response_name(status: u16) -> String {
     reason.unwrap_or("Failure").replace([' ', '-'], "")
 }
 
-fn header(required: bool, description: &str, schema: Value, example: &str) -> Value {
-    let mut schema = schema;
-    let example = match schema["type"] == "integer" {
-        true => json!(example.parse::<i64>().unwrap_or_default()),
-        false => json!(example),
-    };
-    schema["example"] = example.clone();
-    json!({ "description": description, "required": required, "schema": schema, "example": example })
-}
-
 fn text(pattern: &str, max: u32) -> Value {
     json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max })
-}
-
-fn headers() -> Map<String, Value> {
-    let visible = "^[\\u0020-\\u007e]+$";
-    let tag = "^(W/)?\"[\\u0021\\u0023-\\u007e]*\"$";
-    let list = [
-        ("ETag", true, "The version of this representation (RFC 9110, 8.8.3).", text(tag, 100), TAG),
-        (
-            "Last-Modified",
-            false,
-            "When the resource last changed (RFC 9110, 8.8.2).",
-            text(visible, 29),
-            "Sat, 21 Nov 2026 09:30:00 GMT",
-        ),
-        (
-            "Cache-Control",
-            true,
-            "Who may keep a copy, and for how long (RFC 9111, 5.2). Answers to a known caller are never shared.",
-            text(visible, 200),
-            "private, no-cache",
-        ),
-        (
-            "Vary",
-            true,
-            "The request fields that the answer depends on (RFC 9110, 12.5.5).",
-            text(visible, 200),
-            "Accept, Accept-Encoding, Authorization, Cookie",
-        ),
-        (
-            "Location",
-            true,
-            "Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).",
-            text("^/[\\u0021-\\u007e]*$", 2000),
-            &format!("/api/posts/{ID}"),
-        ),
-        (
-            "Link",
-            true,
-            "The pages around this one: first, prev, next and last, where they exist (RFC 8288). Every other parameter is kept.",
-            text(visible, 16000),
-            "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\"",
-        ),
-        (
-            "Deprecation",
-            true,
-            "Since when the operation is deprecated, as a Unix time (RFC 9745).",
-            text("^@[0-9]+$", 20),
-            "@1795251600",
-        ),
-        (
-            "Sunset",
-            true,
-            "When the operation stops answering (RFC 8594).",
-            text(visible, 29),
-            "Sun, 21 Nov 2027 09:00:00 GMT",
-        ),
-        (
-            "Idempotent-Replayed",
-            false,
-            "`true` when this is the kept answer to an earlier request with the same Idempotency-Key.",
-            json!({ "type": "string", "enum": ["true"] }),
-            "true",
-        ),
-        (
-            "Preference-Applied",
-            true,
-            "The preference that was honoured (RFC 7240, 3).",
-            json!({ "type": "string", "enum": ["return=minimal"] }),
-            "return=minimal",
-        ),
-        (
-            "Set-Cookie",
-            false,
-            "The session cookie, set or cleared (RFC 6265, 4.1).",
-            text(visible, 500),
-            "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
-        ),
-        (
-            "X-Request-Id",
-            true,
-            "The id of the request: the one that the client sent, or a new UUIDv7. It is the problem's `trace`.",
-            text("^[A-Za-z0-9._-]+$", 64),
-            ID,
-        ),
-        (
-            "X-Robots-Tag",
-            false,
-            "Keeps previews out of search engines.",
-            json!({ "type": "string", "enum": ["noindex"] }),
-            "noindex",
-        ),
-        (
-            "RateLimit",
-            false,
-            "What is left of the caller's budget: `r` requests, full again in `t` seconds.",
-            text(visible, 200),
-            "\"default\";r=299;t=1",
-        ),
-        (
-            "RateLimit-Policy",
-            false,
-            "The caller's budget: `q` requests in `w` seconds.",
-            text(visible, 200),
-            "\"default\";q=300;w=60",
-        ),
-        (
-            "Access-Control-Allow-Origin",
-            false,
-            "The origin of the request, if it is on the service's list of allowed origins (Fetch, 3.3.3).",
-            text("^https?://[\\u0021-\\u007e]+$", 300),
-            "https://www.acme.test",
-        ),
-        (
-            "Retry-After",
-            true,
-            "After how many seconds to try again (RFC 9110, 10.2.3).",
-            json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400 }),
-            "30",
-        ),
-        (
-            "WWW-Authenticate",
-            true,
-            "How to sign in (RFC 6750, 3).",
-            text(visible, 300),
-            "Bearer realm=\"tenon\"",
-        ),
-        (
-            "Accept",
-            false,
-            "The media types that the operation takes (RFC 9110, 15.5.16).",
-            text(visible, 200),
-            "application/json",
-        ),
-    ];
-    list.into_iter()
-        .map(|(name, required, description, schema, example)| {
-            (name.to_owned(), header(required, description, schema, example))
-        })
-        .collect()
 }
 
 fn parameters() -> Map<String, Value> {
@@ -226,16 +78,25 @@ fn parameters() -> Map<String, Value> {
 
 /// The header fields of every answer; those of failures have more by their status.
 pub fn common(limited: bool) -> Vec<&'static str> {
-    let mut names = vec!["X-Request-Id", "Access-Control-Allow-Origin"];
+    let mut names = vec![
+        "X-Request-Id",
+        "Vary",
+        "Access-Control-Allow-Origin",
+        "Access-Control-Allow-Credentials",
+        "Access-Control-Expose-Headers",
+    ];
     if limited {
         names.extend(["RateLimit", "RateLimit-Policy"]);
     }
     names
 }
 
+/// The shared header fields of these names; `Retry-After.optional` is a `Retry-After` that may be missing.
 pub fn references(names: &[&str]) -> Map<String, Value> {
-    let reference =
-        |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    let reference = |name: &&str| {
+        let field = name.trim_end_matches(".optional").to_owned();
+        (field, json!({ "$ref": format!("#/components/headers/{name}") }))
+    };
     names.iter().map(reference).collect()
 }
 
@@ -247,7 +108,9 @@ fn responses() -> Map<String, Value> {
     for status in statuses {
         let mut names = vec!["Cache-Control"];
         match status.as_u16() {
-            401 => names.push("WWW-Authenticate"),
+            401 => names.extend(["WWW-Authenticate", "Set-Cookie"]),
+            403 => names.push("WWW-Authenticate.optional"),
+            409 => names.push("Retry-After.optional"),
             415 => names.push("Accept"),
             429 | 503 => names.push("Retry-After"),
             _ => {}

@@ -2,6 +2,7 @@
 //! and projected to 3.0.3. The gate compiles itself from the same value, so what is served is what is enforced.
 mod components;
 mod examples;
+mod fields;
 mod oas30;
 mod operation;
 mod prune;

@@ -53,10 +53,14 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
     if has("If-Match") {
         statuses.extend([412, 428]);
     }
-    if has("Idempotency-Key") {
+    let repeatable = has("Idempotency-Key");
+    if repeatable {
         statuses.extend([409, 422]);
     }
     responses(operation, statuses, limited);
+    if !repeatable && let Some(Value::Object(fields)) = operation.pointer_mut("/responses/201/headers") {
+        fields.remove("Idempotent-Replayed");
+    }
     if !others.is_empty() {
         operation["parameters"] = json!(others);
     } else if let Some(operation) = operation.as_object_mut() {

@@ -1,8 +1,8 @@
 //! What may happen to API keys. The only writer of the `api_keys` table.
 use entity::{api_key, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, JoinType, PaginatorTrait,
-    QueryFilter, QuerySelect, RelationTrait, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
+    RelationTrait, Set,
     sea_query::{Condition, Expr},
 };
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use crate::{
         or_log::OrLog,
         page::Page,
         problem::{Error, Result},
+        text::trimmed,
         time::Timestamp,
     },
     ports::{clock::Clock, db::Db},
@@ -82,22 +83,14 @@ impl ApiKeys {
         if let Some(owner) = query.owner {
             find = find.filter(api_key::Column::UserId.eq(owner.0));
         }
-        let total = match query.paging.counts() {
-            true => Some(find.clone().count(self.db.read()).await? as i64),
-            false => None,
-        };
-        let falling =
-            |column: api_key::Column| SortKey { column: column.into_simple_expr(), descending: true };
         let slice = Slice {
             key: &self.cursors,
             list: format!("api-keys {} {:?} {:?}", caller.role, caller.user, query.owner),
-            order: vec![falling(api_key::Column::CreatedAt), falling(api_key::Column::Id)],
+            order: vec![SortKey::falling(api_key::Column::CreatedAt), SortKey::falling(api_key::Column::Id)],
             paging: &query.paging,
         };
-        slice.apply(QuerySelect::query(&mut find))?;
-        let mut rows = find.all(self.db.read()).await?;
-        let pagination =
-            slice.close(&mut rows, total, |row| vec![Key::Number(row.created_at), Key::Id(row.id)]);
+        let place = |row: &api_key::Model| vec![Key::Number(row.created_at), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
         let now = self.clock.now();
         let data = rows.into_iter().map(|row| wire(row, now)).collect::<Result<_>>()?;
         Ok(Page { data, pagination })
@@ -122,7 +115,7 @@ impl ApiKeys {
         let row = api_key::ActiveModel {
             id: Set(written.id),
             user_id: Set(caller.user),
-            name: Set(new.name.trim_matches(|c: char| c <= '\u{20}').to_owned()),
+            name: Set(trimmed(&new.name)),
             hash: Set(written.digest()),
             previous_hash: Set(None),
             previous_until: Set(None),

@@ -87,6 +87,8 @@ pub struct ApiKey {
 }
 
 impl Resource for ApiKey {
+    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+
     fn etag(&self) -> ETag {
         let time = |time: Option<Timestamp>| time.map_or_else(String::new, |time| time.to_string());
         let parts = [

@@ -20,8 +20,6 @@ use crate::{
 
 pub struct AuthorsApi(pub Authors);
 
-const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
-
 #[OpenApi(prefix_path = "/api/authors", tag = "Tag::Authors")]
 impl AuthorsApi {
     /// List authors by name
@@ -35,11 +33,11 @@ impl AuthorsApi {
         known: IfNoneMatch,
     ) -> Result<Listed<Author>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
         let page = self.0.list(&query).await?;
-        Ok(Listed::new(page, &etag, &query.target, LISTS))
+        Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Read an author

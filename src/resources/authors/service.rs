@@ -57,25 +57,14 @@ impl Authors {
     }
 
     pub async fn list(&self, query: &AuthorQuery) -> Result<Page<Author>> {
-        let total = match query.paging.counts() {
-            true => {
-                let count = published(query).select_only().column_as(user::Column::Id.count(), "count");
-                Some(count.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or(0))
-            }
-            false => None,
-        };
-        let rising = |column: user::Column| SortKey { column: column.into_simple_expr(), descending: false };
         let slice = Slice {
             key: &self.cursors,
             list: format!("authors {:?}", query.q),
-            order: vec![rising(user::Column::Name), rising(user::Column::Id)],
+            order: vec![SortKey::rising(user::Column::Name), SortKey::rising(user::Column::Id)],
             paging: &query.paging,
         };
-        let mut find = columns(published(query));
-        slice.apply(QuerySelect::query(&mut find))?;
-        let mut rows = find.into_model::<Row>().all(self.db.read()).await?;
-        let pagination =
-            slice.close(&mut rows, total, |row| vec![Key::Text(row.name.clone()), Key::Id(row.id)]);
+        let place = |row: &Row| vec![Key::Text(row.name.clone()), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), published(query), columns, place).await?;
         Ok(Page { data: rows.into_iter().map(Author::from).collect(), pagination })
     }
 }

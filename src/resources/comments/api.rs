@@ -20,8 +20,6 @@ use crate::{
 
 pub struct CommentsApi(pub Comments);
 
-const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
-
 #[OpenApi(prefix_path = "/api", tag = "Tag::Comments")]
 impl CommentsApi {
     /// List the comments of a post, oldest first
@@ -36,12 +34,13 @@ impl CommentsApi {
         query: Query<ThreadQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<Comment>, Fault<(Invalid, NotFound)>> {
+        self.0.there(viewer.0.as_ref(), id.0).await?;
         let etag = self.0.list_etag(&viewer.class(), &query.target).await?;
-        let page = self.0.thread(viewer.0.as_ref(), id.0, &query).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(page, &etag, &query.target, LISTS))
+        let page = self.0.thread(viewer.0.as_ref(), id.0, &query).await?;
+        Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Write a comment

@@ -133,16 +133,7 @@ pub(super) async fn page<C: ConnectionTrait>(
         order: vec![key(comment::Column::CreatedAt), key(comment::Column::Id)],
         paging: wanted.paging,
     };
-    let total = match wanted.paging.counts() {
-        true => {
-            let counted = find.clone().select_only().column_as(comment::Column::Id.count(), "count");
-            Some(counted.into_tuple::<i64>().one(db).await?.unwrap_or(0))
-        }
-        false => None,
-    };
-    let mut find = columns(find);
-    slice.apply(QuerySelect::query(&mut find))?;
-    let mut rows = find.into_model::<Row>().all(db).await?;
-    let pagination = slice.close(&mut rows, total, |row| vec![Key::Number(row.created_at), Key::Id(row.id)]);
+    let place = |row: &Row| vec![Key::Number(row.created_at), Key::Id(row.id)];
+    let (rows, pagination) = slice.page(db, find, columns, place).await?;
     Ok(Page { data: rows.into_iter().map(|row| row.whole(wanted.with_post)).collect(), pagination })
 }

@@ -50,14 +50,20 @@ impl Comments {
         Ok(ETag::weak(&["comments", &version.to_string(), class, target]))
     }
 
+    /// Refuses callers who may not know of the post.
+    pub async fn there(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<()> {
+        let find = posts::visible_to(viewer).filter(post::Column::Id.eq(id.0));
+        let found: Option<Uuid> =
+            find.select_only().column(post::Column::Id).into_tuple().one(self.db.read()).await?;
+        found.map(|_| ()).ok_or(Error::NotFound("post"))
+    }
+
     pub async fn thread(
         &self,
         viewer: Option<&Principal>,
         id: Id<Post>,
         query: &ThreadQuery,
     ) -> Result<Page<Comment>> {
-        let there = posts::visible_to(viewer).filter(post::Column::Id.eq(id.0)).one(self.db.read()).await?;
-        there.ok_or(Error::NotFound("post"))?;
         let mut find = visible_to(viewer).filter(comment::Column::PostId.eq(id.0));
         if let Some(parent) = query.parent {
             find = find.filter(comment::Column::ParentId.eq(parent.0));

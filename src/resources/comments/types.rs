@@ -45,11 +45,13 @@ pub struct Comment {
 }
 
 impl Resource for Comment {
+    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+
     fn etag(&self) -> ETag {
         // A renamed author or a new picture changes the representation without a new version of the row.
-        let AuthorRef { name, avatar_url, .. } = &self.author;
-        let parts = [self.id.to_string(), self.version.to_string(), format!("{name}{avatar_url:?}")];
-        ETag::of_parts(&parts.each_ref().map(String::as_str))
+        let [id, name, picture, bio] = self.author.parts();
+        let version = self.version.to_string();
+        ETag::of_parts(&[&self.id.to_string(), &version, &id, &name, &picture, &bio])
     }
     fn location(&self) -> String {
         format!("/api/comments/{}", self.id)
@@ -59,7 +61,7 @@ impl Resource for Comment {
     }
     fn cache(&self) -> Cache {
         match self.status {
-            CommentStatus::Approved => Cache::Shared { max_age: 60, stale: 300 },
+            CommentStatus::Approved => Cache::PUBLIC,
             _ => Cache::Private,
         }
     }

@@ -18,8 +18,6 @@ use crate::{
 
 pub struct DocsApi(pub Docs);
 
-const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
-
 #[OpenApi(prefix_path = "/api/docs", tag = "Tag::Docs")]
 impl DocsApi {
     /// List documents in the order of the tree
@@ -33,10 +31,10 @@ impl DocsApi {
         known: IfNoneMatch,
     ) -> Result<Listed<DocumentSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, LISTS))
+        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Read a document
@@ -66,7 +64,7 @@ impl DocsApi {
         known: IfNoneMatch,
         new: Body<DocumentReplacement>,
     ) -> Result<Or<Replaced<Document>>, Fault<(Stale, Unconditional)>> {
-        let (document, fresh) = self.0.replace(&path.0.0, new.0, when.0, known.0.is_some()).await?;
+        let (document, fresh) = self.0.replace(&path.0.0, new.0, when.0.unless(known.0)).await?;
         Ok(Or::Here(Replaced::new(document, fresh)))
     }
 

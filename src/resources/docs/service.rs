@@ -1,8 +1,8 @@
 //! What may happen to documents. The only writer of the `documents` table.
 use entity::document;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
-    ModelTrait, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait,
+    QueryFilter, QuerySelect, Select, Set,
 };
 use uuid::Uuid;
 
@@ -85,31 +85,21 @@ impl Docs {
         for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
             find = find.filter(document::Column::Search.contains(word));
         }
-        let rising =
-            |column: document::Column| SortKey { column: column.into_simple_expr(), descending: false };
         let slice = Slice {
             key: &self.cursors,
             list: format!("documents {:?} {:?}", query.prefix, query.q),
-            order: vec![rising(document::Column::Position), rising(document::Column::Path)],
+            order: vec![SortKey::rising(document::Column::Position), SortKey::rising(document::Column::Path)],
             paging: &query.paging,
         };
-        let total = match query.paging.counts() {
-            true => {
-                let counted = find.clone().select_only().column_as(document::Column::Id.count(), "count");
-                Some(counted.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or(0))
-            }
-            false => None,
-        };
-        let mut find = find.select_only().columns([
+        let columns = [
             document::Column::Path,
             document::Column::Title,
             document::Column::Position,
             document::Column::UpdatedAt,
-        ]);
-        slice.apply(QuerySelect::query(&mut find))?;
-        let mut rows = find.into_model::<Line>().all(self.db.read()).await?;
-        let pagination =
-            slice.close(&mut rows, total, |row| vec![Key::Number(row.position), Key::Text(row.path.clone())]);
+        ];
+        let place = |row: &Line| vec![Key::Number(row.position), Key::Text(row.path.clone())];
+        let shown = |find: Select<document::Entity>| find.select_only().columns(columns);
+        let (rows, pagination) = slice.page(self.db.read(), find, shown, place).await?;
         let line = |Line { path, title, position, updated_at }| DocumentSummary {
             path: DocPath(path),
             title,
@@ -131,14 +121,12 @@ impl Docs {
         path: &str,
         new: DocumentReplacement,
         when: Precondition,
-        only_new: bool,
     ) -> Result<(Document, bool)> {
         let (path, now) = (path.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let known = at(&tx, &path).await?;
                 match &known {
-                    Some(row) if only_new => return Err(Error::Exists(Document::from(row.clone()).etag())),
                     Some(row) => when.check(&Document::from(row.clone()).etag())?,
                     None => when.check_absent()?,
                 }

@@ -63,6 +63,8 @@ pub struct Document {
 }
 
 impl Resource for Document {
+    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+
     fn etag(&self) -> ETag {
         ETag::of(self.id.0, self.version)
     }

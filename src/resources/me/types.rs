@@ -19,6 +19,8 @@ pub struct Me {
 }
 
 impl Resource for Me {
+    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+
     fn etag(&self) -> ETag {
         let session = self.session.map_or_else(String::new, |session| session.to_string());
         ETag::of_parts(&[self.user.etag().as_str(), &session])

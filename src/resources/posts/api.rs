@@ -22,8 +22,6 @@ use crate::{
 
 pub struct PostsApi(pub Posts);
 
-const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
-
 #[OpenApi(prefix_path = "/api/posts", tag = "Tag::Posts")]
 impl PostsApi {
     /// List posts, newest first
@@ -38,11 +36,11 @@ impl PostsApi {
         known: IfNoneMatch,
     ) -> Result<Listed<PostSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(&viewer.class(), &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
         let page = self.0.list(viewer.0.as_ref(), &query).await?;
-        Ok(Listed::new(page, &etag, &query.target, LISTS))
+        Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Write a post

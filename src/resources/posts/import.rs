@@ -57,6 +57,10 @@ impl Posts {
                 fresh(post, id, slug, author, now).insert(&**tx).await?;
                 Effect::Created
             }
+            // Whoever deleted it did not mean to get it back with the next import.
+            Some(row) if row.deleted_at.is_some() => {
+                return Err(Error::Conflict("the post that came from this file was deleted"));
+            }
             Some(row) => {
                 let published_at = post.published_at.unwrap_or(row.published_at);
                 let same =

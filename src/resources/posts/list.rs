@@ -146,8 +146,16 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entit
 
 const DEFAULT_SORT: &str = "-publishedAt";
 
+/// The sort keys; one that comes again decides nothing any more.
 fn order(sort: &str) -> Vec<(String, bool)> {
-    sort.split(',').map(|key| (key.trim_start_matches('-').to_owned(), key.starts_with('-'))).collect()
+    let mut keys: Vec<(String, bool)> = Vec::new();
+    for key in sort.split(',') {
+        let name = key.trim_start_matches('-');
+        if keys.iter().all(|(known, _)| known != name) {
+            keys.push((name.to_owned(), key.starts_with('-')));
+        }
+    }
+    keys
 }
 
 fn column(name: &str) -> post::Column {
@@ -177,15 +185,10 @@ pub(super) async fn page<C: ConnectionTrait>(
     let descending = keys.last().is_some_and(|(_, descending)| *descending);
     sort.push(SortKey { column: post::Column::Id.into_simple_expr(), descending });
     let slice = Slice { key, list: identity(query), order: sort, paging: &query.paging };
-    let total = match query.paging.counts() {
-        true => Some(count(db, filtered(viewer, query)).await?),
-        false => None,
-    };
     let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
-    let mut find = columns(filtered(viewer, query), fields, query.expand.is_some());
-    slice.apply(QuerySelect::query(&mut find))?;
-    let mut rows = find.into_model::<Row>().all(db).await?;
-    let pagination = slice.close(&mut rows, total, |row| row.place(&keys));
+    let shown = |find| columns(find, fields, query.expand.is_some());
+    let place = |row: &Row| row.place(&keys);
+    let (rows, pagination) = slice.page(db, filtered(viewer, query), shown, place).await?;
     let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
     let data = rows.into_iter().map(|row| row.whole(&mut related).into()).collect();
     Ok(Page { data, pagination })
@@ -195,11 +198,6 @@ pub(super) async fn page<C: ConnectionTrait>(
 fn identity(query: &PostQuery) -> String {
     let PostQuery { tag, author, status, q, published_from, published_before, sort, .. } = query;
     format!("posts {tag:?} {author:?} {status:?} {q:?} {published_from:?} {published_before:?} {sort:?}")
-}
-
-async fn count<C: ConnectionTrait>(db: &C, find: Select<post::Entity>) -> Result<i64> {
-    let counted = find.select_only().column_as(post::Column::Id.count(), "count").into_tuple::<i64>();
-    Ok(counted.one(db).await?.unwrap_or(0))
 }
 
 impl Row {

@@ -66,6 +66,17 @@ impl Posts {
         Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFE) })
     }
 
+    /// Forgets the links that have ended by themselves.
+    pub async fn sweep(&self) -> Result<()> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                preview::Entity::delete_many().filter(preview::Column::ExpiresAt.lte(now)).exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Ends all links to a post.
     pub async fn end_previews(&self, caller: &Principal, id: Id<Post>) -> Result<()> {
         let caller = caller.clone();

@@ -244,7 +244,7 @@ async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) ->
     if row.author_id != caller.user && !caller.role.edits() {
         return Err(Error::Forbidden("only its author and editors may change a post"));
     }
-    if when.tags.is_some() || when.required {
+    if when.asks() {
         let post = whole(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
         when.check(&post.etag())?;
     }
@@ -278,23 +278,28 @@ async fn claim_exactly(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<Stri
     }
 }
 
-/// The slug, or the slug with the first number that is free: doubling steps find it in few statements.
+/// How many numbered names are looked at in one statement.
+const AT_ONCE: u32 = 100;
+
+/// The slug, or the slug with the first number that is free.
 pub(super) async fn claim_free(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
     if claim(tx, post, slug, now).await? {
         return Ok(slug.to_owned());
     }
-    let taken: Vec<String> = post_slug::Entity::find()
-        .select_only()
-        .column(post_slug::Column::Slug)
-        .filter(post_slug::Column::Slug.starts_with(format!("{slug}-")))
-        .into_tuple()
-        .all(&**tx)
-        .await?;
-    let taken: std::collections::HashSet<&str> = taken.iter().map(String::as_str).collect();
-    for number in 2..=10_000 {
-        let numbered = format!("{slug}-{number}");
-        if !taken.contains(numbered.as_str()) && claim(tx, post, &numbered, now).await? {
-            return Ok(numbered);
+    for first in (2..10_000).step_by(AT_ONCE as usize) {
+        let numbered = (first..first + AT_ONCE).map(|number| format!("{slug}-{number}"));
+        let numbered: Vec<String> = numbered.collect();
+        let taken: Vec<String> = post_slug::Entity::find()
+            .select_only()
+            .column(post_slug::Column::Slug)
+            .filter(post_slug::Column::Slug.is_in(&numbered))
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        for name in numbered.into_iter().filter(|name| !taken.contains(name)) {
+            if claim(tx, post, &name, now).await? {
+                return Ok(name);
+            }
         }
     }
     Err(Error::Taken("slug"))

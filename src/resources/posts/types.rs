@@ -64,21 +64,19 @@ pub struct Post {
 }
 
 impl Resource for Post {
+    const FIELDS: &'static [&'static str] = &["Last-Modified", "X-Robots-Tag"];
+
     fn etag(&self) -> ETag {
         // A renamed author or tag changes the representation without a new version of the row.
-        let names: Vec<String> = [&self.author]
-            .into_iter()
-            .chain(&self.coauthors)
-            .map(|author| format!("{}{}{:?}", author.id, author.name, author.avatar_url))
-            .chain(self.tags.iter().map(|tag| format!("{}{}", tag.slug, tag.name)))
-            .collect();
-        let parts = [
-            self.id.to_string(),
-            self.version.to_string(),
-            self.comments_count.to_string(),
-            names.join("\n"),
-        ];
-        ETag::of_parts(&parts.each_ref().map(String::as_str))
+        let mut parts = vec![self.id.to_string(), self.version.to_string(), self.comments_count.to_string()];
+        for author in [&self.author].into_iter().chain(&self.coauthors) {
+            parts.extend(author.parts());
+        }
+        for tag in &self.tags {
+            parts.extend([tag.slug.clone(), tag.name.clone()]);
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        ETag::of_parts(&parts)
     }
     fn location(&self) -> String {
         format!("/api/posts/{}", self.id)

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     api::Tag,
     contract::{
-        answer::{Found, Gone, Listed, Told},
+        answer::{Found, Gone, Listed, Told, WithCookie},
         cache::Cache,
         caller::{Anyone, Caller, InPerson},
         cookie,
@@ -32,10 +32,10 @@ impl SessionsApi {
         _anyone: Anyone,
         client: Client,
         credentials: Body<Credentials>,
-    ) -> Result<Told<Login>, Fault<(Unauthorized, Throttled)>> {
+    ) -> Result<WithCookie<Told<Login>>, Fault<(Unauthorized, Throttled)>> {
         let signed_in = self.0.login(credentials.0, &client).await?;
         let cookie = signed_in.cookie.map(|token| cookie::set(&token, COOKIE_SECONDS).expose().clone());
-        Ok(Told::with(signed_in.login, cookie.as_slice()))
+        Ok(WithCookie(Told::new(signed_in.login), cookie))
     }
 
     /// Get the next access token
@@ -55,9 +55,9 @@ impl SessionsApi {
     ///
     /// Ends the session of this caller at once, and takes its cookie back.
     #[oai(path = "/logout", method = "post", operation_id = "sessionsLogout")]
-    async fn logout(&self, caller: Caller<InPerson>) -> Result<Gone, Fault<()>> {
+    async fn logout(&self, caller: Caller<InPerson>) -> Result<WithCookie<Gone>, Fault<()>> {
         self.0.logout(&caller).await?;
-        Ok(Gone::with(&[cookie::clear()]))
+        Ok(WithCookie(Gone::new(), Some(cookie::clear())))
     }
 
     /// List one's own sessions, newest first

@@ -1,6 +1,6 @@
 //! A caller's own sessions, page by page.
 use entity::session;
-use sea_orm::{ColumnTrait, EntityTrait, IntoSimpleExpr, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
     service::{IDLE, Sessions},
@@ -18,27 +18,19 @@ use crate::contract::{
 impl Sessions {
     pub async fn list(&self, caller: &Principal, query: &SessionQuery) -> Result<Page<Session>> {
         let now = self.clock.now();
-        let mut find = session::Entity::find()
+        let find = session::Entity::find()
             .filter(session::Column::UserId.eq(caller.user))
             .filter(session::Column::RevokedAt.is_null())
             .filter(session::Column::ExpiresAt.gt(now))
             .filter(session::Column::LastUsedAt.gte(now - IDLE));
-        let total = match query.paging.counts() {
-            true => Some(find.clone().count(self.db.read()).await? as i64),
-            false => None,
-        };
-        let falling =
-            |column: session::Column| SortKey { column: column.into_simple_expr(), descending: true };
         let slice = Slice {
             key: &self.cursors,
             list: format!("sessions {}", caller.user),
-            order: vec![falling(session::Column::CreatedAt), falling(session::Column::Id)],
+            order: vec![SortKey::falling(session::Column::CreatedAt), SortKey::falling(session::Column::Id)],
             paging: &query.paging,
         };
-        slice.apply(QuerySelect::query(&mut find))?;
-        let mut rows = find.all(self.db.read()).await?;
-        let pagination =
-            slice.close(&mut rows, total, |row| vec![Key::Number(row.created_at), Key::Id(row.id)]);
+        let place = |row: &session::Model| vec![Key::Number(row.created_at), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
         let shown = |row: session::Model| Session {
             id: Id::from(row.id),
             user_agent: row.user_agent,

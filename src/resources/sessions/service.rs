@@ -103,7 +103,7 @@ impl Sessions {
     async fn open(&self, proven: user::Model, client: &Client, cookie: bool) -> Result<SignedIn> {
         let (now, refresh, id) = (self.clock.now(), RefreshToken::generate(), Uuid::now_v7());
         let cookie = cookie.then(random_token);
-        let agent = client.agent.as_deref().map(|agent| agent.chars().take(300).collect::<String>());
+        let agent = client.agent.clone();
         let row = session::ActiveModel {
             id: Set(id),
             user_id: Set(proven.id),

@@ -19,8 +19,6 @@ use crate::{
 
 pub struct TagsApi(pub Tags);
 
-const LISTS: Cache = Cache::Shared { max_age: 60, stale: 300 };
-
 #[OpenApi(prefix_path = "/api/tags", tag = "Tag::Tags")]
 impl TagsApi {
     /// List tags with the number of their posts
@@ -34,10 +32,10 @@ impl TagsApi {
         known: IfNoneMatch,
     ) -> Result<Listed<TagView>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, LISTS) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, LISTS))
+        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Read a tag
@@ -67,7 +65,7 @@ impl TagsApi {
         known: IfNoneMatch,
         new: Body<TagReplacement>,
     ) -> Result<Replaced<TagView>, Fault<(Stale, Unconditional)>> {
-        let (tag, fresh) = self.0.replace(&slug.0.0, new.0, when.0, known.0.is_some()).await?;
+        let (tag, fresh) = self.0.replace(&slug.0.0, new.0, when.0.unless(known.0)).await?;
         Ok(Replaced::new(tag, fresh))
     }
 

@@ -2,7 +2,7 @@
 use entity::{post, post_tag, tag};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
     sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
@@ -104,29 +104,19 @@ impl Tags {
         if let Some(text) = &query.q {
             find = find.filter(tag::Column::Slug.contains(text));
         }
-        let slug = |descending| SortKey { column: tag::Column::Slug.into_simple_expr(), descending };
         let order = match query.sort {
-            TagSort::Slug => vec![slug(false)],
-            TagSort::SlugFalling => vec![slug(true)],
-            TagSort::PostsFalling => vec![SortKey { column: count(), descending: true }, slug(false)],
+            TagSort::Slug => vec![SortKey::rising(tag::Column::Slug)],
+            TagSort::SlugFalling => vec![SortKey::falling(tag::Column::Slug)],
+            TagSort::PostsFalling => vec![SortKey::falling(count()), SortKey::rising(tag::Column::Slug)],
         };
         let by_count = query.sort == TagSort::PostsFalling;
         let list = format!("tags {:?} {:?}", query.q, query.sort);
         let slice = Slice { key: &self.cursors, list, order, paging: &query.paging };
-        let total = match query.paging.counts() {
-            true => {
-                let counted = find.clone().select_only().column_as(tag::Column::Id.count(), "count");
-                Some(counted.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or(0))
-            }
-            false => None,
-        };
-        let mut find = rows(find);
-        slice.apply(QuerySelect::query(&mut find))?;
-        let mut rows = find.into_model::<Row>().all(self.db.read()).await?;
-        let pagination = slice.close(&mut rows, total, |row| {
+        let place = |row: &Row| {
             let slug = Key::Text(row.slug.clone());
             if by_count { vec![Key::Number(row.posts_count), slug] } else { vec![slug] }
-        });
+        };
+        let (rows, pagination) = slice.page(self.db.read(), find, rows, place).await?;
         Ok(Page { data: rows.into_iter().map(TagView::from).collect(), pagination })
     }
 
@@ -140,7 +130,6 @@ impl Tags {
         slug: &str,
         new: TagReplacement,
         when: Precondition,
-        only_new: bool,
     ) -> Result<(TagView, bool)> {
         let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
@@ -150,11 +139,7 @@ impl Tags {
                 let fresh = known.is_none();
                 match known {
                     Some(row) => {
-                        let current = view(&*tx, &slug).await?.etag();
-                        if only_new {
-                            return Err(Error::Exists(current));
-                        }
-                        when.check(&current)?;
+                        when.check(&view(&*tx, &slug).await?.etag())?;
                         let version = row.version;
                         let mut row = row.into_active_model();
                         row.name = Set(trimmed(&name));
@@ -232,7 +217,10 @@ impl Tags {
         if slugs.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = slugs.iter().map(|(slug, name)| tag::ActiveModel {
+        // In one order, so that no two posts wait for each other's tags.
+        let mut rising: Vec<_> = slugs.iter().collect();
+        rising.sort();
+        let rows = rising.into_iter().map(|(slug, name)| tag::ActiveModel {
             id: Set(Uuid::now_v7()),
             slug: Set(slug.clone()),
             name: Set(name.clone()),
@@ -252,6 +240,9 @@ impl Tags {
             .select_only()
             .columns([tag::Column::Slug, tag::Column::Id])
             .filter(tag::Column::Slug.is_in(slugs.iter().map(|(slug, _)| slug.clone())))
+            .order_by_asc(tag::Column::Slug)
+            // None of them may go before the post has it.
+            .lock(LockType::KeyShare)
             .into_tuple()
             .all(&**tx)
             .await?;

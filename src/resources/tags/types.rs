@@ -52,7 +52,7 @@ impl Resource for TagView {
         format!("/api/tags/{}", self.slug)
     }
     fn cache(&self) -> Cache {
-        Cache::Shared { max_age: 60, stale: 300 }
+        Cache::PUBLIC
     }
 }
 

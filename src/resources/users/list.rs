@@ -1,7 +1,7 @@
 //! Pages of accounts.
 use entity::user;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr, QueryFilter, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr, QueryFilter, Select,
     sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
 };
 
@@ -65,13 +65,6 @@ pub(super) async fn page<C: ConnectionTrait>(
     let UserQuery { role, status, q, .. } = query;
     let list = format!("users {role:?} {status:?} {q:?} {sort}");
     let slice = Slice { key, list, order: vec![SortKey { column, descending }, id], paging: &query.paging };
-    let total = match query.paging.counts() {
-        true => Some(count(db, filtered(query)).await?),
-        false => None,
-    };
-    let mut find = filtered(query);
-    slice.apply(QuerySelect::query(&mut find))?;
-    let mut rows = find.all(db).await?;
     let place = |row: &user::Model| {
         let first = match name {
             "name" => Key::Text(row.name.clone()),
@@ -80,12 +73,7 @@ pub(super) async fn page<C: ConnectionTrait>(
         };
         vec![first, Key::Id(row.id)]
     };
-    let pagination = slice.close(&mut rows, total, place);
+    let (rows, pagination) = slice.page(db, filtered(query), |find| find, place).await?;
     let data = rows.into_iter().map(wire).collect::<Result<_>>()?;
     Ok(Page { data, pagination })
-}
-
-async fn count<C: ConnectionTrait>(db: &C, find: Select<user::Entity>) -> Result<i64> {
-    let counted = find.select_only().column_as(user::Column::Id.count(), "count").into_tuple::<i64>();
-    Ok(counted.one(db).await?.unwrap_or(0))
 }

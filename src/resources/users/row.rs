@@ -1,6 +1,6 @@
 //! Rows of the `users` table: made, changed and shown, and what must stay among them.
 use entity::{comment, post, post_coauthor, user};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, SqlErr};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
 use super::{
@@ -12,6 +12,7 @@ use crate::{
         caller::Role,
         id::Id,
         problem::{Error, Result},
+        text::trimmed,
         time::Timestamp,
     },
     ports::db::Tx,
@@ -113,18 +114,6 @@ pub(in crate::resources) fn wire(row: user::Model) -> Result<User> {
 /// One address, one spelling.
 pub(in crate::resources) fn normalized(email: &str) -> String {
     email.trim().to_lowercase()
-}
-
-fn trimmed(text: &str) -> String {
-    text.trim_matches(|c: char| c <= '\u{20}').to_owned()
-}
-
-/// The e-mail address is the one unique member that a client gives.
-pub(super) fn taken(error: DbErr) -> Error {
-    match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(_)) => Error::Taken("email"),
-        _ => error.into(),
-    }
 }
 
 pub(in crate::resources) fn unhashed(error: HashingFailed) -> Error {

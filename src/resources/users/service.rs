@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     list::page,
     password::{self, Passwords, Unsuitable},
-    row::{another_admin, apply, fresh, normalized, taken, unhashed, wire, wrote_nothing},
+    row::{another_admin, apply, fresh, normalized, unhashed, wire, wrote_nothing},
     types::{NewUser, Status, User, UserPatch, UserQuery},
 };
 use crate::{
@@ -82,7 +82,7 @@ impl Users {
         let hash = self.hash(password).await?;
         let row = fresh(&email, &name, role, Some(hash), self.clock.now());
         once(&self.db, attempt, async move |tx| {
-            let row = row.insert(&*tx).await.map_err(taken)?;
+            let row = row.insert(&*tx).await.map_err(Error::taken("email"))?;
             tx.touch("users").await?;
             wire(row)
         })
@@ -155,7 +155,7 @@ impl Users {
         }
         row.version += 1;
         row.updated_at = self.clock.now();
-        let row = row.into_active_model().reset_all().update(&*tx).await.map_err(taken)?;
+        let row = row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("email"))?;
         tx.touch("users").await?;
         wire(row)
     }
@@ -239,7 +239,7 @@ impl Users {
             .write(async move |tx| {
                 let known = user::Entity::find().filter(user::Column::Email.eq(email)).one(&*tx).await?;
                 let row = match known {
-                    None => new.insert(&*tx).await.map_err(taken)?,
+                    None => new.insert(&*tx).await.map_err(Error::taken("email"))?,
                     Some(mut row) => {
                         users.sessions.end_all(&tx, row.id, None).await?;
                         row.role = role.as_str().to_owned();

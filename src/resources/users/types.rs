@@ -48,6 +48,8 @@ pub struct User {
 }
 
 impl Resource for User {
+    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+
     fn etag(&self) -> ETag {
         ETag::of(self.id.0, self.version)
     }
@@ -100,6 +102,14 @@ pub struct AuthorRef {
     #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
+}
+
+impl AuthorRef {
+    /// What of it a version depends on; what is left out is told from what is empty by the bounds of both.
+    pub fn parts(&self) -> [String; 4] {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        [self.id.to_string(), self.name.clone(), text(&self.avatar_url), text(&self.bio)]
+    }
 }
 
 /// An account to be made.
