@@ -3,9 +3,10 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use crate::edge::Proxies;
+use crate::{edge::Proxies, ports::statements::Log};
 
 /// Where a value comes from, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,12 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "log", default: "info", meaning: "error, warn, info, debug or trace", secret: false },
     Setting { name: "log_format", default: "text", meaning: "text or json", secret: false },
     Setting {
+        name: "log_sql",
+        default: "200",
+        meaning: "statements in the log: those that take longer than this many milliseconds, all, or off",
+        secret: false,
+    },
+    Setting {
         name: "timeout_scale",
         default: "1",
         meaning: "factor on all times of the network edge; for tests",
@@ -97,6 +104,7 @@ pub struct Config {
     pub proxies: Proxies,
     pub cors_origins: Vec<String>,
     pub timeout_scale: f64,
+    pub log_sql: Log,
 }
 
 impl Config {
@@ -160,6 +168,7 @@ impl Config {
         }
         let timeout_scale =
             text("timeout_scale").parse().map_err(|_| "timeout_scale is a number".to_owned())?;
+        let log_sql = log_sql(&text("log_sql"))?;
         Ok(Config {
             listen,
             data_dir: text("data_dir").into(),
@@ -169,6 +178,7 @@ impl Config {
             proxies,
             cors_origins,
             timeout_scale,
+            log_sql,
             values,
         })
     }
@@ -194,6 +204,17 @@ impl Config {
             format!("# {}\n{} = {:?} # {source}\n", setting.meaning, setting.name, shown)
         };
         SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn log_sql(text: &str) -> Result<Log, String> {
+    match text {
+        "off" => Ok(Log::Off),
+        "all" => Ok(Log::All),
+        milliseconds => match milliseconds.parse() {
+            Ok(milliseconds) => Ok(Log::Slow(Duration::from_millis(milliseconds))),
+            Err(_) => Err("log_sql is a number of milliseconds, all or off".to_owned()),
+        },
     }
 }
 

@@ -5,6 +5,7 @@ pub mod collection;
 pub mod comment;
 pub mod document;
 pub mod idempotency_key;
+pub mod import;
 pub mod post;
 pub mod post_coauthor;
 pub mod post_slug;

@@ -9,6 +9,8 @@ pub struct Model {
     pub slug: String,
     pub name: String,
     pub description: Option<String>,
+    /// 1 where an editor made or changed it: it is there also without a post.
+    pub kept: i32,
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,

@@ -64,6 +64,7 @@ impl MigrationTrait for Migration {
                 text("slug"),
                 text("name"),
                 maybe_text("description"),
+                small("kept"),
                 number("version"),
                 number("created_at"),
                 number("updated_at"),

@@ -28,6 +28,11 @@ impl MigrationTrait for Migration {
         )
         .await?;
         index(m, "idempotency_keys", &["expires_at"], false).await?;
+        let came = vec![text("kind"), text("source"), text("digest"), id("target"), number("version")];
+        create(m, "imports", came, |t| {
+            primary(t, &["kind", "source"]);
+        })
+        .await?;
         create(m, "collections", vec![text("name"), number("version")], |t| {
             primary(t, &["name"]);
         })
@@ -36,6 +41,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["collections", "idempotency_keys"]).await
+        drop(m, &["collections", "imports", "idempotency_keys"]).await
     }
 }

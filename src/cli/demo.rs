@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     contract::{
-        caller::{Principal, Role, Via},
+        caller::{HIDDEN, Principal, Role, Via},
         id::Id,
         problem::{Error, Result},
     },
@@ -45,7 +45,7 @@ const DOCUMENTS: [(&str, &str, &str); 3] = [
 
 /// Fills a service that has no posts yet.
 pub async fn fill(app: &App) -> Result<bool> {
-    if app.db.versions(&["posts", "documents"]).await? > 0 {
+    if app.db.versions(&["posts", "documents", HIDDEN]).await? > 0 {
         return Ok(false);
     }
     let services = app.clone();

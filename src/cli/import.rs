@@ -13,11 +13,7 @@ use crate::{
         Report,
     },
     ports::db::Tx,
-    resources::{
-        docs,
-        posts::{self, Effect},
-        users::author_named,
-    },
+    resources::{docs, imports::Effect, posts, users::author_named},
 };
 
 #[derive(Subcommand)]

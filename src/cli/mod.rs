@@ -113,7 +113,7 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
 
 /// The database of these settings, with the present schema.
 async fn database(config: &Config) -> Result<Db, String> {
-    let db = Db::open(&config.database_url()).await.map_err(|error| {
+    let db = Db::watched(&config.database_url(), config.log_sql.watch()).await.map_err(|error| {
         format!("cannot open the database: {error}. Check --data-dir or --database-url, and that it may be written")
     })?;
     db.migrate().await.map_err(|error| format!("cannot bring the schema up to date: {error}"))?;

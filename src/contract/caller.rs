@@ -178,11 +178,19 @@ impl<'a> ApiExtractor<'a> for Viewer {
     }
 }
 
-impl Viewer {
-    /// The class of callers that get the same answer; part of a list's entity tag.
-    pub fn class(&self) -> String {
-        self.0.as_ref().map_or_else(|| "anonymous".to_owned(), |p| format!("{}:{}", p.role, p.user))
-    }
+/// The class of callers that get the same answer; part of a list's entity tag.
+pub fn class(viewer: Option<&Principal>) -> String {
+    viewer.map_or_else(|| "anonymous".to_owned(), |p| format!("{}:{}", p.role, p.user))
+}
+
+/// What changes with what only some callers see, such as drafts.
+pub const HIDDEN: &str = "hidden";
+
+/// The collections that a list depends on for this caller: what is hidden from everybody else must not show
+/// in the version that everybody gets.
+pub fn shown(viewer: Option<&Principal>, open: &[&'static str]) -> Vec<&'static str> {
+    let hidden = viewer.map(|_| HIDDEN);
+    open.iter().copied().chain(hidden).collect()
 }
 
 /// Anybody, and nothing is shown to a known caller that others do not get.

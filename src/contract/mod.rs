@@ -9,6 +9,7 @@ pub mod cookie;
 pub mod cursor;
 pub mod deprecated;
 pub mod etag;
+mod fault;
 pub mod id;
 pub mod or_log;
 pub mod page;

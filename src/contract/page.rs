@@ -161,19 +161,19 @@ impl<T: Type> Page<T> {
     }
 }
 
+/// Whether a pair of the query is part of the other pages' addresses.
+fn stays(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    !pair.is_empty() && name != "page" && name != "after"
+}
+
 /// The `Link` field of a page (RFC 8288): first, prev, next and last keep every other parameter.
 pub struct Links(Vec<(&'static str, String)>);
 
 impl Links {
     pub fn around(place: &Pagination, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let kept: Vec<&str> = query
-            .split('&')
-            .filter(|pair| {
-                let name = pair.split('=').next().unwrap_or_default();
-                !pair.is_empty() && name != "page" && name != "after"
-            })
-            .collect();
+        let kept: Vec<&str> = query.split('&').filter(|pair| stays(pair)).collect();
         let link = |name: &str, value: &str| {
             let mut pairs = kept.clone();
             let own = format!("{name}={value}");
@@ -232,5 +232,13 @@ mod tests {
             "</api/posts?tag=rust&limit=5&page=1>; rel=\"first\", </api/posts?tag=rust&limit=5&page=1>; rel=\"prev\", \
              </api/posts?tag=rust&limit=5&page=3>; rel=\"next\", </api/posts?tag=rust&limit=5&page=4>; rel=\"last\""
         );
+    }
+
+    #[test]
+    fn links_of_a_list_without_a_query_are_plain() {
+        let place = Pagination { page: Some(1), limit: 5, ..Pagination::default() };
+        for target in ["/api/posts", "/api/posts?", "/api/posts?page=3", "/api/posts?&after=x"] {
+            assert_eq!(Links::around(&place, target).to_string(), "</api/posts?page=1>; rel=\"first\"");
+        }
     }
 }

@@ -1,17 +1,13 @@
-//! Failures: one domain error, one wire shape (RFC 9457), and the exact list of statuses an operation's
-//! service may raise, written in the operation's signature.
-use std::{marker::PhantomData, sync::OnceLock};
+//! Failures: one domain error, and one wire shape (RFC 9457).
+use std::sync::OnceLock;
 
 use poem::{
-    IntoResponse, Response,
+    Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
-};
-use poem_openapi::{
-    ApiResponse,
-    registry::{MetaResponse, MetaResponses, Registry},
 };
 use serde::Serialize;
 
+pub use super::fault::*;
 use super::{
     check::{ErrorCode, Place, Violation},
     code::Code,
@@ -45,6 +41,9 @@ pub enum Error {
     Taken(&'static str),
     #[error("{0}")]
     Conflict(&'static str),
+    /// A value that the schema allows and the state does not; the name of the member, and why.
+    #[error("{0} {1}")]
+    Unfit(&'static str, &'static str),
     #[error("the resource has changed since you read it")]
     Stale(ETag),
     /// There is nothing at the address whose version the client named.
@@ -79,11 +78,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// One violation at the member `pointer` of the body (`#/title`).
     pub fn at(pointer: &str, code: ErrorCode, message: &str) -> Self {
-        Error::Invalid(vec![Violation {
-            place: Place::Pointer(pointer.to_owned()),
-            code,
-            message: message.to_owned(),
-        }])
+        let place = Place::Pointer(pointer.to_owned());
+        Error::Invalid(vec![Violation { place, code, message: message.to_owned() }])
     }
 
     /// What a failed insert means when nothing was there a moment before.
@@ -108,7 +104,7 @@ impl Error {
             Error::CrossSite => Code::CrossSite,
             Error::NotFound(_) => Code::NotFound,
             Error::Taken(_) => Code::Taken,
-            Error::Conflict(_) => Code::Conflict,
+            Error::Conflict(_) | Error::Unfit(..) => Code::Conflict,
             Error::Stale(_) | Error::Gone | Error::Raced | Error::Exists(_) => Code::Stale,
             Error::IfMatchRequired => Code::PreconditionRequired,
             Error::KeyReused => Code::KeyReused,
@@ -233,6 +229,10 @@ impl<'a> From<&'a Violation> for FieldBody<'a> {
     }
 }
 
+fn at_member(member: &str, code: ErrorCode, message: &str) -> Vec<Violation> {
+    vec![Violation { place: Place::Pointer(format!("#/{member}")), code, message: message.to_owned() }]
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = error.code();
@@ -259,10 +259,14 @@ impl From<Error> for Problem {
                 );
                 problem
             }
-            Error::Taken(member) => problem.with_errors(vec![Violation {
-                place: Place::Pointer(format!("#/{member}")),
-                code: ErrorCode::NotUnique,
-                message: "is taken".to_owned(),
+            Error::Taken(member) => problem.with_errors(at_member(member, ErrorCode::NotUnique, "is taken")),
+            Error::Unfit(member, message) => {
+                problem.with_errors(at_member(member, ErrorCode::Conflict, message))
+            }
+            Error::InvalidCursor => problem.with_errors(vec![Violation {
+                place: Place::Parameter("after".to_owned()),
+                code: ErrorCode::Invalid,
+                message: "is no cursor of this list with these filters and this sort".to_owned(),
             }]),
             Error::Stale(etag) | Error::Exists(etag) => Problem { current_etag: Some(etag), ..problem },
             Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
@@ -278,110 +282,6 @@ impl From<Error> for Problem {
             _ => problem,
         }
     }
-}
-
-/// The statuses an operation's service may raise; what the gate refuses is added by rule.
-pub trait Reasons: Send + Sync + 'static {
-    fn statuses() -> Vec<u16>;
-}
-
-macro_rules! reasons {
-    ($($(#[doc = $doc:literal])* $name:ident = $status:literal),* $(,)?) => {$(
-        $(#[doc = $doc])*
-        pub struct $name;
-        impl Reasons for $name {
-            fn statuses() -> Vec<u16> { vec![$status] }
-        }
-    )*};
-}
-
-reasons! {
-    /// What only the service can see is wrong with the input.
-    Invalid = 400,
-    /// The credential in the request is not valid.
-    Unauthorized = 401,
-    /// The caller may read this, but not change it.
-    Forbidden = 403,
-    /// There is no such resource, or the caller may not know of it.
-    NotFound = 404,
-    /// A unique value is taken, or the state does not allow it.
-    Conflict = 409,
-    /// The resource has changed since the client read it, or must be named by its version.
-    Stale = 412,
-    /// The service insists on `If-Match`.
-    Unconditional = 428,
-    /// An Idempotency-Key was used again for something else.
-    Reused = 422,
-    /// Too many tries.
-    Throttled = 429,
-}
-
-/// Nothing but what the gate refuses.
-impl Reasons for () {
-    fn statuses() -> Vec<u16> {
-        Vec::new()
-    }
-}
-
-macro_rules! tuples {
-    ($(($($t:ident),+)),+) => {$(
-        impl<$($t: Reasons),+> Reasons for ($($t,)+) {
-            fn statuses() -> Vec<u16> { [$($t::statuses()),+].concat() }
-        }
-    )+};
-}
-tuples!((A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F));
-
-/// Changing one's own: there, one's own, and the version one means.
-pub type Owned = (NotFound, Forbidden, Stale, Unconditional);
-/// Making something once: no unique value taken, no key used for something else.
-pub type Once = (Conflict, Reused);
-
-/// An [`Error`] on its way out of an operation that declared the reasons `R`.
-#[derive(Debug)]
-pub struct Fault<R>(Error, PhantomData<R>);
-
-impl<R: Reasons> From<Error> for Fault<R> {
-    fn from(error: Error) -> Self {
-        Fault(error, PhantomData)
-    }
-}
-
-impl<R: Reasons> From<Fault<R>> for poem::Error {
-    fn from(fault: Fault<R>) -> Self {
-        let status = fault.0.code().status();
-        let declared = status.is_server_error() || R::statuses().contains(&status.as_u16());
-        debug_assert!(declared, "{status} is not in this operation's contract: {}", fault.0);
-        let problem = match declared {
-            true => Problem::from(fault.0),
-            false => Problem::from(Error::Internal(format!("undeclared {status}: {}", fault.0))),
-        };
-        problem.into()
-    }
-}
-
-impl<R: Reasons> IntoResponse for Fault<R> {
-    fn into_response(self) -> Response {
-        poem::Error::from(self).into_response()
-    }
-}
-
-impl<R: Reasons> ApiResponse for Fault<R> {
-    fn meta() -> MetaResponses {
-        let mut statuses = R::statuses();
-        statuses.sort_unstable();
-        statuses.dedup();
-        let response = |status| MetaResponse {
-            description: "",
-            status: Some(status),
-            status_range: None,
-            content: vec![],
-            headers: vec![],
-        };
-        MetaResponses { responses: statuses.into_iter().map(response).collect() }
-    }
-
-    fn register(_: &mut Registry) {}
 }
 
 /// The kinds of failure behind a status, first the usual one.

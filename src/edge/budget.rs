@@ -38,18 +38,18 @@ impl Budgets {
     }
 
     /// Says what is left (draft-ietf-httpapi-ratelimit-headers).
-    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, now: i64) {
+    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, writes: bool, now: i64) {
         let (policy, key) = whose(user, address);
-        let Some(verdict) = self.0.peek(policy, key, now) else { return };
-        let fields = [
-            (
-                "ratelimit-policy",
-                format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window_seconds),
-            ),
-            ("ratelimit", format!("\"{}\";r={};t={}", policy.name, verdict.remaining, verdict.reset_seconds)),
-        ];
-        for (name, value) in fields {
-            if let Ok(value) = HeaderValue::from_str(&value) {
+        let (mut policies, mut left) = (Vec::new(), Vec::new());
+        for policy in [Some(policy), writes.then_some(&WRITES)].into_iter().flatten() {
+            let Some(verdict) = self.0.peek(policy, key, now) else { return };
+            // Whoever has nothing left needs the time of the next request, not of the whole burst.
+            let seconds = if verdict.allowed { verdict.reset_seconds } else { verdict.retry_after_seconds };
+            policies.push(format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window_seconds));
+            left.push(format!("\"{}\";r={};t={seconds}", policy.name, verdict.remaining));
+        }
+        for (name, values) in [("ratelimit-policy", policies), ("ratelimit", left)] {
+            if let Ok(value) = HeaderValue::from_str(&values.join(", ")) {
                 headers.insert(name, value);
             }
         }
@@ -65,8 +65,8 @@ fn whose<'a>(user: Option<&'a str>, address: &'a str) -> (&'static Policy, &'a s
 
 fn refusal(policy: &Policy, seconds: u64) -> Problem {
     let detail = format!(
-        "{} requests in {} seconds are allowed: wait {seconds} seconds",
-        policy.quota, policy.window_seconds
+        "{} requests in {} seconds are allowed, {} of them at once: wait {seconds} s",
+        policy.quota, policy.window_seconds, policy.burst
     );
     Problem::new(Code::TooManyRequests, detail).header(header::RETRY_AFTER, &seconds.max(1).to_string())
 }

@@ -208,7 +208,9 @@ impl Gate {
                 Some(running)
             }
         };
-        let minimal = request.header("prefer").is_some_and(|value| value.trim() == "return=minimal");
+        // Preferences that are not known are not looked at (RFC 7240, 2).
+        let minimal = request.headers().get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let minimal = minimal.flat_map(|value| value.split(',')).any(|wish| wish.trim() == "return=minimal");
         let changes = matches!(*request.method(), Method::PUT | Method::PATCH);
         request.extensions_mut().insert(Arc::new(checked));
         let answer = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
@@ -246,6 +248,7 @@ impl Gate {
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
         let mut fields = operation.params.headers(request.headers(), &mut violations);
+        operation.conditions(request, &mut violations);
         // What cannot be read as entity tags names no version at all.
         let mut tags = |name: &str| {
             let value = fields.remove(name)?;

@@ -29,6 +29,7 @@ use poem::{
     http::{HeaderValue, Method, StatusCode, header},
     web::RemoteAddr,
 };
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use address::Proxies;
@@ -74,7 +75,10 @@ impl Edge {
         let address = client.address.clone();
         let response = match self.cors.preflight(&method, &asked) {
             Some(response) => Ok(response),
-            None => self.dispatch(request, client, &mut passed).await,
+            None => {
+                let span = tracing::info_span!("request", id = trace);
+                self.dispatch(request, client, &mut passed).instrument(span).await
+            }
         };
         let response = settle(response, &trace);
         let response = self.finish(response, &trace, &asked, &method, &passed, &address).await;
@@ -129,7 +133,8 @@ impl Edge {
         headers::secure(headers, self.proxies.https(asked));
         headers::restrain(headers, passed.credentialed);
         if passed.limited {
-            self.budgets.mark(headers, passed.caller.as_deref(), address, now);
+            let writes = !matches!(*method, Method::GET | Method::HEAD);
+            self.budgets.mark(headers, passed.caller.as_deref(), address, writes, now);
         }
         self.cors.mark(asked, headers);
         if let Ok(value) = HeaderValue::from_str(trace) {

@@ -1,14 +1,14 @@
 //! One operation of the document, compiled: what the gate must know to refuse what the document forbids.
 use poem::{
-    Response,
+    Request, Response,
     endpoint::BoxEndpoint,
-    http::{HeaderValue, header},
+    http::{HeaderValue, Method, header},
 };
 use serde_json::Value;
 
 use crate::contract::{
     caller::{Principal, Via},
-    check::{Compiler, Params, Schema},
+    check::{Compiler, ErrorCode, Params, Place, Schema, Violation},
     code::Code,
     problem::{Error, Problem},
 };
@@ -40,7 +40,34 @@ pub struct Access {
     scope: Option<String>,
 }
 
+/// A client that sends one of these with a change counts on it: where it would not be looked at, it is
+/// refused. RFC 9110 (13.2.2) has no operation ignore a precondition.
+const CONDITIONS: [(&str, &str); 4] = [
+    ("If-Match", "no version can be named here: leave it out"),
+    ("If-None-Match", "no version can be named here: leave it out, or send If-Match where it is taken"),
+    ("If-Unmodified-Since", "versions are told apart by their ETag: send If-Match instead"),
+    ("Idempotency-Key", "the answer is not kept here, as it may hold a secret: leave the key out"),
+];
+
 impl Operation {
+    /// Finds conditions of a change that this operation would not keep.
+    pub fn conditions(&self, request: &Request, out: &mut Vec<Violation>) {
+        let method = request.method();
+        if *method == Method::GET || *method == Method::HEAD {
+            return;
+        }
+        for (name, message) in CONDITIONS {
+            let counts = name != "Idempotency-Key" || *method == Method::POST;
+            if counts && request.headers().contains_key(name) && !self.params.takes_header(name) {
+                out.push(Violation {
+                    place: Place::Header(name.to_owned()),
+                    code: ErrorCode::Unknown,
+                    message: message.to_owned(),
+                });
+            }
+        }
+    }
+
     /// Compiles an operation; fails when its document says what cannot be enforced.
     pub fn compile(
         compiler: &mut Compiler<'_>,

@@ -1,6 +1,12 @@
 //! The database behind two doors: `read` gives a connection for looking, `write` runs a piece of work in
 //! the writer's transaction. Group commit, versions and replicas live behind them, and no service knows.
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    future::Future,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+    time::Duration,
+};
 
 use entity::collection;
 use migration::{Migrator, MigratorTrait};
@@ -9,8 +15,10 @@ use sea_orm::{
     EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use tracing::Instrument;
 
 use super::{
+    statements::{Watch, watched},
     transaction::{self, broken},
     writer::{Writer, immediate},
 };
@@ -41,22 +49,29 @@ pub struct Db(Doors);
 impl Db {
     /// Opens `sqlite://PATH` or `postgres://…`; a SQLite file is made if it is not there.
     pub async fn open(url: &str) -> Result<Db, DbErr> {
+        Db::watched(url, None).await
+    }
+
+    /// The same, with somebody who is told of every statement.
+    pub async fn watched(url: &str, watch: Option<Watch>) -> Result<Db, DbErr> {
         match url.strip_prefix("sqlite://") {
-            Some(path) => Db::sqlite(path).await,
+            Some(path) => Db::sqlite(path, watch.as_ref()).await,
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Db::postgres(url).await
+                Db::postgres(url, watch.as_ref()).await
             }
             None => Err(DbErr::Custom("a database URL starts with sqlite:// or postgres://".into())),
         }
     }
 
-    async fn sqlite(path: &str) -> Result<Db, DbErr> {
+    async fn sqlite(path: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
         let path = path.split('?').next().unwrap_or_default();
         if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| {
+            folder_for_us(folder).map_err(|error| {
                 DbErr::Custom(format!("cannot make the folder {}: {error}", folder.display()))
             })?;
         }
+        file_for_us(path)
+            .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
         let options = |connections: u32, reads: bool| {
             // A URL would have its percent signs decoded: the path is given as it is.
             let path = path.to_owned();
@@ -83,13 +98,13 @@ impl Db {
                 });
             options
         };
-        let writer = Database::connect(options(1, false)).await?;
+        let writer = watched(Database::connect(options(1, false)).await?, watch);
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
-        let readers = Database::connect(options(cores * 2, true)).await?;
+        let readers = watched(Database::connect(options(cores * 2, true)).await?, watch);
         Ok(Db(Doors::Sqlite { readers, writer: Writer::start(writer, LONGEST) }))
     }
 
-    async fn postgres(url: &str) -> Result<Db, DbErr> {
+    async fn postgres(url: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(20)
@@ -103,7 +118,7 @@ impl Db {
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])
             });
-        Ok(Db(Doors::Postgres(Database::connect(options).await?)))
+        Ok(Db(Doors::Postgres(watched(Database::connect(options).await?, watch))))
     }
 
     /// The door for looking.
@@ -128,12 +143,14 @@ impl Db {
             Doors::Postgres(pool) => {
                 let open = pool.begin().await?;
                 // As on SQLite: on a stack of its own, and to its end also when whoever asked has gone.
-                let running = tokio::spawn(async move {
+                let run = async move {
                     let (done, open) = transaction::run(open, LONGEST, work).await;
                     let ended = transaction::end(open, done.is_ok()).await;
                     done.and_then(|value| ended.map(|()| value).map_err(E::from))
-                });
-                running.await.unwrap_or_else(|_| Err(broken("the work was stopped").into()))
+                };
+                tokio::spawn(run.in_current_span())
+                    .await
+                    .unwrap_or_else(|_| Err(broken("the work was stopped").into()))
             }
         }
     }
@@ -211,6 +228,16 @@ impl Db {
             Doors::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// The database holds the keys that tokens are signed with: nobody else on the machine may read it. SQLite
+/// gives its other files the mode of this one.
+fn file_for_us(path: &str) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(|_| ())
+}
+
+fn folder_for_us(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 async fn applied<'c, C>(connection: &'c C) -> Result<Vec<String>, DbErr>

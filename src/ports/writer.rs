@@ -8,6 +8,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 use super::transaction::{self, Tx, broken};
 
@@ -53,8 +54,9 @@ impl Writer {
         E: From<DbErr> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let longest = self.longest;
+        let (longest, span) = (self.longest, Span::current());
         let boxed: Work = Box::new(move |savepoint| {
+            // What the work logs belongs to whoever asked for it.
             async move {
                 let (done, savepoint) = match savepoint {
                     Ok(savepoint) => transaction::run(savepoint, longest, work).await,
@@ -70,6 +72,7 @@ impl Writer {
                     }),
                 }
             }
+            .instrument(span)
             .boxed()
         });
         let stopped = || E::from(broken("the writer has stopped"));

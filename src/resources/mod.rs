@@ -4,6 +4,7 @@ pub mod authors;
 pub mod comments;
 pub mod docs;
 pub mod health;
+pub mod imports;
 pub mod me;
 pub mod posts;
 pub mod secrets;

@@ -196,3 +196,31 @@ async fn cursors_belong_to_their_list() {
     let id = page["data"][0]["id"].as_str().unwrap_or_default();
     api.get(&format!("/api/posts/{id}/comments?after={cursor}")).await.is(400);
 }
+
+#[tokio::test]
+async fn words_are_found_letter_by_letter() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Editor).await;
+    for title in ["100% oak", "oak_and_ash", "Back\\slash", "Plain"] {
+        let post = json!({ "title": title, "content": "0123456789", "published": true });
+        author.post("/api/posts", post).await.is(201);
+        author
+            .put(&format!("/api/docs/{}", title.len()), json!({ "title": title, "content": "" }))
+            .await
+            .is(201);
+    }
+    for (q, found) in
+        [("%25", 1), ("_", 1), ("%5C", 1), ("o%25k", 0), ("o_k", 0), ("OAK", 2), ("%C3%B6ak", 2)]
+    {
+        for list in ["/api/posts", "/api/docs"] {
+            let total = api.get(&format!("{list}?q={q}")).await.is(200).body["pagination"]["total"].clone();
+            assert_eq!(total, found, "{list}?q={q}");
+        }
+    }
+    let first = api.get("/api/posts").await.is(200);
+    assert!(
+        first.header("link").starts_with("</api/posts?page=1>; rel=\"first\""),
+        "{}",
+        first.header("link")
+    );
+}

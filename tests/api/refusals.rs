@@ -185,3 +185,26 @@ async fn budgets_are_counted_and_told() {
     api.get("/api/tags").await.is(200);
     api.get("/livez").await.is(200);
 }
+
+#[tokio::test]
+async fn conditions_that_would_not_be_kept_are_refused() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let post = json!({ "title": "Held", "content": "0123456789" });
+    let made = author.post("/api/posts", post.clone()).await.is(201);
+    let path = made.header("location").to_owned();
+    let patch = json!({ "title": "Changed" });
+    for (name, value) in [("if-none-match", "*"), ("if-unmodified-since", "Sat, 21 Nov 2026 09:00:00 GMT")] {
+        let refused = author.header(name, value).patch(&path, patch.clone()).await.is(400);
+        assert!(refused.body["errors"][0]["header"].as_str().unwrap().eq_ignore_ascii_case(name));
+    }
+    author.header("if-match", "*").post("/api/posts", post).await.is(400);
+    let key = json!({ "name": "Build", "scopes": ["posts:read"] });
+    author.header("idempotency-key", "once").post("/api/api-keys", key).await.is(400);
+    // Reads are another matter: what they do not know they do not need.
+    author.header("if-unmodified-since", "Sat, 21 Nov 2020 09:00:00 GMT").get(&path).await.is(200);
+    for wish in ["respond-async", "handling=strict, wait=10", "return=representation"] {
+        author.header("prefer", wish).patch(&path, patch.clone()).await.is(200);
+    }
+    author.header("prefer", "respond-async, return=minimal").patch(&path, patch).await.is(204);
+}

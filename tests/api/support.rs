@@ -12,14 +12,14 @@ use poem::{
     Body, Request,
     http::{HeaderMap, Method},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set, Statement};
 use serde_json::{Value, json};
 use tenon::{
     app::{App, Settings},
     config::Config,
     contract::{caller::Role, check::Schema, secret::Secret},
     edge::Edge,
-    ports::{clock::Clock, db::Db},
+    ports::{clock::Clock, db::Db, statements::Watch},
     resources::users::Passwords,
 };
 use tokio::sync::OnceCell;
@@ -35,6 +35,7 @@ pub struct Api {
     edge: Arc<Edge>,
     pub app: App,
     pub clock: Clock,
+    statements: Arc<Mutex<Vec<Statement>>>,
     token: Option<String>,
     headers: Vec<(String, String)>,
 }
@@ -56,7 +57,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// A fresh database: a file, or a database of the server that `TENON_TEST_DATABASE` names.
-async fn database() -> Db {
+async fn database(statements: &Arc<Mutex<Vec<Statement>>>) -> Db {
     let name = format!("t{}", Uuid::now_v7().simple());
     let url = match std::env::var("TENON_TEST_DATABASE") {
         Ok(server) => {
@@ -71,7 +72,9 @@ async fn database() -> Db {
         }
         Err(_) => format!("sqlite://{}", FOLDER.join(format!("{name}.db")).display()),
     };
-    let db = Db::open(&url).await.expect("the database opens");
+    let noted = statements.clone();
+    let watch: Watch = Arc::new(move |info| noted.lock().expect("whole").push(info.statement.clone()));
+    let db = Db::watched(&url, Some(watch)).await.expect("the database opens");
     db.migrate().await.expect("the schema is made");
     db
 }
@@ -91,11 +94,12 @@ impl Api {
         flags.push(("data_dir", Some("/nonexistent".to_owned())));
         let config = Config::read(&flags).expect("the settings are valid");
         let clock = Clock::fixed(START);
-        let app = App::new(database().await, clock.clone(), Settings::of(&config))
+        let statements = Arc::default();
+        let app = App::new(database(&statements).await, clock.clone(), Settings::of(&config))
             .await
             .expect("the services start");
         let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
-        Api { edge, app, clock, token: None, headers: Vec::new() }
+        Api { edge, app, clock, statements, token: None, headers: Vec::new() }
     }
 
     /// A new account of this role, signed in.
@@ -156,6 +160,11 @@ impl Api {
         let mut api = self.clone();
         api.headers.push((name.to_owned(), value.to_owned()));
         api
+    }
+
+    /// The statements that the database got since it was asked last.
+    pub fn statements(&self) -> Vec<Statement> {
+        std::mem::take(&mut *self.statements.lock().expect("whole"))
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -20,7 +20,7 @@ async fn the_schema_goes_up_down_to_nothing_and_up_again() {
     assert!(db.ready().await.is_err());
     db.migrate().await.unwrap();
     let made = tables(&db).await;
-    assert_eq!(made.len(), 16 + 1, "{made:?}");
+    assert_eq!(made.len(), 17 + 1, "{made:?}");
     assert!(db.ready().await.is_ok());
     db.migrate().await.unwrap();
     let steps = db.steps().await.unwrap();
@@ -70,4 +70,23 @@ async fn a_step_that_fails_leaves_nothing_behind() {
     let sql = "DROP TABLE tags";
     db.write(async move |tx: Tx| tx.execute_unprepared(sql).await.map(|_| ())).await.unwrap();
     db.migrate().await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_else_on_the_machine_reads_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let db = fresh().await;
+    if !on_sqlite(&db) {
+        return;
+    }
+    write_one(&db, "key").await.unwrap();
+    let file = std::path::PathBuf::from(file(&db).await);
+    let folder = file.parent().unwrap();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder), 0o700);
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 2, "the log stands beside it: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
 }

@@ -153,7 +153,7 @@ export interface paths {
         /**
          * Get the next access token
          * @description A refresh token is good for one use and comes with its successor. For ten seconds the one used last
-         *     gets the same answer again; after that, its return ends the session.
+         *     gets the same successor again; after that, its return ends the session.
          */
         post: operations["sessionsRefresh"];
         delete?: never;
@@ -303,7 +303,9 @@ export interface paths {
         head?: never;
         /**
          * Change or moderate a comment
-         * @description Its author may change what it says for 15 minutes; editors may change both.
+         * @description Its author may change what it says for 15 minutes, and what an editor had approved then waits again.
+         *     Editors may change both; a comment that is approved no longer takes the replies below out of sight, and
+         *     a reply cannot be approved before what it answers (409).
          */
         patch: operations["commentsPatch"];
         trace?: never;
@@ -566,7 +568,7 @@ export interface paths {
         };
         /**
          * List tags with the number of their posts
-         * @description Only published posts count.
+         * @description Only published posts count. A tag that only drafts have is listed for those who may read them.
          */
         get: operations["tagsList"];
         put?: never;
@@ -3086,10 +3088,10 @@ export interface components {
          */
         IdempotencyKey: string;
         /**
-         * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-         * @example return=representation
+         * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+         * @example return=minimal
          */
-        Prefer: "return=minimal" | "return=representation";
+        Prefer: string;
     };
     requestBodies: never;
     headers: {
@@ -3150,12 +3152,12 @@ export interface components {
         "X-Robots-Tag": "noindex";
         /**
          * @description What is left of the caller's budget: `r` requests, full again in `t` seconds.
-         * @example "default";r=299;t=1
+         * @example "anonymous";r=59;t=1
          */
         RateLimit: string;
         /**
          * @description The caller's budget: `q` requests in `w` seconds.
-         * @example "default";q=300;w=60
+         * @example "anonymous";q=300;w=60
          */
         "RateLimit-Policy": string;
         /**
@@ -4416,8 +4418,8 @@ export interface operations {
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -4512,6 +4514,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -4739,8 +4742,8 @@ export interface operations {
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -5057,8 +5060,8 @@ export interface operations {
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -5648,8 +5651,8 @@ export interface operations {
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -5818,8 +5821,8 @@ export interface operations {
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -6448,8 +6451,8 @@ export interface operations {
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -6619,8 +6622,8 @@ export interface operations {
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };
@@ -7055,8 +7058,8 @@ export interface operations {
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
                 /**
-                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240).
-                 * @example return=representation
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
                  */
                 Prefer?: components["parameters"]["Prefer"];
             };

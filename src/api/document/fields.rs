@@ -113,14 +113,14 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
         false,
         "What is left of the caller's budget: `r` requests, full again in `t` seconds.",
         Form::Text(VISIBLE, 200),
-        "\"default\";r=299;t=1",
+        "\"anonymous\";r=59;t=1",
     ),
     (
         "RateLimit-Policy",
         false,
         "The caller's budget: `q` requests in `w` seconds.",
         Form::Text(VISIBLE, 200),
-        "\"default\";q=300;w=60",
+        "\"anonymous\";q=300;w=60",
     ),
     (
         "Access-Control-Allow-Origin",

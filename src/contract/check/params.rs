@@ -128,6 +128,11 @@ impl Params {
         read
     }
 
+    /// Whether the header field is a parameter here.
+    pub fn takes_header(&self, name: &str) -> bool {
+        self.header.iter().any(|param| param.name.eq_ignore_ascii_case(name))
+    }
+
     fn unknown(&self) -> String {
         match self.query.as_slice() {
             [] => "is not known here; leave it out".into(),

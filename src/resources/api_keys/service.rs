@@ -22,7 +22,10 @@ use crate::{
         text::trimmed,
         time::Timestamp,
     },
-    ports::{clock::Clock, db::Db},
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
     resources::sessions::NOTED,
 };
 
@@ -102,10 +105,16 @@ impl ApiKeys {
         wire(row, self.clock.now())
     }
 
+    /// Ends all keys of a user.
+    pub async fn end_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
+        api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user)).exec(&**tx).await?;
+        Ok(())
+    }
+
     pub async fn create(&self, caller: &Principal, new: NewApiKey) -> Result<IssuedApiKey> {
         let now = self.clock.now();
         if new.expires_at.is_some_and(|end| end.0 <= now) {
-            return Err(Error::Conflict("expiresAt lies in the past"));
+            return Err(Error::Unfit("expiresAt", "lies in the past"));
         }
         let written = secret::ApiKey::generate(Uuid::now_v7());
         let mut scopes = new.scopes;

@@ -6,10 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{
-    super::users::containing,
-    types::{Author, AuthorQuery},
-};
+use super::types::{Author, AuthorQuery};
 use crate::{
     contract::{
         cursor::{CursorKey, Key, Slice, SortKey},
@@ -17,6 +14,7 @@ use crate::{
         id::Id,
         page::Page,
         problem::{Error, Result},
+        text::containing,
     },
     ports::db::Db,
     resources::users::User,
@@ -82,7 +80,7 @@ fn published(query: &AuthorQuery) -> Select<user::Entity> {
     let mut find = user::Entity::find().filter(either);
     for word in query.q.iter().flat_map(|words| words.split_whitespace()) {
         let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr()));
-        find = find.filter(name.like(containing(word)));
+        find = find.filter(name.like(containing(&word.to_ascii_lowercase())));
     }
     find
 }

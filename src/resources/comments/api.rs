@@ -12,7 +12,7 @@ use crate::{
         cache::Cache,
         caller::{Caller, Editors, OwnerOrEditors, SignedIn, Viewer},
         id::Id,
-        problem::{Fault, Invalid, NotFound, Once, Owned},
+        problem::{Conflict, Fault, Invalid, NotFound, Once, Owned},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
     },
     resources::posts::Post,
@@ -35,7 +35,7 @@ impl CommentsApi {
         known: IfNoneMatch,
     ) -> Result<Listed<Comment>, Fault<(Invalid, NotFound)>> {
         self.0.there(viewer.0.as_ref(), id.0).await?;
-        let etag = self.0.list_etag(&viewer.class(), &query.target).await?;
+        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
@@ -69,7 +69,7 @@ impl CommentsApi {
         query: Query<QueueQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<Comment>, Fault<Invalid>> {
-        let etag = self.0.list_etag("editors", &query.target).await?;
+        let etag = self.0.list_etag(Some(&editor), &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(unchanged);
         }
@@ -92,7 +92,9 @@ impl CommentsApi {
 
     /// Change or moderate a comment
     ///
-    /// Its author may change what it says for 15 minutes; editors may change both.
+    /// Its author may change what it says for 15 minutes, and what an editor had approved then waits again.
+    /// Editors may change both; a comment that is approved no longer takes the replies below out of sight, and
+    /// a reply cannot be approved before what it answers (409).
     #[oai(path = "/comments/:id", method = "patch", operation_id = "commentsPatch")]
     async fn patch(
         &self,
@@ -101,7 +103,7 @@ impl CommentsApi {
         id: Path<Id<Comment>>,
         when: IfMatch,
         patch: Patch<CommentPatch>,
-    ) -> Result<Changed<Comment>, Fault<Owned>> {
+    ) -> Result<Changed<Comment>, Fault<(Owned, Conflict)>> {
         Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, when.0).await?))
     }
 

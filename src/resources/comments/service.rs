@@ -1,20 +1,21 @@
 //! What may happen to a comment. The only writer of the `comments` table.
 use entity::{comment, post};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, Set,
 };
 use uuid::Uuid;
 
 use super::{
     list::{Wanted, page, visible_to, whole},
-    thread::{alone, count, depth_below, seen_below},
+    thread::{alone, count, depth_below, judge, seen_below},
     types::{Comment, CommentPatch, CommentSort, CommentStatus, NewComment, QueueQuery, ThreadQuery},
 };
 use crate::{
     contract::{
         answer::Resource,
         attempt::{Attempt, Outcome, once},
-        caller::Principal,
+        caller::{HIDDEN, Principal, class, shown},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         id::Id,
@@ -44,10 +45,10 @@ impl Comments {
         Comments { db, clock, cursors }
     }
 
-    /// The version of every list of comments for callers of this class.
-    pub async fn list_etag(&self, class: &str, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&["comments", "posts", "users"]).await?;
-        Ok(ETag::weak(&["comments", &version.to_string(), class, target]))
+    /// The version of every list of comments for this caller.
+    pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&shown(viewer, &["comments", "posts", "users"])).await?;
+        Ok(ETag::weak(&["comments", &version.to_string(), &class(viewer), target]))
     }
 
     /// Refuses callers who may not know of the post.
@@ -113,12 +114,15 @@ impl Comments {
             if row.published_at == 0 {
                 return Err(Error::Conflict("a draft takes no comments"));
             }
+            let status = if author.role.edits() || row.author_id == author.user {
+                CommentStatus::Approved
+            } else {
+                CommentStatus::Pending
+            };
             let depth = match new.parent_id {
                 None => 0,
-                Some(parent) => depth_below(&tx, &author, post, parent).await?,
+                Some(parent) => depth_below(&tx, &author, post, parent, status).await?,
             };
-            let known = author.role.edits() || row.author_id == author.user;
-            let status = if known { CommentStatus::Approved } else { CommentStatus::Pending };
             let id = Uuid::now_v7();
             let row = comment::ActiveModel {
                 id: Set(id),
@@ -136,7 +140,7 @@ impl Comments {
             if status == CommentStatus::Approved {
                 count(&tx, post.0, 1).await?;
             }
-            tx.touch("comments").await?;
+            tx.touch(HIDDEN).await?;
             reread(&tx, id).await
         })
         .await
@@ -153,28 +157,30 @@ impl Comments {
         self.db
             .write(async move |tx| {
                 let mut row = held(&tx, &caller, id, &when).await?;
-                let CommentPatch { content, status } = patch;
+                let CommentPatch { content, mut status } = patch;
+                if status.is_some() && !caller.role.edits() {
+                    return Err(Error::Forbidden("only editors decide who can see a comment"));
+                }
                 if let Some(content) = content {
                     if !caller.role.edits() && now - row.created_at > EDITABLE {
                         return Err(Error::Forbidden("a comment can be changed for 15 minutes"));
                     }
                     row.content = trimmed(&content);
+                    // What was approved is not what it says now.
+                    if !trusted(&tx, &caller, row.post_id).await? {
+                        status = Some(CommentStatus::Pending);
+                    }
                 }
+                let was_seen = row.status == CommentStatus::Approved.as_str();
                 if let Some(status) = status {
-                    if !caller.role.edits() {
-                        return Err(Error::Forbidden("only editors decide who can see a comment"));
-                    }
-                    let seen = |word: &str| i64::from(word == CommentStatus::Approved.as_str());
-                    let change = seen(status.as_str()) - seen(&row.status);
-                    if change != 0 {
-                        count(&tx, row.post_id, change).await?;
-                    }
+                    judge(&tx, &row, status).await?;
                     row.status = status.as_str().to_owned();
                 }
+                let is_seen = row.status == CommentStatus::Approved.as_str();
                 row.version += 1;
                 row.updated_at = now;
                 row.into_active_model().reset_all().update(&*tx).await?;
-                tx.touch("comments").await?;
+                tx.touch(if was_seen || is_seen { "comments" } else { HIDDEN }).await?;
                 reread(&tx, id.0).await
             })
             .await
@@ -192,11 +198,17 @@ impl Comments {
                 if seen > 0 {
                     count(&tx, post, -seen).await?;
                 }
-                tx.touch("comments").await?;
+                tx.touch(HIDDEN).await?;
                 Ok(())
             })
             .await
     }
+}
+
+/// Whether what this caller says under the post is seen at once.
+async fn trusted(tx: &Tx, caller: &Principal, post: Uuid) -> Result<bool> {
+    let own = post::Entity::find_by_id(post).filter(post::Column::AuthorId.eq(caller.user));
+    Ok(caller.role.edits() || own.count(&**tx).await? > 0)
 }
 
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.

@@ -21,6 +21,8 @@ use crate::{
     resources::posts::Post,
 };
 
+const ABOVE_FIRST: &str = "approve the comment that this one answers first";
+
 /// From here on nobody else writes in the thread of this post: a comment that is judged twice at once must
 /// not count twice, and one that is answered while it goes must take the answer along. The weaker lock lets
 /// others go on to refer to the post.
@@ -30,22 +32,30 @@ pub(super) async fn alone(tx: &Tx, post: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// How deep a reply to `parent` stands; refused if the parent is of another post, or too deep itself.
+/// How deep a reply to `parent` stands; refused if the parent is of another post, too deep itself, or not seen
+/// by everybody while the reply would be.
 pub(super) async fn depth_below(
     tx: &Tx,
     author: &Principal,
     post: Id<Post>,
     parent: Id<Comment>,
+    status: CommentStatus,
 ) -> Result<i32> {
     let find = visible_to(Some(author))
         .filter(comment::Column::Id.eq(parent.0))
         .filter(comment::Column::PostId.eq(post.0));
     let Some(parent) = find.one(&**tx).await? else {
-        return Err(Error::Conflict("parentId names no comment of this post"));
+        return Err(Error::Unfit("parentId", "names no comment of this post"));
     };
+    if status == CommentStatus::Approved && parent.status != status.as_str() {
+        return Err(Error::Conflict(ABOVE_FIRST));
+    }
     match parent.depth < DEEPEST {
         true => Ok(parent.depth + 1),
-        false => Err(Error::Conflict("a thread is six comments deep at the most: answer one further up")),
+        false => Err(Error::Unfit(
+            "parentId",
+            "stands too deep: a thread is six comments deep, so answer one further up",
+        )),
     }
 }
 
@@ -57,6 +67,50 @@ pub(super) async fn count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
         .exec(&**tx)
         .await?;
     tx.touch("posts").await?;
+    tx.touch("comments").await?;
+    Ok(())
+}
+
+/// What a new status of a comment does to the thread around it: a reply is seen only below what is seen.
+pub(super) async fn judge(tx: &Tx, row: &comment::Model, status: CommentStatus) -> Result<()> {
+    let approved = CommentStatus::Approved.as_str();
+    match (row.status == approved, status == CommentStatus::Approved) {
+        (false, true) => {
+            let above = row.parent_id.map(comment::Entity::find_by_id);
+            let above = match above {
+                Some(above) => above.one(&**tx).await?,
+                None => None,
+            };
+            if above.is_some_and(|above| above.status != approved) {
+                return Err(Error::Conflict(ABOVE_FIRST));
+            }
+            count(tx, row.post_id, 1).await
+        }
+        (true, false) => {
+            count(tx, row.post_id, -seen_below(tx, row).await?).await?;
+            hide_below(tx, row).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes the replies below out of sight, level by level.
+async fn hide_below(tx: &Tx, top: &comment::Model) -> Result<()> {
+    let mut level = vec![top.id];
+    for _ in top.depth..DEEPEST {
+        let below = comment::Entity::find().filter(comment::Column::ParentId.is_in(level));
+        level = below.select_only().column(comment::Column::Id).into_tuple().all(&**tx).await?;
+        if level.is_empty() {
+            break;
+        }
+        comment::Entity::update_many()
+            .col_expr(comment::Column::Status, Expr::val(CommentStatus::Pending.as_str()))
+            .col_expr(comment::Column::Version, Expr::col(comment::Column::Version).add(1))
+            .filter(comment::Column::Id.is_in(level.clone()))
+            .filter(comment::Column::Status.eq(CommentStatus::Approved.as_str()))
+            .exec(&**tx)
+            .await?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,11 @@ use super::{
     service::{Docs, at, put},
     types::DocumentReplacement,
 };
-use crate::{contract::problem::Result, ports::db::Tx, resources::posts::Effect};
+use crate::{
+    contract::problem::{Error, Result},
+    ports::db::Tx,
+    resources::imports::{Effect, Item},
+};
 
 /// A document from a file.
 #[derive(Debug, Clone)]
@@ -15,19 +19,25 @@ pub struct ImportedDocument {
 }
 
 impl Docs {
-    /// Writes a document from a file, unless it is there just so.
+    /// Writes a document from a file, or brings the one that the file made before up to date.
     pub async fn import(&self, tx: &Tx, document: &ImportedDocument) -> Result<Effect> {
+        let item = Item::new("document", &document.path, document);
         let ImportedDocument { path, title, content, position } = document;
         let known = at(tx, path).await?;
-        let effect = match &known {
-            None => Effect::Created,
-            Some(row) if (&row.title, &row.content, row.position) == (title, content, *position) => {
-                return Ok(Effect::Unchanged);
+        let effect = match item.before(tx).await? {
+            Some(before) if before.is_same() => return Ok(Effect::Unchanged),
+            None if known.is_some() => {
+                return Err(Error::Conflict("there is a document at this path that no import made"));
             }
-            Some(_) => Effect::Updated,
+            None => Effect::Created,
+            Some(before) => {
+                before.check(known.as_ref().map(|row| row.version))?;
+                Effect::Updated
+            }
         };
         let new = DocumentReplacement { title: title.clone(), content: content.clone(), position: *position };
-        put(tx, known, path, new, self.clock.now()).await?;
+        let row = put(tx, known, path, new, self.clock.now()).await?;
+        item.remember(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
         Ok(effect)
     }

@@ -1,8 +1,8 @@
 //! What may happen to documents. The only writer of the `documents` table.
 use entity::document;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait,
-    QueryFilter, QuerySelect, Select, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
+    ModelTrait, QueryFilter, QuerySelect, Select, Set, sea_query::ExprTrait,
 };
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::{
         id::Id,
         page::Page,
         problem::{Error, Result},
-        text::{folded, trimmed},
+        text::{containing, folded, trimmed},
         time::Timestamp,
     },
     ports::{
@@ -83,7 +83,7 @@ impl Docs {
             find = find.filter(Condition::any().add(document::Column::Path.eq(prefix)).add(below));
         }
         for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
-            find = find.filter(document::Column::Search.contains(word));
+            find = find.filter(document::Column::Search.into_simple_expr().like(containing(word)));
         }
         let slice = Slice {
             key: &self.cursors,

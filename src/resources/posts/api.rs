@@ -35,7 +35,7 @@ impl PostsApi {
         query: Query<PostQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<PostSummary>, Fault<Invalid>> {
-        let etag = self.0.list_etag(&viewer.class(), &query.target).await?;
+        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }

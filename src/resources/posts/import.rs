@@ -1,18 +1,16 @@
 //! Posts that come from files: written once, brought up to date when the file changes.
-use entity::{alias, post, post_coauthor, post_tag, tag};
+use entity::{alias, post, post_coauthor};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, RelationTrait, Set, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
-use super::{
-    service::{Posts, claim_free, searchable},
-    slug::slugify,
-};
+use super::service::{Posts, claim_free, searchable};
 use crate::{
     contract::problem::{Error, Result},
     ports::db::Tx,
+    resources::imports::{Effect, Item},
 };
 
 /// A post that comes from a file.
@@ -36,97 +34,53 @@ pub struct Imported {
     pub published_at: Option<i64>,
 }
 
-/// What an import did with a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    Created,
-    Updated,
-    Unchanged,
-}
-
 impl Posts {
     /// Writes a post from a file, or brings the one that the file made before up to date.
     pub async fn import(&self, tx: &Tx, post: &Imported) -> Result<Effect> {
         let now = self.clock.now();
-        let known = post::Entity::find().filter(post::Column::Source.eq(&post.source)).one(&**tx).await?;
-        let id = known.as_ref().map(|row| row.id).or(post.id).unwrap_or_else(Uuid::now_v7);
+        let item = Item::new("post", &post.source, post);
         let author = *post.authors.first().ok_or_else(|| Error::Internal("a post without author".into()))?;
-        let effect = match known {
+        let (id, version, effect) = match item.before(tx).await? {
+            Some(before) if before.is_same() => return Ok(Effect::Unchanged),
             None => {
+                let id = post.id.unwrap_or_else(Uuid::now_v7);
                 let slug = claim_free(tx, id, &post.slug, now).await?;
                 fresh(post, id, slug, author, now).insert(&**tx).await?;
-                Effect::Created
+                (id, 1, Effect::Created)
             }
-            // Whoever deleted it did not mean to get it back with the next import.
-            Some(row) if row.deleted_at.is_some() => {
-                return Err(Error::Conflict("the post that came from this file was deleted"));
-            }
-            Some(row) => {
-                let published_at = post.published_at.unwrap_or(row.published_at);
-                let same =
-                    (
-                        &row.title,
-                        &row.content,
-                        &row.excerpt,
-                        &row.cover_image,
-                        row.author_id,
-                        row.published_at,
-                    ) == (&post.title, &post.content, &post.excerpt, &post.cover_image, author, published_at);
-                if same && self.same_relations(tx, id, post).await? {
-                    return Ok(Effect::Unchanged);
-                }
-                let version = row.version;
-                let mut row = row.into_active_model();
-                row.search = Set(searchable(&post.title, post.excerpt.as_deref()));
-                row.title = Set(post.title.clone());
-                row.content = Set(post.content.clone());
-                row.excerpt = Set(post.excerpt.clone());
-                row.cover_image = Set(post.cover_image.clone());
-                row.author_id = Set(author);
-                row.published_at = Set(published_at);
-                row.version = Set(version + 1);
-                row.updated_at = Set(now);
-                row.update(&**tx).await?;
-                Effect::Updated
+            Some(before) => {
+                let find = post::Entity::find_by_id(before.target).filter(post::Column::DeletedAt.is_null());
+                let row = find.lock_exclusive().one(&**tx).await?;
+                before.check(row.as_ref().map(|row| row.version))?;
+                let Some(row) = row else { return Err(Error::NotFound("post")) };
+                let version = row.version + 1;
+                again(row, post, author, now).update(&**tx).await?;
+                (before.target, version, Effect::Updated)
             }
         };
         self.tag(tx, id, &post.tags, now).await?;
         coauthors(tx, id, post.authors.get(1..).unwrap_or_default()).await?;
         aliases(tx, id, &post.aliases, now).await?;
+        item.remember(tx, id, version).await?;
         tx.touch("posts").await?;
         Ok(effect)
     }
+}
 
-    /// Whether a post has just these tags and co-authors, and at least these aliases.
-    async fn same_relations(&self, tx: &Tx, id: Uuid, post: &Imported) -> Result<bool> {
-        let tags: Vec<String> = post_tag::Entity::find()
-            .select_only()
-            .join(JoinType::InnerJoin, post_tag::Relation::Tag.def())
-            .column(tag::Column::Slug)
-            .filter(post_tag::Column::PostId.eq(id))
-            .order_by_asc(post_tag::Column::Position)
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        let wanted: Vec<String> = post.tags.iter().map(|name| slugify(name, "tag")).collect();
-        let together: Vec<Uuid> = post_coauthor::Entity::find()
-            .select_only()
-            .column(post_coauthor::Column::UserId)
-            .filter(post_coauthor::Column::PostId.eq(id))
-            .order_by_asc(post_coauthor::Column::Position)
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        let known: Vec<String> = alias::Entity::find()
-            .select_only()
-            .column(alias::Column::Path)
-            .filter(alias::Column::Path.is_in(&post.aliases))
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        let others = post.authors.get(1..).unwrap_or_default();
-        Ok(tags == wanted && together == others && post.aliases.iter().all(|path| known.contains(path)))
-    }
+/// The row as the file now wants it.
+fn again(row: post::Model, post: &Imported, author: Uuid, now: i64) -> post::ActiveModel {
+    let (version, published_at) = (row.version + 1, post.published_at.unwrap_or(row.published_at));
+    let mut row = row.into_active_model();
+    row.search = Set(searchable(&post.title, post.excerpt.as_deref()));
+    row.title = Set(post.title.clone());
+    row.content = Set(post.content.clone());
+    row.excerpt = Set(post.excerpt.clone());
+    row.cover_image = Set(post.cover_image.clone());
+    row.author_id = Set(author);
+    row.published_at = Set(published_at);
+    row.version = Set(version);
+    row.updated_at = Set(now);
+    row
 }
 
 fn fresh(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> post::ActiveModel {

@@ -19,7 +19,7 @@ use crate::contract::{
     id::Id,
     page::Page,
     problem::Result,
-    text::folded,
+    text::{containing, folded},
     time::Timestamp,
 };
 
@@ -132,7 +132,7 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entit
     }
     if let Some(words) = &query.q {
         for word in folded(words).split_whitespace() {
-            find = find.filter(post::Column::Search.contains(word));
+            find = find.filter(post::Column::Search.into_simple_expr().like(containing(word)));
         }
     }
     if let Some(from) = query.published_from {

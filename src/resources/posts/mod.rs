@@ -9,7 +9,7 @@ mod slug;
 mod types;
 
 pub use api::PostsApi;
-pub use import::{Effect, Imported};
+pub use import::Imported;
 pub use list::visible_to;
 pub use preview::PreviewKey;
 pub use service::Posts;

@@ -16,7 +16,7 @@ use crate::{
     contract::{
         answer::Resource,
         attempt::{Attempt, Outcome, once},
-        caller::Principal,
+        caller::{HIDDEN, Principal, class, shown},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         id::Id,
@@ -51,10 +51,10 @@ impl Posts {
         Posts { db, clock, tags, cursors, previews }
     }
 
-    /// The version of every list of posts for callers of this class; changes with whatever a list shows.
-    pub async fn list_etag(&self, class: &str, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&["posts", "tags", "users"]).await?;
-        Ok(ETag::weak(&["posts", &version.to_string(), class, target]))
+    /// The version of every list of posts for this caller; changes with whatever a list shows.
+    pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&shown(viewer, &["posts", "tags", "users"])).await?;
+        Ok(ETag::weak(&["posts", &version.to_string(), &class(viewer), target]))
     }
 
     pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
@@ -117,7 +117,7 @@ impl Posts {
             };
             row.insert(&*tx).await?;
             posts.tag(&tx, id, &tags, now).await?;
-            tx.touch("posts").await?;
+            tx.touch(if published { "posts" } else { HIDDEN }).await?;
             reread(&tx, id).await
         })
         .await
@@ -168,12 +168,12 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let row = held(&tx, &caller, id, &when).await?;
-                let version = row.version;
+                let (version, open) = (row.version, row.published_at > 0);
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
-                tx.touch("posts").await?;
+                tx.touch(if open { "posts" } else { HIDDEN }).await?;
                 Ok(())
             })
             .await
@@ -188,6 +188,7 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let mut row = held(&tx, &caller, id, &when).await?;
+                let was_open = row.published_at > 0;
                 let wish = apply(&mut row);
                 if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
                     row.slug = claim_exactly(&tx, row.id, &slug, now).await?;
@@ -200,6 +201,7 @@ impl Posts {
                 row.search = searchable(&row.title, row.excerpt.as_deref());
                 row.version += 1;
                 row.updated_at = now;
+                let open = was_open || row.published_at > 0;
                 let mut row = row.into_active_model().reset_all();
                 // Comments count themselves, also while this change runs.
                 row.comments_count = NotSet;
@@ -207,7 +209,7 @@ impl Posts {
                 if let Some(tags) = wish.tags {
                     posts.tag(&tx, id.0, &tags, now).await?;
                 }
-                tx.touch("posts").await?;
+                tx.touch(if open { "posts" } else { HIDDEN }).await?;
                 reread(&tx, id.0).await
             })
             .await

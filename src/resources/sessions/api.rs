@@ -41,7 +41,7 @@ impl SessionsApi {
     /// Get the next access token
     ///
     /// A refresh token is good for one use and comes with its successor. For ten seconds the one used last
-    /// gets the same answer again; after that, its return ends the session.
+    /// gets the same successor again; after that, its return ends the session.
     #[oai(path = "/refresh", method = "post", operation_id = "sessionsRefresh")]
     async fn refresh(
         &self,

@@ -49,7 +49,7 @@ pub struct Sessions {
     pub(in crate::resources) passwords: Passwords,
     pub(in crate::resources) limiter: Arc<Limiter>,
     pub(super) cursors: CursorKey,
-    pub(super) api_keys: ApiKeys,
+    pub(in crate::resources) api_keys: ApiKeys,
     pub(super) keys: Arc<SigningKeys>,
     pub(super) tokens: AccessTokens,
     pub(super) reloaded_at: Arc<AtomicI64>,

@@ -23,19 +23,19 @@ pub struct TagsApi(pub Tags);
 impl TagsApi {
     /// List tags with the number of their posts
     ///
-    /// Only published posts count.
+    /// Only published posts count. A tag that only drafts have is listed for those who may read them.
     #[oai(path = "/", method = "get", operation_id = "tagsList")]
     async fn list(
         &self,
-        _viewer: Viewer,
+        viewer: Viewer,
         query: Query<TagQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<TagView>, Fault<Invalid>> {
-        let etag = self.0.list_etag(&query.target).await?;
+        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::PUBLIC))
+        Ok(Listed::new(self.0.list(viewer.0.as_ref(), &query).await?, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Read a tag
@@ -44,12 +44,12 @@ impl TagsApi {
     #[oai(path = "/:slug", method = "get", operation_id = "tagsRead")]
     async fn read(
         &self,
-        _viewer: Viewer,
+        viewer: Viewer,
         /// The tag's slug.
         slug: Path<Slug>,
         known: IfNoneMatch,
     ) -> Result<Found<TagView>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(&slug.0.0).await?, &known.0))
+        Ok(Found::new(self.0.read(viewer.0.as_ref(), &slug.0.0).await?, &known.0))
     }
 
     /// Make or replace a tag

@@ -1,8 +1,8 @@
 //! What may happen to tags. The only writer of the `tags` table.
 use entity::{post, post_tag, tag};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set,
     sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use super::types::{TagPatch, TagQuery, TagReplacement, TagSort, TagView};
 use crate::{
     contract::{
         answer::Resource,
+        caller::{HIDDEN, Principal, class, shown},
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
         page::Page,
@@ -22,7 +23,7 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::posts::slugify,
+    resources::posts::{self, slugify},
 };
 
 #[derive(Clone)]
@@ -82,9 +83,26 @@ fn rows(find: Select<tag::Entity>) -> Select<tag::Entity> {
         .expr_as(count(), "posts_count")
 }
 
-async fn view<C: ConnectionTrait>(db: &C, slug: &str) -> Result<TagView> {
-    let row =
-        rows(tag::Entity::find().filter(tag::Column::Slug.eq(slug))).into_model::<Row>().one(db).await?;
+/// The tags that this caller may know of: those that an editor has made, and those of posts that the caller
+/// may read. Every read of tags starts here.
+fn visible_to(viewer: Option<&Principal>) -> Select<tag::Entity> {
+    if viewer.is_some_and(|viewer| viewer.role.edits()) {
+        return tag::Entity::find();
+    }
+    let mut tagged = posts::visible_to(viewer).select_only().column(post::Column::Id).into_query();
+    tagged
+        .inner_join(
+            post_tag::Entity,
+            Expr::col((post::Entity, post::Column::Id)).equals((post_tag::Entity, post_tag::Column::PostId)),
+        )
+        .and_where(
+            Expr::col((post_tag::Entity, post_tag::Column::TagId)).equals((tag::Entity, tag::Column::Id)),
+        );
+    tag::Entity::find().filter(Condition::any().add(tag::Column::Kept.eq(1)).add(Expr::exists(tagged)))
+}
+
+async fn view<C: ConnectionTrait>(db: &C, find: Select<tag::Entity>, slug: &str) -> Result<TagView> {
+    let row = rows(find.filter(tag::Column::Slug.eq(slug))).into_model::<Row>().one(db).await?;
     row.map(TagView::from).ok_or(Error::NotFound("tag"))
 }
 
@@ -94,13 +112,13 @@ impl Tags {
     }
 
     /// The version of every list of tags; changes with the tags and with what counts.
-    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&["tags", "posts"]).await?;
-        Ok(ETag::weak(&["tags", &version.to_string(), target]))
+    pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&shown(viewer, &["tags", "posts"])).await?;
+        Ok(ETag::weak(&["tags", &version.to_string(), &class(viewer), target]))
     }
 
-    pub async fn list(&self, query: &TagQuery) -> Result<Page<TagView>> {
-        let mut find = tag::Entity::find();
+    pub async fn list(&self, viewer: Option<&Principal>, query: &TagQuery) -> Result<Page<TagView>> {
+        let mut find = visible_to(viewer);
         if let Some(text) = &query.q {
             find = find.filter(tag::Column::Slug.contains(text));
         }
@@ -120,8 +138,8 @@ impl Tags {
         Ok(Page { data: rows.into_iter().map(TagView::from).collect(), pagination })
     }
 
-    pub async fn read(&self, slug: &str) -> Result<TagView> {
-        view(self.db.read(), slug).await
+    pub async fn read(&self, viewer: Option<&Principal>, slug: &str) -> Result<TagView> {
+        view(self.db.read(), visible_to(viewer), slug).await
     }
 
     /// The tag as it is now, and whether it is new.
@@ -139,11 +157,12 @@ impl Tags {
                 let fresh = known.is_none();
                 match known {
                     Some(row) => {
-                        when.check(&view(&*tx, &slug).await?.etag())?;
+                        when.check(&view(&*tx, tag::Entity::find(), &slug).await?.etag())?;
                         let version = row.version;
                         let mut row = row.into_active_model();
                         row.name = Set(trimmed(&name));
                         row.description = Set(description);
+                        row.kept = Set(1);
                         row.version = Set(version + 1);
                         row.updated_at = Set(now);
                         row.update(&*tx).await?;
@@ -155,6 +174,7 @@ impl Tags {
                             slug: Set(slug.clone()),
                             name: Set(trimmed(&name)),
                             description: Set(description),
+                            kept: Set(1),
                             version: Set(1),
                             created_at: Set(now),
                             updated_at: Set(now),
@@ -163,7 +183,7 @@ impl Tags {
                     }
                 }
                 tx.touch("tags").await?;
-                Ok((view(&*tx, &slug).await?, fresh))
+                Ok((view(&*tx, tag::Entity::find(), &slug).await?, fresh))
             })
             .await
     }
@@ -181,12 +201,13 @@ impl Tags {
                     row.slug = slug;
                 }
                 row.description = description.over(row.description.take());
+                row.kept = 1;
                 row.version += 1;
                 row.updated_at = now;
                 let row =
                     row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("slug"))?;
                 tx.touch("tags").await?;
-                view(&*tx, &row.slug).await
+                view(&*tx, tag::Entity::find(), &row.slug).await
             })
             .await
     }
@@ -225,6 +246,7 @@ impl Tags {
             slug: Set(slug.clone()),
             name: Set(name.clone()),
             description: Set(None),
+            kept: Set(0),
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
@@ -234,7 +256,7 @@ impl Tags {
             .exec_without_returning(&**tx)
             .await?;
         if made > 0 {
-            tx.touch("tags").await?;
+            tx.touch(HIDDEN).await?;
         }
         let found: Vec<(String, Uuid)> = tag::Entity::find()
             .select_only()
@@ -261,6 +283,6 @@ async fn at(tx: &Tx, slug: &str) -> Result<Option<tag::Model>> {
 /// The row for a change, if it is there and is the version that is meant.
 async fn held(tx: &Tx, slug: &str, when: &Precondition) -> Result<tag::Model> {
     let row = at(tx, slug).await?.ok_or(Error::NotFound("tag"))?;
-    when.check(&view(&**tx, slug).await?.etag())?;
+    when.check(&view(&**tx, tag::Entity::find(), slug).await?.etag())?;
     Ok(row)
 }

@@ -2,7 +2,7 @@
 use entity::user;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr, QueryFilter, Select,
-    sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
+    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
 };
 
 use super::{
@@ -13,6 +13,7 @@ use crate::contract::{
     cursor::{CursorKey, Key, Slice, SortKey},
     page::Page,
     problem::Result,
+    text::containing,
 };
 
 /// Imported authors have no e-mail; an order needs a value for each row.
@@ -29,24 +30,12 @@ fn filtered(query: &UserQuery) -> Select<user::Entity> {
         find = find.filter(user::Column::Status.eq(status.as_str()));
     }
     for word in query.q.iter().flat_map(|words| words.split_whitespace()) {
-        let part = containing(word);
+        // Only ASCII letters are folded: beyond them the databases disagree.
+        let part = containing(&word.to_ascii_lowercase());
         let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr())).like(part.clone());
         find = find.filter(Condition::any().add(name).add(email().like(part)));
     }
     find
-}
-
-/// Only ASCII letters are folded: beyond them the databases disagree.
-pub fn containing(word: &str) -> LikeExpr {
-    let mut pattern = String::from("%");
-    for letter in word.to_ascii_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('\\')
 }
 
 pub(super) async fn page<C: ConnectionTrait>(

@@ -11,7 +11,6 @@ mod types;
 pub use api::UsersApi;
 pub use example::ada;
 pub use import::author_named;
-pub(in crate::resources) use list::containing;
 pub use password::Passwords;
 pub(in crate::resources) use row::{normalized, unhashed, wire};
 pub use service::Users;

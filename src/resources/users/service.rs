@@ -153,6 +153,10 @@ impl Users {
         if ends {
             self.sessions.end_all(&tx, row.id, caller.session()).await?;
         }
+        // Whoever needs an admin for a new password may have lost more than the old one.
+        if caller.user != row.id && before.password_hash != row.password_hash {
+            self.sessions.api_keys.end_all(&tx, row.id).await?;
+        }
         row.version += 1;
         row.updated_at = self.clock.now();
         let row = row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("email"))?;
@@ -242,6 +246,7 @@ impl Users {
                     None => new.insert(&*tx).await.map_err(Error::taken("email"))?,
                     Some(mut row) => {
                         users.sessions.end_all(&tx, row.id, None).await?;
+                        users.sessions.api_keys.end_all(&tx, row.id).await?;
                         row.role = role.as_str().to_owned();
                         row.status = Status::Active.as_str().to_owned();
                         row.password_hash = Some(hash);

@@ -1,0 +1,84 @@
+//! A second import: what a file has changed is changed, and what somebody changed here is left alone.
+use serde_json::json;
+use tenon::{
+    contract::{caller::Role, problem::Error},
+    resources::{
+        docs::ImportedDocument,
+        imports::Effect::{self, Created, Unchanged, Updated},
+        posts::Imported,
+        users::author_named,
+    },
+};
+
+use crate::support::{Api, START};
+
+/// What becomes of a post from a file.
+async fn post(api: &Api, source: &str, title: &str) -> Result<Effect, String> {
+    let (app, source, title) = (api.app.clone(), source.to_owned(), title.to_owned());
+    let done = api.app.db.write(async move |tx| {
+        let author = author_named(&tx, "Ada Turner", START).await?;
+        let post = Imported {
+            id: None,
+            slug: source.clone(),
+            source,
+            title,
+            content: "0123456789".to_owned(),
+            excerpt: None,
+            cover_image: None,
+            authors: vec![author],
+            tags: vec!["Oak".to_owned()],
+            aliases: vec!["/old".to_owned()],
+            published_at: Some(START),
+        };
+        app.posts.import(&tx, &post).await
+    });
+    done.await.map_err(|error: Error| error.to_string())
+}
+
+/// What becomes of a document from a file.
+async fn document(api: &Api, path: &str, title: &str) -> Result<Effect, String> {
+    let (app, path, title) = (api.app.clone(), path.to_owned(), title.to_owned());
+    let done = api.app.db.write(async move |tx| {
+        let document = ImportedDocument { path, title, content: "Text".to_owned(), position: 1 };
+        app.docs.import(&tx, &document).await
+    });
+    done.await.map_err(|error: Error| error.to_string())
+}
+
+#[tokio::test]
+async fn posts_are_left_as_somebody_made_them_here() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    assert_eq!(post(&api, "one", "One").await, Ok(Created));
+    assert_eq!(post(&api, "one", "One").await, Ok(Unchanged));
+    assert_eq!(post(&api, "one", "One, mended").await, Ok(Updated));
+    let read = api.get("/api/posts/slug/one").await.is(200);
+    assert_eq!(read.body["title"], "One, mended");
+    let path = format!("/api/posts/{}", read.id());
+    editor.patch(&path, json!({ "published": false })).await.is(200);
+    assert_eq!(post(&api, "one", "One, mended").await, Ok(Unchanged));
+    assert!(post(&api, "one", "One, again").await.unwrap_err().contains("so has what came from it"));
+    api.get(&path).await.is(404);
+    editor.delete(&path).await.is(204);
+    assert_eq!(post(&api, "one", "One, mended").await, Ok(Unchanged));
+    assert!(post(&api, "one", "One, again").await.unwrap_err().contains("deleted here"));
+    api.get(&path).await.is(404);
+}
+
+#[tokio::test]
+async fn documents_are_left_as_somebody_made_them_here() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    editor.put("/api/docs/own", json!({ "title": "Own", "content": "" })).await.is(201);
+    assert!(document(&api, "own", "From a file").await.unwrap_err().contains("no import made"));
+    assert_eq!(document(&api, "guide", "Guide").await, Ok(Created));
+    assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Updated));
+    editor.put("/api/docs/guide", json!({ "title": "By hand", "content": "" })).await.is(200);
+    assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
+    assert!(document(&api, "guide", "Guide, again").await.is_err());
+    assert_eq!(api.get("/api/docs/guide").await.is(200).body["title"], "By hand");
+    editor.delete("/api/docs/guide").await.is(204);
+    assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
+    assert!(document(&api, "guide", "Guide, again").await.is_err());
+    api.get("/api/docs/guide").await.is(404);
+}

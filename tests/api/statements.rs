@@ -1,0 +1,111 @@
+//! What a request costs the database: how many statements, and none that reads a whole table.
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use serde_json::json;
+use tenon::contract::caller::Role;
+
+use crate::support::{Api, START};
+
+/// Posts with tags and comments by several authors.
+async fn filled() -> Api {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    for number in 0..30 {
+        let author = if number % 10 == 0 { api.sign_in(Role::Author).await } else { editor.clone() };
+        let post = json!({
+            "title": format!("Number {number}"), "content": "0123456789", "published": true,
+            "tags": [format!("tag-{}", number % 5), "all"],
+        });
+        let post = author.post("/api/posts", post).await.is(201).id();
+        let comment = json!({ "content": "Yes" });
+        author.post(&format!("/api/posts/{post}/comments"), comment).await.is(201);
+    }
+    api
+}
+
+#[tokio::test]
+async fn a_page_costs_the_same_few_statements_whatever_it_holds() {
+    let api = filled().await;
+    let post = api.get("/api/posts?limit=1").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
+    for path in [
+        "/api/posts?limit=50&expand=author&fields=content",
+        "/api/posts?limit=1",
+        "/api/posts?tag=all&tag=tag-1&sort=-title",
+        "/api/tags?sort=-postsCount",
+        "/api/authors",
+        "/api/docs",
+        &format!("/api/posts/{post}"),
+        &format!("/api/posts/{post}/comments"),
+    ] {
+        api.statements();
+        api.get(path).await.is(200);
+        let sent = api.statements();
+        // The version of the list, the count, the page, and one for each relation.
+        assert!((1..=5).contains(&sent.len()), "{path}: {sent:#?}");
+    }
+    let list = api.get("/api/posts").await.is(200);
+    api.statements();
+    api.header("if-none-match", list.header("etag")).get("/api/posts").await.is(304);
+    assert_eq!(api.statements().len(), 1, "a 304 asks for the version alone");
+}
+
+/// How the database would go about a statement.
+async fn plan(api: &Api, statement: &Statement) -> String {
+    let db = api.app.db.read();
+    if db.get_database_backend() == DbBackend::Sqlite {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+        let rows = Statement { sql, ..statement.clone() };
+        let rows = db.query_all_raw(rows).await.expect("SQLite explains");
+        let lines = rows.iter().map(|row| row.try_get::<String>("", "detail").expect("a line"));
+        return lines.collect::<Vec<_>>().join("\n");
+    }
+    // A few rows are read fastest as a whole: the question is whether there is another way.
+    let tx = db.begin().await.expect("a transaction");
+    tx.execute_unprepared("SET LOCAL enable_seqscan = off").await.expect("a setting");
+    let sql = format!("EXPLAIN {}", statement.sql);
+    let rows = tx.query_all_raw(Statement { sql, ..statement.clone() }).await.expect("PostgreSQL explains");
+    let lines = rows.iter().map(|row| row.try_get_by_index::<String>(0).expect("a line"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The lines of a plan that read all of a table.
+fn whole_tables(plan: &str, backend: DbBackend) -> Vec<&str> {
+    let whole = |line: &&str| match backend {
+        DbBackend::Sqlite => line.starts_with("SCAN ") && !line.contains("USING"),
+        _ => line.contains("Seq Scan"),
+    };
+    plan.lines().filter(whole).collect()
+}
+
+#[tokio::test]
+async fn no_filter_and_no_order_reads_a_whole_table() {
+    let api = filled().await;
+    let author = api.get("/api/authors").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
+    let post = api.get("/api/posts").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
+    let backend = api.app.db.read().get_database_backend();
+    let from = tenon::contract::time::Timestamp(START);
+    for path in [
+        "/api/posts?count=none",
+        "/api/posts",
+        "/api/posts?tag=tag-1",
+        "/api/posts?tag=tag-1,tag-2&tag=all",
+        &format!("/api/posts?author={author}"),
+        &format!("/api/posts?publishedAt[gte]={from}"),
+        "/api/posts?sort=-createdAt&count=none",
+        "/api/posts/slug/number-3",
+        &format!("/api/posts/{post}"),
+        &format!("/api/posts/{post}/comments"),
+        "/api/tags/tag-1",
+    ] {
+        api.statements();
+        api.get(path).await.is(200);
+        for statement in api.statements() {
+            let plan = plan(&api, &statement).await;
+            let whole = whole_tables(&plan, backend);
+            // Twenty counters are no table to speak of.
+            let whole: Vec<_> = whole.into_iter().filter(|line| !line.contains("collections")).collect();
+            assert!(whole.is_empty(), "{path}: {whole:?}\n{plan}\n{}", statement.sql);
+        }
+    }
+    let whole = Statement::from_string(backend, "SELECT content FROM posts WHERE content = 'x'");
+    assert_eq!(whole_tables(&plan(&api, &whole).await, backend).len(), 1, "the test can fail");
+}
