@@ -8,6 +8,7 @@ use crate::{
         caller::{HIDDEN, Principal, Role, Via},
         id::Id,
         problem::{Error, Result},
+        slug::slugify,
     },
     ports::db::Tx,
     resources::{comments::NewComment, docs, posts, users::author_named},
@@ -50,7 +51,7 @@ pub async fn fill(app: &App) -> Result<bool> {
     }
     let services = app.clone();
     let author = app.db.write(async move |tx| write(&services, &tx).await).await?;
-    let ada = Principal { user: author, role: Role::Author, via: Via::Session(Uuid::nil()) };
+    let ada = Principal { user: author, role: Role::Author, via: Via::Machine };
     for words in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
         let comment = NewComment { content: words.to_owned(), parent_id: None };
         app.comments.create(&ada, Id::from(STORY), comment, None).await?;
@@ -69,7 +70,7 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
             content: content.to_owned(),
             excerpt: Some(excerpt.to_owned()),
             cover_image: None,
-            slug: posts::slugify(title, "post"),
+            slug: slugify(title, "post"),
             authors: vec![ada],
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             aliases: vec![],

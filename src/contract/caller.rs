@@ -66,6 +66,8 @@ impl FromStr for Role {
 pub enum Via {
     /// A signed-in session, by access token or cookie.
     Session(Uuid),
+    /// The command line: whoever holds the machine.
+    Machine,
     /// An API key with its scopes.
     Key { id: Uuid, scopes: Vec<String> },
 }
@@ -83,7 +85,7 @@ impl Principal {
     pub fn session(&self) -> Option<Uuid> {
         match self.via {
             Via::Session(id) => Some(id),
-            Via::Key { .. } => None,
+            Via::Machine | Via::Key { .. } => None,
         }
     }
 }

@@ -8,6 +8,8 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
+use super::check::decode;
+
 /// The most entries of one page.
 pub const MAX_LIMIT: u32 = 50;
 
@@ -163,7 +165,7 @@ impl<T: Type> Page<T> {
 
 /// Whether a pair of the query is part of the other pages' addresses.
 fn stays(pair: &str) -> bool {
-    let name = pair.split('=').next().unwrap_or_default();
+    let name = decode(pair.split('=').next().unwrap_or_default()).unwrap_or_default();
     !pair.is_empty() && name != "page" && name != "after"
 }
 

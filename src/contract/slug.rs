@@ -1,6 +1,7 @@
-//! Slugs in paths: lower-case words with hyphens between them.
+//! Slugs: the names of things in addresses, lower-case words with hyphens between them.
 use std::{convert::Infallible, fmt, str::FromStr};
 
+use deunicode::deunicode;
 use poem_openapi::registry::MetaSchema;
 
 use super::scalar::string_scalar;
@@ -29,3 +30,44 @@ string_scalar!([] Slug, "slug", MetaSchema {
     example: Some("a-joint-that-fits".into()),
     ..MetaSchema::new("string")
 });
+
+/// The longest slug that is made from a title; a number may follow.
+const MAX: usize = 100;
+
+/// Lower-case ASCII words with hyphens between them. Text without a single letter or digit gives
+/// `fallback`.
+pub fn slugify(text: &str, fallback: &str) -> String {
+    let plain = deunicode(text).to_lowercase();
+    let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut slug = String::new();
+    for word in words {
+        let room = MAX.saturating_sub(slug.len() + usize::from(!slug.is_empty()));
+        if room < word.len() && !slug.is_empty() {
+            break;
+        }
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug.push_str(&word[..word.len().min(MAX)]);
+    }
+    if slug.is_empty() { fallback.to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slugify;
+
+    #[test]
+    fn titles_become_words_with_hyphens() {
+        for (title, slug) in [
+            ("Announcing Rust 1.88.0", "announcing-rust-1-88-0"),
+            ("  Über große   Füße!  ", "uber-grosse-fusse"),
+            ("日本語", "ri-ben-yu"),
+            ("¿?", "post"),
+        ] {
+            assert_eq!(slugify(title, "post"), slug);
+        }
+        assert_eq!(slugify(&"word ".repeat(60), "post").len(), 99);
+        assert_eq!(slugify(&"x".repeat(300), "post").len(), 100);
+    }
+}

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use super::{ImportedDocument, files, front_matter, posts::MAX_CONTENT, prose, report::Report};
-use crate::resources::posts::slugify;
+use crate::contract::slug::slugify;
 
 const SUMMARY: &str = "SUMMARY.md";
 const MAX_PATH: usize = 500;

@@ -14,7 +14,7 @@ use super::{
     prose,
     report::Report,
 };
-use crate::resources::posts::slugify;
+use crate::contract::slug::slugify;
 
 const MAX_TITLE: usize = 200;
 const MIN_CONTENT: usize = 10;

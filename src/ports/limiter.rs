@@ -82,7 +82,9 @@ impl Memory {
         let burst = interval * i64::from(policy.burst);
         let place = (self.hasher.hash_one(key) % 16) as usize;
         let mut shard = self.shards[place].lock().unwrap_or_else(PoisonError::into_inner);
-        let arrival = shard.get(&(policy.name, key.to_owned())).copied().unwrap_or(now).max(now);
+        let arrival = shard.get(&(policy.name, key.to_owned())).copied().unwrap_or(now);
+        // Nothing lies further ahead than a burst: then the clock was set back.
+        let arrival = if arrival > now + burst { now } else { arrival.max(now) };
         let allowed = arrival + interval - now <= burst;
         let next = if allowed && take { arrival + interval } else { arrival };
         if take && allowed {
@@ -130,6 +132,15 @@ mod tests {
         assert!(limiter.take(&POLICY, "b", 0).allowed);
         assert!(limiter.take(&Policy { name: "other", ..POLICY }, "a", 0).allowed);
         assert!(limiter.take(&POLICY, "a", 1000).allowed);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let limiter = Limiter::memory();
+        for _ in 0..10 {
+            assert!(limiter.take(&POLICY, "a", 3_600_000).allowed);
+        }
+        assert!(limiter.take(&POLICY, "a", 0).allowed);
     }
 
     #[test]

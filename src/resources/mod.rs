@@ -9,5 +9,6 @@ pub mod me;
 pub mod posts;
 pub mod secrets;
 pub mod sessions;
+pub mod standing;
 pub mod tags;
 pub mod users;

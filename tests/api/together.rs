@@ -125,4 +125,43 @@ async fn of_those_who_want_to_be_first_one_is() {
         .await;
         assert_eq!(statuses, [201, 412, 412, 412, 412, 412], "{path}");
     }
+    let anyhow = api.sign_in(Role::Editor).await;
+    for path in ["/api/tags/whoever", "/api/docs/whoever"] {
+        let statuses = at_once(6, |number| {
+            let (editor, path) = (anyhow.clone(), path.to_owned());
+            async move {
+                let text = format!("Number {number}");
+                match path.contains("/tags/") {
+                    true => editor.put(&path, json!({ "name": text })).await,
+                    false => editor.put(&path, json!({ "title": text, "content": "" })).await,
+                }
+            }
+        })
+        .await;
+        assert_eq!(statuses, [200, 200, 200, 200, 200, 201], "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tags_that_go_while_they_are_given_stop_nobody() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let mut posts = Vec::new();
+    for number in 0..3 {
+        posts.push(editor.post("/api/posts", new(&format!("Number {number}"))).await.is(201).id());
+    }
+    for round in 0..6 {
+        let statuses = at_once(6, |number| {
+            let (editor, post) = (editor.clone(), posts[number / 2].clone());
+            async move {
+                let tags = if round % 2 == 0 { ["oak", "ash"] } else { ["ash", "oak"] };
+                match number % 2 {
+                    0 => editor.patch(&format!("/api/posts/{post}"), json!({ "tags": tags })).await,
+                    _ => editor.delete("/api/tags/oak").await,
+                }
+            }
+        })
+        .await;
+        assert!(statuses.iter().all(|status| [200, 204, 404].contains(status)), "{statuses:?}");
+    }
 }

@@ -19,6 +19,6 @@ mod walk;
 pub use compile::Compiler;
 pub use json::{JsonError, MAX_DEPTH, parse};
 pub use params::Params;
-pub use query::{MAX_PARAMETERS, MAX_QUERY};
+pub use query::{MAX_PARAMETERS, MAX_QUERY, decode};
 pub use schema::Schema;
 pub use violation::{ErrorCode, MAX_VIOLATIONS, Place, Violation, in_order};

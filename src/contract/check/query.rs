@@ -48,7 +48,7 @@ fn undecodable(name: &str, what: &str) -> Violation {
 }
 
 /// `application/x-www-form-urlencoded` without its leniency: a stray `%` and bytes that are not UTF-8 fail.
-fn decode(text: &str) -> Option<Cow<'_, str>> {
+pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return Some(Cow::Borrowed(text));
     }

@@ -13,7 +13,7 @@ use crate::{
         cache::Cache,
         caller::{Caller, InPerson},
         id::Id,
-        problem::{Conflict, Fault, Forbidden, Invalid, NotFound},
+        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Unauthorized},
         request::{Body, IfNoneMatch, Path, Query},
     },
 };
@@ -44,7 +44,7 @@ impl ApiKeysApi {
         &self,
         caller: Caller<InPerson>,
         new: Body<NewApiKey>,
-    ) -> Result<Created<IssuedApiKey>, Fault<Conflict>> {
+    ) -> Result<Created<IssuedApiKey>, Fault<(Unauthorized, Conflict)>> {
         Ok(Created::new(Outcome::Fresh(self.0.create(&caller, new.0).await?)))
     }
 

@@ -26,7 +26,7 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::sessions::NOTED,
+    resources::standing::{NOTED, still_there},
 };
 
 /// How long the secret before a rotation still works, in milliseconds.
@@ -135,7 +135,13 @@ impl ApiKeys {
             created_at: Set(now),
             updated_at: Set(now),
         };
-        let row = self.db.write(async move |tx| Ok::<_, Error>(row.insert(&*tx).await?)).await?;
+        let caller = caller.clone();
+        let made = self.db.write(async move |tx| {
+            // Who ends all keys of an account must not miss this one.
+            still_there(&tx, &caller).await?;
+            Ok::<_, Error>(row.insert(&*tx).await?)
+        });
+        let row = made.await?;
         Ok(IssuedApiKey { api_key: wire(row, now)?, key: written.write().expose().clone() })
     }
 

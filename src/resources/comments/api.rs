@@ -12,7 +12,7 @@ use crate::{
         cache::Cache,
         caller::{Caller, Editors, OwnerOrEditors, SignedIn, Viewer},
         id::Id,
-        problem::{Conflict, Fault, Invalid, NotFound, Once, Owned},
+        problem::{Conflict, Fault, Invalid, NotFound, Once, Owned, Unauthorized},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
     },
     resources::posts::Post,
@@ -55,7 +55,7 @@ impl CommentsApi {
         id: Path<Id<Post>>,
         key: IdempotencyKey,
         new: Body<NewComment>,
-    ) -> Result<Created<Comment>, Fault<(NotFound, Once)>> {
+    ) -> Result<Created<Comment>, Fault<(Unauthorized, NotFound, Once)>> {
         Ok(Created::new(self.0.create(&author, id.0, new.0, key.0).await?))
     }
 

@@ -27,7 +27,10 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::posts::{self, Post},
+    resources::{
+        posts::{self, Post},
+        standing::still_there,
+    },
 };
 
 /// How long an author may change what a comment says, in milliseconds.
@@ -108,6 +111,7 @@ impl Comments {
     ) -> Result<Outcome<Comment>> {
         let (author, now) = (author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
+            still_there(&tx, &author).await?;
             alone(&tx, post.0).await?;
             let find = posts::visible_to(Some(&author)).filter(post::Column::Id.eq(post.0));
             let row = find.one(&*tx).await?.ok_or(Error::NotFound("post"))?;
@@ -173,7 +177,7 @@ impl Comments {
                 }
                 let was_seen = row.status == CommentStatus::Approved.as_str();
                 if let Some(status) = status {
-                    judge(&tx, &row, status).await?;
+                    judge(&tx, &row, status, now).await?;
                     row.status = status.as_str().to_owned();
                 }
                 let is_seen = row.status == CommentStatus::Approved.as_str();

@@ -72,7 +72,7 @@ pub(super) async fn count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
 }
 
 /// What a new status of a comment does to the thread around it: a reply is seen only below what is seen.
-pub(super) async fn judge(tx: &Tx, row: &comment::Model, status: CommentStatus) -> Result<()> {
+pub(super) async fn judge(tx: &Tx, row: &comment::Model, status: CommentStatus, now: i64) -> Result<()> {
     let approved = CommentStatus::Approved.as_str();
     match (row.status == approved, status == CommentStatus::Approved) {
         (false, true) => {
@@ -88,14 +88,14 @@ pub(super) async fn judge(tx: &Tx, row: &comment::Model, status: CommentStatus) 
         }
         (true, false) => {
             count(tx, row.post_id, -seen_below(tx, row).await?).await?;
-            hide_below(tx, row).await
+            hide_below(tx, row, now).await
         }
         _ => Ok(()),
     }
 }
 
 /// Takes the replies below out of sight, level by level.
-async fn hide_below(tx: &Tx, top: &comment::Model) -> Result<()> {
+async fn hide_below(tx: &Tx, top: &comment::Model, now: i64) -> Result<()> {
     let mut level = vec![top.id];
     for _ in top.depth..DEEPEST {
         let below = comment::Entity::find().filter(comment::Column::ParentId.is_in(level));
@@ -106,6 +106,7 @@ async fn hide_below(tx: &Tx, top: &comment::Model) -> Result<()> {
         comment::Entity::update_many()
             .col_expr(comment::Column::Status, Expr::val(CommentStatus::Pending.as_str()))
             .col_expr(comment::Column::Version, Expr::col(comment::Column::Version).add(1))
+            .col_expr(comment::Column::UpdatedAt, Expr::val(now))
             .filter(comment::Column::Id.is_in(level.clone()))
             .filter(comment::Column::Status.eq(CommentStatus::Approved.as_str()))
             .exec(&**tx)

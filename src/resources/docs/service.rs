@@ -122,6 +122,19 @@ impl Docs {
         new: DocumentReplacement,
         when: Precondition,
     ) -> Result<(Document, bool)> {
+        // Who asked for no version means whatever is there, also when somebody else was first this very moment.
+        match self.replaced(path, new.clone(), when.clone()).await {
+            Err(Error::Raced) if !when.asks() => self.replaced(path, new, when).await,
+            done => done,
+        }
+    }
+
+    async fn replaced(
+        &self,
+        path: &str,
+        new: DocumentReplacement,
+        when: Precondition,
+    ) -> Result<(Document, bool)> {
         let (path, now) = (path.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {

@@ -97,7 +97,7 @@ pub struct DocumentSummary {
 }
 
 /// A document as it shall be from now on.
-#[derive(Debug, Object)]
+#[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct DocumentReplacement {
     /// The heading; white space around it is dropped.

@@ -8,9 +8,7 @@ use crate::{
         answer::{Changed, Found, Resource},
         caller::{Caller, InPerson, Principal, SignedIn},
         id::Id,
-        problem::{
-            Conflict, Error, Fault, Forbidden, Invalid, Stale, Throttled, Unauthorized, Unconditional,
-        },
+        problem::{Conflict, Error, Fault, Invalid, Owned, Throttled, Unauthorized},
         request::{IfMatch, IfNoneMatch, Patch},
     },
     resources::users::{User, UserPatch, Users},
@@ -47,10 +45,10 @@ impl MeApi {
         caller: Caller<InPerson>,
         when: IfMatch,
         patch: Patch<UserPatch>,
-    ) -> Result<Changed<Me>, Fault<(Forbidden, Stale, Unconditional, Conflict, Invalid, Throttled)>> {
+    ) -> Result<Changed<Me>, Fault<(Unauthorized, Owned, Conflict, Invalid, Throttled)>> {
         let asking = (*caller).clone();
         let tag = move |user: &User| me(&asking, user.clone()).etag();
-        let user = self.0.patch(&caller, Id::from(caller.user), patch.0, when.0, tag).await?;
+        let user = self.0.patch(&caller, Id::from(caller.user), patch.0, when.0, tag).await.map_err(gone)?;
         Ok(Changed::new(me(&caller, user)))
     }
 }

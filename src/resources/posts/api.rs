@@ -13,7 +13,7 @@ use crate::{
         cache::Cache,
         caller::{Caller, OwnerOrEditors, Viewer, Writers},
         id::Id,
-        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned},
+        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned, Unauthorized},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
         slug::Slug,
     },
@@ -52,7 +52,7 @@ impl PostsApi {
         author: Caller<Writers>,
         key: IdempotencyKey,
         new: Body<NewPost>,
-    ) -> Result<Created<Post>, Fault<Once>> {
+    ) -> Result<Created<Post>, Fault<(Unauthorized, Once)>> {
         Ok(Created::new(self.0.create(&author, new.0, key.0).await?))
     }
 

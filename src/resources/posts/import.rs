@@ -8,7 +8,10 @@ use uuid::Uuid;
 
 use super::service::{Posts, claim_free, searchable};
 use crate::{
-    contract::problem::{Error, Result},
+    contract::{
+        caller::HIDDEN,
+        problem::{Error, Result},
+    },
     ports::db::Tx,
     resources::imports::{Effect, Item},
 };
@@ -40,29 +43,29 @@ impl Posts {
         let now = self.clock.now();
         let item = Item::new("post", &post.source, post);
         let author = *post.authors.first().ok_or_else(|| Error::Internal("a post without author".into()))?;
-        let (id, version, effect) = match item.before(tx).await? {
+        let (id, version, open, effect) = match item.before(tx).await? {
             Some(before) if before.is_same() => return Ok(Effect::Unchanged),
             None => {
                 let id = post.id.unwrap_or_else(Uuid::now_v7);
                 let slug = claim_free(tx, id, &post.slug, now).await?;
                 fresh(post, id, slug, author, now).insert(&**tx).await?;
-                (id, 1, Effect::Created)
+                (id, 1, post.published_at != Some(0), Effect::Created)
             }
             Some(before) => {
                 let find = post::Entity::find_by_id(before.target).filter(post::Column::DeletedAt.is_null());
                 let row = find.lock_exclusive().one(&**tx).await?;
                 before.check(row.as_ref().map(|row| row.version))?;
                 let Some(row) = row else { return Err(Error::NotFound("post")) };
-                let version = row.version + 1;
+                let (version, was_open) = (row.version + 1, row.published_at > 0);
                 again(row, post, author, now).update(&**tx).await?;
-                (before.target, version, Effect::Updated)
+                (before.target, version, was_open || post.published_at != Some(0), Effect::Updated)
             }
         };
         self.tag(tx, id, &post.tags, now).await?;
         coauthors(tx, id, post.authors.get(1..).unwrap_or_default()).await?;
         aliases(tx, id, &post.aliases, now).await?;
         item.remember(tx, id, version).await?;
-        tx.touch("posts").await?;
+        tx.touch(if open { "posts" } else { HIDDEN }).await?;
         Ok(effect)
     }
 }

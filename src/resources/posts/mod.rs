@@ -5,7 +5,6 @@ mod import;
 mod list;
 mod preview;
 mod service;
-mod slug;
 mod types;
 
 pub use api::PostsApi;
@@ -13,5 +12,4 @@ pub use import::Imported;
 pub use list::visible_to;
 pub use preview::PreviewKey;
 pub use service::Posts;
-pub use slug::slugify;
 pub use types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary};

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::{
     list::{page, visible_to, whole},
     preview::PreviewKey,
-    slug::slugify,
     types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary},
 };
 use crate::{
@@ -22,13 +21,14 @@ use crate::{
         id::Id,
         page::Page,
         problem::{Error, Result},
+        slug::slugify,
         text::{folded, trimmed},
     },
     ports::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::tags::Tags,
+    resources::{standing::still_there, tags::Tags},
 };
 
 #[derive(Clone)]
@@ -91,6 +91,7 @@ impl Posts {
     ) -> Result<Outcome<Post>> {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
+            still_there(&tx, &author).await?;
             let NewPost { title, content, slug, excerpt, cover_image, tags, published } = new;
             let id = Uuid::now_v7();
             let title = trimmed(&title);
@@ -217,8 +218,9 @@ impl Posts {
 
     /// Gives a post exactly these tags.
     pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<()> {
-        post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
+        // First the tags, then what hangs on them, as whoever deletes a tag does.
         let tags = self.tags.ensure(tx, names, now).await?;
+        post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
         let rows = tags.into_iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
             post_id: Set(post),
             tag_id: Set(tag),

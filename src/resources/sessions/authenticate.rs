@@ -16,9 +16,7 @@ use crate::contract::{
     problem::{Error, Result},
     secret::digest,
 };
-
-/// How often the last use is written at most, in milliseconds.
-pub const NOTED: i64 = 60_000;
+use crate::resources::standing::NOTED;
 
 /// How often an unknown key makes us look for new ones at most, in milliseconds.
 const RELOAD: i64 = 10_000;
@@ -55,7 +53,7 @@ impl Sessions {
 
     fn may_reload(&self) -> bool {
         let now = self.clock.now();
-        let due = |last: i64| (now.saturating_sub(last) >= RELOAD).then_some(now);
+        let due = |last: i64| (!(0..RELOAD).contains(&now.saturating_sub(last))).then_some(now);
         self.reloaded_at.fetch_update(Ordering::SeqCst, Ordering::SeqCst, due).is_ok()
     }
 

@@ -11,6 +11,5 @@ pub mod token;
 mod types;
 
 pub use api::{KeysApi, SessionsApi};
-pub use authenticate::NOTED;
 pub use service::{Sessions, SignedIn};
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};

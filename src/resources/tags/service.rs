@@ -16,6 +16,7 @@ use crate::{
         etag::{ETag, Precondition},
         page::Page,
         problem::{Error, Result},
+        slug::slugify,
         text::trimmed,
         time::Timestamp,
     },
@@ -23,7 +24,7 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::posts::{self, slugify},
+    resources::posts,
 };
 
 #[derive(Clone)]
@@ -149,6 +150,14 @@ impl Tags {
         new: TagReplacement,
         when: Precondition,
     ) -> Result<(TagView, bool)> {
+        // Who asked for no version means whatever is there, also when somebody else was first this very moment.
+        match self.replaced(slug, new.clone(), when.clone()).await {
+            Err(Error::Raced) if !when.asks() => self.replaced(slug, new, when).await,
+            done => done,
+        }
+    }
+
+    async fn replaced(&self, slug: &str, new: TagReplacement, when: Precondition) -> Result<(TagView, bool)> {
         let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {

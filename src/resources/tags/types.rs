@@ -57,7 +57,7 @@ impl Resource for TagView {
 }
 
 /// A tag as it shall be from now on.
-#[derive(Debug, Object)]
+#[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct TagReplacement {
     /// What people read; white space around it is dropped.

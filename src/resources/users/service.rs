@@ -5,7 +5,6 @@ use entity::user;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
-use uuid::Uuid;
 
 use super::{
     list::page,
@@ -231,7 +230,7 @@ impl Users {
             return Ok(None);
         };
         let role = row.role.parse().map_err(Error::Internal)?;
-        Ok(Some(Principal { user: row.id, role, via: Via::Session(Uuid::nil()) }))
+        Ok(Some(Principal { user: row.id, role, via: Via::Machine }))
     }
 
     /// Makes an account, or brings it to this role and password: for those who hold the machine.
@@ -241,7 +240,8 @@ impl Users {
         let new = fresh(&email, name, role, Some(hash.clone()), now);
         self.db
             .write(async move |tx| {
-                let known = user::Entity::find().filter(user::Column::Email.eq(email)).one(&*tx).await?;
+                let known = user::Entity::find().filter(user::Column::Email.eq(email));
+                let known = known.lock_exclusive().one(&*tx).await?;
                 let row = match known {
                     None => new.insert(&*tx).await.map_err(Error::taken("email"))?,
                     Some(mut row) => {

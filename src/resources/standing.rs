@@ -1,0 +1,34 @@
+//! Whether a caller is still who they were when their request came: accounts, sessions and keys may end while it
+//! runs, and what ends them must find everything that they made.
+use entity::{api_key, session, user};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+
+use crate::{
+    contract::{
+        caller::{Principal, Via},
+        problem::{Error, Result},
+    },
+    ports::db::Tx,
+};
+
+/// How often the last use of a session or a key is written at most, in milliseconds.
+pub const NOTED: i64 = 60_000;
+
+/// Refuses a caller whose account, session or key has ended meanwhile, and keeps the account from changing until
+/// this transaction has ended.
+pub async fn still_there(tx: &Tx, caller: &Principal) -> Result<()> {
+    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq("active"));
+    let user = user.lock_shared().one(&**tx).await?;
+    let there = match &caller.via {
+        Via::Session(id) => {
+            let session = session::Entity::find_by_id(*id).filter(session::Column::RevokedAt.is_null());
+            session.count(&**tx).await?
+        }
+        Via::Machine => 1,
+        Via::Key { id, .. } => api_key::Entity::find_by_id(*id).count(&**tx).await?,
+    };
+    match user.is_some() && there > 0 {
+        true => Ok(()),
+        false => Err(Error::InvalidToken),
+    }
+}
