@@ -1,12 +1,19 @@
 //! Every setting, with its default and its meaning. The only reader of the environment.
+mod settings;
+mod value;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
+use tracing::Level;
+
 use crate::{edge::Proxies, ports::statements::Log};
+use settings::{SETTINGS, Setting, nearest};
+
+pub use value::LogFormat;
 
 /// Where a value comes from, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,85 +24,10 @@ pub enum Source {
     Flag,
 }
 
-/// One setting: its name in the file, its default, and what it means.
-struct Setting {
-    name: &'static str,
-    default: &'static str,
-    meaning: &'static str,
-    secret: bool,
-}
-
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "listen",
-        default: "127.0.0.1:8080",
-        meaning: "address and port to listen on; port 0 picks a free one",
-        secret: false,
-    },
-    Setting { name: "data_dir", default: "./data", meaning: "folder of the SQLite database", secret: false },
-    Setting {
-        name: "database_url",
-        default: "",
-        meaning: "postgres://… or sqlite://…; empty for SQLite in the data folder",
-        secret: true,
-    },
-    Setting {
-        name: "public_url",
-        default: "",
-        meaning: "how the service is reached from outside; empty for http:// and the listen address",
-        secret: false,
-    },
-    Setting { name: "rate_limits", default: "on", meaning: "whether callers have budgets", secret: false },
-    Setting {
-        name: "trusted_proxies",
-        default: "",
-        meaning: "blocks of addresses whose forwarded fields are believed",
-        secret: false,
-    },
-    Setting {
-        name: "cors_origins",
-        default: "",
-        meaning: "origins that browsers may call from",
-        secret: false,
-    },
-    Setting {
-        name: "registration",
-        default: "off",
-        meaning: "whether anybody may make an account as a reader",
-        secret: false,
-    },
-    Setting {
-        name: "require_if_match",
-        default: "off",
-        meaning: "whether a write must name the version that it changes",
-        secret: false,
-    },
-    Setting {
-        name: "insecure",
-        default: "off",
-        meaning: "allows listening beyond this machine without a listed proxy",
-        secret: false,
-    },
-    Setting { name: "log", default: "info", meaning: "error, warn, info, debug or trace", secret: false },
-    Setting { name: "log_format", default: "text", meaning: "text or json", secret: false },
-    Setting {
-        name: "log_sql",
-        default: "200",
-        meaning: "statements in the log: those that take longer than this many milliseconds, all, or off",
-        secret: false,
-    },
-    Setting {
-        name: "timeout_scale",
-        default: "1",
-        meaning: "factor on all times of the network edge; for tests",
-        secret: false,
-    },
-];
-
 /// The settings in force.
 #[derive(Debug, Clone)]
 pub struct Config {
-    values: BTreeMap<&'static str, (String, Source)>,
+    values: Values,
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub rate_limits: bool,
@@ -104,14 +36,18 @@ pub struct Config {
     pub proxies: Proxies,
     pub cors_origins: Vec<String>,
     pub timeout_scale: f64,
+    pub log: Level,
+    pub log_format: LogFormat,
     pub log_sql: Log,
 }
+
+type Values = BTreeMap<&'static str, (String, Source)>;
 
 impl Config {
     /// Reads the file `tenon.toml` in the data folder (or `TENON_CONFIG`), then the environment, then the
     /// flags; later ones win. Anything that is unknown or cannot be read is an error.
     pub fn read(flags: &[(&'static str, Option<String>)]) -> Result<Config, String> {
-        let mut values: BTreeMap<&'static str, (String, Source)> = SETTINGS
+        let mut values: Values = SETTINGS
             .iter()
             .map(|setting| (setting.name, (setting.default.to_owned(), Source::Default)))
             .collect();
@@ -138,49 +74,33 @@ impl Config {
         Config::typed(values)
     }
 
-    fn typed(values: BTreeMap<&'static str, (String, Source)>) -> Result<Config, String> {
-        let text =
-            |name: &str| values.get(name).map(|(value, _)| value.trim().to_owned()).unwrap_or_default();
-        let switch = |name: &str| match text(name).as_str() {
-            "on" | "true" | "1" => Ok(true),
-            "off" | "false" | "0" => Ok(false),
-            other => Err(format!("{name} is on or off, not {other}")),
-        };
-        let list = |name: &str| -> Vec<String> {
-            text(name).split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-        };
-        let listen: SocketAddr = text("listen")
-            .parse()
-            .map_err(|_| format!("listen is an address such as 127.0.0.1:8080, not {}", text("listen")))?;
-        let proxies =
-            Proxies(list("trusted_proxies").iter().map(|block| block.parse()).collect::<Result<_, _>>()?);
-        let cors_origins = list("cors_origins");
-        if let Some(wrong) =
-            cors_origins.iter().find(|origin| !origin.starts_with("http") || origin.contains('*'))
-        {
-            return Err(format!("cors_origins are origins such as https://www.acme.test, not {wrong}"));
-        }
-        if !listen.ip().is_loopback() && proxies.0.is_empty() && !switch("insecure")? {
-            return Err(format!(
-                "{listen} is reached from other machines, and nothing says that TLS is in front: \
-                 set trusted_proxies, or insecure = on if you mean it"
-            ));
-        }
-        let timeout_scale =
-            text("timeout_scale").parse().map_err(|_| "timeout_scale is a number".to_owned())?;
-        let log_sql = log_sql(&text("log_sql"))?;
-        Ok(Config {
-            listen,
+    fn typed(values: Values) -> Result<Config, String> {
+        let text = |name: &str| values.get(name).map_or("", |(value, _)| value.trim());
+        let switch = |name: &str| value::switch(name, text(name));
+        value::public_url(text("public_url"))?;
+        value::database_url(text("database_url"))?;
+        let config = Config {
+            listen: value::listen(text("listen"))?,
             data_dir: text("data_dir").into(),
             rate_limits: switch("rate_limits")?,
             registration: switch("registration")?,
             require_if_match: switch("require_if_match")?,
-            proxies,
-            cors_origins,
-            timeout_scale,
-            log_sql,
-            values,
-        })
+            proxies: value::proxies(text("trusted_proxies"))?,
+            cors_origins: value::origins(text("cors_origins"))?,
+            timeout_scale: value::factor(text("timeout_scale"))?,
+            log: value::level(text("log"))?,
+            log_format: value::log_format(text("log_format"))?,
+            log_sql: value::log_sql(text("log_sql"))?,
+            values: values.clone(),
+        };
+        if !config.listen.ip().is_loopback() && config.proxies.0.is_empty() && !switch("insecure")? {
+            return Err(format!(
+                "{} is reached from other machines, and nothing says that TLS is in front: \
+                 set trusted_proxies, or insecure = on if you mean it",
+                config.listen
+            ));
+        }
+        Ok(config)
     }
 
     pub fn text(&self, name: &str) -> &str {
@@ -207,15 +127,26 @@ impl Config {
     }
 }
 
-fn log_sql(text: &str) -> Result<Log, String> {
-    match text {
-        "off" => Ok(Log::Off),
-        "all" => Ok(Log::All),
-        milliseconds => match milliseconds.parse() {
-            Ok(milliseconds) => Ok(Log::Slow(Duration::from_millis(milliseconds))),
-            Err(_) => Err("log_sql is a number of milliseconds, all or off".to_owned()),
-        },
+/// A warning for each variable that looks like a setting and is none. No more than a warning: other programs
+/// set such names by themselves, as Kubernetes does for a service called tenon.
+pub fn strangers() -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter_map(|name| stranger(&name)).collect()
+}
+
+fn stranger(variable: &str) -> Option<String> {
+    let name = variable.strip_prefix("TENON_")?.to_lowercase();
+    let known = SETTINGS.iter().any(|setting| setting.name.to_uppercase() == variable["TENON_".len()..]);
+    if known || matches!(variable, "TENON_CONFIG" | "TENON_TEST_DATABASE") {
+        return None;
     }
+    let meant = nearest(&name).map(|name| format!("; did you mean TENON_{}?", name.to_uppercase()));
+    Some(format!("{variable} is no setting and is not read{}", meant.unwrap_or_default()))
+}
+
+/// A folder that nobody has, for what is needed during one command only.
+pub fn scratch_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("tenon-{}", uuid::Uuid::now_v7()))
 }
 
 fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, String> {
@@ -260,8 +191,41 @@ mod tests {
             ("rate_limits", "perhaps"),
             ("trusted_proxies", "10.0.0.0/99"),
             ("cors_origins", "*"),
+            ("log", "loud"),
+            ("log_format", "xml"),
+            ("timeout_scale", "NaN"),
+            ("database_url", "mysql://127.0.0.1/tenon"),
+            ("database_url", "sqlite://"),
+            ("public_url", "api.acme.test"),
+            ("public_url", "/api"),
+            ("public_url", "ftp://api.acme.test"),
+            ("public_url", "https://"),
+            ("public_url", "https://:443"),
+            ("public_url", "https://api.acme.test:port"),
+            ("public_url", "https://api.acme.test:99999"),
+            ("public_url", "https://api.acme.test/?a=b"),
+            ("public_url", "https://api.acme.test/#top"),
+            ("public_url", "https://ada@api.acme.test"),
+            ("public_url", "https://api acme.test"),
         ] {
             assert!(flag(name, value).is_err(), "{name} = {value}");
+        }
+        for url in ["https://api.acme.test", "http://127.0.0.1:8080/", "https://[::1]:443/tenon"] {
+            assert!(flag("public_url", url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn variables_that_are_no_settings_are_named() {
+        for known in ["TENON_LISTEN", "TENON_CONFIG", "TENON_TEST_DATABASE", "PATH", "XTENON_LISTN"] {
+            assert_eq!(stranger(known), None);
+        }
+        let meant =
+            |name: &str| stranger(name).and_then(|text| text.split_once("mean ").map(|it| it.1.to_owned()));
+        assert_eq!(meant("TENON_LISTN").as_deref(), Some("TENON_LISTEN?"));
+        assert_eq!(meant("TENON_DATABASEURL").as_deref(), Some("TENON_DATABASE_URL?"));
+        for foreign in ["TENON_SERVICE_HOST", "TENON_PORT", "TENON_PORT_8080_TCP_ADDR", "TENON_"] {
+            assert!(stranger(foreign).is_some_and(|text| !text.contains("mean")), "{foreign}");
         }
     }
 

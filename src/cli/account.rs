@@ -2,18 +2,41 @@
 use std::{io::Read, process::ExitCode};
 
 use chrono::TimeDelta;
-use clap::{Args, Subcommand};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use entity::user;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use uuid::Uuid;
 
-use super::{app, say};
+use super::{app, given, say, told::told};
 use crate::{
+    app::App,
     config::Config,
-    contract::{caller::Role, time::Timestamp},
-    resources::api_keys::{NewApiKey, Scope},
+    contract::{
+        answer::Resource,
+        attempt::Outcome,
+        caller::{Principal, Role, Via},
+        etag::Precondition,
+        id::Id,
+        patch::Given,
+        problem::{Error, Result as Done},
+        secret::Secret,
+        time::Timestamp,
+    },
+    resources::{
+        api_keys::{NewApiKey, Scope},
+        users::{NewUser, Status, User as Account, UserPatch, password},
+    },
 };
 
 #[derive(Subcommand)]
 pub enum User {
-    /// Make an account, or bring it to this role and password
+    /// Make an account, or give a known one a new password and, with --role, another role
+    ///
+    /// A known account is open again afterwards, its sessions and API keys end, and it keeps its name.
     Create(CreateUser),
 }
 
@@ -25,9 +48,10 @@ pub struct CreateUser {
     /// The name that is shown
     #[arg(long)]
     name: String,
-    /// reader, author, editor, accountant or admin
-    #[arg(long, default_value = "reader")]
-    role: Role,
+    /// What the account may do. Without it, a new account is a reader, and a known one keeps its role. The last
+    /// admin stays one
+    #[arg(long, value_parser = roles())]
+    role: Option<Role>,
     /// Read the password from standard input: its first line
     #[arg(long, required = true)]
     password_stdin: bool,
@@ -36,19 +60,42 @@ pub struct CreateUser {
 impl User {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let User::Create(CreateUser { email, name, role, password_stdin: _ }) = self;
-        let at = email.find('@').is_some_and(|at| at > 0 && email[at..].contains('.'));
-        if !at || email.len() > 254 {
-            return Err(format!("{email} is no e-mail address"));
-        }
         let mut text = String::new();
         let read = std::io::stdin().take(4096).read_to_string(&mut text);
         read.map_err(|error| format!("cannot read the password: {error}"))?;
         let password = text.lines().next().unwrap_or_default().to_owned();
+        given::fits("NewUser", &json!({ "email": email, "name": name, "password": password }))?;
+        password::check(&Secret::new(password.clone())).map_err(|error| format!("the password: {error}"))?;
         let app = app(config).await?;
-        let user = app.users.appoint(&email, &name, role, password).await.map_err(|error| told(&error))?;
-        say(&format!("{} {role} {email}\n", user.id));
+        let account = appoint(&app, NewUser { email, name, password, role }).await;
+        let account = account.map_err(|error| told(&error))?;
+        say(&format!("{} {} {}\n", account.id, account.role, account.email.unwrap_or_default()));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Makes the account, or changes the one that has this address, as an admin would: under the same rules.
+async fn appoint(app: &App, new: NewUser) -> Done<Account> {
+    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Session(Uuid::nil()) };
+    let email = user::Column::Email.eq(new.email.to_lowercase());
+    let Some(known) = user::Entity::find().filter(email).one(app.db.read()).await? else {
+        return match app.users.create(Some(&operator), new, None).await? {
+            Outcome::Fresh(account) => Ok(account),
+            Outcome::Again(_) => Err(Error::Raced),
+        };
+    };
+    let patch = UserPatch {
+        name: None,
+        bio: Given::default(),
+        url: Given::default(),
+        avatar_url: Given::default(),
+        email: None,
+        role: new.role,
+        status: Some(Status::Active),
+        password: Some(new.password),
+        current_password: None,
+    };
+    app.users.patch(&operator, Id::from(known.id), patch, Precondition::default(), Account::etag).await
 }
 
 #[derive(Subcommand)]
@@ -62,8 +109,8 @@ pub struct CreateKey {
     /// What the key is called
     #[arg(long)]
     name: String,
-    /// What it may be used for, such as posts:read,posts:write
-    #[arg(long, value_delimiter = ',', required = true)]
+    /// What it may be used for, with commas between, such as posts:read,posts:write
+    #[arg(long, value_delimiter = ',', required = true, value_parser = scopes())]
     scopes: Vec<Scope>,
     /// When it ends, such as 90d or 12h [default: never]
     #[arg(long, value_parser = span)]
@@ -76,33 +123,47 @@ pub struct CreateKey {
 impl Key {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let Key::Create(CreateKey { name, scopes, expires, owner }) = self;
+        let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        given::fits("NewApiKey", &json!({ "name": name, "scopes": words }))?;
         let app = app(config).await?;
-        let owner = app.users.owner_of_keys(owner.as_deref()).await.map_err(|error| error.to_string())?;
-        let owner = owner.ok_or("there is no such account: make it with tenon user create")?;
+        let found = app.users.owner_of_keys(owner.as_deref()).await.map_err(|error| told(&error))?;
+        let found = found.ok_or_else(|| match &owner {
+            Some(email) => {
+                format!("there is no account {email} that may be used: make it with tenon user create")
+            }
+            None => "--owner names no account, and there is no admin: name one, or make an admin with \
+                     tenon user create --role admin"
+                .to_owned(),
+        })?;
         let now = app.clock.now();
         let expires_at = expires.map(|span| Timestamp(now + span.num_milliseconds()));
         let new = NewApiKey { name, scopes, expires_at };
-        let issued = app.api_keys.create(&owner, new).await.map_err(|error| told(&error))?;
+        let issued = app.api_keys.create(&found, new).await.map_err(|error| told(&error))?;
         say(&format!("{}\n", issued.key));
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// An error in words that name each place.
-fn told(error: &crate::contract::problem::Error) -> String {
-    use crate::contract::problem::Error;
-    match error {
-        Error::Invalid(all) => all.iter().map(|one| one.message.clone()).collect::<Vec<_>>().join("; "),
-        other => other.to_string(),
-    }
+fn roles() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|text| text.parse::<Role>().map_err(Wrong))
 }
 
+fn scopes() -> impl TypedValueParser<Value = Scope> {
+    let words = Scope::ALL.iter().map(|scope| scope.as_str());
+    PossibleValuesParser::new(words).try_map(|text| text.parse::<Scope>().map_err(Wrong))
+}
+
+/// What clap takes for an error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Wrong(String);
+
 fn span(text: &str) -> Result<TimeDelta, String> {
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: i64 = number.parse().map_err(|_| format!("{text} is no span such as 90d"))?;
-    let span = match unit {
-        "d" if (1..=36_500).contains(&number) => TimeDelta::try_days(number),
-        "h" if (1..=876_000).contains(&number) => TimeDelta::try_hours(number),
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    let hours = text.strip_suffix('h').and_then(|hours| hours.parse().ok());
+    let span = match (days, hours) {
+        (Some(days @ 1..=36_500), _) => TimeDelta::try_days(days),
+        (_, Some(hours @ 1..=876_000)) => TimeDelta::try_hours(hours),
         _ => None,
     };
     span.ok_or_else(|| format!("{text} is no span such as 90d or 12h"))

@@ -1,16 +1,26 @@
 //! `tenon import`: content from files, through the services that the API uses.
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Subcommand};
 
-use super::{app, say};
+use super::{
+    app_on, given, say,
+    scratch::Scratch,
+    told::{plain, told},
+};
 use crate::{
     app::App,
     config::Config,
-    contract::problem::{Error, Result},
+    contract::{
+        problem::{Error, Result},
+        text::trimmed,
+    },
     import::{
         self, Answers, ImportError, ImportedDocument, ImportedPost, Library, Outcome, Progress, Publication,
-        Report,
+        Report, files,
     },
     ports::db::Tx,
     resources::{docs, imports::Effect, posts, users::author_named},
@@ -19,9 +29,18 @@ use crate::{
 #[derive(Subcommand)]
 pub enum Import {
     /// Posts: Markdown files with front matter
-    Markdown(Source),
+    Markdown(Posts),
     /// Documents: a tree of Markdown files
     Docs(Source),
+}
+
+#[derive(Args)]
+pub struct Posts {
+    #[command(flatten)]
+    source: Source,
+    /// Who wrote the posts that name no author
+    #[arg(long, value_name = "NAME", default_value = "Unknown author")]
+    author: String,
 }
 
 #[derive(Args)]
@@ -34,31 +53,49 @@ pub struct Source {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
-    /// Who wrote the posts that name no author
-    #[arg(long, value_name = "NAME", default_value = "Unknown author")]
-    author: String,
 }
 
 impl Import {
     pub async fn run(self, config: &Config) -> std::result::Result<ExitCode, String> {
-        let app = app(config).await?;
+        let (source, author) = match &self {
+            Import::Markdown(posts) => (&posts.source, trimmed(&posts.author)),
+            Import::Docs(source) => (source, String::new()),
+        };
+        if let Import::Markdown(posts) = &self {
+            given::member_fits("NewUser", "name", "author", &posts.author)?;
+        }
+        holds_markdown(&source.dir)?;
+        let scratch = (source.dry_run && !is_there(&config.database_url())).then(Scratch::new);
+        let url = scratch.as_ref().map_or_else(|| config.database_url(), Scratch::url);
+        let app = app_on(&url, config).await?;
+        let library = Shelf { app: &app, author };
         let mut progress = Progress::on_stderr();
-        let (source, report) = match self {
-            Import::Markdown(source) => {
-                let library = Shelf { app: &app, author: source.author.clone() };
-                let report = import::markdown(&source.dir, &library, source.dry_run, &mut progress).await;
-                (source, report)
+        let report = match &self {
+            Import::Markdown(_) => {
+                import::markdown(&source.dir, &library, source.dry_run, &mut progress).await
             }
-            Import::Docs(source) => {
-                let library = Shelf { app: &app, author: source.author.clone() };
-                let report = import::documents(&source.dir, &library, source.dry_run, &mut progress).await;
-                (source, report)
-            }
+            Import::Docs(_) => import::documents(&source.dir, &library, source.dry_run, &mut progress).await,
         };
         say(&written(&report, source.json)?);
-        app.db.close().await.map_err(|error| error.to_string())?;
+        app.db.close().await.map_err(|error| plain(&error))?;
         Ok(ExitCode::from(report.exit_code()))
     }
+}
+
+/// Asked before anything is made: a mistyped folder shall leave nothing behind.
+fn holds_markdown(folder: &Path) -> std::result::Result<(), String> {
+    let shown = folder.display();
+    let tree = files::walk(folder).map_err(|error| format!("cannot read the folder {shown}: {error}"))?;
+    match tree.markdown.is_empty() {
+        true => Err(format!("there is no Markdown file (.md or .markdown) in {shown}")),
+        false => Ok(()),
+    }
+}
+
+/// Whether there is a database already, as far as opening it would make one.
+fn is_there(url: &str) -> bool {
+    let file = url.strip_prefix("sqlite://").and_then(|path| path.split('?').next());
+    file.is_none_or(|file| Path::new(file).exists())
 }
 
 fn written(report: &Report, json: bool) -> std::result::Result<String, String> {
@@ -167,7 +204,7 @@ fn end(outcomes: Vec<Outcome>, dry_run: bool) -> std::result::Result<Vec<Outcome
 fn answers(done: std::result::Result<Vec<Outcome>, End>) -> Answers {
     match done {
         Ok(outcomes) | Err(End::Tried(outcomes)) => Ok(outcomes.into_iter().map(Ok).collect()),
-        Err(End::Failed(Error::Storage(error))) => Err(ImportError::Unavailable(error.to_string())),
-        Err(End::Failed(error)) => Err(ImportError::Refused(error.to_string())),
+        Err(End::Failed(error @ Error::Storage(_))) => Err(ImportError::Unavailable(told(&error))),
+        Err(End::Failed(error)) => Err(ImportError::Refused(told(&error))),
     }
 }

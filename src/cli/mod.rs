@@ -1,10 +1,14 @@
 //! The command line: what an operator can do, each with the services that the API uses.
 mod account;
 mod demo;
+mod given;
 mod import;
 mod openapi;
+mod reach;
 mod schema;
+mod scratch;
 mod serve;
+mod told;
 
 pub use serve::edge;
 
@@ -14,10 +18,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     app::{App, Settings},
-    config::Config,
+    config::{self, Config},
     ports::clock::Clock,
-    ports::db::Db,
 };
+use told::{plain, told};
 
 /// A backend for front-end teams whose OpenAPI document is true.
 #[derive(Parser)]
@@ -80,6 +84,10 @@ fn failed(message: &str) -> ExitCode {
     ExitCode::from(1)
 }
 
+fn warn(message: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {message}");
+}
+
 /// Writes to standard output; a closed pipe is no failure of ours.
 fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
@@ -92,6 +100,7 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
         let mut flags =
             vec![("data_dir", place.data_dir.clone()), ("database_url", place.database_url.clone())];
         flags.extend_from_slice(more);
+        config::strangers().iter().for_each(|warning| warn(warning));
         Config::read(&flags)
     };
     match task {
@@ -111,19 +120,16 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
     }
 }
 
-/// The database of these settings, with the present schema.
-async fn database(config: &Config) -> Result<Db, String> {
-    let db = Db::watched(&config.database_url(), config.log_sql.watch()).await.map_err(|error| {
-        format!("cannot open the database: {error}. Check --data-dir or --database-url, and that it may be written")
-    })?;
-    db.migrate().await.map_err(|error| format!("cannot bring the schema up to date: {error}"))?;
-    Ok(db)
+/// The services on the database of these settings.
+async fn app(config: &Config) -> Result<App, String> {
+    app_on(&config.database_url(), config).await
 }
 
-/// The services on that database.
-async fn app(config: &Config) -> Result<App, String> {
-    let db = database(config).await?;
+/// The services on the database at this address, with the present schema.
+async fn app_on(url: &str, config: &Config) -> Result<App, String> {
+    let db = reach::open(url, config.log_sql.watch()).await?;
+    db.migrate().await.map_err(|error| format!("cannot bring the schema up to date: {}", plain(&error)))?;
     App::new(db, Clock::System, Settings::of(config))
         .await
-        .map_err(|error| format!("cannot start the services: {error}"))
+        .map_err(|error| format!("cannot start the services: {}", told(&error)))
 }

@@ -17,6 +17,11 @@ pub struct Openapi {
     /// Write openapi.yaml in this folder instead of printing
     #[arg(long)]
     write: bool,
+    // The flags of the other commands, taken and passed over: the document needs no data.
+    #[arg(long, hide = true)]
+    data_dir: Option<String>,
+    #[arg(long, hide = true)]
+    database_url: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

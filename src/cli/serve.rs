@@ -8,11 +8,14 @@ use tokio::{
     sync::watch,
 };
 
-use super::{app, demo, say};
+use super::{
+    app, demo, say,
+    told::{plain, told},
+};
 use crate::{
     api,
     app::App,
-    config::Config,
+    config::{Config, LogFormat},
     contract::{attempt, or_log::OrLog, problem},
     edge::{Budgets, Cors, Edge, limits::Limits, server, site::Site},
     ports::limiter::Limiter,
@@ -30,9 +33,9 @@ pub struct Serve {
 
 impl Serve {
     pub async fn run(self, config: Config) -> Result<ExitCode, String> {
-        log(&config)?;
+        log(&config);
         let app = app(&config).await?;
-        if self.demo && !demo::fill(&app).await.map_err(|error| error.to_string())? {
+        if self.demo && !demo::fill(&app).await.map_err(|error| told(&error))? {
             say("there is content already: the made-up site is left out\n");
         }
         let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -63,7 +66,7 @@ impl Serve {
         server::serve(listener, limits, config.proxies.clone(), edge, stopping)
             .await
             .map_err(|error| error.to_string())?;
-        app.db.close().await.map_err(|error| error.to_string())?;
+        app.db.close().await.map_err(|error| plain(&error))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -97,16 +100,13 @@ pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
     })
 }
 
-fn log(config: &Config) -> Result<(), String> {
-    let level: tracing::Level =
-        config.text("log").parse().map_err(|_| "log is error, warn, info, debug or trace".to_owned())?;
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-    match config.text("log_format") {
-        "json" => log.json().flatten_event(true).init(),
-        "text" => log.with_ansi(false).init(),
-        other => return Err(format!("log_format is text or json, not {other}")),
+fn log(config: &Config) {
+    let log = tracing_subscriber::fmt().with_max_level(config.log);
+    let log = log.with_writer(std::io::stderr).with_target(false);
+    match config.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.with_ansi(false).init(),
     }
-    Ok(())
 }
 
 async fn stopped() {

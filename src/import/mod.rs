@@ -2,7 +2,7 @@
 //! what became of each. Where they are written is the business of a [`Library`].
 mod batches;
 mod documents;
-mod files;
+pub(crate) mod files;
 mod front_matter;
 mod posts;
 pub mod progress;

@@ -1,6 +1,7 @@
 //! The service as its clients see it.
 mod access;
 mod accounts;
+mod commands;
 mod content;
 mod every;
 mod hidden;

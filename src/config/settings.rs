@@ -1,0 +1,98 @@
+//! The table of settings, and which of them a mistyped name may mean.
+
+/// One setting: its name in the file, its default, and what it means.
+pub struct Setting {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub meaning: &'static str,
+    pub secret: bool,
+}
+
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "listen",
+        default: "127.0.0.1:8080",
+        meaning: "address and port to listen on; port 0 picks a free one",
+        secret: false,
+    },
+    Setting { name: "data_dir", default: "./data", meaning: "folder of the SQLite database", secret: false },
+    Setting {
+        name: "database_url",
+        default: "",
+        meaning: "postgres://… or sqlite://…; empty for SQLite in the data folder",
+        secret: true,
+    },
+    Setting {
+        name: "public_url",
+        default: "",
+        meaning: "how the service is reached from outside; empty for http:// and the listen address",
+        secret: false,
+    },
+    Setting { name: "rate_limits", default: "on", meaning: "whether callers have budgets", secret: false },
+    Setting {
+        name: "trusted_proxies",
+        default: "",
+        meaning: "blocks of addresses whose forwarded fields are believed",
+        secret: false,
+    },
+    Setting {
+        name: "cors_origins",
+        default: "",
+        meaning: "origins that browsers may call from",
+        secret: false,
+    },
+    Setting {
+        name: "registration",
+        default: "off",
+        meaning: "whether anybody may make an account as a reader",
+        secret: false,
+    },
+    Setting {
+        name: "require_if_match",
+        default: "off",
+        meaning: "whether a write must name the version that it changes",
+        secret: false,
+    },
+    Setting {
+        name: "insecure",
+        default: "off",
+        meaning: "allows listening beyond this machine without a listed proxy",
+        secret: false,
+    },
+    Setting { name: "log", default: "info", meaning: "error, warn, info, debug or trace", secret: false },
+    Setting { name: "log_format", default: "text", meaning: "text or json", secret: false },
+    Setting {
+        name: "log_sql",
+        default: "200",
+        meaning: "statements in the log: those that take longer than this many milliseconds, all, or off",
+        secret: false,
+    },
+    Setting {
+        name: "timeout_scale",
+        default: "1",
+        meaning: "factor on all times of the network edge; for tests",
+        secret: false,
+    },
+];
+
+/// The setting whose name is at most two letters away, and less than half of them.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let away = |setting: &Setting| (distance(name, setting.name), setting.name);
+    let (letters, known) = SETTINGS.iter().map(away).min()?;
+    (letters <= 2 && letters * 2 < known.len()).then_some(known)
+}
+
+/// How many letters have to be put in, taken out or replaced to make one text of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.chars().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, with) in other.iter().enumerate() {
+            let replaced = corner + usize::from(letter != *with);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}

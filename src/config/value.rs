@@ -1,0 +1,96 @@
+//! From the text of a setting to its value, or what is wrong with it.
+use std::{net::SocketAddr, time::Duration};
+
+use poem::http::Uri;
+use tracing::Level;
+
+use crate::{edge::Proxies, ports::statements::Log};
+
+/// The form of a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+pub fn switch(name: &str, text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "1" => Ok(true),
+        "off" | "false" | "0" => Ok(false),
+        other => Err(format!("{name} is on or off, not {other}")),
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("listen is an address such as 127.0.0.1:8080, not {text}"))
+}
+
+pub fn proxies(text: &str) -> Result<Proxies, String> {
+    Ok(Proxies(list(text).map(str::parse).collect::<Result<_, _>>()?))
+}
+
+pub fn origins(text: &str) -> Result<Vec<String>, String> {
+    match list(text).find(|origin| !origin.starts_with("http") || origin.contains('*')) {
+        Some(wrong) => Err(format!("cors_origins are origins such as https://www.acme.test, not {wrong}")),
+        None => Ok(list(text).map(str::to_owned).collect()),
+    }
+}
+
+/// Other addresses are made by adding a path to this one.
+pub fn public_url(text: &str) -> Result<(), String> {
+    let fits = |url: Uri| {
+        let host = url.authority().filter(|host| !host.host().is_empty() && !host.as_str().contains('@'));
+        let port = |host: &str| host.rsplit_once(']').map_or(host, |(_, port)| port).contains(':');
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && host.is_some_and(|host| host.port_u16().is_some() || !port(host.as_str()))
+    };
+    let plain = text.is_ascii() && !text.contains(['?', '#']);
+    match text.is_empty() || (plain && text.parse().is_ok_and(fits)) {
+        true => Ok(()),
+        false => Err("public_url is an absolute http or https URL without user, query and fragment, \
+             such as https://api.acme.test"
+            .to_owned()),
+    }
+}
+
+/// The text is not repeated in the error: it may hold a password.
+pub fn database_url(text: &str) -> Result<(), String> {
+    let schemes = ["sqlite://", "postgres://", "postgresql://"];
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+    match text.is_empty() || rest.is_some_and(|rest| !rest.is_empty()) {
+        true => Ok(()),
+        false => Err("database_url is sqlite://PATH or postgres://HOST/NAME".to_owned()),
+    }
+}
+
+pub fn factor(text: &str) -> Result<f64, String> {
+    let factor: Option<f64> = text.parse().ok();
+    factor.filter(|factor| factor.is_finite()).ok_or_else(|| format!("timeout_scale is a number, not {text}"))
+}
+
+pub fn level(text: &str) -> Result<Level, String> {
+    text.parse().map_err(|_| format!("log is error, warn, info, debug or trace, not {text}"))
+}
+
+pub fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("log_format is text or json, not {other}")),
+    }
+}
+
+pub fn log_sql(text: &str) -> Result<Log, String> {
+    match text {
+        "off" => Ok(Log::Off),
+        "all" => Ok(Log::All),
+        milliseconds => match milliseconds.parse() {
+            Ok(milliseconds) => Ok(Log::Slow(Duration::from_millis(milliseconds))),
+            Err(_) => Err("log_sql is a number of milliseconds, all or off".to_owned()),
+        },
+    }
+}

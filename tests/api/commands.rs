@@ -1,0 +1,264 @@
+//! The program itself, as an operator runs it: what it says, what it refuses, and what it leaves behind.
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use entity::user;
+use sea_orm::EntityTrait;
+use tenon::ports::db::Db;
+use uuid::Uuid;
+
+use crate::support::PASSWORD;
+
+/// A folder for one test, gone with it.
+struct Machine(PathBuf);
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a command ended with.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let machine = Machine(std::env::temp_dir().join(format!("tenon-commands-{}", Uuid::now_v7())));
+        fs::create_dir_all(machine.0.join("tmp")).expect("the folder is made");
+        machine
+    }
+
+    /// Runs the program on the data folder of this machine, and nothing of this one's environment.
+    fn run(&self, variables: &[(&str, &str)], input: &str, arguments: &[&str]) -> Ended {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tenon"))
+            .args(arguments)
+            .args(["--data-dir", &self.0.join("data").display().to_string()])
+            .env_clear()
+            .env("TMPDIR", self.0.join("tmp"))
+            .envs(variables.iter().copied())
+            .current_dir(&self.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // A program that has no use for it may have closed its end.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let ended = child.wait_with_output().expect("the program ends");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        Ended { code: ended.status.code(), out: text(ended.stdout), err: text(ended.stderr) }
+    }
+
+    fn tenon(&self, arguments: &[&str]) -> Ended {
+        self.run(&[], "", arguments)
+    }
+
+    fn user(&self, email: &str, more: &[&str]) -> Ended {
+        let arguments = ["user", "create", "--name", "Ada", "--password-stdin", "--email", email];
+        self.run(&[], PASSWORD, &[&arguments[..], more].concat())
+    }
+
+    /// The accounts with their roles, read from the database.
+    fn roles(&self) -> Vec<(String, String)> {
+        let url = format!("sqlite://{}", self.0.join("data/tenon.db").display());
+        let rows = async {
+            let db = Db::open(&url).await.expect("the database opens");
+            let rows = user::Entity::find().all(db.read()).await.expect("there are accounts");
+            db.close().await.expect("the database closes");
+            rows
+        };
+        let rows = tokio::runtime::Runtime::new().expect("a runtime").block_on(rows);
+        let mut roles: Vec<_> =
+            rows.into_iter().map(|row| (row.email.unwrap_or_default(), row.role)).collect();
+        roles.sort();
+        roles
+    }
+
+    fn has_data(&self) -> bool {
+        self.0.join("data").exists()
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    fn done(self) -> Ended {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+
+    /// The command has failed and says this; it never talks of the libraries below.
+    #[track_caller]
+    fn says(&self, code: i32, words: &str) {
+        assert!(self.code == Some(code) && self.err.contains(words), "{words}: {self:?}");
+        for foreign in ["Error:", "error returned from", "pool timed out", "panicked"] {
+            assert!(!self.err.contains(foreign), "{self:?}");
+        }
+    }
+}
+
+#[test]
+fn a_known_account_keeps_its_role_unless_one_is_given() {
+    let machine = Machine::new();
+    machine.user("ada@acme.test", &["--role", "admin"]).done();
+    let again = machine.user("Ada@ACME.test", &[]).done();
+    assert!(again.out.ends_with(" admin ada@acme.test\n"), "{again:?}");
+    machine.user("ada@acme.test", &["--role", "reader"]).says(1, "this is the last admin");
+    let new = machine.user("bob@acme.test", &[]).done();
+    assert!(new.out.ends_with(" reader bob@acme.test\n"), "{new:?}");
+    let pair = |email: &str, role: &str| (email.to_owned(), role.to_owned());
+    assert_eq!(machine.roles(), [pair("ada@acme.test", "admin"), pair("bob@acme.test", "reader")]);
+    machine.user("bob@acme.test", &["--role", "admin"]).done();
+    machine.user("ada@acme.test", &["--role", "editor"]).done();
+    assert_eq!(machine.roles(), [pair("ada@acme.test", "editor"), pair("bob@acme.test", "admin")]);
+    assert!(machine.tenon(&["user", "create", "--help"]).out.contains("keeps its role"));
+}
+
+#[test]
+fn accounts_and_keys_are_what_the_api_would_take() {
+    let machine = Machine::new();
+    let user = |email: &str, name: &str, password: &str| {
+        let arguments = ["user", "create", "--password-stdin", "--email", email, "--name", name];
+        machine.run(&[], password, &arguments)
+    };
+    let long = "x".repeat(101);
+    user("ada@acme.test", "", PASSWORD).says(1, "--name: ");
+    user("ada@acme.test", " ", PASSWORD).says(1, "--name: ");
+    user("ada@acme.test", &long, PASSWORD).says(1, "--name: ");
+    user("acme.test", "Ada", PASSWORD).says(1, "--email: ");
+    user("ada lovelace@acme.test", "Ada", PASSWORD).says(1, "--email: ");
+    user("ada@acme.test", "Ada", "short\nlong enough").says(1, "the password: must be at least 8 characters");
+    user("ada@acme.test", "Ada", "").says(1, "the password: ");
+    user("ada@acme.test", "Ada", "12345678").says(1, "the password: ");
+    let both = user("acme.test", "", PASSWORD);
+    both.says(1, "--email: ");
+    both.says(1, "--name: ");
+    machine.tenon(&["key", "create", "--name", "", "--scopes", "posts:read"]).says(1, "--name: ");
+    machine.tenon(&["import", "markdown", ".", "--author", " "]).says(1, "--author: ");
+    assert!(!machine.has_data());
+}
+
+#[test]
+fn keys_need_scopes_and_an_owner() {
+    let machine = Machine::new();
+    let key = |scopes: &str, more: &[&str]| {
+        machine.tenon(&[&["key", "create", "--name", "ci", "--scopes", scopes], more].concat())
+    };
+    let help = machine.tenon(&["key", "create", "--help"]).out;
+    for scope in ["authors:read", "posts:write", "users:write"] {
+        assert!(help.contains(scope), "{help}");
+        for wrong in ["", "posts", "posts:read,posts"] {
+            key(wrong, &[]).says(2, scope);
+        }
+    }
+    key("posts:read", &["--expires", "9é"]).says(2, "90d");
+    assert!(!machine.has_data());
+    key("posts:read", &[]).says(1, "there is no admin");
+    key("posts:read", &["--owner", "ada@acme.test"]).says(1, "no account ada@acme.test");
+    machine.user("ada@acme.test", &["--role", "admin"]).done();
+    assert!(key("posts:read,posts:write", &["--expires", "90d"]).done().out.starts_with("tenon_"));
+}
+
+#[test]
+fn settings_are_checked_by_whatever_reads_them() {
+    let machine = Machine::new();
+    for (variable, value, words) in [
+        ("TENON_PUBLIC_URL", "api.acme.test", "public_url is an absolute"),
+        ("TENON_LOG", "loud", "log is error, warn"),
+        ("TENON_LOG_FORMAT", "xml", "log_format is text or json"),
+        ("TENON_DATABASE_URL", "mysql://ada:geheim@127.0.0.1/tenon", "database_url is sqlite://"),
+    ] {
+        let refused = machine.run(&[(variable, value)], "", &["config"]);
+        refused.says(1, words);
+        assert!(!refused.err.contains("geheim"), "{refused:?}");
+    }
+    let foreign = [("TENON_LISTN", "127.0.0.1:0"), ("TENON_SERVICE_HOST", "10.0.0.1"), ("TENON_CONFIG_", "")];
+    let warned = machine.run(&foreign, "", &["config"]).done();
+    assert!(warned.err.contains("TENON_LISTN is no setting and is not read; did you mean TENON_LISTEN?"));
+    assert!(warned.err.contains("TENON_SERVICE_HOST is no setting and is not read\n"), "{warned:?}");
+    let known = [("TENON_LISTEN", "127.0.0.1:0"), ("TENON_TEST_DATABASE", "postgres://127.0.0.1/postgres")];
+    assert_eq!(machine.run(&known, "", &["config"]).done().err, "");
+}
+
+#[test]
+fn imports_leave_nothing_behind_that_was_not_asked_for() {
+    let machine = Machine::new();
+    let folder = |name: &str| machine.0.join(name).display().to_string();
+    fs::create_dir_all(machine.0.join("pictures")).expect("a folder");
+    fs::write(machine.0.join("pictures/oak.png"), "").expect("a file");
+    fs::create_dir_all(machine.0.join("book/guides")).expect("a folder");
+    let post = "+++\ntitle = \"Oak\"\n+++\nA tree that is older than its village.\n";
+    fs::write(machine.0.join("book/guides/oak.md"), post).expect("a file");
+    for kind in ["markdown", "docs"] {
+        machine.tenon(&["import", kind, &folder("nowhere")]).says(1, "cannot read the folder");
+        machine.tenon(&["import", kind, &folder("pictures")]).says(1, "there is no Markdown file");
+        let tried = machine.tenon(&["import", kind, &folder("book"), "--dry-run", "--json"]).done();
+        assert!(tried.out.contains("\"created\""), "{tried:?}");
+        assert!(!machine.has_data(), "{kind}");
+        assert_eq!(fs::read_dir(machine.0.join("tmp")).expect("a folder").count(), 0, "{kind}");
+    }
+    let help = machine.tenon(&["import", "docs", "--help"]).done().out;
+    assert!(!help.contains("posts") && !help.contains("--author"), "{help}");
+    machine.tenon(&["import", "markdown", &folder("book")]).done();
+    let tried = machine.tenon(&["import", "markdown", &folder("book"), "--dry-run"]).done();
+    assert!(tried.out.contains("unchanged"), "the database that is there is asked: {tried:?}");
+}
+
+#[test]
+fn a_database_that_is_out_of_reach_is_told_at_once() {
+    let machine = Machine::new();
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|door| door.local_addr()).expect("a port");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent_at = silent.local_addr().expect("a port");
+    let begin = Instant::now();
+    for (address, words) in [(closed, "refused"), (silent_at, "does not answer within 3 s")] {
+        let url = format!("postgres://ada:geheim@{address}/tenon?sslmode=disable");
+        let failed = machine.tenon(&["migrate", "status", "--database-url", &url]);
+        failed.says(1, words);
+        failed.says(1, &format!("PostgreSQL at {address}"));
+        assert!(!failed.err.contains("geheim"), "{failed:?}");
+    }
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    fs::write(machine.0.join("text.db"), "no database ".repeat(100)).expect("a file");
+    let url = format!("sqlite://{}", machine.0.join("text.db").display());
+    machine.tenon(&["migrate", "up", "--database-url", &url]).says(1, "file is not a database");
+    let below = format!("{url}/tenon.db");
+    machine.tenon(&["migrate", "up", "--database-url", &below]).says(1, "error: cannot make the folder");
+}
+
+#[test]
+fn several_steps_back_are_meant() {
+    let machine = Machine::new();
+    machine.user("ada@acme.test", &["--role", "admin"]).done();
+    let before = machine.tenon(&["migrate", "status"]).done().out;
+    let refused = machine.tenon(&["migrate", "down", "--steps", "99"]);
+    refused.says(1, "Say --yes if that is meant");
+    assert!(refused.err.contains("users (1)") && refused.err.contains("posts (0)"), "{refused:?}");
+    assert!(refused.err.contains("_accounts"), "{refused:?}");
+    assert_eq!(machine.tenon(&["migrate", "status"]).done().out, before);
+    machine.tenon(&["migrate", "down"]).done();
+    let refused = machine.tenon(&["migrate", "down", "--steps", "2"]);
+    assert!(!refused.err.contains("users"), "only what the last steps made is lost: {refused:?}");
+    assert_eq!(fs::read_dir(machine.0.join("tmp")).expect("a folder").count(), 0);
+    let down = machine.tenon(&["migrate", "down", "--steps", "99", "--yes"]).done().out;
+    assert!(!down.contains("taken"), "{down}");
+}
+
+#[test]
+fn the_document_needs_no_data() {
+    let machine = Machine::new();
+    let help = machine.tenon(&["openapi", "--help"]).done().out;
+    assert!(!help.contains("--data-dir") && !help.contains("--database-url"), "{help}");
+    assert!(machine.tenon(&["openapi"]).done().out.starts_with("openapi: "));
+    assert!(!machine.has_data());
+}
