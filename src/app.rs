@@ -7,6 +7,7 @@ use crate::{
         api_keys::ApiKeys,
         authors::Authors,
         comments::Comments,
+        customers::Customers,
         docs::Docs,
         health::Health,
         posts::{Posts, PreviewKey},
@@ -54,6 +55,7 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub comments: Comments,
+    pub customers: Customers,
     pub docs: Docs,
     pub health: Health,
     pub posts: Posts,
@@ -76,6 +78,7 @@ impl App {
         sessions.keep_keys().await?;
         Ok(App {
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
+            customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
             posts,

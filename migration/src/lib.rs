@@ -6,6 +6,7 @@ mod m20261121_000001_accounts;
 mod m20261121_000002_posts;
 mod m20261121_000003_comments;
 mod m20261121_000004_service;
+mod m20261121_000005_office;
 
 pub struct Migrator;
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_posts::Migration),
             Box::new(m20261121_000003_comments::Migration),
             Box::new(m20261121_000004_service::Migration),
+            Box::new(m20261121_000005_office::Migration),
         ]
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         api_keys::ApiKeysApi,
         authors::AuthorsApi,
         comments::CommentsApi,
+        customers::CustomersApi,
         docs::DocsApi,
         health::HealthApi,
         me::MeApi,
@@ -31,6 +32,7 @@ pub enum Tag {
     ApiKeys,
     Authors,
     Comments,
+    Customers,
     Docs,
     Health,
     Me,
@@ -45,6 +47,7 @@ const TAGS: &[(&str, &str)] = &[
     ("ApiKeys", "Keys for programs: scoped, rotated, shown once."),
     ("Authors", "Authors: what everybody may know of those who write."),
     ("Comments", "What readers say about a post: in threads, with moderation."),
+    ("Customers", "Who is billed."),
     ("Docs", "Pages of documentation in a tree, by path."),
     ("Health", "Whether the service lives, is ready, and how it is."),
     ("Me", "The caller's own account."),
@@ -56,7 +59,8 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Contract = (Content, Accounts);
+type Office = CustomersApi;
+type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
@@ -75,7 +79,8 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    (content, accounts)
+    let office = CustomersApi(app.customers.clone());
+    (content, accounts, office)
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

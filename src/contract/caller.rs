@@ -118,6 +118,8 @@ rights! {
     Writers = "author,editor,admin";
     /// Those who look after all content.
     Editors = "editor,admin";
+    /// Those who look after the back office.
+    Accountants = "accountant,admin";
     /// Those who run the service.
     Admins = "admin";
     /// The owner of the resource, or those who look after all content.

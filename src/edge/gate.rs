@@ -258,7 +258,7 @@ impl Gate {
         checked.if_match =
             Precondition { tags: tags("If-Match"), none: None, required: self.require_if_match };
         checked.if_none_match = tags("If-None-Match");
-        checked.target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        checked.target = printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {
             true => Ok(fields.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
             false => Err(Error::Invalid(violations).into()),
@@ -345,6 +345,18 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&self.scope);
     }
+}
+
+/// Bytes that some clients send as they are, in the form that a header field can carry (RFC 3986, 2.1).
+fn printable(target: &str) -> String {
+    let mut printable = String::with_capacity(target.len());
+    for byte in target.bytes() {
+        match byte {
+            0x21..=0x7e => printable.push(char::from(byte)),
+            other => printable.push_str(&format!("%{other:02X}")),
+        }
+    }
+    printable
 }
 
 /// The same address without the slash, for good.

@@ -2,6 +2,7 @@
 pub mod api_keys;
 pub mod authors;
 pub mod comments;
+pub mod customers;
 pub mod docs;
 pub mod health;
 pub mod imports;

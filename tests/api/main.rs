@@ -8,6 +8,7 @@ mod hidden;
 mod imports;
 mod keys;
 mod lists;
+mod office;
 mod posts;
 mod refusals;
 mod sessions;

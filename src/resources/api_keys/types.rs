@@ -34,6 +34,8 @@ scopes! {
     AuthorsRead = "authors:read", "Read authors.";
     CommentsRead = "comments:read", "Read comments.";
     CommentsWrite = "comments:write", "Write comments.";
+    CustomersRead = "customers:read", "Read customers.";
+    CustomersWrite = "customers:write", "Write customers.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
     MeRead = "me:read", "Read one's own account.";

@@ -1,0 +1,10 @@
+//! Customers: who is billed, one e-mail address each.
+mod api;
+mod example;
+mod service;
+mod types;
+
+pub use api::CustomersApi;
+pub use example::rabbit;
+pub use service::Customers;
+pub use types::{Customer, CustomerRef, NewCustomer};

@@ -1,0 +1,226 @@
+//! What may happen to customers. The only writer of the `customers` table.
+use entity::{customer, invoice};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
+    ModelTrait, QueryFilter, QuerySelect, Select, Set,
+    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+};
+use uuid::Uuid;
+
+use super::types::{Customer, CustomerPatch, CustomerQuery, NewCustomer};
+use crate::{
+    contract::{
+        answer::Resource,
+        attempt::{Attempt, Outcome, once},
+        cursor::{CursorKey, Key, Slice, SortKey},
+        etag::{ETag, Precondition},
+        id::Id,
+        page::Page,
+        problem::{Error, Result},
+        text::{containing, folded, trimmed},
+        time::Timestamp,
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+};
+
+#[derive(Clone)]
+pub struct Customers {
+    db: Db,
+    clock: Clock,
+    cursors: CursorKey,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    id: Uuid,
+    name: String,
+    email: String,
+    image_url: Option<String>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+    invoices_count: i64,
+}
+
+impl From<Row> for Customer {
+    fn from(row: Row) -> Self {
+        Customer {
+            id: Id::from(row.id),
+            name: row.name,
+            email: row.email,
+            image_url: row.image_url,
+            invoices_count: row.invoices_count,
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+            version: row.version,
+        }
+    }
+}
+
+fn rows(find: Select<customer::Entity>) -> Select<customer::Entity> {
+    let invoices = Query::select()
+        .expr(Expr::col((invoice::Entity, invoice::Column::Id)).count())
+        .from(invoice::Entity)
+        .and_where(
+            Expr::col((invoice::Entity, invoice::Column::CustomerId))
+                .equals((customer::Entity, customer::Column::Id)),
+        )
+        .to_owned();
+    find.select_only()
+        .columns([
+            customer::Column::Id,
+            customer::Column::Name,
+            customer::Column::Email,
+            customer::Column::ImageUrl,
+            customer::Column::Version,
+            customer::Column::CreatedAt,
+            customer::Column::UpdatedAt,
+        ])
+        .expr_as(SimpleExpr::SubQuery(None, Box::new(invoices.into())), "invoices_count")
+}
+
+async fn whole<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Customer> {
+    let row = rows(customer::Entity::find_by_id(id)).into_model::<Row>().one(db).await?;
+    row.map(Customer::from).ok_or(Error::NotFound("customer"))
+}
+
+impl Customers {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Customers { db, clock, cursors }
+    }
+
+    /// The version of every list of customers; changes with them and with their invoices.
+    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["customers", "invoices"]).await?;
+        Ok(ETag::weak(&["customers", &version.to_string(), target]))
+    }
+
+    pub async fn list(&self, query: &CustomerQuery) -> Result<Page<Customer>> {
+        let mut find = customer::Entity::find();
+        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(customer::Column::Search.into_simple_expr().like(containing(word)));
+        }
+        let sort = query.sort.as_deref().unwrap_or("name");
+        let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
+        let column = match name {
+            "name" => customer::Column::Name,
+            "email" => customer::Column::Email,
+            _ => customer::Column::CreatedAt,
+        };
+        let key = |column: customer::Column| SortKey { column: column.into_simple_expr(), descending };
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("customers {:?} {sort}", query.q),
+            order: vec![key(column), key(customer::Column::Id)],
+            paging: &query.paging,
+        };
+        let place = |row: &Row| {
+            let first = match name {
+                "name" => Key::Text(row.name.clone()),
+                "email" => Key::Text(row.email.clone()),
+                _ => Key::Number(row.created_at),
+            };
+            vec![first, Key::Id(row.id)]
+        };
+        let (found, pagination) = slice.page(self.db.read(), find, rows, place).await?;
+        Ok(Page { data: found.into_iter().map(Customer::from).collect(), pagination })
+    }
+
+    pub async fn read(&self, id: Id<Customer>) -> Result<Customer> {
+        whole(self.db.read(), id.0).await
+    }
+
+    pub async fn create(&self, new: NewCustomer, attempt: Option<Attempt>) -> Result<Outcome<Customer>> {
+        let now = self.clock.now();
+        once(&self.db, attempt, async move |tx| {
+            let id = Uuid::now_v7();
+            let row = customer::ActiveModel {
+                id: Set(id),
+                name: Set(String::new()),
+                email: Set(String::new()),
+                image_url: Set(None),
+                search: Set(String::new()),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+            };
+            filled(row, new).insert(&*tx).await.map_err(Error::taken("email"))?;
+            tx.touch("customers").await?;
+            whole(&*tx, id).await
+        })
+        .await
+    }
+
+    pub async fn replace(&self, id: Id<Customer>, new: NewCustomer, when: Precondition) -> Result<Customer> {
+        self.change(id, when, move |_| new).await
+    }
+
+    pub async fn patch(
+        &self,
+        id: Id<Customer>,
+        patch: CustomerPatch,
+        when: Precondition,
+    ) -> Result<Customer> {
+        self.change(id, when, move |row| NewCustomer {
+            name: patch.name.unwrap_or_else(|| row.name.clone()),
+            email: patch.email.unwrap_or_else(|| row.email.clone()),
+            image_url: patch.image_url.over(row.image_url.clone()),
+        })
+        .await
+    }
+
+    pub async fn remove(&self, id: Id<Customer>, when: Precondition) -> Result<()> {
+        self.db
+            .write(async move |tx| {
+                let (row, now) = held(&tx, id, &when).await?;
+                if now.invoices_count > 0 {
+                    return Err(Error::Conflict("this customer has invoices: delete or move them first"));
+                }
+                row.delete(&*tx).await?;
+                tx.touch("customers").await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn change<F>(&self, id: Id<Customer>, when: Precondition, apply: F) -> Result<Customer>
+    where
+        F: FnOnce(&customer::Model) -> NewCustomer + Send + 'static,
+    {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let (row, _) = held(&tx, id, &when).await?;
+                let (version, new) = (row.version, apply(&row));
+                let mut row = filled(row.into_active_model(), new);
+                row.version = Set(version + 1);
+                row.updated_at = Set(now);
+                row.update(&*tx).await.map_err(Error::taken("email"))?;
+                tx.touch("customers").await?;
+                whole(&*tx, id.0).await
+            })
+            .await
+    }
+}
+
+fn filled(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
+    let (name, email) = (trimmed(&new.name), new.email.trim().to_lowercase());
+    row.search = Set(folded(&format!("{name} {email}")));
+    row.name = Set(name);
+    row.email = Set(email);
+    row.image_url = Set(new.image_url);
+    row
+}
+
+/// The row for a change and what it is shown as, if it is there and is the version that is meant. It is locked
+/// against others that change it or give it an invoice.
+async fn held(tx: &Tx, id: Id<Customer>, when: &Precondition) -> Result<(customer::Model, Customer)> {
+    let row = customer::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+    let row = row.ok_or(Error::NotFound("customer"))?;
+    let now = whole(&**tx, id.0).await?;
+    when.check(&now.etag())?;
+    Ok((row, now))
+}
