@@ -16,16 +16,20 @@ use poem::{EndpointExt, Route, Server, endpoint::make_sync, listener::TcpAccepto
 use tenon::{
     app::{App, Settings},
     config::Config,
-    contract::caller::Role,
+    contract::{
+        attempt::Outcome,
+        caller::{Principal, Role, Via},
+    },
     edge::{limits::Limits, server},
     ports::{clock::Clock, db::Db},
-    resources::posts::Imported,
+    resources::{posts::Imported, users::NewUser},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+use uuid::Uuid;
 
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,6 +57,22 @@ async fn main() -> Result<(), Failure> {
     done
 }
 
+/// A new account that writes, and its e-mail address.
+async fn editor(app: &App) -> Result<(Uuid, String), Failure> {
+    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
+    let email = format!("bench-{}@acme.test", Uuid::now_v7().simple());
+    let new = NewUser {
+        email: email.clone(),
+        name: "Bench".to_owned(),
+        password: PASSWORD.to_owned(),
+        role: Some(Role::Editor),
+    };
+    match app.users.create(Some(&operator), new, None).await? {
+        Outcome::Fresh(user) => Ok((user.id.0, email)),
+        Outcome::Again(_) => Err("the account was made before".into()),
+    }
+}
+
 async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
     let config = Config::read(&[
         ("data_dir", Some(folder.to_owned())),
@@ -62,9 +82,9 @@ async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
     let db = Db::open(&config.database_url()).await?;
     db.migrate().await?;
     let app = App::new(db, Clock::System, Settings::of(&config)).await?;
-    let author = app.users.appoint("bench@acme.test", "Bench", Role::Editor, PASSWORD.to_owned()).await?;
+    let (author, email) = editor(&app).await?;
     if empty {
-        fill(&app, author.id.0).await?;
+        fill(&app, author).await?;
     }
     let edge = Arc::new(tenon::cli::edge(&app, &config)?);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -72,7 +92,7 @@ async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
     let (_stop, stopping) = watch::channel(false);
     tokio::spawn(server::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
 
-    let login = format!("{{\"email\":\"bench@acme.test\",\"password\":\"{PASSWORD}\"}}");
+    let login = format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}");
     let login = once(&service, &post("/api/auth/login", &login, "")).await?;
     let token = member(&login.body, "accessToken")?;
     let list = once(&service, &get("/api/posts?limit=20", "")).await?;

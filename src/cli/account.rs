@@ -76,7 +76,7 @@ impl User {
 
 /// Makes the account, or changes the one that has this address, as an admin would: under the same rules.
 async fn appoint(app: &App, new: NewUser) -> Done<Account> {
-    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Session(Uuid::nil()) };
+    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
     let email = user::Column::Email.eq(new.email.to_lowercase());
     let Some(known) = user::Entity::find().filter(email).one(app.db.read()).await? else {
         return match app.users.create(Some(&operator), new, None).await? {

@@ -4,7 +4,8 @@
 export const keyed: ReadonlySet<string> = new Set([
   "POST /api/posts",
   "POST /api/posts/{id}/comments",
-  "POST /api/users"
+  "POST /api/users",
+  "POST /api/v2/customers"
 ]);
 
 /** Writes that take an `If-Match`. */
@@ -21,7 +22,10 @@ export const conditional: ReadonlySet<string> = new Set([
   "DELETE /api/tags/{slug}",
   "PATCH /api/tags/{slug}",
   "DELETE /api/users/{id}",
-  "PATCH /api/users/{id}"
+  "PATCH /api/users/{id}",
+  "PUT /api/v2/customers/{id}",
+  "DELETE /api/v2/customers/{id}",
+  "PATCH /api/v2/customers/{id}"
 ]);
 
 /** Operations whose body is a merge patch. */
@@ -30,7 +34,8 @@ export const mergePatches: ReadonlySet<string> = new Set([
   "PATCH /api/me",
   "PATCH /api/posts/{id}",
   "PATCH /api/tags/{slug}",
-  "PATCH /api/users/{id}"
+  "PATCH /api/users/{id}",
+  "PATCH /api/v2/customers/{id}"
 ]);
 
 /** Paths with a parameter of several segments. */

@@ -677,6 +677,68 @@ export interface paths {
         patch: operations["usersPatch"];
         trace?: never;
     };
+    "/api/v2/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List customers by name
+         * @description With the number of their invoices.
+         */
+        get: operations["customersList"];
+        put?: never;
+        /**
+         * Write down a customer
+         * @description One e-mail address is one customer (409).
+         */
+        post: operations["customersCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/customers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The customer's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a customer
+         * @description With the number of their invoices.
+         */
+        get: operations["customersRead"];
+        /**
+         * Replace a customer
+         * @description What is left out is cleared.
+         */
+        put: operations["customersReplace"];
+        post?: never;
+        /**
+         * Delete a customer
+         * @description Whoever has invoices stays (409).
+         */
+        delete: operations["customersRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a customer
+         * @description A merge patch (RFC 7396). Invoices show the new name at once.
+         */
+        patch: operations["customersPatch"];
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -1160,6 +1222,124 @@ export interface components {
             cookie?: boolean;
         };
         /**
+         * @description A customer as a whole.
+         * @example {
+         *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Evil Rabbit",
+         *       "email": "evil@rabbit.acme.test",
+         *       "imageUrl": "/customers/evil-rabbit.png",
+         *       "invoicesCount": 1,
+         *       "createdAt": "2025-11-20T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Customer: {
+            /**
+             * Format: uuid
+             * @description What the customer is known by for good.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name that stands on invoices.
+             * @example Evil Rabbit
+             */
+            name: string;
+            /**
+             * @description The e-mail address, in lower case; unique.
+             * @example evil@rabbit.acme.test
+             */
+            email: string;
+            /**
+             * @description The address of a picture, or its path on the site.
+             * @example /customers/evil-rabbit.png
+             */
+            imageUrl?: string;
+            /**
+             * Format: int64
+             * @description How many invoices the customer has, in whatever state.
+             * @example 1
+             */
+            invoicesCount: number;
+            /**
+             * Format: date-time
+             * @description When the customer was first written down.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the customer was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "name": "Evil Rabbit",
+         *           "email": "evil@rabbit.acme.test",
+         *           "imageUrl": "/customers/evil-rabbit.png",
+         *           "invoicesCount": 1,
+         *           "createdAt": "2025-11-20T09:00:00.000Z",
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        CustomerPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "name": "Evil Rabbit",
+             *         "email": "evil@rabbit.acme.test",
+             *         "imageUrl": "/customers/evil-rabbit.png",
+             *         "invoicesCount": 1,
+             *         "createdAt": "2025-11-20T09:00:00.000Z",
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Customer"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What of a customer shall change: members left out stay, `null` clears.
+         * @example {
+         *       "name": "The Evil Rabbit",
+         *       "email": "evil@rabbit.acme.test",
+         *       "imageUrl": "/customers/evil-rabbit.png"
+         *     }
+         */
+        CustomerPatch: {
+            /**
+             * @description The name that stands on invoices; white space around it is dropped.
+             * @example The Evil Rabbit
+             */
+            name?: string;
+            /**
+             * @description The e-mail address. Its case does not matter.
+             * @example evil@rabbit.acme.test
+             */
+            email?: string;
+            /**
+             * @description The address of a picture, or its path on the site; `null` clears it.
+             * @example /customers/evil-rabbit.png
+             */
+            imageUrl?: string | null;
+        };
+        /**
          * @description A document as a whole.
          * @example {
          *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
@@ -1594,6 +1774,31 @@ export interface components {
              * @description The comment of the same post that it answers.
              */
             parentId?: string;
+        };
+        /**
+         * @description A customer to be written down, or as one shall be from now on.
+         * @example {
+         *       "name": "Evil Rabbit",
+         *       "email": "evil@rabbit.acme.test",
+         *       "imageUrl": "/customers/evil-rabbit.png"
+         *     }
+         */
+        NewCustomer: {
+            /**
+             * @description The name that stands on invoices; white space around it is dropped.
+             * @example Evil Rabbit
+             */
+            name: string;
+            /**
+             * @description The e-mail address. Its case does not matter.
+             * @example evil@rabbit.acme.test
+             */
+            email: string;
+            /**
+             * @description The address of a picture, or its path on the site.
+             * @example /customers/evil-rabbit.png
+             */
+            imageUrl?: string;
         };
         /**
          * @description A post to be written.
@@ -2252,7 +2457,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "docs:read" | "docs:write" | "me:read" | "posts:read" | "posts:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "docs:read" | "docs:write" | "me:read" | "posts:read" | "posts:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -7136,6 +7341,524 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    customersList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Words that the name or the e-mail address contain, whatever their case or accents.
+                 * @example rabbit
+                 */
+                q?: string;
+                /**
+                 * @description The order, with `-` for falling. Equal customers follow by id.
+                 * @example name
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "name": "Evil Rabbit",
+                     *           "email": "evil@rabbit.acme.test",
+                     *           "imageUrl": "/customers/evil-rabbit.png",
+                     *           "invoicesCount": 1,
+                     *           "createdAt": "2025-11-20T09:00:00.000Z",
+                     *           "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CustomerPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    customersCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/v2/customers` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Evil Rabbit",
+                 *       "email": "evil@rabbit.acme.test",
+                 *       "imageUrl": "/customers/evil-rabbit.png"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCustomer"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Evil Rabbit",
+                     *       "email": "evil@rabbit.acme.test",
+                     *       "imageUrl": "/customers/evil-rabbit.png",
+                     *       "invoicesCount": 1,
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    customersRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The customer's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Evil Rabbit",
+                     *       "email": "evil@rabbit.acme.test",
+                     *       "imageUrl": "/customers/evil-rabbit.png",
+                     *       "invoicesCount": 1,
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    customersReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The customer's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/v2/customers/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Evil Rabbit",
+                 *       "email": "evil@rabbit.acme.test",
+                 *       "imageUrl": "/customers/evil-rabbit.png"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCustomer"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Evil Rabbit",
+                     *       "email": "evil@rabbit.acme.test",
+                     *       "imageUrl": "/customers/evil-rabbit.png",
+                     *       "invoicesCount": 1,
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    customersRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The customer's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    customersPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The customer's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/v2/customers/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "The Evil Rabbit",
+                 *       "email": "evil@rabbit.acme.test",
+                 *       "imageUrl": "/customers/evil-rabbit.png"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["CustomerPatch"];
+                /**
+                 * @example {
+                 *       "name": "The Evil Rabbit",
+                 *       "email": "evil@rabbit.acme.test",
+                 *       "imageUrl": "/customers/evil-rabbit.png"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CustomerPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "name": "Evil Rabbit",
+                     *       "email": "evil@rabbit.acme.test",
+                     *       "imageUrl": "/customers/evil-rabbit.png",
+                     *       "invoicesCount": 1,
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Customer"];
                 };
             };
             /** @description Changed; the client preferred no body */

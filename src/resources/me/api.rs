@@ -8,7 +8,9 @@ use crate::{
         answer::{Changed, Found, Resource},
         caller::{Caller, InPerson, Principal, SignedIn},
         id::Id,
-        problem::{Conflict, Error, Fault, Invalid, Owned, Throttled, Unauthorized},
+        problem::{
+            Conflict, Error, Fault, Forbidden, Invalid, Stale, Throttled, Unauthorized, Unconditional,
+        },
         request::{IfMatch, IfNoneMatch, Patch},
     },
     resources::users::{User, UserPatch, Users},
@@ -45,7 +47,10 @@ impl MeApi {
         caller: Caller<InPerson>,
         when: IfMatch,
         patch: Patch<UserPatch>,
-    ) -> Result<Changed<Me>, Fault<(Unauthorized, Owned, Conflict, Invalid, Throttled)>> {
+    ) -> Result<
+        Changed<Me>,
+        Fault<(Unauthorized, (Forbidden, Stale, Unconditional), Conflict, Invalid, Throttled)>,
+    > {
         let asking = (*caller).clone();
         let tag = move |user: &User| me(&asking, user.clone()).etag();
         let user = self.0.patch(&caller, Id::from(caller.user), patch.0, when.0, tag).await.map_err(gone)?;

@@ -232,34 +232,6 @@ impl Users {
         let role = row.role.parse().map_err(Error::Internal)?;
         Ok(Some(Principal { user: row.id, role, via: Via::Machine }))
     }
-
-    /// Makes an account, or brings it to this role and password: for those who hold the machine.
-    pub async fn appoint(&self, email: &str, name: &str, role: Role, password: String) -> Result<User> {
-        let hash = self.hash(password).await?;
-        let (users, email, now) = (self.clone(), normalized(email), self.clock.now());
-        let new = fresh(&email, name, role, Some(hash.clone()), now);
-        self.db
-            .write(async move |tx| {
-                let known = user::Entity::find().filter(user::Column::Email.eq(email));
-                let known = known.lock_exclusive().one(&*tx).await?;
-                let row = match known {
-                    None => new.insert(&*tx).await.map_err(Error::taken("email"))?,
-                    Some(mut row) => {
-                        users.sessions.end_all(&tx, row.id, None).await?;
-                        users.sessions.api_keys.end_all(&tx, row.id).await?;
-                        row.role = role.as_str().to_owned();
-                        row.status = Status::Active.as_str().to_owned();
-                        row.password_hash = Some(hash);
-                        row.version += 1;
-                        row.updated_at = now;
-                        row.into_active_model().reset_all().update(&*tx).await?
-                    }
-                };
-                tx.touch("users").await?;
-                wire(row)
-            })
-            .await
-    }
 }
 
 /// Others' accounts are there for admins only.
