@@ -1,11 +1,29 @@
 //! The back office, as those who keep the books see it.
+use entity::invoice;
+use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use serde_json::{Value, json};
 use tenon::contract::caller::Role;
+use uuid::Uuid;
 
-use crate::support::Api;
+use crate::support::{Api, START};
 
 pub fn rabbit() -> Value {
     json!({ "name": "Evil Rabbit", "email": "Evil@Rabbit.test", "imageUrl": "/customers/evil-rabbit.png" })
+}
+
+fn invoice_of(customer: Uuid) -> invoice::ActiveModel {
+    invoice::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        number: Set(1),
+        customer_id: Set(customer),
+        amount: Set(15795),
+        currency: Set("USD".to_owned()),
+        status: Set("pending".to_owned()),
+        date: Set("2026-11-21".to_owned()),
+        version: Set(1),
+        created_at: Set(START),
+        updated_at: Set(START),
+    }
 }
 
 #[tokio::test]
@@ -38,6 +56,12 @@ async fn a_customer_is_written_down_changed_and_deleted() {
     books.patch(&other, json!({ "email": "OFFICE@rabbit.test" })).await.is(409);
     named.put(&path, put).await.is(412);
     named.delete(&path).await.is(412);
+    let owes = invoice_of(made.id().parse().unwrap());
+    api.app.db.write(async move |tx| owes.insert(&*tx).await).await.unwrap();
+    assert_eq!(books.get(&path).await.is(200).body["invoicesCount"], 1);
+    books.delete(&path).await.is(409);
+    let gone = invoice::Entity::delete_many();
+    api.app.db.write(async move |tx| gone.exec(&*tx).await.map(|_| ())).await.unwrap();
     books.delete(&path).await.is(204);
     books.get(&path).await.is(404);
     books.delete(&path).await.is(404);
