@@ -218,7 +218,8 @@ impl Gate {
         checked: &mut Checked,
     ) -> Result<Vec<u8>, Problem> {
         let Some(rule) = &operation.body else { return Ok(Vec::new()) };
-        if request.headers().contains_key(header::CONTENT_ENCODING) {
+        let coding = request.headers().get(header::CONTENT_ENCODING);
+        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content coding"));
         }
         if !rule.takes(request.headers().get(header::CONTENT_TYPE)) {

@@ -27,6 +27,10 @@ pub struct Limits {
     pub per_address: usize,
     /// Requests that are being answered.
     pub in_flight: usize,
+    /// Of them, those that come with a body, in all and from one address: a body may drip, and must not keep the
+    /// others out.
+    pub bodies: usize,
+    pub bodies_share: usize,
     /// Requests of one connection that are being answered, or whose answer is above 64 KiB and not yet
     /// taken; others wait. Stalled HTTP/2 streams else pile up whole answers in memory.
     pub large_answers: usize,
@@ -76,6 +80,8 @@ impl Default for Limits {
             connections: connections_for(descriptors()),
             per_address: 256,
             in_flight: 512,
+            bodies: 384,
+            bodies_share: 32,
             large_answers: 8,
             reads: (2 * thread::available_parallelism().map_or(2, NonZero::get)).max(4),
             untaken: 48 * 1024 * 1024,

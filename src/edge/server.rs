@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -51,6 +54,7 @@ struct Loop<H> {
     shares: Arc<Shares>,
     builder: auto::Builder<TokioExecutor>,
     in_flight: Semaphore,
+    bodies: Semaphore,
 }
 
 /// Bytes of one connection that the kernel keeps each way: left alone it takes megabytes for a peer that
@@ -79,8 +83,9 @@ pub async fn serve<H: Handler>(
     let most = limits.connections as u32;
     let (grace, drain, pause) = (limits.grace, limits.drain, limits.pause);
     let in_flight = Semaphore::new(limits.in_flight);
+    let bodies = Semaphore::new(limits.bodies);
     let (builder, shares) = (builder(&limits), Shares::new(&limits, proxies));
-    let shared = Arc::new(Loop { handler, limits: Arc::new(limits), shares, builder, in_flight });
+    let shared = Arc::new(Loop { handler, limits: Arc::new(limits), shares, builder, in_flight, bodies });
     let (end, ending) = watch::channel(false);
     let stopping = async {
         let _ = stop.wait_for(|stop| *stop).await;
@@ -175,10 +180,8 @@ impl<H: Handler> Loop<H> {
             async move { Ok::<_, Infallible>(shared.exchange(request, exchange, place, (own, peer)).await) }
         });
         let socket = TokioIo::new(Socket::new(stream, pulse.clone(), self.limits.clone()));
-        let connection = self.builder.serve_connection(socket, service);
-        tokio::pin!(connection);
-        let alarm = sleep_until(pulse.next().into());
-        tokio::pin!(alarm);
+        let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
+        let mut alarm = std::pin::pin!(sleep_until(pulse.next().into()));
         loop {
             tokio::select! {
                 biased;
@@ -219,11 +222,16 @@ impl<H: Handler> Loop<H> {
         (own, peer): (SocketAddr, SocketAddr),
     ) -> hyper::Response<Outgoing> {
         let turn = exchange.0.large.clone().acquire_owned().await.ok();
+        let sends = !request.body().is_end_stream();
+        let body = if sends { place.body(&self.bodies) } else { Some([None, None]) };
         // A refusal after an effect would hide it.
         let effect = !request.method().is_safe();
         let making = if effect { None } else { place.turn().await };
         let response = match (exchange.0.refusal(), self.in_flight.try_acquire()) {
             (Some(refusal), _) => refuse(refusal),
+            (None, _) if body.is_none() => {
+                refuse(Refusal::new(Code::Unavailable, "send fewer bodies at a time"))
+            }
             (None, Ok(_permit)) => answer(&*self.handler, &self.limits, request, own, peer).await,
             (None, Err(_)) => refuse(Refusal::new(Code::Unavailable, "the service is at its limit")),
         };

@@ -16,6 +16,7 @@ pub struct Shares {
     all_bytes: u64,
     bytes: u64,
     turns: usize,
+    bodies: usize,
     state: Mutex<State>,
 }
 
@@ -29,6 +30,7 @@ struct Share {
     connections: usize,
     bytes: u64,
     turns: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 impl Shares {
@@ -39,6 +41,7 @@ impl Shares {
             all_bytes: limits.untaken,
             bytes: limits.untaken_share,
             turns: limits.reads,
+            bodies: limits.bodies_share,
             state: Mutex::default(),
         })
     }
@@ -51,15 +54,20 @@ impl Shares {
     pub fn place(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Place>> {
         let (trusted, address) = (self.proxies.trusted(peer), network(peer));
         let mut state = self.state();
-        let fresh = || Share { connections: 0, bytes: 0, turns: Arc::new(Semaphore::new(self.turns)) };
+        let fresh = || Share {
+            connections: 0,
+            bytes: 0,
+            turns: Arc::new(Semaphore::new(self.turns)),
+            bodies: Arc::new(Semaphore::new(self.bodies)),
+        };
         let share = state.addresses.entry(address).or_insert_with(fresh);
         if share.connections >= self.connections && !trusted {
             return None;
         }
         share.connections += 1;
-        let turns = share.turns.clone();
+        let (turns, bodies) = (share.turns.clone(), share.bodies.clone());
         drop(state);
-        Some(Arc::new(Place { shares: self.clone(), address, trusted, turns }))
+        Some(Arc::new(Place { shares: self.clone(), address, trusted, turns, bodies }))
     }
 }
 
@@ -69,9 +77,16 @@ pub struct Place {
     address: IpAddr,
     pub trusted: bool,
     turns: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 impl Place {
+    /// Leave to send a body, unless the address is sending its share of them; of a proxy all bodies may come.
+    pub fn body<'a>(&'a self, all: &'a Semaphore) -> Option<[Option<SemaphorePermit<'a>>; 2]> {
+        let own = if self.trusted { None } else { Some(self.bodies.try_acquire().ok()?) };
+        Some([own, Some(all.try_acquire().ok()?)])
+    }
+
     /// A turn to make an answer to what only reads; others of the address wait until it is made.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         if self.trusted { None } else { self.turns.acquire().await.ok() }

@@ -196,3 +196,23 @@ async fn stopping_lets_what_runs_end() {
     assert!(answer.ends_with("hi"), "{answer}");
     service.task.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn bodies_that_drip_keep_nobody_else_out() {
+    let service = start(Limits { bodies: 4, bodies_share: 3, ..limits() }).await;
+    let drip = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx";
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        stream.write_all(drip.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+    assert!(is_problem(&ask(&service, post).await, 503));
+    let get = "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert!(ask(&service, get).await.starts_with("HTTP/1.1 200"));
+    drop(slow);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(ask(&service, post).await.starts_with("HTTP/1.1 200"));
+}
