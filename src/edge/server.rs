@@ -100,7 +100,7 @@ pub async fn serve<H: Handler>(
         let (shared, ending) = (shared.clone(), ending.clone());
         tokio::spawn(async move {
             if let Some(place) = shared.shares.place(peer.ip()) {
-                shared.connection(stream, peer, place, ending).await;
+                shared.connection((stream, peer), place, ending).await;
             }
             drop(permit);
         });
@@ -166,8 +166,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 impl<H: Handler> Loop<H> {
     async fn connection(
         self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        (stream, peer): (TcpStream, SocketAddr),
         place: Arc<Place>,
         mut ending: watch::Receiver<bool>,
     ) {
