@@ -4,9 +4,10 @@ import time
 from wire import GONE, close, closed, drain, ended_after, is_problem, status
 
 
-def dripping(t, count, head, drip, seconds):
-    """Sends a head and then a drip for so long: how many were told 408 and cut."""
-    socks = t.flood(count)
+def dripping(t, count, head, drip, seconds, addresses=1, room=None):
+    """Sends a head and then a drip for so long, from some addresses: how many were told 408 and cut. Beyond the
+    room for them, all others were told 503 at once."""
+    socks = [t.connect(source=f"127.0.0.{10 + number % addresses}") for number in range(count)]
     for sock in socks:
         sock.sendall(head)
     end = time.monotonic() + seconds
@@ -18,9 +19,11 @@ def dripping(t, count, head, drip, seconds):
                 pass
         time.sleep(t.scale / 2)
     answers = closed(socks, 2)
-    told = sum(ended and status(answer) == 408 and is_problem(answer) for answer, ended in answers)
+    told = [status(answer) for answer, ended in answers if ended and is_problem(answer)]
     close(socks)
-    return told == count, f"{told} of {count} told 408 and cut"
+    slow, full = told.count(408), told.count(503)
+    right = slow == (room or count) and slow + full == count
+    return right, f"{slow} of {count} told 408 and cut, {full} told 503"
 
 
 def slow_heads(t):
@@ -34,15 +37,16 @@ def slower_heads(t):
 
 
 def slow_bodies(t):
-    """A body that drips is refused at the body time, where anybody may send one."""
+    """A body that drips is refused at the body time, where anybody may send one, and keeps nobody out who sends
+    none, from however many addresses it drips."""
     head = t.head("POST", "/api/auth/login", "Content-Type: application/json\r\nContent-Length: 5000\r\n")
-    return dripping(t, 100, head, b" ", 34 * t.scale)
+    return dripping(t, 560, head, b" ", 34 * t.scale, addresses=20, room=384)
 
 
 def slow_chunks(t):
-    """The same with a chunked body that never ends."""
+    """The same with a chunked body that never ends, from one address."""
     head = t.head("POST", "/api/auth/login", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n")
-    return dripping(t, 100, head, b"1\r\n \r\n", 34 * t.scale)
+    return dripping(t, 100, head, b"1\r\n \r\n", 34 * t.scale, room=32)
 
 
 def non_readers(t):
