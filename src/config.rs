@@ -88,7 +88,7 @@ impl Config {
             rate_limits: switch("rate_limits")?,
             registration: switch("registration")?,
             require_if_match: switch("require_if_match")?,
-            proxies: value::proxies(text("trusted_proxies"))?,
+            proxies: value::proxies(text("trusted_proxies"), text("forwarded_header"))?,
             cors_origins: value::origins(text("cors_origins"))?,
             timeout_scale: value::factor(text("timeout_scale"))?,
             log: value::level(text("log"))?,
@@ -98,7 +98,7 @@ impl Config {
             locales,
             values: values.clone(),
         };
-        if !config.listen.ip().is_loopback() && config.proxies.0.is_empty() && !switch("insecure")? {
+        if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {
             return Err(format!(
                 "{} is reached from other machines, and nothing says that TLS is in front: \
                  set trusted_proxies, or insecure = on if you mean it",
@@ -195,6 +195,7 @@ mod tests {
             ("listen", "0.0.0.0:80"),
             ("rate_limits", "perhaps"),
             ("trusted_proxies", "10.0.0.0/99"),
+            ("forwarded_header", "x-real-ip"),
             ("cors_origins", "*"),
             ("log", "loud"),
             ("log_format", "xml"),

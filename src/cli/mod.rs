@@ -114,7 +114,9 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
         Task::Import(task) => task.run(&config(&[])?).await,
         Task::Migrate(task) => task.run(&config(&[])?).await,
         Task::Serve(task) => {
-            let config = config(&[("listen", task.listen.clone())])?;
+            let flags =
+                [("listen", task.listen.clone()), ("forwarded_header", task.forwarded_header.clone())];
+            let config = config(&flags)?;
             task.run(config).await
         }
     }

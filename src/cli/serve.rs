@@ -3,7 +3,6 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -26,6 +25,10 @@ pub struct Serve {
     /// Address and port; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
+    /// The field in which trusted proxies say who is behind them: x-forwarded-for or forwarded
+    /// [default: x-forwarded-for]
+    #[arg(long, value_name = "FIELD")]
+    pub forwarded_header: Option<String>,
     /// Fill an empty database with a small made-up site
     #[arg(long)]
     pub demo: bool,
@@ -38,7 +41,7 @@ impl Serve {
         if self.demo && !demo::fill(&app).await.map_err(|error| told(&error))? {
             say("there is content already: the made-up site is left out\n");
         }
-        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        let listener = server::listen(config.listen).map_err(|error| {
             format!("cannot listen on {}: {error}. Choose another address with --listen", config.listen)
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;

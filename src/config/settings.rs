@@ -48,6 +48,12 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "forwarded_header",
+        default: "x-forwarded-for",
+        meaning: "the field that those proxies write: x-forwarded-for or forwarded; the other is never believed",
+        secret: false,
+    },
+    Setting {
         name: "cors_origins",
         default: "",
         meaning: "origins that browsers may call from",

@@ -38,8 +38,8 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("listen is an address such as 127.0.0.1:8080, not {text}"))
 }
 
-pub fn proxies(text: &str) -> Result<Proxies, String> {
-    Ok(Proxies(list(text).map(str::parse).collect::<Result<_, _>>()?))
+pub fn proxies(blocks: &str, field: &str) -> Result<Proxies, String> {
+    Ok(Proxies { blocks: list(blocks).map(str::parse).collect::<Result<_, _>>()?, field: field.parse()? })
 }
 
 pub fn origins(text: &str) -> Result<Vec<String>, String> {

@@ -43,8 +43,6 @@ pub struct Client {
     pub address: String,
     /// The `User-Agent`, at most 300 characters.
     pub agent: Option<String>,
-    /// The value of the session cookie, if there is one.
-    pub cookie: Option<String>,
 }
 
 impl Checked {

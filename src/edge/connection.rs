@@ -9,18 +9,29 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::{
+    Response,
+    body::{Body, Frame, SizeHint},
+};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep},
 };
 
-use super::{body::BodyError, pulse::Exchange};
+use super::{
+    body::BodyError,
+    compression::Kept,
+    pulse::{Exchange, Pulse},
+    shares::Held,
+};
 
 /// An answer's body up to this size costs little to keep for a slow reader.
 const SMALL: u64 = 64 * 1024;
-/// Bytes handed on at once. What the parser has taken is out of sight, so it gets little.
+/// Bytes handed on at once.
 const PIECE: usize = 16 * 1024;
+
+/// Below this, counting costs more than it saves.
+const LIGHT: u64 = 1024;
 
 /// An answer's body that notes when the client takes of it.
 pub struct Outgoing {
@@ -28,28 +39,59 @@ pub struct Outgoing {
     exchange: Exchange,
     id: u64,
     rest: Bytes,
-    large: Option<OwnedSemaphorePermit>,
+    load: Arc<Load>,
+}
+
+/// What an answer costs until its last piece is taken.
+struct Load {
+    _turn: Option<OwnedSemaphorePermit>,
+    _held: Option<Held>,
+}
+
+/// A piece of an answer on its way: the parser drops it when the socket has taken it.
+struct Piece {
+    bytes: Bytes,
+    pulse: Arc<Pulse>,
+    id: u64,
+    _load: Arc<Load>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.pulse.body_waits(self.id, false);
+    }
+}
+
+/// The bytes that an answer keeps in memory until it is taken.
+pub fn weight(response: &Response<BoxBody<Bytes, io::Error>>) -> Option<u64> {
+    let kept_anyway = response.extensions().get::<Kept>().is_some();
+    response.body().size_hint().exact().filter(|size| *size > LIGHT && !kept_anyway)
 }
 
 impl Outgoing {
-    /// The place among the large answers is kept until the last piece is taken, or given back at once.
+    /// The turn among the large answers is kept until the last piece is taken, or given back at once.
     pub fn new(
         inner: BoxBody<Bytes, io::Error>,
         exchange: Exchange,
-        place: Option<OwnedSemaphorePermit>,
+        turn: Option<OwnedSemaphorePermit>,
+        held: Option<Held>,
     ) -> Self {
-        let large = place.filter(|_| inner.size_hint().exact().is_some_and(|size| size > SMALL));
+        let turn = turn.filter(|_| inner.size_hint().exact().is_some_and(|size| size > SMALL));
         let id = exchange.0.body();
-        Outgoing { inner, exchange, id, rest: Bytes::new(), large }
+        let load = Arc::new(Load { _turn: turn, _held: held });
+        Outgoing { inner, exchange, id, rest: Bytes::new(), load }
     }
 
     fn piece(&mut self) -> Bytes {
-        if self.rest.len() > PIECE {
-            return self.rest.split_to(PIECE);
-        }
-        let last = std::mem::take(&mut self.rest);
-        // The last piece alone would keep all of a large answer in memory.
-        if self.large.is_some() { Bytes::copy_from_slice(&last) } else { last }
+        let bytes = self.rest.split_to(PIECE.min(self.rest.len()));
+        let pulse = self.exchange.0.clone();
+        Bytes::from_owner(Piece { bytes, id: pulse.body(), pulse, _load: self.load.clone() })
     }
 }
 

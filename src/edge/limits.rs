@@ -1,5 +1,5 @@
 //! What one client may cost: bytes, seconds and connections, each with its reason.
-use std::time::Duration;
+use std::{num::NonZero, thread, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -27,9 +27,20 @@ pub struct Limits {
     pub per_address: usize,
     /// Requests that are being answered.
     pub in_flight: usize,
+    /// Of them, those that come with a body, in all and from one address: a body may drip, and must not keep the
+    /// others out.
+    pub bodies: usize,
+    pub bodies_share: usize,
     /// Requests of one connection that are being answered, or whose answer is above 64 KiB and not yet
     /// taken; others wait. Stalled HTTP/2 streams else pile up whole answers in memory.
     pub large_answers: usize,
+    /// Reads of one address that are being answered at a time: more than there are connections to read from
+    /// the database would only wait there, with half of their answers in memory.
+    pub reads: usize,
+    /// Bytes of answers that were made and are not yet taken, in all and of one address;
+    /// beyond them, what only reads is refused.
+    pub untaken: u64,
+    pub untaken_share: u64,
     /// For a refused peer to read why, and for a closing one to end its side.
     pub linger: Duration,
     /// Without a descriptor left, until the next try: at once would only burn the processor.
@@ -69,7 +80,12 @@ impl Default for Limits {
             connections: connections_for(descriptors()),
             per_address: 256,
             in_flight: 512,
+            bodies: 384,
+            bodies_share: 32,
             large_answers: 8,
+            reads: (2 * thread::available_parallelism().map_or(2, NonZero::get)).max(4),
+            untaken: 48 * 1024 * 1024,
+            untaken_share: 8 * 1024 * 1024,
             linger: Duration::from_secs(2),
             pause: Duration::from_millis(100),
             stream_window: 256 * 1024,

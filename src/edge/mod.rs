@@ -6,9 +6,11 @@ mod address;
 pub mod body;
 mod budget;
 mod chunked;
+mod coding;
 mod compression;
 mod connection;
 mod credential;
+mod forwarded;
 mod gate;
 mod head;
 mod headers;
@@ -19,15 +21,15 @@ mod pulse;
 mod request;
 mod router;
 pub mod server;
+mod shares;
 pub mod site;
 mod socket;
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use poem::{
     Body, Request, Response,
-    http::{HeaderValue, Method, StatusCode, header},
-    web::RemoteAddr,
+    http::{HeaderValue, StatusCode, header},
 };
 use tracing::Instrument;
 use uuid::Uuid;
@@ -39,9 +41,10 @@ pub use gate::Gate;
 pub use headers::Cors;
 
 use crate::{
-    contract::{code::Code, problem::Problem, request::Client},
+    contract::{caller::Principal, code::Code, problem::Problem, request::Client},
     ports::clock::Clock,
 };
+use address::Sender;
 use gate::Passed;
 
 /// Everything between the connection and the operations.
@@ -67,21 +70,20 @@ impl Edge {
     pub async fn answer(&self, request: Request) -> Response {
         let start = Instant::now();
         let trace = request_id(&request);
-        let peer = request.remote_addr().clone();
-        let client = self.client(&request, &peer);
+        let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
+        let sender = self.proxies.sender(peer, request.headers());
         let asked = request.headers().clone();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let mut passed = Passed::default();
-        let address = client.address.clone();
         let response = match self.cors.preflight(&method, &asked) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = trace);
-                self.dispatch(request, client, &mut passed).instrument(span).await
+                self.dispatch(request, &sender.address, &mut passed).instrument(span).await
             }
         };
         let response = settle(response, &trace);
-        let response = self.finish(response, &trace, &asked, &method, &passed, &address).await;
+        let response = self.finish(response, &trace, &asked, &passed, &sender).await;
         tracing::info!(
             id = trace,
             method = method.as_str(),
@@ -98,60 +100,46 @@ impl Edge {
     async fn dispatch(
         &self,
         request: Request,
-        client: Client,
+        address: &str,
         passed: &mut Passed,
     ) -> Result<Response, Problem> {
         if let Some(answer) = self.site.answer(&request) {
             return answer;
         }
         let now = self.clock.now();
-        let address = client.address.clone();
-        let cors = &self.cors;
-        let budget = |caller: Option<&crate::contract::caller::Principal>, writes: bool| {
-            self.budgets.take(caller, &address, writes, now)
-        };
-        self.gate.answer(request, client, now, &cors.0, passed, budget).await
-    }
-
-    fn client(&self, request: &Request, peer: &RemoteAddr) -> Client {
         let agent = request.header("user-agent").map(|agent| agent.chars().take(300).collect());
-        let address = self.proxies.client(peer.as_socket_addr().map(|peer| peer.ip()), request.headers());
-        Client { address, agent, cookie: None }
+        let client = Client { address: address.to_owned(), agent };
+        let budget =
+            |caller: Option<&Principal>, writes: bool| self.budgets.take(caller, address, writes, now);
+        self.gate.answer(request, client, now, &self.cors.0, passed, budget).await
     }
 
     async fn finish(
         &self,
-        mut response: Response,
+        response: Response,
         trace: &str,
         asked: &header::HeaderMap,
-        method: &Method,
         passed: &Passed,
-        address: &str,
+        sender: &Sender,
     ) -> Response {
-        let now = self.clock.now();
+        let mut response = compression::compress(response, asked).await;
         let headers = response.headers_mut();
-        headers::secure(headers, self.proxies.https(asked));
+        headers::secure(headers, sender.https);
         headers::restrain(headers, passed.credentialed);
         if passed.limited {
-            let writes = !matches!(*method, Method::GET | Method::HEAD);
-            self.budgets.mark(headers, passed.caller.as_deref(), address, writes, now);
+            self.budgets.mark(
+                headers,
+                passed.caller.as_deref(),
+                &sender.address,
+                passed.writes,
+                self.clock.now(),
+            );
         }
         self.cors.mark(asked, headers);
         if let Ok(value) = HeaderValue::from_str(trace) {
             headers.insert("x-request-id", value);
         }
-        // A refusal made here has yet to get its fields.
-        match compression::compress(response, asked, method).await {
-            Ok(response) => response,
-            Err(problem) => {
-                let mut response = problem.render(trace);
-                headers::secure(response.headers_mut(), self.proxies.https(asked));
-                if let Ok(value) = HeaderValue::from_str(trace) {
-                    response.headers_mut().insert("x-request-id", value);
-                }
-                response
-            }
-        }
+        response
     }
 }
 
@@ -174,6 +162,8 @@ fn settle(response: Result<Response, Problem>, trace: &str) -> Response {
     }
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.set_body(Body::empty());
+    }
+    if status == StatusCode::NO_CONTENT {
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
     response
@@ -184,6 +174,3 @@ impl server::Handler for Edge {
         self.answer(request).await
     }
 }
-
-/// The edge, shared by all connections.
-pub type Shared = Arc<Edge>;

@@ -147,7 +147,8 @@ impl Pulse {
         }
     }
 
-    /// An answer's body: it waits for the peer until it says that it waits for its source.
+    /// An answer's body, which waits for the peer until it says that it waits for its source, or a piece of
+    /// one, which waits until it is taken.
     pub fn body(&self) -> u64 {
         let mut state = self.state();
         state.bodies += 1;

@@ -107,6 +107,8 @@ pub fn refuse(refusal: Refusal) -> Response {
     if refusal.code == Code::Unavailable {
         problem = problem.header(header::RETRY_AFTER, "1");
     }
+    // The edge has not seen it: this is its line in the log.
+    tracing::info!(id = trace, status = refusal.code.status().as_u16(), cause = refusal.detail, "refused");
     let mut response = problem.render(&trace);
     super::headers::secure(response.headers_mut(), false);
     if let Ok(value) = trace.parse() {

@@ -1,35 +1,38 @@
 //! The loop between the network and the edge: hyper with limits on everything that a peer can stretch.
 use std::{
-    collections::HashMap,
     convert::Infallible,
     future::{Future, poll_fn},
     io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    net::SocketAddr,
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use poem::{Request, Response};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{sleep_until, timeout},
 };
 
 use super::{
     address::Proxies,
-    connection::Outgoing,
+    connection::{Outgoing, weight},
     head::Refusal,
     limits::Limits,
     pulse::{Due, Exchange, Pulse},
     request::{answer, refuse},
+    shares::{Place, Shares},
     socket::Socket,
 };
 use crate::contract::code::Code;
@@ -48,10 +51,24 @@ pub trait Handler: Send + Sync + 'static {
 struct Loop<H> {
     handler: Arc<H>,
     limits: Arc<Limits>,
-    proxies: Proxies,
+    shares: Arc<Shares>,
     builder: auto::Builder<TokioExecutor>,
     in_flight: Semaphore,
-    addresses: Mutex<HashMap<IpAddr, usize>>,
+    bodies: Semaphore,
+}
+
+/// Bytes of one connection that the kernel keeps each way: left alone it takes megabytes for a peer that
+/// does not read, where no limit of ours sees them.
+const KERNEL: u32 = 128 * 1024;
+
+/// Listens; connections inherit what is set here.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(KERNEL)?;
+    socket.set_recv_buffer_size(KERNEL)?;
+    socket.bind(address)?;
+    socket.listen(1024)
 }
 
 /// Serves until `stop` turns true, then for the grace and until what runs has ended.
@@ -66,15 +83,9 @@ pub async fn serve<H: Handler>(
     let most = limits.connections as u32;
     let (grace, drain, pause) = (limits.grace, limits.drain, limits.pause);
     let in_flight = Semaphore::new(limits.in_flight);
-    let builder = builder(&limits);
-    let shared = Arc::new(Loop {
-        handler,
-        limits: Arc::new(limits),
-        proxies,
-        builder,
-        in_flight,
-        addresses: Mutex::default(),
-    });
+    let bodies = Semaphore::new(limits.bodies);
+    let (builder, shares) = (builder(&limits), Shares::new(&limits, proxies));
+    let shared = Arc::new(Loop { handler, limits: Arc::new(limits), shares, builder, in_flight, bodies });
     let (end, ending) = watch::channel(false);
     let stopping = async {
         let _ = stop.wait_for(|stop| *stop).await;
@@ -88,8 +99,8 @@ pub async fn serve<H: Handler>(
         };
         let (shared, ending) = (shared.clone(), ending.clone());
         tokio::spawn(async move {
-            if let Some(_held) = shared.hold(peer.ip()) {
-                shared.connection(stream, peer, ending).await;
+            if let Some(place) = shared.shares.place(peer.ip()) {
+                shared.connection((stream, peer), place, ending).await;
             }
             drop(permit);
         });
@@ -152,53 +163,24 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// One of an address's connections.
-struct Held<'a>(&'a Mutex<HashMap<IpAddr, usize>>, IpAddr);
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.1) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.1);
-            }
-        }
-    }
-}
-
 impl<H: Handler> Loop<H> {
-    /// A place for one more connection of this address, unless it has its share; proxies speak for many.
-    fn hold(&self, address: IpAddr) -> Option<Held<'_>> {
-        let address = share(address);
-        let mut held = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(address).or_insert(0);
-        if *count >= self.limits.per_address && !self.proxies.trusted(address) {
-            return None;
-        }
-        *count += 1;
-        Some(Held(&self.addresses, address))
-    }
-
     async fn connection(
         self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        (stream, peer): (TcpStream, SocketAddr),
+        place: Arc<Place>,
         mut ending: watch::Receiver<bool>,
     ) {
         let _ = stream.set_nodelay(true);
         let Ok(own) = stream.local_addr() else { return };
-        let pulse = Pulse::new(&self.limits, self.proxies.trusted(peer.ip()));
+        let pulse = Pulse::new(&self.limits, place.trusted);
         let (shared, of) = (self.clone(), pulse.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (shared, exchange) = (shared.clone(), Exchange::begin(&of));
-            async move { Ok::<_, Infallible>(shared.exchange(request, exchange, own, peer).await) }
+            let (shared, place, exchange) = (shared.clone(), place.clone(), Exchange::begin(&of));
+            async move { Ok::<_, Infallible>(shared.exchange(request, exchange, place, (own, peer)).await) }
         });
         let socket = TokioIo::new(Socket::new(stream, pulse.clone(), self.limits.clone()));
-        let connection = self.builder.serve_connection(socket, service);
-        tokio::pin!(connection);
-        let alarm = sleep_until(pulse.next().into());
-        tokio::pin!(alarm);
+        let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
+        let mut alarm = std::pin::pin!(sleep_until(pulse.next().into()));
         loop {
             tokio::select! {
                 biased;
@@ -235,25 +217,32 @@ impl<H: Handler> Loop<H> {
         &self,
         request: hyper::Request<Incoming>,
         exchange: Exchange,
-        own: SocketAddr,
-        peer: SocketAddr,
+        place: Arc<Place>,
+        (own, peer): (SocketAddr, SocketAddr),
     ) -> hyper::Response<Outgoing> {
-        let place = exchange.0.large.clone().acquire_owned().await.ok();
+        let turn = exchange.0.large.clone().acquire_owned().await.ok();
+        let sends = !request.body().is_end_stream();
+        let body = if sends { place.body(&self.bodies) } else { Some([None, None]) };
+        // A refusal after an effect would hide it.
+        let effect = !request.method().is_safe();
+        let making = if effect { None } else { place.turn().await };
         let response = match (exchange.0.refusal(), self.in_flight.try_acquire()) {
             (Some(refusal), _) => refuse(refusal),
+            (None, _) if body.is_none() => {
+                refuse(Refusal::new(Code::Unavailable, "send fewer bodies at a time"))
+            }
             (None, Ok(_permit)) => answer(&*self.handler, &self.limits, request, own, peer).await,
             (None, Err(_)) => refuse(Refusal::new(Code::Unavailable, "the service is at its limit")),
         };
-        let response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
-        response.map(|body| Outgoing::new(body, exchange, place))
-    }
-}
-
-/// What counts as one address: of IPv6 the /64 that one client owns.
-fn share(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
-        short => short,
+        let mut response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
+        let weight = weight(&response);
+        let held = weight.and_then(|bytes| place.hold(bytes, effect));
+        if weight.is_some() && held.is_none() {
+            let refusal = Refusal::new(Code::Unavailable, "take the answers that you have asked for first");
+            response = refuse(refusal).into();
+        }
+        drop(making);
+        response.map(|body| Outgoing::new(body, exchange, turn, held))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The pages about the contract: the document in its forms, Swagger UI, a page for each problem, and the
 //! catalogue that leads to them. All of them come from the binary.
+mod problems;
+
 use std::{
     collections::HashMap,
     io::{Cursor, Read},
-    sync::LazyLock,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,6 +15,10 @@ use poem::{
 };
 use serde_json::{Value, json};
 
+use super::{
+    coding,
+    compression::{Kept, without_marks},
+};
 use crate::contract::{
     code::Code,
     etag::{ETag, Tags},
@@ -25,6 +30,7 @@ struct Page {
     bytes: Bytes,
     etag: ETag,
     policy: Option<HeaderValue>,
+    kept: Kept,
 }
 
 pub struct Site(HashMap<String, Page>);
@@ -47,12 +53,12 @@ impl Site {
         let media = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
         site.add("/.well-known/api-catalog", media, catalogue.to_string().into_bytes(), None);
         for code in Code::ALL {
-            let page = problem_page(*code).into_bytes();
+            let page = problems::page(*code).into_bytes();
             site.add(
                 &format!("/problems/{}", code.as_str()),
                 "text/html; charset=utf-8",
                 page,
-                Some(STYLED.clone()),
+                Some(problems::POLICY.clone()),
             );
         }
         site.swagger();
@@ -61,7 +67,10 @@ impl Site {
 
     fn add(&mut self, path: &str, media: &'static str, bytes: Vec<u8>, policy: Option<HeaderValue>) {
         let etag = ETag::of_parts(&[&STANDARD.encode(digest(&bytes))]);
-        self.0.insert(path.to_owned(), Page { media, bytes: bytes.into(), etag, policy });
+        self.0.insert(
+            path.to_owned(),
+            Page { media, bytes: bytes.into(), etag, policy, kept: Kept::default() },
+        );
     }
 
     fn swagger(&mut self) {
@@ -93,7 +102,9 @@ impl Site {
         }
         let page = self.0.get(path)?;
         Some(match *request.method() {
-            Method::GET | Method::HEAD => Ok(page.answer(request)),
+            Method::GET | Method::HEAD => {
+                coding::acceptable(request.headers()).map(|()| page.answer(request))
+            }
             Method::OPTIONS => Ok(Response::builder()
                 .status(StatusCode::NO_CONTENT)
                 .header(header::ALLOW, "GET, HEAD, OPTIONS")
@@ -106,13 +117,14 @@ impl Site {
 
 impl Page {
     fn answer(&self, request: &Request) -> Response {
-        let known = request.header("if-none-match").map(super::compression::without_suffixes);
+        let known = request.header("if-none-match").map(without_marks);
         let known = known.and_then(|value| Tags::parse(&value));
         let fresh = known.is_some_and(|tags| tags.weakly_match(&self.etag));
         let mut response = match fresh {
-            true => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
+            true => Response::builder().status(StatusCode::NOT_MODIFIED).content_type(self.media).finish(),
             false => Response::builder().content_type(self.media).body(self.bytes.clone()),
         };
+        response.extensions_mut().insert(self.kept.clone());
         let headers = response.headers_mut();
         if let Ok(etag) = HeaderValue::from_str(self.etag.as_str()) {
             headers.insert(header::ETAG, etag);
@@ -210,32 +222,3 @@ const SWAGGER_SCRIPT: &str = r##"const start = async () => {
 };
 start();
 "##;
-
-const STYLE: &str = "body{font:1rem/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1.5rem;color:#1d1d1f}\
-code{background:#f2f2f4;padding:.1em .3em;border-radius:.2em}\
-@media(prefers-color-scheme:dark){body{background:#161618;color:#eee}code{background:#2a2a2e}a{color:#8ab4ff}}";
-
-static STYLED: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = STANDARD.encode(digest(STYLE.as_bytes()));
-    let text = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; sandbox"
-    );
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
-});
-
-fn problem_page(code: Code) -> String {
-    let (title, advice, status) = (code.title(), code.advice(), code.status());
-    let advice = advice.split('`').enumerate();
-    let advice: String = advice
-        .map(|(i, part)| if i % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
-        .collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         <p>Status <code>{}</code>, code <code>{}</code></p>\n<p>{advice}</p>\n\
-         <p><a href=\"/swagger\">The contract</a></p>\n</body>\n</html>\n",
-        status.as_u16(),
-        code.as_str(),
-    )
-}

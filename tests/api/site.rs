@@ -20,12 +20,46 @@ async fn the_document_is_served_as_it_is_committed() {
         assert_eq!(coded.header("content-encoding"), coding);
         assert!(
             coded.bytes.len() * 4 < served.bytes.len()
-                && coded.header("etag").ends_with(&format!("-{coding}\""))
+                && coded.header("etag").ends_with(&format!("~{coding}\""))
         );
         assert!(coded.header("vary").contains("Accept-Encoding"));
         let again = asked.header("if-none-match", coded.header("etag")).get("/openapi.json").await.is(304);
         assert_eq!(again.header("etag"), coded.header("etag"));
     }
+}
+
+#[tokio::test]
+async fn a_304_varies_as_its_200_does() {
+    let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
+    for (path, coded) in [
+        ("/openapi.json", true),
+        ("/swagger", true),
+        ("/swagger/swagger-ui.css", true),
+        ("/swagger/favicon-32x32.png", false),
+        ("/problems/not-found", true),
+        ("/.well-known/api-catalog", true),
+        ("/api/tags", true),
+    ] {
+        let asked = api.header("accept-encoding", "gzip");
+        let full = asked.get(path).await.is(200);
+        assert_eq!(full.header("vary").contains("Accept-Encoding"), coded, "{path}");
+        let known = asked.header("if-none-match", full.header("etag"));
+        let unchanged = known.get(path).await.is(304);
+        for name in ["vary", "etag", "cache-control"] {
+            assert_eq!(unchanged.header(name), full.header(name), "{name} of {path}");
+        }
+        assert!(unchanged.headers.get("content-type").is_none(), "{path}");
+    }
+    api.header("accept-encoding", "*;q=0").get("/openapi.json").await.is(406);
+}
+
+#[tokio::test]
+async fn what_no_coding_will_do_for_has_no_effect() {
+    let api = Api::start().await;
+    let author = api.sign_in(tenon::contract::caller::Role::Author).await;
+    let picky = author.header("accept-encoding", "identity;q=0, *;q=0");
+    picky.post("/api/posts", crate::posts::new("One")).await.is(406);
+    assert_eq!(api.get("/api/posts").await.is(200).body["data"], serde_json::json!([]));
 }
 
 #[tokio::test]

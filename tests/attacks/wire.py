@@ -1,10 +1,13 @@
 """Bytes on a socket: HTTP/1 by hand, HTTP/2 frames by hand, and how much memory a process holds."""
+import select
 import socket
 import struct
 import time
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+# What the service's own PINGs carry, as its HTTP/2 library has it.
+KEEP_ALIVE = b"\x3b\x7c\xdb\x7a\x0b\x87\x16\xb4"
 GONE = (ConnectionError, BrokenPipeError, socket.timeout, TimeoutError, OSError)
 
 
@@ -71,12 +74,29 @@ def drain(sock, seconds):
     return answer, False
 
 
-def closed_within(sockets, seconds):
-    """How many of the sockets the peer closes in that time."""
-    end, closed = time.monotonic() + seconds, 0
+def closed(sockets, seconds):
+    """What each socket gets in that time, and whether the peer closes it."""
+    poll, by_number, end = select.poll(), {sock.fileno(): sock for sock in sockets}, time.monotonic() + seconds
+    answers = {sock: (b"", False) for sock in sockets}
     for sock in sockets:
-        closed += drain(sock, max(0.01, end - time.monotonic()))[1]
-    return closed
+        sock.settimeout(0.001)
+        poll.register(sock, select.POLLIN)
+    while by_number and (left := end - time.monotonic()) > 0:
+        for number, _ in poll.poll(left * 1000):
+            sock = by_number[number]
+            try:
+                piece = sock.recv(65536)
+            except OSError:
+                piece = b""
+            answers[sock] = (answers[sock][0] + piece, not piece)
+            if not piece:
+                poll.unregister(by_number.pop(number))
+    return list(answers.values())
+
+
+def ended_after(sockets, seconds):
+    """How many of the sockets the peer has closed by then."""
+    return sum(ended for _, ended in closed(sockets, seconds))
 
 
 def close(sockets):
@@ -121,17 +141,19 @@ def block(target, path, method="GET"):
     return b"".join(literal(name, value) for name, value in fields)
 
 
-def open_h2(target, **values):
-    sock = target.connect()
+def open_h2(target, receive=None, **values):
+    sock = target.connect(receive=receive)
     sock.sendall(PREFACE + settings(**values))
     return sock
 
 
 class Reader:
-    """Reads frames and remembers whether the connection was given up."""
+    """Reads frames, acknowledges SETTINGS, answers PINGs, and remembers whether the connection was given up."""
 
     def __init__(self, sock):
-        self.sock, self.rest, self.gone, self.count = sock, b"", False, 0
+        self.sock, self.rest, self.gone = sock, b"", False
+        self.count = self.pongs = self.taken = 0
+        self.ended = set()
 
     def poll(self, seconds=0.0):
         """Takes in what is there; true once the peer has sent GOAWAY or closed."""
@@ -153,10 +175,27 @@ class Reader:
         return self.gone
 
     def _frames(self):
-        while len(self.rest) >= 9:
-            size = int.from_bytes(self.rest[:3], "big")
-            if len(self.rest) < 9 + size:
-                return
-            self.gone = self.gone or self.rest[3] == GOAWAY
-            self.count += 1
-            self.rest = self.rest[9 + size:]
+        at = 0
+        while len(self.rest) >= at + 9:
+            size = int.from_bytes(self.rest[at:at + 3], "big")
+            if len(self.rest) < at + 9 + size:
+                break
+            kind, flags = self.rest[at + 3], self.rest[at + 4]
+            stream = int.from_bytes(self.rest[at + 5:at + 9], "big")
+            self._frame(kind, flags, stream, self.rest[at + 9:at + 9 + size])
+            at += 9 + size
+        self.rest = self.rest[at:]
+
+    def _frame(self, kind, flags, stream, payload):
+        self.count += 1
+        self.gone = self.gone or kind == GOAWAY
+        self.taken += len(payload) * (kind == DATA)
+        if kind in (DATA, HEADERS) and flags & 1 or kind == RST_STREAM:
+            self.ended.add(stream)
+        if kind in (SETTINGS, PING) and not flags & 1:
+            self.pongs += kind == PING
+            try:
+                self.sock.settimeout(1)
+                self.sock.sendall(frame(kind, 1, 0, payload if kind == PING else b""))
+            except GONE:
+                self.gone = True

@@ -3,5 +3,13 @@ build
 export TENON_RATE_LIMITS=off TENON_TIMEOUT_SCALE=0.1
 serve "$work/attacks"
 account editor "$work/attacks"
-python3 tests/attacks/attacks.py "$address" "$service" /openapi.json
+python3 tests/attacks/fill.py "$url" "$(token editor)"
+python3 tests/attacks/attacks.py "$address" "$service" "/api/posts?limit=10&fields=content"
+stop "$service"
+# The same with hardly a descriptor to spare.
+descriptors=$(ulimit -Sn)
+ulimit -Sn 256
+serve "$work/descriptors"
+ulimit -Sn "$descriptors"
+python3 tests/attacks/attacks.py "$address" "$service" /openapi.json --descriptors
 stop "$service"

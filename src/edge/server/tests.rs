@@ -37,7 +37,7 @@ fn limits() -> Limits {
 }
 
 async fn start(limits: Limits) -> Service {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
     let task = tokio::spawn(serve(listener, limits, Proxies::default(), Arc::new(Echo), stopping));
@@ -151,6 +151,32 @@ async fn no_address_takes_more_than_its_share() {
     assert!(matches!(third.read(&mut [0]).await, Ok(0) | Err(_)));
 }
 
+/// Asks for 32 MiB and reads no more than the status of the answer.
+async fn stalled(service: &Service, method: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    stream.write_all(format!("{method} /big HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    (stream, String::from_utf8_lossy(&status).into_owned())
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_refused_to_whom_only_reads() {
+    let limits = Limits { untaken_share: 40 * 1024 * 1024, stall: Duration::from_secs(20), ..limits() };
+    let service = start(limits).await;
+    let (held, first) = stalled(&service, "GET").await;
+    assert_eq!(first, "HTTP/1.1 200");
+    let answer = ask(&service, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(is_problem(&answer, 503) && answer.contains("retry-after: 1"), "{answer:.300}");
+    let small = ask(&service, "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(small.starts_with("HTTP/1.1 200 OK"), "{small}");
+    // Whoever has changed something is told so.
+    assert_eq!(stalled(&service, "POST").await.1, "HTTP/1.1 200");
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(stalled(&service, "GET").await.1, "HTTP/1.1 200");
+}
+
 #[tokio::test]
 async fn stopping_lets_what_runs_end() {
     let drain =
@@ -169,4 +195,24 @@ async fn stopping_lets_what_runs_end() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("hi"), "{answer}");
     service.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn bodies_that_drip_keep_nobody_else_out() {
+    let service = start(Limits { bodies: 4, bodies_share: 3, ..limits() }).await;
+    let drip = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx";
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        stream.write_all(drip.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+    assert!(is_problem(&ask(&service, post).await, 503));
+    let get = "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert!(ask(&service, get).await.starts_with("HTTP/1.1 200"));
+    drop(slow);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(ask(&service, post).await.starts_with("HTTP/1.1 200"));
 }

@@ -1,0 +1,83 @@
+use super::*;
+
+fn status(head: &str) -> u16 {
+    match judge(head.as_bytes(), &Limits::default()) {
+        Ok(_) => 200,
+        Err(refusal) => refusal.code.status().as_u16(),
+    }
+}
+
+#[test]
+fn the_framing_is_read() {
+    let limits = Limits::default();
+    let judge =
+        |fields: &str| judge(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes(), &limits);
+    assert_eq!(judge(""), Ok(Framing::Length(0)));
+    assert_eq!(judge("Content-Length: 12\r\n"), Ok(Framing::Length(12)));
+    assert_eq!(judge("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
+}
+
+#[test]
+fn ambiguous_borders_are_refused() {
+    for fields in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+        "Content-Length: 3\r\nContent-Length: 3",
+        "Content-Length: 3, 3",
+        "Content-Length: +3",
+        "Content-Length: 0x3",
+        "Content-Length:",
+        "Content-Length: 9999999999999999999",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding : chunked",
+        "X: a\nTransfer-Encoding: chunked",
+        "X: a\r\n folded",
+        "X: a\rb",
+        "Host: b",
+        ": x",
+        "no colon",
+    ] {
+        assert_eq!(status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")), 400, "{fields}");
+    }
+}
+
+#[test]
+fn the_request_line_is_strict() {
+    for (line, expected) in [
+        ("GET / HTTP/1.1", 200),
+        ("OPTIONS * HTTP/1.1", 200),
+        ("GET http://a/ HTTP/1.1", 200),
+        ("GET  / HTTP/1.1", 400),
+        ("GET * HTTP/1.1", 400),
+        ("GET a HTTP/1.1", 400),
+        ("GET /a#b HTTP/1.1", 400),
+        ("GET /é HTTP/1.1", 400),
+        ("GET / HTTP/2.0", 400),
+        ("GET /", 400),
+        ("CONNECT a:443 HTTP/1.1", 400),
+    ] {
+        assert_eq!(status(&format!("{line}\r\nHost: a\r\n\r\n")), expected, "{line}");
+    }
+}
+
+#[test]
+fn host_is_there_once() {
+    assert_eq!(status("GET / HTTP/1.1\r\n\r\n"), 400);
+    assert_eq!(status("GET / HTTP/1.0\r\n\r\n"), 200);
+    assert_eq!(status("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"), 400);
+    assert_eq!(status("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 400);
+    assert_eq!(status("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"), 200);
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let long = "a".repeat(8200);
+    assert_eq!(status(&format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")), 414);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n")), 431);
+    let fields = |count| "X: y\r\n".repeat(count);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(63))), 200);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(64))), 431);
+    let large = format!("X: {}\r\n", "y".repeat(1000)).repeat(17);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{large}\r\n")), 431);
+}
