@@ -11,9 +11,6 @@ use crate::contract::{
     page::Paging, time::Timestamp,
 };
 
-/// The largest amount, in minor units: far enough below what any currency's figures can hold.
-pub const MOST: i64 = 1_000_000_000_000;
-
 /// An invoice as a whole, in the currency of the locale.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
