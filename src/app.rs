@@ -1,7 +1,7 @@
 //! The service put together: ports first, then the services on them, once.
 use crate::{
     config::Config,
-    contract::{cursor::CursorKey, problem::Result},
+    contract::{cursor::CursorKey, locale::Locales, problem::Result},
     ports::{clock::Clock, db::Db, limiter::Limiter},
     resources::{
         api_keys::ApiKeys,
@@ -10,7 +10,9 @@ use crate::{
         customers::Customers,
         docs::Docs,
         health::Health,
+        invoices::Invoices,
         posts::{Posts, PreviewKey},
+        rates::{Fallback, Rates},
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
@@ -25,6 +27,9 @@ pub struct Settings {
     pub registration: bool,
     /// What access tokens say they come from.
     pub issuer: String,
+    pub locales: Locales,
+    /// What a dollar is while nobody has told.
+    pub fallback: Fallback,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -38,14 +43,10 @@ impl Settings {
         Settings {
             registration: config.registration,
             issuer: issuer.to_owned(),
+            locales: config.locales.clone(),
+            fallback: config.fallback.clone(),
             rate_limits: config.rate_limits,
         }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings { registration: false, issuer: "tenon".to_owned(), rate_limits: true }
     }
 }
 
@@ -58,6 +59,7 @@ pub struct App {
     pub customers: Customers,
     pub docs: Docs,
     pub health: Health,
+    pub invoices: Invoices,
     pub posts: Posts,
     pub tags: Tags,
     pub api_keys: ApiKeys,
@@ -71,6 +73,7 @@ impl App {
         let cursors = CursorKey::new(secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
+        let rates = Rates::new(db.clone(), clock.clone(), settings.fallback);
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
@@ -81,6 +84,7 @@ impl App {
             customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
+            invoices: Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales),
             posts,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),

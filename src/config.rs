@@ -10,7 +10,7 @@ use std::{
 
 use tracing::Level;
 
-use crate::{edge::Proxies, ports::statements::Log};
+use crate::{contract::locale::Locales, edge::Proxies, ports::statements::Log, resources::rates::Fallback};
 use settings::{SETTINGS, Setting, nearest};
 
 pub use value::LogFormat;
@@ -39,6 +39,8 @@ pub struct Config {
     pub log: Level,
     pub log_format: LogFormat,
     pub log_sql: Log,
+    pub locales: Locales,
+    pub fallback: Fallback,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -79,6 +81,7 @@ impl Config {
         let switch = |name: &str| value::switch(name, text(name));
         value::public_url(text("public_url"))?;
         value::database_url(text("database_url"))?;
+        let locales = value::locales(text("locales"))?;
         let config = Config {
             listen: value::listen(text("listen"))?,
             data_dir: text("data_dir").into(),
@@ -91,6 +94,8 @@ impl Config {
             log: value::level(text("log"))?,
             log_format: value::log_format(text("log_format"))?,
             log_sql: value::log_sql(text("log_sql"))?,
+            fallback: value::fallback(text("rates_fallback"), &locales)?,
+            locales,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {

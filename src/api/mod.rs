@@ -17,6 +17,7 @@ use crate::{
         customers::CustomersApi,
         docs::DocsApi,
         health::HealthApi,
+        invoices::InvoicesApi,
         me::MeApi,
         posts::PostsApi,
         sessions::{KeysApi, SessionsApi},
@@ -35,6 +36,7 @@ pub enum Tag {
     Customers,
     Docs,
     Health,
+    Invoices,
     Me,
     Posts,
     Sessions,
@@ -50,6 +52,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Customers", "Who is billed."),
     ("Docs", "Pages of documentation in a tree, by path."),
     ("Health", "Whether the service lives, is ready, and how it is."),
+    ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
@@ -59,7 +62,7 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = CustomersApi;
+type Office = (CustomersApi, InvoicesApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -79,7 +82,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    let office = CustomersApi(app.customers.clone());
+    let office = (CustomersApi(app.customers.clone()), InvoicesApi(app.invoices.clone()));
     (content, accounts, office)
 }
 

@@ -30,6 +30,18 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "rate_limits", default: "on", meaning: "whether callers have budgets", secret: false },
     Setting {
+        name: "locales",
+        default: "en-us:USD,fr:EUR,de:EUR,en-gb:GBP,ja:JPY",
+        meaning: "locales of the back office, each with its currency",
+        secret: false,
+    },
+    Setting {
+        name: "rates_fallback",
+        default: "EUR:0.86,GBP:0.75,JPY:150",
+        meaning: "what a dollar is in other currencies while no better rate is known",
+        secret: false,
+    },
+    Setting {
         name: "trusted_proxies",
         default: "",
         meaning: "blocks of addresses whose forwarded fields are believed",

@@ -2,9 +2,18 @@
 use std::{net::SocketAddr, time::Duration};
 
 use poem::http::Uri;
+use rust_decimal::Decimal;
 use tracing::Level;
 
-use crate::{edge::Proxies, ports::statements::Log};
+use crate::{
+    contract::{
+        locale::{Locale, Locales},
+        money::Currency,
+    },
+    edge::Proxies,
+    ports::statements::Log,
+    resources::rates::{Fallback, sane},
+};
 
 /// The form of a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,4 +102,45 @@ pub fn log_sql(text: &str) -> Result<Log, String> {
             Err(_) => Err("log_sql is a number of milliseconds, all or off".to_owned()),
         },
     }
+}
+
+/// `en-us:USD,fr:EUR`: each locale with its currency.
+pub fn locales(text: &str) -> Result<Locales, String> {
+    let pair = |pair: &str| {
+        let form = || format!("locales are pairs such as fr:EUR, not {pair}");
+        let (locale, currency) = pair.split_once(':').ok_or_else(form)?;
+        let known =
+            locale.split('-').all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_lowercase()));
+        if !known || locale.len() > 5 {
+            return Err(form());
+        }
+        Ok((Locale(locale.to_owned()), currency.parse()?))
+    };
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(pair)
+        .collect::<Result<_, _>>()
+        .map(Locales)
+}
+
+/// `EUR:0.86,JPY:150`: what a dollar is; each locale's currency must be among them.
+pub fn fallback(text: &str, locales: &Locales) -> Result<Fallback, String> {
+    let pair = |pair: &str| {
+        let form = || format!("rates_fallback are pairs such as EUR:0.86, not {pair}");
+        let (currency, rate) = pair.split_once(':').ok_or_else(form)?;
+        let rate: Decimal = rate.parse().map_err(|_| form())?;
+        if !sane(rate) {
+            return Err(form());
+        }
+        Ok((currency.parse()?, rate))
+    };
+    let rates = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(pair);
+    let rates: Vec<(Currency, Decimal)> = rates.collect::<Result<_, String>>()?;
+    for (locale, currency) in &locales.0 {
+        if *currency != Currency::USD && !rates.iter().any(|(known, _)| known == currency) {
+            return Err(format!("{locale} shows {currency}, and rates_fallback has no rate for it"));
+        }
+    }
+    Ok(Fallback(rates))
 }

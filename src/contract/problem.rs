@@ -36,6 +36,9 @@ pub enum Error {
     CrossSite,
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// The path names a locale that this service does not have.
+    #[error("{0}")]
+    NoLocale(String),
     /// A unique member's value is taken; the name of the member.
     #[error("this {0} is taken")]
     Taken(&'static str),
@@ -102,7 +105,7 @@ impl Error {
             Error::Forbidden(_) => Code::Forbidden,
             Error::InsufficientScope(_) => Code::InsufficientScope,
             Error::CrossSite => Code::CrossSite,
-            Error::NotFound(_) => Code::NotFound,
+            Error::NotFound(_) | Error::NoLocale(_) => Code::NotFound,
             Error::Taken(_) => Code::Taken,
             Error::Conflict(_) | Error::Unfit(..) => Code::Conflict,
             Error::Stale(_) | Error::Gone | Error::Raced | Error::Exists(_) => Code::Stale,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::registry::MetaSchema;
 
-use super::scalar::string_scalar;
+use super::{date::Date, scalar::string_scalar};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,11 @@ impl Timestamp {
     /// The `Last-Modified` form (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn http_date(self) -> String {
         self.date_time().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    /// The day on which it lies, in UTC.
+    pub fn day(self) -> Date {
+        Date(self.date_time().date_naive())
     }
 
     fn date_time(self) -> DateTime<Utc> {

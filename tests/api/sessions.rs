@@ -183,7 +183,7 @@ async fn another_process_may_have_made_the_key() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());
     clock.advance(29 * DAY);
-    let settings = tenon::app::Settings::default();
+    let settings = tenon::app::Settings::of(&tenon::config::Config::read(&[]).unwrap());
     let other = tenon::app::App::new(db, clock, settings).await.unwrap();
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;

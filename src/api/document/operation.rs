@@ -255,13 +255,18 @@ fn links(paths: &mut Map<String, Value>) {
         let Some(created) = created else { continue };
         let below = format!("/{}/{{id}}", path.trim_start_matches('/'));
         let base = path.rsplit('/').next().map(|last| format!("/api/{last}/{{id}}")).unwrap_or_default();
+        // What the address of the create holds, the addresses of what it made hold too.
+        let held = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let held = held.map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))));
+        let mut parameters: Map<String, Value> = held.collect();
+        parameters.insert("id".to_owned(), json!("$response.body#/id"));
         let found: Map<String, Value> = targets
             .iter()
             .filter(|(target, _)| *target == below || *target == base)
             .map(|(_, id)| {
                 let link = json!({
                     "operationId": id,
-                    "parameters": { "id": "$response.body#/id" },
+                    "parameters": parameters,
                     "description": format!("`{id}` for what was made."),
                 });
                 (id.clone(), link)

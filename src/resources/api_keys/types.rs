@@ -38,6 +38,8 @@ scopes! {
     CustomersWrite = "customers:write", "Write customers.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
+    InvoicesRead = "invoices:read", "Read invoices.";
+    InvoicesWrite = "invoices:write", "Write invoices.";
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";

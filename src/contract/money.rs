@@ -1,0 +1,75 @@
+//! Money: whole minor units of a currency, and never a float.
+use std::{fmt, str::FromStr};
+
+use poem_openapi::registry::MetaSchema;
+
+use super::scalar::string_scalar;
+
+/// A currency by its letters (ISO 4217).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+/// Those whose minor unit is not the hundredth part (ISO 4217, list one).
+const DIGITS: [(u32, &[&str]); 2] = [
+    (
+        0,
+        &[
+            "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
+            "XAF", "XOF", "XPF",
+        ],
+    ),
+    (3, &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]),
+];
+
+impl Currency {
+    pub const USD: Currency = Currency(*b"USD");
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// How many decimal digits the minor unit has.
+    pub fn digits(&self) -> u32 {
+        let known = DIGITS.iter().find(|(_, names)| names.contains(&self.as_str()));
+        known.map_or(2, |(digits, _)| *digits)
+    }
+}
+
+impl FromStr for Currency {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match <[u8; 3]>::try_from(text.as_bytes()) {
+            Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) => Ok(Currency(letters)),
+            _ => Err(format!("{text} is no currency: use its three letters, such as EUR")),
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+string_scalar!([] Currency, "currency", MetaSchema {
+    pattern: Some("^[A-Z]{3}$".to_owned()),
+    min_length: Some(3),
+    max_length: Some(3),
+    example: Some("EUR".into()),
+    ..MetaSchema::new("string")
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn currencies_know_their_minor_units() {
+        for (name, digits) in [("USD", 2), ("EUR", 2), ("JPY", 0), ("KWD", 3)] {
+            assert_eq!(name.parse::<Currency>().map(|currency| currency.digits()), Ok(digits));
+        }
+        for name in ["", "EU", "eur", "EURO", "E€"] {
+            assert!(name.parse::<Currency>().is_err(), "{name}");
+        }
+    }
+}

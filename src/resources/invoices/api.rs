@@ -1,0 +1,135 @@
+//! What clients can do with invoices.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::Invoices,
+    types::{Invoice, InvoicePatch, InvoiceQuery, InvoiceSummary, NewInvoice, OneInvoiceQuery},
+};
+use crate::{
+    api::Tag,
+    contract::{
+        answer::{Changed, Created, Found, Gone, Listed},
+        cache::Cache,
+        caller::{Accountants, Caller},
+        id::Id,
+        locale::Locale,
+        problem::{Conflict, Fault, Invalid, NotFound, Once, Stale, Unconditional},
+        request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
+    },
+};
+
+pub struct InvoicesApi(pub Invoices);
+
+type Kept = (NotFound, Stale, Unconditional, Conflict);
+
+#[OpenApi(prefix_path = "/api/v2/invoices", tag = "Tag::Invoices")]
+impl InvoicesApi {
+    /// List invoices in the currency of a locale, newest first
+    ///
+    /// An invoice in another currency is converted, and `original` says from what and by which rate.
+    #[oai(path = "/:locale", method = "get", operation_id = "invoicesList")]
+    async fn list(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        query: Query<InvoiceQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Listed<InvoiceSummary>, Fault<(Invalid, NotFound)>> {
+        let place = self.0.place(locale.0)?;
+        let etag = self.0.list_etag(&place, &query.target).await?;
+        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
+            return Ok(unchanged);
+        }
+        Ok(Listed::new(self.0.list(place, &query).await?, &etag, &query.target, Cache::Private))
+    }
+
+    /// Write an invoice
+    ///
+    /// In the currency of the locale, in minor units.
+    #[oai(path = "/:locale", method = "post", operation_id = "invoicesCreate")]
+    async fn create(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        key: IdempotencyKey,
+        new: Body<NewInvoice>,
+    ) -> Result<Created<Invoice>, Fault<(NotFound, Once)>> {
+        let place = self.0.place(locale.0)?;
+        Ok(Created::new(self.0.create(place, new.0, key.0).await?))
+    }
+
+    /// Read an invoice
+    ///
+    /// In the currency of the locale; `original` says what it was made out in.
+    #[oai(path = "/:locale/:id", method = "get", operation_id = "invoicesRead")]
+    async fn read(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        /// The invoice's id.
+        id: Path<Id<Invoice>>,
+        query: Query<OneInvoiceQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Found<Invoice>, Fault<NotFound>> {
+        let place = self.0.place(locale.0)?;
+        Ok(Found::new(self.0.read(place, id.0, query.expand.is_some()).await?, &known.0))
+    }
+
+    /// Replace an invoice
+    ///
+    /// A draft leads to pending, paid and void, pending also back to draft, paid to void. Paid and void ones stay
+    /// as they are otherwise, and an amount changes in a locale of its own currency only (409).
+    #[oai(path = "/:locale/:id", method = "put", operation_id = "invoicesReplace")]
+    async fn replace(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        /// The invoice's id.
+        id: Path<Id<Invoice>>,
+        when: IfMatch,
+        new: Body<NewInvoice>,
+    ) -> Result<Changed<Invoice>, Fault<Kept>> {
+        let place = self.0.place(locale.0)?;
+        Ok(Changed::new(self.0.replace(place, id.0, new.0, when.0).await?))
+    }
+
+    /// Change an invoice
+    ///
+    /// A merge patch (RFC 7396), under the rules of replacing.
+    #[oai(path = "/:locale/:id", method = "patch", operation_id = "invoicesPatch")]
+    async fn patch(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        /// The invoice's id.
+        id: Path<Id<Invoice>>,
+        when: IfMatch,
+        patch: Patch<InvoicePatch>,
+    ) -> Result<Changed<Invoice>, Fault<Kept>> {
+        let place = self.0.place(locale.0)?;
+        Ok(Changed::new(self.0.patch(place, id.0, patch.0, when.0).await?))
+    }
+
+    /// Delete an invoice
+    ///
+    /// A paid one stays (409).
+    #[oai(path = "/:locale/:id", method = "delete", operation_id = "invoicesRemove")]
+    async fn remove(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        /// The invoice's id.
+        id: Path<Id<Invoice>>,
+        when: IfMatch,
+    ) -> Result<Gone, Fault<Kept>> {
+        let place = self.0.place(locale.0)?;
+        self.0.remove(place, id.0, when.0).await?;
+        Ok(Gone::new())
+    }
+}

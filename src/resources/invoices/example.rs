@@ -1,0 +1,118 @@
+//! The invoice of Evil Rabbit, told the same way throughout the document.
+use poem_openapi::types::Example;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        customers::{CustomerRef, rabbit},
+        rates::RateState,
+    },
+    types::{
+        Invoice, InvoiceExpand, InvoicePatch, InvoiceQuery, InvoiceStatus, InvoiceSummary, NewInvoice,
+        OneInvoiceQuery, Original,
+    },
+};
+use crate::contract::{date::Date, id::Id, money::Currency, page::Paging, time::Timestamp};
+
+const TABLE: &str = "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f";
+
+fn table() -> Id<Invoice> {
+    TABLE.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
+}
+
+fn day() -> Date {
+    Timestamp(1_763_715_600_000).day()
+}
+
+fn euro() -> Currency {
+    "EUR".parse().unwrap_or(Currency::USD)
+}
+
+impl Example for Invoice {
+    fn example() -> Self {
+        Invoice {
+            id: table(),
+            number: 1,
+            customer_id: rabbit(),
+            customer: Some(CustomerRef::example()),
+            amount: 13584,
+            currency: euro(),
+            original: Some(Original::example()),
+            status: InvoiceStatus::Pending,
+            date: day(),
+            created_at: Timestamp(1_763_715_600_000),
+            updated_at: Timestamp(1_763_715_600_000),
+            version: 1,
+            locale: "fr".into(),
+        }
+    }
+}
+
+impl Example for Original {
+    fn example() -> Self {
+        Original {
+            amount: 15795,
+            currency: Currency::USD,
+            rate: "0.86".into(),
+            rate_date: Some(day()),
+            rate_source: "open.er-api.com".into(),
+            rate_state: RateState::Fresh,
+        }
+    }
+}
+
+impl Example for InvoiceSummary {
+    fn example() -> Self {
+        InvoiceSummary {
+            id: table(),
+            number: Some(1),
+            customer_id: Some(rabbit()),
+            customer: Some(CustomerRef::example()),
+            amount: Some(13584),
+            currency: Some(euro()),
+            original: Some(Original::example()),
+            status: Some(InvoiceStatus::Pending),
+            date: Some(day()),
+        }
+    }
+}
+
+impl Example for NewInvoice {
+    fn example() -> Self {
+        NewInvoice { customer_id: rabbit(), amount: 15795, status: InvoiceStatus::Pending, date: Some(day()) }
+    }
+}
+
+impl Example for InvoicePatch {
+    fn example() -> Self {
+        InvoicePatch {
+            customer_id: Some(rabbit()),
+            amount: Some(15795),
+            status: Some(InvoiceStatus::Paid),
+            date: Some(day()),
+        }
+    }
+}
+
+impl Example for InvoiceQuery {
+    fn example() -> Self {
+        InvoiceQuery {
+            paging: Paging::example(),
+            status: Some(InvoiceStatus::Pending),
+            customer: Some(rabbit()),
+            currency: Some(Currency::USD),
+            date_from: Some(day()),
+            date_before: "2026-12-01".parse().ok(),
+            q: Some("rabbit".into()),
+            sort: Some("-date".into()),
+            fields: Some("amount,status".into()),
+            expand: Some(InvoiceExpand::Customer),
+        }
+    }
+}
+
+impl Example for OneInvoiceQuery {
+    fn example() -> Self {
+        OneInvoiceQuery { expand: Some(InvoiceExpand::Customer) }
+    }
+}

@@ -1,0 +1,226 @@
+//! What may happen to invoices. The only writer of the `invoices` table.
+use entity::{customer, invoice, sequence};
+use sea_orm::{
+    ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{
+    types::{Invoice, InvoicePatch, InvoiceStatus, NewInvoice, Place},
+    view::{Shown, one},
+};
+use crate::{
+    contract::{
+        answer::Resource,
+        attempt::{Attempt, Outcome, once},
+        cursor::CursorKey,
+        date::Date,
+        etag::{ETag, Precondition},
+        id::Id,
+        locale::{Locale, Locales},
+        problem::{Error, Result},
+        time::Timestamp,
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::rates::Rates,
+};
+
+#[derive(Clone)]
+pub struct Invoices {
+    pub(super) db: Db,
+    clock: Clock,
+    pub(super) cursors: CursorKey,
+    pub(super) rates: Rates,
+    locales: Locales,
+}
+
+impl Invoices {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, rates: Rates, locales: Locales) -> Self {
+        Invoices { db, clock, cursors, rates, locales }
+    }
+
+    /// The locale with its currency, if the service has it.
+    pub fn place(&self, locale: Locale) -> Result<Place> {
+        let currency = self.locales.currency(&locale)?;
+        Ok(Place { locale, currency })
+    }
+
+    /// The version of every list of invoices in this place.
+    pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["invoices", "customers"]).await?;
+        // Rates grow old by themselves.
+        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
+        Ok(ETag::weak(&["invoices", &version.to_string(), &format!("{known:?}"), target]))
+    }
+
+    pub async fn read(&self, place: Place, id: Id<Invoice>, with_customer: bool) -> Result<Invoice> {
+        let row = one(self.db.read(), id.0).await?;
+        Shown::at(place, &self.rates, std::slice::from_ref(&row)).await?.whole(row, with_customer)
+    }
+
+    /// Writes an invoice in the currency of the place.
+    pub async fn create(
+        &self,
+        place: Place,
+        new: NewInvoice,
+        attempt: Option<Attempt>,
+    ) -> Result<Outcome<Invoice>> {
+        let (invoices, now) = (self.clone(), self.clock.now());
+        once(&self.db, attempt, async move |tx| {
+            let NewInvoice { customer_id, amount, status, date } = new;
+            billed(&tx, customer_id.0).await?;
+            let id = Uuid::now_v7();
+            let row = invoice::ActiveModel {
+                id: Set(id),
+                number: Set(next_number(&tx).await?),
+                customer_id: Set(customer_id.0),
+                amount: Set(amount),
+                currency: Set(place.currency.to_string()),
+                status: Set(status.as_str().to_owned()),
+                date: Set(date.unwrap_or_else(|| today(now)).to_string()),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+            };
+            row.insert(&*tx).await?;
+            tx.touch("invoices").await?;
+            invoices.shown(&tx, place, id).await
+        })
+        .await
+    }
+
+    pub async fn replace(
+        &self,
+        place: Place,
+        id: Id<Invoice>,
+        new: NewInvoice,
+        when: Precondition,
+    ) -> Result<Invoice> {
+        let NewInvoice { customer_id, amount, status, date } = new;
+        let date = date.unwrap_or_else(|| today(self.clock.now()));
+        let patch = InvoicePatch {
+            customer_id: Some(customer_id),
+            amount: Some(amount),
+            status: Some(status),
+            date: Some(date),
+        };
+        self.patch(place, id, patch, when).await
+    }
+
+    pub async fn patch(
+        &self,
+        place: Place,
+        id: Id<Invoice>,
+        patch: InvoicePatch,
+        when: Precondition,
+    ) -> Result<Invoice> {
+        let (invoices, now) = (self.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = invoices.held(&tx, &place, id, &when).await?;
+                changes(&row, &patch, &place)?;
+                let version = row.version;
+                let mut row = row.into_active_model();
+                if let Some(customer) = patch.customer_id {
+                    billed(&tx, customer.0).await?;
+                    row.customer_id = Set(customer.0);
+                }
+                if let Some(amount) = patch.amount {
+                    row.amount = Set(amount);
+                }
+                if let Some(status) = patch.status {
+                    row.status = Set(status.as_str().to_owned());
+                }
+                if let Some(date) = patch.date {
+                    row.date = Set(date.to_string());
+                }
+                row.version = Set(version + 1);
+                row.updated_at = Set(now);
+                row.update(&*tx).await?;
+                tx.touch("invoices").await?;
+                invoices.shown(&tx, place, id.0).await
+            })
+            .await
+    }
+
+    pub async fn remove(&self, place: Place, id: Id<Invoice>, when: Precondition) -> Result<()> {
+        let invoices = self.clone();
+        self.db
+            .write(async move |tx| {
+                let row = invoices.held(&tx, &place, id, &when).await?;
+                if InvoiceStatus::parse(&row.status) == InvoiceStatus::Paid {
+                    return Err(Error::Conflict("a paid invoice stays: void it first"));
+                }
+                row.delete(&*tx).await?;
+                tx.touch("invoices").await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The row for a change, if it is there and is the version that is meant. It is locked.
+    async fn held(
+        &self,
+        tx: &Tx,
+        place: &Place,
+        id: Id<Invoice>,
+        when: &Precondition,
+    ) -> Result<invoice::Model> {
+        let row = invoice::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+        let row = row.ok_or(Error::NotFound("invoice"))?;
+        if when.asks() {
+            when.check(&self.shown(tx, place.clone(), id.0).await?.etag())?;
+        }
+        Ok(row)
+    }
+
+    async fn shown(&self, tx: &Tx, place: Place, id: Uuid) -> Result<Invoice> {
+        let row = one(&**tx, id).await?;
+        Shown::at(place, &self.rates, std::slice::from_ref(&row)).await?.whole(row, false)
+    }
+}
+
+/// Refuses what an invoice that is this far, or in this currency, does not allow.
+fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
+    let status = InvoiceStatus::parse(&row.status);
+    if let Some(next) = patch.status.filter(|next| !status.leads_to(*next)) {
+        let _ = next;
+        return Err(Error::Unfit("status", "does not follow from what the invoice is now"));
+    }
+    let differs = patch.amount.is_some_and(|amount| amount != row.amount)
+        || patch.customer_id.is_some_and(|customer| customer.0 != row.customer_id)
+        || patch.date.is_some_and(|date| date.to_string() != row.date);
+    if differs && status.is_closed() {
+        return Err(Error::Conflict("a paid or void invoice stays as it is"));
+    }
+    if patch.amount.is_some() && row.currency != place.currency.as_str() {
+        return Err(Error::Unfit("amount", "can be changed in a locale of the invoice's own currency only"));
+    }
+    Ok(())
+}
+
+/// Refuses customers that are not there, and keeps the one that is until this transaction has ended.
+async fn billed(tx: &Tx, id: Uuid) -> Result<()> {
+    let customer = customer::Entity::find_by_id(id).lock(LockType::KeyShare).one(&**tx).await?;
+    customer.map(|_| ()).ok_or(Error::Unfit("customerId", "names no customer"))
+}
+
+/// The next number; whoever asks at the same time waits for it.
+async fn next_number(tx: &Tx) -> Result<i64> {
+    let row = sequence::ActiveModel { name: Set("invoices".to_owned()), value: Set(1) };
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1);
+    let again = OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
+    sequence::Entity::insert(row).on_conflict(again).exec_without_returning(&**tx).await?;
+    let row = sequence::Entity::find_by_id("invoices".to_owned()).one(&**tx).await?;
+    row.map(|row| row.value)
+        .ok_or_else(|| Error::Internal("a sequence vanished in its own transaction".into()))
+}
+
+/// The day of a moment, in UTC.
+fn today(now: i64) -> Date {
+    Timestamp(now).day()
+}

@@ -1,0 +1,159 @@
+//! An invoice as a locale shows it: in its currency, with the rate where there is one.
+use sea_orm::{ConnectionTrait, FromQueryResult, QuerySelect, RelationTrait, Select};
+use uuid::Uuid;
+
+use entity::{customer, invoice};
+use sea_orm::JoinType;
+
+use super::types::{Invoice, InvoiceStatus, InvoiceSummary, Original, Place};
+use crate::{
+    contract::{
+        date::Date,
+        id::Id,
+        money::Currency,
+        problem::{Error, Result},
+        time::Timestamp,
+    },
+    resources::{
+        customers::CustomerRef,
+        rates::{Exchange, Rates},
+    },
+};
+
+#[derive(Debug, FromQueryResult)]
+pub struct Row {
+    pub id: Uuid,
+    pub number: i64,
+    customer_id: Uuid,
+    amount: i64,
+    currency: String,
+    status: String,
+    pub date: String,
+    version: i64,
+    pub created_at: i64,
+    updated_at: i64,
+    customer_name: String,
+    customer_email: String,
+    customer_image: Option<String>,
+}
+
+pub fn rows(find: Select<invoice::Entity>) -> Select<invoice::Entity> {
+    find.select_only()
+        .columns([
+            invoice::Column::Id,
+            invoice::Column::Number,
+            invoice::Column::CustomerId,
+            invoice::Column::Amount,
+            invoice::Column::Currency,
+            invoice::Column::Status,
+            invoice::Column::Date,
+            invoice::Column::Version,
+            invoice::Column::CreatedAt,
+            invoice::Column::UpdatedAt,
+        ])
+        .column_as(customer::Column::Name, "customer_name")
+        .column_as(customer::Column::Email, "customer_email")
+        .column_as(customer::Column::ImageUrl, "customer_image")
+}
+
+/// Invoices with their customers: every read starts here.
+pub fn joined() -> Select<invoice::Entity> {
+    use sea_orm::EntityTrait;
+    invoice::Entity::find().join(JoinType::InnerJoin, invoice::Relation::Customer.def())
+}
+
+/// What the currencies of some rows are in the currency of the place.
+pub struct Shown {
+    place: Place,
+    exchanges: Vec<(Currency, Exchange)>,
+}
+
+impl Shown {
+    pub async fn at(place: Place, rates: &Rates, rows: &[Row]) -> Result<Self> {
+        let currencies: Vec<Currency> = rows.iter().map(Row::currency).collect::<Result<_>>()?;
+        let exchanges = rates.exchanges(&currencies, place.currency).await?;
+        Ok(Shown { place, exchanges })
+    }
+
+    /// The amount in the place's currency, and what it was before.
+    fn amount(&self, row: &Row) -> Result<(i64, Option<Original>)> {
+        let currency = row.currency()?;
+        let Some((_, exchange)) = self.exchanges.iter().find(|(base, _)| *base == currency) else {
+            return Ok((row.amount, None));
+        };
+        let amount = exchange.convert(row.amount, currency, self.place.currency)?;
+        let known = &exchange.0;
+        let original = Original {
+            amount: row.amount,
+            currency,
+            rate: known.rate.to_string(),
+            rate_date: known.date.as_ref().and_then(|date| date.parse().ok()),
+            rate_source: known.source.clone(),
+            rate_state: known.state,
+        };
+        Ok((amount, Some(original)))
+    }
+
+    pub fn whole(&self, row: Row, with_customer: bool) -> Result<Invoice> {
+        let (amount, original) = self.amount(&row)?;
+        Ok(Invoice {
+            id: Id::from(row.id),
+            number: row.number,
+            customer_id: Id::from(row.customer_id),
+            customer: with_customer.then(|| row.customer()),
+            amount,
+            currency: self.place.currency,
+            original,
+            status: InvoiceStatus::parse(&row.status),
+            date: row.day()?,
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+            version: row.version,
+            locale: self.place.locale.0.clone(),
+        })
+    }
+
+    /// What of it was asked for.
+    pub fn summary(&self, row: Row, fields: Option<&str>, with_customer: bool) -> Result<InvoiceSummary> {
+        let wanted = |name: &str| fields.is_none_or(|fields| fields.split(',').any(|field| field == name));
+        let whole = self.whole(row, with_customer)?;
+        let money = wanted("amount");
+        Ok(InvoiceSummary {
+            id: whole.id,
+            number: wanted("number").then_some(whole.number),
+            customer_id: wanted("customerId").then_some(whole.customer_id),
+            customer: whole.customer,
+            amount: money.then_some(whole.amount),
+            currency: money.then_some(whole.currency),
+            original: whole.original.filter(|_| money),
+            status: wanted("status").then_some(whole.status),
+            date: wanted("date").then_some(whole.date),
+        })
+    }
+}
+
+impl Row {
+    fn currency(&self) -> Result<Currency> {
+        self.currency.parse().map_err(Error::Internal)
+    }
+
+    fn day(&self) -> Result<Date> {
+        self.date.parse().map_err(|_| Error::Internal(format!("{} is no date", self.date)))
+    }
+
+    fn customer(&self) -> CustomerRef {
+        CustomerRef {
+            id: Id::from(self.customer_id),
+            name: self.customer_name.clone(),
+            email: self.customer_email.clone(),
+            image_url: self.customer_image.clone(),
+        }
+    }
+}
+
+/// One invoice, if it is there.
+pub async fn one<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Row> {
+    use sea_orm::{ColumnTrait, QueryFilter};
+    let find = joined().filter(invoice::Column::Id.eq(id));
+    rows(find).into_model::<Row>().one(db).await?.ok_or(Error::NotFound("invoice"))
+}

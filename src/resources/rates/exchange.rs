@@ -1,0 +1,123 @@
+//! The arithmetic of currencies: all rates are told by what a dollar is, money is whole minor units, and what
+//! lies between two of them goes to the even one.
+use poem_openapi::Enum;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::Serialize;
+
+use crate::contract::{
+    money::Currency,
+    problem::{Error, Result},
+};
+
+/// What a dollar is, in the operator's words.
+#[derive(Debug, Clone)]
+pub struct Fallback(pub Vec<(Currency, Decimal)>);
+
+/// How far a rate can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub enum RateState {
+    /// The source told it within the last 36 hours.
+    Fresh,
+    /// The source told it within the last week, and nothing since.
+    LastKnown,
+    /// Nobody told it: the operator's own figure.
+    Fallback,
+}
+
+/// What a dollar is, and who says so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub rate: Decimal,
+    /// The day for which it holds, `YYYY-MM-DD`.
+    pub date: Option<String>,
+    pub source: String,
+    pub state: RateState,
+}
+
+/// What one currency is in another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange(pub Known);
+
+/// Whether a rate can be one at all.
+pub fn sane(rate: Decimal) -> bool {
+    rate > Decimal::new(1, 9) && rate < Decimal::new(1, 0) * Decimal::from(1_000_000_000u32)
+}
+
+impl Exchange {
+    /// From the dollar's rates of both.
+    pub fn between(base: Known, quote: Known) -> Result<Self> {
+        let rate = quote.rate.checked_div(base.rate).filter(|rate| sane(*rate));
+        let rate = rate.ok_or_else(|| Error::Internal("the rates have no quotient".into()))?;
+        // The weaker of two is what is known of both.
+        let told = if quote.state >= base.state { quote } else { base };
+        let rate = rate.round_dp_with_strategy(10, RoundingStrategy::MidpointNearestEven).normalize();
+        Ok(Exchange(Known { rate, ..told }))
+    }
+
+    /// Minor units of `base` as minor units of `quote`.
+    pub fn convert(&self, amount: i64, base: Currency, quote: Currency) -> Result<i64> {
+        let tens = |digits: u32| Decimal::from(10i64.pow(digits));
+        let whole = Decimal::from(amount)
+            .checked_mul(self.0.rate)
+            .and_then(|value| value.checked_mul(tens(quote.digits())))
+            .and_then(|value| value.checked_div(tens(base.digits())));
+        let whole = whole.map(|value| value.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven));
+        whole
+            .and_then(|value| i64::try_from(value).ok())
+            .ok_or_else(|| Error::Internal("an amount is too large for its currency".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(rate: &str, state: RateState) -> Known {
+        Known { rate: rate.parse().unwrap(), date: None, source: "test".into(), state }
+    }
+
+    fn currency(name: &str) -> Currency {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn money_is_rounded_to_the_even_minor_unit() {
+        for (amount, base, quote, rate, told) in [
+            (100, "USD", "EUR", "0.86", 86),
+            (15795, "USD", "EUR", "0.86", 13584),
+            (25, "USD", "EUR", "0.9", 22),
+            (35, "USD", "EUR", "0.9", 32),
+            (-25, "USD", "EUR", "0.9", -22),
+            (100, "USD", "JPY", "150", 150),
+            (33, "USD", "JPY", "150", 50),
+            (1, "USD", "KWD", "0.3", 3),
+            (0, "USD", "EUR", "0.86", 0),
+        ] {
+            let exchange = Exchange(known(rate, RateState::Fresh));
+            let done = exchange.convert(amount, currency(base), currency(quote)).unwrap();
+            assert_eq!(done, told, "{amount} {base} in {quote}");
+        }
+    }
+
+    #[test]
+    fn rates_cross_and_the_weaker_word_counts() {
+        let euro = known("0.86", RateState::Fresh);
+        let yen = known("150", RateState::Fallback);
+        let crossed = Exchange::between(euro.clone(), yen.clone()).unwrap();
+        assert_eq!(
+            (crossed.0.rate.to_string(), crossed.0.state),
+            ("174.4186046512".into(), RateState::Fallback)
+        );
+        let back = Exchange::between(yen, euro).unwrap();
+        assert_eq!((back.0.rate.to_string(), back.0.state), ("0.0057333333".into(), RateState::Fallback));
+    }
+
+    #[test]
+    fn absurd_rates_are_none() {
+        for rate in ["0", "-1", "0.0000000001", "1000000000"] {
+            assert!(!sane(rate.parse().unwrap()), "{rate}");
+        }
+    }
+}
