@@ -5,7 +5,8 @@ export const keyed: ReadonlySet<string> = new Set([
   "POST /api/posts",
   "POST /api/posts/{id}/comments",
   "POST /api/users",
-  "POST /api/v2/customers"
+  "POST /api/v2/customers",
+  "POST /api/v2/invoices/{locale}"
 ]);
 
 /** Writes that take an `If-Match`. */
@@ -25,7 +26,10 @@ export const conditional: ReadonlySet<string> = new Set([
   "PATCH /api/users/{id}",
   "PUT /api/v2/customers/{id}",
   "DELETE /api/v2/customers/{id}",
-  "PATCH /api/v2/customers/{id}"
+  "PATCH /api/v2/customers/{id}",
+  "PUT /api/v2/invoices/{locale}/{id}",
+  "DELETE /api/v2/invoices/{locale}/{id}",
+  "PATCH /api/v2/invoices/{locale}/{id}"
 ]);
 
 /** Operations whose body is a merge patch. */
@@ -35,7 +39,8 @@ export const mergePatches: ReadonlySet<string> = new Set([
   "PATCH /api/posts/{id}",
   "PATCH /api/tags/{slug}",
   "PATCH /api/users/{id}",
-  "PATCH /api/v2/customers/{id}"
+  "PATCH /api/v2/customers/{id}",
+  "PATCH /api/v2/invoices/{locale}/{id}"
 ]);
 
 /** Paths with a parameter of several segments. */

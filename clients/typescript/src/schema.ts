@@ -739,6 +739,80 @@ export interface paths {
         patch: operations["customersPatch"];
         trace?: never;
     };
+    "/api/v2/invoices/{locale}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List invoices in the currency of a locale, newest first
+         * @description An invoice in another currency is converted, and `original` says from what and by which rate.
+         */
+        get: operations["invoicesList"];
+        put?: never;
+        /**
+         * Write an invoice
+         * @description In the currency of the locale, in minor units.
+         */
+        post: operations["invoicesCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/invoices/{locale}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read an invoice
+         * @description In the currency of the locale; `original` says what it was made out in.
+         */
+        get: operations["invoicesRead"];
+        /**
+         * Replace an invoice
+         * @description A draft leads to pending, paid and void, pending also back to draft, paid to void. Paid and void ones stay
+         *     as they are otherwise, and an amount changes in a locale of its own currency only (409).
+         */
+        put: operations["invoicesReplace"];
+        post?: never;
+        /**
+         * Delete an invoice
+         * @description A paid one stays (409).
+         */
+        delete: operations["invoicesRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an invoice
+         * @description A merge patch (RFC 7396), under the rules of replacing.
+         */
+        patch: operations["invoicesPatch"];
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -1340,6 +1414,38 @@ export interface components {
             imageUrl?: string | null;
         };
         /**
+         * @description A customer, by name.
+         * @example {
+         *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Evil Rabbit",
+         *       "email": "evil@rabbit.acme.test",
+         *       "imageUrl": "/customers/evil-rabbit.png"
+         *     }
+         */
+        CustomerRef: {
+            /**
+             * Format: uuid
+             * @description The customer's id.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name that stands on invoices.
+             * @example Evil Rabbit
+             */
+            name: string;
+            /**
+             * @description The e-mail address.
+             * @example evil@rabbit.acme.test
+             */
+            email: string;
+            /**
+             * @description The address of a picture, or its path on the site.
+             * @example /customers/evil-rabbit.png
+             */
+            imageUrl?: string;
+        };
+        /**
          * @description A document as a whole.
          * @example {
          *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
@@ -1488,6 +1594,267 @@ export interface components {
              *     ]
              */
             data: components["schemas"]["DocumentSummary"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description An invoice as a whole, in the currency of the locale.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "number": 1,
+         *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "customer": {
+         *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Evil Rabbit",
+         *         "email": "evil@rabbit.acme.test",
+         *         "imageUrl": "/customers/evil-rabbit.png"
+         *       },
+         *       "amount": 13584,
+         *       "currency": "EUR",
+         *       "original": {
+         *         "amount": 15795,
+         *         "currency": "USD",
+         *         "rate": "0.86",
+         *         "rateDate": "2025-11-21",
+         *         "rateSource": "open.er-api.com",
+         *         "rateState": "fresh"
+         *       },
+         *       "status": "pending",
+         *       "date": "2025-11-21",
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Invoice: {
+            /**
+             * Format: uuid
+             * @description What the invoice is known by for good.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its number, counted upwards from 1.
+             * @example 1
+             */
+            number: number;
+            /**
+             * Format: uuid
+             * @description Whose invoice it is.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            customerId: string;
+            /** @description The customer, with `expand=customer`. */
+            customer?: components["schemas"]["CustomerRef"];
+            /**
+             * Format: int64
+             * @description The amount in minor units of `currency`.
+             * @example 13584
+             */
+            amount: number;
+            /**
+             * @description The currency of the locale.
+             * @example EUR
+             */
+            currency: string;
+            /** @description What it was made out in, when that is another currency; the amount is converted for this answer. */
+            original?: components["schemas"]["Original"];
+            /** @description How far it is. */
+            status: components["schemas"]["InvoiceStatus"];
+            /**
+             * Format: date
+             * @description The day on it.
+             * @example 2026-11-21
+             */
+            date: string;
+            /**
+             * Format: date-time
+             * @description When it was first written.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description What may be told in more detail.
+         * @enum {string}
+         */
+        InvoiceExpand: "customer";
+        /**
+         * @description What of an invoice shall change: members left out stay.
+         * @example {
+         *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "amount": 15795,
+         *       "status": "paid",
+         *       "date": "2025-11-21"
+         *     }
+         */
+        InvoicePatch: {
+            /**
+             * Format: uuid
+             * @description Whose invoice it is.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            customerId?: string;
+            /**
+             * Format: int64
+             * @description The amount in minor units of the currency in which it was made out.
+             * @example 15795
+             */
+            amount?: number;
+            /** @description How far it is. */
+            status?: components["schemas"]["InvoiceStatus"];
+            /**
+             * Format: date
+             * @description The day on it.
+             * @example 2026-11-21
+             */
+            date?: string;
+        };
+        /**
+         * @description How far an invoice is.
+         * @enum {string}
+         */
+        InvoiceStatus: "draft" | "pending" | "paid" | "void";
+        /**
+         * @description An invoice in a list: `fields` says which members come along.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "number": 1,
+         *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "customer": {
+         *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Evil Rabbit",
+         *         "email": "evil@rabbit.acme.test",
+         *         "imageUrl": "/customers/evil-rabbit.png"
+         *       },
+         *       "amount": 13584,
+         *       "currency": "EUR",
+         *       "original": {
+         *         "amount": 15795,
+         *         "currency": "USD",
+         *         "rate": "0.86",
+         *         "rateDate": "2025-11-21",
+         *         "rateSource": "open.er-api.com",
+         *         "rateState": "fresh"
+         *       },
+         *       "status": "pending",
+         *       "date": "2025-11-21"
+         *     }
+         */
+        InvoiceSummary: {
+            /**
+             * Format: uuid
+             * @description What the invoice is known by for good.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its number, counted upwards from 1.
+             * @example 1
+             */
+            number?: number;
+            /**
+             * Format: uuid
+             * @description Whose invoice it is.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            customerId?: string;
+            /** @description The customer, with `expand=customer`. */
+            customer?: components["schemas"]["CustomerRef"];
+            /**
+             * Format: int64
+             * @description The amount in minor units of `currency`.
+             * @example 13584
+             */
+            amount?: number;
+            /**
+             * @description The currency of the locale; comes with the amount.
+             * @example EUR
+             */
+            currency?: string;
+            /** @description What it was made out in, when that is another currency; comes with the amount. */
+            original?: components["schemas"]["Original"];
+            /** @description How far it is. */
+            status?: components["schemas"]["InvoiceStatus"];
+            /**
+             * Format: date
+             * @description The day on it.
+             * @example 2026-11-21
+             */
+            date?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "number": 1,
+         *           "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "customer": {
+         *             "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "name": "Evil Rabbit",
+         *             "email": "evil@rabbit.acme.test",
+         *             "imageUrl": "/customers/evil-rabbit.png"
+         *           },
+         *           "amount": 13584,
+         *           "currency": "EUR",
+         *           "original": {
+         *             "amount": 15795,
+         *             "currency": "USD",
+         *             "rate": "0.86",
+         *             "rateDate": "2025-11-21",
+         *             "rateSource": "open.er-api.com",
+         *             "rateState": "fresh"
+         *           },
+         *           "status": "pending",
+         *           "date": "2025-11-21"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        InvoiceSummaryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "number": 1,
+             *         "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "customer": {
+             *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "name": "Evil Rabbit",
+             *           "email": "evil@rabbit.acme.test",
+             *           "imageUrl": "/customers/evil-rabbit.png"
+             *         },
+             *         "amount": 13584,
+             *         "currency": "EUR",
+             *         "original": {
+             *           "amount": 15795,
+             *           "currency": "USD",
+             *           "rate": "0.86",
+             *           "rateDate": "2025-11-21",
+             *           "rateSource": "open.er-api.com",
+             *           "rateState": "fresh"
+             *         },
+             *         "status": "pending",
+             *         "date": "2025-11-21"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["InvoiceSummary"][];
             pagination: components["schemas"]["Pagination"];
         };
         /**
@@ -1801,6 +2168,37 @@ export interface components {
             imageUrl?: string;
         };
         /**
+         * @description An invoice to be written, in the currency of the locale, or as one shall be from now on.
+         * @example {
+         *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "amount": 15795,
+         *       "status": "pending",
+         *       "date": "2025-11-21"
+         *     }
+         */
+        NewInvoice: {
+            /**
+             * Format: uuid
+             * @description Whose invoice it is.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            customerId: string;
+            /**
+             * Format: int64
+             * @description The amount in minor units of the locale's currency.
+             * @example 15795
+             */
+            amount: number;
+            /** @description How far it is. */
+            status: components["schemas"]["InvoiceStatus"];
+            /**
+             * Format: date
+             * @description The day on it; left out, it is today in UTC.
+             * @example 2026-11-21
+             */
+            date?: string;
+        };
+        /**
          * @description A post to be written.
          * @example {
          *       "title": "A joint that fits",
@@ -1882,6 +2280,48 @@ export interface components {
             password: string;
             /** @description What the account may do; left out, it is a reader. Others only by an admin in person. */
             role?: components["schemas"]["Role"];
+        };
+        /**
+         * @description What an amount was before it was converted, and by which rate.
+         * @example {
+         *       "amount": 15795,
+         *       "currency": "USD",
+         *       "rate": "0.86",
+         *       "rateDate": "2025-11-21",
+         *       "rateSource": "open.er-api.com",
+         *       "rateState": "fresh"
+         *     }
+         */
+        Original: {
+            /**
+             * Format: int64
+             * @description The amount in minor units of `currency`.
+             * @example 15795
+             */
+            amount: number;
+            /**
+             * @description The currency in which the invoice was made out.
+             * @example EUR
+             */
+            currency: string;
+            /**
+             * @description What one unit of it is in the currency of the locale, as a decimal number.
+             * @example 0.86
+             */
+            rate: string;
+            /**
+             * Format: date
+             * @description The day for which the rate holds; left out for the operator's own figure.
+             * @example 2026-11-21
+             */
+            rateDate?: string;
+            /**
+             * @description Who says so; `fallback` is the operator's own figure.
+             * @example open.er-api.com
+             */
+            rateSource: string;
+            /** @description How far the rate can be trusted. */
+            rateState: components["schemas"]["RateState"];
         };
         /**
          * @description Where in the list a page lies.
@@ -2436,6 +2876,11 @@ export interface components {
             alg: string;
         };
         /**
+         * @description How far a rate can be trusted.
+         * @enum {string}
+         */
+        RateState: "fresh" | "lastKnown" | "fallback";
+        /**
          * @description What proves a session that goes on.
          * @example {
          *       "refreshToken": "RcZ0mG3s1xv0J2b8cY5q4nT7uWkL9pXeVtHfDgSaQ1o.9kq3mVx0Y2nZr8sT1uWcB4gL5pXeVtHfDgSaQ1oJ7bE"
@@ -2457,7 +2902,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "docs:read" | "docs:write" | "me:read" | "posts:read" | "posts:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "docs:read" | "docs:write" | "invoices:read" | "invoices:write" | "me:read" | "posts:read" | "posts:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -7859,6 +8304,681 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Invoices that are this far.
+                 * @example pending
+                 */
+                status?: components["schemas"]["InvoiceStatus"];
+                /**
+                 * @description Invoices of this customer.
+                 * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                customer?: string;
+                /**
+                 * @description Invoices that were made out in this currency.
+                 * @example USD
+                 */
+                currency?: string;
+                /**
+                 * @description Invoices of this day or later.
+                 * @example 2025-11-21
+                 */
+                "date[gte]"?: string;
+                /**
+                 * @description Invoices of before this day.
+                 * @example 2026-12-01
+                 */
+                "date[lt]"?: string;
+                /**
+                 * @description Words that the customer's name or e-mail address contain, whatever their case or accents.
+                 * @example rabbit
+                 */
+                q?: string;
+                /**
+                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @example -date
+                 */
+                sort?: string;
+                /**
+                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @example amount,status
+                 */
+                fields?: string;
+                /**
+                 * @description `customer` adds who it is.
+                 * @example customer
+                 */
+                expand?: components["schemas"]["InvoiceExpand"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "number": 1,
+                     *           "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "customer": {
+                     *             "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Evil Rabbit",
+                     *             "email": "evil@rabbit.acme.test",
+                     *             "imageUrl": "/customers/evil-rabbit.png"
+                     *           },
+                     *           "amount": 13584,
+                     *           "currency": "EUR",
+                     *           "original": {
+                     *             "amount": 15795,
+                     *             "currency": "USD",
+                     *             "rate": "0.86",
+                     *             "rateDate": "2025-11-21",
+                     *             "rateSource": "open.er-api.com",
+                     *             "rateState": "fresh"
+                     *           },
+                     *           "status": "pending",
+                     *           "date": "2025-11-21"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InvoiceSummaryPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/v2/invoices/{locale}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                 *       "amount": 15795,
+                 *       "status": "pending",
+                 *       "date": "2025-11-21"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewInvoice"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "number": 1,
+                     *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "customer": {
+                     *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Evil Rabbit",
+                     *         "email": "evil@rabbit.acme.test",
+                     *         "imageUrl": "/customers/evil-rabbit.png"
+                     *       },
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "original": {
+                     *         "amount": 15795,
+                     *         "currency": "USD",
+                     *         "rate": "0.86",
+                     *         "rateDate": "2025-11-21",
+                     *         "rateSource": "open.er-api.com",
+                     *         "rateState": "fresh"
+                     *       },
+                     *       "status": "pending",
+                     *       "date": "2025-11-21",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesRead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `customer` adds who it is.
+                 * @example customer
+                 */
+                expand?: components["schemas"]["InvoiceExpand"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "number": 1,
+                     *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "customer": {
+                     *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Evil Rabbit",
+                     *         "email": "evil@rabbit.acme.test",
+                     *         "imageUrl": "/customers/evil-rabbit.png"
+                     *       },
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "original": {
+                     *         "amount": 15795,
+                     *         "currency": "USD",
+                     *         "rate": "0.86",
+                     *         "rateDate": "2025-11-21",
+                     *         "rateSource": "open.er-api.com",
+                     *         "rateState": "fresh"
+                     *       },
+                     *       "status": "pending",
+                     *       "date": "2025-11-21",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/v2/invoices/{locale}/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                 *       "amount": 15795,
+                 *       "status": "pending",
+                 *       "date": "2025-11-21"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewInvoice"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "number": 1,
+                     *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "customer": {
+                     *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Evil Rabbit",
+                     *         "email": "evil@rabbit.acme.test",
+                     *         "imageUrl": "/customers/evil-rabbit.png"
+                     *       },
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "original": {
+                     *         "amount": 15795,
+                     *         "currency": "USD",
+                     *         "rate": "0.86",
+                     *         "rateDate": "2025-11-21",
+                     *         "rateSource": "open.er-api.com",
+                     *         "rateState": "fresh"
+                     *       },
+                     *       "status": "pending",
+                     *       "date": "2025-11-21",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/v2/invoices/{locale}/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                 *       "amount": 15795,
+                 *       "status": "paid",
+                 *       "date": "2025-11-21"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["InvoicePatch"];
+                /**
+                 * @example {
+                 *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                 *       "amount": 15795,
+                 *       "status": "paid",
+                 *       "date": "2025-11-21"
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvoicePatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "number": 1,
+                     *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "customer": {
+                     *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Evil Rabbit",
+                     *         "email": "evil@rabbit.acme.test",
+                     *         "imageUrl": "/customers/evil-rabbit.png"
+                     *       },
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "original": {
+                     *         "amount": 15795,
+                     *         "currency": "USD",
+                     *         "rate": "0.86",
+                     *         "rateDate": "2025-11-21",
+                     *         "rateSource": "open.er-api.com",
+                     *         "rateState": "fresh"
+                     *       },
+                     *       "status": "pending",
+                     *       "date": "2025-11-21",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invoice"];
                 };
             };
             /** @description Changed; the client preferred no body */
