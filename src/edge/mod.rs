@@ -16,6 +16,7 @@ mod head;
 mod headers;
 
 pub mod limits;
+mod line;
 mod operation;
 mod pulse;
 mod request;
@@ -24,8 +25,6 @@ pub mod server;
 mod shares;
 pub mod site;
 mod socket;
-
-use std::time::Instant;
 
 use poem::{
     Body, Request, Response,
@@ -46,6 +45,7 @@ use crate::{
 };
 use address::Sender;
 use gate::Passed;
+use line::Line;
 
 /// Everything between the connection and the operations.
 pub struct Edge {
@@ -68,14 +68,13 @@ fn request_id(request: &Request) -> String {
 impl Edge {
     /// Answers one request, whatever it is.
     pub async fn answer(&self, request: Request) -> Response {
-        let start = Instant::now();
         let trace = request_id(&request);
+        let line = Line::begin(trace.clone(), request.method().clone(), request.uri().path().to_owned());
         let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
         let sender = self.proxies.sender(peer, request.headers());
         let asked = request.headers().clone();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let mut passed = Passed::default();
-        let response = match self.cors.preflight(&method, &asked) {
+        let response = match self.cors.preflight(&line.method, &asked) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = trace);
@@ -84,16 +83,7 @@ impl Edge {
         };
         let response = settle(response, &trace);
         let response = self.finish(response, &trace, &asked, &passed, &sender).await;
-        tracing::info!(
-            id = trace,
-            method = method.as_str(),
-            path,
-            operation = passed.operation.as_deref().unwrap_or("-"),
-            caller = passed.caller.as_deref().unwrap_or("-"),
-            status = response.status().as_u16(),
-            micros = start.elapsed().as_micros() as u64,
-            "answered"
-        );
+        line.answered(&passed, response.status());
         response
     }
 
