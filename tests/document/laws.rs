@@ -38,7 +38,7 @@ fn carries(op: &Operation, status: &str, names: &[&str]) -> bool {
 }
 
 #[test]
-fn every_operation_has_one_id_that_starts_with_its_tag() {
+pub fn every_operation_has_one_id_that_starts_with_its_tag() {
     let mut seen = BTreeSet::new();
     law("an id is unique and starts with the tag", |op| {
         let tags: Vec<&str> =
@@ -53,7 +53,7 @@ fn every_operation_has_one_id_that_starts_with_its_tag() {
 }
 
 #[test]
-fn tags_are_described_used_and_sorted() {
+pub fn tags_are_described_used_and_sorted() {
     let tags: Vec<&Value> = document()["tags"].as_array().into_iter().flatten().collect();
     let names: Vec<&str> = tags.iter().filter_map(|tag| tag["name"].as_str()).collect();
     let mut sorted = names.clone();
@@ -68,7 +68,7 @@ fn tags_are_described_used_and_sorted() {
 }
 
 #[test]
-fn summaries_are_short_commands() {
+pub fn summaries_are_short_commands() {
     law("a summary is there, short, starts with a capital and has no full stop", |op| {
         let summary = op.written["summary"].as_str().unwrap_or_default();
         (5..=80).contains(&summary.len())
@@ -82,7 +82,7 @@ fn summaries_are_short_commands() {
 }
 
 #[test]
-fn who_may_call_is_stated() {
+pub fn who_may_call_is_stated() {
     law("x-authz names who may call", |op| {
         let allow = op.written["x-authz"]["allow"].as_array().cloned().unwrap_or_default();
         let words =
@@ -104,7 +104,7 @@ fn who_may_call_is_stated() {
 }
 
 #[test]
-fn what_is_taken_can_be_refused() {
+pub fn what_is_taken_can_be_refused() {
     law("every operation can say 400, 500 and 503", |op| ["400", "500", "503"].iter().all(|s| op.answers(s)));
     law("all but health have budgets", |op| op.answers("429") || op.written["tags"][0] == "Health");
     law("a path parameter can name nothing", |op| !op.path.contains('{') || op.answers("404"));
@@ -124,7 +124,7 @@ fn what_is_taken_can_be_refused() {
 }
 
 #[test]
-fn answers_have_one_shape_and_their_headers() {
+pub fn answers_have_one_shape_and_their_headers() {
     law("one success has a body at the most", |op| {
         let bodies = op.written["responses"].as_object().into_iter().flatten();
         let bodies = bodies.filter(|(status, r)| status.starts_with('2') && r.get("content").is_some());
@@ -156,7 +156,7 @@ fn answers_have_one_shape_and_their_headers() {
 }
 
 #[test]
-fn writes_can_be_made_safe() {
+pub fn writes_can_be_made_safe() {
     let answers_a_secret = [
         "sessionsLogin",
         "sessionsRefresh",
@@ -178,7 +178,7 @@ fn writes_can_be_made_safe() {
 }
 
 #[test]
-fn lists_are_pages() {
+pub fn lists_are_pages() {
     law("a list has page, limit, after and count, and answers with a page and Link", |op| {
         let list = op.written["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
             .as_str()
@@ -190,7 +190,7 @@ fn lists_are_pages() {
 }
 
 #[test]
-fn failures_are_problems() {
+pub fn failures_are_problems() {
     law("every failure is application/problem+json with examples", |op| {
         op.written["responses"].as_object().into_iter().flatten().all(|(status, response)| {
             let content = follow(document(), response)["content"].as_object();
@@ -206,7 +206,7 @@ fn failures_are_problems() {
 }
 
 #[test]
-fn bodies_have_examples() {
+pub fn bodies_have_examples() {
     law("a request body has a description and an example", |op| {
         let body = &op.written["requestBody"];
         body.is_null() || (body["description"].is_string() && all_exemplified(&body["content"]))
@@ -224,7 +224,7 @@ fn all_exemplified(content: &Value) -> bool {
 }
 
 #[test]
-fn creates_link_to_what_can_be_done_with_what_they_made() {
+pub fn creates_link_to_what_can_be_done_with_what_they_made() {
     law("201 of a collection has links to operations that exist", |op| {
         let item = format!("{}/{{id}}", op.path);
         let has_item = document()["paths"].get(&item).is_some_and(|item| item.get("get").is_some());

@@ -22,7 +22,7 @@ fn has(schema: &Value, keys: &[&str]) -> bool {
 }
 
 #[test]
-fn strings_are_bounded_and_have_a_form() {
+pub fn strings_are_bounded_and_have_a_form() {
     law("a string has maxLength, or is one of a few words, or a date", |_, schema| {
         !is(schema, "string") || has(schema, &["enum"]) || has(schema, &["maxLength", "minLength"])
     });
@@ -35,7 +35,7 @@ fn strings_are_bounded_and_have_a_form() {
 }
 
 #[test]
-fn numbers_and_arrays_are_bounded() {
+pub fn numbers_and_arrays_are_bounded() {
     law("an integer has a width and bounds", |_, schema| {
         !is(schema, "integer")
             || (has(schema, &["minimum", "maximum"])
@@ -47,7 +47,7 @@ fn numbers_and_arrays_are_bounded() {
 }
 
 #[test]
-fn objects_are_closed_named_and_described() {
+pub fn objects_are_closed_named_and_described() {
     law("an object is closed", |_, schema| {
         !is(schema, "object")
             || schema["additionalProperties"] == false
@@ -77,7 +77,7 @@ fn objects_are_closed_named_and_described() {
 }
 
 #[test]
-fn nothing_in_an_answer_is_null() {
+pub fn nothing_in_an_answer_is_null() {
     let patches = |at: &str| at.split('/').nth(3).is_some_and(|name| name.ends_with("Patch"));
     law("only merge patches take null", |at, schema| {
         !is(schema, "null") && !schema["type"].is_array() || patches(at)
@@ -85,7 +85,7 @@ fn nothing_in_an_answer_is_null() {
 }
 
 #[test]
-fn parameters_are_described_with_an_example() {
+pub fn parameters_are_described_with_an_example() {
     for op in operations(document()) {
         for parameter in op.parameters(document()) {
             let at = format!("{} {}", op.id(), parameter["name"]);
@@ -105,7 +105,7 @@ fn parameters_are_described_with_an_example() {
 }
 
 #[test]
-fn examples_are_valid() {
+pub fn examples_are_valid() {
     let check = |at: &str, schema: &Value, example: &Value| {
         let compiled = Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{at}: {error}"));
         let mut violations = Vec::new();
@@ -137,7 +137,7 @@ fn examples_are_valid() {
 }
 
 #[test]
-fn an_example_that_is_wrong_is_seen() {
+pub fn an_example_that_is_wrong_is_seen() {
     let schema = &document()["components"]["schemas"]["NewPost"];
     let compiled = Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{error}"));
     let mut violations = Vec::new();
