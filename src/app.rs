@@ -8,11 +8,13 @@ use crate::{
         authors::Authors,
         comments::Comments,
         customers::Customers,
+        dashboard::DashboardService,
         docs::Docs,
         health::Health,
         invoices::Invoices,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates},
+        revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
@@ -57,10 +59,12 @@ pub struct App {
     pub clock: Clock,
     pub comments: Comments,
     pub customers: Customers,
+    pub dashboard: DashboardService,
     pub docs: Docs,
     pub health: Health,
     pub invoices: Invoices,
     pub posts: Posts,
+    pub revenues: Revenues,
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
@@ -79,12 +83,27 @@ impl App {
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
+        let locales = settings.locales;
+        let customers = Customers::new(db.clone(), clock.clone(), cursors.clone());
+        let invoices =
+            Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates.clone(), locales.clone());
+        let revenues =
+            Revenues::new(db.clone(), clock.clone(), cursors.clone(), rates.clone(), locales.clone());
         Ok(App {
+            dashboard: DashboardService::new(
+                db.clone(),
+                customers.clone(),
+                invoices.clone(),
+                rates,
+                revenues.clone(),
+                locales,
+            ),
+            customers,
+            invoices,
+            revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
-            invoices: Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales),
             posts,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),

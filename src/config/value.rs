@@ -116,12 +116,11 @@ pub fn locales(text: &str) -> Result<Locales, String> {
         }
         Ok((Locale(locale.to_owned()), currency.parse()?))
     };
-    text.split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(pair)
-        .collect::<Result<_, _>>()
-        .map(Locales)
+    let locales: Vec<_> = list(text).map(pair).collect::<Result<_, String>>()?;
+    match locales.is_empty() {
+        true => Err("locales name at least one, such as en-us:USD".to_owned()),
+        false => Ok(Locales(locales)),
+    }
 }
 
 /// `EUR:0.86,JPY:150`: what a dollar is; each locale's currency must be among them.
@@ -135,8 +134,7 @@ pub fn fallback(text: &str, locales: &Locales) -> Result<Fallback, String> {
         }
         Ok((currency.parse()?, rate))
     };
-    let rates = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(pair);
-    let rates: Vec<(Currency, Decimal)> = rates.collect::<Result<_, String>>()?;
+    let rates: Vec<(Currency, Decimal)> = list(text).map(pair).collect::<Result<_, String>>()?;
     for (locale, currency) in &locales.0 {
         if *currency != Currency::USD && !rates.iter().any(|(known, _)| known == currency) {
             return Err(format!("{locale} shows {currency}, and rates_fallback has no rate for it"));

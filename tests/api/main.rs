@@ -3,6 +3,7 @@ mod access;
 mod accounts;
 mod commands;
 mod content;
+mod dashboard;
 mod every;
 mod hidden;
 mod imports;
