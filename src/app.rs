@@ -10,7 +10,7 @@ use crate::{
         customers::Customers,
         docs::Docs,
         health::Health,
-        invoices::Invoices,
+        invoices::{Invoices, Printer, Seller},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates},
         secrets::secret,
@@ -30,6 +30,8 @@ pub struct Settings {
     pub locales: Locales,
     /// What a dollar is while nobody has told.
     pub fallback: Fallback,
+    /// Who sends the invoices.
+    pub seller: Seller,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -45,6 +47,7 @@ impl Settings {
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
             fallback: config.fallback.clone(),
+            seller: config.seller.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -84,7 +87,14 @@ impl App {
             customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
-            invoices: Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales),
+            invoices: Invoices::new(
+                db.clone(),
+                clock.clone(),
+                cursors.clone(),
+                rates,
+                settings.locales,
+                Printer::new(settings.seller),
+            ),
             posts,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),

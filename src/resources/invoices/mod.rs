@@ -2,9 +2,11 @@
 mod api;
 mod example;
 mod list;
+mod pdf;
 mod service;
 mod types;
 mod view;
 
 pub use api::InvoicesApi;
+pub use pdf::{Printer, Seller};
 pub use service::Invoices;
