@@ -104,7 +104,9 @@ impl Page<'_> {
     /// Who sends it, and what it is.
     fn heading(&mut self) -> f32 {
         let title = format!("{} {}", self.words.invoice, self.invoice.number);
-        let heading = look(24.0, Strong, Ink::Accent);
+        let room = (self.width - 2.0 * MARGIN) * 0.42;
+        let size = (room / self.sheet.fonts.line(&title, Strong).width).min(24.0);
+        let heading = look(size, Strong, Ink::Accent);
         let id = self.sheet.text((self.right(), 78.0), Side::Left, &title, heading);
         let level = NonZeroU16::MIN;
         self.tree.push(group(Tag::Hn(level, Some(title)), vec![id.into()]));

@@ -20,7 +20,8 @@ use crate::contract::{
     problem::{Error, Result},
 };
 
-/// Rises with every change in what a page looks like, so that no old copy passes for a new one.
+/// Rises with every change in what a page looks like, so that no old copy passes for a new one. With the release,
+/// which stands for the fonts and the library, it is part of the entity tag.
 const LAYOUT: &str = "1";
 
 /// Who sends the invoices.
@@ -71,7 +72,8 @@ pub struct Paper {
 impl Paper {
     pub fn etag(&self) -> ETag {
         let (known, seller) = (self.invoice.etag(), format!("{:?}", self.seller));
-        ETag::of_parts(&["pdf", LAYOUT, known.as_str(), &self.invoice.locale, &seller])
+        let made_by = [env!("CARGO_PKG_VERSION"), LAYOUT];
+        ETag::of_parts(&["pdf", made_by[0], made_by[1], known.as_str(), &self.invoice.locale, &seller])
     }
 
     pub fn name(&self) -> String {

@@ -36,7 +36,7 @@ impl Ink {
             Ink::Bad => (0xb3, 0x26, 0x1e),
             Ink::Rule => (0xd5, 0xdb, 0xe3),
             Ink::Panel => (0xf3, 0xf5, 0xf8),
-            Ink::Mark => (0xed, 0xf0, 0xf4),
+            Ink::Mark => (0xe4, 0xe9, 0xf0),
             Ink::Paper => (0xff, 0xff, 0xff),
         };
         let paint = rgb::Color::new(r, g, b).into();
@@ -139,8 +139,8 @@ impl<'a> Sheet<'a> {
         let size = (width * 0.86 / line.width.max(0.1)).min(190.0);
         let (turn, half) = (-32.0_f32, line.width * size / 2.0);
         self.ornament(ArtifactType::Watermark);
-        self.surface.push_transform(&Transform::from_rotate_at(turn, width / 2.0, height * 0.58));
-        let start = (width / 2.0 - half, height * 0.58 + size * 0.35);
+        self.surface.push_transform(&Transform::from_rotate_at(turn, width / 2.0, height * 0.64));
+        let start = (width / 2.0 - half, height * 0.64 + size * 0.35);
         self.glyphs(start, &line, look(size, Weight::Strong, Ink::Mark));
         self.surface.pop();
         self.surface.end_tagged();
