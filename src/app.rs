@@ -11,7 +11,7 @@ use crate::{
         dashboard::DashboardService,
         docs::Docs,
         health::Health,
-        invoices::Invoices,
+        invoices::{Invoices, Printer, Seller},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates},
         revenues::Revenues,
@@ -32,6 +32,8 @@ pub struct Settings {
     pub locales: Locales,
     /// What a dollar is while nobody has told.
     pub fallback: Fallback,
+    /// Who sends the invoices.
+    pub seller: Seller,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -47,6 +49,7 @@ impl Settings {
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
             fallback: config.fallback.clone(),
+            seller: config.seller.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -77,30 +80,17 @@ impl App {
         let cursors = CursorKey::new(secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
-        let rates = Rates::new(db.clone(), clock.clone(), settings.fallback);
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
-        let locales = settings.locales;
-        let customers = Customers::new(db.clone(), clock.clone(), cursors.clone());
-        let invoices =
-            Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates.clone(), locales.clone());
-        let revenues =
-            Revenues::new(db.clone(), clock.clone(), cursors.clone(), rates.clone(), locales.clone());
+        let office = Office::new(&db, &clock, &cursors, &settings);
         Ok(App {
-            dashboard: DashboardService::new(
-                db.clone(),
-                customers.clone(),
-                invoices.clone(),
-                rates,
-                revenues.clone(),
-                locales,
-            ),
-            customers,
-            invoices,
-            revenues,
+            customers: office.customers,
+            dashboard: office.dashboard,
+            invoices: office.invoices,
+            revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
@@ -113,5 +103,34 @@ impl App {
             db,
             clock,
         })
+    }
+}
+
+/// The services of the back office, which lean on each other.
+struct Office {
+    customers: Customers,
+    dashboard: DashboardService,
+    invoices: Invoices,
+    revenues: Revenues,
+}
+
+impl Office {
+    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Self {
+        let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
+        let locales = || settings.locales.clone();
+        let rates = Rates::new(db(), clock(), settings.fallback.clone());
+        let customers = Customers::new(db(), clock(), cursors());
+        let printer = Printer::new(settings.seller.clone());
+        let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
+        let revenues = Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
+        let dashboard = DashboardService::new(
+            db(),
+            customers.clone(),
+            invoices.clone(),
+            rates,
+            revenues.clone(),
+            locales(),
+        );
+        Office { customers, dashboard, invoices, revenues }
     }
 }

@@ -10,7 +10,12 @@ use std::{
 
 use tracing::Level;
 
-use crate::{contract::locale::Locales, edge::Proxies, ports::statements::Log, resources::rates::Fallback};
+use crate::{
+    contract::locale::Locales,
+    edge::Proxies,
+    ports::statements::Log,
+    resources::{invoices::Seller, rates::Fallback},
+};
 use settings::{SETTINGS, Setting, nearest};
 
 pub use value::LogFormat;
@@ -41,6 +46,7 @@ pub struct Config {
     pub log_sql: Log,
     pub locales: Locales,
     pub fallback: Fallback,
+    pub seller: Seller,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -96,6 +102,7 @@ impl Config {
             log_sql: value::log_sql(text("log_sql"))?,
             fallback: value::fallback(text("rates_fallback"), &locales)?,
             locales,
+            seller: value::seller(text)?,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {

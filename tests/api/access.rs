@@ -41,6 +41,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("invoicesCreate", "accountant,admin", "keys"),
     ("invoicesList", "accountant,admin", "keys"),
     ("invoicesPatch", "accountant,admin", "keys"),
+    ("invoicesPdf", "accountant,admin", "keys"),
     ("invoicesRead", "accountant,admin", "keys"),
     ("invoicesRemove", "accountant,admin", "keys"),
     ("invoicesReplace", "accountant,admin", "keys"),

@@ -10,6 +10,7 @@ mod imports;
 mod keys;
 mod lists;
 mod office;
+mod pdf;
 mod posts;
 mod refusals;
 mod sessions;

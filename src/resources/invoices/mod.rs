@@ -3,6 +3,7 @@ mod api;
 mod example;
 mod import;
 mod list;
+mod pdf;
 mod service;
 mod totals;
 mod types;
@@ -10,5 +11,6 @@ mod view;
 
 pub use api::InvoicesApi;
 pub use import::ImportedInvoice;
+pub use pdf::{Printer, Seller};
 pub use service::Invoices;
 pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};

@@ -7,6 +7,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    pdf::Printer,
     types::{Invoice, InvoicePatch, InvoiceStatus, NewInvoice},
     view::{Shown, one},
 };
@@ -35,11 +36,19 @@ pub struct Invoices {
     pub(super) cursors: CursorKey,
     pub(super) rates: Rates,
     locales: Locales,
+    pub(super) printer: Printer,
 }
 
 impl Invoices {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, rates: Rates, locales: Locales) -> Self {
-        Invoices { db, clock, cursors, rates, locales }
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        cursors: CursorKey,
+        rates: Rates,
+        locales: Locales,
+        printer: Printer,
+    ) -> Self {
+        Invoices { db, clock, cursors, rates, locales, printer }
     }
 
     /// The locale with its currency, if the service has it.
