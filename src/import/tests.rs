@@ -34,6 +34,8 @@ impl Drop for Folder {
 struct Shelf {
     posts: Mutex<BTreeMap<String, ImportedPost>>,
     documents: Mutex<BTreeMap<String, ImportedDocument>>,
+    /// Where the records came from, in the order in which they came.
+    records: Mutex<Vec<String>>,
     batches: AtomicUsize,
     /// The source that spoils its batch.
     bad: Option<&'static str>,
@@ -78,6 +80,13 @@ impl Library for Shelf {
         self.open()?;
         let mut shelf = self.documents.lock().unwrap();
         Ok(documents.iter().map(|page| Ok(put(&mut shelf, &page.path, page, dry_run))).collect())
+    }
+
+    async fn put_records(&self, records: &[ImportedRecord], _: bool) -> Answers {
+        self.open()?;
+        let mut shelf = self.records.lock().unwrap();
+        shelf.extend(records.iter().map(|record| record.file.clone()));
+        Ok(records.iter().map(|_| Ok(Outcome::Created)).collect())
     }
 }
 
@@ -324,4 +333,17 @@ async fn symbolic_links_are_not_followed() {
     let report = markdown(&folder.0, &Shelf::default(), false, &mut Progress::silent()).await;
     assert_eq!(report.created, ["a.md"]);
     assert_eq!(report.skipped.iter().map(|skip| skip.file.as_str()).collect::<Vec<_>>(), ["b.md", "out"]);
+}
+
+#[tokio::test]
+async fn customers_come_before_what_they_owe_whatever_file_comes_first() {
+    let folder = Folder::with(&[
+        ("b.json", r#"[{"email":"a@b.test","name":"A"},{"month":"Jan","amount":1}]"#),
+        ("a.json", r#"[{"customerId":"x","amount":1,"status":"paid","date":"2026-01-01"}, 7]"#),
+    ]);
+    let files = ["a.json", "b.json"].map(|name| folder.0.join(name)).to_vec();
+    let shelf = Shelf::default();
+    let report = records(files, &shelf, false, &mut Progress::silent()).await;
+    assert_eq!(*shelf.records.lock().unwrap(), ["b.json#1", "a.json#1", "b.json#2"]);
+    assert_eq!((report.created.len(), report.failed[0].file.as_str()), (3, "a.json#2"));
 }

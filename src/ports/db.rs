@@ -1,10 +1,11 @@
-//! The database behind two doors: `read` gives a connection for looking, `write` runs a piece of work in
-//! the writer's transaction. Group commit, versions and replicas live behind them, and no service knows.
+//! The database behind its doors: `read` gives a connection for looking, `write` runs a piece of work in
+//! the writer's transaction, `export` reads everything. Group commit, versions and replicas live behind them, and no service knows.
 use std::{
     fs::{DirBuilder, OpenOptions},
     future::Future,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,9 +16,11 @@ use sea_orm::{
     EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use super::{
+    export::Export,
     statements::{Watch, watched},
     transaction::{self, broken},
     writer::{Writer, immediate},
@@ -28,6 +31,9 @@ pub use super::transaction::Tx;
 /// A piece of work that takes longer is given up: others wait for its locks.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// How many exports run at the same time.
+const EXPORTS: u32 = 2;
+
 /// Steps may take their time, also in waiting for another program that takes them.
 const ALONE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SELECT pg_advisory_xact_lock(hashtext('tenon schema'))";
@@ -37,6 +43,8 @@ enum Doors {
     /// One writer that commits what waits together, and readers beside it.
     Sqlite {
         readers: DatabaseConnection,
+        /// Exports take their time: they shall not take the readers' connections too.
+        exports: DatabaseConnection,
         writer: Writer,
     },
     Postgres(DatabaseConnection),
@@ -44,7 +52,10 @@ enum Doors {
 
 /// The database.
 #[derive(Clone)]
-pub struct Db(Doors);
+pub struct Db {
+    doors: Doors,
+    exporting: Arc<Semaphore>,
+}
 
 impl Db {
     /// Opens `sqlite://PATH` or `postgres://…`; a SQLite file is made if it is not there.
@@ -101,7 +112,8 @@ impl Db {
         let writer = watched(Database::connect(options(1, false)).await?, watch);
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
         let readers = watched(Database::connect(options(cores * 2, true)).await?, watch);
-        Ok(Db(Doors::Sqlite { readers, writer: Writer::start(writer, LONGEST) }))
+        let exports = watched(Database::connect(options(EXPORTS, true)).await?, watch);
+        Ok(Db::behind(Doors::Sqlite { readers, exports, writer: Writer::start(writer, LONGEST) }))
     }
 
     async fn postgres(url: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
@@ -118,12 +130,26 @@ impl Db {
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])
             });
-        Ok(Db(Doors::Postgres(watched(Database::connect(options).await?, watch))))
+        Ok(Db::behind(Doors::Postgres(watched(Database::connect(options).await?, watch))))
+    }
+
+    fn behind(doors: Doors) -> Db {
+        Db { doors, exporting: Arc::new(Semaphore::new(EXPORTS as usize)) }
+    }
+
+    /// The door for reading everything; none while as many exports run as may.
+    pub fn export(&self) -> Option<Export> {
+        let connection = match &self.doors {
+            Doors::Sqlite { exports, .. } => exports.clone(),
+            Doors::Postgres(pool) => pool.clone(),
+        };
+        let place = self.exporting.clone().try_acquire_owned().ok()?;
+        Some(Export { connection, place })
     }
 
     /// The door for looking.
     pub fn read(&self) -> &DatabaseConnection {
-        match &self.0 {
+        match &self.doors {
             Doors::Sqlite { readers, .. } => readers,
             Doors::Postgres(pool) => pool,
         }
@@ -138,7 +164,7 @@ impl Db {
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
-        match &self.0 {
+        match &self.doors {
             Doors::Sqlite { writer, .. } => writer.run(work).await,
             Doors::Postgres(pool) => {
                 let open = pool.begin().await?;
@@ -183,7 +209,7 @@ impl Db {
 
     /// A transaction for the schema, which is changed as a whole or not at all, and by one program at a time.
     async fn alone(&self) -> Result<DatabaseTransaction, DbErr> {
-        let alone = match &self.0 {
+        let alone = match &self.doors {
             Doors::Sqlite { writer, .. } => writer.connection().begin_with_options(immediate()).await?,
             Doors::Postgres(pool) => {
                 let alone = pool.begin().await?;
@@ -220,9 +246,10 @@ impl Db {
     }
 
     pub async fn close(self) -> Result<(), DbErr> {
-        match self.0 {
-            Doors::Sqlite { readers, writer } => {
+        match self.doors {
+            Doors::Sqlite { readers, exports, writer } => {
                 readers.close().await?;
+                exports.close().await?;
                 writer.connection().clone().close().await
             }
             Doors::Postgres(pool) => pool.close().await,

@@ -5,6 +5,7 @@ mod commands;
 mod content;
 mod dashboard;
 mod every;
+mod exports;
 mod hidden;
 mod imports;
 mod keys;

@@ -9,7 +9,7 @@ use std::{
 
 use entity::user;
 use poem::{
-    Body, Request,
+    Body, Request, Response,
     http::{HeaderMap, Method},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set, Statement};
@@ -194,8 +194,18 @@ impl Api {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Body>) -> Answer {
-        let mut request =
-            Request::builder().method(method.clone()).uri_str(path).header("host", "tenon.test");
+        let mut response = self.begin(method.clone(), path, body).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.take_body().into_vec().await.expect("the body arrives");
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let answer = Answer { status, headers, bytes, body };
+        hold(&method, path.split('?').next().unwrap_or_default(), &answer);
+        answer
+    }
+
+    /// An answer that has begun and of which nothing was read.
+    pub async fn begin(&self, method: Method, path: &str, body: Option<Body>) -> Response {
+        let mut request = Request::builder().method(method).uri_str(path).header("host", "tenon.test");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -204,13 +214,7 @@ impl Api {
         }
         let request = request.body(body.unwrap_or_else(Body::empty));
         // On the heap: a test holds many requests, and its thread's stack is small.
-        let mut response = Box::pin(self.edge.answer(request)).await;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.take_body().into_vec().await.expect("the body arrives");
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let answer = Answer { status, headers, bytes, body };
-        hold(&method, path.split('?').next().unwrap_or_default(), &answer);
-        answer
+        Box::pin(self.edge.answer(request)).await
     }
 }
 
@@ -309,9 +313,18 @@ fn hold_body(id: &str, declared: &Value, answer: &Answer, shown: &dyn Fn() -> St
         Some(content) => {
             let declared =
                 content.get(media).unwrap_or_else(|| panic!("{id} does not declare {media}: {}", shown()));
-            match declared["schema"]["format"] == "binary" {
-                true => assert!(!answer.bytes.is_empty(), "an empty file: {}", shown()),
-                false => valid(&declared["schema"], &answer.body, &shown()),
+            let (schema, text) = (&declared["schema"], String::from_utf8_lossy(&answer.bytes));
+            match media {
+                _ if schema["format"] == "binary" => {
+                    assert!(!answer.bytes.is_empty(), "an empty file: {}", shown())
+                }
+                "text/csv" => valid(schema, &json!(text), &shown()),
+                "application/x-ndjson" => {
+                    for line in text.lines() {
+                        valid(schema, &serde_json::from_str(line).expect("JSON in each line"), &shown());
+                    }
+                }
+                _ => valid(schema, &answer.body, &shown()),
             }
         }
     }

@@ -3,7 +3,10 @@ use poem_openapi::OpenApi;
 
 use super::{
     service::Invoices,
-    types::{Invoice, InvoicePatch, InvoiceQuery, InvoiceSummary, NewInvoice, OneInvoiceQuery},
+    types::{
+        Invoice, InvoiceLinesQuery, InvoicePatch, InvoiceQuery, InvoiceSummary, InvoiceTableQuery,
+        NewInvoice, OneInvoiceQuery,
+    },
 };
 use crate::{
     api::Tag,
@@ -11,6 +14,7 @@ use crate::{
         answer::{Changed, Created, Found, Gone, Listed},
         cache::Cache,
         caller::{Accountants, Caller},
+        download::{Csv, Form, Ndjson},
         file::{File, Pdf},
         id::Id,
         locale::Locale,
@@ -43,6 +47,53 @@ impl InvoicesApi {
             return Ok(unchanged);
         }
         Ok(Listed::new(self.0.list(place, &query).await?, &etag, &query.target, Cache::Private))
+    }
+
+    /// Download invoices as a table
+    ///
+    /// All that the filter leaves, as CSV (RFC 4180, UTF-8) with a line of names, while they are read: as they are at
+    /// one moment, in the currency of the locale. A text that would be taken for a formula has an apostrophe before
+    /// it. A download that breaks off is not whole.
+    #[oai(path = "/:locale/csv", method = "get", operation_id = "invoicesCsv")]
+    async fn csv(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        query: Query<InvoiceTableQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Csv<InvoiceSummary>, Fault<NotFound>> {
+        let place = self.0.place(locale.0)?;
+        let etag = self.0.list_etag(&place, &query.target).await?;
+        if let Some(unchanged) = Csv::unchanged(&etag, &known.0) {
+            return Ok(unchanged);
+        }
+        let name = self.0.file_name(&place, "csv");
+        let rows = self.0.export(place, &query.filter, None, true).await?;
+        Ok(Csv::new(Form::new(query.fields.as_deref(), query.bom), rows, &name, &etag))
+    }
+
+    /// Download invoices as lines
+    ///
+    /// All that the filter leaves, one JSON text in each line, while they are read: as they are at one moment, in the
+    /// currency of the locale. A download that breaks off is not whole.
+    #[oai(path = "/:locale/ndjson", method = "get", operation_id = "invoicesNdjson")]
+    async fn ndjson(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        query: Query<InvoiceLinesQuery>,
+        known: IfNoneMatch,
+    ) -> Result<Ndjson<InvoiceSummary>, Fault<NotFound>> {
+        let place = self.0.place(locale.0)?;
+        let etag = self.0.list_etag(&place, &query.target).await?;
+        if let Some(unchanged) = Ndjson::unchanged(&etag, &known.0) {
+            return Ok(unchanged);
+        }
+        let name = self.0.file_name(&place, "ndjson");
+        let rows = self.0.export(place, &query.filter, query.fields.clone(), query.expand.is_some()).await?;
+        Ok(Ndjson::new(rows, &name, &etag))
     }
 
     /// Write an invoice

@@ -8,8 +8,8 @@ use super::{
         rates::Original,
     },
     types::{
-        Invoice, InvoiceExpand, InvoicePatch, InvoiceQuery, InvoiceStatus, InvoiceSummary, NewInvoice,
-        OneInvoiceQuery,
+        Invoice, InvoiceExpand, InvoiceFilter, InvoiceLinesQuery, InvoicePatch, InvoiceQuery, InvoiceStatus,
+        InvoiceSummary, InvoiceTableQuery, NewInvoice, OneInvoiceQuery,
     },
 };
 use crate::contract::{date::Date, id::Id, money::Currency, page::Paging, time::Timestamp};
@@ -81,10 +81,9 @@ impl Example for InvoicePatch {
     }
 }
 
-impl Example for InvoiceQuery {
+impl Example for InvoiceFilter {
     fn example() -> Self {
-        InvoiceQuery {
-            paging: Paging::example(),
+        InvoiceFilter {
             status: Some(InvoiceStatus::Pending),
             customer: Some(rabbit()),
             currency: Some(Currency::USD),
@@ -92,6 +91,31 @@ impl Example for InvoiceQuery {
             date_before: "2026-12-01".parse().ok(),
             q: Some("rabbit".into()),
             sort: Some("-date".into()),
+        }
+    }
+}
+
+impl Example for InvoiceQuery {
+    fn example() -> Self {
+        let InvoiceLinesQuery { filter, fields, expand } = InvoiceLinesQuery::example();
+        InvoiceQuery { paging: Paging::example(), filter, fields, expand }
+    }
+}
+
+impl Example for InvoiceTableQuery {
+    fn example() -> Self {
+        InvoiceTableQuery {
+            filter: InvoiceFilter::example(),
+            fields: Some("date,amount,status,customer".into()),
+            bom: false,
+        }
+    }
+}
+
+impl Example for InvoiceLinesQuery {
+    fn example() -> Self {
+        InvoiceLinesQuery {
+            filter: InvoiceFilter::example(),
             fields: Some("amount,status".into()),
             expand: Some(InvoiceExpand::Customer),
         }

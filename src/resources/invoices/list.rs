@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, Select, sea_query::ExprT
 
 use super::{
     service::Invoices,
-    types::{InvoiceQuery, InvoiceSummary},
+    types::{InvoiceFilter, InvoiceQuery, InvoiceSummary},
     view::{Row, Shown, joined, rows},
 };
 use crate::contract::{
@@ -15,58 +15,78 @@ use crate::contract::{
     text::{containing, folded},
 };
 
-impl Invoices {
-    pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
-        let sort = query.sort.as_deref().unwrap_or("-date");
-        let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
-        let column = match name {
+/// The order that a filter asks for.
+pub(super) struct Sorted {
+    name: String,
+    descending: bool,
+}
+
+impl Sorted {
+    pub fn by(filter: &InvoiceFilter) -> Self {
+        let sort = filter.sort.as_deref().unwrap_or("-date");
+        Sorted { name: sort.trim_start_matches('-').to_owned(), descending: sort.starts_with('-') }
+    }
+
+    /// The keys, the last of them unique.
+    pub fn keys(&self) -> Vec<SortKey> {
+        let first = match self.name.as_str() {
             "date" => invoice::Column::Date,
             "number" => invoice::Column::Number,
             _ => invoice::Column::CreatedAt,
         };
-        let key = |column: invoice::Column| SortKey { column: column.into_simple_expr(), descending };
-        let InvoiceQuery { status, customer, currency, date_from, date_before, q, .. } = query;
+        let key = |column: invoice::Column| SortKey {
+            column: column.into_simple_expr(),
+            descending: self.descending,
+        };
+        vec![key(first), key(invoice::Column::Id)]
+    }
+
+    fn place(&self, row: &Row) -> Vec<Key> {
+        let first = match self.name.as_str() {
+            "date" => Key::Text(row.date.clone()),
+            "number" => Key::Number(row.number),
+            _ => Key::Number(row.created_at),
+        };
+        vec![first, Key::Id(row.id)]
+    }
+}
+
+impl Invoices {
+    pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
+        let sorted = Sorted::by(&query.filter);
         let slice = Slice {
             key: &self.cursors,
-            list: format!(
-                "invoices {status:?} {customer:?} {currency:?} {date_from:?} {date_before:?} {q:?} {sort}"
-            ),
-            order: vec![key(column), key(invoice::Column::Id)],
+            list: format!("invoices {:?}", query.filter),
+            order: sorted.keys(),
             paging: &query.paging,
         };
-        let place_of = |row: &Row| {
-            let first = match name {
-                "date" => Key::Text(row.date.clone()),
-                "number" => Key::Number(row.number),
-                _ => Key::Number(row.created_at),
-            };
-            vec![first, Key::Id(row.id)]
-        };
-        let (found, pagination) = slice.page(self.db.read(), filtered(query), rows, place_of).await?;
+        let (found, pagination) =
+            slice.page(self.db.read(), filtered(&query.filter), rows, |row| sorted.place(row)).await?;
         let shown = Shown::at(place, &self.rates, &found).await?;
         let summary = |row| shown.summary(row, query.fields.as_deref(), query.expand.is_some());
         Ok(Page { data: found.into_iter().map(summary).collect::<Result<_>>()?, pagination })
     }
 }
 
-fn filtered(query: &InvoiceQuery) -> Select<invoice::Entity> {
+pub(super) fn filtered(filter: &InvoiceFilter) -> Select<invoice::Entity> {
+    let InvoiceFilter { status, customer, currency, date_from, date_before, q, sort: _ } = filter;
     let mut find = joined();
-    if let Some(status) = query.status {
+    if let Some(status) = status {
         find = find.filter(invoice::Column::Status.eq(status.as_str()));
     }
-    if let Some(customer) = query.customer {
+    if let Some(customer) = customer {
         find = find.filter(invoice::Column::CustomerId.eq(customer.0));
     }
-    if let Some(currency) = query.currency {
+    if let Some(currency) = currency {
         find = find.filter(invoice::Column::Currency.eq(currency.as_str()));
     }
-    if let Some(from) = query.date_from {
+    if let Some(from) = date_from {
         find = find.filter(invoice::Column::Date.gte(from.to_string()));
     }
-    if let Some(before) = query.date_before {
+    if let Some(before) = date_before {
         find = find.filter(invoice::Column::Date.lt(before.to_string()));
     }
-    for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+    for word in q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
         find = find.filter(customer::Column::Search.into_simple_expr().like(containing(word)));
     }
     find

@@ -1,6 +1,7 @@
 //! Invoices: what customers owe, shown in the currency of a locale.
 mod api;
 mod example;
+mod export;
 mod import;
 mod list;
 mod pdf;

@@ -196,12 +196,10 @@ pub struct InvoicePatch {
     pub date: Option<Date>,
 }
 
-/// Which invoices are listed, in which order, and what of them.
+/// Which invoices, and in which order.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct InvoiceQuery {
-    #[oai(flatten)]
-    pub paging: Paging,
+pub struct InvoiceFilter {
     /// Invoices that are this far.
     pub status: Option<InvoiceStatus>,
     /// Invoices of this customer.
@@ -220,6 +218,52 @@ pub struct InvoiceQuery {
     /// The order, with `-` for falling. Equal invoices follow by id.
     #[oai(validator(pattern = "^-?(date|number|createdAt)$", min_length = "4", max_length = "10"))]
     pub sort: Option<String>,
+}
+
+/// Which invoices are listed, in which order, and what of them.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct InvoiceQuery {
+    #[oai(flatten)]
+    pub paging: Paging,
+    #[oai(flatten)]
+    pub filter: InvoiceFilter,
+    /// Which members come along beside the id, between commas; left out: all.
+    #[oai(validator(
+        pattern = "^(number|customerId|amount|status|date)(,(number|customerId|amount|status|date)){0,4}$",
+        min_length = "4",
+        max_length = "80"
+    ))]
+    pub fields: Option<String>,
+    /// `customer` adds who it is.
+    pub expand: Option<InvoiceExpand>,
+}
+
+/// Which invoices stand in a table, in which order, and which columns.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct InvoiceTableQuery {
+    #[oai(flatten)]
+    pub filter: InvoiceFilter,
+    /// Which columns come along beside the id, between commas; left out: all. `amount` brings the currency and what
+    /// was converted, `customer` the name and the e-mail address.
+    #[oai(validator(
+        pattern = "^(number|customerId|customer|amount|status|date)(,(number|customerId|customer|amount|status|date)){0,5}$",
+        min_length = "4",
+        max_length = "80"
+    ))]
+    pub fields: Option<String>,
+    /// Whether the file begins with a byte order mark, which spreadsheets look for.
+    #[oai(default)]
+    pub bom: bool,
+}
+
+/// Which invoices stand in the lines, in which order, and what of them.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct InvoiceLinesQuery {
+    #[oai(flatten)]
+    pub filter: InvoiceFilter,
     /// Which members come along beside the id, between commas; left out: all.
     #[oai(validator(
         pattern = "^(number|customerId|amount|status|date)(,(number|customerId|amount|status|date)){0,4}$",

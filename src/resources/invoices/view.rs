@@ -76,6 +76,21 @@ impl Shown {
         Ok(Shown { locale: place.locale, exchanges })
     }
 
+    /// Learns what these rows need beyond what is known; what is known stays as it is.
+    pub async fn learn(&mut self, rates: &Rates, rows: &[Row]) -> Result<()> {
+        let mut strange = Vec::new();
+        for row in rows {
+            let currency = row.currency()?;
+            if !self.exchanges.knows(currency) && !strange.contains(&currency) {
+                strange.push(currency);
+            }
+        }
+        if !strange.is_empty() {
+            self.exchanges.extend(rates.exchanges(&strange, self.exchanges.quote()).await?);
+        }
+        Ok(())
+    }
+
     pub fn whole(&self, row: Row, with_customer: bool) -> Result<Invoice> {
         let (amount, original) = self.exchanges.shown(row.amount, row.currency()?)?;
         Ok(Invoice {

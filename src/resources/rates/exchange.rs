@@ -26,6 +26,16 @@ pub enum RateState {
     Fallback,
 }
 
+impl RateState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RateState::Fresh => "fresh",
+            RateState::LastKnown => "lastKnown",
+            RateState::Fallback => "fallback",
+        }
+    }
+}
+
 /// What a dollar is, and who says so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {

@@ -49,6 +49,16 @@ impl Exchanges {
         self.quote
     }
 
+    /// Whether an amount in this currency can be shown.
+    pub fn knows(&self, currency: Currency) -> bool {
+        currency == self.quote || self.known.iter().any(|(base, _)| *base == currency)
+    }
+
+    /// Takes in what others are in the same one.
+    pub fn extend(&mut self, others: Exchanges) {
+        self.known.extend(others.known);
+    }
+
     /// Each other currency with its rate.
     pub fn known(&self) -> impl Iterator<Item = (Currency, &Known)> {
         self.known.iter().map(|(base, exchange)| (*base, &exchange.0))

@@ -3,7 +3,7 @@ use poem_openapi::types::Example;
 
 use super::types::{Revenue, RevenueQuery, RevenueSource};
 use crate::{
-    contract::{date::Month, money::Currency, time::Timestamp},
+    contract::{date::Month, money::Currency, page::Paging, time::Timestamp},
     resources::rates::Original,
 };
 
@@ -21,6 +21,7 @@ impl Example for Revenue {
 
 impl Example for RevenueQuery {
     fn example() -> Self {
-        RevenueQuery { page: 1, limit: 12, after: None, count: None, sort: Some("-month".into()) }
+        let Paging { page, after, count, .. } = Paging::example();
+        RevenueQuery { page, limit: 12, after, count, sort: Some("-month".into()) }
     }
 }

@@ -1,0 +1,269 @@
+//! Downloads: answers that are sent while they are read, as a table (RFC 4180) or as one JSON text in each line.
+use std::{borrow::Cow, io, marker::PhantomData};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use poem::{
+    Body, IntoResponse, Response,
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use super::{
+    answer::{bare, set},
+    cache::Cache,
+    etag::{ETag, Tags},
+    file::attachment,
+    problem::Result,
+    rows::Rows,
+};
+
+const CSV: &str = "text/csv";
+const NDJSON: &str = "application/x-ndjson";
+
+/// What spreadsheets take for UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A column of a table.
+pub struct Column<T: 'static> {
+    pub name: &'static str,
+    /// The member that `fields` names to have it.
+    pub field: &'static str,
+    pub meaning: &'static str,
+    pub cell: fn(&T) -> Cow<'_, str>,
+}
+
+/// What can be shown as a table.
+pub trait Table: Sized + Send + 'static {
+    const COLUMNS: &'static [Column<Self>];
+    /// The first lines of such a table, for the document.
+    const EXAMPLE: &'static str;
+}
+
+/// How a table is asked for.
+pub struct Form<T: 'static> {
+    columns: Vec<&'static Column<T>>,
+    mark: bool,
+}
+
+impl<T: Table> Form<T> {
+    /// The columns of these fields beside the first one, all of them for none; with a byte order mark if it is
+    /// asked for.
+    pub fn new(fields: Option<&str>, mark: bool) -> Self {
+        let wanted = |name: &str| fields.is_none_or(|fields| fields.split(',').any(|field| field == name));
+        let columns = T::COLUMNS.iter().enumerate();
+        let columns = columns.filter(|(place, column)| *place == 0 || wanted(column.field));
+        Form { columns: columns.map(|(_, column)| column).collect(), mark }
+    }
+
+    fn head(&self) -> Result<Bytes, csv::Error> {
+        let mut bytes = if self.mark { MARK.to_vec() } else { Vec::new() };
+        let mut lines = lines(&mut bytes);
+        lines.write_record(self.columns.iter().map(|column| column.name))?;
+        drop(lines);
+        Ok(bytes.into())
+    }
+
+    fn body(&self, batch: &[T]) -> Result<Bytes, csv::Error> {
+        let mut bytes = Vec::with_capacity(batch.len() * 160);
+        let mut lines = lines(&mut bytes);
+        for entry in batch {
+            for column in &self.columns {
+                lines.write_field(safe((column.cell)(entry)).as_bytes())?;
+            }
+            lines.write_record(None::<&[u8]>)?;
+        }
+        drop(lines);
+        Ok(bytes.into())
+    }
+}
+
+fn lines(bytes: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(bytes)
+}
+
+/// Programs that open tables run what looks like a formula: an apostrophe before it makes it text.
+fn safe(cell: Cow<'_, str>) -> Cow<'_, str> {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        true => Cow::Owned(format!("'{cell}")),
+        false => cell,
+    }
+}
+
+/// A table: 200 with its lines while they are read, or 304 when nothing in it has changed.
+pub struct Csv<T>(Response, PhantomData<fn() -> T>);
+
+/// One JSON text in each line: 200 while they are read, or 304 when nothing has changed.
+pub struct Ndjson<T>(Response, PhantomData<fn() -> T>);
+
+impl<T: Table> Csv<T> {
+    /// The 304, decided before a row is read.
+    pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
+        unchanged(CSV, etag, known).map(|response| Csv(response, PhantomData))
+    }
+
+    pub fn new(form: Form<T>, rows: Rows<T>, name: &str, etag: &ETag) -> Self {
+        let head = futures_util::stream::once(std::future::ready(form.head().map_err(io::Error::other)));
+        let body = rows.batches().map(move |batch| {
+            let batch = batch.map_err(io::Error::other)?;
+            form.body(&batch).map_err(io::Error::other)
+        });
+        let media = "text/csv; charset=utf-8; header=present";
+        Csv(found(media, Body::from_bytes_stream(head.chain(body)), name, etag), PhantomData)
+    }
+}
+
+impl<T: Serialize + Send + 'static> Ndjson<T> {
+    /// The 304, decided before a row is read.
+    pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
+        unchanged(NDJSON, etag, known).map(|response| Ndjson(response, PhantomData))
+    }
+
+    pub fn new(rows: Rows<T>, name: &str, etag: &ETag) -> Self {
+        let body = rows.batches().map(|batch| {
+            let mut bytes = Vec::new();
+            for entry in batch.map_err(io::Error::other)? {
+                serde_json::to_writer(&mut bytes, &entry).map_err(io::Error::other)?;
+                bytes.push(b'\n');
+            }
+            Ok::<_, io::Error>(Bytes::from(bytes))
+        });
+        Ndjson(found(NDJSON, Body::from_bytes_stream(body), name, etag), PhantomData)
+    }
+}
+
+fn unchanged(media: &str, etag: &ETag, known: &Option<Tags>) -> Option<Response> {
+    known.as_ref().filter(|tags| tags.weakly_match(etag))?;
+    // Told so that the answer varies as the 200 does; no 304 carries it out.
+    let response = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(media).finish();
+    Some(marked(response, etag))
+}
+
+fn found(media: &str, body: Body, name: &str, etag: &ETag) -> Response {
+    let mut response = Response::builder().status(StatusCode::OK).content_type(media).body(body);
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));
+    marked(response, etag)
+}
+
+fn marked(mut response: Response, etag: &ETag) -> Response {
+    set(&mut response, header::ETAG, etag.as_str());
+    Cache::Private.mark(&mut response);
+    response
+}
+
+fn meta(media: &'static str, schema: MetaSchemaRef, what: &'static str) -> MetaResponses {
+    let content = vec![MetaMediaType { content_type: media, schema }];
+    let found =
+        MetaResponse { content, ..bare(200, &["ETag", "Cache-Control", "Content-Disposition"], what) };
+    let unchanged = bare(304, &["ETag", "Cache-Control"], "The client's copy is still current");
+    MetaResponses { responses: vec![found, unchanged] }
+}
+
+impl<T: Table> ApiResponse for Csv<T> {
+    fn meta() -> MetaResponses {
+        let column = |column: &Column<T>| format!("- `{}`: {}", column.name, column.meaning);
+        let columns: Vec<String> = T::COLUMNS.iter().map(column).collect();
+        let said = format!("The columns, in this order:\n\n{}", columns.join("\n"));
+        let schema = MetaSchema {
+            description: Some(Box::leak(said.into_boxed_str())),
+            min_length: Some(1),
+            max_length: Some(1 << 40),
+            example: Some(T::EXAMPLE.into()),
+            ..MetaSchema::new("string")
+        };
+        meta(CSV, MetaSchemaRef::Inline(Box::new(schema)), "The table (RFC 4180), with a line of names")
+    }
+    fn register(_: &mut Registry) {}
+}
+
+impl<T: Type> ApiResponse for Ndjson<T> {
+    fn meta() -> MetaResponses {
+        meta(NDJSON, T::schema_ref(), "In each line one JSON text of this schema")
+    }
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T> IntoResponse for Csv<T>
+where
+    T: Send,
+{
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl<T> IntoResponse for Ndjson<T>
+where
+    T: Send,
+{
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Line([String; 3]);
+
+    impl Table for Line {
+        const COLUMNS: &'static [Column<Line>] = &[
+            Column { name: "a", field: "a", meaning: "", cell: |line| Cow::Borrowed(&line.0[0]) },
+            Column { name: "b.c", field: "b", meaning: "", cell: |line| Cow::Borrowed(&line.0[1]) },
+            Column { name: "b.d", field: "b", meaning: "", cell: |line| Cow::Borrowed(&line.0[2]) },
+        ];
+        const EXAMPLE: &'static str = "";
+    }
+
+    fn written(form: &Form<Line>, batch: &[Line]) -> Vec<u8> {
+        [form.head().unwrap(), form.body(batch).unwrap()].concat()
+    }
+
+    #[test]
+    fn a_table_has_the_columns_that_were_asked_for() {
+        let line = || [Line(["1".into(), "x".into(), "y".into()])];
+        for (fields, mark, text) in [
+            (None, false, "a,b.c,b.d\r\n1,x,y\r\n"),
+            (Some("b"), false, "a,b.c,b.d\r\n1,x,y\r\n"),
+            (Some("a"), true, "\u{feff}a\r\n1\r\n"),
+        ] {
+            assert_eq!(written(&Form::new(fields, mark), &line()), text.as_bytes(), "{fields:?}");
+        }
+    }
+
+    /// Ten thousand lines of what gets on the nerves of tables, by a generator that starts anywhere.
+    #[test]
+    fn a_reader_of_tables_finds_what_was_written_and_no_formula() {
+        let pieces = [
+            "=1+1", "+", "-2", "@SUM", "\t", "\r", "\n", "\"", "\"\"", ",", ";", "é", "日本", "", " ", "'",
+            "\u{0}", "a",
+        ];
+        let mut state = uuid::Uuid::now_v7().as_u128() as u64 | 1;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut cell = || (0..draw(6)).map(|_| pieces[draw(pieces.len())]).collect::<String>();
+        let batch: Vec<Line> = (0..10_000).map(|_| Line([cell(), cell(), cell()])).collect();
+        let bytes = written(&Form::new(None, false), &batch);
+        let mut reader = csv::ReaderBuilder::new().from_reader(bytes.as_slice());
+        let mut seen = 0;
+        for (record, line) in reader.records().zip(&batch) {
+            let record = record.unwrap();
+            for (read, meant) in record.iter().zip(&line.0) {
+                assert_eq!(read.strip_prefix('\'').filter(|rest| rest == meant).unwrap_or(read), meant);
+                assert!(!read.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']), "{read:?}");
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, batch.len());
+    }
+}
