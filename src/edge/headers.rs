@@ -55,7 +55,8 @@ pub fn vary(headers: &mut HeaderMap, name: &str) {
 pub struct Cors(pub Vec<String>);
 
 const EXPOSED: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
-                       X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Deprecation, Sunset";
+                       X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Content-Disposition, \
+                       Deprecation, Sunset";
 const TAKEN: &str =
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, X-Request-Id";
 

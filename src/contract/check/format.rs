@@ -28,7 +28,7 @@ impl Format {
             "date-time" => Format::DateTime,
             "int32" => Format::Int32,
             "int64" => Format::Int64,
-            "double" | "password" => Format::Any,
+            "binary" | "double" | "password" => Format::Any,
             other => return Err(format!("`{other}` is not enforced")),
         })
     }

@@ -238,3 +238,52 @@ fn missing(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGl
     };
     letters(&text[range]).into_iter().map(glyph).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str, width: f32, most: usize) -> Vec<String> {
+        let fonts = FONTS.as_ref().unwrap_or_else(|| panic!("the fonts are whole"));
+        let lines = fonts.lines(text, Weight::Regular, width, most);
+        for line in &lines {
+            assert!(line.width <= width, "{} is {} wide", line.text, line.width);
+            let shown = line.runs.iter().flat_map(|run| &run.glyphs);
+            assert!(shown.clone().all(|glyph| line.text.get(glyph.text_range.clone()).is_some()));
+            assert!(shown.clone().all(|glyph| glyph.glyph_id.to_u32() != 0), "{}", line.text);
+        }
+        lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn lines_end_where_they_may() {
+        assert_eq!(lines("", 5.0, 2), [""]);
+        assert_eq!(lines("Evil Rabbit", 20.0, 2), ["Evil Rabbit"]);
+        assert_eq!(lines("Evil Rabbit", 4.0, 2), ["Evil", "Rabbit"]);
+        assert_eq!(lines("株式会社。", 4.2, 2), ["株式会", "社。"]);
+        assert_eq!(lines("one two three four", 5.0, 1), ["one two…"]);
+        assert_eq!(lines(&"W".repeat(9), 4.2, 9).concat(), "W".repeat(9));
+    }
+
+    #[test]
+    fn no_text_is_too_strange() {
+        for text in [
+            "🐇",
+            "\u{202e}\u{200f}",
+            "\u{301}",
+            "שָׁלוֹם",
+            "مرحبا بالعالم",
+            "ไทย",
+            "a\u{301}\u{5b0}",
+            "👩‍👩‍👧 👍🏽",
+            "\0\t\r\n",
+            "\u{10ffff}\u{e000}",
+            "𠮷野家",
+            "か\u{3099}",
+        ] {
+            for width in [3.0, 20.0] {
+                assert!(lines(&text.repeat(30), width, 3).len() <= 3, "{text}");
+            }
+        }
+    }
+}

@@ -199,10 +199,12 @@ impl Page<'_> {
         let total = format!("{} ({})", words.sum(self.invoice.status), self.invoice.currency);
         let large = look(17.0, Strong, Ink::Accent);
         let end = self.sheet.text((right, top + 91.0), Side::Left, &amount, large);
-        let wide = self.sheet.fonts.line(&amount, Strong).width * large.size;
         let label = look(10.5, Strong, Ink::Text);
-        let total = self.sheet.text((right - wide - 22.0, top + 90.0), Side::Left, &total, label);
-        self.sheet.rule((self.width * 0.5, top + 106.0), self.right() - self.width * 0.5, Ink::Accent);
+        let wide = |text: &str, look: Look| self.sheet.fonts.line(text, look.weight).width * look.size;
+        let before = right - wide(&amount, large) - 22.0;
+        let from = (before - wide(&total, label) - inner).min(self.width * 0.5);
+        let total = self.sheet.text((before, top + 90.0), Side::Left, &total, label);
+        self.sheet.rule((from, top + 106.0), self.right() - from, Ink::Accent);
         let heads =
             [head.0, head.1].map(|id| group(Tag::TH(TableHeaderScope::Column), vec![id.into()]).into());
         let cells = |ids: [Identifier; 2]| {
