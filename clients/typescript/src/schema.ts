@@ -739,6 +739,28 @@ export interface paths {
         patch: operations["customersPatch"];
         trace?: never;
     };
+    "/api/v2/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what an office looks at first
+         * @description Totals, twelve months, the latest five invoices and the rates between the currencies, in one answer and of
+         *     one currency. The parts are read at the same time, and one that takes longer than two seconds is left out
+         *     and named in `failed`.
+         */
+        get: operations["dashboardRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/invoices/{locale}": {
         parameters: {
             query?: never;
@@ -763,6 +785,61 @@ export interface paths {
          * @description In the currency of the locale, in minor units.
          */
         post: operations["invoicesCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/invoices/{locale}/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Download invoices as a table
+         * @description All that the filter leaves, as CSV (RFC 4180, UTF-8) with a line of names, while they are read: as they are at
+         *     one moment, in the currency of the locale. A text that would be taken for a formula has an apostrophe before
+         *     it. A download that breaks off is not whole.
+         */
+        get: operations["invoicesCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/invoices/{locale}/ndjson": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Download invoices as lines
+         * @description All that the filter leaves, one JSON text in each line, while they are read: as they are at one moment, in the
+         *     currency of the locale. A download that breaks off is not whole.
+         */
+        get: operations["invoicesNdjson"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -811,6 +888,64 @@ export interface paths {
          * @description A merge patch (RFC 7396), under the rules of replacing.
          */
         patch: operations["invoicesPatch"];
+        trace?: never;
+    };
+    "/api/v2/invoices/{locale}/{id}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Print an invoice
+         * @description As a page to send, in the language and the currency of the locale. The same invoice gives the same bytes.
+         */
+        get: operations["invoicesPdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/revenues/{locale}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List revenues by month
+         * @description Every month from the first with any revenue to the present one (UTC), and at least twelve; a month without
+         *     any is 0. In the currency of the locale: `originals` says what was converted, and by which rate.
+         */
+        get: operations["revenuesList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/livez": {
@@ -1095,6 +1230,41 @@ export interface components {
              * @example Writes about wood and contracts.
              */
             bio?: string;
+        };
+        /**
+         * @description Totals over everything.
+         * @example {
+         *       "collected": 91234,
+         *       "pending": 13584,
+         *       "invoices": 13,
+         *       "customers": 6
+         *     }
+         */
+        Cards: {
+            /**
+             * Format: int64
+             * @description The sum of all paid invoices, in minor units.
+             * @example 91234
+             */
+            collected: number;
+            /**
+             * Format: int64
+             * @description The sum of all pending invoices, in minor units.
+             * @example 13584
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description How many invoices there are, in whatever state.
+             * @example 13
+             */
+            invoices: number;
+            /**
+             * Format: int64
+             * @description How many customers there are.
+             * @example 6
+             */
+            customers: number;
         };
         /**
          * @description A comment.
@@ -1444,6 +1614,196 @@ export interface components {
              * @example /customers/evil-rabbit.png
              */
             imageUrl?: string;
+        };
+        /**
+         * @description What an office looks at first, in the currency of a locale. A part that could not be read is left out and
+         *     named in `failed`.
+         * @example {
+         *       "locale": "fr",
+         *       "currency": "EUR",
+         *       "cards": {
+         *         "collected": 91234,
+         *         "pending": 13584,
+         *         "invoices": 13,
+         *         "customers": 6
+         *       },
+         *       "revenues": [
+         *         {
+         *           "month": "2025-11",
+         *           "amount": 13584,
+         *           "currency": "EUR",
+         *           "source": "invoices",
+         *           "originals": [
+         *             {
+         *               "amount": 15795,
+         *               "currency": "USD",
+         *               "rate": "0.86",
+         *               "rateDate": "2025-11-21",
+         *               "rateSource": "open.er-api.com",
+         *               "rateState": "fresh"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "latest": [
+         *         {
+         *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "number": 1,
+         *           "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "customer": {
+         *             "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "name": "Evil Rabbit",
+         *             "email": "evil@rabbit.acme.test",
+         *             "imageUrl": "/customers/evil-rabbit.png"
+         *           },
+         *           "amount": 13584,
+         *           "currency": "EUR",
+         *           "original": {
+         *             "amount": 15795,
+         *             "currency": "USD",
+         *             "rate": "0.86",
+         *             "rateDate": "2025-11-21",
+         *             "rateSource": "open.er-api.com",
+         *             "rateState": "fresh"
+         *           },
+         *           "status": "pending",
+         *           "date": "2025-11-21"
+         *         }
+         *       ],
+         *       "rates": [
+         *         {
+         *           "base": "USD",
+         *           "rate": "0.86",
+         *           "rateDate": "2025-11-21",
+         *           "rateSource": "open.er-api.com",
+         *           "rateState": "fresh"
+         *         }
+         *       ],
+         *       "failed": []
+         *     }
+         */
+        Dashboard: {
+            /**
+             * @description The locale that was asked for.
+             * @example en-us
+             */
+            locale: string;
+            /**
+             * @description Its currency.
+             * @example EUR
+             */
+            currency: string;
+            /** @description Totals over everything. */
+            cards?: components["schemas"]["Cards"];
+            /**
+             * @description The last twelve months, oldest first.
+             * @example [
+             *       {
+             *         "month": "2025-11",
+             *         "amount": 13584,
+             *         "currency": "EUR",
+             *         "source": "invoices",
+             *         "originals": [
+             *           {
+             *             "amount": 15795,
+             *             "currency": "USD",
+             *             "rate": "0.86",
+             *             "rateDate": "2025-11-21",
+             *             "rateSource": "open.er-api.com",
+             *             "rateState": "fresh"
+             *           }
+             *         ]
+             *       }
+             *     ]
+             */
+            revenues?: components["schemas"]["Revenue"][];
+            /**
+             * @description The five invoices of the latest days, each with its customer.
+             * @example [
+             *       {
+             *         "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "number": 1,
+             *         "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "customer": {
+             *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "name": "Evil Rabbit",
+             *           "email": "evil@rabbit.acme.test",
+             *           "imageUrl": "/customers/evil-rabbit.png"
+             *         },
+             *         "amount": 13584,
+             *         "currency": "EUR",
+             *         "original": {
+             *           "amount": 15795,
+             *           "currency": "USD",
+             *           "rate": "0.86",
+             *           "rateDate": "2025-11-21",
+             *           "rateSource": "open.er-api.com",
+             *           "rateState": "fresh"
+             *         },
+             *         "status": "pending",
+             *         "date": "2025-11-21"
+             *       }
+             *     ]
+             */
+            latest?: components["schemas"]["InvoiceSummary"][];
+            /**
+             * @description What the other currencies of the service are in this one.
+             * @example [
+             *       {
+             *         "base": "USD",
+             *         "rate": "0.86",
+             *         "rateDate": "2025-11-21",
+             *         "rateSource": "open.er-api.com",
+             *         "rateState": "fresh"
+             *       }
+             *     ]
+             */
+            rates?: components["schemas"]["DashboardRate"][];
+            /**
+             * @description The parts that could not be read in time; ask again for them.
+             * @example []
+             */
+            failed: components["schemas"]["DashboardPart"][];
+        };
+        /**
+         * @description A part of the dashboard.
+         * @enum {string}
+         */
+        DashboardPart: "cards" | "revenues" | "latest" | "rates";
+        /**
+         * @description What one unit of another currency is in that of the dashboard.
+         * @example {
+         *       "base": "USD",
+         *       "rate": "0.86",
+         *       "rateDate": "2025-11-21",
+         *       "rateSource": "open.er-api.com",
+         *       "rateState": "fresh"
+         *     }
+         */
+        DashboardRate: {
+            /**
+             * @description The other currency.
+             * @example EUR
+             */
+            base: string;
+            /**
+             * @description What one unit of it is, as a decimal number.
+             * @example 0.86
+             */
+            rate: string;
+            /**
+             * Format: date
+             * @description The day for which the rate holds; left out for the operator's own figure.
+             * @example 2026-11-21
+             */
+            rateDate?: string;
+            /**
+             * @description Who says so; `fallback` is the operator's own figure.
+             * @example open.er-api.com
+             */
+            rateSource: string;
+            /** @description How far the rate can be trusted. */
+            rateState: components["schemas"]["RateState"];
         };
         /**
          * @description A document as a whole.
@@ -2300,7 +2660,7 @@ export interface components {
              */
             amount: number;
             /**
-             * @description The currency in which the invoice was made out.
+             * @description The currency in which it was made out.
              * @example EUR
              */
             currency: string;
@@ -2894,6 +3254,118 @@ export interface components {
             refreshToken: string;
         };
         /**
+         * @description What a month brought in, in the currency of the locale.
+         * @example {
+         *       "month": "2025-11",
+         *       "amount": 13584,
+         *       "currency": "EUR",
+         *       "source": "invoices",
+         *       "originals": [
+         *         {
+         *           "amount": 15795,
+         *           "currency": "USD",
+         *           "rate": "0.86",
+         *           "rateDate": "2025-11-21",
+         *           "rateSource": "open.er-api.com",
+         *           "rateState": "fresh"
+         *         }
+         *       ]
+         *     }
+         */
+        Revenue: {
+            /**
+             * @description The month.
+             * @example 2026-11
+             */
+            month: string;
+            /**
+             * Format: int64
+             * @description The amount in minor units of `currency`.
+             * @example 13584
+             */
+            amount: number;
+            /**
+             * @description The currency of the locale.
+             * @example EUR
+             */
+            currency: string;
+            /** @description Where the amount comes from. */
+            source: components["schemas"]["RevenueSource"];
+            /**
+             * @description What is in it of other currencies, converted for this answer.
+             * @example [
+             *       {
+             *         "amount": 15795,
+             *         "currency": "USD",
+             *         "rate": "0.86",
+             *         "rateDate": "2025-11-21",
+             *         "rateSource": "open.er-api.com",
+             *         "rateState": "fresh"
+             *       }
+             *     ]
+             */
+            originals: components["schemas"]["Original"][];
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "month": "2025-11",
+         *           "amount": 13584,
+         *           "currency": "EUR",
+         *           "source": "invoices",
+         *           "originals": [
+         *             {
+         *               "amount": 15795,
+         *               "currency": "USD",
+         *               "rate": "0.86",
+         *               "rateDate": "2025-11-21",
+         *               "rateSource": "open.er-api.com",
+         *               "rateState": "fresh"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        RevenuePage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "month": "2025-11",
+             *         "amount": 13584,
+             *         "currency": "EUR",
+             *         "source": "invoices",
+             *         "originals": [
+             *           {
+             *             "amount": 15795,
+             *             "currency": "USD",
+             *             "rate": "0.86",
+             *             "rateDate": "2025-11-21",
+             *             "rateSource": "open.er-api.com",
+             *             "rateState": "fresh"
+             *           }
+             *         ]
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Revenue"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description Where a month's amount comes from.
+         * @enum {string}
+         */
+        RevenueSource: "invoices" | "imported";
+        /**
          * @description What an account may do.
          * @enum {string}
          */
@@ -2902,7 +3374,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "docs:read" | "docs:write" | "invoices:read" | "invoices:write" | "me:read" | "posts:read" | "posts:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "invoices:read" | "invoices:write" | "me:read" | "posts:read" | "posts:write" | "revenues:read" | "tags:read" | "tags:write" | "users:read" | "users:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -3760,6 +4232,11 @@ export interface components {
          * @example private, no-cache
          */
         "Cache-Control": string;
+        /**
+         * @description That the answer is a file to keep, and under which name (RFC 6266).
+         * @example attachment; filename="invoice-1.pdf"; filename*=UTF-8''invoice-1.pdf
+         */
+        "Content-Disposition": string;
         /**
          * @description The request fields that the answer depends on (RFC 9110, 12.5.5).
          * @example Accept, Accept-Encoding, Authorization, Cookie
@@ -8339,6 +8816,136 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    dashboardRead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The locale whose currency everything is shown in; left out, the first one of the service.
+                 * @example fr
+                 */
+                locale?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "locale": "fr",
+                     *       "currency": "EUR",
+                     *       "cards": {
+                     *         "collected": 91234,
+                     *         "pending": 13584,
+                     *         "invoices": 13,
+                     *         "customers": 6
+                     *       },
+                     *       "revenues": [
+                     *         {
+                     *           "month": "2025-11",
+                     *           "amount": 13584,
+                     *           "currency": "EUR",
+                     *           "source": "invoices",
+                     *           "originals": [
+                     *             {
+                     *               "amount": 15795,
+                     *               "currency": "USD",
+                     *               "rate": "0.86",
+                     *               "rateDate": "2025-11-21",
+                     *               "rateSource": "open.er-api.com",
+                     *               "rateState": "fresh"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "latest": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "number": 1,
+                     *           "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "customer": {
+                     *             "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Evil Rabbit",
+                     *             "email": "evil@rabbit.acme.test",
+                     *             "imageUrl": "/customers/evil-rabbit.png"
+                     *           },
+                     *           "amount": 13584,
+                     *           "currency": "EUR",
+                     *           "original": {
+                     *             "amount": 15795,
+                     *             "currency": "USD",
+                     *             "rate": "0.86",
+                     *             "rateDate": "2025-11-21",
+                     *             "rateSource": "open.er-api.com",
+                     *             "rateState": "fresh"
+                     *           },
+                     *           "status": "pending",
+                     *           "date": "2025-11-21"
+                     *         }
+                     *       ],
+                     *       "rates": [
+                     *         {
+                     *           "base": "USD",
+                     *           "rate": "0.86",
+                     *           "rateDate": "2025-11-21",
+                     *           "rateSource": "open.er-api.com",
+                     *           "rateState": "fresh"
+                     *         }
+                     *       ],
+                     *       "failed": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     invoicesList: {
         parameters: {
             query?: {
@@ -8599,6 +9206,260 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesCsv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Invoices that are this far.
+                 * @example pending
+                 */
+                status?: components["schemas"]["InvoiceStatus"];
+                /**
+                 * @description Invoices of this customer.
+                 * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                customer?: string;
+                /**
+                 * @description Invoices that were made out in this currency.
+                 * @example USD
+                 */
+                currency?: string;
+                /**
+                 * @description Invoices of this day or later.
+                 * @example 2025-11-21
+                 */
+                "date[gte]"?: string;
+                /**
+                 * @description Invoices of before this day.
+                 * @example 2026-12-01
+                 */
+                "date[lt]"?: string;
+                /**
+                 * @description Words that the customer's name or e-mail address contain, whatever their case or accents.
+                 * @example rabbit
+                 */
+                q?: string;
+                /**
+                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @example -date
+                 */
+                sort?: string;
+                /**
+                 * @description Which columns come along beside the id, between commas; left out: all. `amount` brings the currency and what
+                 *     was converted, `customer` the name and the e-mail address.
+                 * @example date,amount,status,customer
+                 */
+                fields?: string;
+                /**
+                 * @description Whether the file begins with a byte order mark, which spreadsheets look for.
+                 * @example false
+                 */
+                bom?: boolean;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The table (RFC 4180), with a line of names */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id,date,status,amount,currency
+                     *     0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,15795,USD
+                     */
+                    "text/csv": string;
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesNdjson: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Invoices that are this far.
+                 * @example pending
+                 */
+                status?: components["schemas"]["InvoiceStatus"];
+                /**
+                 * @description Invoices of this customer.
+                 * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                customer?: string;
+                /**
+                 * @description Invoices that were made out in this currency.
+                 * @example USD
+                 */
+                currency?: string;
+                /**
+                 * @description Invoices of this day or later.
+                 * @example 2025-11-21
+                 */
+                "date[gte]"?: string;
+                /**
+                 * @description Invoices of before this day.
+                 * @example 2026-12-01
+                 */
+                "date[lt]"?: string;
+                /**
+                 * @description Words that the customer's name or e-mail address contain, whatever their case or accents.
+                 * @example rabbit
+                 */
+                q?: string;
+                /**
+                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @example -date
+                 */
+                sort?: string;
+                /**
+                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @example amount,status
+                 */
+                fields?: string;
+                /**
+                 * @description `customer` adds who it is.
+                 * @example customer
+                 */
+                expand?: components["schemas"]["InvoiceExpand"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In each line one JSON text of this schema */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "number": 1,
+                     *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "customer": {
+                     *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Evil Rabbit",
+                     *         "email": "evil@rabbit.acme.test",
+                     *         "imageUrl": "/customers/evil-rabbit.png"
+                     *       },
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "original": {
+                     *         "amount": 15795,
+                     *         "currency": "USD",
+                     *         "rate": "0.86",
+                     *         "rateDate": "2025-11-21",
+                     *         "rateSource": "open.er-api.com",
+                     *         "rateState": "fresh"
+                     *       },
+                     *       "status": "pending",
+                     *       "date": "2025-11-21"
+                     *     }
+                     */
+                    "application/x-ndjson": components["schemas"]["InvoiceSummary"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -9009,6 +9870,199 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    invoicesPdf: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The invoice's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document as PDF */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example %PDF-1.7 … */
+                    "application/pdf": string;
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revenuesList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many months a page has at most.
+                 * @example 12
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description The order, with `-` for falling; left out, the newest month comes first.
+                 * @example -month
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "month": "2025-11",
+                     *           "amount": 13584,
+                     *           "currency": "EUR",
+                     *           "source": "invoices",
+                     *           "originals": [
+                     *             {
+                     *               "amount": 15795,
+                     *               "currency": "USD",
+                     *               "rate": "0.86",
+                     *               "rateDate": "2025-11-21",
+                     *               "rateSource": "open.er-api.com",
+                     *               "rateState": "fresh"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevenuePage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
