@@ -2,6 +2,7 @@
 pub mod clock;
 pub mod db;
 pub mod limiter;
+pub mod outgoing;
 pub mod statements;
 mod transaction;
 pub mod trouble;
