@@ -1,8 +1,12 @@
 //! The service put together: ports first, then the services on them, once.
 use crate::{
     config::Config,
-    contract::{cursor::CursorKey, locale::Locales, problem::Result},
-    ports::{clock::Clock, db::Db, limiter::Limiter},
+    contract::{
+        cursor::CursorKey,
+        locale::Locales,
+        problem::{Error, Result},
+    },
+    ports::{clock::Clock, db::Db, limiter::Limiter, outgoing::Outgoing},
     resources::{
         api_keys::ApiKeys,
         authors::Authors,
@@ -12,7 +16,7 @@ use crate::{
         health::Health,
         invoices::Invoices,
         posts::{Posts, PreviewKey},
-        rates::{Fallback, Rates},
+        rates::{Fallback, Rates, Refresh, Source},
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
@@ -30,6 +34,10 @@ pub struct Settings {
     pub locales: Locales,
     /// What a dollar is while nobody has told.
     pub fallback: Fallback,
+    /// Who is asked for rates.
+    pub rates: Option<Source>,
+    /// Whether requests to the outside may go to places that are not public.
+    pub outgoing_private: bool,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -45,6 +53,8 @@ impl Settings {
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
             fallback: config.fallback.clone(),
+            rates: config.rates.clone(),
+            outgoing_private: config.outgoing_private,
             rate_limits: config.rate_limits,
         }
     }
@@ -61,6 +71,8 @@ pub struct App {
     pub health: Health,
     pub invoices: Invoices,
     pub posts: Posts,
+    pub rates: Rates,
+    pub refresh: Refresh,
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
@@ -74,6 +86,9 @@ impl App {
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let rates = Rates::new(db.clone(), clock.clone(), settings.fallback);
+        let outgoing = Outgoing::new(settings.outgoing_private);
+        let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
+        let refresh = Refresh::new(rates.clone(), db.clone(), clock.clone(), outgoing, settings.rates);
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
@@ -83,9 +98,17 @@ impl App {
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
-            health: Health::new(db.clone(), clock.clone()),
-            invoices: Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales),
+            health: Health::new(db.clone(), clock.clone(), refresh.clone()),
+            invoices: Invoices::new(
+                db.clone(),
+                clock.clone(),
+                cursors.clone(),
+                rates.clone(),
+                settings.locales,
+            ),
             posts,
+            rates,
+            refresh,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),

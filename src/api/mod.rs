@@ -20,6 +20,7 @@ use crate::{
         invoices::InvoicesApi,
         me::MeApi,
         posts::PostsApi,
+        rates::RatesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
@@ -39,6 +40,7 @@ pub enum Tag {
     Invoices,
     Me,
     Posts,
+    Rates,
     Sessions,
     Tags,
     Users,
@@ -55,6 +57,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
+    ("Rates", "What currencies are worth, and who says so."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
@@ -62,7 +65,7 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = (CustomersApi, InvoicesApi);
+type Office = (CustomersApi, InvoicesApi, RatesApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -82,7 +85,8 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    let office = (CustomersApi(app.customers.clone()), InvoicesApi(app.invoices.clone()));
+    let office =
+        (CustomersApi(app.customers.clone()), InvoicesApi(app.invoices.clone()), RatesApi(app.rates.clone()));
     (content, accounts, office)
 }
 

@@ -1,6 +1,7 @@
 //! The doors to the outside. Each is one enum or struct: the choice is visible, the calls are static.
 pub mod clock;
 pub mod db;
+pub mod lease;
 pub mod limiter;
 pub mod outgoing;
 pub mod statements;

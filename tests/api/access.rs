@@ -54,6 +54,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("postsReadBySlug", "anonymous", "keys"),
     ("postsRemove", "owner,editor,admin", "keys"),
     ("postsReplace", "owner,editor,admin", "keys"),
+    ("ratesRead", "anonymous", "open"),
     ("sessionsKeys", "anonymous", "open"),
     ("sessionsList", "authenticated", "person"),
     ("sessionsLogin", "anonymous", "open"),

@@ -8,7 +8,7 @@ use super::Refused;
 /// An absolute http or https URL without user and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    pub(super) https: bool,
+    pub https: bool,
     /// Without the brackets of an IPv6 address.
     pub host: String,
     pub(super) port: u16,
