@@ -41,5 +41,6 @@ impl Rates {
 fn written(taken: &Taken) -> String {
     let Taken { source, date, rates, .. } = taken;
     let lines: String = rates.iter().map(|(currency, rate)| format!("{currency} {rate}\n")).collect();
-    format!("{lines}{} rates of {date} from {source}: what a dollar is\n", rates.len())
+    let noun = if rates.len() == 1 { "rate" } else { "rates" };
+    format!("{lines}{} {noun} of {date} from {source}: what a dollar is\n", rates.len())
 }

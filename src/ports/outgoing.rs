@@ -68,8 +68,10 @@ pub struct Answer {
 #[derive(Clone)]
 pub enum Names {
     System,
-    Told(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Told(LookUp),
 }
+
+pub type LookUp = Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

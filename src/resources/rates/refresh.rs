@@ -177,8 +177,9 @@ impl Refresh {
     }
 }
 
+/// The name of the source, as long as the document lets it be.
 fn host(url: &str) -> String {
-    Target::parse(url).map_or_else(|_| "the source".to_owned(), |target| target.host)
+    Target::parse(url).map_or_else(|_| "source".to_owned(), |target| target.host.chars().take(100).collect())
 }
 
 /// A tenth more or less, so that services that were started together do not ask together.

@@ -33,7 +33,7 @@ pub struct Rate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// The host that told it; `fallback` is the operator's own figure.
-    #[oai(validator(min_length = "1", max_length = "255"))]
+    #[oai(validator(min_length = "1", max_length = "100"))]
     pub source: String,
     /// How far the rate can be trusted.
     pub state: RateState,
