@@ -10,29 +10,36 @@ use super::{
 };
 use crate::{
     config::Config,
-    resources::rates::{Taken, Untold},
+    resources::rates::{Jumps, Taken, Untold},
 };
 
 #[derive(Subcommand)]
 pub enum Rates {
     /// Ask the source of rates_url now, and print what it told
-    Fetch,
+    Fetch {
+        /// Take rates that moved too far as well
+        #[arg(long)]
+        accept_jumps: bool,
+    },
 }
 
 impl Rates {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
-        let Rates::Fetch = self;
+        let Rates::Fetch { accept_jumps } = self;
+        let jumps = if accept_jumps { Jumps::Accepted } else { Jumps::Refused };
         if config.rates.is_none() {
             return Err(Untold::Off.to_string());
         }
         let app = app(config).await?;
-        let taken = app.refresh.now().await.map_err(|error| match error {
+        let taken = app.refresh.now(jumps).await.map_err(|error| match error {
             Untold::Storage(error) => told(&error),
             other => other.to_string(),
         });
         app.db.close().await.map_err(|error| plain(&error))?;
         let taken = taken?;
-        taken.jumped.iter().for_each(|jump| warn(&format!("{jump} is too far: it stays as it was")));
+        taken.jumped.iter().for_each(|jump| {
+            warn(&format!("{jump} is too far: it stays as it was, unless you say --accept-jumps"))
+        });
         say(&written(&taken));
         Ok(ExitCode::SUCCESS)
     }

@@ -160,13 +160,18 @@ impl Outgoing {
             }
         };
         let mut refused = unknown();
+        let mut left = known.len();
         for address in known {
+            left -= 1;
             if !self.private && !address::public(address) {
                 return Err(Refused::Private(target.host.clone(), address));
             }
-            match TcpStream::connect(SocketAddr::new(address, target.port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => refused = Refused::Closed(target.host.clone(), error),
+            // One of several that swallows all that is sent to it leaves time for the next.
+            let most = if left == 0 { self.patience.time } else { self.patience.time / 4 };
+            match timeout(most, TcpStream::connect(SocketAddr::new(address, target.port))).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => refused = Refused::Closed(target.host.clone(), error),
+                Err(_) => refused = Refused::Slow(target.host.clone(), most),
             }
         }
         Err(refused)

@@ -290,7 +290,7 @@ fn rates_are_fetched_by_hand() {
         )
     };
     let (good, jump) = (told("{\"EUR\":0.9,\"JPY\":150}"), told("{\"EUR\":9,\"JPY\":151}"));
-    let url = source(vec![good, jump, "<html>".to_owned()]);
+    let url = source(vec![good, jump.clone(), jump, "<html>".to_owned()]);
     let fetch = |more: &[(&str, &str)]| {
         machine.run(&[&[("TENON_RATES_URL", url.as_str())], more].concat(), "", &["rates", "fetch"])
     };
@@ -304,6 +304,9 @@ fn rates_are_fetched_by_hand() {
     let second = fetch(&inside).done();
     assert!(second.out.starts_with("JPY 151\n1 rate of "), "{second:?}");
     assert!(second.err.contains("EUR from 0.9 to 9 is too far"), "{second:?}");
+    let variables = [&[("TENON_RATES_URL", url.as_str())], &inside[..]].concat();
+    let meant = machine.run(&variables, "", &["rates", "fetch", "--accept-jumps"]).done();
+    assert!(meant.out.starts_with("EUR 9\nJPY 151\n2 rates of "), "{meant:?}");
     let third = fetch(&inside);
     assert!(!third.err.contains("key"), "{third:?}");
     third.says(1, "is not to be believed");

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::{contract::caller::Role, resources::rates::Jumps};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -151,7 +151,7 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     assert_eq!((&before.body["base"], &euro(&api).await), (&json!("USD"), &fallback));
 
     source.tells("USD", START, json!({ "USD": 1, "EUR": 0.9, "CHF": 0.7 }));
-    let taken = api.app.refresh.now().await.expect("rates");
+    let taken = api.app.refresh.now(Jumps::Refused).await.expect("rates");
     assert_eq!((taken.rates.len(), taken.changed, taken.jumped.len()), (2, true, 0));
     let told = json!({
         "currency": "EUR", "rate": "0.9", "date": "2026-11-21", "source": "127.0.0.1", "state": "fresh",
@@ -165,10 +165,10 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     known.get("/api/rates").await.is(304);
 
     api.clock.advance(HOUR);
-    assert!(!api.app.refresh.now().await.expect("the same rates").changed);
+    assert!(!api.app.refresh.now(Jumps::Refused).await.expect("the same rates").changed);
     known.get("/api/rates").await.is(200);
     source.says("200 OK", "text/xml", BANK);
-    assert!(api.app.refresh.now().await.expect("the bank's rates").changed);
+    assert!(api.app.refresh.now(Jumps::Refused).await.expect("the bank's rates").changed);
     let told = euro(&api).await;
     assert_eq!((&told["rate"], &told["date"]), (&json!("0.8"), &json!("2026-11-20")));
     let euros = api.get("/api/rates?base=EUR").await.is(200).body;
@@ -238,14 +238,14 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
     let (source, canary) = (Source::start().await, Source::start().await);
     let api = with(&source).await;
     source.tells("USD", START, json!({ "EUR": 0.9 }));
-    api.app.refresh.now().await.expect("rates");
+    api.app.refresh.now(Jumps::Refused).await.expect("rates");
     let (before, shown) = (api.get("/api/rates").await.is(200).body, in_france(&api).await);
     assert_eq!((&shown["amount"], &shown["original"]["rateState"]), (&json!(14216), &json!("fresh")));
     let books = api.sign_in(Role::Accountant).await;
     for (words, manner) in troubles(&canary) {
         source.is(manner);
         let refresh = api.app.refresh.clone();
-        let asking = tokio::spawn(async move { refresh.now().await });
+        let asking = tokio::spawn(async move { refresh.now(Jumps::Refused).await });
         let begin = Instant::now();
         let now = books.get("/api/v2/invoices/fr").await.is(200).body["data"][0].clone();
         assert!(begin.elapsed() < Duration::from_millis(1500), "{words}: the request waited for the source");
@@ -257,11 +257,18 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
     assert_eq!(canary.asked(), 0);
     let nobody = Api::with(&[("rates_url", "http://127.0.0.1:9/"), ("outgoing_private", "on")]).await;
     assert!(
-        nobody.app.refresh.now().await.expect_err("nobody is there").to_string().contains("no connection")
+        nobody
+            .app
+            .refresh
+            .now(Jumps::Refused)
+            .await
+            .expect_err("nobody is there")
+            .to_string()
+            .contains("no connection")
     );
     let inside = canary.url.replace("http:", "https:");
     let inside = Api::with(&[("rates_url", &inside)]).await;
-    let error = inside.app.refresh.now().await.expect_err("it is no public place").to_string();
+    let error = inside.app.refresh.now(Jumps::Refused).await.expect_err("it is no public place").to_string();
     assert!(error.contains("no public address") && canary.asked() == 0, "{error}");
 }
 
@@ -270,11 +277,11 @@ async fn rates_grow_old_and_fall_back_and_come_again() {
     let source = Source::start().await;
     let api = with(&source).await;
     source.tells("USD", START, json!({ "EUR": 0.9 }));
-    api.app.refresh.now().await.expect("rates");
+    api.app.refresh.now(Jumps::Refused).await.expect("rates");
     source.says("503 Service Unavailable", "text/plain", "later");
     for (hours, state, rate) in [(35, "fresh", "0.9"), (2, "lastKnown", "0.9"), (130, "lastKnown", "0.9")] {
         api.clock.advance(hours * HOUR);
-        api.app.refresh.now().await.expect_err("the source is down");
+        api.app.refresh.now(Jumps::Refused).await.expect_err("the source is down");
         let (told, shown) = (euro(&api).await, in_france(&api).await);
         assert_eq!((&told["state"], &told["rate"]), (&json!(state), &json!(rate)), "{hours}");
         assert_eq!(shown["original"]["rateState"], state);
@@ -285,7 +292,7 @@ async fn rates_grow_old_and_fall_back_and_come_again() {
     assert!(told.get("fetchedAt").is_none() && told.get("date").is_none(), "{told}");
     assert_eq!(shown["original"]["rateSource"], "fallback");
     source.tells("USD", api.clock.now(), json!({ "EUR": 0.91 }));
-    assert!(api.app.refresh.now().await.expect("rates").changed);
+    assert!(api.app.refresh.now(Jumps::Refused).await.expect("rates").changed);
     assert_eq!((&euro(&api).await["state"], &euro(&api).await["rate"]), (&json!("fresh"), &json!("0.91")));
 }
 
@@ -294,16 +301,16 @@ async fn a_rate_that_jumps_stays_until_it_is_forgotten() {
     let source = Source::start().await;
     let api = with(&source).await;
     source.tells("USD", START, json!({ "EUR": 0.9, "JPY": 150 }));
-    api.app.refresh.now().await.expect("rates");
+    api.app.refresh.now(Jumps::Refused).await.expect("rates");
     for (rate, known) in [(json!(1.36), "0.9"), (json!(0.59), "0.9"), (json!(1.35), "1.35")] {
         source.tells("USD", START, json!({ "EUR": rate, "JPY": 151 }));
-        let taken = api.app.refresh.now().await.expect("rates");
+        let taken = api.app.refresh.now(Jumps::Refused).await.expect("rates");
         assert_eq!(taken.jumped.is_empty(), known == "1.35", "{rate}");
         assert_eq!(euro(&api).await["rate"], known, "{rate}");
     }
     api.clock.advance(8 * 24 * HOUR);
     source.tells("USD", api.clock.now(), json!({ "EUR": 13.5 }));
-    assert_eq!(api.app.refresh.now().await.expect("rates").jumped, []);
+    assert_eq!(api.app.refresh.now(Jumps::Refused).await.expect("rates").jumped, []);
     assert_eq!(euro(&api).await["rate"], "13.5");
 }
 

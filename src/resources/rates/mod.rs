@@ -10,4 +10,4 @@ mod types;
 pub use api::RatesApi;
 pub use exchange::{Exchange, Fallback, Known, RateState, sane};
 pub use refresh::{Refresh, Source, Untold};
-pub use service::{Jump, Rates, Taken};
+pub use service::{Jump, Jumps, Rates, Taken};

@@ -12,7 +12,7 @@ use aws_lc_rs::rand;
 use tokio::sync::watch;
 
 use super::{
-    service::{Rates, Taken},
+    service::{Jumps, Rates, Taken},
     source::{self, Absurd},
 };
 use crate::{
@@ -114,7 +114,7 @@ impl Refresh {
                 let left = Duration::from_millis(end.saturating_sub(now).max(0) as u64);
                 return Some(jittered(left.clamp(A_MOMENT, source.every)));
             }
-            Ok(None) => match self.now().await {
+            Ok(None) => match self.now(Jumps::Refused).await {
                 Ok(taken) => {
                     self.succeeded(&source.url, &taken);
                     jittered(source.every)
@@ -130,7 +130,7 @@ impl Refresh {
     }
 
     /// Asks now, whoever else does.
-    pub async fn now(&self) -> Result<Taken, Untold> {
+    pub async fn now(&self, jumps: Jumps) -> Result<Taken, Untold> {
         let (source, _) = self.source.as_ref().ok_or(Untold::Off)?;
         let host = || host(&source.url);
         let answer = self.outgoing.get(&source.url, ACCEPT).await?;
@@ -148,7 +148,7 @@ impl Refresh {
         }
         let sheet = source::read(&answer.body, self.clock.now());
         let sheet = sheet.map_err(|absurd| Untold::Absurd(host(), absurd))?;
-        Ok(self.rates.take(sheet, host()).await?)
+        Ok(self.rates.take(sheet, host(), jumps).await?)
     }
 
     fn succeeded(&self, url: &str, taken: &Taken) {

@@ -32,6 +32,15 @@ const USEFUL: i64 = 7 * 24 * HOUR;
 /// A rate that moves by a larger factor while the last one is young is not believed: half as much again.
 const FURTHEST: Decimal = Decimal::from_parts(15, 0, 0, false, 1);
 
+/// What becomes of a rate that moved too far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jumps {
+    /// The last known one stays.
+    Refused,
+    /// Somebody has looked at it.
+    Accepted,
+}
+
 /// What came of the words of a source.
 #[derive(Debug)]
 pub struct Taken {
@@ -123,12 +132,12 @@ impl Rates {
     }
 
     /// Stores what a source tells, as far as it can be believed beside what is known.
-    pub async fn take(&self, sheet: Sheet, source: String) -> Result<Taken> {
+    pub async fn take(&self, sheet: Sheet, source: String, jumps: Jumps) -> Result<Taken> {
         let own = self.clone();
         self.db
             .write(async move |tx: Tx| {
                 let rows = of_the_dollar().all(&*tx).await?;
-                let (taken, news) = own.weighed(sheet, source, &rows);
+                let (taken, news) = own.weighed(sheet, source, jumps, &rows);
                 store(&tx, news).await?;
                 if taken.changed {
                     tx.touch("rates").await?;
@@ -138,14 +147,20 @@ impl Rates {
             .await
     }
 
-    fn weighed(&self, sheet: Sheet, source: String, rows: &[rate::Model]) -> (Taken, Vec<rate::ActiveModel>) {
+    fn weighed(
+        &self,
+        sheet: Sheet,
+        source: String,
+        jumps: Jumps,
+        rows: &[rate::Model],
+    ) -> (Taken, Vec<rate::ActiveModel>) {
         let (date, fetched_at) = (sheet.date.to_string(), self.clock.now());
         let mut taken = Taken { source, date, rates: Vec::new(), jumped: Vec::new(), changed: false };
         let mut news = Vec::new();
         for (currency, told) in sheet.rates {
             let row = rows.iter().find(|row| row.quote == currency.as_str());
             let young = row.filter(|row| self.age(row) < USEFUL).and_then(|row| row.rate.parse().ok());
-            if let Some(known) = young.filter(|known| moved(*known, told)) {
+            if let Some(known) = young.filter(|known| jumps == Jumps::Refused && moved(*known, told)) {
                 taken.jumped.push(Jump { currency, known, told });
                 continue;
             }
