@@ -12,11 +12,13 @@ use crate::{
         authors::Authors,
         comments::Comments,
         customers::Customers,
+        dashboard::DashboardService,
         docs::Docs,
         health::Health,
-        invoices::Invoices,
+        invoices::{Invoices, Printer, Seller},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
+        revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
@@ -38,6 +40,8 @@ pub struct Settings {
     pub rates: Option<Source>,
     /// Whether requests to the outside may go to places that are not public.
     pub outgoing_private: bool,
+    /// Who sends the invoices.
+    pub seller: Seller,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -55,6 +59,7 @@ impl Settings {
             fallback: config.fallback.clone(),
             rates: config.rates.clone(),
             outgoing_private: config.outgoing_private,
+            seller: config.seller.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -67,12 +72,14 @@ pub struct App {
     pub clock: Clock,
     pub comments: Comments,
     pub customers: Customers,
+    pub dashboard: DashboardService,
     pub docs: Docs,
     pub health: Health,
     pub invoices: Invoices,
     pub posts: Posts,
     pub rates: Rates,
     pub refresh: Refresh,
+    pub revenues: Revenues,
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
@@ -85,30 +92,23 @@ impl App {
         let cursors = CursorKey::new(secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
-        let rates = Rates::new(db.clone(), clock.clone(), settings.fallback);
-        let outgoing = Outgoing::new(settings.outgoing_private);
-        let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
-        let refresh = Refresh::new(rates.clone(), db.clone(), clock.clone(), outgoing, settings.rates);
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
+        let office = Office::new(&db, &clock, &cursors, &settings)?;
         Ok(App {
+            customers: office.customers,
+            dashboard: office.dashboard,
+            invoices: office.invoices,
+            rates: office.rates,
+            revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
-            health: Health::new(db.clone(), clock.clone(), refresh.clone()),
-            invoices: Invoices::new(
-                db.clone(),
-                clock.clone(),
-                cursors.clone(),
-                rates.clone(),
-                settings.locales,
-            ),
+            health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
+            refresh: office.refresh,
             posts,
-            rates,
-            refresh,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),
@@ -117,5 +117,39 @@ impl App {
             db,
             clock,
         })
+    }
+}
+
+/// The services of the back office, which lean on each other.
+struct Office {
+    customers: Customers,
+    dashboard: DashboardService,
+    invoices: Invoices,
+    rates: Rates,
+    refresh: Refresh,
+    revenues: Revenues,
+}
+
+impl Office {
+    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Result<Self> {
+        let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
+        let locales = || settings.locales.clone();
+        let rates = Rates::new(db(), clock(), settings.fallback.clone());
+        let outgoing = Outgoing::new(settings.outgoing_private);
+        let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
+        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing, settings.rates.clone());
+        let customers = Customers::new(db(), clock(), cursors());
+        let printer = Printer::new(settings.seller.clone());
+        let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
+        let revenues = Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
+        let dashboard = DashboardService::new(
+            db(),
+            customers.clone(),
+            invoices.clone(),
+            rates.clone(),
+            revenues.clone(),
+            locales(),
+        );
+        Ok(Office { customers, dashboard, invoices, rates, refresh, revenues })
     }
 }

@@ -14,7 +14,10 @@ use crate::{
     contract::locale::Locales,
     edge::Proxies,
     ports::statements::Log,
-    resources::rates::{Fallback, Source as RatesSource},
+    resources::{
+        invoices::Seller,
+        rates::{Fallback, Source as RatesSource},
+    },
 };
 use settings::{SETTINGS, Setting, nearest};
 
@@ -48,6 +51,7 @@ pub struct Config {
     pub fallback: Fallback,
     pub outgoing_private: bool,
     pub rates: Option<RatesSource>,
+    pub seller: Seller,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -106,6 +110,7 @@ impl Config {
             outgoing_private: private,
             rates: value::rates(text("rates_url"), text("rates_every"), private)?,
             locales,
+            seller: value::seller(text)?,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {

@@ -15,12 +15,14 @@ use crate::{
         authors::AuthorsApi,
         comments::CommentsApi,
         customers::CustomersApi,
+        dashboard::DashboardApi,
         docs::DocsApi,
         health::HealthApi,
         invoices::InvoicesApi,
         me::MeApi,
         posts::PostsApi,
         rates::RatesApi,
+        revenues::RevenuesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
@@ -35,12 +37,14 @@ pub enum Tag {
     Authors,
     Comments,
     Customers,
+    Dashboard,
     Docs,
     Health,
     Invoices,
     Me,
     Posts,
     Rates,
+    Revenues,
     Sessions,
     Tags,
     Users,
@@ -52,12 +56,14 @@ const TAGS: &[(&str, &str)] = &[
     ("Authors", "Authors: what everybody may know of those who write."),
     ("Comments", "What readers say about a post: in threads, with moderation."),
     ("Customers", "Who is billed."),
+    ("Dashboard", "What an office looks at first, in one answer."),
     ("Docs", "Pages of documentation in a tree, by path."),
     ("Health", "Whether the service lives, is ready, and how it is."),
     ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
     ("Rates", "What currencies are worth, and who says so."),
+    ("Revenues", "What months brought in, in the currency of a locale."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
@@ -65,7 +71,7 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = (CustomersApi, InvoicesApi, RatesApi);
+type Office = (CustomersApi, InvoicesApi, RatesApi, RevenuesApi, DashboardApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -85,8 +91,13 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    let office =
-        (CustomersApi(app.customers.clone()), InvoicesApi(app.invoices.clone()), RatesApi(app.rates.clone()));
+    let office = (
+        CustomersApi(app.customers.clone()),
+        InvoicesApi(app.invoices.clone()),
+        RatesApi(app.rates.clone()),
+        RevenuesApi(app.revenues.clone()),
+        DashboardApi(app.dashboard.clone()),
+    );
     (content, accounts, office)
 }
 

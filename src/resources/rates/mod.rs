@@ -4,6 +4,7 @@ mod api;
 mod exchange;
 mod refresh;
 mod service;
+mod shown;
 mod source;
 mod types;
 
@@ -11,3 +12,4 @@ pub use api::RatesApi;
 pub use exchange::{Exchange, Fallback, Known, RateState, sane};
 pub use refresh::{Refresh, Source, Untold};
 pub use service::{Jump, Jumps, Rates, Taken};
+pub use shown::{Exchanges, Original};

@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict}
 
 use super::{
     exchange::{Exchange, Fallback, Known, RateState, sane},
+    shown::Exchanges,
     source::Sheet,
     types::{Rate, RateTable},
 };
@@ -81,20 +82,18 @@ impl Rates {
     }
 
     /// What one currency is in others.
-    pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<Vec<(Currency, Exchange)>> {
+    pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<Exchanges> {
         let mut wanted: Vec<Currency> = bases.iter().copied().filter(|base| *base != quote).collect();
         wanted.sort_unstable();
         wanted.dedup();
         if wanted.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Exchanges { quote, known: Vec::new() });
         }
         let names: Vec<String> = wanted.iter().chain([&quote]).map(Currency::to_string).collect();
         let rows = of_the_dollar().filter(rate::Column::Quote.is_in(names)).all(self.db.read()).await?;
         let quoted = self.dollar(quote, &rows)?;
-        wanted
-            .into_iter()
-            .map(|base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?)))
-            .collect()
+        let exchange = |base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?));
+        Ok(Exchanges { quote, known: wanted.into_iter().map(exchange).collect::<Result<_>>()? })
     }
 
     /// Everything that is known, told by what one unit of `base` is.
