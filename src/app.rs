@@ -1,8 +1,12 @@
 //! The service put together: ports first, then the services on them, once.
 use crate::{
     config::Config,
-    contract::{cursor::CursorKey, locale::Locales, problem::Result},
-    ports::{clock::Clock, db::Db, limiter::Limiter},
+    contract::{
+        cursor::CursorKey,
+        locale::Locales,
+        problem::{Error, Result},
+    },
+    ports::{clock::Clock, db::Db, limiter::Limiter, outgoing::Outgoing},
     resources::{
         api_keys::ApiKeys,
         authors::Authors,
@@ -13,7 +17,7 @@ use crate::{
         health::Health,
         invoices::{Invoices, Printer, Seller},
         posts::{Posts, PreviewKey},
-        rates::{Fallback, Rates},
+        rates::{Fallback, Rates, Refresh, Source},
         revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
@@ -32,6 +36,10 @@ pub struct Settings {
     pub locales: Locales,
     /// What a dollar is while nobody has told.
     pub fallback: Fallback,
+    /// Who is asked for rates.
+    pub rates: Option<Source>,
+    /// Whether requests to the outside may go to places that are not public.
+    pub outgoing_private: bool,
     /// Who sends the invoices.
     pub seller: Seller,
     /// Whether tries to sign in are counted.
@@ -49,6 +57,8 @@ impl Settings {
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
             fallback: config.fallback.clone(),
+            rates: config.rates.clone(),
+            outgoing_private: config.outgoing_private,
             seller: config.seller.clone(),
             rate_limits: config.rate_limits,
         }
@@ -67,6 +77,8 @@ pub struct App {
     pub health: Health,
     pub invoices: Invoices,
     pub posts: Posts,
+    pub rates: Rates,
+    pub refresh: Refresh,
     pub revenues: Revenues,
     pub tags: Tags,
     pub api_keys: ApiKeys,
@@ -85,15 +97,17 @@ impl App {
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
-        let office = Office::new(&db, &clock, &cursors, &settings);
+        let office = Office::new(&db, &clock, &cursors, &settings)?;
         Ok(App {
             customers: office.customers,
             dashboard: office.dashboard,
             invoices: office.invoices,
+            rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
-            health: Health::new(db.clone(), clock.clone()),
+            health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
+            refresh: office.refresh,
             posts,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
@@ -111,14 +125,19 @@ struct Office {
     customers: Customers,
     dashboard: DashboardService,
     invoices: Invoices,
+    rates: Rates,
+    refresh: Refresh,
     revenues: Revenues,
 }
 
 impl Office {
-    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Self {
+    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Result<Self> {
         let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
         let locales = || settings.locales.clone();
         let rates = Rates::new(db(), clock(), settings.fallback.clone());
+        let outgoing = Outgoing::new(settings.outgoing_private);
+        let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
+        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing, settings.rates.clone());
         let customers = Customers::new(db(), clock(), cursors());
         let printer = Printer::new(settings.seller.clone());
         let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
@@ -127,10 +146,10 @@ impl Office {
             db(),
             customers.clone(),
             invoices.clone(),
-            rates,
+            rates.clone(),
             revenues.clone(),
             locales(),
         );
-        Office { customers, dashboard, invoices, revenues }
+        Ok(Office { customers, dashboard, invoices, rates, refresh, revenues })
     }
 }

@@ -14,7 +14,10 @@ use crate::{
     contract::locale::Locales,
     edge::Proxies,
     ports::statements::Log,
-    resources::{invoices::Seller, rates::Fallback},
+    resources::{
+        invoices::Seller,
+        rates::{Fallback, Source as RatesSource},
+    },
 };
 use settings::{SETTINGS, Setting, nearest};
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub log_sql: Log,
     pub locales: Locales,
     pub fallback: Fallback,
+    pub outgoing_private: bool,
+    pub rates: Option<RatesSource>,
     pub seller: Seller,
 }
 
@@ -87,6 +92,7 @@ impl Config {
         let switch = |name: &str| value::switch(name, text(name));
         value::public_url(text("public_url"))?;
         value::database_url(text("database_url"))?;
+        let private = switch("outgoing_private")?;
         let locales = value::locales(text("locales"))?;
         let config = Config {
             listen: value::listen(text("listen"))?,
@@ -101,6 +107,8 @@ impl Config {
             log_format: value::log_format(text("log_format"))?,
             log_sql: value::log_sql(text("log_sql"))?,
             fallback: value::fallback(text("rates_fallback"), &locales)?,
+            outgoing_private: private,
+            rates: value::rates(text("rates_url"), text("rates_every"), private)?,
             locales,
             seller: value::seller(text)?,
             values: values.clone(),
@@ -212,6 +220,13 @@ mod tests {
             ("timeout_scale", "NaN"),
             ("database_url", "mysql://127.0.0.1/tenon"),
             ("database_url", "sqlite://"),
+            ("rates_url", "rates.test"),
+            ("rates_url", "http://rates.test/"),
+            ("rates_url", "https://ada@rates.test/"),
+            ("rates_every", "1m"),
+            ("rates_every", "25h"),
+            ("rates_every", "6"),
+            ("outgoing_private", "perhaps"),
             ("public_url", "api.acme.test"),
             ("public_url", "/api"),
             ("public_url", "ftp://api.acme.test"),
@@ -247,8 +262,14 @@ mod tests {
 
     #[test]
     fn secrets_are_hidden() {
-        let url = "postgres://tenon:geheim@127.0.0.1/tenon";
-        let config = Config::read(&[("database_url", Some(url.to_owned()))]);
-        assert!(config.is_ok_and(|config| !config.describe().contains("geheim")));
+        for (name, url) in [
+            ("database_url", "postgres://tenon:geheim@127.0.0.1/tenon"),
+            ("rates_url", "https://rates.test/geheim"),
+        ] {
+            let config = Config::read(&[(name, Some(url.to_owned()))]);
+            assert!(config.is_ok_and(|config| !config.describe().contains("geheim")), "{name}");
+        }
+        let wrong = Config::read(&[("rates_url", Some("http://rates.test/geheim".to_owned()))]);
+        assert!(wrong.is_err_and(|error| !error.contains("geheim")));
     }
 }

@@ -8,6 +8,7 @@ pub mod document;
 pub mod idempotency_key;
 pub mod import;
 pub mod invoice;
+pub mod lease;
 pub mod post;
 pub mod post_coauthor;
 pub mod post_slug;

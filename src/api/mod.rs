@@ -21,6 +21,7 @@ use crate::{
         invoices::InvoicesApi,
         me::MeApi,
         posts::PostsApi,
+        rates::RatesApi,
         revenues::RevenuesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
@@ -42,6 +43,7 @@ pub enum Tag {
     Invoices,
     Me,
     Posts,
+    Rates,
     Revenues,
     Sessions,
     Tags,
@@ -60,6 +62,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
+    ("Rates", "What currencies are worth, and who says so."),
     ("Revenues", "What months brought in, in the currency of a locale."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
@@ -68,7 +71,7 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = (CustomersApi, InvoicesApi, RevenuesApi, DashboardApi);
+type Office = (CustomersApi, InvoicesApi, RatesApi, RevenuesApi, DashboardApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -91,6 +94,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
     let office = (
         CustomersApi(app.customers.clone()),
         InvoicesApi(app.invoices.clone()),
+        RatesApi(app.rates.clone()),
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );

@@ -4,6 +4,7 @@ mod demo;
 mod given;
 mod import;
 mod openapi;
+mod rates;
 mod reach;
 mod schema;
 mod scratch;
@@ -60,6 +61,9 @@ enum Task {
     /// Bring content in from files
     #[command(subcommand)]
     Import(import::Import),
+    /// Fetch the rates between currencies
+    #[command(subcommand)]
+    Rates(rates::Rates),
     /// Print the OpenAPI document
     Openapi(openapi::Openapi),
     /// Print the settings in force and where each comes from
@@ -112,6 +116,7 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
         Task::User(task) => task.run(&config(&[])?).await,
         Task::Key(task) => task.run(&config(&[])?).await,
         Task::Import(task) => task.run(&config(&[])?).await,
+        Task::Rates(task) => task.run(&config(&[])?).await,
         Task::Migrate(task) => task.run(&config(&[])?).await,
         Task::Serve(task) => {
             let flags =

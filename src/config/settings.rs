@@ -42,6 +42,24 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "rates_url",
+        default: "",
+        meaning: "where rates are fetched from, in the form of open.er-api.com or of the ECB; empty for nowhere",
+        secret: true,
+    },
+    Setting {
+        name: "rates_every",
+        default: "6h",
+        meaning: "how often rates are fetched: between 5m and 24h",
+        secret: false,
+    },
+    Setting {
+        name: "outgoing_private",
+        default: "off",
+        meaning: "allows requests of the service to http:// and to addresses that are not public",
+        secret: false,
+    },
+    Setting {
         name: "seller_name",
         default: "",
         meaning: "who sends the invoices: the name on their PDFs",

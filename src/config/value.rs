@@ -11,10 +11,10 @@ use crate::{
         money::Currency,
     },
     edge::Proxies,
-    ports::statements::Log,
+    ports::{outgoing::Target, statements::Log},
     resources::{
         invoices::Seller,
-        rates::{Fallback, sane},
+        rates::{Fallback, Source, sane},
     },
 };
 
@@ -124,6 +124,29 @@ pub fn locales(text: &str) -> Result<Locales, String> {
         true => Err("locales name at least one, such as en-us:USD".to_owned()),
         false => Ok(Locales(locales)),
     }
+}
+
+/// The text is not repeated in the error: it may hold a key.
+pub fn rates(url: &str, every: &str, private: bool) -> Result<Option<Source>, String> {
+    let every = time(every).ok_or_else(|| format!("rates_every lies between 5m and 24h, unlike {every}"))?;
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let target = Target::parse(url).map_err(|error| format!("rates_url: {error}"))?;
+    if !target.https && !private {
+        return Err("rates_url starts with https://, unless outgoing_private = on".to_owned());
+    }
+    Ok(Some(Source { url: url.to_owned(), every }))
+}
+
+/// `90m` or `6h`, between five minutes and a day.
+fn time(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.strip_suffix('h') {
+        Some(hours) => (hours, 3600),
+        None => (text.strip_suffix('m')?, 60),
+    };
+    let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (300..=86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
 /// `EUR:0.86,JPY:150`: what a dollar is; each locale's currency must be among them.

@@ -23,6 +23,7 @@ const DIGITS: [(u32, &[&str]); 2] = [
 
 impl Currency {
     pub const USD: Currency = Currency(*b"USD");
+    pub const EUR: Currency = Currency(*b"EUR");
 
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -2,7 +2,9 @@
 pub mod clock;
 pub mod db;
 pub mod export;
+pub mod lease;
 pub mod limiter;
+pub mod outgoing;
 pub mod statements;
 mod transaction;
 pub mod trouble;

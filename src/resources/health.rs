@@ -18,6 +18,7 @@ use crate::{
         problem::{Error, Fault, Result},
     },
     ports::{clock::Clock, db::Db},
+    resources::rates::Refresh,
 };
 
 /// How long the database may take to say that it is there.
@@ -29,14 +30,16 @@ const GOOD_FOR: i64 = 1000;
 pub struct Health {
     db: Db,
     clock: Clock,
+    refresh: Refresh,
     draining: Arc<AtomicBool>,
     /// When the database was last there.
     seen: Arc<AtomicI64>,
 }
 
 impl Health {
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Health { db, clock, draining: Arc::default(), seen: Arc::new(AtomicI64::new(i64::MIN)) }
+    pub fn new(db: Db, clock: Clock, refresh: Refresh) -> Self {
+        let seen = Arc::new(AtomicI64::new(i64::MIN));
+        Health { db, clock, refresh, draining: Arc::default(), seen }
     }
 
     /// From now on the service says that it is not ready.
@@ -55,6 +58,13 @@ impl Health {
             self.seen.store(now, Ordering::SeqCst);
         }
         there
+    }
+
+    /// Whether the source of rates answered when it was asked last; nothing when there is none.
+    fn rates(&self) -> Option<Condition> {
+        self.refresh
+            .failures()
+            .map(|failures| if failures == 0 { Condition::Ok } else { Condition::Degraded })
     }
 
     async fn ready(&self) -> Result<()> {
@@ -90,13 +100,16 @@ pub struct Life {
 
 /// How the service and its parts are.
 #[derive(Debug, Object, Serialize)]
-#[oai(rename_all = "camelCase", example)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// The worst of the parts.
     pub status: Condition,
     /// Whether the database answers and has the present schema.
     pub database: Condition,
+    /// Whether the source of rates answered when it was asked last; left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Condition>,
 }
 
 impl Example for Life {
@@ -107,7 +120,7 @@ impl Example for Life {
 
 impl Example for Summary {
     fn example() -> Self {
-        Summary { status: Condition::Ok, database: Condition::Ok }
+        Summary { status: Condition::Ok, database: Condition::Ok, rates: Some(Condition::Ok) }
     }
 }
 
@@ -138,6 +151,9 @@ impl HealthApi {
     #[oai(path = "/api/health", method = "get", operation_id = "healthRead")]
     async fn read(&self, _caller: Anyone) -> Result<Told<Summary>, Fault<()>> {
         let database = if self.0.database().await { Condition::Ok } else { Condition::Degraded };
-        Ok(Told::new(Summary { status: database, database }))
+        let rates = self.0.rates();
+        let degraded = [Some(database), rates].contains(&Some(Condition::Degraded));
+        let status = if degraded { Condition::Degraded } else { Condition::Ok };
+        Ok(Told::new(Summary { status, database, rates }))
     }
 }

@@ -58,6 +58,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("postsReadBySlug", "anonymous", "keys"),
     ("postsRemove", "owner,editor,admin", "keys"),
     ("postsReplace", "owner,editor,admin", "keys"),
+    ("ratesRead", "anonymous", "open"),
     ("revenuesList", "accountant,admin", "keys"),
     ("sessionsKeys", "anonymous", "open"),
     ("sessionsList", "authenticated", "person"),

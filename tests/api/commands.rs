@@ -1,7 +1,7 @@
 //! The program itself, as an operator runs it: what it says, what it refuses, and what it leaves behind.
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     net::TcpListener,
     path::PathBuf,
     process::{Command, Stdio},
@@ -310,4 +310,54 @@ fn the_document_needs_no_data() {
     assert!(!help.contains("--data-dir") && !help.contains("--database-url"), "{help}");
     assert!(machine.tenon(&["openapi"]).done().out.starts_with("openapi: "));
     assert!(!machine.has_data());
+}
+
+/// A source of rates that gives each who comes one of these answers, and its address.
+fn source(answers: Vec<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/v6/key", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for body in answers {
+            let (mut stream, _) = listener.accept().expect("somebody comes");
+            let _ = stream.read(&mut [0; 2000]);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+            let _ = write!(stream, "{head}: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+#[test]
+fn rates_are_fetched_by_hand() {
+    let machine = Machine::new();
+    machine.tenon(&["rates", "fetch"]).says(1, "there is no source of rates: set rates_url");
+    assert!(!machine.has_data());
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
+    let told = |rates: &str| {
+        format!(
+            "{{\"result\":\"success\",\"base_code\":\"USD\",\"time_last_update_unix\":{now},\"rates\":{rates}}}"
+        )
+    };
+    let (good, jump) = (told("{\"EUR\":0.9,\"JPY\":150}"), told("{\"EUR\":9,\"JPY\":151}"));
+    let url = source(vec![good, jump.clone(), jump, "<html>".to_owned()]);
+    let fetch = |more: &[(&str, &str)]| {
+        machine.run(&[&[("TENON_RATES_URL", url.as_str())], more].concat(), "", &["rates", "fetch"])
+    };
+    fetch(&[]).says(1, "rates_url starts with https://, unless outgoing_private = on");
+    let inside = [("TENON_OUTGOING_PRIVATE", "on")];
+    let first = fetch(&inside).done();
+    assert!(
+        first.out.starts_with("EUR 0.9\nJPY 150\n2 rates of ") && first.out.contains("127.0.0.1"),
+        "{first:?}"
+    );
+    let second = fetch(&inside).done();
+    assert!(second.out.starts_with("JPY 151\n1 rate of "), "{second:?}");
+    assert!(second.err.contains("EUR from 0.9 to 9 is too far"), "{second:?}");
+    let variables = [&[("TENON_RATES_URL", url.as_str())], &inside[..]].concat();
+    let meant = machine.run(&variables, "", &["rates", "fetch", "--accept-jumps"]).done();
+    assert!(meant.out.starts_with("EUR 9\nJPY 151\n2 rates of "), "{meant:?}");
+    let third = fetch(&inside);
+    assert!(!third.err.contains("key"), "{third:?}");
+    third.says(1, "is not to be believed");
+    fetch(&inside).says(1, "no connection to 127.0.0.1");
 }

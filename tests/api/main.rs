@@ -13,6 +13,7 @@ mod lists;
 mod office;
 mod pdf;
 mod posts;
+mod rates;
 mod refusals;
 mod sessions;
 mod site;

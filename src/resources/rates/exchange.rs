@@ -60,8 +60,9 @@ impl Exchange {
     pub fn between(base: Known, quote: Known) -> Result<Self> {
         let rate = quote.rate.checked_div(base.rate).filter(|rate| sane(*rate));
         let rate = rate.ok_or_else(|| Error::Internal("the rates have no quotient".into()))?;
-        // The weaker of two is what is known of both.
-        let told = if quote.state >= base.state { quote } else { base };
+        // The weaker of two is what is known of both; nobody has to tell what a dollar is in dollars.
+        let quoted = quote.state > base.state || (quote.state == base.state && quote.date.is_some());
+        let told = if quoted { quote } else { base };
         let rate = rate.round_dp_with_strategy(10, RoundingStrategy::MidpointNearestEven).normalize();
         Ok(Exchange(Known { rate, ..told }))
     }
@@ -122,6 +123,17 @@ mod tests {
         );
         let back = Exchange::between(yen, euro).unwrap();
         assert_eq!((back.0.rate.to_string(), back.0.state), ("0.0057333333".into(), RateState::Fallback));
+    }
+
+    #[test]
+    fn who_told_is_named_in_both_directions() {
+        let dollar = Known { source: "identity".into(), ..known("1", RateState::Fresh) };
+        let euro = Known { date: Some("2026-11-20".into()), ..known("0.8", RateState::Fresh) };
+        for (base, quote, rate) in [(&dollar, &euro, "0.8"), (&euro, &dollar, "1.25")] {
+            let told = Exchange::between(base.clone(), quote.clone()).unwrap().0;
+            assert_eq!((told.rate.to_string().as_str(), told.source.as_str()), (rate, "test"));
+            assert_eq!(told.date.as_deref(), Some("2026-11-20"));
+        }
     }
 
     #[test]

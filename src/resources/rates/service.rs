@@ -1,18 +1,27 @@
-//! Rates as they are known. The only reader of the `rates` table.
+//! Rates as they are known. The only reader and writer of the `rates` table.
+use std::{collections::BTreeSet, fmt};
+
 use entity::rate;
 use rust_decimal::Decimal;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 
 use super::{
     exchange::{Exchange, Fallback, Known, RateState, sane},
     shown::Exchanges,
+    source::Sheet,
+    types::{Rate, RateTable},
 };
 use crate::{
     contract::{
+        check::{ErrorCode, Place, Violation},
         money::Currency,
         problem::{Error, Result},
+        time::Timestamp,
     },
-    ports::{clock::Clock, db::Db},
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
 };
 
 const HOUR: i64 = 3_600_000;
@@ -20,6 +29,45 @@ const HOUR: i64 = 3_600_000;
 /// How long a rate is as good as new, and how long it is better than none, in milliseconds.
 const FRESH: i64 = 36 * HOUR;
 const USEFUL: i64 = 7 * 24 * HOUR;
+
+/// A rate that moves by a larger factor while the last one is young is not believed: half as much again.
+const FURTHEST: Decimal = Decimal::from_parts(15, 0, 0, false, 1);
+
+/// What becomes of a rate that moved too far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jumps {
+    /// The last known one stays.
+    Refused,
+    /// Somebody has looked at it.
+    Accepted,
+}
+
+/// What came of the words of a source.
+#[derive(Debug)]
+pub struct Taken {
+    pub source: String,
+    pub date: String,
+    /// What a dollar is from now on.
+    pub rates: Vec<(Currency, Decimal)>,
+    /// What stays as it was.
+    pub jumped: Vec<Jump>,
+    /// Whether anything is shown differently now.
+    pub changed: bool,
+}
+
+/// A rate that moved too far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Jump {
+    pub currency: Currency,
+    pub known: Decimal,
+    pub told: Decimal,
+}
+
+impl fmt::Display for Jump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {} to {}", self.currency, self.known, self.told)
+    }
+}
 
 #[derive(Clone)]
 pub struct Rates {
@@ -42,14 +90,99 @@ impl Rates {
             return Ok(Exchanges { quote, known: Vec::new() });
         }
         let names: Vec<String> = wanted.iter().chain([&quote]).map(Currency::to_string).collect();
-        let rows = rate::Entity::find()
-            .filter(rate::Column::Base.eq(Currency::USD.as_str()))
-            .filter(rate::Column::Quote.is_in(names))
-            .all(self.db.read())
-            .await?;
+        let rows = of_the_dollar().filter(rate::Column::Quote.is_in(names)).all(self.db.read()).await?;
         let quoted = self.dollar(quote, &rows)?;
         let exchange = |base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?));
         Ok(Exchanges { quote, known: wanted.into_iter().map(exchange).collect::<Result<_>>()? })
+    }
+
+    /// Everything that is known, told by what one unit of `base` is.
+    pub async fn table(&self, base: Currency) -> Result<RateTable> {
+        let rows = of_the_dollar().all(self.db.read()).await?;
+        let mut known = BTreeSet::from([Currency::USD]);
+        known.extend(self.fallback.0.iter().map(|(currency, _)| *currency));
+        let young = rows.iter().filter(|row| self.age(row) < USEFUL);
+        known.extend(young.filter_map(|row| row.quote.parse::<Currency>().ok()));
+        if !known.remove(&base) {
+            let message = format!("there is no rate of {base}");
+            let place = Place::Parameter("base".to_owned());
+            return Err(Error::Invalid(vec![Violation::new(place, ErrorCode::NotInEnum, message)]));
+        }
+        let based = self.dollar(base, &rows)?;
+        let fetched = |currency: Currency| {
+            let row = rows.iter().find(|row| row.quote == currency.as_str());
+            row.map(|row| Timestamp(row.fetched_at))
+        };
+        let rate = |currency: Currency| {
+            let Known { rate, date, source, state } =
+                Exchange::between(based.clone(), self.dollar(currency, &rows)?)?.0;
+            // Of two that were told, the one that was told first.
+            let fetched_at = [fetched(currency), fetched(base)].into_iter().flatten().min();
+            Ok(Rate {
+                currency,
+                rate: rate.to_string(),
+                date: date.and_then(|date| date.parse().ok()),
+                source,
+                state,
+                fetched_at: fetched_at.filter(|_| state != RateState::Fallback),
+            })
+        };
+        Ok(RateTable { base, rates: known.into_iter().map(rate).collect::<Result<_>>()? })
+    }
+
+    /// Stores what a source tells, as far as it can be believed beside what is known.
+    pub async fn take(&self, sheet: Sheet, source: String, jumps: Jumps) -> Result<Taken> {
+        let own = self.clone();
+        self.db
+            .write(async move |tx: Tx| {
+                let rows = of_the_dollar().all(&*tx).await?;
+                let (taken, news) = own.weighed(sheet, source, jumps, &rows);
+                store(&tx, news).await?;
+                if taken.changed {
+                    tx.touch("rates").await?;
+                }
+                Ok(taken)
+            })
+            .await
+    }
+
+    fn weighed(
+        &self,
+        sheet: Sheet,
+        source: String,
+        jumps: Jumps,
+        rows: &[rate::Model],
+    ) -> (Taken, Vec<rate::ActiveModel>) {
+        let (date, fetched_at) = (sheet.date.to_string(), self.clock.now());
+        let mut taken = Taken { source, date, rates: Vec::new(), jumped: Vec::new(), changed: false };
+        let mut news = Vec::new();
+        for (currency, told) in sheet.rates {
+            let row = rows.iter().find(|row| row.quote == currency.as_str());
+            let young = row.filter(|row| self.age(row) < USEFUL).and_then(|row| row.rate.parse().ok());
+            if let Some(known) = young.filter(|known| jumps == Jumps::Refused && moved(*known, told)) {
+                taken.jumped.push(Jump { currency, known, told });
+                continue;
+            }
+            let rate = told.to_string();
+            taken.changed |= row.is_none_or(|row| {
+                (&row.rate, &row.date, &row.source) != (&rate, &taken.date, &taken.source)
+                    || self.age(row) >= FRESH
+            });
+            news.push(rate::ActiveModel {
+                base: Set(Currency::USD.to_string()),
+                quote: Set(currency.to_string()),
+                rate: Set(rate),
+                date: Set(taken.date.clone()),
+                source: Set(taken.source.clone()),
+                fetched_at: Set(fetched_at),
+            });
+            taken.rates.push((currency, told));
+        }
+        (taken, news)
+    }
+
+    fn age(&self, row: &rate::Model) -> i64 {
+        self.clock.now() - row.fetched_at
     }
 
     /// What a dollar is in a currency: the stored rate while it is young, else the operator's.
@@ -58,12 +191,11 @@ impl Rates {
             let state = RateState::Fresh;
             return Ok(Known { rate: Decimal::ONE, date: None, source: "identity".to_owned(), state });
         }
-        let age = |row: &rate::Model| self.clock.now() - row.fetched_at;
-        let row = rows.iter().find(|row| row.quote == currency.as_str() && age(row) < USEFUL);
+        let row = rows.iter().find(|row| row.quote == currency.as_str() && self.age(row) < USEFUL);
         if let Some(row) = row
             && let Some(rate) = row.rate.parse().ok().filter(|rate| sane(*rate))
         {
-            let state = if age(row) < FRESH { RateState::Fresh } else { RateState::LastKnown };
+            let state = if self.age(row) < FRESH { RateState::Fresh } else { RateState::LastKnown };
             return Ok(Known { rate, date: Some(row.date.clone()), source: row.source.clone(), state });
         }
         let own = self.fallback.0.iter().find(|(known, _)| *known == currency);
@@ -71,4 +203,28 @@ impl Rates {
         let state = RateState::Fallback;
         Ok(Known { rate: *rate, date: None, source: "fallback".to_owned(), state })
     }
+}
+
+fn of_the_dollar() -> sea_orm::Select<rate::Entity> {
+    rate::Entity::find().filter(rate::Column::Base.eq(Currency::USD.as_str()))
+}
+
+fn moved(known: Decimal, told: Decimal) -> bool {
+    sane(known) && (told > known * FURTHEST || told * FURTHEST < known)
+}
+
+async fn store(tx: &Tx, news: Vec<rate::ActiveModel>) -> Result<()> {
+    if news.is_empty() {
+        return Ok(());
+    }
+    let known = OnConflict::columns([rate::Column::Base, rate::Column::Quote])
+        .update_columns([
+            rate::Column::Rate,
+            rate::Column::Date,
+            rate::Column::Source,
+            rate::Column::FetchedAt,
+        ])
+        .to_owned();
+    rate::Entity::insert_many(news).on_conflict(known).exec_without_returning(&**tx).await?;
+    Ok(())
 }
