@@ -7,6 +7,7 @@ mod m20261121_000002_posts;
 mod m20261121_000003_comments;
 mod m20261121_000004_service;
 mod m20261121_000005_office;
+mod m20261121_000006_redirects;
 
 pub struct Migrator;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_comments::Migration),
             Box::new(m20261121_000004_service::Migration),
             Box::new(m20261121_000005_office::Migration),
+            Box::new(m20261121_000006_redirects::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ pub mod invoices;
 pub mod me;
 pub mod posts;
 pub mod rates;
+pub mod redirects;
 pub mod secrets;
 pub mod sessions;
 pub mod standing;
