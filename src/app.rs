@@ -13,6 +13,7 @@ use crate::{
         invoices::Invoices,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates},
+        redirects::Redirects,
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
@@ -30,6 +31,8 @@ pub struct Settings {
     pub locales: Locales,
     /// What a dollar is while nobody has told.
     pub fallback: Fallback,
+    /// Other sites to which redirects may lead.
+    pub redirect_hosts: Vec<String>,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -45,6 +48,7 @@ impl Settings {
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
             fallback: config.fallback.clone(),
+            redirect_hosts: config.redirect_hosts.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -61,6 +65,7 @@ pub struct App {
     pub health: Health,
     pub invoices: Invoices,
     pub posts: Posts,
+    pub redirects: Redirects,
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
@@ -86,6 +91,7 @@ impl App {
             health: Health::new(db.clone(), clock.clone()),
             invoices: Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales),
             posts,
+            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),

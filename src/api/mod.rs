@@ -20,6 +20,7 @@ use crate::{
         invoices::InvoicesApi,
         me::MeApi,
         posts::PostsApi,
+        redirects::RedirectsApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
@@ -39,6 +40,7 @@ pub enum Tag {
     Invoices,
     Me,
     Posts,
+    Redirects,
     Sessions,
     Tags,
     Users,
@@ -55,12 +57,13 @@ const TAGS: &[(&str, &str)] = &[
     ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
+    ("Redirects", "Paths that lead elsewhere, before anything else is looked at."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
 ];
 
-type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
+type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Office = (CustomersApi, InvoicesApi);
 type Contract = (Content, Accounts, Office);
@@ -72,6 +75,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
+        RedirectsApi(app.redirects.clone()),
         HealthApi(app.health.clone()),
     );
     let accounts = (

@@ -9,6 +9,7 @@ pub mod cookie;
 pub mod cursor;
 pub mod date;
 pub mod deprecated;
+pub mod download;
 pub mod etag;
 mod fault;
 pub mod id;

@@ -10,6 +10,7 @@ mod keys;
 mod lists;
 mod office;
 mod posts;
+mod redirects;
 mod refusals;
 mod sessions;
 mod site;

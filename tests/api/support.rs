@@ -207,7 +207,11 @@ impl Api {
         let mut response = Box::pin(self.edge.answer(request)).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.take_body().into_vec().await.expect("the body arrives");
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let text = headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"text/"));
+        let body = match text {
+            true => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+            false => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        };
         let answer = Answer { status, headers, bytes, body };
         hold(&method, path.split('?').next().unwrap_or_default(), &answer);
         answer
@@ -248,7 +252,8 @@ fn template(path: &str) -> Option<&'static str> {
     let paths = tenon::api::DOCUMENT["paths"].as_object()?;
     let fits = |template: &str| {
         let (wanted, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-        let rest = template.contains("/docs/{") && given.len() >= wanted.len();
+        let rest = ["/docs/{", "/redirects/{"].iter().any(|rest| template.contains(rest));
+        let rest = rest && given.len() >= wanted.len();
         let same = |(want, have): (&&str, &&str)| want.starts_with('{') || want == have;
         (wanted.len() == given.len() || rest) && wanted.iter().zip(&given).all(same)
     };

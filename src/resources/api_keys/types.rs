@@ -43,6 +43,8 @@ scopes! {
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
+    RedirectsRead = "redirects:read", "Read redirects.";
+    RedirectsWrite = "redirects:write", "Write redirects.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";
