@@ -35,6 +35,7 @@ const OUT: usize = 1_073_741_824;
 
 fn media<F: Form>(most: usize) -> MetaMediaType {
     let schema = MetaSchema {
+        pattern: Some("^[^\\u0000]*$".to_owned()),
         min_length: Some(0),
         max_length: Some(most),
         example: Some(F::EXAMPLE.into()),

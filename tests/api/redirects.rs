@@ -1,6 +1,7 @@
 //! Paths that lead elsewhere, as editors write them and as everybody follows them.
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::{contract::caller::Role, resources::posts::Imported};
 
 use crate::support::Api;
 
@@ -76,11 +77,10 @@ async fn the_key_form_of_a_path_names_its_rule() {
         let read = api.get(made.header("location")).await.is(200);
         assert_eq!(read.body["source"], source, "{}", made.header("location"));
     }
-    for nothing in ["-", "-none", "none", "a//b", "..", "%2F%2Fa", "livez"] {
-        if nothing != "-" {
-            api.get(&format!("/api/redirects/{nothing}")).await.is(404);
-        }
+    for nothing in ["-none", "none", "livez", "a//b", "..", "%2F%2Fa"] {
+        api.get(&format!("/api/redirects/{nothing}")).await.is(404);
     }
+    editor.put("/api/redirects/a//b", to("/x")).await.is(404);
 }
 
 #[tokio::test]
@@ -273,4 +273,78 @@ async fn writing_can_be_careful() {
     editor.delete("/api/redirects/old").await.is(428);
     let known = api.get("/api/redirects/old").await.is(200).header("etag").to_owned();
     editor.header("if-match", &known).delete("/api/redirects/old").await.is(204);
+}
+
+#[tokio::test]
+async fn old_addresses_of_a_post_lead_to_its_present_one() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let author = editor.get("/api/me").await.is(200).id().parse().unwrap();
+    let post = Imported {
+        id: None,
+        source: "dovetails.md".into(),
+        title: "Dovetails".into(),
+        content: "Cut the tails first.".into(),
+        excerpt: None,
+        cover_image: None,
+        slug: "dovetails".into(),
+        authors: vec![author],
+        tags: vec![],
+        aliases: vec!["/2015/03/Dove-Tails.html".into(), "/dt/".into()],
+        published_at: Some(api.clock.now()),
+    };
+    let posts = api.app.posts.clone();
+    api.app.db.write(async move |tx| posts.import(&tx, &post).await).await.unwrap();
+    api.get("/2015/03/Dove-Tails.html").await.is(404);
+    api.app.redirects.refresh().await.unwrap();
+    for old in ["/2015/03/Dove-Tails.html", "/dt", "/dt/"] {
+        assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/slug/dovetails", "{old}");
+    }
+    let id = api.get("/api/posts/slug/dovetails").await.is(200).id();
+    let path = format!("/api/posts/{id}");
+    editor.patch(&path, json!({ "slug": "tails-first" })).await.is(200);
+    let moved = api.get("/api/posts/slug/dovetails").await.is(308);
+    assert_eq!(moved.header("location"), "/api/posts/slug/tails-first");
+    api.app.redirects.refresh().await.unwrap();
+    assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/slug/tails-first");
+    editor.put("/api/redirects/dt", to("/api/tags")).await.is(201);
+    assert_eq!(api.get("/dt").await.is(307).header("location"), "/api/tags", "a rule wins");
+    editor.patch(&path, json!({ "published": false })).await.is(200);
+    api.app.redirects.refresh().await.unwrap();
+    api.get("/2015/03/Dove-Tails.html").await.is(404);
+    api.get("/api/posts/slug/dovetails").await.is(404);
+}
+
+#[tokio::test]
+async fn every_process_acts_by_what_any_of_them_has_written() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let other = api.again().await;
+    editor.put("/api/redirects/old", to("/new")).await.is(201);
+    other.get("/old").await.is(404);
+    let tending = other.app.redirects.clone();
+    let tending = tokio::spawn(async move { tending.tend().await });
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    other.get("/old").await.is(307);
+    editor.delete("/api/redirects/old").await.is(204);
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    other.get("/old").await.is(404);
+    // What one of them does not know yet, it finds before it writes.
+    tending.abort();
+    editor.put("/api/redirects/a", to("/b")).await.is(201);
+    other.like(&editor).put("/api/redirects/b", to("/a")).await.is(409);
+}
+
+#[tokio::test]
+async fn a_failing_database_breaks_no_request() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    editor.put("/api/redirects/old", to("/new")).await.is(201);
+    let gone = api.app.db.write(async move |tx| tx.execute_unprepared("DROP TABLE redirects").await);
+    gone.await.unwrap();
+    assert!(api.app.redirects.flush().await.is_ok(), "nothing was counted");
+    api.get("/old").await.is(307);
+    assert!(api.app.redirects.flush().await.is_err());
+    api.get("/old").await.is(307);
+    api.get("/api/tags").await.is(200);
 }

@@ -102,6 +102,22 @@ impl Api {
         Api { edge, app, clock, statements, token: None, headers: Vec::new() }
     }
 
+    /// Another process on the same database.
+    pub async fn again(&self) -> Api {
+        let config =
+            Config::read(&[("rate_limits", Some("off".to_owned()))]).expect("the settings are valid");
+        let app = App::new(self.app.db.clone(), self.clock.clone(), Settings::of(&config))
+            .await
+            .expect("the services start");
+        let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
+        Api { edge, app, ..self.clone() }
+    }
+
+    /// The same service, asked with the credential of another client.
+    pub fn like(&self, other: &Api) -> Api {
+        Api { token: other.token.clone(), ..self.clone() }
+    }
+
     /// A new account of this role, signed in.
     pub async fn sign_in(&self, role: Role) -> Api {
         let (api, _) = self.account(role).await;
