@@ -6,6 +6,8 @@ use super::glob::{self, Glob};
 
 /// The most characters of a source or a destination.
 pub const MAX: usize = 1000;
+/// The most slashes of a prefix or a wildcard.
+pub const DEEPEST: usize = 16;
 /// The most `*` of a pattern.
 pub const STARS: usize = 5;
 
@@ -13,7 +15,8 @@ pub const STARS: usize = 5;
 /// if it is no text.
 pub fn canonical(path: &str) -> Option<Cow<'_, str>> {
     let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
-    if !path.bytes().any(|byte| matches!(byte, b'%' | b'\\' | b'?' | b'#')) {
+    // Without a way out in the middle this looks at many bytes at once.
+    if !path.bytes().fold(false, |odd, byte| odd | matches!(byte, b'%' | b'\\' | b'?' | b'#')) {
         return Some(Cow::Borrowed(path));
     }
     let mut bytes = Vec::with_capacity(path.len());
@@ -40,16 +43,31 @@ fn hex(digit: u8) -> Option<u8> {
 /// Text in the form in which a header field or an address carries it (RFC 3986, 2.1); escapes stay.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    escape(&mut escaped, text);
+    escaped
+}
+
+/// Adds text in that form.
+pub fn escape(to: &mut String, text: &str) {
+    if text.bytes().fold(true, |plain, byte| plain & carried(byte)) {
+        return to.push_str(text);
+    }
     for byte in text.bytes() {
-        match byte {
-            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
-                escaped.push_str(&format!("%{byte:02X}"));
+        match carried(byte) {
+            true => to.push(char::from(byte)),
+            false => {
+                to.push('%');
+                to.extend(
+                    [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
+                );
             }
-            0x21..=0x7e => escaped.push(char::from(byte)),
-            other => escaped.push_str(&format!("%{other:02X}")),
         }
     }
-    escaped
+}
+
+fn carried(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7e)
+        && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
 /// Whether some segment is `.` or `..`, which browsers take away.
@@ -107,6 +125,9 @@ impl Pattern {
             _ if path.contains("**") => return Err("must not have two `*` side by side"),
             _ => Pattern { kind: Kind::Wildcard, path },
         };
+        if pattern.kind != Kind::Exact && pattern.path.matches('/').count() >= DEEPEST {
+            return Err("must have less than 16 slashes before or around its `*`");
+        }
         match pattern.shadows() {
             true => {
                 Err("would shadow what keeps the service working: /livez, /readyz, /openapi.*, /api/auth \
@@ -137,6 +158,12 @@ impl Pattern {
     /// The pattern with hyphens for slashes; not unique.
     pub fn key_form(&self) -> String {
         self.text().replace('/', "-")
+    }
+
+    /// The folder in which everything lies that it matches.
+    pub fn folder(&self) -> &str {
+        let head = self.path.split('*').next().unwrap_or_default();
+        head.rfind('/').map_or("", |slash| &head[..slash])
     }
 
     /// How many parts of a path it takes.
@@ -288,6 +315,7 @@ mod tests {
             "/%ff",
             "/a/**",
             "/*1*2*3*4*5*6",
+            "/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f/10/*",
             "/livez",
             "/readyz",
             "/readyz/",

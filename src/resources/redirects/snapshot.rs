@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{
-    path::{Kind, Pattern, STARS, canonical, vital},
+    path::{DEEPEST, Kind, Pattern, STARS, canonical, vital},
     target::Target,
 };
 
@@ -56,7 +56,7 @@ struct Wildcard {
 
 #[derive(Default)]
 struct Node {
-    below: Map<Node>,
+    below: Map<Box<Node>>,
     prefix: Option<Way>,
     /// Those with the most letters first.
     wildcards: Vec<Wildcard>,
@@ -65,7 +65,7 @@ struct Node {
 /// The rules of one moment.
 #[derive(Default)]
 pub struct Snapshot {
-    exact: Map<Way>,
+    exact: Map<Box<Way>>,
     tree: Node,
     /// How often each rule was followed since this was last asked for.
     counts: HashMap<Uuid, Arc<AtomicU64>, RandomState>,
@@ -89,7 +89,7 @@ impl Snapshot {
             let source = Pattern { kind: Kind::Exact, path: path.into_owned() };
             if let Ok(target) = Target::parse(destination, &source, hosts) {
                 let way = Way { target, permanent: true, starts_at: None, ends_at: None, hits: None };
-                snapshot.exact.insert(source.path.into(), way);
+                snapshot.exact.insert(source.path.into(), Box::new(way));
             }
         }
         for rule in rules {
@@ -110,13 +110,11 @@ impl Snapshot {
     fn add(&mut self, pattern: &Pattern, way: Way) {
         match pattern.kind {
             Kind::Exact => {
-                self.exact.insert(pattern.path.as_str().into(), way);
+                self.exact.insert(pattern.path.as_str().into(), Box::new(way));
             }
             Kind::Prefix => self.tree.at(&pattern.path).prefix = Some(way),
             Kind::Wildcard => {
-                let head = pattern.path.split('*').next().unwrap_or_default();
-                let folder = head.rfind('/').map_or("", |slash| &head[..slash]);
-                self.tree.at(folder).wildcards.push(Wildcard::new(pattern, way));
+                self.tree.at(pattern.folder()).wildcards.push(Wildcard::new(pattern, way));
             }
         }
     }
@@ -127,8 +125,7 @@ impl Snapshot {
         let ask = Ask { path: &path, query, now };
         let below = path.strip_prefix('/')?;
         let exact = self.exact.get(&*path).and_then(|way| way.follow(&[], &ask));
-        let found = exact.or_else(|| self.tree.prefix(Some(below), &ask));
-        found.or_else(|| self.tree.wildcard(Some(below), &ask))
+        exact.or_else(|| self.tree.find(below, &ask))
     }
 
     /// The rules that were followed since this was asked last, at most `most` of them.
@@ -182,32 +179,36 @@ impl Node {
     fn sort(&mut self) {
         let letters = |wildcard: &Wildcard| wildcard.pieces.iter().map(|piece| piece.len()).sum::<usize>();
         self.wildcards.sort_by(|a, b| letters(b).cmp(&letters(a)).then_with(|| a.pieces.cmp(&b.pieces)));
-        self.below.values_mut().for_each(Node::sort);
+        self.below.values_mut().for_each(|node| node.sort());
     }
 
-    fn next<'a>(&self, below: Option<&'a str>) -> Option<(&Node, Option<&'a str>)> {
-        let below = below?;
-        let (segment, rest) = match below.split_once('/') {
-            Some((segment, rest)) => (segment, Some(rest)),
-            None => (below, None),
-        };
-        self.below.get(segment).map(|node| (node, rest))
+    /// What the longest prefix gives that leads somewhere, else the wildcard with the deepest folder.
+    fn find(&self, below: &str, ask: &Ask<'_>) -> Option<Found> {
+        let mut passed = [(self, Some(below)); DEEPEST];
+        let mut count = 1;
+        let (mut node, mut left) = (self, Some(below));
+        while let Some(path) = left
+            && count < DEEPEST
+        {
+            let end = path.bytes().position(|byte| byte == b'/').unwrap_or(path.len());
+            let Some(next) = node.below.get(&path[..end]) else { break };
+            (node, left) = (next, path.get(end + 1..));
+            passed[count] = (node, left);
+            count += 1;
+        }
+        let passed = || passed[..count].iter().rev();
+        let prefix = passed().find_map(|(node, left)| {
+            let way = node.prefix.as_ref()?;
+            way.follow(&[left.unwrap_or_default()], ask)
+        });
+        prefix.or_else(|| passed().find_map(|(node, _)| node.wildcard(ask)))
     }
 
-    /// The longest prefix that leads somewhere.
-    fn prefix(&self, below: Option<&str>, ask: &Ask<'_>) -> Option<Found> {
-        let longer = self.next(below).and_then(|(node, rest)| node.prefix(rest, ask));
-        longer.or_else(|| self.prefix.as_ref()?.follow(&[below.unwrap_or_default()], ask))
-    }
-
-    /// The wildcard with the deepest folder, and there with the most letters.
-    fn wildcard(&self, below: Option<&str>, ask: &Ask<'_>) -> Option<Found> {
-        let deeper = self.next(below).and_then(|(node, rest)| node.wildcard(rest, ask));
-        deeper.or_else(|| {
-            self.wildcards.iter().find_map(|wildcard| {
-                let (taken, count) = wildcard.take(ask.path)?;
-                wildcard.way.follow(&taken[..count], ask)
-            })
+    /// The wildcard of this folder with the most letters.
+    fn wildcard(&self, ask: &Ask<'_>) -> Option<Found> {
+        self.wildcards.iter().find_map(|wildcard| {
+            let (taken, count) = wildcard.take(ask.path)?;
+            wildcard.way.follow(&taken[..count], ask)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Where a rule leads: an address of this service or of a listed host, with gaps for what the source took.
 use super::{
     glob::Glob,
-    path::{MAX, Pattern, canonical, escaped, has_dots},
+    path::{MAX, Pattern, canonical, escape, escaped, has_dots},
 };
 
 /// What takes the parts of the source: `*` one after the other, or `:splat` the last one.
@@ -17,6 +17,8 @@ pub struct Target {
     gaps: Vec<usize>,
     query: String,
     fragment: String,
+    /// How long it is without what is filled in.
+    length: usize,
 }
 
 impl Target {
@@ -45,6 +47,7 @@ impl Target {
         }
         let (pieces, gaps) = pieces(path, source)?;
         Ok(Target {
+            length: text.len() + query.len() + fragment.len(),
             origin: origin.to_owned(),
             pieces: pieces.iter().map(|piece| escaped(piece)).collect(),
             gaps,
@@ -55,7 +58,9 @@ impl Target {
 
     /// The address, with what the source took; none if that would lead out of the path it belongs to.
     pub fn fill(&self, taken: &[&str], query: Option<&str>) -> Option<String> {
-        let mut address = self.origin.clone();
+        let lengths = taken.iter().map(|part| part.len()).sum::<usize>() + query.map_or(0, str::len);
+        let mut address = String::with_capacity(self.length + lengths + 2);
+        address.push_str(&self.origin);
         for (i, piece) in self.pieces.iter().enumerate() {
             address.push_str(piece);
             let Some(gap) = self.gaps.get(i) else { continue };
@@ -65,7 +70,7 @@ impl Target {
             }
             // Two slashes at the beginning would name a host.
             let part = if address.ends_with('/') { part.trim_start_matches('/') } else { part };
-            address.push_str(&escaped(part));
+            escape(&mut address, part);
         }
         merge(&mut address, &self.query, query.unwrap_or_default());
         if !self.fragment.is_empty() {
@@ -190,7 +195,7 @@ fn merge(address: &mut String, own: &str, query: &str) {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         if known.is_empty() || !known.contains(&name(pair)) {
             address.push(between);
-            address.push_str(&escaped(pair).replace('#', "%23"));
+            escape(address, pair);
             between = '&';
         }
     }

@@ -23,12 +23,14 @@ pub struct Web<'a> {
     rules: &'a [(Pattern, Target)],
     exact: BTreeMap<&'a str, usize>,
     prefixes: BTreeMap<&'a str, usize>,
-    wildcards: Vec<usize>,
+    /// By the folder before the first `*`.
+    wildcards: BTreeMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Web<'a> {
     pub fn new(rules: &'a [(Pattern, Target)]) -> Self {
-        let (mut exact, mut prefixes, mut wildcards) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (mut exact, mut prefixes, mut wildcards) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
         for (i, (pattern, _)) in rules.iter().enumerate() {
             match pattern.kind {
                 Kind::Exact => {
@@ -37,7 +39,7 @@ impl<'a> Web<'a> {
                 Kind::Prefix => {
                     prefixes.insert(pattern.path.as_str(), i);
                 }
-                Kind::Wildcard => wildcards.push(i),
+                Kind::Wildcard => wildcards.entry(pattern.folder()).or_default().push(i),
             }
         }
         Web { rules, exact, prefixes, wildcards }
@@ -77,26 +79,33 @@ impl<'a> Web<'a> {
         if let Some(rule) = self.exact.get(path) {
             return Some(*rule);
         }
-        let folders = std::iter::once(path).chain(path.rmatch_indices('/').map(|(slash, _)| &path[..slash]));
-        let prefix = folders.into_iter().find_map(|folder| self.prefixes.get(folder));
-        let wildcard = || self.wildcards.iter().find(|rule| matches(&self.rules[**rule].0, path));
+        let prefix = folders(path).find_map(|folder| self.prefixes.get(folder));
+        let matching = |rule: &&usize| matches(&self.rules[**rule].0, path);
+        let wildcard =
+            || folders(path).filter_map(|folder| self.wildcards.get(folder)).flatten().find(matching);
         prefix.or_else(wildcard).copied()
     }
 
     fn among(&self, head: &str, paths: &Glob) -> Option<usize> {
         let meets = |rule: &usize| of_pattern(&self.rules[*rule].0).iter().any(|own| own.meets(paths));
-        let folders = std::iter::once(head).chain(head.rmatch_indices('/').map(|(slash, _)| &head[..slash]));
-        let above = folders.filter_map(|folder| self.prefixes.get(folder));
-        let candidates = above
+        let prefixes = folders(head).filter_map(|folder| self.prefixes.get(folder));
+        let wildcards = folders(head).filter_map(|folder| self.wildcards.get(folder)).flatten();
+        let candidates = prefixes
             .chain(beginning(&self.prefixes, head))
             .chain(beginning(&self.exact, head))
-            .chain(&self.wildcards);
+            .chain(wildcards)
+            .chain(beginning(&self.wildcards, head).flatten());
         candidates.copied().find(|rule| meets(rule))
     }
 }
 
+/// The path and all that it lies in, the deepest first.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(path).chain(path.rmatch_indices('/').map(|(slash, _)| &path[..slash]))
+}
+
 /// The entries whose keys begin with `head`.
-fn beginning<'m>(map: &'m BTreeMap<&str, usize>, head: &'m str) -> impl Iterator<Item = &'m usize> {
+fn beginning<'m, T>(map: &'m BTreeMap<&str, T>, head: &'m str) -> impl Iterator<Item = &'m T> {
     let from = (Bound::Included(head), Bound::Unbounded);
     map.range::<str, _>(from).take_while(move |(key, _)| key.starts_with(head)).map(|(_, rule)| rule)
 }
