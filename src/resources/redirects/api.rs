@@ -15,9 +15,9 @@ use crate::{
         answer::{Created, Found, Gone, Listed, Or, Replaced},
         cache::Cache,
         caller::{Caller, Editors, Viewer},
-        download::{Download, Upload},
         problem::{Conflict, Error, Fault, Invalid, NotFound, Once, Stale, Unconditional},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Path, Query},
+        text_file::{Download, Upload},
     },
 };
 

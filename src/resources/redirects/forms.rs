@@ -7,7 +7,7 @@ use super::{
 };
 use crate::contract::{
     check::{ErrorCode, Place, Violation},
-    download::Form,
+    text_file::Form,
 };
 
 /// A rule from a file, and the place at which it stands there.
