@@ -1,7 +1,7 @@
 //! How fast the service answers: lists, reads, 304s and creates over keep-alive connections, each beside a
 //! bare poem handler that answers the same bytes, in the same run on the same machine.
 //!
-//! `cargo bench` makes up a thousand posts; `cargo bench -- --data DIR` takes a filled data folder.
+//! `cargo bench --bench rates` makes up a thousand posts; with `-- --data DIR` it takes a filled data folder.
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Failure> {
     let given = match (arguments.next().as_deref(), arguments.next()) {
         (Some("--data"), Some(folder)) => Some(PathBuf::from(folder)),
         (None, _) => None,
-        _ => return Err("usage: cargo bench [-- --data DIR]".into()),
+        _ => return Err("usage: cargo bench --bench rates [-- --data DIR]".into()),
     };
     let made = std::env::temp_dir().join(format!("tenon-bench-{}", uuid::Uuid::now_v7()));
     let folder = given.clone().unwrap_or_else(|| made.clone());

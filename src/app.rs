@@ -18,6 +18,7 @@ use crate::{
         invoices::{Invoices, Printer, Seller},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
+        redirects::Redirects,
         revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
@@ -42,6 +43,8 @@ pub struct Settings {
     pub outgoing_private: bool,
     /// Who sends the invoices.
     pub seller: Seller,
+    /// Other sites to which redirects may lead.
+    pub redirect_hosts: Vec<String>,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -60,6 +63,7 @@ impl Settings {
             rates: config.rates.clone(),
             outgoing_private: config.outgoing_private,
             seller: config.seller.clone(),
+            redirect_hosts: config.redirect_hosts.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -80,6 +84,7 @@ pub struct App {
     pub rates: Rates,
     pub refresh: Refresh,
     pub revenues: Revenues,
+    pub redirects: Redirects,
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
@@ -109,6 +114,7 @@ impl App {
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             posts,
+            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),

@@ -15,6 +15,7 @@ pub mod post_slug;
 pub mod post_tag;
 pub mod preview;
 pub mod rate;
+pub mod redirect;
 pub mod revenue;
 pub mod secret;
 pub mod sequence;

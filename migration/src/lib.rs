@@ -7,7 +7,8 @@ mod m20261121_000002_posts;
 mod m20261121_000003_comments;
 mod m20261121_000004_service;
 mod m20261121_000005_office;
-mod m20261121_000006_leases;
+mod m20261121_000006_redirects;
+mod m20261121_000007_leases;
 
 pub struct Migrator;
 
@@ -20,7 +21,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_comments::Migration),
             Box::new(m20261121_000004_service::Migration),
             Box::new(m20261121_000005_office::Migration),
-            Box::new(m20261121_000006_leases::Migration),
+            Box::new(m20261121_000006_redirects::Migration),
+            Box::new(m20261121_000007_leases::Migration),
         ]
     }
 }

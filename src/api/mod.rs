@@ -22,6 +22,7 @@ use crate::{
         me::MeApi,
         posts::PostsApi,
         rates::RatesApi,
+        redirects::RedirectsApi,
         revenues::RevenuesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
@@ -44,6 +45,7 @@ pub enum Tag {
     Me,
     Posts,
     Rates,
+    Redirects,
     Revenues,
     Sessions,
     Tags,
@@ -63,13 +65,14 @@ const TAGS: &[(&str, &str)] = &[
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
     ("Rates", "What currencies are worth, and who says so."),
+    ("Redirects", "Paths that lead elsewhere, before anything else is looked at."),
     ("Revenues", "What months brought in, in the currency of a locale."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
 ];
 
-type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
+type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Office = (CustomersApi, InvoicesApi, RatesApi, RevenuesApi, DashboardApi);
 type Contract = (Content, Accounts, Office);
@@ -81,6 +84,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
+        RedirectsApi(app.redirects.clone()),
         HealthApi(app.health.clone()),
     );
     let accounts = (

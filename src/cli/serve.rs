@@ -16,8 +16,9 @@ use crate::{
     app::App,
     config::{Config, LogFormat},
     contract::{attempt, or_log::OrLog, problem},
-    edge::{Budgets, Cors, Edge, limits::Limits, server, site::Site},
+    edge::{Budgets, Cors, Edge, Elsewhere, Signpost, limits::Limits, server, site::Site},
     ports::limiter::Limiter,
+    resources::redirects::Found,
 };
 
 #[derive(Args)]
@@ -60,6 +61,9 @@ impl Serve {
         });
         tokio::spawn(tend(app.clone()));
         tokio::spawn(app.refresh.clone().keep(stopping.clone()));
+        app.redirects.refresh().await.or_log("reading the redirects");
+        let redirects = app.redirects.clone();
+        tokio::spawn(async move { redirects.tend().await });
         let limits = Limits::default().scaled(config.timeout_scale);
         if app.users.owner_of_keys(None).await.is_ok_and(|admin| admin.is_none()) {
             say(
@@ -70,10 +74,14 @@ impl Serve {
         server::serve(listener, limits, config.proxies.clone(), edge, stopping)
             .await
             .map_err(|error| error.to_string())?;
+        app.redirects.flush().await.or_log("keeping the counts of redirects");
         app.db.close().await.map_err(|error| plain(&error))?;
         Ok(ExitCode::SUCCESS)
     }
 }
+
+/// For how many seconds caches keep a permanent redirect, so that a mistake can be taken back.
+const KEPT: i64 = 3600;
 
 /// What has to be done every hour.
 async fn tend(app: App) {
@@ -96,11 +104,22 @@ pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
     let limiter = if config.rate_limits { Limiter::memory() } else { Limiter::Off };
     Ok(Edge {
         gate,
+        signpost: signpost(app),
         site,
         budgets: Budgets(limiter),
         cors: Cors(config.cors_origins.clone()),
         proxies: config.proxies.clone(),
         clock: app.clock.clone(),
+    })
+}
+
+/// Where paths lead, as the edge asks for it.
+fn signpost(app: &App) -> Signpost {
+    let redirects = app.redirects.clone();
+    Arc::new(move |path, query, now| {
+        let Found { location, permanent, ends_at } = redirects.find(path, query, now)?;
+        let left = ends_at.map_or(i64::MAX, |end| (end - now) / 1000);
+        Some(Elsewhere { location, permanent, keep: left.clamp(0, KEPT) })
     })
 }
 

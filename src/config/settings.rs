@@ -114,6 +114,12 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "redirect_hosts",
+        default: "",
+        meaning: "other hosts to which redirects may lead, such as shop.acme.test",
+        secret: false,
+    },
+    Setting {
         name: "registration",
         default: "off",
         meaning: "whether anybody may make an account as a reader",

@@ -52,6 +52,15 @@ pub fn origins(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// `shop.acme.test,acme.test:8443`, in lower case.
+pub fn hosts(text: &str) -> Result<Vec<String>, String> {
+    let plain = |host: &str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    match list(text).find(|host| !plain(host)) {
+        Some(wrong) => Err(format!("redirect_hosts are hosts such as shop.acme.test, not {wrong}")),
+        None => Ok(list(text).map(str::to_ascii_lowercase).collect()),
+    }
+}
+
 /// Other addresses are made by adding a path to this one.
 pub fn public_url(text: &str) -> Result<(), String> {
     let fits = |url: Uri| {

@@ -26,4 +26,5 @@ pub(crate) mod scalar;
 pub mod secret;
 pub mod slug;
 pub mod text;
+pub mod text_file;
 pub mod time;

@@ -44,6 +44,9 @@ pub enum Error {
     Taken(&'static str),
     #[error("{0}")]
     Conflict(&'static str),
+    /// The same, with what it clashes with.
+    #[error("{0}")]
+    Clash(String),
     /// A value that the schema allows and the state does not; the name of the member, and why.
     #[error("{0} {1}")]
     Unfit(&'static str, &'static str),
@@ -107,7 +110,7 @@ impl Error {
             Error::CrossSite => Code::CrossSite,
             Error::NotFound(_) | Error::NoLocale(_) => Code::NotFound,
             Error::Taken(_) => Code::Taken,
-            Error::Conflict(_) | Error::Unfit(..) => Code::Conflict,
+            Error::Conflict(_) | Error::Clash(_) | Error::Unfit(..) => Code::Conflict,
             Error::Stale(_) | Error::Gone | Error::Raced | Error::Exists(_) => Code::Stale,
             Error::IfMatchRequired => Code::PreconditionRequired,
             Error::KeyReused => Code::KeyReused,

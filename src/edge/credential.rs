@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use poem::{Request, http::header};
+use serde_json::Value;
 
 use crate::contract::{
     caller::Principal,
@@ -29,6 +30,14 @@ pub fn unreadable(error: JsonError) -> Problem {
         JsonError::Invalid(violation) => {
             Problem::new(Code::MalformedJson, "the body cannot be read as JSON").with_errors(vec![violation])
         }
+    }
+}
+
+/// A body that is text.
+pub fn text(bytes: &[u8]) -> Result<Value, Problem> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Value::String(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())),
+        Err(_) => Err(Error::at("#", ErrorCode::Encoding, "must be text in UTF-8").into()),
     }
 }
 

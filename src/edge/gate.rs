@@ -25,7 +25,7 @@ use super::{
     body::read,
     coding,
     compression::without_marks,
-    credential::{Authenticate, Credential, credential, unreadable},
+    credential::{Authenticate, Credential, credential, text, unreadable},
     operation::Operation,
     router::Router,
 };
@@ -226,12 +226,17 @@ impl Gate {
             let empty = !request.headers().contains_key(header::CONTENT_TYPE);
             let bytes = if empty { read(request, self.body_limit).await? } else { Vec::new() };
             if empty && bytes.is_empty() {
-                return Err(Error::at("#", ErrorCode::Required, "send a JSON body").into());
+                return Err(Error::at(
+                    "#",
+                    ErrorCode::Required,
+                    "send a body of a type that the operation takes",
+                )
+                .into());
             }
             return Err(rule.refusal());
         }
         let bytes = read(request, self.body_limit).await?;
-        let value = check::parse(&bytes).map_err(unreadable)?;
+        let value = if rule.text { text(&bytes)? } else { check::parse(&bytes).map_err(unreadable)? };
         let mut violations = Vec::new();
         rule.schema.check(&value, "#", &mut violations);
         if !violations.is_empty() {

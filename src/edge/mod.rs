@@ -1,5 +1,5 @@
 //! What every request passes before and after its operation, in this order: its id and the client's
-//! address, preflights, the gate with the operation behind it, failures as problems, header fields,
+//! address, preflights, paths that lead elsewhere, the gate with the operation behind it, failures as problems, header fields,
 //! compression, and a line in the log.
 mod accept;
 mod address;
@@ -10,6 +10,7 @@ mod coding;
 mod compression;
 mod connection;
 mod credential;
+mod elsewhere;
 mod forwarded;
 mod gate;
 mod head;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 pub use address::Proxies;
 pub use budget::Budgets;
 pub use credential::{Authenticate, Credential};
+pub use elsewhere::{Elsewhere, Signpost};
 pub use gate::Gate;
 pub use headers::Cors;
 
@@ -50,6 +52,7 @@ use line::Line;
 /// Everything between the connection and the operations.
 pub struct Edge {
     pub gate: Gate,
+    pub signpost: Signpost,
     pub site: site::Site,
     pub budgets: Budgets,
     pub cors: Cors,
@@ -93,10 +96,13 @@ impl Edge {
         address: &str,
         passed: &mut Passed,
     ) -> Result<Response, Problem> {
+        let now = self.clock.now();
+        if let Some(answer) = elsewhere::answer(&self.signpost, &request, now) {
+            return Ok(answer);
+        }
         if let Some(answer) = self.site.answer(&request) {
             return answer;
         }
-        let now = self.clock.now();
         let agent = request.header("user-agent").map(|agent| agent.chars().take(300).collect());
         let client = Client { address: address.to_owned(), agent };
         let budget =

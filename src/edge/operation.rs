@@ -27,6 +27,8 @@ pub struct Operation {
 
 pub struct BodyRule {
     pub media: Vec<String>,
+    /// The body is a text, whatever stands in it, and not JSON.
+    pub text: bool,
     pub schema: Schema,
 }
 
@@ -85,7 +87,9 @@ impl Operation {
                 let schema =
                     content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
                 let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
-                Some(BodyRule { media: content.keys().cloned().collect(), schema })
+                let media: Vec<String> = content.keys().cloned().collect();
+                let text = media.iter().all(|media| media.starts_with("text/"));
+                Some(BodyRule { media, text, schema })
             }
         };
         let successes = written["responses"].as_object().into_iter().flatten();

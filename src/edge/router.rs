@@ -67,13 +67,23 @@ impl Router {
         }
         let place = node.rest?;
         let slash = segments.len() > 1 && segments.last().is_some_and(String::is_empty);
+        // A parameter that is a path of its own may bring the slash at its beginning along.
         let kept = &segments[..segments.len() - usize::from(slash)];
+        let (mark, kept) = match kept.split_first() {
+            Some((first, others)) if first.is_empty() && !others.is_empty() => ("/", others),
+            _ => ("", kept),
+        };
         if kept.iter().any(|segment| segment.is_empty() || segment == "." || segment == "..") {
             return None;
         }
         // Clients that fill in the template of the document encode the slashes of its one parameter.
-        let joined = kept.join("/").replace(HIDDEN, "/");
-        if joined.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        let joined = format!("{mark}{}", kept.join("/").replace(HIDDEN, "/"));
+        if joined
+            .strip_prefix('/')
+            .unwrap_or(&joined)
+            .split('/')
+            .any(|segment| matches!(segment, "" | "." | ".."))
+        {
             return None;
         }
         let mut values = values.clone();
@@ -130,6 +140,8 @@ mod tests {
             ("/api/docs/a/b/c", 4, Some("a/b/c"), false),
             ("/api/docs/a/b/", 4, Some("a/b"), true),
             ("/api/docs/a%2Fb/c", 4, Some("a/b/c"), false),
+            ("/api/docs/%2Fa%2Fb", 4, Some("/a/b"), false),
+            ("/api/docs//a/b", 4, Some("/a/b"), false),
         ] {
             let found = router().find(path).unwrap_or_else(|| panic!("{path}"));
             let value: Vec<String> = value.into_iter().map(str::to_owned).collect();
@@ -150,6 +162,9 @@ mod tests {
             "/api/posts/a%00",
             "/api/docs/a/../b",
             "/api/docs/a//b",
+            "/api/docs///a",
+            "/api/docs//%2Fa",
+            "/api/docs/%2F",
             "/api/docs/%2e%2e/b",
             "/api/docs/a%2F..%2Fb",
             "/api/docs/a%2F%2Fb",

@@ -11,6 +11,7 @@ pub mod invoices;
 pub mod me;
 pub mod posts;
 pub mod rates;
+pub mod redirects;
 pub mod revenues;
 pub mod secrets;
 pub mod sessions;

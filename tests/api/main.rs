@@ -14,6 +14,7 @@ mod office;
 mod pdf;
 mod posts;
 mod rates;
+mod redirects;
 mod refusals;
 mod sessions;
 mod site;

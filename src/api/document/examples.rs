@@ -58,8 +58,8 @@ fn media(content: &mut Value, schemas: &Map<String, Value>) {
             .and_then(|reference| reference.rsplit('/').next())
             .and_then(|name| schemas.get(name))
             .and_then(|schema| schema.get("example"))
-            .cloned();
-        let example = example.or_else(|| media["schema"].get("example").cloned());
+            .cloned()
+            .or_else(|| media["schema"].get("example").cloned());
         if let (Some(example), Some(media)) = (example, media.as_object_mut()) {
             media.entry("example").or_insert(example);
         }

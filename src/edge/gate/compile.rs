@@ -41,7 +41,11 @@ impl Gate {
                     _ => return Err(format!("{method} {template} is written or there, but not both")),
                 }
             }
-            router.add(template, template.contains("/docs/{"), places.len());
+            router.add(
+                template,
+                ["/docs/{", "/redirects/{"].iter().any(|rest| template.contains(rest)),
+                places.len(),
+            );
             places.push(Resource::new(operations, template));
         }
         match endpoints.into_keys().next() {

@@ -44,6 +44,8 @@ scopes! {
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
+    RedirectsRead = "redirects:read", "Read redirects.";
+    RedirectsWrite = "redirects:write", "Write redirects.";
     RevenuesRead = "revenues:read", "Read revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";

@@ -1,0 +1,161 @@
+//! What redirects cost: a lookup that finds nothing and one that finds something among 100,000 rules, the
+//! import of 50,000, and how long lookups wait while the rules are read anew.
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tenon::{
+    app::{App, Settings},
+    config::Config,
+    ports::{clock::Clock, db::Db},
+    resources::redirects::{
+        NewRedirect, Pattern, Redirects, Rule, Snapshot,
+        forms::{Entry, from_csv, to_csv},
+    },
+};
+use uuid::Uuid;
+
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const RULES: usize = 100_000;
+const IMPORTED: usize = 50_000;
+const LOOKUPS: u32 = 20_000;
+const ROUNDS: u32 = 50;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    lookups()?;
+    let folder = std::env::temp_dir().join(format!("tenon-bench-{}", Uuid::now_v7()));
+    let done = database(&folder.display().to_string()).await;
+    let _ = std::fs::remove_dir_all(&folder);
+    done
+}
+
+/// Of a hundred rules ninety are exact, nine are prefixes and one is a wildcard.
+fn source(i: usize) -> String {
+    match i % 100 {
+        0..90 => format!("/blog/{}/{}/a-post-that-was-moved-{i}.html", 2000 + i % 25, 1 + i % 12),
+        90..99 => format!("/section-{i}/archive/*"),
+        _ => format!("/feeds-{i}/*/index.xml"),
+    }
+}
+
+fn destination(i: usize) -> String {
+    match i % 100 {
+        0..90 => format!("/posts/a-post-that-was-moved-{i}"),
+        _ => format!("/archive/{i}/*"),
+    }
+}
+
+fn rules() -> Result<Vec<Rule>, Failure> {
+    let rule = |i| {
+        let pattern = Pattern::parse(&source(i))?;
+        let destination = destination(i);
+        Ok(Rule { id: Uuid::now_v7(), pattern, destination, permanent: true, starts_at: None, ends_at: None })
+    };
+    (0..RULES).map(rule).collect::<Result<_, &str>>().map_err(Into::into)
+}
+
+fn lookups() -> Result<(), Failure> {
+    let rules = rules()?;
+    let start = Instant::now();
+    let snapshot = Snapshot::build(&rules, &[], &[], None);
+    println!("{RULES} rules, made ready in {} ms", start.elapsed().as_millis());
+    let known =
+        |kind: usize| (0..1000).map(move |i| source((i * 97) / 100 * 100 + kind).replace('*', "deep"));
+    let works: [(&str, bool, Vec<String>); 7] = [
+        ("miss: an operation", false, vec!["/api/posts".into(), "/api/v2/invoices/en-us".into()]),
+        ("miss: a long path", false, vec!["/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/comments".into()]),
+        ("miss: like a rule", false, (0..1000).map(|i| format!("/blog/2007/3/another-{i}.html")).collect()),
+        ("miss: near a prefix", false, (0..1000).map(|i| format!("/section-{i}90/recent/x")).collect()),
+        ("hit: exact", true, known(7).collect()),
+        ("hit: prefix", true, known(95).collect()),
+        ("hit: wildcard", true, known(99).collect()),
+    ];
+    for (name, hits, paths) in works {
+        let nanoseconds = timed(&snapshot, &paths, None, hits)?;
+        let with_query =
+            if hits { Some(timed(&snapshot, &paths, Some("page=2&utm=x"), hits)?) } else { None };
+        let with_query = with_query.map(|n| format!(", with a query {n:.0} ns")).unwrap_or_default();
+        println!("{name:<24}{nanoseconds:>8.0} ns{with_query}");
+    }
+    Ok(())
+}
+
+fn timed(snapshot: &Snapshot, paths: &[String], query: Option<&str>, hits: bool) -> Result<f64, Failure> {
+    for path in paths {
+        if snapshot.find(path, query, 0).is_some() != hits {
+            return Err(format!("{path} is not what was expected").into());
+        }
+    }
+    // Other programs cost time and give none: the quietest round tells.
+    let round = || {
+        let start = Instant::now();
+        for path in paths.iter().cycle().take(LOOKUPS as usize) {
+            black_box(snapshot.find(black_box(path), query, 0));
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(LOOKUPS)
+    };
+    Ok((0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min))
+}
+
+async fn database(folder: &str) -> Result<(), Failure> {
+    let config =
+        Config::read(&[("data_dir", Some(folder.to_owned())), ("database_url", Some(String::new()))])?;
+    let db = Db::open(&config.database_url()).await?;
+    db.migrate().await?;
+    let app = App::new(db, Clock::System, Settings::of(&config)).await?;
+    let rule = |i| NewRedirect {
+        source: source(i),
+        destination: destination(i),
+        permanent: true,
+        starts_at: None,
+        ends_at: None,
+    };
+    let text = to_csv(&(0..IMPORTED).map(rule).collect::<Vec<_>>())?;
+    let read = |text: &str| from_csv(text).map_err(|violations| format!("{violations:?}"));
+    for name in ["new", "the same again"] {
+        let (start, entries) = (Instant::now(), read(&text)?);
+        app.redirects.take(Ok(entries), None).await?;
+        println!("import of {IMPORTED} rules, {name}: {} ms", start.elapsed().as_millis());
+    }
+    reload(&app.redirects).await
+}
+
+/// Looks up without a pause while one more rule is written and all of them are read anew.
+async fn reload(redirects: &Redirects) -> Result<(), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (asking, stopped) = (redirects.clone(), stop.clone());
+    let asker = std::thread::spawn(move || {
+        let mut worst = Duration::ZERO;
+        while !stopped.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            black_box(asking.find("/api/posts", None, 0));
+            worst = worst.max(start.elapsed());
+        }
+        worst
+    });
+    let new = NewRedirect {
+        source: "/one-more".into(),
+        destination: "/here".into(),
+        permanent: false,
+        starts_at: None,
+        ends_at: None,
+    };
+    let entry = Entry { place: "#".into(), line: String::new(), new };
+    let start = Instant::now();
+    redirects.take(Ok(vec![entry]), None).await?;
+    let took = start.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    let worst = asker.join().map_err(|_| "the lookups panicked")?;
+    println!("one more rule acts after {} ms; no lookup waited longer than {worst:?}", took.as_millis());
+    Ok(())
+}

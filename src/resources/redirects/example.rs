@@ -1,0 +1,94 @@
+//! The old revenues, told the same way throughout the document.
+use poem_openapi::types::Example;
+
+use super::types::{
+    NewRedirect, Redirect, RedirectImport, RedirectKind, RedirectMap, RedirectQuery, RedirectReplacement,
+    RedirectSummary,
+};
+use crate::contract::{id::Id, page::Paging, time::Timestamp};
+
+const SOURCE: &str = "/api/v1/revenues";
+const DESTINATION: &str = "/api/v2/revenues/en-us";
+const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
+const STARTS: Timestamp = Timestamp(1_763_629_200_000);
+const ENDS: Timestamp = Timestamp(1_890_000_000_000);
+
+fn id() -> Id<Redirect> {
+    "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::fresh())
+}
+
+impl Example for Redirect {
+    fn example() -> Self {
+        Redirect {
+            id: id(),
+            source: SOURCE.into(),
+            kind: RedirectKind::Exact,
+            destination: DESTINATION.into(),
+            permanent: false,
+            starts_at: Some(STARTS),
+            ends_at: Some(ENDS),
+            created_at: WRITTEN,
+            updated_at: WRITTEN,
+            version: 1,
+        }
+    }
+}
+
+impl Example for RedirectSummary {
+    fn example() -> Self {
+        let Redirect { id, source, kind, destination, permanent, starts_at, ends_at, updated_at, .. } =
+            Redirect::example();
+        RedirectSummary { id, source, kind, destination, permanent, starts_at, ends_at, hits: 42, updated_at }
+    }
+}
+
+impl Example for NewRedirect {
+    fn example() -> Self {
+        NewRedirect {
+            source: SOURCE.into(),
+            destination: DESTINATION.into(),
+            permanent: false,
+            starts_at: Some(STARTS),
+            ends_at: Some(ENDS),
+        }
+    }
+}
+
+impl Example for RedirectReplacement {
+    fn example() -> Self {
+        RedirectReplacement {
+            destination: DESTINATION.into(),
+            permanent: false,
+            starts_at: Some(STARTS),
+            ends_at: Some(ENDS),
+        }
+    }
+}
+
+impl Example for RedirectQuery {
+    fn example() -> Self {
+        RedirectQuery { paging: Paging::example(), q: Some("revenues".into()), sort: Some("-hits".into()) }
+    }
+}
+
+impl Example for RedirectImport {
+    fn example() -> Self {
+        RedirectImport { created: 2, updated: 1, unchanged: 0 }
+    }
+}
+
+impl RedirectMap {
+    /// A map as the document shows it.
+    pub fn story() -> Self {
+        let to = |destination: &str, permanent| RedirectReplacement {
+            destination: destination.into(),
+            permanent,
+            starts_at: None,
+            ends_at: None,
+        };
+        RedirectMap::new(vec![
+            ("-api-v1-revenues".into(), to(DESTINATION, false)),
+            ("/old/*".into(), to("/new/*", true)),
+        ])
+    }
+}

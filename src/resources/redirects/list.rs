@@ -1,0 +1,97 @@
+//! Pages of redirects, and all of them as a file.
+use entity::redirect;
+use sea_orm::{EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, sea_query::ExprTrait};
+
+use super::{
+    path::Pattern,
+    service::{Redirects, kind},
+    types::{NewRedirect, RedirectQuery, RedirectSummary},
+};
+use crate::contract::{
+    cursor::{Key, Slice, SortKey},
+    etag::ETag,
+    id::Id,
+    page::Page,
+    problem::Result,
+    text::{containing, folded},
+    time::Timestamp,
+};
+
+impl From<redirect::Model> for RedirectSummary {
+    fn from(row: redirect::Model) -> Self {
+        let pattern = Pattern::stored(&row.kind, row.source);
+        RedirectSummary {
+            id: Id::from(row.id),
+            kind: kind(pattern.kind),
+            source: pattern.text(),
+            destination: row.destination,
+            permanent: row.permanent != 0,
+            starts_at: row.starts_at.map(Timestamp),
+            ends_at: row.ends_at.map(Timestamp),
+            hits: row.hits,
+            updated_at: Timestamp(row.updated_at),
+        }
+    }
+}
+
+impl Redirects {
+    /// The version of every list of redirects; changes with the rules and with their counts.
+    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["redirects", "redirect hits"]).await?;
+        Ok(ETag::weak(&["redirects", &version.to_string(), target]))
+    }
+
+    /// The version of every file of redirects.
+    pub async fn file_etag(&self, form: &str) -> Result<ETag> {
+        let version = self.db.versions(&["redirects"]).await?;
+        Ok(ETag::weak(&["redirects", &version.to_string(), form]))
+    }
+
+    pub async fn list(&self, query: &RedirectQuery) -> Result<Page<RedirectSummary>> {
+        let mut find = redirect::Entity::find();
+        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(redirect::Column::Search.into_simple_expr().like(containing(word)));
+        }
+        let sort = query.sort.as_deref().unwrap_or("source");
+        let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
+        let column = match name {
+            "source" => redirect::Column::Source,
+            "hits" => redirect::Column::Hits,
+            _ => redirect::Column::CreatedAt,
+        };
+        let key = |column: redirect::Column| SortKey { column: column.into_simple_expr(), descending };
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("redirects {:?} {sort}", query.q),
+            order: vec![key(column), key(redirect::Column::Id)],
+            paging: &query.paging,
+        };
+        let place = |row: &redirect::Model| {
+            let first = match name {
+                "source" => Key::Text(row.source.clone()),
+                "hits" => Key::Number(row.hits),
+                _ => Key::Number(row.created_at),
+            };
+            vec![first, Key::Id(row.id)]
+        };
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        Ok(Page { data: rows.into_iter().map(RedirectSummary::from).collect(), pagination })
+    }
+
+    /// All rules, by source.
+    pub async fn all(&self) -> Result<Vec<NewRedirect>> {
+        let rows = redirect::Entity::find()
+            .order_by_asc(redirect::Column::Source)
+            .order_by_asc(redirect::Column::Kind)
+            .all(self.db.read())
+            .await?;
+        let rule = |row: redirect::Model| NewRedirect {
+            source: Pattern::stored(&row.kind, row.source).text(),
+            destination: row.destination,
+            permanent: row.permanent != 0,
+            starts_at: row.starts_at.map(Timestamp),
+            ends_at: row.ends_at.map(Timestamp),
+        };
+        Ok(rows.into_iter().map(rule).collect())
+    }
+}

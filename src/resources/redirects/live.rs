@@ -1,0 +1,157 @@
+//! The rules in force: read from the database when they have changed, handed out without waiting.
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use entity::{alias, collection, document, post, redirect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationTrait,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use super::{
+    path::Pattern,
+    snapshot::{Rule, Snapshot},
+};
+use crate::{
+    contract::problem::{Error, Result},
+    ports::db::{Db, Tx},
+};
+
+/// What is known of the database at one moment.
+#[derive(Default)]
+pub struct Known {
+    pub snapshot: Snapshot,
+    pub rules: Arc<Vec<Rule>>,
+    aliases: Arc<Vec<(String, String)>>,
+    /// The versions of rules, of posts and of documents that this was made from.
+    versions: Versions,
+}
+
+type Versions = [i64; 3];
+
+const COLLECTIONS: [&str; 3] = ["redirects", "posts", "documents"];
+
+pub struct Live {
+    known: ArcSwap<Known>,
+    /// Held by whoever reads the rules anew.
+    reading: tokio::sync::Mutex<()>,
+    pub hosts: Vec<String>,
+}
+
+impl Live {
+    pub fn new(hosts: Vec<String>) -> Self {
+        Live { known: ArcSwap::default(), reading: tokio::sync::Mutex::new(()), hosts }
+    }
+
+    pub fn known(&self) -> arc_swap::Guard<Arc<Known>> {
+        self.known.load()
+    }
+
+    /// Takes over what has changed in the database, if anything has. Requests go on with what was known.
+    pub async fn refresh(&self, db: &Db) -> Result<()> {
+        let _reading = self.reading.lock().await;
+        let versions = versions(db.read()).await?;
+        let before = self.known.load_full();
+        if before.versions == versions {
+            return Ok(());
+        }
+        let rules = match before.versions[0] == versions[0] {
+            true => before.rules.clone(),
+            false => Arc::new(rules(db.read()).await?),
+        };
+        let aliases = match before.versions[1..] == versions[1..] {
+            true => before.aliases.clone(),
+            false => Arc::new(aliases(db.read()).await?),
+        };
+        let hosts = self.hosts.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let snapshot = Snapshot::build(&rules, &aliases, &hosts, Some(&before.snapshot));
+            Known { snapshot, rules, aliases, versions }
+        });
+        let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
+        if !made.snapshot.left_out.is_empty() {
+            tracing::warn!(sources = ?made.snapshot.left_out, "redirects to hosts that are not listed are left out");
+        }
+        self.known.store(Arc::new(made));
+        Ok(())
+    }
+
+    /// All rules as they stand in this transaction. Others that want to write some wait until it has ended.
+    pub async fn standing(&self, tx: &Tx) -> Result<Arc<Vec<Rule>>> {
+        let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
+        let version = find.one(&**tx).await?.map_or(0, |row| row.version);
+        let known = self.known.load();
+        match known.versions[0] == version {
+            true => Ok(known.rules.clone()),
+            false => Ok(Arc::new(rules(&**tx).await?)),
+        }
+    }
+}
+
+async fn versions<C: ConnectionTrait>(db: &C) -> Result<Versions> {
+    let find = collection::Entity::find().filter(collection::Column::Name.is_in(COLLECTIONS));
+    let rows = find.all(db).await?;
+    let of = |name: &str| rows.iter().find(|row| row.name == name).map_or(0, |row| row.version);
+    Ok(COLLECTIONS.map(of))
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    kind: String,
+    source: String,
+    destination: String,
+    permanent: i32,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
+}
+
+async fn rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
+    let columns = [
+        redirect::Column::Id,
+        redirect::Column::Kind,
+        redirect::Column::Source,
+        redirect::Column::Destination,
+        redirect::Column::Permanent,
+        redirect::Column::StartsAt,
+        redirect::Column::EndsAt,
+    ];
+    let find = redirect::Entity::find().select_only().columns(columns);
+    let rows = find.order_by_asc(redirect::Column::Source).into_model::<Row>().all(db).await?;
+    let rule = |row: Row| Rule {
+        id: row.id,
+        pattern: Pattern::stored(&row.kind, row.source),
+        destination: row.destination,
+        permanent: row.permanent != 0,
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+    };
+    Ok(rows.into_iter().map(rule).collect())
+}
+
+/// The former addresses of what everybody may read, and where it is now.
+async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
+    let posts: Vec<(String, String)> = alias::Entity::find()
+        .join(JoinType::InnerJoin, alias::Relation::Post.def())
+        .filter(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
+        .filter(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
+        .select_only()
+        .column(alias::Column::Path)
+        .column(post::Column::Slug)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let documents: Vec<(String, String)> = alias::Entity::find()
+        .join(JoinType::InnerJoin, alias::Relation::Document.def())
+        .select_only()
+        .column(alias::Column::Path)
+        .column(document::Column::Path)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let posts = posts.into_iter().map(|(path, slug)| (path, format!("/api/posts/slug/{slug}")));
+    let documents = documents.into_iter().map(|(path, at)| (path, format!("/api/docs/{at}")));
+    Ok(posts.chain(documents).collect())
+}

@@ -1,0 +1,128 @@
+//! Which rule wins, and what it gives.
+use super::*;
+
+fn rule(source: &str, destination: &str) -> Rule {
+    let pattern = Pattern::parse(source).unwrap_or_else(|why| panic!("{source}: {why}"));
+    let destination = destination.to_owned();
+    Rule { id: Uuid::now_v7(), pattern, destination, permanent: false, starts_at: None, ends_at: None }
+}
+
+fn leads(snapshot: &Snapshot, path: &str) -> Option<String> {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    snapshot.find(path, query, 1000).map(|found| found.location)
+}
+
+#[test]
+fn exact_paths_win_over_long_prefixes_over_short_ones_over_wildcards() {
+    let rules = [
+        rule("/a/b/c", "/exact"),
+        rule("/a/b/*", "/long/*"),
+        rule("/a/*", "/short/*"),
+        rule("/w/*/c", "/letters/*"),
+        rule("/w/*/*", "/any/*/*"),
+        rule("/w/x/*.html", "/deep/*"),
+        rule("/q", "/query?a=1"),
+        rule("/over/der/brücke", "/bridge"),
+        rule("/half*", "/half-of/*"),
+    ];
+    let aliases = [
+        ("/2015/old.html".to_owned(), "/api/posts/slug/old".to_owned()),
+        ("/a/b/c".to_owned(), "/alias".to_owned()),
+        ("/a/alias/".to_owned(), "/alias".to_owned()),
+    ];
+    let snapshot = Snapshot::build(&rules, &aliases, &[], None);
+    for (path, location) in [
+        ("/a/b/c", Some("/exact")),
+        ("/a/b/c/", Some("/exact")),
+        ("/a/b/c/d", Some("/long/c/d")),
+        ("/a/b", Some("/long/")),
+        ("/a/bc", Some("/short/bc")),
+        ("/a", Some("/short/")),
+        ("/a/alias", Some("/alias")),
+        ("/ab", None),
+        ("/w/1/c", Some("/letters/1")),
+        ("/w/1/d", Some("/any/1/d")),
+        ("/w/1/d/e", Some("/any/1/d/e")),
+        ("/w/1", None),
+        ("/w/x/y.html", Some("/deep/y")),
+        ("/w/x/.html", Some("/any/x/.html")),
+        ("/q?b=2&a=3", Some("/query?a=1&b=2")),
+        ("/over/der/br%C3%BCcke", Some("/bridge")),
+        ("/over/der/brücke", Some("/bridge")),
+        ("/half", None),
+        ("/halftime", Some("/half-of/time")),
+        ("/halftime/x", None),
+        ("/2015/old.html", Some("/api/posts/slug/old")),
+        ("/2015/old.html?page=2", Some("/api/posts/slug/old?page=2")),
+        ("/", None),
+        ("", None),
+        ("/%zz", None),
+        ("//a", None),
+    ] {
+        assert_eq!(leads(&snapshot, path).as_deref(), location, "{path}");
+    }
+}
+
+#[test]
+fn a_rule_acts_between_its_dates_and_counts_what_it_did() {
+    let mut sale = rule("/sale", "/winter");
+    (sale.starts_at, sale.ends_at) = (Some(1000), Some(2000));
+    let rules = [sale.clone(), rule("/sale/*", "/shop")];
+    let snapshot = Snapshot::build(&rules, &[], &[], None);
+    for (now, location) in [(999, "/shop"), (1000, "/winter"), (1999, "/winter"), (2000, "/shop")] {
+        let found = snapshot.find("/sale", None, now).map(|found| found.location);
+        assert_eq!(found.as_deref(), Some(location), "{now}");
+    }
+    let next = Snapshot::build(&rules[..1], &[], &[], Some(&snapshot));
+    snapshot.find("/sale", None, 1500);
+    assert_eq!(next.take_counts(10), [(sale.id, 3)], "the next one goes on counting");
+    next.give_back(&[(sale.id, 3)]);
+    assert_eq!(next.take_counts(0), []);
+    assert_eq!(next.take_counts(10), [(sale.id, 3)]);
+    assert_eq!(next.take_counts(10), []);
+}
+
+#[test]
+fn nothing_leads_to_itself_or_away_from_what_is_vital() {
+    let stored = |kind, path: &str, to: &str| Rule {
+        pattern: Pattern { kind, path: path.to_owned() },
+        ..rule("/x", to)
+    };
+    let rules = [
+        stored(Kind::Exact, "/livez", "/x"),
+        stored(Kind::Prefix, "/api", "/x"),
+        stored(Kind::Exact, "/self", "/self"),
+        stored(Kind::Exact, "/shop", "https://shop.acme.test/"),
+    ];
+    let snapshot = Snapshot::build(&rules, &[], &[], None);
+    for path in ["/livez", "/api/auth/login", "/api/redirects", "/self", "/self?a=b", "/shop"] {
+        assert_eq!(leads(&snapshot, path), None, "{path}");
+    }
+    assert_eq!(leads(&snapshot, "/api/posts").as_deref(), Some("/x"));
+    assert_eq!(snapshot.left_out, ["/shop"], "the host is not listed any more");
+    let hosts = ["shop.acme.test".to_owned()];
+    let listed = Snapshot::build(&rules, &[], &hosts, None);
+    assert_eq!(leads(&listed, "/shop").as_deref(), Some("https://shop.acme.test/"));
+}
+
+#[test]
+fn a_wildcard_takes_what_lies_between_its_pieces() {
+    for (pattern, path, parts) in [
+        ("/*", "/a", Some(&["a"][..])),
+        ("/*/x", "/a/x", Some(&["a"])),
+        ("/*/x", "/a/b/x", None),
+        ("/*/x", "//x", None),
+        ("/*x*", "/axb", Some(&["a", "b"])),
+        ("/*x*", "/xxb", Some(&["x", "b"])),
+        ("/*x*z", "/axbz/cxdz", None),
+        ("/*a*a*b", "/aaaaaaaab", Some(&["a", "a", "aaaa"])),
+        ("/ü*", "/üß", Some(&["ß"])),
+    ] {
+        let pieces: Vec<Box<str>> = pattern.split('*').map(Box::from).collect();
+        let found = take(&pieces, false, path);
+        assert_eq!(found.as_ref().map(|(taken, count)| &taken[..*count]), parts, "{pattern} {path}");
+    }
+    let long = format!("/{}", "a".repeat(100_000));
+    let pieces: Vec<Box<str>> = "/*a*a*a*a*b".split('*').map(Box::from).collect();
+    assert_eq!(take(&pieces, false, &long), None, "and not in a time that grows with its powers");
+}

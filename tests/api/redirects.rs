@@ -1,0 +1,350 @@
+//! Paths that lead elsewhere, as editors write them and as everybody follows them.
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tenon::{contract::caller::Role, resources::posts::Imported};
+
+use crate::support::Api;
+
+fn to(destination: &str) -> Value {
+    json!({ "destination": destination })
+}
+
+#[tokio::test]
+async fn a_redirect_is_written_followed_changed_and_deleted() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    api.get("/old/page").await.is(404);
+    let new = json!({ "source": "/old/page", "destination": "/api/tags", "permanent": true });
+    let keyed = editor.header("idempotency-key", "old");
+    let made = keyed.post("/api/redirects", new.clone()).await.is(201);
+    assert_eq!((&made.body["kind"], &made.body["source"]), (&json!("exact"), &json!("/old/page")));
+    assert_eq!(made.header("location"), "/api/redirects/old/page");
+    assert_eq!(keyed.post("/api/redirects", new.clone()).await.is(201).id(), made.id());
+    keyed.post("/api/redirects", json!({ "source": "/x", "destination": "/y" })).await.is(422);
+    assert_eq!(editor.post("/api/redirects", new).await.is(409).places(), ["#/source"]);
+
+    let led = api.get("/old/page?limit=2").await.is(308);
+    assert_eq!((led.header("location"), led.bytes.len()), ("/api/tags?limit=2", 0));
+    assert_eq!(led.header("cache-control"), "public, max-age=3600");
+    assert_eq!(api.post("/old/page/", json!({})).await.is(308).header("location"), "/api/tags");
+
+    let path = "/api/redirects/old/page";
+    let read = api.get(path).await.is(200);
+    assert_eq!((&read.body, read.header("etag")), (&made.body, made.header("etag")));
+    api.header("if-none-match", made.header("etag")).get(path).await.is(304);
+    for key in ["%2Fold%2Fpage", "old%2Fpage", "-old-page", "/old/page"] {
+        assert_eq!(api.get(&format!("/api/redirects/{key}")).await.is(200).id(), made.id(), "{key}");
+    }
+    assert_eq!(api.get(&format!("{path}/")).await.is(308).header("location"), path);
+
+    let named = editor.header("if-match", made.header("etag"));
+    let put = named.put(path, to("/api/authors")).await.is(200);
+    assert_eq!((&put.body["id"], &put.body["permanent"]), (&made.body["id"], &json!(false)));
+    let led = api.get("/old/page").await.is(307);
+    assert_eq!((led.header("location"), led.header("cache-control")), ("/api/authors", "no-store"));
+    named.put(path, to("/x")).await.is(412);
+    named.delete(path).await.is(412);
+    editor.header("if-none-match", "*").put(path, to("/x")).await.is(412);
+    editor.header("if-match", "*").put("/api/redirects/nowhere", to("/x")).await.is(412);
+    editor.header("prefer", "return=minimal").put(path, to("/api/authors")).await.is(204);
+    editor.delete(path).await.is(204);
+    api.get("/old/page").await.is(404);
+    api.get(path).await.is(404);
+    editor.delete(path).await.is(404);
+    editor.put(&format!("{path}/"), to("/x")).await.is(308);
+    editor.delete(&format!("{path}/")).await.is(308);
+}
+
+#[tokio::test]
+async fn the_key_form_of_a_path_names_its_rule() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let made = editor.put("/api/redirects/-api-v1-revenues", to("/api/v2/revenues/en-us")).await.is(201);
+    assert_eq!(made.body["source"], "/api/v1/revenues");
+    assert_eq!(made.header("location"), "/api/redirects/api/v1/revenues");
+    assert_eq!(api.get("/api/v1/revenues").await.is(307).header("location"), "/api/v2/revenues/en-us");
+    // `/a-b` and `/a/b` share a key form: it means the path with the slashes, if that is there.
+    for source in ["/a-b", "/a/b"] {
+        editor.post("/api/redirects", json!({ "source": source, "destination": "/x" })).await.is(201);
+        assert_eq!(api.get("/api/redirects/-a-b").await.is(200).body["source"], source);
+    }
+    editor.delete("/api/redirects/-a-b").await.is(204);
+    assert_eq!(api.get("/api/redirects/-a-b").await.is(200).body["source"], "/a-b");
+    // Paths that look like keys, or like operations, have addresses of their own.
+    for source in ["/-a-b", "/import", "/export/csv", "/", "/über uns", "/blog/*", "/blog/*.html"] {
+        let new = json!({ "source": source, "destination": "/elsewhere" });
+        let made = editor.post("/api/redirects", new).await.is(201);
+        let read = api.get(made.header("location")).await.is(200);
+        assert_eq!(read.body["source"], source, "{}", made.header("location"));
+    }
+    for nothing in ["-none", "none", "livez", "a//b", "..", "%2F%2Fa"] {
+        api.get(&format!("/api/redirects/{nothing}")).await.is(404);
+    }
+    editor.put("/api/redirects/a//b", to("/x")).await.is(404);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let early = "2026-11-01T00:00:00Z";
+    for (new, place) in [
+        (json!({ "source": "old", "destination": "/new" }), "#/source"),
+        (json!({ "source": "//old", "destination": "/new" }), "#/source"),
+        (json!({ "source": "/a/../b", "destination": "/new" }), "#/source"),
+        (json!({ "source": "/livez", "destination": "/new" }), "#/source"),
+        (json!({ "source": "/api/auth/login", "destination": "/new" }), "#/source"),
+        (json!({ "source": "/api/*", "destination": "/new" }), "#/source"),
+        (json!({ "source": "/*", "destination": "/new" }), "#/source"),
+        (json!({ "source": "/old", "destination": "new" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "//evil.test" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "/\\evil.test" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "/%09/evil.test" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "https://evil.test" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "https://acme.test@evil.test" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "/*" }), "#/destination"),
+        (json!({ "source": "/old", "destination": "/new", "endsAt": early, "startsAt": early }), "#/endsAt"),
+    ] {
+        let refused = editor.post("/api/redirects", new.clone()).await.is(400);
+        assert_eq!(refused.places(), [place], "{new}");
+    }
+    let refused = editor.put("/api/redirects/readyz", to("/new")).await.is(400);
+    assert_eq!(refused.places(), ["key"]);
+    assert_eq!(editor.get("/api/redirects").await.is(200).body["pagination"]["total"], 0);
+    let listed = Api::with(&[("redirect_hosts", "shop.acme.test")]).await;
+    let editor = listed.sign_in(Role::Editor).await;
+    editor.put("/api/redirects/shop/*", to("https://shop.acme.test/:splat")).await.is(201);
+    let led = listed.get("/shop//evil.test?a=1").await.is(307);
+    assert_eq!(led.header("location"), "https://shop.acme.test/evil.test?a=1");
+}
+
+#[tokio::test]
+async fn loops_and_chains_are_refused_when_they_are_written() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    editor.put("/api/redirects/a", to("/b")).await.is(201);
+    editor.put("/api/redirects/branch/*", to("/tree/*")).await.is(201);
+    for (key, destination, says) in [
+        ("b", "/a", "/b and /a would lead in a circle"),
+        ("c", "/c?x=1", "/c would lead to itself"),
+        ("c/*", "/c/d", "/c/* would lead to itself"),
+        ("c", "/a", "/c would lead to /a, which leads on"),
+        ("b", "/c", "/a would lead to /b, which leads on"),
+        ("tree/oak", "/c", "/branch/* would lead to /tree/oak, which leads on"),
+        ("tree/*", "/branch/*", "/tree/* and /branch/* would lead in a circle"),
+    ] {
+        let refused = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
+        let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.starts_with(says), "{key} {destination}: {detail}");
+    }
+    let map = json!({ "/x": to("/y"), "/y": to("/x") });
+    editor.post("/api/redirects/import", map).await.is(409);
+    editor.put("/api/redirects/a", to("/c")).await.is(200);
+    editor.put("/api/redirects/b", to("/c")).await.is(201);
+}
+
+#[tokio::test]
+async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let sale = json!({
+        "destination": "/winter", "permanent": true,
+        "startsAt": "2026-11-21T09:01:00Z", "endsAt": "2026-11-21T09:02:00Z",
+    });
+    editor.put("/api/redirects/sale", sale).await.is(201);
+    api.get("/sale").await.is(404);
+    api.get("/api/redirects/sale").await.is(404);
+    editor.get("/api/redirects/sale").await.is(200);
+    api.clock.advance(90_000);
+    assert_eq!(api.get("/sale").await.is(308).header("cache-control"), "public, max-age=30");
+    api.get("/sale").await.is(308);
+    api.get("/api/redirects/sale").await.is(200);
+    let list = editor.get("/api/redirects?q=WINTER").await.is(200);
+    assert_eq!(list.body["data"][0]["hits"], 0);
+    api.app.redirects.flush().await.unwrap();
+    let list =
+        editor.header("if-none-match", list.header("etag")).get("/api/redirects?q=WINTER").await.is(200);
+    assert_eq!(list.body["data"][0]["hits"], 2);
+    editor.header("if-none-match", list.header("etag")).get("/api/redirects?q=WINTER").await.is(304);
+    api.clock.advance(60_000);
+    api.get("/sale").await.is(404);
+}
+
+#[tokio::test]
+async fn rules_are_listed_found_and_walked() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let rules: serde_json::Map<String, Value> =
+        (0..7).map(|i| (format!("/old-{i}"), to(&format!("/new-{}", 7 - i)))).collect();
+    editor.post("/api/redirects/import", Value::Object(rules)).await.is(201);
+    for sort in ["source", "-source", "hits", "-createdAt"] {
+        let sources = |page: &Value| -> Vec<Value> {
+            page["data"].as_array().unwrap().iter().map(|rule| rule["source"].clone()).collect()
+        };
+        let whole = sources(&editor.get(&format!("/api/redirects?sort={sort}")).await.is(200).body);
+        let (mut walked, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = editor.get(&format!("/api/redirects?sort={sort}&limit=3{after}")).await.is(200).body;
+            walked.extend(sources(&page));
+            match page["pagination"]["nextCursor"].as_str() {
+                Some(cursor) => after = format!("&after={cursor}"),
+                None => break,
+            }
+        }
+        assert_eq!((walked.len(), &walked), (7, &whole), "{sort}");
+    }
+    editor.get("/api/redirects?sort=version").await.is(400);
+}
+
+#[tokio::test]
+async fn rules_come_and_go_as_files() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let acme = json!({
+        "-api-v1-revenues": { "destination": "/api/v2/revenues/en-us", "permanent": false },
+        "-api-v1-revenues-fr": { "destination": "/api/v2/revenues/en-us", "permanent": true },
+        "/old/*": { "destination": "/new/*", "permanent": true },
+    });
+    let keyed = editor.header("idempotency-key", "acme");
+    let done = keyed.post("/api/redirects/import", acme.clone()).await.is(201);
+    assert_eq!(done.body, json!({ "created": 3, "updated": 0, "unchanged": 0 }));
+    assert_eq!(keyed.post("/api/redirects/import", acme.clone()).await.is(201).body, done.body);
+    keyed.post("/api/redirects/import", json!({})).await.is(422);
+    let again = editor.post("/api/redirects/import", acme).await.is(201);
+    assert_eq!(again.body, json!({ "created": 0, "updated": 0, "unchanged": 3 }));
+    assert_eq!(api.get("/old/a?b=c").await.is(308).header("location"), "/new/a?b=c");
+    assert_eq!(api.get("/api/v1/revenues/fr").await.is(308).header("location"), "/api/v2/revenues/en-us");
+
+    for (form, media) in [("", "application/json"), ("/csv", "text/csv"), ("/netlify", "text/plain")] {
+        let path = format!("/api/redirects/export{form}");
+        let file = editor.get(&path).await.is(200);
+        editor.header("if-none-match", file.header("etag")).get(&path).await.is(304);
+        let there = Api::start().await;
+        let other = there.sign_in(Role::Editor).await;
+        let send = other.header("content-type", media).header("idempotency-key", "x");
+        let import = format!("/api/redirects/import{form}");
+        let sent = |bytes: Vec<u8>| send.send(poem::http::Method::POST, &import, Some(bytes.into()));
+        assert_eq!(sent(file.bytes.clone()).await.is(201).body["created"], 3, "{form}");
+        sent([&file.bytes[..], b"\n"].concat()).await.is(422);
+        assert_eq!(other.get(&path).await.is(200).bytes, file.bytes, "{form}");
+        editor.header("content-type", "image/png").post_empty(&import).await.is(415);
+    }
+    let csv = editor.get("/api/redirects/export/csv").await.is(200);
+    assert!(csv.header("content-disposition").contains("filename*=UTF-8''redirects.csv"));
+}
+
+#[tokio::test]
+async fn a_file_is_taken_as_a_whole_or_not_at_all() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let send = |form: &'static str, media: &'static str, text: &'static str| {
+        let editor = editor.header("content-type", media);
+        async move {
+            let path = format!("/api/redirects/import{form}");
+            editor.send(poem::http::Method::POST, &path, Some(text.into())).await
+        }
+    };
+    let json = r#"{ "/a": { "destination": "/b" }, "/livez": { "destination": "//evil.test" } }"#;
+    for (form, media, text, says) in [
+        ("", "application/json", json, "source would shadow"),
+        ("/csv", "text/csv", "source,destination\n/a,/b\n/c,//evil.test\n", "line 3: destination must"),
+        ("/csv", "text/csv", "source,destination\n/a,/b\n/a/,/c\n", "line 3: source stands here twice"),
+        ("/csv", "text/csv", "from,to\n/a,/b\n", "line 1: the first line"),
+        ("/netlify", "text/plain", "/a /b\n/c /d 200\n", "line 2: the status"),
+    ] {
+        let refused = send(form, media, text).await.is(400);
+        let message = refused.body["errors"][0]["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(says), "{text}: {message}");
+    }
+    send("/csv", "text/csv", "source,destination\n/a,/b\n/b,/c\n").await.is(409);
+    send("/netlify", "text/plain", "/a /b\n/b /a\n").await.is(409);
+    assert_eq!(editor.get("/api/redirects").await.is(200).body["pagination"]["total"], 0);
+    let latin = editor.header("content-type", "text/csv");
+    let bytes = b"source,destination\n/a,/\xfc\n".to_vec();
+    latin.send(poem::http::Method::POST, "/api/redirects/import/csv", Some(bytes.into())).await.is(400);
+}
+
+#[tokio::test]
+async fn writing_can_be_careful() {
+    let api = Api::with(&[("require_if_match", "on")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    editor.put("/api/redirects/old", to("/new")).await.is(201);
+    editor.put("/api/redirects/old", to("/newer")).await.is(428);
+    editor.delete("/api/redirects/old").await.is(428);
+    let known = api.get("/api/redirects/old").await.is(200).header("etag").to_owned();
+    editor.header("if-match", &known).delete("/api/redirects/old").await.is(204);
+}
+
+#[tokio::test]
+async fn old_addresses_of_a_post_lead_to_its_present_one() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let author = editor.get("/api/me").await.is(200).id().parse().unwrap();
+    let post = Imported {
+        id: None,
+        source: "dovetails.md".into(),
+        title: "Dovetails".into(),
+        content: "Cut the tails first.".into(),
+        excerpt: None,
+        cover_image: None,
+        slug: "dovetails".into(),
+        authors: vec![author],
+        tags: vec![],
+        aliases: vec!["/2015/03/Dove-Tails.html".into(), "/dt/".into()],
+        published_at: Some(api.clock.now()),
+    };
+    let posts = api.app.posts.clone();
+    api.app.db.write(async move |tx| posts.import(&tx, &post).await).await.unwrap();
+    api.get("/2015/03/Dove-Tails.html").await.is(404);
+    api.app.redirects.refresh().await.unwrap();
+    for old in ["/2015/03/Dove-Tails.html", "/dt", "/dt/"] {
+        assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/slug/dovetails", "{old}");
+    }
+    let id = api.get("/api/posts/slug/dovetails").await.is(200).id();
+    let path = format!("/api/posts/{id}");
+    editor.patch(&path, json!({ "slug": "tails-first" })).await.is(200);
+    let moved = api.get("/api/posts/slug/dovetails").await.is(308);
+    assert_eq!(moved.header("location"), "/api/posts/slug/tails-first");
+    api.app.redirects.refresh().await.unwrap();
+    assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/slug/tails-first");
+    editor.put("/api/redirects/dt", to("/api/tags")).await.is(201);
+    assert_eq!(api.get("/dt").await.is(307).header("location"), "/api/tags", "a rule wins");
+    editor.patch(&path, json!({ "published": false })).await.is(200);
+    api.app.redirects.refresh().await.unwrap();
+    api.get("/2015/03/Dove-Tails.html").await.is(404);
+    api.get("/api/posts/slug/dovetails").await.is(404);
+}
+
+#[tokio::test]
+async fn every_process_acts_by_what_any_of_them_has_written() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let other = api.again().await;
+    editor.put("/api/redirects/old", to("/new")).await.is(201);
+    other.get("/old").await.is(404);
+    let tending = other.app.redirects.clone();
+    let tending = tokio::spawn(async move { tending.tend().await });
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    other.get("/old").await.is(307);
+    editor.delete("/api/redirects/old").await.is(204);
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    other.get("/old").await.is(404);
+    // What one of them does not know yet, it finds before it writes.
+    tending.abort();
+    editor.put("/api/redirects/a", to("/b")).await.is(201);
+    other.like(&editor).put("/api/redirects/b", to("/a")).await.is(409);
+}
+
+#[tokio::test]
+async fn a_failing_database_breaks_no_request() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    editor.put("/api/redirects/old", to("/new")).await.is(201);
+    let gone = api.app.db.write(async move |tx| tx.execute_unprepared("DROP TABLE redirects").await);
+    gone.await.unwrap();
+    assert!(api.app.redirects.flush().await.is_ok(), "nothing was counted");
+    api.get("/old").await.is(307);
+    assert!(api.app.redirects.flush().await.is_err());
+    api.get("/old").await.is(307);
+    api.get("/api/tags").await.is(200);
+}
