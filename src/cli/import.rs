@@ -38,7 +38,7 @@ pub enum Import {
     Markdown(Posts),
     /// Documents: a tree of Markdown files
     Docs(Source),
-    /// Customers, invoices and revenues: lists in JSON files
+    /// Customers, invoices and revenues (lists) and redirects (a map) from JSON files
     Json(Records),
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use progress::Progress;
-pub use records::{ImportedRecord, Record, Year};
+pub use records::{CustomerRecord, ImportedRecord, InvoiceRecord, Record, RevenueRecord, Year};
 pub use report::{Report, Subject};
 
 /// The most items that a library gets at once.

@@ -1,4 +1,4 @@
-//! JSON files, made into the records of an office: lists of customers, invoices and revenues.
+//! JSON files, made into the records of an office: lists of customers, invoices and revenues, and maps of redirects.
 use std::{
     fs::File,
     io::Read,
@@ -30,6 +30,8 @@ pub enum Record {
     Customer(CustomerRecord),
     Invoice(InvoiceRecord),
     Revenue(RevenueRecord),
+    /// A whole file of rules, by source: they are checked against each other.
+    Redirects(Map<String, Value>),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -111,7 +113,12 @@ pub(super) fn plan(paths: &[PathBuf], report: &mut Report) -> Vec<ImportedRecord
     for path in paths {
         let shown = path.to_string_lossy().into_owned();
         match read(path) {
-            Ok(entries) => entries_of(files::name(&shown), entries, &mut records, report),
+            Ok(Value::Array(entries)) => entries_of(files::name(&shown), entries, &mut records, report),
+            Ok(Value::Object(rules)) => {
+                let file = files::name(&shown).to_owned();
+                records.push(ImportedRecord { file, record: Record::Redirects(rules) });
+            }
+            Ok(_) => report.fail(&shown, "is neither a list of records nor a map of redirects"),
             Err(reason) => report.fail(&shown, reason),
         }
     }
@@ -119,11 +126,12 @@ pub(super) fn plan(paths: &[PathBuf], report: &mut Report) -> Vec<ImportedRecord
         Record::Customer(_) => 0,
         Record::Invoice(_) => 1,
         Record::Revenue(_) => 2,
+        Record::Redirects(_) => 3,
     });
     records
 }
 
-fn read(path: &Path) -> Result<Vec<Value>, String> {
+fn read(path: &Path) -> Result<Value, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     // The length is measured while reading: a file may grow after it was looked at.
@@ -131,11 +139,7 @@ fn read(path: &Path) -> Result<Vec<Value>, String> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!("is larger than {} MiB: split it", MAX_FILE / (1024 * 1024)));
     }
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Array(entries)) => Ok(entries),
-        Ok(_) => Err("is no list: customers, invoices and revenues come in one".to_owned()),
-        Err(error) => Err(format!("is no JSON: {error}")),
-    }
+    serde_json::from_slice(&bytes).map_err(|error| format!("is no JSON: {error}"))
 }
 
 fn entries_of(name: &str, entries: Vec<Value>, records: &mut Vec<ImportedRecord>, report: &mut Report) {
@@ -143,7 +147,7 @@ fn entries_of(name: &str, entries: Vec<Value>, records: &mut Vec<ImportedRecord>
         let file = format!("{name}#{number}");
         match record(entry) {
             Ok(record) => {
-                for member in record.unused().keys() {
+                for member in record.unused() {
                     *report.unused_members.entry(member.clone()).or_default() += 1;
                 }
                 records.push(ImportedRecord { file, record });
@@ -172,11 +176,13 @@ fn typed<T: DeserializeOwned>(entry: Value) -> Result<T, String> {
 }
 
 impl Record {
-    fn unused(&self) -> &Map<String, Value> {
+    /// The names of members that mean nothing here.
+    fn unused(&self) -> Vec<&String> {
         match self {
-            Record::Customer(customer) => &customer.unused,
-            Record::Invoice(invoice) => &invoice.unused,
-            Record::Revenue(revenue) => &revenue.unused,
+            Record::Customer(customer) => customer.unused.keys().collect(),
+            Record::Invoice(invoice) => invoice.unused.keys().collect(),
+            Record::Revenue(revenue) => revenue.unused.keys().collect(),
+            Record::Redirects(_) => Vec::new(),
         }
     }
 }

@@ -232,18 +232,21 @@ fn an_office_comes_in_from_json_files_in_any_order() {
         &format!(r#"[{{"id":"{customer}","name":"Evil Rabbit","email":"evil@rabbit.test","shoe":43}}]"#),
     );
     let revenues = file("revenues.json", r#"[{"month":"Jan","amount":200000,"currency":"USD"}]"#);
-    let files = [invoices.as_str(), &revenues, &customers];
+    let redirects =
+        file("redirects.json", r#"{"-api-v1-old":{"destination":"/api/v2/new","permanent":true}}"#);
+    let files = [invoices.as_str(), &redirects, &revenues, &customers];
     let import = |more: &[&str]| machine.tenon(&[&["import", "json"], &files[..], more].concat());
     let tried = import(&["--dry-run"]).done();
-    assert!(tried.out.contains("4 created, 0 updated, 0 unchanged"), "{tried:?}");
+    assert!(tried.out.contains("5 created, 0 updated, 0 unchanged"), "{tried:?}");
     assert!(!machine.has_data());
     let done = import(&[]).done();
-    assert!(done.out.contains("4 created") && done.out.contains("members not used: shoe (1)"), "{done:?}");
-    assert!(import(&[]).done().out.contains("0 created, 0 updated, 4 unchanged"));
+    assert!(done.out.contains("5 created") && done.out.contains("members not used: shoe (1)"), "{done:?}");
+    assert!(import(&[]).done().out.contains("0 created, 0 updated, 5 unchanged"));
     file("invoices.json", &format!("[{},{}]", owes("15795", "paid"), owes("1", "paid")));
     assert!(import(&["--json"]).done().out.contains("\"updated\": [\n    \"invoices.json#1\"\n  ]"));
     for (text, why) in [
-        ("{}", "is no list"),
+        ("7", "is neither a list of records nor a map of redirects"),
+        (r#"{"-a":{"destination":"//evil.test","permanent":true}}"#, "wrong.json: "),
         ("[", "is no JSON"),
         (r#"[{"name":"Nobody"}]"#, "wrong.json#1: is no customer (email)"),
         (r#"[{"name":"","email":"evil"}]"#, "; name: must be at least 1 character"),

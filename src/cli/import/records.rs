@@ -5,7 +5,7 @@ use std::{
 };
 
 use poem_openapi::types::ParseFromJSON;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::super::given::Form;
@@ -15,12 +15,13 @@ use crate::{
         check::ErrorCode,
         problem::{Error, Result},
     },
-    import::{ImportedRecord, Record, Year},
+    import::{CustomerRecord, ImportedRecord, InvoiceRecord, Record, RevenueRecord, Year},
     ports::db::Tx,
     resources::{
         customers::{ImportedCustomer, NewCustomer},
         imports::Effect,
         invoices::{ImportedInvoice, NewInvoice},
+        redirects::{RedirectMap, forms},
         revenues::ImportedRevenue,
     },
 };
@@ -30,6 +31,7 @@ pub struct Forms {
     customer: Form,
     invoice: Form,
     revenue: Form,
+    redirects: Form,
     year: Year,
     /// Customers that a dry run would have made before their invoices came.
     tried: Mutex<HashSet<Uuid>>,
@@ -37,53 +39,80 @@ pub struct Forms {
 
 impl Forms {
     pub fn new(year: Year) -> std::result::Result<Self, String> {
-        let (customer, invoice, revenue) =
-            (Form::of("NewCustomer")?, Form::of("NewInvoice")?, Form::of("Revenue/properties/amount")?);
-        Ok(Forms { customer, invoice, revenue, year, tried: Mutex::default() })
+        Ok(Forms {
+            customer: Form::of("NewCustomer")?,
+            invoice: Form::of("NewInvoice")?,
+            revenue: Form::of("Revenue/properties/amount")?,
+            redirects: Form::of("RedirectMap")?,
+            year,
+            tried: Mutex::default(),
+        })
     }
 
     /// Writes an entry through the service that it belongs to.
     pub async fn put(&self, app: &App, tx: &Tx, entry: ImportedRecord, dry_run: bool) -> Result<Effect> {
         let ImportedRecord { file, record } = entry;
         match record {
-            Record::Customer(record) => {
-                let mut body = json!({ "name": record.name, "email": record.email });
-                if let Some(image) = record.image_url {
-                    body["imageUrl"] = image.into();
-                }
-                let new: NewCustomer = typed(&self.customer, body)?;
-                let (source, id) = named(record.id, file)?;
-                self.tried().extend(id);
-                app.customers.import(tx, ImportedCustomer { source, id, new }).await
-            }
-            Record::Invoice(record) => {
-                let body = json!({
-                    "customerId": record.customer_id,
-                    "amount": record.amount,
-                    "status": record.status,
-                    "date": record.date,
-                });
-                let new: NewInvoice = typed(&self.invoice, body)?;
-                let currency = record.currency.parse().map_err(wrong("currency"))?;
-                let (source, id) = named(record.id, file)?;
-                let customer = new.customer_id.0;
-                match app.invoices.import(tx, ImportedInvoice { source, id, currency, new }).await {
-                    Err(Error::Unfit(..)) if dry_run && self.tried().contains(&customer) => {
-                        Ok(Effect::Created)
-                    }
-                    done => done,
-                }
-            }
-            Record::Revenue(record) => {
-                self.revenue.hold(&record.amount.into(), "#/amount").map_err(Error::Invalid)?;
-                let month = self.year.month(&record.month);
-                let form = "is no month: use 2026-11 or its English name";
-                let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, form))?;
-                let currency = record.currency.parse().map_err(wrong("currency"))?;
-                let (amount, source) = (record.amount, record.month);
-                app.revenues.import(tx, &ImportedRevenue { source, month, amount, currency }).await
-            }
+            Record::Customer(record) => self.customer(app, tx, file, record).await,
+            Record::Invoice(record) => self.invoice(app, tx, file, record, dry_run).await,
+            Record::Revenue(record) => self.revenue(app, tx, record).await,
+            Record::Redirects(rules) => self.redirects(app, tx, rules).await,
         }
+    }
+
+    async fn customer(&self, app: &App, tx: &Tx, file: String, record: CustomerRecord) -> Result<Effect> {
+        let mut body = json!({ "name": record.name, "email": record.email });
+        if let Some(image) = record.image_url {
+            body["imageUrl"] = image.into();
+        }
+        let new: NewCustomer = typed(&self.customer, body)?;
+        let (source, id) = named(record.id, file)?;
+        self.tried().extend(id);
+        app.customers.import(tx, ImportedCustomer { source, id, new }).await
+    }
+
+    async fn invoice(
+        &self,
+        app: &App,
+        tx: &Tx,
+        file: String,
+        record: InvoiceRecord,
+        dry_run: bool,
+    ) -> Result<Effect> {
+        let body = json!({
+            "customerId": record.customer_id,
+            "amount": record.amount,
+            "status": record.status,
+            "date": record.date,
+        });
+        let new: NewInvoice = typed(&self.invoice, body)?;
+        let currency = record.currency.parse().map_err(wrong("currency"))?;
+        let (source, id) = named(record.id, file)?;
+        let customer = new.customer_id.0;
+        match app.invoices.import(tx, ImportedInvoice { source, id, currency, new }).await {
+            Err(Error::Unfit(..)) if dry_run && self.tried().contains(&customer) => Ok(Effect::Created),
+            done => done,
+        }
+    }
+
+    async fn revenue(&self, app: &App, tx: &Tx, record: RevenueRecord) -> Result<Effect> {
+        self.revenue.hold(&record.amount.into(), "#/amount").map_err(Error::Invalid)?;
+        let month = self.year.month(&record.month);
+        let form = "is no month: use 2026-11 or its English name";
+        let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, form))?;
+        let currency = record.currency.parse().map_err(wrong("currency"))?;
+        let (amount, source) = (record.amount, record.month);
+        app.revenues.import(tx, &ImportedRevenue { source, month, amount, currency }).await
+    }
+
+    async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<Effect> {
+        let map: RedirectMap = typed(&self.redirects, Value::Object(rules))?;
+        let done = app.redirects.import(tx, forms::from_map(map)).await?;
+        Ok(match (done.created, done.updated) {
+            (1.., _) => Effect::Created,
+            (_, 1..) => Effect::Updated,
+            _ => Effect::Unchanged,
+        })
     }
 }
 
