@@ -1,8 +1,10 @@
 //! The service put together: ports first, then the services on them, once.
+use std::path::PathBuf;
+
 use crate::{
     config::Config,
     contract::{cursor::CursorKey, locale::Locales, problem::Result},
-    ports::{clock::Clock, db::Db, limiter::Limiter},
+    ports::{clock::Clock, country::Countries, db::Db, limiter::Limiter},
     resources::{
         api_keys::ApiKeys,
         authors::Authors,
@@ -10,7 +12,7 @@ use crate::{
         customers::Customers,
         docs::Docs,
         health::Health,
-        invoices::Invoices,
+        invoices::{Former, Invoices, Routes},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates},
         secrets::secret,
@@ -30,6 +32,9 @@ pub struct Settings {
     pub locales: Locales,
     /// What a dollar is while nobody has told.
     pub fallback: Fallback,
+    /// The file that knows the countries of addresses.
+    pub geo_database: Option<PathBuf>,
+    pub geo_routes: Routes,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -45,6 +50,8 @@ impl Settings {
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
             fallback: config.fallback.clone(),
+            geo_database: config.geo_database(),
+            geo_routes: config.geo_routes.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -60,6 +67,8 @@ pub struct App {
     pub docs: Docs,
     pub health: Health,
     pub invoices: Invoices,
+    pub former_invoices: Former,
+    pub countries: Countries,
     pub posts: Posts,
     pub tags: Tags,
     pub api_keys: ApiKeys,
@@ -74,6 +83,8 @@ impl App {
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let rates = Rates::new(db.clone(), clock.clone(), settings.fallback);
+        let invoices = Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales);
+        let countries = Countries::new(settings.geo_database);
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
@@ -84,7 +95,9 @@ impl App {
             customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
-            invoices: Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales),
+            former_invoices: Former::new(invoices.clone(), countries.clone(), settings.geo_routes),
+            invoices,
+            countries,
             posts,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),

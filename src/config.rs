@@ -10,7 +10,12 @@ use std::{
 
 use tracing::Level;
 
-use crate::{contract::locale::Locales, edge::Proxies, ports::statements::Log, resources::rates::Fallback};
+use crate::{
+    contract::locale::Locales,
+    edge::Proxies,
+    ports::statements::Log,
+    resources::{invoices::Routes, rates::Fallback},
+};
 use settings::{SETTINGS, Setting, nearest};
 
 pub use value::LogFormat;
@@ -41,6 +46,7 @@ pub struct Config {
     pub log_sql: Log,
     pub locales: Locales,
     pub fallback: Fallback,
+    pub geo_routes: Routes,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -88,7 +94,8 @@ impl Config {
             rate_limits: switch("rate_limits")?,
             registration: switch("registration")?,
             require_if_match: switch("require_if_match")?,
-            proxies: value::proxies(text("trusted_proxies"), text("forwarded_header"))?,
+            proxies: value::proxies(text("trusted_proxies"), text("forwarded_header"), text("geo_header"))?,
+            geo_routes: value::routes(text("geo_routes"), text("geo_header"))?,
             cors_origins: value::origins(text("cors_origins"))?,
             timeout_scale: value::factor(text("timeout_scale"))?,
             log: value::level(text("log"))?,
@@ -118,6 +125,11 @@ impl Config {
             "" => format!("sqlite://{}", self.data_dir.join("tenon.db").display()),
             url => url.to_owned(),
         }
+    }
+
+    /// The file that knows the countries of addresses.
+    pub fn geo_database(&self) -> Option<PathBuf> {
+        Some(self.text("geo_database")).filter(|file| !file.is_empty()).map(PathBuf::from)
     }
 
     /// What is in force and where it comes from, as the lines of a TOML file; secrets are hidden.
@@ -196,6 +208,12 @@ mod tests {
             ("rate_limits", "perhaps"),
             ("trusted_proxies", "10.0.0.0/99"),
             ("forwarded_header", "x-real-ip"),
+            ("geo_header", "cf ipcountry"),
+            ("geo_routes", "FR"),
+            ("geo_routes", "FRA:fr"),
+            ("geo_routes", "FR:french"),
+            ("geo_routes", "FR:fr,FR:de"),
+            ("locales", ""),
             ("cors_origins", "*"),
             ("log", "loud"),
             ("log_format", "xml"),

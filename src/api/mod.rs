@@ -17,7 +17,7 @@ use crate::{
         customers::CustomersApi,
         docs::DocsApi,
         health::HealthApi,
-        invoices::InvoicesApi,
+        invoices::{FormerApi, InvoicesApi, NegotiateApi},
         me::MeApi,
         posts::PostsApi,
         sessions::{KeysApi, SessionsApi},
@@ -62,7 +62,7 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = (CustomersApi, InvoicesApi);
+type Office = (CustomersApi, InvoicesApi, NegotiateApi, FormerApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -82,7 +82,12 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    let office = (CustomersApi(app.customers.clone()), InvoicesApi(app.invoices.clone()));
+    let office = (
+        CustomersApi(app.customers.clone()),
+        InvoicesApi(app.invoices.clone()),
+        NegotiateApi(app.invoices.clone()),
+        FormerApi(app.former_invoices.clone()),
+    );
     (content, accounts, office)
 }
 

@@ -59,6 +59,8 @@ impl Serve {
             let _ = stop.send(true);
         });
         tokio::spawn(tend(app.clone()));
+        app.countries.refresh().await;
+        tokio::spawn(app.countries.clone().keep());
         let limits = Limits::default().scaled(config.timeout_scale);
         if app.users.owner_of_keys(None).await.is_ok_and(|admin| admin.is_none()) {
             say(

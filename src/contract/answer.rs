@@ -44,7 +44,7 @@ fn meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> Me
 }
 
 /// A header is only named here; the document's shared header of that name says the rest.
-fn bare(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
+pub(super) fn bare(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
     let header = |name: &&str| MetaHeader {
         name: (*name).to_owned(),
         description: None,
@@ -61,7 +61,7 @@ fn bare(status: u16, headers: &[&str], description: &'static str) -> MetaRespons
     }
 }
 
-fn set(response: &mut Response, name: HeaderName, value: &str) {
+pub(super) fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

@@ -18,6 +18,7 @@ pub mod or_log;
 pub mod page;
 pub mod patch;
 pub mod problem;
+pub mod redirect;
 pub mod request;
 pub(crate) mod scalar;
 pub mod secret;

@@ -13,7 +13,7 @@ use std::{
 use futures_util::FutureExt;
 use poem::{
     Endpoint, Request, Response,
-    http::{Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
 use self::{
@@ -58,6 +58,8 @@ pub struct Passed {
     pub limited: bool,
     pub writes: bool,
     pub credentialed: bool,
+    /// What the answer says of the operation's end.
+    pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Gate {
@@ -90,6 +92,7 @@ impl Gate {
         }
         passed.operation = Some(operation.id.clone());
         passed.limited = operation.limited;
+        passed.ending.clone_from(&operation.ending);
         passed.writes = method != "GET";
         if !accept::acceptable(request.headers(), &operation.produces) {
             let forms = operation.produces.join(", ");
@@ -203,6 +206,8 @@ impl Gate {
         checked.if_match =
             Precondition { tags: tags("If-Match"), none: None, required: self.require_if_match };
         checked.if_none_match = tags("If-None-Match");
+        checked.languages =
+            fields.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
         checked.target =
             resource::printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {

@@ -135,7 +135,8 @@ impl Inner {
         match read {
             Ok(database) => {
                 tracing::info!(file = %file.display(), kind = database.kind(), "read the country database");
-                *known = Known { database: Some(Arc::new(database)), told: None, ..std::mem::take(&mut known) };
+                *known =
+                    Known { database: Some(Arc::new(database)), told: None, ..std::mem::take(&mut known) };
             }
             Err(wrong) if known.told.as_ref() != Some(&wrong) => {
                 let kept = known.database.is_some();

@@ -39,6 +39,8 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("healthReady", "anonymous", "open"),
     ("invoicesCreate", "accountant,admin", "keys"),
     ("invoicesList", "accountant,admin", "keys"),
+    ("invoicesListV1", "accountant,admin", "keys"),
+    ("invoicesNegotiate", "accountant,admin", "keys"),
     ("invoicesPatch", "accountant,admin", "keys"),
     ("invoicesRead", "accountant,admin", "keys"),
     ("invoicesRemove", "accountant,admin", "keys"),

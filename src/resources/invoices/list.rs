@@ -16,6 +16,19 @@ use crate::contract::{
 
 impl Invoices {
     pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
+        let Page { data, pagination } = self.page(query).await?;
+        let shown = Shown::at(place, &self.rates, &data).await?;
+        let summary = |row| shown.summary(row, query.fields.as_deref(), query.expand.is_some());
+        Ok(Page { data: data.into_iter().map(summary).collect::<Result<_>>()?, pagination })
+    }
+
+    /// The same in the currencies in which they were made out.
+    pub async fn made_out(&self, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
+        let Page { data, pagination } = self.page(query).await?;
+        Ok(Page { data: data.into_iter().map(Row::made_out).collect::<Result<_>>()?, pagination })
+    }
+
+    async fn page(&self, query: &InvoiceQuery) -> Result<Page<Row>> {
         let sort = query.sort.as_deref().unwrap_or("-date");
         let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
         let column = match name {
@@ -41,10 +54,8 @@ impl Invoices {
             };
             vec![first, Key::Id(row.id)]
         };
-        let (found, pagination) = slice.page(self.db.read(), filtered(query), rows, place_of).await?;
-        let shown = Shown::at(place, &self.rates, &found).await?;
-        let summary = |row| shown.summary(row, query.fields.as_deref(), query.expand.is_some());
-        Ok(Page { data: found.into_iter().map(summary).collect::<Result<_>>()?, pagination })
+        let (data, pagination) = slice.page(self.db.read(), filtered(query), rows, place_of).await?;
+        Ok(Page { data, pagination })
     }
 }
 

@@ -49,6 +49,11 @@ impl Invoices {
         Ok(Place { locale, currency })
     }
 
+    /// The locale that suits `Accept-Language` best.
+    pub fn locale_for(&self, languages: &str) -> Option<Locale> {
+        self.locales.best(languages).cloned()
+    }
+
     /// The version of every list of invoices in this place.
     pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["invoices", "customers"]).await?;
