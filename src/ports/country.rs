@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-pub use database::Database;
+pub use database::{Database, MOST_BYTES};
 
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(30);
