@@ -70,8 +70,9 @@ fn check(file: Option<PathBuf>, addresses: &[IpAddr], config: &Config) -> Result
 
 fn told(database: &Database) -> String {
     let (kind, built) = (database.kind(), Timestamp(database.built()).day());
-    let versions = if database.only_v4() { "IPv4 alone" } else { "IPv4 and IPv6" };
-    format!("type {kind}\nbuilt {built}\nnodes {}\naddresses of {versions}\n", database.nodes())
+    let (nodes, countries) = (database.nodes(), database.countries());
+    let without = if database.only_v4() { "it knows no addresses of IPv6\n" } else { "" };
+    format!("type {kind}\nbuilt {built}\nnodes {nodes}\ncountries {countries}\n{without}")
 }
 
 fn fetch(from: &Path, member: Option<&str>, config: &Config) -> Result<(), String> {

@@ -62,6 +62,15 @@ pub struct Passed {
     pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
+impl Passed {
+    fn reached(&mut self, operation: &Operation, writes: bool) {
+        self.operation = Some(operation.id.clone());
+        self.limited = operation.limited;
+        self.ending.clone_from(&operation.ending);
+        self.writes = writes;
+    }
+}
+
 impl Gate {
     /// Answers a request, and notes in `passed` what it was.
     pub async fn answer<F>(
@@ -90,10 +99,7 @@ impl Gate {
         if found.slash {
             return Ok(resource::moved(&request));
         }
-        passed.operation = Some(operation.id.clone());
-        passed.limited = operation.limited;
-        passed.ending.clone_from(&operation.ending);
-        passed.writes = method != "GET";
+        passed.reached(operation, method != "GET");
         if !accept::acceptable(request.headers(), &operation.produces) {
             let forms = operation.produces.join(", ");
             return Err(Problem::new(Code::NotAcceptable, format!("this operation answers with {forms}")));

@@ -5,6 +5,7 @@ mod commands;
 mod content;
 mod every;
 mod geo;
+mod geo_commands;
 mod hidden;
 mod imports;
 mod keys;
