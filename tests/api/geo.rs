@@ -166,7 +166,9 @@ const FR: bool = true;
 const US: bool = false;
 
 /// The peer, the fields that it sends, and where the client is.
-const SPOOFED: &[(&str, &[(&str, &str)], bool)] = &[
+type Spoof = (&'static str, &'static [(&'static str, &'static str)], bool);
+
+const SPOOFED: &[Spoof] = &[
     // Whoever is no proxy says nothing of others.
     (STRANGER, &[("x-forwarded-for", FRENCH)], US),
     (STRANGER, &[("forwarded", "for=2.3.4.5")], US),
