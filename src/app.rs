@@ -10,11 +10,13 @@ use crate::{
         authors::Authors,
         comments::Comments,
         customers::Customers,
+        dashboard::DashboardService,
         docs::Docs,
         health::Health,
-        invoices::{Former, Invoices, Routes},
+        invoices::{Former, Invoices, Printer, Routes, Seller},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates},
+        revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
@@ -35,6 +37,8 @@ pub struct Settings {
     /// The file that knows the countries of addresses.
     pub geo_database: Option<PathBuf>,
     pub geo_routes: Routes,
+    /// Who sends the invoices.
+    pub seller: Seller,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -52,6 +56,7 @@ impl Settings {
             fallback: config.fallback.clone(),
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
+            seller: config.seller.clone(),
             rate_limits: config.rate_limits,
         }
     }
@@ -64,12 +69,14 @@ pub struct App {
     pub clock: Clock,
     pub comments: Comments,
     pub customers: Customers,
+    pub dashboard: DashboardService,
     pub docs: Docs,
     pub health: Health,
     pub invoices: Invoices,
     pub former_invoices: Former,
     pub countries: Countries,
     pub posts: Posts,
+    pub revenues: Revenues,
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
@@ -82,22 +89,22 @@ impl App {
         let cursors = CursorKey::new(secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
-        let rates = Rates::new(db.clone(), clock.clone(), settings.fallback);
-        let invoices = Invoices::new(db.clone(), clock.clone(), cursors.clone(), rates, settings.locales);
-        let countries = Countries::new(settings.geo_database);
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
+        let office = Office::new(&db, &clock, &cursors, &settings);
         Ok(App {
+            customers: office.customers,
+            dashboard: office.dashboard,
+            former_invoices: office.former_invoices,
+            countries: office.countries,
+            invoices: office.invoices,
+            revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            customers: Customers::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone()),
-            former_invoices: Former::new(invoices.clone(), countries.clone(), settings.geo_routes),
-            invoices,
-            countries,
             posts,
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
@@ -107,5 +114,39 @@ impl App {
             db,
             clock,
         })
+    }
+}
+
+/// The services of the back office, which lean on each other.
+struct Office {
+    countries: Countries,
+    customers: Customers,
+    dashboard: DashboardService,
+    former_invoices: Former,
+    invoices: Invoices,
+    revenues: Revenues,
+}
+
+impl Office {
+    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Self {
+        let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
+        let locales = || settings.locales.clone();
+        let rates = Rates::new(db(), clock(), settings.fallback.clone());
+        let customers = Customers::new(db(), clock(), cursors());
+        let printer = Printer::new(settings.seller.clone());
+        let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
+        let revenues = Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
+        let dashboard = DashboardService::new(
+            db(),
+            customers.clone(),
+            invoices.clone(),
+            rates,
+            revenues.clone(),
+            locales(),
+        );
+        let countries = Countries::new(settings.geo_database.clone());
+        let routes = settings.geo_routes.clone();
+        let former_invoices = Former::new(invoices.clone(), countries.clone(), routes);
+        Office { countries, customers, dashboard, former_invoices, invoices, revenues }
     }
 }

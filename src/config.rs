@@ -14,7 +14,10 @@ use crate::{
     contract::locale::Locales,
     edge::Proxies,
     ports::statements::Log,
-    resources::{invoices::Routes, rates::Fallback},
+    resources::{
+        invoices::{Routes, Seller},
+        rates::Fallback,
+    },
 };
 use settings::{SETTINGS, Setting, nearest};
 
@@ -47,6 +50,7 @@ pub struct Config {
     pub locales: Locales,
     pub fallback: Fallback,
     pub geo_routes: Routes,
+    pub seller: Seller,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -103,6 +107,7 @@ impl Config {
             log_sql: value::log_sql(text("log_sql"))?,
             fallback: value::fallback(text("rates_fallback"), &locales)?,
             locales,
+            seller: value::seller(text)?,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {

@@ -14,6 +14,7 @@ pub mod post_slug;
 pub mod post_tag;
 pub mod preview;
 pub mod rate;
+pub mod revenue;
 pub mod secret;
 pub mod sequence;
 pub mod session;

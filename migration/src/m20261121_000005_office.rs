@@ -54,6 +54,16 @@ impl MigrationTrait for Migration {
         index(m, "invoices", &["created_at", "id"], false).await?;
         index(m, "invoices", &["customer_id", "date", "id"], false).await?;
         index(m, "invoices", &["status", "date", "id"], false).await?;
+        // Sums are read from this one alone.
+        index(m, "invoices", &["status", "date", "currency", "amount"], false).await?;
+        create(
+            m,
+            "revenues",
+            vec![id("id"), text("month"), number("amount"), text("currency"), number("version")],
+            |t| primary(t, &["id"]),
+        )
+        .await?;
+        index(m, "revenues", &["month"], true).await?;
         create(
             m,
             "rates",
@@ -74,6 +84,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["sequences", "rates", "invoices", "customers"]).await
+        drop(m, &["sequences", "rates", "revenues", "invoices", "customers"]).await
     }
 }

@@ -15,11 +15,13 @@ use crate::{
         authors::AuthorsApi,
         comments::CommentsApi,
         customers::CustomersApi,
+        dashboard::DashboardApi,
         docs::DocsApi,
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
         me::MeApi,
         posts::PostsApi,
+        revenues::RevenuesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
@@ -34,11 +36,13 @@ pub enum Tag {
     Authors,
     Comments,
     Customers,
+    Dashboard,
     Docs,
     Health,
     Invoices,
     Me,
     Posts,
+    Revenues,
     Sessions,
     Tags,
     Users,
@@ -50,11 +54,13 @@ const TAGS: &[(&str, &str)] = &[
     ("Authors", "Authors: what everybody may know of those who write."),
     ("Comments", "What readers say about a post: in threads, with moderation."),
     ("Customers", "Who is billed."),
+    ("Dashboard", "What an office looks at first, in one answer."),
     ("Docs", "Pages of documentation in a tree, by path."),
     ("Health", "Whether the service lives, is ready, and how it is."),
     ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
+    ("Revenues", "What months brought in, in the currency of a locale."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
@@ -62,7 +68,8 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = (CustomersApi, InvoicesApi, NegotiateApi, FormerApi);
+type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
+type Office = (CustomersApi, Invoicing, RevenuesApi, DashboardApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -82,11 +89,16 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    let office = (
-        CustomersApi(app.customers.clone()),
+    let invoicing = (
         InvoicesApi(app.invoices.clone()),
         NegotiateApi(app.invoices.clone()),
         FormerApi(app.former_invoices.clone()),
+    );
+    let office = (
+        CustomersApi(app.customers.clone()),
+        invoicing,
+        RevenuesApi(app.revenues.clone()),
+        DashboardApi(app.dashboard.clone()),
     );
     (content, accounts, office)
 }

@@ -1,5 +1,7 @@
 //! `tenon serve --demo`: a small made-up site, so that there is something to look at. It is the story that
 //! the document's examples tell, and nobody in it can sign in.
+mod office;
+
 use uuid::Uuid;
 
 use crate::{
@@ -82,5 +84,6 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
         let (path, title, content) = (path.to_owned(), title.to_owned(), content.to_owned());
         app.docs.import(tx, &docs::ImportedDocument { path, title, content, position }).await?;
     }
+    office::fill(app, tx).await?;
     Ok::<_, Error>(ada)
 }

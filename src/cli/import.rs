@@ -1,7 +1,10 @@
-//! `tenon import`: content from files, through the services that the API uses.
+//! `tenon import`: content and records from files, through the services that the API uses.
+mod records;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Args, Subcommand};
@@ -9,7 +12,7 @@ use clap::{Args, Subcommand};
 use super::{
     app_on, given, say,
     scratch::Scratch,
-    told::{plain, told},
+    told::{entry, plain, told},
 };
 use crate::{
     app::App,
@@ -17,14 +20,17 @@ use crate::{
     contract::{
         problem::{Error, Result},
         text::trimmed,
+        time::Timestamp,
     },
     import::{
-        self, Answers, ImportError, ImportedDocument, ImportedPost, Library, Outcome, Progress, Publication,
-        Report, files,
+        self, Answers, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Outcome,
+        Progress, Publication, Report, Year, files,
     },
-    ports::db::Tx,
+    ports::{clock::Clock, db::Tx},
     resources::{docs, imports::Effect, posts, users::author_named},
 };
+
+use records::Forms;
 
 #[derive(Subcommand)]
 pub enum Import {
@@ -32,6 +38,20 @@ pub enum Import {
     Markdown(Posts),
     /// Documents: a tree of Markdown files
     Docs(Source),
+    /// Customers, invoices and revenues: lists in JSON files
+    Json(Records),
+}
+
+#[derive(Args)]
+pub struct Records {
+    /// The files, in any order
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The year of months that have a name only; left out, they are the last twelve
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1..=9999))]
+    year: Option<u16>,
+    #[command(flatten)]
+    how: How,
 }
 
 #[derive(Args)]
@@ -47,6 +67,12 @@ pub struct Posts {
 pub struct Source {
     /// The folder
     dir: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+pub struct How {
     /// Say what would happen, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -57,32 +83,61 @@ pub struct Source {
 
 impl Import {
     pub async fn run(self, config: &Config) -> std::result::Result<ExitCode, String> {
-        let (source, author) = match &self {
-            Import::Markdown(posts) => (&posts.source, trimmed(&posts.author)),
-            Import::Docs(source) => (source, String::new()),
-        };
-        if let Import::Markdown(posts) = &self {
-            given::member_fits("NewUser", "name", "author", &posts.author)?;
-        }
-        holds_markdown(&source.dir)?;
-        let scratch = (source.dry_run && !is_there(&config.database_url())).then(Scratch::new);
+        let author = self.checked()?;
+        let how = self.how();
+        let scratch = (how.dry_run && !is_there(&config.database_url())).then(Scratch::new);
         let url = scratch.as_ref().map_or_else(|| config.database_url(), Scratch::url);
         let app = app_on(&url, config).await?;
-        let library = Shelf { app: &app, author };
+        let library = Shelf { app: &app, author, forms: Arc::new(Forms::new(self.year())?) };
         let mut progress = Progress::on_stderr();
-        let report = match &self {
-            Import::Markdown(_) => {
-                import::markdown(&source.dir, &library, source.dry_run, &mut progress).await
+        let (dry_run, json) = (how.dry_run, how.json);
+        let report = match self {
+            Import::Markdown(posts) => {
+                import::markdown(&posts.source.dir, &library, dry_run, &mut progress).await
             }
-            Import::Docs(_) => import::documents(&source.dir, &library, source.dry_run, &mut progress).await,
+            Import::Docs(source) => import::documents(&source.dir, &library, dry_run, &mut progress).await,
+            Import::Json(records) => import::records(records.files, &library, dry_run, &mut progress).await,
         };
-        say(&written(&report, source.json)?);
+        say(&written(&report, json)?);
         app.db.close().await.map_err(|error| plain(&error))?;
         Ok(ExitCode::from(report.exit_code()))
     }
+
+    /// Asked before anything is made: a mistyped name shall leave nothing behind. Gives the author of posts that
+    /// name none.
+    fn checked(&self) -> std::result::Result<String, String> {
+        match self {
+            Import::Markdown(posts) => {
+                given::member_fits("NewUser", "name", "author", &posts.author)?;
+                holds_markdown(&posts.source.dir)?;
+                return Ok(trimmed(&posts.author));
+            }
+            Import::Docs(source) => holds_markdown(&source.dir)?,
+            Import::Json(records) => {
+                if let Some(missing) = records.files.iter().find(|file| !file.is_file()) {
+                    return Err(format!("there is no file {}", missing.display()));
+                }
+            }
+        }
+        Ok(String::new())
+    }
+
+    fn how(&self) -> &How {
+        match self {
+            Import::Markdown(posts) => &posts.source.how,
+            Import::Docs(source) => &source.how,
+            Import::Json(records) => &records.how,
+        }
+    }
+
+    fn year(&self) -> Year {
+        match self {
+            Import::Json(Records { year: Some(year), .. }) => Year::Of(i32::from(*year)),
+            _ => Year::Before(Timestamp(Clock::System.now()).day()),
+        }
+    }
 }
 
-/// Asked before anything is made: a mistyped folder shall leave nothing behind.
 fn holds_markdown(folder: &Path) -> std::result::Result<(), String> {
     let shown = folder.display();
     let tree = files::walk(folder).map_err(|error| format!("cannot read the folder {shown}: {error}"))?;
@@ -109,6 +164,7 @@ fn written(report: &Report, json: bool) -> std::result::Result<String, String> {
 struct Shelf<'a> {
     app: &'a App,
     author: String,
+    forms: Arc<Forms>,
 }
 
 /// Carries the answers of a dry run out of its transaction, which must not stay.
@@ -150,6 +206,18 @@ impl Library for Shelf<'_> {
                 let ImportedDocument { path, title, content, position, .. } = document;
                 let document = docs::ImportedDocument { path, title, content, position };
                 outcomes.push(outcome(app.docs.import(&tx, &document).await?));
+            }
+            end(outcomes, dry_run)
+        });
+        answers(done.await)
+    }
+
+    async fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> Answers {
+        let (app, forms, records) = (self.app.clone(), self.forms.clone(), records.to_vec());
+        let done = self.app.db.write(async move |tx| {
+            let mut outcomes = Vec::with_capacity(records.len());
+            for record in records {
+                outcomes.push(outcome(forms.put(&app, &tx, record, dry_run).await?));
             }
             end(outcomes, dry_run)
         });
@@ -205,6 +273,6 @@ fn answers(done: std::result::Result<Vec<Outcome>, End>) -> Answers {
     match done {
         Ok(outcomes) | Err(End::Tried(outcomes)) => Ok(outcomes.into_iter().map(Ok).collect()),
         Err(End::Failed(error @ Error::Storage(_))) => Err(ImportError::Unavailable(told(&error))),
-        Err(End::Failed(error)) => Err(ImportError::Refused(told(&error))),
+        Err(End::Failed(error)) => Err(ImportError::Refused(entry(&error))),
     }
 }

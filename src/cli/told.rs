@@ -18,6 +18,18 @@ pub fn told(error: &Error) -> String {
     }
 }
 
+/// The same of an entry in a file, which has members and no flags.
+pub fn entry(error: &Error) -> String {
+    let member = |one: &Violation| match &one.place {
+        Place::Pointer(pointer) => format!("{}: {}", pointer.trim_start_matches("#/"), one.message),
+        _ => one.message.clone(),
+    };
+    match error {
+        Error::Invalid(all) => all.iter().map(member).collect::<Vec<_>>().join("; "),
+        other => told(other),
+    }
+}
+
 /// Each thing that is wrong, with the flag that it was given by.
 pub fn violations(all: &[Violation]) -> String {
     let one = |one: &Violation| format!("{}: {}", flag(&one.place), one.message);

@@ -42,6 +42,42 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "seller_name",
+        default: "",
+        meaning: "who sends the invoices: the name on their PDFs",
+        secret: false,
+    },
+    Setting {
+        name: "seller_address",
+        default: "",
+        meaning: "the seller's address; lines are parted by semicolons",
+        secret: false,
+    },
+    Setting {
+        name: "seller_tax_id",
+        default: "",
+        meaning: "the number under which the seller is taxed",
+        secret: false,
+    },
+    Setting {
+        name: "seller_email",
+        default: "",
+        meaning: "where customers ask about invoices",
+        secret: false,
+    },
+    Setting {
+        name: "seller_note",
+        default: "",
+        meaning: "what stands under every invoice, such as a bank account; lines are parted by semicolons",
+        secret: false,
+    },
+    Setting {
+        name: "payment_days",
+        default: "0",
+        meaning: "days that a customer has to pay, for the due date on PDFs; 0 for none",
+        secret: false,
+    },
+    Setting {
         name: "trusted_proxies",
         default: "",
         meaning: "blocks of addresses whose forwarded fields are believed",

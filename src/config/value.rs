@@ -13,7 +13,7 @@ use crate::{
     edge::Proxies,
     ports::{country::Country, statements::Log},
     resources::{
-        invoices::Routes,
+        invoices::{Routes, Seller},
         rates::{Fallback, sane},
     },
 };
@@ -144,8 +144,11 @@ pub fn locales(text: &str) -> Result<Locales, String> {
         let (locale, currency) = pair.split_once(':').ok_or_else(form)?;
         Ok((locale_name(locale).ok_or_else(form)?, currency.parse()?))
     };
-    let locales = Locales(list(text).map(pair).collect::<Result<_, String>>()?);
-    if locales.0.is_empty() { Err("locales need at least one".to_owned()) } else { Ok(locales) }
+    let locales: Vec<_> = list(text).map(pair).collect::<Result<_, String>>()?;
+    match locales.is_empty() {
+        true => Err("locales name at least one, such as en-us:USD".to_owned()),
+        false => Ok(Locales(locales)),
+    }
 }
 
 /// `EUR:0.86,JPY:150`: what a dollar is; each locale's currency must be among them.
@@ -159,12 +162,52 @@ pub fn fallback(text: &str, locales: &Locales) -> Result<Fallback, String> {
         }
         Ok((currency.parse()?, rate))
     };
-    let rates = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(pair);
-    let rates: Vec<(Currency, Decimal)> = rates.collect::<Result<_, String>>()?;
+    let rates: Vec<(Currency, Decimal)> = list(text).map(pair).collect::<Result<_, String>>()?;
     for (locale, currency) in &locales.0 {
         if *currency != Currency::USD && !rates.iter().any(|(known, _)| known == currency) {
             return Err(format!("{locale} shows {currency}, and rates_fallback has no rate for it"));
         }
     }
     Ok(Fallback(rates))
+}
+
+/// What somebody reads on a page; longer than a line of it is a mistake.
+fn readable(name: &str, text: &str) -> Result<String, String> {
+    match text.chars().count() <= 200 && !text.chars().any(char::is_control) {
+        true => Ok(text.trim().to_owned()),
+        false => Err(format!("{name} has a line of more than 200 characters, or control characters")),
+    }
+}
+
+/// Who sends the invoices.
+pub fn seller<'a>(text: impl Fn(&str) -> &'a str) -> Result<Seller, String> {
+    Ok(Seller {
+        name: line("seller_name", text("seller_name"))?,
+        address: lines("seller_address", text("seller_address"))?,
+        tax_id: line("seller_tax_id", text("seller_tax_id"))?,
+        email: line("seller_email", text("seller_email"))?,
+        note: lines("seller_note", text("seller_note"))?,
+        payment_days: days("payment_days", text("payment_days"))?,
+    })
+}
+
+/// One line, if there is anything in it.
+fn line(name: &str, text: &str) -> Result<Option<String>, String> {
+    readable(name, text).map(|line| (!line.is_empty()).then_some(line))
+}
+
+/// Lines between semicolons.
+fn lines(name: &str, text: &str) -> Result<Vec<String>, String> {
+    let lines: Vec<String> = text.split(';').map(|line| readable(name, line)).collect::<Result<_, _>>()?;
+    let lines: Vec<String> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+    if lines.len() > 12 {
+        return Err(format!("{name} has more than 12 lines"));
+    }
+    Ok(lines)
+}
+
+/// A number of days within a year.
+fn days(name: &str, text: &str) -> Result<u16, String> {
+    let days = text.parse().ok().filter(|days| *days <= 366);
+    days.ok_or_else(|| format!("{name} is a number of days up to 366, not {text}"))
 }

@@ -100,7 +100,21 @@ trait Shape {
 /// One resource: 200, or 304 when the client has this very version.
 pub struct Found<T>(Response, std::marker::PhantomData<fn() -> T>);
 
+/// The 304 for whoever has this version, decided before anything is read.
+fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Response> {
+    known.as_ref().filter(|tags| tags.weakly_match(etag))?;
+    let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
+    set(&mut response, header::ETAG, etag.as_str());
+    cache.mark(&mut response);
+    Some(response)
+}
+
 impl<T: Resource> Found<T> {
+    /// The 304, decided before anything is read.
+    pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
+        unchanged(etag, known, cache).map(|response| Found(response, std::marker::PhantomData))
+    }
+
     pub fn new(resource: T, known: &Option<Tags>) -> Self {
         let etag = resource.etag();
         let unchanged = known.as_ref().is_some_and(|tags| tags.weakly_match(&etag));
@@ -183,11 +197,7 @@ pub struct Listed<T>(Response, std::marker::PhantomData<fn() -> T>);
 impl<T: Type + Serialize> Listed<T> {
     /// The 304, decided before a row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
-        known.as_ref().filter(|tags| tags.weakly_match(etag))?;
-        let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
-        set(&mut response, header::ETAG, etag.as_str());
-        cache.mark(&mut response);
-        Some(Listed(response, std::marker::PhantomData))
+        unchanged(etag, known, cache).map(|response| Listed(response, std::marker::PhantomData))
     }
 
     pub fn new(page: Page<T>, etag: &ETag, target: &str, cache: Cache) -> Self {

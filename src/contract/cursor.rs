@@ -1,6 +1,8 @@
 //! Keyset paging: a cursor is the place of a page's last entry in the order of the list, signed, and bound
 //! to the list, its filters and its sort. One row more is read than asked for, so that a page knows whether
 //! another follows.
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sea_orm::{
@@ -19,11 +21,11 @@ const FORM: u8 = 1;
 
 /// The key that cursors are signed with; shared by all processes of one service.
 #[derive(Clone)]
-pub struct CursorKey(hmac::Key);
+pub struct CursorKey(Arc<hmac::Key>);
 
 impl CursorKey {
     pub fn new(secret: &[u8]) -> Self {
-        CursorKey(hmac::Key::new(hmac::HMAC_SHA256, secret))
+        CursorKey(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)))
     }
 
     fn seal(&self, list: &str, place: &[Key]) -> String {
@@ -142,6 +144,22 @@ impl Slice<'_> {
         let mut rows = find.into_model::<R>().all(db).await?;
         let pagination = self.close(&mut rows, total, place);
         Ok((rows, pagination))
+    }
+
+    /// The same of entries that are at hand, all of them and in the order of the list.
+    pub fn cut<T>(&self, all: Vec<T>, place: impl Fn(&T) -> Vec<Key>) -> Result<(Vec<T>, Pagination)> {
+        let total = self.paging.counts().then_some(all.len() as i64);
+        let limit = self.paging.limit as usize;
+        let skipped = match &self.paging.after {
+            Some(cursor) => {
+                let last = self.key.open(&self.list, cursor).ok_or(Error::InvalidCursor)?;
+                all.iter().position(|entry| place(entry) == last).map_or(all.len(), |at| at + 1)
+            }
+            None => (self.paging.page as usize - 1) * limit,
+        };
+        let mut entries: Vec<T> = all.into_iter().skip(skipped).take(limit + 1).collect();
+        let pagination = self.close(&mut entries, total, place);
+        Ok((entries, pagination))
     }
 
     /// Adds order, place and limit to a select.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A language, and where it matters a country, as they stand in paths: `en-gb`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Locale(pub String);
 
 impl FromStr for Locale {
@@ -47,6 +47,13 @@ string_scalar!([] Locale, "locale", MetaSchema {
     example: Some("en-us".into()),
     ..MetaSchema::new("string")
 });
+
+/// Where money is shown: the locale with its currency.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub locale: Locale,
+    pub currency: Currency,
+}
 
 /// The locales of this service.
 #[derive(Debug, Clone)]
@@ -86,13 +93,15 @@ impl Locales {
         wished.iter().find_map(|(range, _)| fits(range)).or_else(first)
     }
 
-    /// The currency of a locale; there is nothing at the addresses of others.
-    pub fn currency(&self, locale: &Locale) -> Result<Currency> {
-        let known = self.0.iter().find(|(known, _)| known == locale);
-        known.map(|(_, currency)| *currency).ok_or_else(|| {
-            let names: Vec<&str> = self.0.iter().map(|(known, _)| known.0.as_str()).collect();
-            Error::NoLocale(format!("there is no locale {locale}: use {}", names.join(", ")))
-        })
+    /// The locale with its currency; there is nothing at the addresses of others.
+    pub fn place(&self, locale: Locale) -> Result<Place> {
+        match self.0.iter().find(|(known, _)| *known == locale) {
+            Some((_, currency)) => Ok(Place { locale, currency: *currency }),
+            None => {
+                let names: Vec<&str> = self.0.iter().map(|(known, _)| known.0.as_str()).collect();
+                Err(Error::NoLocale(format!("there is no locale {locale}: use {}", names.join(", "))))
+            }
+        }
     }
 }
 

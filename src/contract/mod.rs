@@ -11,6 +11,7 @@ pub mod date;
 pub mod deprecated;
 pub mod etag;
 mod fault;
+pub mod file;
 pub mod id;
 pub mod locale;
 pub mod money;

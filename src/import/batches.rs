@@ -1,6 +1,7 @@
 //! Items handed to a library in batches, and their outcomes put into the report.
 use super::{
-    Answers, BATCH, ImportError, ImportedDocument, ImportedPost, Library, Outcome, Progress, Report,
+    Answers, BATCH, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Outcome, Progress,
+    Report,
 };
 
 /// What a library takes.
@@ -24,6 +25,15 @@ impl Item for ImportedDocument {
     }
     fn put<L: Library>(library: &L, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
         library.put_documents(items, dry_run)
+    }
+}
+
+impl Item for ImportedRecord {
+    fn file(&self) -> &str {
+        &self.file
+    }
+    fn put<L: Library>(library: &L, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
+        library.put_records(items, dry_run)
     }
 }
 

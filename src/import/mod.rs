@@ -1,4 +1,4 @@
-//! Files into posts and documents: finding them, reading them, planning what is to be written, telling
+//! Files into posts, documents and records: finding them, reading them, planning what is to be written, telling
 //! what became of each. Where they are written is the business of a [`Library`].
 mod batches;
 mod documents;
@@ -7,13 +7,15 @@ mod front_matter;
 mod posts;
 pub mod progress;
 mod prose;
+mod records;
 pub mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 pub use progress::Progress;
+pub use records::{ImportedRecord, Record, Year};
 pub use report::{Report, Subject};
 
 /// The most items that a library gets at once.
@@ -102,6 +104,8 @@ pub trait Library: Sync {
         documents: &[ImportedDocument],
         dry_run: bool,
     ) -> impl Future<Output = Answers> + Send;
+
+    fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> impl Future<Output = Answers> + Send;
 }
 
 /// Imports the Markdown files below a folder as posts.
@@ -129,21 +133,41 @@ pub async fn documents<L: Library>(
     report
 }
 
-/// Plans away from the threads that serve requests: reading files blocks.
+/// Imports the entries of JSON files as records of the office.
+pub async fn records<L: Library>(
+    files: Vec<PathBuf>,
+    library: &L,
+    dry_run: bool,
+    progress: &mut Progress,
+) -> Report {
+    let plan = move |report: &mut Report| records::plan(&files, report);
+    let (records, mut report) = apart(Report::new(Subject::Records, dry_run), plan).await;
+    batches::write("records", &records, library, &mut report, progress).await;
+    report
+}
+
 async fn planned<T: Send + 'static>(
     folder: &Path,
-    mut report: Report,
+    report: Report,
     plan: fn(&Path, &mut Report) -> Vec<T>,
 ) -> (Vec<T>, Report) {
-    let (subject, dry_run) = (report.subject, report.dry_run);
     let root = folder.to_owned();
+    apart(report, move |report| plan(&root, report)).await
+}
+
+/// Plans away from the threads that serve requests: reading files blocks.
+async fn apart<T: Send + 'static>(
+    mut report: Report,
+    plan: impl FnOnce(&mut Report) -> Vec<T> + Send + 'static,
+) -> (Vec<T>, Report) {
+    let (subject, dry_run) = (report.subject, report.dry_run);
     let work = tokio::task::spawn_blocking(move || {
-        let items = plan(&root, &mut report);
+        let items = plan(&mut report);
         (items, report)
     });
     work.await.unwrap_or_else(|error| {
         let mut report = Report::new(subject, dry_run);
-        report.fail(&folder.to_string_lossy(), error);
+        report.fail("the files", error);
         (Vec::new(), report)
     })
 }

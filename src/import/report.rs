@@ -11,6 +11,7 @@ use super::Outcome;
 pub enum Subject {
     Posts,
     Documents,
+    Records,
 }
 
 /// Something to say about a file.
@@ -41,7 +42,7 @@ pub struct Report {
     pub pictures: Vec<String>,
     /// How many files are neither Markdown nor pictures.
     pub other_files: usize,
-    /// Members of front matter that mean nothing here, with the number of files that have them.
+    /// Members of front matter or of entries that mean nothing here, with the number of files that have them.
     pub unused_members: BTreeMap<String, usize>,
 }
 
@@ -106,6 +107,7 @@ impl fmt::Display for Report {
         let subject = match self.subject {
             Subject::Posts => "posts",
             Subject::Documents => "documents",
+            Subject::Records => "records",
         };
         let dry = if self.dry_run { " (dry run, nothing was written)" } else { "" };
         writeln!(
@@ -133,7 +135,7 @@ impl fmt::Display for Report {
         if !self.unused_members.is_empty() {
             let members =
                 self.unused_members.iter().map(|(name, files)| format!("{} ({files})", printable(name)));
-            writeln!(f, "front matter not used: {}", members.collect::<Vec<_>>().join(", "))?;
+            writeln!(f, "members not used: {}", members.collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
     }
@@ -171,7 +173,7 @@ mod tests {
             "skipped: c\\u{1b}[2J.md: has no title\n",
             "section headers, not imported: _index.md\n",
             "pictures, not imported yet: 1\n",
-            "front matter not used: weight (2)\n",
+            "members not used: weight (2)\n",
         );
         assert_eq!(report.to_string(), text);
         assert_eq!(report.exit_code(), 0);

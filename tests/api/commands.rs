@@ -215,6 +215,55 @@ fn imports_leave_nothing_behind_that_was_not_asked_for() {
 }
 
 #[test]
+fn an_office_comes_in_from_json_files_in_any_order() {
+    let machine = Machine::new();
+    let file = |name: &str, text: &str| {
+        let path = machine.0.join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let customer = "d6e15727-9fe1-4961-8c5b-ea44a9bd81aa";
+    let owes = |amount: &str, status: &str| {
+        format!(r#"{{"customerId":"{customer}","amount":{amount},"status":"{status}","date":"2022-12-06"}}"#)
+    };
+    let invoices = file("invoices.json", &format!("[{},{}]", owes("15795", "pending"), owes("1", "paid")));
+    let customers = file(
+        "customers.json",
+        &format!(r#"[{{"id":"{customer}","name":"Evil Rabbit","email":"evil@rabbit.test","shoe":43}}]"#),
+    );
+    let revenues = file("revenues.json", r#"[{"month":"Jan","amount":200000,"currency":"USD"}]"#);
+    let files = [invoices.as_str(), &revenues, &customers];
+    let import = |more: &[&str]| machine.tenon(&[&["import", "json"], &files[..], more].concat());
+    let tried = import(&["--dry-run"]).done();
+    assert!(tried.out.contains("4 created, 0 updated, 0 unchanged"), "{tried:?}");
+    assert!(!machine.has_data());
+    let done = import(&[]).done();
+    assert!(done.out.contains("4 created") && done.out.contains("members not used: shoe (1)"), "{done:?}");
+    assert!(import(&[]).done().out.contains("0 created, 0 updated, 4 unchanged"));
+    file("invoices.json", &format!("[{},{}]", owes("15795", "paid"), owes("1", "paid")));
+    assert!(import(&["--json"]).done().out.contains("\"updated\": [\n    \"invoices.json#1\"\n  ]"));
+    for (text, why) in [
+        ("{}", "is no list"),
+        ("[", "is no JSON"),
+        (r#"[{"name":"Nobody"}]"#, "wrong.json#1: is no customer (email)"),
+        (r#"[{"name":"","email":"evil"}]"#, "; name: must be at least 1 character"),
+        (r#"[{"id":"7","name":"A","email":"a@b.test"}]"#, "id: is no UUID"),
+        (r#"[{"name":"Twin","email":"Evil@Rabbit.test"}]"#, "this email is taken"),
+        (r#"[{"month":"Foo","amount":1}]"#, "month: is no month"),
+        (r#"[{"month":"2020-01","amount":-1}]"#, "amount: "),
+        (r#"[{"month":"2020-01","amount":1,"currency":"€"}]"#, "currency: "),
+        (&format!("[{}]", owes("1.5", "paid")), "expected i64"),
+        (&format!("[{}]", owes("1", "lost")), "status: "),
+        (&format!("[{}]", owes("1", "paid").replace("d6", "00")), "customerId names no customer"),
+    ] {
+        let wrong = file("wrong.json", text);
+        let ended = machine.tenon(&["import", "json", &wrong]);
+        assert!(ended.code == Some(1) && ended.out.contains(why), "{text}: {ended:?}");
+    }
+    machine.tenon(&["import", "json", "nowhere.json"]).says(1, "there is no file nowhere.json");
+}
+
+#[test]
 fn a_database_that_is_out_of_reach_is_told_at_once() {
     let machine = Machine::new();
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|door| door.local_addr()).expect("a port");

@@ -59,6 +59,7 @@ fn media(content: &mut Value, schemas: &Map<String, Value>) {
             .and_then(|name| schemas.get(name))
             .and_then(|schema| schema.get("example"))
             .cloned();
+        let example = example.or_else(|| media["schema"].get("example").cloned());
         if let (Some(example), Some(media)) = (example, media.as_object_mut()) {
             media.entry("example").or_insert(example);
         }

@@ -45,6 +45,13 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
         "private, no-cache",
     ),
     (
+        "Content-Disposition",
+        true,
+        "That the answer is a file to keep, and under which name (RFC 6266).",
+        Form::Text(VISIBLE, 1000),
+        "attachment; filename=\"invoice-1.pdf\"; filename*=UTF-8''invoice-1.pdf",
+    ),
+    (
         "Vary",
         true,
         "The request fields that the answer depends on (RFC 9110, 12.5.5).",

@@ -36,6 +36,7 @@ scopes! {
     CommentsWrite = "comments:write", "Write comments.";
     CustomersRead = "customers:read", "Read customers.";
     CustomersWrite = "customers:write", "Write customers.";
+    DashboardRead = "dashboard:read", "Read the dashboard.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
     InvoicesRead = "invoices:read", "Read invoices.";
@@ -43,6 +44,7 @@ scopes! {
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
+    RevenuesRead = "revenues:read", "Read revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";

@@ -1,10 +1,12 @@
 //! Customers: who is billed, one e-mail address each.
 mod api;
 mod example;
+mod import;
 mod service;
 mod types;
 
 pub use api::CustomersApi;
 pub use example::rabbit;
+pub use import::ImportedCustomer;
 pub use service::Customers;
 pub use types::{Customer, CustomerRef, NewCustomer};

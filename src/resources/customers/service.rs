@@ -1,8 +1,8 @@
 //! What may happen to customers. The only writer of the `customers` table.
 use entity::{customer, invoice};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
-    ModelTrait, QueryFilter, QuerySelect, Select, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Customers {
     db: Db,
-    clock: Clock,
+    pub(super) clock: Clock,
     cursors: CursorKey,
 }
 
@@ -129,6 +129,12 @@ impl Customers {
         Ok(Page { data: found.into_iter().map(Customer::from).collect(), pagination })
     }
 
+    /// How many customers there are.
+    pub async fn count(&self) -> Result<i64> {
+        let all = customer::Entity::find().select_only().expr(customer::Column::Id.count());
+        Ok(all.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or_default())
+    }
+
     pub async fn read(&self, id: Id<Customer>) -> Result<Customer> {
         whole(self.db.read(), id.0).await
     }
@@ -137,17 +143,7 @@ impl Customers {
         let now = self.clock.now();
         once(&self.db, attempt, async move |tx| {
             let id = Uuid::now_v7();
-            let row = customer::ActiveModel {
-                id: Set(id),
-                name: Set(String::new()),
-                email: Set(String::new()),
-                image_url: Set(None),
-                search: Set(String::new()),
-                version: Set(1),
-                created_at: Set(now),
-                updated_at: Set(now),
-            };
-            filled(row, new).insert(&*tx).await.map_err(Error::taken("email"))?;
+            filled(empty(id, now), new).insert(&*tx).await.map_err(Error::taken("email"))?;
             tx.touch("customers").await?;
             whole(&*tx, id).await
         })
@@ -206,7 +202,18 @@ impl Customers {
     }
 }
 
-fn filled(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
+/// A new row, to be filled.
+pub(super) fn empty(id: Uuid, now: i64) -> customer::ActiveModel {
+    customer::ActiveModel {
+        id: Set(id),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    }
+}
+
+pub(super) fn filled(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
     let (name, email) = (trimmed(&new.name), new.email.trim().to_lowercase());
     row.search = Set(folded(&format!("{name} {email}")));
     row.name = Set(name);

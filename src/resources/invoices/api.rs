@@ -11,6 +11,7 @@ use crate::{
         answer::{Changed, Created, Found, Gone, Listed},
         cache::Cache,
         caller::{Accountants, Caller},
+        file::{File, Pdf},
         id::Id,
         locale::Locale,
         problem::{Conflict, Fault, Invalid, NotFound, Once, Stale, Unconditional},
@@ -79,6 +80,28 @@ impl InvoicesApi {
         let place = self.0.place(locale.0)?;
         let locale = place.locale.clone();
         Ok(Spoken(Found::new(self.0.read(place, id.0, query.expand.is_some()).await?, &known.0), locale))
+    }
+
+    /// Print an invoice
+    ///
+    /// As a page to send, in the language and the currency of the locale. The same invoice gives the same bytes.
+    #[oai(path = "/:locale/:id/pdf", method = "get", operation_id = "invoicesPdf")]
+    async fn pdf(
+        &self,
+        _accountant: Caller<Accountants>,
+        /// The locale, such as `en-us` or `fr`.
+        locale: Path<Locale>,
+        /// The invoice's id.
+        id: Path<Id<Invoice>>,
+        known: IfNoneMatch,
+    ) -> Result<File<Pdf>, Fault<NotFound>> {
+        let place = self.0.place(locale.0)?;
+        let paper = self.0.paper(place, id.0).await?;
+        let (etag, name) = (paper.etag(), paper.name());
+        if let Some(unchanged) = File::unchanged(&etag, &known.0, Cache::Private) {
+            return Ok(unchanged);
+        }
+        Ok(File::new(self.0.print(paper).await?, &name, &etag, Cache::Private))
     }
 
     /// Replace an invoice

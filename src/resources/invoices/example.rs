@@ -5,11 +5,11 @@ use uuid::Uuid;
 use super::{
     super::{
         customers::{CustomerRef, rabbit},
-        rates::RateState,
+        rates::Original,
     },
     types::{
         Invoice, InvoiceExpand, InvoicePatch, InvoiceQuery, InvoiceStatus, InvoiceSummary, NewInvoice,
-        OneInvoiceQuery, Original,
+        OneInvoiceQuery,
     },
 };
 use crate::contract::{date::Date, id::Id, money::Currency, page::Paging, time::Timestamp};
@@ -44,19 +44,6 @@ impl Example for Invoice {
             updated_at: Timestamp(1_763_715_600_000),
             version: 1,
             locale: "fr".into(),
-        }
-    }
-}
-
-impl Example for Original {
-    fn example() -> Self {
-        Original {
-            amount: 15795,
-            currency: Currency::USD,
-            rate: "0.86".into(),
-            rate_date: Some(day()),
-            rate_source: "open.er-api.com".into(),
-            rate_state: RateState::Fresh,
         }
     }
 }

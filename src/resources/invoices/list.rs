@@ -4,11 +4,12 @@ use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, Select, sea_query::ExprT
 
 use super::{
     service::Invoices,
-    types::{InvoiceQuery, InvoiceSummary, Place},
+    types::{InvoiceQuery, InvoiceSummary},
     view::{Row, Shown, joined, rows},
 };
 use crate::contract::{
     cursor::{Key, Slice, SortKey},
+    locale::Place,
     page::Page,
     problem::Result,
     text::{containing, folded},

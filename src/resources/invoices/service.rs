@@ -7,7 +7,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    types::{Invoice, InvoicePatch, InvoiceStatus, NewInvoice, Place},
+    pdf::Printer,
+    types::{Invoice, InvoicePatch, InvoiceStatus, NewInvoice},
     view::{Shown, one},
 };
 use crate::{
@@ -15,10 +16,9 @@ use crate::{
         answer::Resource,
         attempt::{Attempt, Outcome, once},
         cursor::CursorKey,
-        date::Date,
         etag::{ETag, Precondition},
         id::Id,
-        locale::{Locale, Locales},
+        locale::{Locale, Locales, Place},
         problem::{Error, Result},
         time::Timestamp,
     },
@@ -32,21 +32,28 @@ use crate::{
 #[derive(Clone)]
 pub struct Invoices {
     pub(super) db: Db,
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
     pub(super) rates: Rates,
     locales: Locales,
+    pub(super) printer: Printer,
 }
 
 impl Invoices {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, rates: Rates, locales: Locales) -> Self {
-        Invoices { db, clock, cursors, rates, locales }
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        cursors: CursorKey,
+        rates: Rates,
+        locales: Locales,
+        printer: Printer,
+    ) -> Self {
+        Invoices { db, clock, cursors, rates, locales, printer }
     }
 
     /// The locale with its currency, if the service has it.
     pub fn place(&self, locale: Locale) -> Result<Place> {
-        let currency = self.locales.currency(&locale)?;
-        Ok(Place { locale, currency })
+        self.locales.place(locale)
     }
 
     /// The locale that suits `Accept-Language` best.
@@ -86,7 +93,7 @@ impl Invoices {
                 amount: Set(amount),
                 currency: Set(place.currency.to_string()),
                 status: Set(status.as_str().to_owned()),
-                date: Set(date.unwrap_or_else(|| today(now)).to_string()),
+                date: Set(date.unwrap_or_else(|| Timestamp(now).day()).to_string()),
                 version: Set(1),
                 created_at: Set(now),
                 updated_at: Set(now),
@@ -106,7 +113,7 @@ impl Invoices {
         when: Precondition,
     ) -> Result<Invoice> {
         let NewInvoice { customer_id, amount, status, date } = new;
-        let date = date.unwrap_or_else(|| today(self.clock.now()));
+        let date = date.unwrap_or_else(|| Timestamp(self.clock.now()).day());
         let patch = InvoicePatch {
             customer_id: Some(customer_id),
             amount: Some(amount),
@@ -192,8 +199,7 @@ impl Invoices {
 /// Refuses what an invoice that is this far, or in this currency, does not allow.
 fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
     let status = InvoiceStatus::parse(&row.status);
-    if let Some(next) = patch.status.filter(|next| !status.leads_to(*next)) {
-        let _ = next;
+    if patch.status.is_some_and(|next| !status.leads_to(next)) {
         return Err(Error::Unfit("status", "does not follow from what the invoice is now"));
     }
     let differs = patch.amount.is_some_and(|amount| amount != row.amount)
@@ -209,13 +215,13 @@ fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<
 }
 
 /// Refuses customers that are not there, and keeps the one that is until this transaction has ended.
-async fn billed(tx: &Tx, id: Uuid) -> Result<()> {
+pub(super) async fn billed(tx: &Tx, id: Uuid) -> Result<()> {
     let customer = customer::Entity::find_by_id(id).lock(LockType::KeyShare).one(&**tx).await?;
     customer.map(|_| ()).ok_or(Error::Unfit("customerId", "names no customer"))
 }
 
 /// The next number; whoever asks at the same time waits for it.
-async fn next_number(tx: &Tx) -> Result<i64> {
+pub(super) async fn next_number(tx: &Tx) -> Result<i64> {
     let row = sequence::ActiveModel { name: Set("invoices".to_owned()), value: Set(1) };
     let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1);
     let again = OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
@@ -223,9 +229,4 @@ async fn next_number(tx: &Tx) -> Result<i64> {
     let row = sequence::Entity::find_by_id("invoices".to_owned()).one(&**tx).await?;
     row.map(|row| row.value)
         .ok_or_else(|| Error::Internal("a sequence vanished in its own transaction".into()))
-}
-
-/// The day of a moment, in UTC.
-fn today(now: i64) -> Date {
-    Timestamp(now).day()
 }

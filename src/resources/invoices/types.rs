@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::super::{
     customers::{Customer, CustomerRef},
-    rates::RateState,
+    rates::Original,
 };
 use crate::contract::{
-    answer::Resource, cache::Cache, date::Date, etag::ETag, id::Id, locale::Locale, money::Currency,
-    page::Paging, time::Timestamp,
+    answer::Resource, cache::Cache, date::Date, etag::ETag, id::Id, money::Currency, page::Paging,
+    time::Timestamp,
 };
 
 /// An invoice as a whole, in the currency of the locale.
@@ -79,29 +79,6 @@ impl Resource for Invoice {
     fn cache(&self) -> Cache {
         Cache::Private
     }
-}
-
-/// What an amount was before it was converted, and by which rate.
-#[derive(Debug, Clone, Object, Serialize)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-#[serde(rename_all = "camelCase")]
-pub struct Original {
-    /// The amount in minor units of `currency`.
-    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
-    pub amount: i64,
-    /// The currency in which the invoice was made out.
-    pub currency: Currency,
-    /// What one unit of it is in the currency of the locale, as a decimal number.
-    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
-    pub rate: String,
-    /// The day for which the rate holds; left out for the operator's own figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_date: Option<Date>,
-    /// Who says so; `fallback` is the operator's own figure.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub rate_source: String,
-    /// How far the rate can be trusted.
-    pub rate_state: RateState,
 }
 
 /// An invoice in a list: `fields` says which members come along.
@@ -268,11 +245,4 @@ pub struct OneInvoiceQuery {
 pub enum InvoiceExpand {
     /// The customer.
     Customer,
-}
-
-/// Where an invoice was asked for: the locale with its currency.
-#[derive(Debug, Clone)]
-pub struct Place {
-    pub locale: Locale,
-    pub currency: Currency,
 }

@@ -1,22 +1,24 @@
 //! An invoice as a locale shows it: in its currency, with the rate where there is one.
-use sea_orm::{ConnectionTrait, FromQueryResult, QuerySelect, RelationTrait, Select};
+use entity::{customer, invoice};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    RelationTrait, Select,
+};
 use uuid::Uuid;
 
-use entity::{customer, invoice};
-use sea_orm::JoinType;
-
-use super::types::{Invoice, InvoiceStatus, InvoiceSummary, Original, Place};
+use super::types::{Invoice, InvoiceStatus, InvoiceSummary};
 use crate::{
     contract::{
         date::Date,
         id::Id,
+        locale::{Locale, Place},
         money::Currency,
         problem::{Error, Result},
         time::Timestamp,
     },
     resources::{
         customers::CustomerRef,
-        rates::{Exchange, Rates},
+        rates::{Exchanges, Rates},
     },
 };
 
@@ -58,58 +60,38 @@ pub fn rows(find: Select<invoice::Entity>) -> Select<invoice::Entity> {
 
 /// Invoices with their customers: every read starts here.
 pub fn joined() -> Select<invoice::Entity> {
-    use sea_orm::EntityTrait;
     invoice::Entity::find().join(JoinType::InnerJoin, invoice::Relation::Customer.def())
 }
 
-/// What the currencies of some rows are in the currency of the place.
+/// How the rows of a place are shown.
 pub struct Shown {
-    place: Place,
-    exchanges: Vec<(Currency, Exchange)>,
+    locale: Locale,
+    exchanges: Exchanges,
 }
 
 impl Shown {
     pub async fn at(place: Place, rates: &Rates, rows: &[Row]) -> Result<Self> {
         let currencies: Vec<Currency> = rows.iter().map(Row::currency).collect::<Result<_>>()?;
         let exchanges = rates.exchanges(&currencies, place.currency).await?;
-        Ok(Shown { place, exchanges })
-    }
-
-    /// The amount in the place's currency, and what it was before.
-    fn amount(&self, row: &Row) -> Result<(i64, Option<Original>)> {
-        let currency = row.currency()?;
-        let Some((_, exchange)) = self.exchanges.iter().find(|(base, _)| *base == currency) else {
-            return Ok((row.amount, None));
-        };
-        let amount = exchange.convert(row.amount, currency, self.place.currency)?;
-        let known = &exchange.0;
-        let original = Original {
-            amount: row.amount,
-            currency,
-            rate: known.rate.to_string(),
-            rate_date: known.date.as_ref().and_then(|date| date.parse().ok()),
-            rate_source: known.source.clone(),
-            rate_state: known.state,
-        };
-        Ok((amount, Some(original)))
+        Ok(Shown { locale: place.locale, exchanges })
     }
 
     pub fn whole(&self, row: Row, with_customer: bool) -> Result<Invoice> {
-        let (amount, original) = self.amount(&row)?;
+        let (amount, original) = self.exchanges.shown(row.amount, row.currency()?)?;
         Ok(Invoice {
             id: Id::from(row.id),
             number: row.number,
             customer_id: Id::from(row.customer_id),
             customer: with_customer.then(|| row.customer()),
             amount,
-            currency: self.place.currency,
+            currency: self.exchanges.quote(),
             original,
             status: InvoiceStatus::parse(&row.status),
             date: row.day()?,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
             version: row.version,
-            locale: self.place.locale.0.clone(),
+            locale: self.locale.0.clone(),
         })
     }
 
@@ -168,7 +150,6 @@ impl Row {
 
 /// One invoice, if it is there.
 pub async fn one<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Row> {
-    use sea_orm::{ColumnTrait, QueryFilter};
     let find = joined().filter(invoice::Column::Id.eq(id));
     rows(find).into_model::<Row>().one(db).await?.ok_or(Error::NotFound("invoice"))
 }

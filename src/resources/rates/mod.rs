@@ -2,6 +2,8 @@
 //! written down. No request waits for anybody outside.
 mod exchange;
 mod service;
+mod shown;
 
 pub use exchange::{Exchange, Fallback, Known, RateState, sane};
 pub use service::Rates;
+pub use shown::{Exchanges, Original};

@@ -3,7 +3,10 @@ use entity::rate;
 use rust_decimal::Decimal;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::exchange::{Exchange, Fallback, Known, RateState, sane};
+use super::{
+    exchange::{Exchange, Fallback, Known, RateState, sane},
+    shown::Exchanges,
+};
 use crate::{
     contract::{
         money::Currency,
@@ -31,12 +34,12 @@ impl Rates {
     }
 
     /// What one currency is in others.
-    pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<Vec<(Currency, Exchange)>> {
+    pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<Exchanges> {
         let mut wanted: Vec<Currency> = bases.iter().copied().filter(|base| *base != quote).collect();
         wanted.sort_unstable();
         wanted.dedup();
         if wanted.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Exchanges { quote, known: Vec::new() });
         }
         let names: Vec<String> = wanted.iter().chain([&quote]).map(Currency::to_string).collect();
         let rows = rate::Entity::find()
@@ -45,10 +48,8 @@ impl Rates {
             .all(self.db.read())
             .await?;
         let quoted = self.dollar(quote, &rows)?;
-        wanted
-            .into_iter()
-            .map(|base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?)))
-            .collect()
+        let exchange = |base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?));
+        Ok(Exchanges { quote, known: wanted.into_iter().map(exchange).collect::<Result<_>>()? })
     }
 
     /// What a dollar is in a currency: the stored rate while it is young, else the operator's.

@@ -1,0 +1,82 @@
+//! The office of the made-up site: who buys furniture, and what they owe.
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    contract::{
+        date::{Date, Month},
+        id::Id,
+        money::Currency,
+        problem::{Error, Result},
+        time::Timestamp,
+    },
+    ports::db::Tx,
+    resources::{
+        customers::{ImportedCustomer, NewCustomer, rabbit},
+        invoices::{ImportedInvoice, InvoiceStatus, NewInvoice},
+    },
+};
+
+const CUSTOMERS: [(&str, &str); 6] = [
+    ("Evil Rabbit", "evil@rabbit.acme.test"),
+    ("Grace Joiner", "grace@joiner.acme.test"),
+    ("Café Écluse", "bonjour@ecluse.acme.test"),
+    ("Hobel & Söhne", "kontor@hobel.acme.test"),
+    ("Kiku Woodworks", "kiku@woodworks.acme.test"),
+    ("The Oak Library", "desk@oak-library.acme.test"),
+];
+
+use InvoiceStatus::{Draft, Paid, Pending, Void};
+
+/// Whose, how much in minor units, of what, how far, and how many months ago.
+const INVOICES: [(usize, i64, &str, InvoiceStatus, u32); 18] = [
+    (0, 15_795, "USD", Pending, 0),
+    (1, 20_348, "USD", Paid, 0),
+    (2, 148_000, "EUR", Pending, 0),
+    (4, 98_000, "JPY", Draft, 0),
+    (3, 61_250, "EUR", Paid, 1),
+    (5, 250_000, "USD", Paid, 1),
+    (0, 4_500, "USD", Void, 1),
+    (1, 89_900, "USD", Paid, 2),
+    (2, 32_000, "EUR", Paid, 3),
+    (5, 120_000, "GBP", Paid, 4),
+    (4, 210_000, "JPY", Paid, 5),
+    (3, 77_700, "EUR", Pending, 5),
+    (1, 44_800, "USD", Paid, 6),
+    (0, 54_246, "USD", Paid, 7),
+    (5, 32_545, "USD", Paid, 8),
+    (2, 18_000, "EUR", Paid, 9),
+    (4, 301_000, "JPY", Paid, 10),
+    (3, 95_000, "EUR", Paid, 11),
+];
+
+pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
+    let mut customers = Vec::with_capacity(CUSTOMERS.len());
+    for (i, (name, email)) in CUSTOMERS.into_iter().enumerate() {
+        // The first one is the customer of the document's examples.
+        let id = if i == 0 { rabbit().0 } else { Uuid::now_v7() };
+        let new = NewCustomer { name: name.to_owned(), email: email.to_owned(), image_url: None };
+        let source = format!("demo/customers/{i}");
+        app.customers.import(tx, ImportedCustomer { source, id: Some(id), new }).await?;
+        customers.push(id);
+    }
+    let today = Timestamp(app.clock.now()).day();
+    // Numbers rise with the days.
+    for (i, (customer, amount, currency, status, ago)) in INVOICES.into_iter().enumerate().rev() {
+        let currency: Currency = currency.parse().map_err(Error::Internal)?;
+        let new = NewInvoice {
+            customer_id: Id::from(customers[customer]),
+            amount,
+            status,
+            date: Some(day(today, ago)),
+        };
+        let source = format!("demo/invoices/{i}");
+        app.invoices.import(tx, ImportedInvoice { source, id: None, currency, new }).await?;
+    }
+    Ok(())
+}
+
+/// Today, or the first day of the month so many months before.
+fn day(today: Date, ago: u32) -> Date {
+    if ago == 0 { today } else { Month::of(today).back(ago).first_day() }
+}

@@ -1,0 +1,116 @@
+//! Files: answers whose bytes are whole before they are sent, each with the name under which it is kept.
+use std::marker::PhantomData;
+
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+};
+
+use super::{
+    answer::{bare, set},
+    cache::Cache,
+    etag::{ETag, Tags},
+};
+
+/// What a file is.
+pub trait Media: Send + 'static {
+    /// The media type (RFC 6838).
+    const TYPE: &'static str;
+    const WHAT: &'static str;
+    /// How its bytes begin, for the document.
+    const EXAMPLE: &'static str;
+}
+
+/// A page to print (ISO 32000).
+pub struct Pdf;
+
+impl Media for Pdf {
+    const TYPE: &'static str = "application/pdf";
+    const WHAT: &'static str = "The document as PDF";
+    const EXAMPLE: &'static str = "%PDF-1.7 …";
+}
+
+/// A file: 200 with all its bytes and a name, or 304 when the client has this very version.
+pub struct File<M>(Response, PhantomData<fn() -> M>);
+
+impl<M: Media> File<M> {
+    /// The 304, decided before the file is made.
+    pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
+        known.as_ref().filter(|tags| tags.weakly_match(etag))?;
+        // Told so that the answer varies as the 200 does; no 304 carries it out.
+        let unsent = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(M::TYPE);
+        Some(Self::marked(unsent.finish(), etag, cache))
+    }
+
+    pub fn new(bytes: Vec<u8>, name: &str, etag: &ETag, cache: Cache) -> Self {
+        let mut response = Response::builder().status(StatusCode::OK).content_type(M::TYPE).body(bytes);
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));
+        Self::marked(response, etag, cache)
+    }
+
+    fn marked(mut response: Response, etag: &ETag, cache: Cache) -> Self {
+        set(&mut response, header::ETAG, etag.as_str());
+        cache.mark(&mut response);
+        File(response, PhantomData)
+    }
+}
+
+impl<M: Media> ApiResponse for File<M> {
+    fn meta() -> MetaResponses {
+        let schema = MetaSchema {
+            max_length: Some(10_000_000),
+            min_length: Some(1),
+            example: Some(M::EXAMPLE.into()),
+            ..MetaSchema::new_with_format("string", "binary")
+        };
+        let media = MetaMediaType { content_type: M::TYPE, schema: MetaSchemaRef::Inline(Box::new(schema)) };
+        let fields = ["ETag", "Cache-Control", "Content-Disposition"];
+        let found = MetaResponse { content: vec![media], ..bare(200, &fields, M::WHAT) };
+        let unchanged = bare(304, &["ETag", "Cache-Control"], "The client's copy is still current");
+        MetaResponses { responses: vec![found, unchanged] }
+    }
+    fn register(_: &mut Registry) {}
+}
+
+impl<M: Media> IntoResponse for File<M> {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+/// `Content-Disposition` for a file that is kept (RFC 6266, 4): the name in ASCII, and as it is.
+pub fn attachment(name: &str) -> HeaderValue {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | '/');
+    let ascii: String = name.chars().map(|c| if plain(c) || c == ' ' { c } else { '_' }).collect();
+    let coded: String = name.bytes().map(coded).collect();
+    let value = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{coded}");
+    HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("attachment"))
+}
+
+/// One byte of an extended value (RFC 8187, 3.2.1).
+fn coded(byte: u8) -> String {
+    match byte {
+        b if b.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&b) => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_whatever_is_in_them() {
+        for (name, value) in [
+            ("invoice-42.pdf", "filename=\"invoice-42.pdf\"; filename*=UTF-8''invoice-42.pdf"),
+            ("a \"b\".csv", "filename=\"a _b_.csv\"; filename*=UTF-8''a%20%22b%22.csv"),
+            ("Größe\r\n%.csv", "filename=\"Gr__e___.csv\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe%0D%0A%25.csv"),
+        ] {
+            assert_eq!(attachment(name), format!("attachment; {value}"));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Customers that come from files.
+use entity::customer;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use uuid::Uuid;
+
+use super::{
+    service::{Customers, empty, filled},
+    types::NewCustomer,
+};
+use crate::{
+    contract::problem::{Error, Result},
+    ports::db::Tx,
+    resources::imports::{Effect, Item},
+};
+
+/// A customer from a file.
+#[derive(Debug)]
+pub struct ImportedCustomer {
+    /// What the file calls them: their id, if it gives one.
+    pub source: String,
+    pub id: Option<Uuid>,
+    pub new: NewCustomer,
+}
+
+impl Customers {
+    /// Writes a customer from a file, or brings the one that the file made before up to date.
+    pub async fn import(&self, tx: &Tx, customer: ImportedCustomer) -> Result<Effect> {
+        let ImportedCustomer { source, id, new } = customer;
+        let item = Item::new("customer", &source, &new);
+        let before = item.before(tx).await?;
+        if before.as_ref().is_some_and(|before| before.is_same()) {
+            return Ok(Effect::Unchanged);
+        }
+        let now = self.clock.now();
+        let (row, effect) = match before {
+            Some(before) => {
+                let known = customer::Entity::find_by_id(before.target).one(&**tx).await?;
+                before.check(known.as_ref().map(|row| row.version))?;
+                let known = known.ok_or(Error::NotFound("customer"))?;
+                let version = known.version + 1;
+                let mut row = filled(known.into_active_model(), new);
+                row.version = Set(version);
+                row.updated_at = Set(now);
+                (row.update(&**tx).await.map_err(Error::taken("email"))?, Effect::Updated)
+            }
+            None => {
+                let id = id.unwrap_or_else(Uuid::now_v7);
+                if customer::Entity::find_by_id(id).one(&**tx).await?.is_some() {
+                    return Err(Error::Conflict("there is a customer with this id that no import made"));
+                }
+                let row = filled(empty(id, now), new);
+                (row.insert(&**tx).await.map_err(Error::taken("email"))?, Effect::Created)
+            }
+        };
+        item.remember(tx, row.id, row.version).await?;
+        tx.touch("customers").await?;
+        Ok(effect)
+    }
+}

@@ -1,0 +1,46 @@
+//! One office at the end of November, told the same way throughout the document.
+use poem_openapi::types::Example;
+
+use super::types::{Cards, Dashboard, DashboardQuery, DashboardRate};
+use crate::{
+    contract::{locale::Locale, money::Currency},
+    resources::{
+        invoices::InvoiceSummary,
+        rates::{Original, RateState},
+        revenues::Revenue,
+    },
+};
+
+impl Example for Dashboard {
+    fn example() -> Self {
+        Dashboard {
+            locale: Locale("fr".into()),
+            currency: "EUR".parse().unwrap_or(Currency::USD),
+            cards: Some(Cards::example()),
+            revenues: Some(vec![Revenue::example()]),
+            latest: Some(vec![InvoiceSummary::example()]),
+            rates: Some(vec![DashboardRate::example()]),
+            failed: vec![],
+            version: String::new(),
+        }
+    }
+}
+
+impl Example for Cards {
+    fn example() -> Self {
+        Cards { collected: 91_234, pending: 13_584, invoices: 13, customers: 6 }
+    }
+}
+
+impl Example for DashboardRate {
+    fn example() -> Self {
+        let Original { currency, rate, rate_date, rate_source, .. } = Original::example();
+        DashboardRate { base: currency, rate, rate_date, rate_source, rate_state: RateState::Fresh }
+    }
+}
+
+impl Example for DashboardQuery {
+    fn example() -> Self {
+        DashboardQuery { locale: Some(Locale("fr".into())) }
+    }
+}

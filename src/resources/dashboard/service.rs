@@ -1,0 +1,109 @@
+//! The parts of the dashboard, each from the service that it belongs to.
+use std::{future::Future, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::types::{Cards, Dashboard, DashboardPart, DashboardRate};
+use crate::{
+    contract::{
+        locale::{Locale, Locales, Place},
+        problem::Result,
+    },
+    ports::db::Db,
+    resources::{customers::Customers, invoices::Invoices, rates::Rates, revenues::Revenues},
+};
+
+/// How long the parts have, all of them together.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+pub struct DashboardService {
+    db: Db,
+    customers: Customers,
+    invoices: Invoices,
+    rates: Rates,
+    revenues: Revenues,
+    locales: Locales,
+}
+
+impl DashboardService {
+    pub fn new(
+        db: Db,
+        customers: Customers,
+        invoices: Invoices,
+        rates: Rates,
+        revenues: Revenues,
+        locales: Locales,
+    ) -> Self {
+        DashboardService { db, customers, invoices, rates, revenues, locales }
+    }
+
+    /// The locale with its currency; none means the first of the service.
+    pub fn place(&self, locale: Option<Locale>) -> Result<Place> {
+        let first = || self.locales.0.first().map(|(first, _)| first.clone()).unwrap_or_default();
+        self.locales.place(locale.unwrap_or_else(first))
+    }
+
+    /// The version of the whole dashboard.
+    pub async fn version(&self, place: &Place) -> Result<String> {
+        let version = self.db.versions(&["customers", "invoices", "revenues"]).await?;
+        // Rates grow old by themselves, and months come by themselves.
+        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
+        let month = self.revenues.now().to_string();
+        Ok(format!("{} {version} {month} {known:?}", place.locale))
+    }
+
+    /// What of it can be read in time.
+    pub async fn read(&self, place: &Place, version: String) -> Dashboard {
+        let end = Instant::now() + PATIENCE;
+        let (cards, revenues, latest, rates) = tokio::join!(
+            part("cards", end, self.cards(place)),
+            part("revenues", end, self.revenues.year(place)),
+            part("latest", end, self.invoices.latest(place)),
+            part("rates", end, self.rates(place)),
+        );
+        let parts = [
+            (DashboardPart::Cards, cards.is_none()),
+            (DashboardPart::Revenues, revenues.is_none()),
+            (DashboardPart::Latest, latest.is_none()),
+            (DashboardPart::Rates, rates.is_none()),
+        ];
+        let failed: Vec<DashboardPart> =
+            parts.into_iter().filter(|(_, failed)| *failed).map(|(part, _)| part).collect();
+        let (locale, currency) = (place.locale.clone(), place.currency);
+        Dashboard { locale, currency, cards, revenues, latest, rates, failed, version }
+    }
+
+    async fn cards(&self, place: &Place) -> Result<Cards> {
+        let (totals, customers) = tokio::try_join!(self.invoices.totals(place), self.customers.count())?;
+        let (collected, pending, invoices) = totals;
+        Ok(Cards { collected, pending, invoices, customers })
+    }
+
+    async fn rates(&self, place: &Place) -> Result<Vec<DashboardRate>> {
+        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
+        let told = known.known().map(|(base, known)| DashboardRate {
+            base,
+            rate: known.rate.to_string(),
+            rate_date: known.date.as_ref().and_then(|date| date.parse().ok()),
+            rate_source: known.source.clone(),
+            rate_state: known.state,
+        });
+        Ok(told.collect())
+    }
+}
+
+/// A part, if it is there in time; the log says why it is not.
+async fn part<T>(name: &str, end: Instant, reading: impl Future<Output = Result<T>>) -> Option<T> {
+    match timeout_at(end, reading).await {
+        Ok(Ok(part)) => Some(part),
+        Ok(Err(error)) => {
+            tracing::error!(part = name, %error, "a part of the dashboard could not be read");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(part = name, "a part of the dashboard was not read in time");
+            None
+        }
+    }
+}

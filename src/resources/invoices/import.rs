@@ -1,0 +1,74 @@
+//! Invoices that come from files.
+use entity::invoice;
+use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use uuid::Uuid;
+
+use super::{
+    service::{Invoices, billed, next_number},
+    types::NewInvoice,
+};
+use crate::{
+    contract::{
+        money::Currency,
+        problem::{Error, Result},
+        time::Timestamp,
+    },
+    ports::db::Tx,
+    resources::imports::{Effect, Item},
+};
+
+/// An invoice from a file, in whatever currency it was made out.
+#[derive(Debug)]
+pub struct ImportedInvoice {
+    /// What the file calls it: its id, if it gives one.
+    pub source: String,
+    pub id: Option<Uuid>,
+    pub currency: Currency,
+    pub new: NewInvoice,
+}
+
+impl Invoices {
+    /// Writes an invoice from a file, or brings the one that the file made before up to date.
+    pub async fn import(&self, tx: &Tx, invoice: ImportedInvoice) -> Result<Effect> {
+        let item = Item::new("invoice", &invoice.source, &(&invoice.currency, &invoice.new));
+        let before = item.before(tx).await?;
+        if before.as_ref().is_some_and(|before| before.is_same()) {
+            return Ok(Effect::Unchanged);
+        }
+        let NewInvoice { customer_id, amount, status, date } = &invoice.new;
+        billed(tx, customer_id.0).await?;
+        let now = self.clock.now();
+        let mut row = invoice::ActiveModel {
+            customer_id: Set(customer_id.0),
+            amount: Set(*amount),
+            currency: Set(invoice.currency.to_string()),
+            status: Set(status.as_str().to_owned()),
+            date: Set(date.unwrap_or_else(|| Timestamp(now).day()).to_string()),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        let (row, effect) = match before {
+            Some(before) => {
+                let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
+                before.check(known.as_ref().map(|row| row.version))?;
+                row.id = Set(before.target);
+                row.version = Set(known.map_or(1, |row| row.version + 1));
+                (row.update(&**tx).await?, Effect::Updated)
+            }
+            None => {
+                let id = invoice.id.unwrap_or_else(Uuid::now_v7);
+                if invoice::Entity::find_by_id(id).one(&**tx).await?.is_some() {
+                    return Err(Error::Conflict("there is an invoice with this id that no import made"));
+                }
+                row.id = Set(id);
+                row.number = Set(next_number(tx).await?);
+                row.version = Set(1);
+                row.created_at = Set(now);
+                (row.insert(&**tx).await?, Effect::Created)
+            }
+        };
+        item.remember(tx, row.id, row.version).await?;
+        tx.touch("invoices").await?;
+        Ok(effect)
+    }
+}

@@ -1,0 +1,103 @@
+//! Amounts in another currency, with what they were before.
+use poem_openapi::{Object, types::Example};
+use serde::Serialize;
+
+use super::exchange::{Exchange, Known, RateState};
+use crate::contract::{
+    date::Date,
+    money::Currency,
+    problem::{Error, Result},
+    time::Timestamp,
+};
+
+/// What an amount was before it was converted, and by which rate.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct Original {
+    /// The amount in minor units of `currency`.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
+    pub amount: i64,
+    /// The currency in which it was made out.
+    pub currency: Currency,
+    /// What one unit of it is in the currency of the locale, as a decimal number.
+    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
+    pub rate: String,
+    /// The day for which the rate holds; left out for the operator's own figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_date: Option<Date>,
+    /// Who says so; `fallback` is the operator's own figure.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    pub rate_source: String,
+    /// How far the rate can be trusted.
+    pub rate_state: RateState,
+}
+
+/// What every client's numbers can hold (RFC 8259, 6).
+const MOST: i64 = (1 << 53) - 1;
+
+/// What some currencies are in one.
+#[derive(Debug)]
+pub struct Exchanges {
+    pub(super) quote: Currency,
+    pub(super) known: Vec<(Currency, Exchange)>,
+}
+
+impl Exchanges {
+    /// The currency that everything is shown in.
+    pub fn quote(&self) -> Currency {
+        self.quote
+    }
+
+    /// Each other currency with its rate.
+    pub fn known(&self) -> impl Iterator<Item = (Currency, &Known)> {
+        self.known.iter().map(|(base, exchange)| (*base, &exchange.0))
+    }
+
+    /// Amounts added up in the one currency, and what there was in others.
+    pub fn total(&self, amounts: &[(i64, Currency)]) -> Result<(i64, Vec<Original>)> {
+        let (mut total, mut originals) = (0i64, Vec::new());
+        for (amount, currency) in amounts {
+            let (amount, original) = self.shown(*amount, *currency)?;
+            let too_much = || Error::Internal("a sum is too large for a number".into());
+            total = total.checked_add(amount).filter(|total| *total <= MOST).ok_or_else(too_much)?;
+            originals.extend(original);
+        }
+        Ok((total, originals))
+    }
+
+    /// The amount in the one currency, and what it was if that was another.
+    pub fn shown(&self, amount: i64, currency: Currency) -> Result<(i64, Option<Original>)> {
+        if currency == self.quote {
+            return Ok((amount, None));
+        }
+        let (_, exchange) = self
+            .known
+            .iter()
+            .find(|(base, _)| *base == currency)
+            .ok_or_else(|| Error::Internal(format!("nobody asked for the rate of {currency}")))?;
+        let known = &exchange.0;
+        let original = Original {
+            amount,
+            currency,
+            rate: known.rate.to_string(),
+            rate_date: known.date.as_ref().and_then(|date| date.parse().ok()),
+            rate_source: known.source.clone(),
+            rate_state: known.state,
+        };
+        Ok((exchange.convert(amount, currency, self.quote)?, Some(original)))
+    }
+}
+
+impl Example for Original {
+    fn example() -> Self {
+        Original {
+            amount: 15795,
+            currency: Currency::USD,
+            rate: "0.86".into(),
+            rate_date: Some(Timestamp(1_763_715_600_000).day()),
+            rate_source: "open.er-api.com".into(),
+            rate_state: RateState::Fresh,
+        }
+    }
+}
