@@ -1,4 +1,6 @@
 //! The service put together: ports first, then the services on them, once.
+use std::path::PathBuf;
+
 use crate::{
     config::Config,
     contract::{
@@ -6,7 +8,7 @@ use crate::{
         locale::Locales,
         problem::{Error, Result},
     },
-    ports::{clock::Clock, db::Db, limiter::Limiter, outgoing::Outgoing},
+    ports::{clock::Clock, country::Countries, db::Db, limiter::Limiter, outgoing::Outgoing},
     resources::{
         api_keys::ApiKeys,
         authors::Authors,
@@ -15,7 +17,7 @@ use crate::{
         dashboard::DashboardService,
         docs::Docs,
         health::Health,
-        invoices::{Invoices, Printer, Seller},
+        invoices::{Former, Invoices, Printer, Routes, Seller},
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
         redirects::Redirects,
@@ -41,6 +43,9 @@ pub struct Settings {
     pub rates: Option<Source>,
     /// Whether requests to the outside may go to places that are not public.
     pub outgoing_private: bool,
+    /// The file that knows the countries of addresses.
+    pub geo_database: Option<PathBuf>,
+    pub geo_routes: Routes,
     /// Who sends the invoices.
     pub seller: Seller,
     /// Other sites to which redirects may lead.
@@ -62,6 +67,8 @@ impl Settings {
             fallback: config.fallback.clone(),
             rates: config.rates.clone(),
             outgoing_private: config.outgoing_private,
+            geo_database: config.geo_database(),
+            geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             redirect_hosts: config.redirect_hosts.clone(),
             rate_limits: config.rate_limits,
@@ -80,6 +87,8 @@ pub struct App {
     pub docs: Docs,
     pub health: Health,
     pub invoices: Invoices,
+    pub former_invoices: Former,
+    pub countries: Countries,
     pub posts: Posts,
     pub rates: Rates,
     pub refresh: Refresh,
@@ -106,6 +115,8 @@ impl App {
         Ok(App {
             customers: office.customers,
             dashboard: office.dashboard,
+            former_invoices: office.former_invoices,
+            countries: office.countries,
             invoices: office.invoices,
             rates: office.rates,
             revenues: office.revenues,
@@ -128,8 +139,10 @@ impl App {
 
 /// The services of the back office, which lean on each other.
 struct Office {
+    countries: Countries,
     customers: Customers,
     dashboard: DashboardService,
+    former_invoices: Former,
     invoices: Invoices,
     rates: Rates,
     refresh: Refresh,
@@ -156,6 +169,9 @@ impl Office {
             revenues.clone(),
             locales(),
         );
-        Ok(Office { customers, dashboard, invoices, rates, refresh, revenues })
+        let countries = Countries::new(settings.geo_database.clone());
+        let routes = settings.geo_routes.clone();
+        let former_invoices = Former::new(invoices.clone(), countries.clone(), routes);
+        Ok(Office { countries, customers, dashboard, former_invoices, invoices, rates, refresh, revenues })
     }
 }

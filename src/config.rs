@@ -15,7 +15,7 @@ use crate::{
     edge::Proxies,
     ports::statements::Log,
     resources::{
-        invoices::Seller,
+        invoices::{Routes, Seller},
         rates::{Fallback, Source as RatesSource},
     },
 };
@@ -52,6 +52,7 @@ pub struct Config {
     pub fallback: Fallback,
     pub outgoing_private: bool,
     pub rates: Option<RatesSource>,
+    pub geo_routes: Routes,
     pub seller: Seller,
 }
 
@@ -101,7 +102,8 @@ impl Config {
             rate_limits: switch("rate_limits")?,
             registration: switch("registration")?,
             require_if_match: switch("require_if_match")?,
-            proxies: value::proxies(text("trusted_proxies"), text("forwarded_header"))?,
+            proxies: value::proxies(text("trusted_proxies"), text("forwarded_header"), text("geo_header"))?,
+            geo_routes: value::routes(text("geo_routes"), text("geo_header"))?,
             cors_origins: value::origins(text("cors_origins"))?,
             redirect_hosts: value::hosts(text("redirect_hosts"))?,
             timeout_scale: value::factor(text("timeout_scale"))?,
@@ -135,6 +137,11 @@ impl Config {
             "" => format!("sqlite://{}", self.data_dir.join("tenon.db").display()),
             url => url.to_owned(),
         }
+    }
+
+    /// The file that knows the countries of addresses.
+    pub fn geo_database(&self) -> Option<PathBuf> {
+        Some(self.text("geo_database")).filter(|file| !file.is_empty()).map(PathBuf::from)
     }
 
     /// What is in force and where it comes from, as the lines of a TOML file; secrets are hidden.
@@ -213,6 +220,12 @@ mod tests {
             ("rate_limits", "perhaps"),
             ("trusted_proxies", "10.0.0.0/99"),
             ("forwarded_header", "x-real-ip"),
+            ("geo_header", "cf ipcountry"),
+            ("geo_routes", "FR"),
+            ("geo_routes", "FRA:fr"),
+            ("geo_routes", "FR:french"),
+            ("geo_routes", "FR:fr,FR:de"),
+            ("locales", ""),
             ("cors_origins", "*"),
             ("redirect_hosts", "https://shop.acme.test"),
             ("redirect_hosts", "shop.acme.test/sale"),

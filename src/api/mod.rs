@@ -18,7 +18,7 @@ use crate::{
         dashboard::DashboardApi,
         docs::DocsApi,
         health::HealthApi,
-        invoices::InvoicesApi,
+        invoices::{FormerApi, InvoicesApi, NegotiateApi},
         me::MeApi,
         posts::PostsApi,
         rates::RatesApi,
@@ -74,7 +74,8 @@ const TAGS: &[(&str, &str)] = &[
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Office = (CustomersApi, InvoicesApi, RatesApi, RevenuesApi, DashboardApi);
+type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
+type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
 type Contract = (Content, Accounts, Office);
 
 /// Every operation with its service behind it.
@@ -95,9 +96,14 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
+    let invoicing = (
+        InvoicesApi(app.invoices.clone()),
+        NegotiateApi(app.invoices.clone()),
+        FormerApi(app.former_invoices.clone()),
+    );
     let office = (
         CustomersApi(app.customers.clone()),
-        InvoicesApi(app.invoices.clone()),
+        invoicing,
         RatesApi(app.rates.clone()),
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),

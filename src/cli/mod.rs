@@ -1,6 +1,8 @@
 //! The command line: what an operator can do, each with the services that the API uses.
 mod account;
+mod archive;
 mod demo;
+mod geo;
 mod given;
 mod import;
 mod openapi;
@@ -64,6 +66,9 @@ enum Task {
     /// Fetch the rates between currencies
     #[command(subcommand)]
     Rates(rates::Rates),
+    /// Look after the file that knows the countries of addresses
+    #[command(subcommand)]
+    Geo(geo::Geo),
     /// Print the OpenAPI document
     Openapi(openapi::Openapi),
     /// Print the settings in force and where each comes from
@@ -115,6 +120,7 @@ async fn perform(command: Command) -> Result<ExitCode, String> {
         }
         Task::User(task) => task.run(&config(&[])?).await,
         Task::Key(task) => task.run(&config(&[])?).await,
+        Task::Geo(task) => task.run(&config(&[])?).await,
         Task::Import(task) => task.run(&config(&[])?).await,
         Task::Rates(task) => task.run(&config(&[])?).await,
         Task::Migrate(task) => task.run(&config(&[])?).await,

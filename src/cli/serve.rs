@@ -64,6 +64,8 @@ impl Serve {
         app.redirects.refresh().await.or_log("reading the redirects");
         let redirects = app.redirects.clone();
         tokio::spawn(async move { redirects.tend().await });
+        app.countries.refresh().await;
+        tokio::spawn(app.countries.clone().keep());
         let limits = Limits::default().scaled(config.timeout_scale);
         if app.users.owner_of_keys(None).await.is_ok_and(|admin| admin.is_none()) {
             say(

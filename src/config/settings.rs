@@ -108,6 +108,24 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "geo_header",
+        default: "",
+        meaning: "the field in which those proxies tell of the client's country, such as cf-ipcountry; empty for none",
+        secret: false,
+    },
+    Setting {
+        name: "geo_database",
+        default: "",
+        meaning: "MMDB file that knows the countries of addresses; empty for none",
+        secret: false,
+    },
+    Setting {
+        name: "geo_routes",
+        default: "FR:fr",
+        meaning: "countries whose clients are led from the first generation of invoices to a locale",
+        secret: false,
+    },
+    Setting {
         name: "cors_origins",
         default: "",
         meaning: "origins that browsers may call from",

@@ -1,7 +1,7 @@
 //! From the text of a setting to its value, or what is wrong with it.
 use std::{net::SocketAddr, time::Duration};
 
-use poem::http::Uri;
+use poem::http::{HeaderName, Uri};
 use rust_decimal::Decimal;
 use tracing::Level;
 
@@ -11,9 +11,9 @@ use crate::{
         money::Currency,
     },
     edge::Proxies,
-    ports::{outgoing::Target, statements::Log},
+    ports::{country::Country, outgoing::Target, statements::Log},
     resources::{
-        invoices::Seller,
+        invoices::{Routes, Seller},
         rates::{Fallback, Source, sane},
     },
 };
@@ -41,8 +41,38 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("listen is an address such as 127.0.0.1:8080, not {text}"))
 }
 
-pub fn proxies(blocks: &str, field: &str) -> Result<Proxies, String> {
-    Ok(Proxies { blocks: list(blocks).map(str::parse).collect::<Result<_, _>>()?, field: field.parse()? })
+pub fn proxies(blocks: &str, field: &str, country: &str) -> Result<Proxies, String> {
+    Ok(Proxies {
+        blocks: list(blocks).map(str::parse).collect::<Result<_, _>>()?,
+        field: field.parse()?,
+        country: header("geo_header", country)?,
+    })
+}
+
+fn header(name: &str, text: &str) -> Result<Option<HeaderName>, String> {
+    let header = || HeaderName::from_bytes(text.as_bytes());
+    let wrong = |_| format!("{name} is the name of a field such as cf-ipcountry, not {text}");
+    if text.is_empty() { Ok(None) } else { header().map(Some).map_err(wrong) }
+}
+
+/// `FR:fr,BE:fr`: countries, each with the locale that its clients are led to.
+pub fn routes(text: &str, told_by: &str) -> Result<Routes, String> {
+    let mut to: Vec<(Country, Locale)> = Vec::new();
+    for pair in list(text) {
+        let form = || format!("geo_routes are pairs such as FR:fr, not {pair}");
+        let (country, locale) = pair.split_once(':').ok_or_else(form)?;
+        let country = country.parse().map_err(|_| form())?;
+        if to.iter().any(|(known, _)| *known == country) {
+            return Err(format!("geo_routes lead {country} to several locales"));
+        }
+        to.push((country, locale_name(locale).ok_or_else(form)?));
+    }
+    Ok(Routes { to, told_by: Some(told_by.to_owned()).filter(|field| !field.is_empty()) })
+}
+
+fn locale_name(text: &str) -> Option<Locale> {
+    let known = text.split('-').all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_lowercase()));
+    (known && text.len() <= 5).then(|| Locale(text.to_owned()))
 }
 
 pub fn origins(text: &str) -> Result<Vec<String>, String> {
@@ -121,12 +151,7 @@ pub fn locales(text: &str) -> Result<Locales, String> {
     let pair = |pair: &str| {
         let form = || format!("locales are pairs such as fr:EUR, not {pair}");
         let (locale, currency) = pair.split_once(':').ok_or_else(form)?;
-        let known =
-            locale.split('-').all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_lowercase()));
-        if !known || locale.len() > 5 {
-            return Err(form());
-        }
-        Ok((Locale(locale.to_owned()), currency.parse()?))
+        Ok((locale_name(locale).ok_or_else(form)?, currency.parse()?))
     };
     let locales: Vec<_> = list(text).map(pair).collect::<Result<_, String>>()?;
     match locales.is_empty() {

@@ -1,7 +1,7 @@
 //! Who may keep a copy of an answer, and for how long (RFC 9111, RFC 5861).
 use poem::{
     Response,
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 
 /// The caching of a representation.
@@ -34,5 +34,32 @@ impl Cache {
         response.headers_mut().insert(header::CACHE_CONTROL, value);
         let vary = HeaderValue::from_static("Accept, Accept-Encoding, Authorization, Cookie");
         response.headers_mut().insert(header::VARY, vary);
+    }
+}
+
+/// Adds a name to `Vary` and keeps what is there.
+pub fn vary(headers: &mut HeaderMap, name: &str) {
+    let known =
+        headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    if known.split(',').any(|part| part.trim().eq_ignore_ascii_case(name)) {
+        return;
+    }
+    let merged = if known.is_empty() { name.to_owned() } else { format!("{known}, {name}") };
+    if let Ok(value) = HeaderValue::from_str(&merged) {
+        headers.insert(header::VARY, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vary_is_merged() {
+        let mut headers = HeaderMap::new();
+        for name in ["Accept", "Origin", "accept"] {
+            vary(&mut headers, name);
+        }
+        assert_eq!(headers[header::VARY], "Accept, Origin");
     }
 }

@@ -20,6 +20,7 @@ pub mod or_log;
 pub mod page;
 pub mod patch;
 pub mod problem;
+pub mod redirect;
 pub mod request;
 pub mod rows;
 pub(crate) mod scalar;

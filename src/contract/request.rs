@@ -1,6 +1,7 @@
 //! What an operation takes from its request. The gate has checked everything against the document before
 //! the operation runs; these parameters only hand it on, typed.
 use std::{
+    net::IpAddr,
     ops::Deref,
     sync::{Arc, Mutex},
 };
@@ -19,6 +20,7 @@ use super::{
     etag::{Precondition, Tags},
     problem::{Error, Problem},
 };
+use crate::ports::country::Country;
 
 /// The request as the gate has checked it.
 #[derive(Default)]
@@ -30,6 +32,7 @@ pub struct Checked {
     pub body: Mutex<Option<Value>>,
     pub if_match: Precondition,
     pub if_none_match: Option<Tags>,
+    pub languages: Option<String>,
     pub attempt: Option<Attempt>,
     pub client: Client,
     /// Path and query as sent, for links.
@@ -43,6 +46,15 @@ pub struct Client {
     pub address: String,
     /// The `User-Agent`, at most 300 characters.
     pub agent: Option<String>,
+    /// The country that a trusted proxy tells of.
+    pub country: Option<Country>,
+}
+
+impl Client {
+    /// The address itself; of IPv6 that of the network that one client owns.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address.split('/').next()?.parse().ok()
+    }
 }
 
 impl Checked {
@@ -172,6 +184,8 @@ bodies! {
 pub struct IfMatch(pub Precondition);
 /// The `If-None-Match` of a read.
 pub struct IfNoneMatch(pub Option<Tags>);
+/// The `Accept-Language` of a read that leads to the representation for it.
+pub struct AcceptLanguage(pub Option<String>);
 /// The `Idempotency-Key` of a create.
 pub struct IdempotencyKey(pub Option<Attempt>);
 
@@ -203,6 +217,7 @@ macro_rules! headers {
 headers! {
     IfMatch("If-Match") from if_match;
     IfNoneMatch("If-None-Match") from if_none_match;
+    AcceptLanguage("Accept-Language") from languages;
     IdempotencyKey("Idempotency-Key") from attempt;
 }
 

@@ -2,9 +2,10 @@
 //! of them only the one that the proxies write, and of that the rightmost hop that is none of them.
 use std::{net::IpAddr, str::FromStr};
 
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, HeaderName};
 
 use super::forwarded::{Hop, hops};
+use crate::ports::country::Country;
 
 /// A block of addresses, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,8 @@ impl FromStr for Field {
 pub struct Proxies {
     pub blocks: Vec<Block>,
     pub field: Field,
+    /// The field in which they tell of the client's country, if they do.
+    pub country: Option<HeaderName>,
 }
 
 /// Who sends a request.
@@ -79,6 +82,16 @@ pub struct Sender {
 impl Proxies {
     pub fn trusted(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.has(address.to_canonical()))
+    }
+
+    /// The client's country, if this peer is one of them and tells of exactly one.
+    pub fn country(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<Country> {
+        peer.filter(|peer| self.trusted(*peer))?;
+        let mut told = headers.get_all(self.country.as_ref()?).iter();
+        match (told.next(), told.next()) {
+            (Some(country), None) => country.to_str().ok()?.trim().parse().ok(),
+            _ => None,
+        }
     }
 
     /// The sender of a request that this peer hands over.

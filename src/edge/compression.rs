@@ -15,10 +15,8 @@ use poem::{
 };
 use tokio::{io::AsyncReadExt, runtime::Handle, sync::OnceCell};
 
-use super::{
-    coding::{CODINGS, Coding, chosen},
-    headers::vary,
-};
+use super::coding::{CODINGS, Coding, chosen};
+use crate::contract::cache::vary;
 
 /// Smaller bodies fit into one packet anyway.
 const WORTH_IT: u64 = 1024;

@@ -13,7 +13,7 @@ use std::{
 use futures_util::FutureExt;
 use poem::{
     Endpoint, Request, Response,
-    http::{Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
 use self::{
@@ -58,6 +58,17 @@ pub struct Passed {
     pub limited: bool,
     pub writes: bool,
     pub credentialed: bool,
+    /// What the answer says of the operation's end.
+    pub ending: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Passed {
+    fn reached(&mut self, operation: &Operation, writes: bool) {
+        self.operation = Some(operation.id.clone());
+        self.limited = operation.limited;
+        self.ending.clone_from(&operation.ending);
+        self.writes = writes;
+    }
 }
 
 impl Gate {
@@ -88,9 +99,7 @@ impl Gate {
         if found.slash {
             return Ok(resource::moved(&request));
         }
-        passed.operation = Some(operation.id.clone());
-        passed.limited = operation.limited;
-        passed.writes = method != "GET";
+        passed.reached(operation, method != "GET");
         if !accept::acceptable(request.headers(), &operation.produces) {
             let forms = operation.produces.join(", ");
             return Err(Problem::new(Code::NotAcceptable, format!("this operation answers with {forms}")));
@@ -203,6 +212,8 @@ impl Gate {
         checked.if_match =
             Precondition { tags: tags("If-Match"), none: None, required: self.require_if_match };
         checked.if_none_match = tags("If-None-Match");
+        checked.languages =
+            fields.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
         checked.target =
             resource::printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {

@@ -5,7 +5,7 @@ use poem::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
-use crate::contract::cache::PRIVATE;
+use crate::contract::cache::{PRIVATE, vary};
 
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox");
@@ -35,19 +35,6 @@ pub fn restrain(headers: &mut HeaderMap, credentialed: bool) {
         headers.insert(header::CACHE_CONTROL, PRIVATE);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-}
-
-/// Adds a name to `Vary` and keeps what is there.
-pub fn vary(headers: &mut HeaderMap, name: &str) {
-    let known =
-        headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    if known.split(',').any(|part| part.trim().eq_ignore_ascii_case(name)) {
-        return;
-    }
-    let merged = if known.is_empty() { name.to_owned() } else { format!("{known}, {name}") };
-    if let Ok(value) = HeaderValue::from_str(&merged) {
-        headers.insert(header::VARY, value);
-    }
 }
 
 /// The origins that browsers may call from; none by default.
@@ -100,15 +87,6 @@ impl Cors {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn vary_is_merged() {
-        let mut headers = HeaderMap::new();
-        for name in ["Accept", "Origin", "accept"] {
-            vary(&mut headers, name);
-        }
-        assert_eq!(headers[header::VARY], "Accept, Origin");
-    }
 
     #[test]
     fn only_listed_origins_are_marked() {

@@ -75,13 +75,18 @@ impl Edge {
         let line = Line::begin(trace.clone(), request.method().clone(), request.uri().path().to_owned());
         let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
         let sender = self.proxies.sender(peer, request.headers());
+        let client = Client {
+            address: sender.address.clone(),
+            agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
+            country: self.proxies.country(peer, request.headers()),
+        };
         let asked = request.headers().clone();
         let mut passed = Passed::default();
         let response = match self.cors.preflight(&line.method, &asked) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = trace);
-                self.dispatch(request, &sender.address, &mut passed).instrument(span).await
+                self.dispatch(request, client, &mut passed).instrument(span).await
             }
         };
         let response = settle(response, &trace);
@@ -93,7 +98,7 @@ impl Edge {
     async fn dispatch(
         &self,
         request: Request,
-        address: &str,
+        client: Client,
         passed: &mut Passed,
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
@@ -103,10 +108,9 @@ impl Edge {
         if let Some(answer) = self.site.answer(&request) {
             return answer;
         }
-        let agent = request.header("user-agent").map(|agent| agent.chars().take(300).collect());
-        let client = Client { address: address.to_owned(), agent };
+        let address = client.address.clone();
         let budget =
-            |caller: Option<&Principal>, writes: bool| self.budgets.take(caller, address, writes, now);
+            |caller: Option<&Principal>, writes: bool| self.budgets.take(caller, &address, writes, now);
         self.gate.answer(request, client, now, &self.cors.0, passed, budget).await
     }
 
@@ -122,6 +126,9 @@ impl Edge {
         let headers = response.headers_mut();
         headers::secure(headers, sender.https);
         headers::restrain(headers, passed.credentialed);
+        for (name, value) in &passed.ending {
+            headers.append(name, value.clone());
+        }
         if passed.limited {
             self.budgets.mark(
                 headers,

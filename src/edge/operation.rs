@@ -2,7 +2,7 @@
 use poem::{
     Request, Response,
     endpoint::BoxEndpoint,
-    http::{HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method, header},
 };
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub struct Operation {
     pub access: Access,
     /// Whether callers have a budget here.
     pub limited: bool,
+    /// What every answer says of the operation's end.
+    pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
 pub struct BodyRule {
@@ -99,8 +101,19 @@ impl Operation {
             .flat_map(|content| content.keys().cloned())
             .collect();
         let limited = written["responses"].get("429").is_some();
-        Ok(Operation { id, endpoint, params, body, produces, access: Access::compile(written), limited })
+        let access = Access::compile(written);
+        Ok(Operation { id, endpoint, params, body, produces, access, limited, ending: ending(written)? })
     }
+}
+
+/// The fields of `x-deprecation`.
+fn ending(written: &Value) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let words = written["x-deprecation"].as_object().into_iter().flatten();
+    let field = |(name, value): (&String, &Value)| {
+        let value = HeaderValue::from_str(value.as_str()?).ok()?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    words.map(|word| field(word).ok_or_else(|| format!("{word:?} is no header field"))).collect()
 }
 
 impl Access {

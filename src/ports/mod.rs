@@ -1,5 +1,6 @@
 //! The doors to the outside. Each is one enum or struct: the choice is visible, the calls are static.
 pub mod clock;
+pub mod country;
 pub mod db;
 pub mod export;
 pub mod lease;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::support::PASSWORD;
 
 /// A folder for one test, gone with it.
-struct Machine(PathBuf);
+pub struct Machine(pub PathBuf);
 
 impl Drop for Machine {
     fn drop(&mut self) {
@@ -26,21 +26,21 @@ impl Drop for Machine {
 
 /// What a command ended with.
 #[derive(Debug)]
-struct Ended {
+pub struct Ended {
     code: Option<i32>,
-    out: String,
+    pub out: String,
     err: String,
 }
 
 impl Machine {
-    fn new() -> Machine {
+    pub fn new() -> Machine {
         let machine = Machine(std::env::temp_dir().join(format!("tenon-commands-{}", Uuid::now_v7())));
         fs::create_dir_all(machine.0.join("tmp")).expect("the folder is made");
         machine
     }
 
     /// Runs the program on the data folder of this machine, and nothing of this one's environment.
-    fn run(&self, variables: &[(&str, &str)], input: &str, arguments: &[&str]) -> Ended {
+    pub fn run(&self, variables: &[(&str, &str)], input: &str, arguments: &[&str]) -> Ended {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tenon"))
             .args(arguments)
             .args(["--data-dir", &self.0.join("data").display().to_string()])
@@ -60,7 +60,7 @@ impl Machine {
         Ended { code: ended.status.code(), out: text(ended.stdout), err: text(ended.stderr) }
     }
 
-    fn tenon(&self, arguments: &[&str]) -> Ended {
+    pub fn tenon(&self, arguments: &[&str]) -> Ended {
         self.run(&[], "", arguments)
     }
 
@@ -92,14 +92,14 @@ impl Machine {
 
 impl Ended {
     #[track_caller]
-    fn done(self) -> Ended {
+    pub fn done(self) -> Ended {
         assert_eq!(self.code, Some(0), "{self:?}");
         self
     }
 
     /// The command has failed and says this; it never talks of the libraries below.
     #[track_caller]
-    fn says(&self, code: i32, words: &str) {
+    pub fn says(&self, code: i32, words: &str) {
         assert!(self.code == Some(code) && self.err.contains(words), "{words}: {self:?}");
         for foreign in ["Error:", "error returned from", "pool timed out", "panicked"] {
             assert!(!self.err.contains(foreign), "{self:?}");

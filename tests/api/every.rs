@@ -32,7 +32,8 @@ async fn every_operation_with_an_answer_refuses_to_answer_with_a_picture() {
     let admin = Api::start().await.sign_in(Role::Admin).await.header("accept", "image/png");
     for operation in operations()
         .iter()
-        .filter(|operation| operation.method != Method::DELETE && operation.id != "sessionsLogout")
+        .filter(|operation| operation.method != Method::DELETE)
+        .filter(|operation| !["sessionsLogout", "invoicesNegotiate"].contains(&operation.id))
     {
         assert_eq!(operation.ask(&admin).await.status, 406, "{}", operation.id);
     }

@@ -3,14 +3,17 @@
 use std::{
     collections::BTreeSet,
     fs,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use entity::user;
+use http_body_util::combinators::BoxBody;
 use poem::{
-    Body, Request, Response,
-    http::{HeaderMap, Method},
+    Addr, Body, Request, Response,
+    http::{HeaderMap, Method, uri::Scheme},
+    web::{LocalAddr, RemoteAddr},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set, Statement};
 use serde_json::{Value, json};
@@ -38,6 +41,7 @@ pub struct Api {
     statements: Arc<Mutex<Vec<Statement>>>,
     token: Option<String>,
     headers: Vec<(String, String)>,
+    peer: Option<IpAddr>,
 }
 
 /// An answer that keeps the contract.
@@ -99,7 +103,7 @@ impl Api {
             .await
             .expect("the services start");
         let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
-        Api { edge, app, clock, statements, token: None, headers: Vec::new() }
+        Api { edge, app, clock, statements, token: None, headers: Vec::new(), peer: None }
     }
 
     /// Another process on the same database.
@@ -178,6 +182,11 @@ impl Api {
         api
     }
 
+    /// The same service, asked from this address.
+    pub fn from(&self, peer: &str) -> Api {
+        Api { peer: Some(peer.parse().expect("an address")), ..self.clone() }
+    }
+
     /// The statements that the database got since it was asked last.
     pub fn statements(&self) -> Vec<Statement> {
         std::mem::take(&mut *self.statements.lock().expect("whole"))
@@ -232,10 +241,19 @@ impl Api {
         for (name, value) in &self.headers {
             request = request.header(name.as_str(), value.as_str());
         }
-        let request = request.body(body.unwrap_or_else(Body::empty));
+        let mut request = request.body(body.unwrap_or_else(Body::empty));
+        if let Some(peer) = self.peer {
+            request = arriving_from(peer, request);
+        }
         // On the heap: a test holds many requests, and its thread's stack is small.
         Box::pin(self.edge.answer(request)).await
     }
+}
+
+fn arriving_from(peer: IpAddr, request: Request) -> Request {
+    let peer = RemoteAddr(Addr::from(SocketAddr::from((peer, 4711))));
+    let (parts, body) = poem::http::Request::<BoxBody<_, _>>::from(request).into_parts();
+    Request::from_parts((parts, LocalAddr::default(), peer, Scheme::HTTP).into(), body.into())
 }
 
 impl Answer {

@@ -126,7 +126,13 @@ const OF_OPERATIONS: &[Breach] = &[
     ),
     (
         laws::answers_have_one_shape_and_their_headers,
-        "308 carries",
+        "an operation that ends",
+        "/paths/~1api~1v1~1invoices/get/responses/302/headers/Sunset",
+        "",
+    ),
+    (
+        laws::answers_have_one_shape_and_their_headers,
+        "308 carry",
         "/paths/~1api~1posts~1slug~1{slug}/get/responses/308/headers/Location",
         "",
     ),

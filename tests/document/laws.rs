@@ -131,8 +131,12 @@ pub fn answers_have_one_shape_and_their_headers() {
         let shapes: BTreeSet<String> = bodies.map(|(_, r)| r["content"].to_string()).collect();
         shapes.len() <= 1
     });
-    law("there is a success", |op| {
-        op.written["responses"].as_object().into_iter().flatten().any(|(status, _)| status.starts_with('2'))
+    law("there is a success, or the way to one", |op| {
+        op.written["responses"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .any(|(status, _)| status.starts_with('2') || status == "307")
     });
     law("a resource that is read with a validator carries ETag, Cache-Control and Vary", |op| {
         !takes(op, "If-None-Match")
@@ -143,7 +147,16 @@ pub fn answers_have_one_shape_and_their_headers() {
         carries(op, "304", &["ETag", "Cache-Control", "Vary"])
     });
     law("201 carries Location", |op| carries(op, "201", &["Location", "ETag"]));
-    law("308 carries Location", |op| carries(op, "308", &["Location"]));
+    law("302, 307 and 308 carry Location", |op| {
+        ["302", "307", "308"].iter().all(|status| carries(op, status, &["Location"]))
+    });
+    law("every answer of an operation that ends says so", |op| {
+        let ends = op.written["deprecated"] == json!(true);
+        op.written["responses"].as_object().into_iter().flatten().all(|(status, _)| {
+            let says = carries(op, status, &["Deprecation", "Sunset", "Link"]);
+            if ends { says } else { !headers(op, status).contains("Deprecation") }
+        })
+    });
     law("401 carries WWW-Authenticate", |op| carries(op, "401", &["WWW-Authenticate"]));
     law("429 and 503 carry Retry-After", |op| {
         carries(op, "429", &["Retry-After"]) && carries(op, "503", &["Retry-After"])

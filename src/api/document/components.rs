@@ -52,6 +52,12 @@ fn parameters() -> Map<String, Value> {
             TAG,
         ),
         (
+            "Accept-Language",
+            "The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.",
+            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 1000 }),
+            "fr-CA, fr;q=0.9, en;q=0.5",
+        ),
+        (
             "Idempotency-Key",
             "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.",
             text("^[\\u0021-\\u007e]+$", 255),
@@ -126,7 +132,11 @@ fn responses() -> Map<String, Value> {
                 "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples
             }},
         });
-        responses.insert(response_name(status.as_u16()), response);
+        let name = response_name(status.as_u16());
+        let mut ending = response.clone();
+        super::ending::fields(&mut ending);
+        responses.insert(super::ending::response_name(&name), ending);
+        responses.insert(name, response);
     }
     responses
 }

@@ -73,6 +73,20 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
         "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\"",
     ),
     (
+        "Link.deprecated",
+        true,
+        "What tells of the end of this operation, and what follows it: deprecation, sunset and successor-version (RFC 8288).",
+        Form::Text(VISIBLE, 1000),
+        "</api/v2/invoices>; rel=\"successor-version\"",
+    ),
+    (
+        "Content-Language",
+        true,
+        "The language that the answer is for (RFC 9110, 8.5).",
+        Form::Text("^[a-z]{2}(-[A-Z]{2})?$", 5),
+        "fr",
+    ),
+    (
         "Deprecation",
         true,
         "Since when the operation is deprecated, as a Unix time (RFC 9745).",

@@ -1,6 +1,7 @@
 //! The OpenAPI document: written from the registry that the operations fill, finished into 3.1 by rule,
 //! and projected to 3.0.3. The gate compiles itself from the same value, so what is served is what is enforced.
 mod components;
+mod ending;
 mod examples;
 mod fields;
 mod oas30;

@@ -2,7 +2,7 @@
 //! field and right.
 use serde_json::{Map, Value, json};
 
-use super::{components, schema};
+use super::{components, ending, schema};
 
 const VERBS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -57,7 +57,9 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
     if repeatable {
         statuses.extend([409, 422]);
     }
+    ending::note(operation);
     responses(operation, statuses, limited);
+    ending::mark(operation);
     if !repeatable && let Some(Value::Object(fields)) = operation.pointer_mut("/responses/201/headers") {
         fields.remove("Idempotent-Replayed");
     }

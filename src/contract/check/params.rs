@@ -34,7 +34,7 @@ struct Param {
 const DESCRIBED_ELSEWHERE: [&str; 3] = ["accept", "authorization", "content-type"];
 
 /// RFC 9110 lets these stand in several lines, read as one list.
-const LIST_HEADERS: [&str; 2] = ["if-match", "if-none-match"];
+const LIST_HEADERS: [&str; 3] = ["if-match", "if-none-match", "accept-language"];
 
 impl Params {
     /// Of two parameters with one name and place the later counts, so a path item's go first.

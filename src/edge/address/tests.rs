@@ -3,7 +3,7 @@ use super::*;
 fn proxies(field: Field) -> Proxies {
     let blocks = ["10.0.0.0/8", "2001:db8:9::/48"]
         .map(|block| block.parse().unwrap_or_else(|error| panic!("{error}")));
-    Proxies { blocks: blocks.into(), field }
+    Proxies { blocks: blocks.into(), field, country: Some(HeaderName::from_static("cf-ipcountry")) }
 }
 
 fn sender(field: Field, peer: &str, fields: &[(&'static str, &str)]) -> Sender {
@@ -94,6 +94,33 @@ fn spoofed_fields_change_nothing() {
         let found = sender(field, proxy, &[(name, value)]);
         assert_eq!(found, Sender { address: client.to_owned(), https: false }, "{value}");
     }
+}
+
+#[test]
+fn a_country_is_what_one_proxy_tells_of_it_once() {
+    let told = |peer: &str, name: &'static str, values: &[&str]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name, value.parse().unwrap_or_else(|_| panic!("{value}")));
+        }
+        let country = proxies(Field::default()).country(peer.parse().ok(), &headers);
+        country.map(|country| country.to_string())
+    };
+    for (peer, name, values, country) in [
+        ("10.0.0.1", "cf-ipcountry", &["FR"][..], Some("FR")),
+        ("::ffff:10.0.0.1", "cf-ipcountry", &[" fr "], Some("FR")),
+        ("192.0.2.7", "cf-ipcountry", &["FR"], None),
+        ("10.0.0.1", "x-country", &["FR"], None),
+        ("10.0.0.1", "cf-ipcountry", &[], None),
+        ("10.0.0.1", "cf-ipcountry", &["FR", "US"], None),
+        ("10.0.0.1", "cf-ipcountry", &["FR, US"], None),
+        ("10.0.0.1", "cf-ipcountry", &["XX"], None),
+        ("10.0.0.1", "cf-ipcountry", &["T1"], None),
+        ("10.0.0.1", "cf-ipcountry", &["France"], None),
+    ] {
+        assert_eq!(told(peer, name, values).as_deref(), country, "{peer} {name} {values:?}");
+    }
+    assert_eq!(Proxies::default().country(None, &HeaderMap::new()), None);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::{
         id::Id,
         locale::Locale,
         problem::{Conflict, Fault, Invalid, NotFound, Once, Stale, Unconditional},
+        redirect::Spoken,
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
     },
 };
@@ -40,13 +41,14 @@ impl InvoicesApi {
         locale: Path<Locale>,
         query: Query<InvoiceQuery>,
         known: IfNoneMatch,
-    ) -> Result<Listed<InvoiceSummary>, Fault<(Invalid, NotFound)>> {
+    ) -> Result<Spoken<Listed<InvoiceSummary>>, Fault<(Invalid, NotFound)>> {
         let place = self.0.place(locale.0)?;
         let etag = self.0.list_etag(&place, &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
-            return Ok(unchanged);
+            return Ok(Spoken(unchanged, place.locale));
         }
-        Ok(Listed::new(self.0.list(place, &query).await?, &etag, &query.target, Cache::Private))
+        let (locale, page) = (place.locale.clone(), self.0.list(place, &query).await?);
+        Ok(Spoken(Listed::new(page, &etag, &query.target, Cache::Private), locale))
     }
 
     /// Download invoices as a table
@@ -125,9 +127,10 @@ impl InvoicesApi {
         id: Path<Id<Invoice>>,
         query: Query<OneInvoiceQuery>,
         known: IfNoneMatch,
-    ) -> Result<Found<Invoice>, Fault<NotFound>> {
+    ) -> Result<Spoken<Found<Invoice>>, Fault<NotFound>> {
         let place = self.0.place(locale.0)?;
-        Ok(Found::new(self.0.read(place, id.0, query.expand.is_some()).await?, &known.0))
+        let locale = place.locale.clone();
+        Ok(Spoken(Found::new(self.0.read(place, id.0, query.expand.is_some()).await?, &known.0), locale))
     }
 
     /// Print an invoice

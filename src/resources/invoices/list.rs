@@ -10,7 +10,7 @@ use super::{
 use crate::contract::{
     cursor::{Key, Slice, SortKey},
     locale::Place,
-    page::Page,
+    page::{Page, Paging},
     problem::Result,
     text::{containing, folded},
 };
@@ -53,18 +53,25 @@ impl Sorted {
 
 impl Invoices {
     pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
-        let sorted = Sorted::by(&query.filter);
-        let slice = Slice {
-            key: &self.cursors,
-            list: format!("invoices {:?}", query.filter),
-            order: sorted.keys(),
-            paging: &query.paging,
-        };
-        let (found, pagination) =
-            slice.page(self.db.read(), filtered(&query.filter), rows, |row| sorted.place(row)).await?;
-        let shown = Shown::at(place, &self.rates, &found).await?;
+        let Page { data, pagination } = self.page(&query.paging, &query.filter).await?;
+        let shown = Shown::at(place, &self.rates, &data).await?;
         let summary = |row| shown.summary(row, query.fields.as_deref(), query.expand.is_some());
-        Ok(Page { data: found.into_iter().map(summary).collect::<Result<_>>()?, pagination })
+        Ok(Page { data: data.into_iter().map(summary).collect::<Result<_>>()?, pagination })
+    }
+
+    /// A page in the currencies in which the invoices were made out.
+    pub async fn made_out(&self, paging: &Paging, filter: &InvoiceFilter) -> Result<Page<InvoiceSummary>> {
+        let Page { data, pagination } = self.page(paging, filter).await?;
+        Ok(Page { data: data.into_iter().map(Row::made_out).collect::<Result<_>>()?, pagination })
+    }
+
+    async fn page(&self, paging: &Paging, filter: &InvoiceFilter) -> Result<Page<Row>> {
+        let sorted = Sorted::by(filter);
+        let slice =
+            Slice { key: &self.cursors, list: format!("invoices {filter:?}"), order: sorted.keys(), paging };
+        let (data, pagination) =
+            slice.page(self.db.read(), filtered(filter), rows, |row| sorted.place(row)).await?;
+        Ok(Page { data, pagination })
     }
 }
 

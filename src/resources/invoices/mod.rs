@@ -2,8 +2,10 @@
 mod api;
 mod example;
 mod export;
+mod former;
 mod import;
 mod list;
+mod negotiate;
 mod pdf;
 mod service;
 mod totals;
@@ -11,7 +13,9 @@ mod types;
 mod view;
 
 pub use api::InvoicesApi;
+pub use former::{Former, FormerApi, Routes};
 pub use import::ImportedInvoice;
+pub use negotiate::NegotiateApi;
 pub use pdf::{Printer, Seller};
 pub use service::Invoices;
 pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};

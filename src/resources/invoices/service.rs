@@ -56,6 +56,11 @@ impl Invoices {
         self.locales.place(locale)
     }
 
+    /// The locale that suits `Accept-Language` best.
+    pub fn locale_for(&self, languages: &str) -> Option<Locale> {
+        self.locales.best(languages).cloned()
+    }
+
     /// The version of every list of invoices in this place.
     pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["invoices", "customers"]).await?;

@@ -130,6 +130,21 @@ impl Shown {
 }
 
 impl Row {
+    /// The invoice as it was made out.
+    pub fn made_out(self) -> Result<InvoiceSummary> {
+        Ok(InvoiceSummary {
+            id: Id::from(self.id),
+            number: Some(self.number),
+            customer_id: Some(Id::from(self.customer_id)),
+            customer: None,
+            amount: Some(self.amount),
+            currency: Some(self.currency()?),
+            original: None,
+            status: Some(InvoiceStatus::parse(&self.status)),
+            date: Some(self.day()?),
+        })
+    }
+
     fn currency(&self) -> Result<Currency> {
         self.currency.parse().map_err(Error::Internal)
     }
