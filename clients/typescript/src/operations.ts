@@ -4,6 +4,10 @@
 export const keyed: ReadonlySet<string> = new Set([
   "POST /api/posts",
   "POST /api/posts/{id}/comments",
+  "POST /api/redirects",
+  "POST /api/redirects/import",
+  "POST /api/redirects/import/csv",
+  "POST /api/redirects/import/netlify",
   "POST /api/users",
   "POST /api/v2/customers",
   "POST /api/v2/invoices/{locale}"
@@ -19,6 +23,8 @@ export const conditional: ReadonlySet<string> = new Set([
   "PUT /api/posts/{id}",
   "DELETE /api/posts/{id}",
   "PATCH /api/posts/{id}",
+  "PUT /api/redirects/{key}",
+  "DELETE /api/redirects/{key}",
   "PUT /api/tags/{slug}",
   "DELETE /api/tags/{slug}",
   "PATCH /api/tags/{slug}",
@@ -45,7 +51,8 @@ export const mergePatches: ReadonlySet<string> = new Set([
 
 /** Paths with a parameter of several segments. */
 export const deep: ReadonlySet<string> = new Set([
-  "/api/docs/{path}"
+  "/api/docs/{path}",
+  "/api/redirects/{key}"
 ]);
 
 /** Reads by another name, and the path that the same resource is written at. */

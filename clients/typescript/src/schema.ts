@@ -559,6 +559,205 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what currencies are worth
+         * @description Every rate that is known, by the day for which it holds, with who told it and how far it can be trusted.
+         *     Nobody outside is asked for the answer.
+         */
+        get: operations["ratesRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List redirects by source
+         * @description With how often each was followed.
+         */
+        get: operations["redirectsList"];
+        put?: never;
+        /**
+         * Write a redirect
+         * @description It acts at once. One that would lead in a circle, or to a path that leads on, is refused (409).
+         */
+        post: operations["redirectsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read all redirects as a JSON map
+         * @description By source, in the form that the import takes.
+         */
+        get: operations["redirectsExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/export/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download all redirects as CSV
+         * @description By source, in the form that the import takes.
+         */
+        get: operations["redirectsExportCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/export/netlify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download all redirects as a Netlify file
+         * @description Rules that such a file has no form for stand in it as comments.
+         */
+        get: operations["redirectsExportNetlify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write the redirects of a JSON map
+         * @description All of them or none. Rules with the same source lead to the new destination, all others stay.
+         */
+        post: operations["redirectsImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/import/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write the redirects of a CSV file
+         * @description All of them or none. The first line names the columns: source, destination, permanent, startsAt, endsAt.
+         */
+        post: operations["redirectsImportCsv"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/import/netlify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write the redirects of a Netlify file
+         * @description All of them or none. Lines that rewrite, have placeholders or conditions are refused.
+         */
+        post: operations["redirectsImportNetlify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redirects/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The source of the rule, with or without its first slash, or its key form: hyphens for slashes.
+                 * @example -api-v1-revenues
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a redirect
+         * @description Everybody sees the rules in force, editors all of them.
+         */
+        get: operations["redirectsRead"];
+        /**
+         * Write or replace a redirect
+         * @description `If-None-Match: *` writes it only if there is none with this source yet.
+         */
+        put: operations["redirectsReplace"];
+        post?: never;
+        /**
+         * Delete a redirect
+         * @description The paths lead to what there is at them, at once.
+         */
+        delete: operations["redirectsRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tags": {
         parameters: {
             query?: never;
@@ -677,6 +876,28 @@ export interface paths {
         patch: operations["usersPatch"];
         trace?: never;
     };
+    "/api/v1/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invoices as they were made out, newest first
+         * @deprecated
+         * @description The first generation, until 21 November 2027; `/api/v2/invoices` follows it. Clients of some countries are
+         *     led to the locale of theirs there, unless `geo=off` says otherwise.
+         */
+        get: operations["invoicesListV1"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/customers": {
         parameters: {
             query?: never;
@@ -753,6 +974,26 @@ export interface paths {
          *     and named in `failed`.
          */
         get: operations["dashboardRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find the list of invoices in the client's language
+         * @description Leads to the locale that suits `Accept-Language` best, and to the first one where none does.
+         */
+        get: operations["invoicesNegotiate"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1957,6 +2198,11 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
+         * @description Whether the client's country is looked at.
+         * @enum {string}
+         */
+        Geo: "auto" | "off";
+        /**
          * @description An invoice as a whole, in the currency of the locale.
          * @example {
          *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
@@ -2614,6 +2860,48 @@ export interface components {
             published?: boolean;
         };
         /**
+         * @description A redirect to be written.
+         * @example {
+         *       "source": "/api/v1/revenues",
+         *       "destination": "/api/v2/revenues/en-us",
+         *       "permanent": false,
+         *       "startsAt": "2025-11-20T09:00:00.000Z",
+         *       "endsAt": "2029-11-22T00:00:00.000Z"
+         *     }
+         */
+        NewRedirect: {
+            /**
+             * @description The paths that shall lead elsewhere: a path, `/old/*` for a path with all below it, or `*` for any part
+             *     of a segment.
+             * @example /api/v1/revenues
+             */
+            source: string;
+            /**
+             * @description Where they shall lead: a path of this service, or an address on a host of the setting `redirect_hosts`.
+             *     Each `*` stands for what the `*` of the source at the same place took, `:splat` for the last of them.
+             * @example /api/v2/revenues/en-us
+             */
+            destination: string;
+            /**
+             * @description Whether that is for good (308) or for now (307).
+             * @default false
+             * @example false
+             */
+            permanent?: boolean;
+            /**
+             * Format: date-time
+             * @description From when on; left out: from now on.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Until when; left out: for ever.
+             * @example 2029-11-22T00:00:00.000Z
+             */
+            endsAt?: string;
+        };
+        /**
          * @description An account to be made.
          * @example {
          *       "email": "ada@acme.test",
@@ -3236,10 +3524,342 @@ export interface components {
             alg: string;
         };
         /**
+         * @description What one unit of the base is in a currency, and who says so.
+         * @example {
+         *       "currency": "EUR",
+         *       "rate": "0.8612",
+         *       "date": "2026-11-20",
+         *       "source": "open.er-api.com",
+         *       "state": "fresh",
+         *       "fetchedAt": "2026-11-21T06:00:00.000Z"
+         *     }
+         */
+        Rate: {
+            /**
+             * @description The currency.
+             * @example EUR
+             */
+            currency: string;
+            /**
+             * @description What one unit of the base is in it, as a decimal number.
+             * @example 0.8612
+             */
+            rate: string;
+            /**
+             * Format: date
+             * @description The day for which the rate holds; left out for the operator's own figure.
+             * @example 2026-11-21
+             */
+            date?: string;
+            /**
+             * @description The host that told it; `fallback` is the operator's own figure.
+             * @example open.er-api.com
+             */
+            source: string;
+            /** @description How far the rate can be trusted. */
+            state: components["schemas"]["RateState"];
+            /**
+             * Format: date-time
+             * @description When the source told it; left out for the operator's own figure.
+             * @example 2026-11-21T06:00:00.000Z
+             */
+            fetchedAt?: string;
+        };
+        /**
          * @description How far a rate can be trusted.
          * @enum {string}
          */
         RateState: "fresh" | "lastKnown" | "fallback";
+        /**
+         * @description What one unit of a currency is in every other that is known.
+         * @example {
+         *       "base": "USD",
+         *       "rates": [
+         *         {
+         *           "currency": "EUR",
+         *           "rate": "0.8612",
+         *           "date": "2026-11-20",
+         *           "source": "open.er-api.com",
+         *           "state": "fresh",
+         *           "fetchedAt": "2026-11-21T06:00:00.000Z"
+         *         }
+         *       ]
+         *     }
+         */
+        RateTable: {
+            /**
+             * @description The currency of which one unit is meant.
+             * @example EUR
+             */
+            base: string;
+            /**
+             * @description The others, by their letters.
+             * @example [
+             *       {
+             *         "currency": "EUR",
+             *         "rate": "0.8612",
+             *         "date": "2026-11-20",
+             *         "source": "open.er-api.com",
+             *         "state": "fresh",
+             *         "fetchedAt": "2026-11-21T06:00:00.000Z"
+             *       }
+             *     ]
+             */
+            rates: components["schemas"]["Rate"][];
+        };
+        /**
+         * @description A redirect as a whole.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "source": "/api/v1/revenues",
+         *       "kind": "exact",
+         *       "destination": "/api/v2/revenues/en-us",
+         *       "permanent": false,
+         *       "startsAt": "2025-11-20T09:00:00.000Z",
+         *       "endsAt": "2029-11-22T00:00:00.000Z",
+         *       "createdAt": "2025-11-21T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Redirect: {
+            /**
+             * Format: uuid
+             * @description What the rule is known by for good.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The paths that lead elsewhere; `*` takes a part of them.
+             * @example /api/v1/revenues
+             */
+            source: string;
+            /** @description How the source matches. */
+            kind: components["schemas"]["RedirectKind"];
+            /**
+             * @description Where they lead. `*` and `:splat` stand for what the source took.
+             * @example /api/v2/revenues/en-us
+             */
+            destination: string;
+            /**
+             * @description Whether that is for good (308) or for now (307).
+             * @example false
+             */
+            permanent: boolean;
+            /**
+             * Format: date-time
+             * @description From when on; left out: from the beginning.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Until when; left out: for ever.
+             * @example 2029-11-22T00:00:00.000Z
+             */
+            endsAt?: string;
+            /**
+             * Format: date-time
+             * @description When the rule was first written.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the rule was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description What an import has done.
+         * @example {
+         *       "created": 2,
+         *       "updated": 1,
+         *       "unchanged": 0
+         *     }
+         */
+        RedirectImport: {
+            /**
+             * Format: int64
+             * @description Rules that are new.
+             * @example 2
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description Rules that lead elsewhere now, or at other times.
+             * @example 1
+             */
+            updated: number;
+            /**
+             * Format: int64
+             * @description Rules that were there like this before.
+             * @example 0
+             */
+            unchanged: number;
+        };
+        /**
+         * @description How the source of a rule matches.
+         * @enum {string}
+         */
+        RedirectKind: "exact" | "prefix" | "wildcard";
+        /**
+         * @description Redirects by source. The name of a member is a path such as `/old/*`, or the key form `-api-v1-revenues`, which stands for the path with slashes for hyphens.
+         * @example {
+         *       "-api-v1-revenues": {
+         *         "destination": "/api/v2/revenues/en-us",
+         *         "permanent": false
+         *       },
+         *       "/old/*": {
+         *         "destination": "/new/*",
+         *         "permanent": true
+         *       }
+         *     }
+         */
+        RedirectMap: {
+            [key: string]: components["schemas"]["RedirectReplacement"];
+        };
+        /**
+         * @description What a source shall lead to from now on.
+         * @example {
+         *       "destination": "/api/v2/revenues/en-us",
+         *       "permanent": false,
+         *       "startsAt": "2025-11-20T09:00:00.000Z",
+         *       "endsAt": "2029-11-22T00:00:00.000Z"
+         *     }
+         */
+        RedirectReplacement: {
+            /**
+             * @description Where it shall lead: a path of this service, or an address on a host of the setting `redirect_hosts`.
+             * @example /api/v2/revenues/en-us
+             */
+            destination: string;
+            /**
+             * @description Whether that is for good (308) or for now (307).
+             * @default false
+             * @example false
+             */
+            permanent?: boolean;
+            /**
+             * Format: date-time
+             * @description From when on; left out: from now on.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Until when; left out: for ever.
+             * @example 2029-11-22T00:00:00.000Z
+             */
+            endsAt?: string;
+        };
+        /**
+         * @description A redirect in a list.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "source": "/api/v1/revenues",
+         *       "kind": "exact",
+         *       "destination": "/api/v2/revenues/en-us",
+         *       "permanent": false,
+         *       "startsAt": "2025-11-20T09:00:00.000Z",
+         *       "endsAt": "2029-11-22T00:00:00.000Z",
+         *       "hits": 42,
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        RedirectSummary: {
+            /**
+             * Format: uuid
+             * @description What the rule is known by for good.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The paths that lead elsewhere.
+             * @example /api/v1/revenues
+             */
+            source: string;
+            /** @description How the source matches. */
+            kind: components["schemas"]["RedirectKind"];
+            /**
+             * @description Where they lead.
+             * @example /api/v2/revenues/en-us
+             */
+            destination: string;
+            /**
+             * @description Whether that is for good (308) or for now (307).
+             * @example false
+             */
+            permanent: boolean;
+            /**
+             * Format: date-time
+             * @description From when on.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             * @example 2029-11-22T00:00:00.000Z
+             */
+            endsAt?: string;
+            /**
+             * Format: int64
+             * @description How often it was followed; some seconds behind.
+             * @example 42
+             */
+            hits: number;
+            /**
+             * Format: date-time
+             * @description When the rule was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "source": "/api/v1/revenues",
+         *           "kind": "exact",
+         *           "destination": "/api/v2/revenues/en-us",
+         *           "permanent": false,
+         *           "startsAt": "2025-11-20T09:00:00.000Z",
+         *           "endsAt": "2029-11-22T00:00:00.000Z",
+         *           "hits": 42,
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        RedirectSummaryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "source": "/api/v1/revenues",
+             *         "kind": "exact",
+             *         "destination": "/api/v2/revenues/en-us",
+             *         "permanent": false,
+             *         "startsAt": "2025-11-20T09:00:00.000Z",
+             *         "endsAt": "2029-11-22T00:00:00.000Z",
+             *         "hits": 42,
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["RedirectSummary"][];
+            pagination: components["schemas"]["Pagination"];
+        };
         /**
          * @description What proves a session that goes on.
          * @example {
@@ -3374,7 +3994,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "invoices:read" | "invoices:write" | "me:read" | "posts:read" | "posts:write" | "revenues:read" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "invoices:read" | "invoices:write" | "me:read" | "posts:read" | "posts:write" | "redirects:read" | "redirects:write" | "revenues:read" | "tags:read" | "tags:write" | "users:read" | "users:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -3477,7 +4097,8 @@ export interface components {
          * @description How the service and its parts are.
          * @example {
          *       "status": "ok",
-         *       "database": "ok"
+         *       "database": "ok",
+         *       "rates": "ok"
          *     }
          */
         Summary: {
@@ -3485,6 +4106,8 @@ export interface components {
             status: components["schemas"]["Condition"];
             /** @description Whether the database answers and has the present schema. */
             database: components["schemas"]["Condition"];
+            /** @description Whether the source of rates answered when it was asked last; left out when there is none. */
+            rates?: components["schemas"]["Condition"];
         };
         /**
          * @description A tag as a whole.
@@ -3931,6 +4554,26 @@ export interface components {
     };
     responses: {
         /** @description The request is not valid; or: The body is not JSON; or: The cursor does not belong to this list; or: The request cannot be read */
+        BadRequestDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request is not valid; or: The body is not JSON; or: The cursor does not belong to this list; or: The request cannot be read */
         BadRequest: {
             headers: {
                 "Cache-Control": components["headers"]["Cache-Control"];
@@ -3941,6 +4584,28 @@ export interface components {
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Sign in first; or: The credential is not valid; or: E-mail or password is wrong */
+        UnauthorizedDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Set-Cookie": components["headers"]["Set-Cookie"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
                 [name: string]: unknown;
             };
             content: {
@@ -3960,6 +4625,27 @@ export interface components {
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You may not do this; or: The API key may not do this; or: A session cookie was sent from another site */
+        ForbiddenDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate.optional"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
                 [name: string]: unknown;
             };
             content: {
@@ -3995,6 +4681,26 @@ export interface components {
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No acceptable form */
+        NotAcceptableDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
                 [name: string]: unknown;
             };
             content: {
@@ -4140,6 +4846,27 @@ export interface components {
             };
         };
         /** @description Too many requests */
+        TooManyRequestsDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many requests */
         TooManyRequests: {
             headers: {
                 "Cache-Control": components["headers"]["Cache-Control"];
@@ -4158,6 +4885,26 @@ export interface components {
             };
         };
         /** @description The service failed */
+        InternalServerErrorDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service failed */
         InternalServerError: {
             headers: {
                 "Cache-Control": components["headers"]["Cache-Control"];
@@ -4168,6 +4915,27 @@ export interface components {
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service is busy or stopping */
+        ServiceUnavailableDeprecated: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                Deprecation: components["headers"]["Deprecation"];
+                Sunset: components["headers"]["Sunset"];
+                Link: components["headers"]["Link.deprecated"];
                 [name: string]: unknown;
             };
             content: {
@@ -4204,6 +4972,11 @@ export interface components {
          * @example "AZnA3npbfD2OHyo7TF1ufw-3"
          */
         IfNoneMatch: string;
+        /**
+         * @description The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.
+         * @example fr-CA, fr;q=0.9, en;q=0.5
+         */
+        AcceptLanguage: string;
         /**
          * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
          * @example 7f3e1b0c-post-welcome
@@ -4252,6 +5025,26 @@ export interface components {
          * @example </api/posts?page=1>; rel="first", </api/posts?page=2>; rel="next"
          */
         Link: string;
+        /**
+         * @description What tells of the end of this operation, and what follows it: deprecation, sunset and successor-version (RFC 8288).
+         * @example </api/v2/invoices>; rel="successor-version"
+         */
+        "Link.deprecated": string;
+        /**
+         * @description The language that the answer is for (RFC 9110, 8.5).
+         * @example fr
+         */
+        "Content-Language": string;
+        /**
+         * @description Since when the operation is deprecated, as a Unix time (RFC 9745).
+         * @example @1795251600
+         */
+        Deprecation: string;
+        /**
+         * @description When the operation stops answering (RFC 8594).
+         * @example Sun, 21 Nov 2027 09:00:00 GMT
+         */
+        Sunset: string;
         /**
          * @description `true` when this is the kept answer to an earlier request with the same Idempotency-Key.
          * @example true
@@ -6091,7 +6884,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "status": "ok",
-                     *       "database": "ok"
+                     *       "database": "ok",
+                     *       "rates": "ok"
                      *     }
                      */
                     "application/json": components["schemas"]["Summary"];
@@ -7378,6 +8172,987 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    ratesRead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The currency of which one unit is meant; the US dollar if none is named.
+                 * @example USD
+                 */
+                base?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "base": "USD",
+                     *       "rates": [
+                     *         {
+                     *           "currency": "EUR",
+                     *           "rate": "0.8612",
+                     *           "date": "2026-11-20",
+                     *           "source": "open.er-api.com",
+                     *           "state": "fresh",
+                     *           "fetchedAt": "2026-11-21T06:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateTable"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Words that the source or the destination contain, whatever their case or accents.
+                 * @example revenues
+                 */
+                q?: string;
+                /**
+                 * @description The order, with `-` for falling. Equal rules follow by id.
+                 * @example -hits
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "source": "/api/v1/revenues",
+                     *           "kind": "exact",
+                     *           "destination": "/api/v2/revenues/en-us",
+                     *           "permanent": false,
+                     *           "startsAt": "2025-11-20T09:00:00.000Z",
+                     *           "endsAt": "2029-11-22T00:00:00.000Z",
+                     *           "hits": 42,
+                     *           "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RedirectSummaryPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/redirects` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "source": "/api/v1/revenues",
+                 *       "destination": "/api/v2/revenues/en-us",
+                 *       "permanent": false,
+                 *       "startsAt": "2025-11-20T09:00:00.000Z",
+                 *       "endsAt": "2029-11-22T00:00:00.000Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewRedirect"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "source": "/api/v1/revenues",
+                     *       "kind": "exact",
+                     *       "destination": "/api/v2/revenues/en-us",
+                     *       "permanent": false,
+                     *       "startsAt": "2025-11-20T09:00:00.000Z",
+                     *       "endsAt": "2029-11-22T00:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Redirect"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "-api-v1-revenues": {
+                     *         "destination": "/api/v2/revenues/en-us",
+                     *         "permanent": false
+                     *       },
+                     *       "/old/*": {
+                     *         "destination": "/new/*",
+                     *         "permanent": true
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RedirectMap"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsExportCsv: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example source,destination,permanent,startsAt,endsAt
+                     *     /old/*,/new/*,true,,
+                     *     /sale,/winter,false,,2027-03-01T00:00:00.000Z
+                     */
+                    "text/csv": string;
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsExportNetlify: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example /sale /winter 307
+                     *     /old/* /new/:splat 308
+                     */
+                    "text/plain": string;
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsImport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/redirects/import` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "-api-v1-revenues": {
+                 *         "destination": "/api/v2/revenues/en-us",
+                 *         "permanent": false
+                 *       },
+                 *       "/old/*": {
+                 *         "destination": "/new/*",
+                 *         "permanent": true
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedirectMap"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": 2,
+                     *       "updated": 1,
+                     *       "unchanged": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsImportCsv: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/redirects/import/csv` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example source,destination,permanent,startsAt,endsAt
+                 *     /old/*,/new/*,true,,
+                 *     /sale,/winter,false,,2027-03-01T00:00:00.000Z
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": 2,
+                     *       "updated": 1,
+                     *       "unchanged": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsImportNetlify: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/redirects/import/netlify` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example /sale /winter 307
+                 *     /old/* /new/:splat 308
+                 */
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": 2,
+                     *       "updated": 1,
+                     *       "unchanged": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RedirectImport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The source of the rule, with or without its first slash, or its key form: hyphens for slashes.
+                 * @example -api-v1-revenues
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "source": "/api/v1/revenues",
+                     *       "kind": "exact",
+                     *       "destination": "/api/v2/revenues/en-us",
+                     *       "permanent": false,
+                     *       "startsAt": "2025-11-20T09:00:00.000Z",
+                     *       "endsAt": "2029-11-22T00:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Redirect"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The source of the rule, with or without its first slash, or its key form: hyphens for slashes.
+                 * @example -api-v1-revenues
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/redirects/{key}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "destination": "/api/v2/revenues/en-us",
+                 *       "permanent": false,
+                 *       "startsAt": "2025-11-20T09:00:00.000Z",
+                 *       "endsAt": "2029-11-22T00:00:00.000Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedirectReplacement"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "source": "/api/v1/revenues",
+                     *       "kind": "exact",
+                     *       "destination": "/api/v2/revenues/en-us",
+                     *       "permanent": false,
+                     *       "startsAt": "2025-11-20T09:00:00.000Z",
+                     *       "endsAt": "2029-11-22T00:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Redirect"];
+                };
+            };
+            /** @description The resource, new at this address */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "source": "/api/v1/revenues",
+                     *       "kind": "exact",
+                     *       "destination": "/api/v2/revenues/en-us",
+                     *       "permanent": false,
+                     *       "startsAt": "2025-11-20T09:00:00.000Z",
+                     *       "endsAt": "2029-11-22T00:00:00.000Z",
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Redirect"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redirectsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The source of the rule, with or without its first slash, or its key form: hyphens for slashes.
+                 * @example -api-v1-revenues
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     tagsList: {
         parameters: {
             query?: {
@@ -8298,6 +10073,162 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    invoicesListV1: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Invoices that are this far.
+                 * @example pending
+                 */
+                status?: components["schemas"]["InvoiceStatus"];
+                /**
+                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @example -date
+                 */
+                sort?: string;
+                /**
+                 * @description `off` lists the invoices here, whatever the client's country is.
+                 * @example off
+                 */
+                geo?: components["schemas"]["Geo"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Deprecation: components["headers"]["Deprecation"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Sunset: components["headers"]["Sunset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "number": 1,
+                     *           "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "customer": {
+                     *             "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Evil Rabbit",
+                     *             "email": "evil@rabbit.acme.test",
+                     *             "imageUrl": "/customers/evil-rabbit.png"
+                     *           },
+                     *           "amount": 13584,
+                     *           "currency": "EUR",
+                     *           "original": {
+                     *             "amount": 15795,
+                     *             "currency": "USD",
+                     *             "rate": "0.86",
+                     *             "rateDate": "2025-11-21",
+                     *             "rateSource": "open.er-api.com",
+                     *             "rateState": "fresh"
+                     *           },
+                     *           "status": "pending",
+                     *           "date": "2025-11-21"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InvoiceSummaryPage"];
+                };
+            };
+            /** @description Clients of this one's country have a view of their own: there, with the same query */
+            302: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Deprecation: components["headers"]["Deprecation"];
+                    Sunset: components["headers"]["Sunset"];
+                    Link: components["headers"]["Link.deprecated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Deprecation: components["headers"]["Deprecation"];
+                    Sunset: components["headers"]["Sunset"];
+                    Link: components["headers"]["Link.deprecated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestDeprecated"];
+            401: components["responses"]["UnauthorizedDeprecated"];
+            403: components["responses"]["ForbiddenDeprecated"];
+            406: components["responses"]["NotAcceptableDeprecated"];
+            429: components["responses"]["TooManyRequestsDeprecated"];
+            500: components["responses"]["InternalServerErrorDeprecated"];
+            503: components["responses"]["ServiceUnavailableDeprecated"];
+        };
+    };
     customersList: {
         parameters: {
             query?: {
@@ -8946,6 +10877,114 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    invoicesNegotiate: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Invoices that are this far.
+                 * @example pending
+                 */
+                status?: components["schemas"]["InvoiceStatus"];
+                /**
+                 * @description Invoices of this customer.
+                 * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                customer?: string;
+                /**
+                 * @description Invoices that were made out in this currency.
+                 * @example USD
+                 */
+                currency?: string;
+                /**
+                 * @description Invoices of this day or later.
+                 * @example 2025-11-21
+                 */
+                "date[gte]"?: string;
+                /**
+                 * @description Invoices of before this day.
+                 * @example 2026-12-01
+                 */
+                "date[lt]"?: string;
+                /**
+                 * @description Words that the customer's name or e-mail address contain, whatever their case or accents.
+                 * @example rabbit
+                 */
+                q?: string;
+                /**
+                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @example -date
+                 */
+                sort?: string;
+                /**
+                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @example amount,status
+                 */
+                fields?: string;
+                /**
+                 * @description `customer` adds who it is.
+                 * @example customer
+                 */
+                expand?: components["schemas"]["InvoiceExpand"];
+            };
+            header?: {
+                /**
+                 * @description The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.
+                 * @example fr-CA, fr;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list in the locale that suits the client best, with the same query */
+            307: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     invoicesList: {
         parameters: {
             query?: {
@@ -9041,6 +11080,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -9094,6 +11134,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -9503,6 +11544,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
                     "Last-Modified": components["headers"]["Last-Modified"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -9548,6 +11590,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];

@@ -16,6 +16,9 @@ export interface Sent {
 
 export interface Service {
   url: string;
+  /** The program, and the folder that its data is in. */
+  binary: string;
+  data: string;
   /** A client and what it sends. */
   client(options?: Partial<TenonOptions>): { tenon: Tenon; sent: Sent[] };
   stop(): Promise<void>;
@@ -43,6 +46,8 @@ export async function startService(): Promise<Service> {
   });
   return {
     url,
+    binary,
+    data,
     client: (options = {}) => {
       const sent: Sent[] = [];
       const { fetch = globalThis.fetch, ...others } = options;
