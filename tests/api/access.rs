@@ -60,7 +60,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("postsReadBySlug", "anonymous", "keys"),
     ("postsRemove", "owner,editor,admin", "keys"),
     ("postsReplace", "owner,editor,admin", "keys"),
-    ("ratesRead", "anonymous", "open"),
+    ("ratesRead", "anonymous", "keys"),
     ("redirectsCreate", "editor,admin", "keys"),
     ("redirectsExport", "editor,admin", "keys"),
     ("redirectsExportCsv", "editor,admin", "keys"),

@@ -44,6 +44,7 @@ scopes! {
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
+    RatesRead = "rates:read", "Read rates.";
     RedirectsRead = "redirects:read", "Read redirects.";
     RedirectsWrite = "redirects:write", "Write redirects.";
     RevenuesRead = "revenues:read", "Read revenues.";

@@ -9,7 +9,7 @@ use crate::{
     api::Tag,
     contract::{
         answer::Found,
-        caller::Anyone,
+        caller::Viewer,
         money::Currency,
         problem::{Fault, Invalid},
         request::{IfNoneMatch, Query},
@@ -27,7 +27,7 @@ impl RatesApi {
     #[oai(path = "/", method = "get", operation_id = "ratesRead")]
     async fn read(
         &self,
-        _caller: Anyone,
+        _viewer: Viewer,
         query: Query<RateQuery>,
         known: IfNoneMatch,
     ) -> Result<Found<RateTable>, Fault<Invalid>> {
