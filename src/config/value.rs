@@ -232,8 +232,8 @@ fn line(name: &str, text: &str) -> Result<Option<String>, String> {
 fn lines(name: &str, text: &str) -> Result<Vec<String>, String> {
     let lines: Vec<String> = text.split(';').map(|line| readable(name, line)).collect::<Result<_, _>>()?;
     let lines: Vec<String> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-    if lines.len() > 12 {
-        return Err(format!("{name} has more than 12 lines"));
+    if lines.len() > 6 {
+        return Err(format!("{name} has more than the 6 lines that fit on an invoice"));
     }
     Ok(lines)
 }

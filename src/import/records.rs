@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{files, report::Report};
+use super::report::Report;
 use crate::contract::date::{Date, Month};
 
 /// The most bytes that one file may have; it is held in memory as a whole.
@@ -19,7 +19,7 @@ const MONTHS: [&str; 12] =
 /// One entry of a file.
 #[derive(Debug, Clone)]
 pub struct ImportedRecord {
-    /// The file's name and the number of the entry in it, from 1.
+    /// The file as it was named, and the number of the entry in it, from 1.
     pub file: String,
     pub record: Record,
 }
@@ -113,10 +113,9 @@ pub(super) fn plan(paths: &[PathBuf], report: &mut Report) -> Vec<ImportedRecord
     for path in paths {
         let shown = path.to_string_lossy().into_owned();
         match read(path) {
-            Ok(Value::Array(entries)) => entries_of(files::name(&shown), entries, &mut records, report),
+            Ok(Value::Array(entries)) => entries_of(&shown, entries, &mut records, report),
             Ok(Value::Object(rules)) => {
-                let file = files::name(&shown).to_owned();
-                records.push(ImportedRecord { file, record: Record::Redirects(rules) });
+                records.push(ImportedRecord { file: shown, record: Record::Redirects(rules) });
             }
             Ok(_) => report.fail(&shown, "is neither a list of records nor a map of redirects"),
             Err(reason) => report.fail(&shown, reason),

@@ -20,8 +20,9 @@ const AHEAD: usize = 2;
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Whoever takes the rows may take as long as a stalled connection is borne, and wants the first ones at once: the
-/// whole is not worth sorting for.
-const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '60s';
+/// whole is not worth sorting for. A filter may leave few of many.
+const PATIENT: &str =
+    "SET LOCAL statement_timeout = '300s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
     SET LOCAL cursor_tuple_fraction = 0.00001";
 
 /// Batches of rows; an error is the last of them.
@@ -44,9 +45,13 @@ impl Export {
         let (give, batches) = mpsc::channel(AHEAD);
         let statement = find.build(self.connection.get_database_backend());
         let run = async move {
-            let reading = self.read(statement, &give);
             let late = Err(broken(TOO_LONG));
-            if let Err(error) = tokio::time::timeout(LONGEST, reading).await.unwrap_or(late) {
+            let done = tokio::select! {
+                done = tokio::time::timeout(LONGEST, self.read(statement, &give)) => done.unwrap_or(late),
+                // Also while nothing is found that could be handed on.
+                () = give.closed() => Ok(()),
+            };
+            if let Err(error) = done {
                 tracing::error!(%error, "an export ended early");
                 // Nobody may be there to hear it.
                 let _ = give.send(Err(error)).await;

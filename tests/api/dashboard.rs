@@ -121,7 +121,7 @@ async fn the_dashboard_is_told_in_one_answer_and_one_currency() {
     assert_eq!(latest[0]["customer"]["name"], "Evil Rabbit");
     assert_eq!(whole.body["failed"], json!([]));
     let euro = json!({
-        "base": "EUR", "rate": "1.1627906977", "rateSource": "fallback", "rateState": "fallback",
+        "base": "EUR", "rate": "1.16279069767", "rateSource": "fallback", "rateState": "fallback",
     });
     assert_eq!(whole.body["rates"][0], euro);
     let french = books.get("/api/v2/dashboard?locale=fr").await.is(200).body;
@@ -154,6 +154,10 @@ async fn a_part_that_cannot_be_read_is_named_and_the_rest_is_answered() {
     assert_eq!(rest.body["cards"], whole.body["cards"]);
     assert_eq!(rest.header("cache-control"), "no-store");
     rename("lost", "revenues").await.unwrap();
+    // Nothing of several currencies can be told without any rates.
+    rename("rates", "lost").await.unwrap();
+    books.get("/api/v2/dashboard").await.is(503);
+    rename("lost", "rates").await.unwrap();
     // What was incomplete is no copy of the whole.
     let known = books.header("if-none-match", rest.header("etag"));
     assert_eq!(known.get("/api/v2/dashboard").await.is(200).body["failed"], json!([]));
@@ -167,5 +171,11 @@ async fn an_empty_office_has_a_dashboard_too() {
     assert_eq!(whole["cards"], json!({ "collected": 0, "pending": 0, "invoices": 0, "customers": 0 }));
     assert_eq!(months(&whole["revenues"]).len(), 12);
     assert_eq!(whole["latest"], json!([]));
+    let lost = async |tx: tenon::ports::db::Tx| {
+        tx.execute_unprepared("ALTER TABLE rates RENAME TO lost").await.map(|_| ())
+    };
+    api.app.db.write(lost).await.unwrap();
+    let rest = books.get("/api/v2/dashboard").await.is(200).body;
+    assert_eq!((&rest["failed"], &rest["cards"]), (&json!(["rates"]), &whole["cards"]));
     assert_eq!(books.get("/api/v2/revenues/ja").await.is(200).body["pagination"]["total"], 12);
 }

@@ -309,9 +309,12 @@ async fn a_rate_that_jumps_stays_until_it_is_forgotten() {
         assert_eq!(euro(&api).await["rate"], known, "{rate}");
     }
     api.clock.advance(8 * 24 * HOUR);
+    // Far from the operator's own figure, it is not believed then either.
     source.tells("USD", api.clock.now(), json!({ "EUR": 13.5 }));
+    assert_eq!(api.app.refresh.now(Jumps::Refused).await.expect("rates").jumped.len(), 1);
+    source.tells("USD", api.clock.now(), json!({ "EUR": 3.5 }));
     assert_eq!(api.app.refresh.now(Jumps::Refused).await.expect("rates").jumped, []);
-    assert_eq!(euro(&api).await["rate"], "13.5");
+    assert_eq!(euro(&api).await["rate"], "3.5");
 }
 
 #[tokio::test]

@@ -11339,8 +11339,8 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example id,date,status,amount,currency
-                     *     0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,15795,USD
+                     * @example id,date,status,customer.name,customer.email
+                     *     0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,Evil Rabbit,evil@rabbit.acme.test
                      */
                     "text/csv": string;
                 };

@@ -62,7 +62,7 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
         "Location",
         true,
         "Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).",
-        Form::Text("^/[\\u0021-\\u007e]*$", 2000),
+        Form::Text("^/[\\u0021-\\u007e]*$", 16000),
         "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
     ),
     (

@@ -1,4 +1,4 @@
-//! The office of the made-up site: who buys furniture, and what they owe.
+//! The office of the made-up site: who buys furniture, what they owe, and where old addresses lead.
 use uuid::Uuid;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     resources::{
         customers::{ImportedCustomer, NewCustomer, rabbit},
         invoices::{ImportedInvoice, InvoiceStatus, NewInvoice},
+        redirects::{RedirectMap, RedirectReplacement, forms},
     },
 };
 
@@ -73,6 +74,17 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
         let source = format!("demo/invoices/{i}");
         app.invoices.import(tx, ImportedInvoice { source, id: None, currency, new }).await?;
     }
+    let moved = |destination: &str, permanent| RedirectReplacement {
+        destination: destination.to_owned(),
+        permanent,
+        starts_at: None,
+        ends_at: None,
+    };
+    let map = RedirectMap::new(vec![
+        ("-api-v1-revenues".to_owned(), moved("/api/v2/revenues/en-us", false)),
+        ("/handbook/*".to_owned(), moved("/api/docs/*", true)),
+    ]);
+    app.redirects.import(tx, forms::from_map(map)).await?;
     Ok(())
 }
 

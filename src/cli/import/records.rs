@@ -101,7 +101,12 @@ impl Forms {
         let form = "is no month: use 2026-11 or its English name";
         let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, form))?;
         let currency = record.currency.parse().map_err(wrong("currency"))?;
-        let (amount, source) = (record.amount, record.month);
+        // A name alone stays the month that it meant at first; one of a year that was given is that month.
+        let source = match self.year {
+            Year::Of(_) => month.to_string(),
+            Year::Before(_) => record.month,
+        };
+        let amount = record.amount;
         app.revenues.import(tx, &ImportedRevenue { source, month, amount, currency }).await
     }
 

@@ -33,11 +33,11 @@ impl DashboardApi {
         known: IfNoneMatch,
     ) -> Result<Found<Dashboard>, Fault<NotFound>> {
         let place = self.0.place(query.locale.clone())?;
-        let version = self.0.version(&place).await?;
+        let version = self.0.version(&place).await;
         let whole = Dashboard::tag(&version, &[]);
         if let Some(unchanged) = Found::unchanged(&whole, &known.0, Cache::Private) {
             return Ok(unchanged);
         }
-        Ok(Found::new(self.0.read(&place, version).await, &known.0))
+        Ok(Found::new(self.0.read(&place, version).await?, &known.0))
     }
 }

@@ -2,12 +2,13 @@
 use std::{future::Future, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use super::types::{Cards, Dashboard, DashboardPart, DashboardRate};
 use crate::{
     contract::{
         locale::{Locale, Locales, Place},
-        problem::Result,
+        problem::{Error, Result},
     },
     ports::db::Db,
     resources::{customers::Customers, invoices::Invoices, rates::Rates, revenues::Revenues},
@@ -44,17 +45,21 @@ impl DashboardService {
         self.locales.place(locale.unwrap_or_else(first))
     }
 
-    /// The version of the whole dashboard.
-    pub async fn version(&self, place: &Place) -> Result<String> {
-        let version = self.db.versions(&["customers", "invoices", "revenues"]).await?;
-        // Rates grow old by themselves, and months come by themselves.
-        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
-        let month = self.revenues.now().to_string();
-        Ok(format!("{} {version} {month} {known:?}", place.locale))
+    /// The version of the whole dashboard; one that nobody has had before, if it cannot be read in time.
+    pub async fn version(&self, place: &Place) -> String {
+        let reading = async {
+            let version = self.db.versions(&["customers", "invoices", "revenues", "rates"]).await?;
+            // Rates grow old by themselves, and months come by themselves.
+            let (ages, month) = (self.rates.ages().await?, self.revenues.now());
+            Ok(format!("{} {version} {month} {ages}", place.locale))
+        };
+        part("version", Instant::now() + PATIENCE, reading)
+            .await
+            .unwrap_or_else(|| Uuid::now_v7().to_string())
     }
 
-    /// What of it can be read in time.
-    pub async fn read(&self, place: &Place, version: String) -> Dashboard {
+    /// What of it can be read in time; nothing at all is a failure.
+    pub async fn read(&self, place: &Place, version: String) -> Result<Dashboard> {
         let end = Instant::now() + PATIENCE;
         let (cards, revenues, latest, rates) = tokio::join!(
             part("cards", end, self.cards(place)),
@@ -69,9 +74,12 @@ impl DashboardService {
             (DashboardPart::Rates, rates.is_none()),
         ];
         let failed: Vec<DashboardPart> =
-            parts.into_iter().filter(|(_, failed)| *failed).map(|(part, _)| part).collect();
+            parts.iter().filter(|(_, failed)| *failed).map(|(part, _)| *part).collect();
+        if failed.len() == parts.len() {
+            return Err(Error::Unavailable("no part of the dashboard can be read now"));
+        }
         let (locale, currency) = (place.locale.clone(), place.currency);
-        Dashboard { locale, currency, cards, revenues, latest, rates, failed, version }
+        Ok(Dashboard { locale, currency, cards, revenues, latest, rates, failed, version })
     }
 
     async fn cards(&self, place: &Place) -> Result<Cards> {

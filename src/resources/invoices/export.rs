@@ -114,6 +114,6 @@ impl Table for InvoiceSummary {
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
             |it| original(it, |it| it.rate_state.as_str().to_owned());
     };
-    const EXAMPLE: &'static str = "id,date,status,amount,currency\r\n\
-        0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,15795,USD\r\n";
+    const EXAMPLE: &'static str = "id,date,status,customer.name,customer.email\r\n\
+        0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,Evil Rabbit,evil@rabbit.acme.test\r\n";
 }

@@ -37,6 +37,8 @@ impl Invoices {
         }
         let NewInvoice { customer_id, amount, status, date } = &invoice.new;
         billed(tx, customer_id.0).await?;
+        // What no rate is known of could be shown in no other locale.
+        self.rates.exchanges_in(&**tx, &[invoice.currency], Currency::USD).await?;
         let now = self.clock.now();
         let mut row = invoice::ActiveModel {
             customer_id: Set(customer_id.0),

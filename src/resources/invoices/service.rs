@@ -63,10 +63,10 @@ impl Invoices {
 
     /// The version of every list of invoices in this place.
     pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&["invoices", "customers"]).await?;
+        let version = self.db.versions(&["invoices", "customers", "rates"]).await?;
         // Rates grow old by themselves.
-        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
-        Ok(ETag::weak(&["invoices", &version.to_string(), &format!("{known:?}"), target]))
+        let ages = self.rates.ages().await?;
+        Ok(ETag::weak(&["invoices", place.currency.as_str(), &version.to_string(), &ages, target]))
     }
 
     pub async fn read(&self, place: Place, id: Id<Invoice>, with_customer: bool) -> Result<Invoice> {
@@ -134,6 +134,12 @@ impl Invoices {
         self.db
             .write(async move |tx| {
                 let row = invoices.held(&tx, &place, id, &when).await?;
+                let mut patch = patch;
+                // Whoever sends back what was shown changes nothing.
+                if row.currency != place.currency.as_str() && patch.amount.is_some() {
+                    let shown = invoices.shown(&tx, place.clone(), id.0).await?.amount;
+                    patch.amount = patch.amount.filter(|amount| *amount != shown);
+                }
                 changes(&row, &patch, &place)?;
                 let version = row.version;
                 let mut row = row.into_active_model();
@@ -185,14 +191,25 @@ impl Invoices {
         let row = invoice::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
         let row = row.ok_or(Error::NotFound("invoice"))?;
         if when.asks() {
-            when.check(&self.shown(tx, place.clone(), id.0).await?.etag())?;
+            let plain = when.check(&self.shown(tx, place.clone(), id.0).await?.etag());
+            if plain.is_err() {
+                // Whoever has read it with its customer knows the version just as well.
+                let expanded = self.shown_with(tx, place.clone(), id.0, true).await?;
+                when.check(&expanded.etag()).or(plain)?;
+            }
         }
         Ok(row)
     }
 
     async fn shown(&self, tx: &Tx, place: Place, id: Uuid) -> Result<Invoice> {
+        self.shown_with(tx, place, id, false).await
+    }
+
+    /// On the transaction's own connection: another one may have to be waited for.
+    async fn shown_with(&self, tx: &Tx, place: Place, id: Uuid, with_customer: bool) -> Result<Invoice> {
         let row = one(&**tx, id).await?;
-        Shown::at(place, &self.rates, std::slice::from_ref(&row)).await?.whole(row, false)
+        let shown = Shown::within(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
+        shown.whole(row, with_customer)
     }
 }
 

@@ -76,6 +76,18 @@ impl Shown {
         Ok(Shown { locale: place.locale, exchanges })
     }
 
+    /// The same, seen from within a transaction.
+    pub async fn within<C: ConnectionTrait>(
+        db: &C,
+        place: Place,
+        rates: &Rates,
+        rows: &[Row],
+    ) -> Result<Self> {
+        let currencies: Vec<Currency> = rows.iter().map(Row::currency).collect::<Result<_>>()?;
+        let exchanges = rates.exchanges_in(db, &currencies, place.currency).await?;
+        Ok(Shown { locale: place.locale, exchanges })
+    }
+
     /// Learns what these rows need beyond what is known; what is known stays as it is.
     pub async fn learn(&mut self, rates: &Rates, rows: &[Row]) -> Result<()> {
         let mut strange = Vec::new();

@@ -50,6 +50,9 @@ pub struct Known {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange(pub Known);
 
+/// How many digits of a quotient are told; those of a weak currency begin far behind the point.
+const DIGITS: u32 = 12;
+
 /// Whether a rate can be one at all.
 pub fn sane(rate: Decimal) -> bool {
     rate > Decimal::new(1, 9) && rate < Decimal::new(1, 0) * Decimal::from(1_000_000_000u32)
@@ -58,13 +61,13 @@ pub fn sane(rate: Decimal) -> bool {
 impl Exchange {
     /// From the dollar's rates of both.
     pub fn between(base: Known, quote: Known) -> Result<Self> {
-        let rate = quote.rate.checked_div(base.rate).filter(|rate| sane(*rate));
+        let rate = quote.rate.checked_div(base.rate).filter(|rate| *rate > Decimal::ZERO);
         let rate = rate.ok_or_else(|| Error::Internal("the rates have no quotient".into()))?;
         // The weaker of two is what is known of both; nobody has to tell what a dollar is in dollars.
         let quoted = quote.state > base.state || (quote.state == base.state && quote.date.is_some());
         let told = if quoted { quote } else { base };
-        let rate = rate.round_dp_with_strategy(10, RoundingStrategy::MidpointNearestEven).normalize();
-        Ok(Exchange(Known { rate, ..told }))
+        let rounded = rate.round_sf_with_strategy(DIGITS, RoundingStrategy::MidpointNearestEven);
+        Ok(Exchange(Known { rate: rounded.unwrap_or(rate).normalize(), ..told }))
     }
 
     /// Minor units of `base` as minor units of `quote`.
@@ -119,10 +122,10 @@ mod tests {
         let crossed = Exchange::between(euro.clone(), yen.clone()).unwrap();
         assert_eq!(
             (crossed.0.rate.to_string(), crossed.0.state),
-            ("174.4186046512".into(), RateState::Fallback)
+            ("174.418604651".into(), RateState::Fallback)
         );
         let back = Exchange::between(yen, euro).unwrap();
-        assert_eq!((back.0.rate.to_string(), back.0.state), ("0.0057333333".into(), RateState::Fallback));
+        assert_eq!((back.0.rate.to_string(), back.0.state), ("0.00573333333333".into(), RateState::Fallback));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Asking the source, in the background: one process at a time, less and less often while it fails.
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -38,11 +39,17 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 const ACCEPT: &str = "application/json, application/xml, text/xml";
 
 /// Who is asked, and how often.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Source {
     /// It may hold a key: nobody is shown more than its host.
     pub url: String,
     pub every: Duration,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("every", &self.every).finish_non_exhaustive()
+    }
 }
 
 /// Why there are no new rates.

@@ -3,7 +3,10 @@ use std::{collections::BTreeSet, fmt};
 
 use entity::rate;
 use rust_decimal::Decimal;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::OnConflict,
+};
 
 use super::{
     exchange::{Exchange, Fallback, Known, RateState, sane},
@@ -32,6 +35,8 @@ const USEFUL: i64 = 7 * 24 * HOUR;
 
 /// A rate that moves by a larger factor while the last one is young is not believed: half as much again.
 const FURTHEST: Decimal = Decimal::from_parts(15, 0, 0, false, 1);
+/// Where there is none, it is held against the operator's figure, which may be old: five times as much.
+const FURTHEST_FROM_OWN: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
 
 /// What becomes of a rate that moved too far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +86,18 @@ impl Rates {
         Rates { db, clock, fallback }
     }
 
-    /// What one currency is in others.
+    /// What some currencies are in one.
     pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<Exchanges> {
+        self.exchanges_in(self.db.read(), bases, quote).await
+    }
+
+    /// The same, seen from within a transaction.
+    pub async fn exchanges_in<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        bases: &[Currency],
+        quote: Currency,
+    ) -> Result<Exchanges> {
         let mut wanted: Vec<Currency> = bases.iter().copied().filter(|base| *base != quote).collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -90,10 +105,30 @@ impl Rates {
             return Ok(Exchanges { quote, known: Vec::new() });
         }
         let names: Vec<String> = wanted.iter().chain([&quote]).map(Currency::to_string).collect();
-        let rows = of_the_dollar().filter(rate::Column::Quote.is_in(names)).all(self.db.read()).await?;
+        let rows = of_the_dollar().filter(rate::Column::Quote.is_in(names)).all(db).await?;
         let quoted = self.dollar(quote, &rows)?;
         let exchange = |base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?));
         Ok(Exchanges { quote, known: wanted.into_iter().map(exchange).collect::<Result<_>>()? })
+    }
+
+    /// Changes whenever anything that is shown by rates may look different: with the collection `rates`, or when
+    /// rates grow old.
+    pub async fn ages(&self) -> Result<String> {
+        let rows: Vec<(i64, i64)> = of_the_dollar()
+            .select_only()
+            .column(rate::Column::FetchedAt)
+            .column_as(rate::Column::Quote.count(), "count")
+            .group_by(rate::Column::FetchedAt)
+            .order_by_asc(rate::Column::FetchedAt)
+            .into_tuple()
+            .all(self.db.read())
+            .await?;
+        let mut ages = [0; 3];
+        for (fetched_at, count) in rows {
+            let age = self.clock.now() - fetched_at;
+            ages[usize::from(age >= FRESH) + usize::from(age >= USEFUL)] += count;
+        }
+        Ok(format!("{ages:?} {:?}", self.fallback))
     }
 
     /// Everything that is known, told by what one unit of `base` is.
@@ -158,9 +193,12 @@ impl Rates {
         let mut news = Vec::new();
         for (currency, told) in sheet.rates {
             let row = rows.iter().find(|row| row.quote == currency.as_str());
-            let young = row.filter(|row| self.age(row) < USEFUL).and_then(|row| row.rate.parse().ok());
-            if let Some(known) = young.filter(|known| jumps == Jumps::Refused && moved(*known, told)) {
+            if let Some(known) = self.against(currency, told, row).filter(|_| jumps == Jumps::Refused) {
                 taken.jumped.push(Jump { currency, known, told });
+                continue;
+            }
+            // What a source tells late is no news.
+            if row.is_some_and(|row| row.source == taken.source && row.date > taken.date) {
                 continue;
             }
             let rate = told.to_string();
@@ -181,6 +219,18 @@ impl Rates {
         (taken, news)
     }
 
+    /// What speaks against a rate: the last known one while it is young, else the operator's own, from which it may
+    /// be much further.
+    fn against(&self, currency: Currency, told: Decimal, row: Option<&rate::Model>) -> Option<Decimal> {
+        let young = row.filter(|row| self.age(row) < USEFUL).and_then(|row| row.rate.parse().ok());
+        let own = || self.fallback.0.iter().find(|(known, _)| *known == currency).map(|(_, rate)| *rate);
+        let (known, furthest) = match young {
+            Some(young) => (young, FURTHEST),
+            None => (own()?, FURTHEST_FROM_OWN),
+        };
+        moved(known, told, furthest).then_some(known)
+    }
+
     fn age(&self, row: &rate::Model) -> i64 {
         self.clock.now() - row.fetched_at
     }
@@ -191,15 +241,17 @@ impl Rates {
             let state = RateState::Fresh;
             return Ok(Known { rate: Decimal::ONE, date: None, source: "identity".to_owned(), state });
         }
-        let row = rows.iter().find(|row| row.quote == currency.as_str() && self.age(row) < USEFUL);
-        if let Some(row) = row
+        let own = self.fallback.0.iter().find(|(known, _)| *known == currency);
+        let row = rows.iter().find(|row| row.quote == currency.as_str());
+        // Where the operator has no figure, an old rate is better than none.
+        if let Some(row) = row.filter(|row| self.age(row) < USEFUL || own.is_none())
             && let Some(rate) = row.rate.parse().ok().filter(|rate| sane(*rate))
         {
             let state = if self.age(row) < FRESH { RateState::Fresh } else { RateState::LastKnown };
             return Ok(Known { rate, date: Some(row.date.clone()), source: row.source.clone(), state });
         }
-        let own = self.fallback.0.iter().find(|(known, _)| *known == currency);
-        let (_, rate) = own.ok_or(Error::Conflict("there is no rate for the currency of an invoice"))?;
+        let none = "there is no rate for one of the currencies: the operator can name it in rates_fallback";
+        let (_, rate) = own.ok_or(Error::Unavailable(none))?;
         let state = RateState::Fallback;
         Ok(Known { rate: *rate, date: None, source: "fallback".to_owned(), state })
     }
@@ -209,8 +261,8 @@ fn of_the_dollar() -> sea_orm::Select<rate::Entity> {
     rate::Entity::find().filter(rate::Column::Base.eq(Currency::USD.as_str()))
 }
 
-fn moved(known: Decimal, told: Decimal) -> bool {
-    sane(known) && (told > known * FURTHEST || told * FURTHEST < known)
+fn moved(known: Decimal, told: Decimal, furthest: Decimal) -> bool {
+    sane(known) && (told > known * furthest || told * furthest < known)
 }
 
 async fn store(tx: &Tx, news: Vec<rate::ActiveModel>) -> Result<()> {

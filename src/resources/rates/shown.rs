@@ -95,7 +95,9 @@ impl Exchanges {
             rate_source: known.source.clone(),
             rate_state: known.state,
         };
-        Ok((exchange.convert(amount, currency, self.quote)?, Some(original)))
+        let converted = exchange.convert(amount, currency, self.quote)?;
+        let too_much = || Error::Internal("an amount is too large for a number".into());
+        Ok((Some(converted).filter(|it| *it <= MOST).ok_or_else(too_much)?, Some(original)))
     }
 }
 

@@ -39,6 +39,8 @@ impl Revenues {
             }
             None => (Uuid::now_v7(), 1, Effect::Created),
         };
+        // What no rate is known of could be shown in no other locale.
+        self.rates.exchanges_in(&**tx, &[*currency], Currency::USD).await?;
         let mut row = revenue::ActiveModel {
             id: Set(id),
             amount: Set(*amount),

@@ -31,7 +31,7 @@ pub struct Revenues {
     pub(super) db: Db,
     clock: Clock,
     cursors: CursorKey,
-    rates: Rates,
+    pub(super) rates: Rates,
     locales: Locales,
 }
 
@@ -59,12 +59,10 @@ impl Revenues {
 
     /// The version of every list of revenues in this place.
     pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&["invoices", "revenues"]).await?;
+        let version = self.db.versions(&["invoices", "revenues", "rates"]).await?;
         // Rates grow old by themselves, and months come by themselves.
-        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
-        let parts =
-            ["revenues", &version.to_string(), &format!("{known:?}"), &self.now().to_string(), target];
-        Ok(ETag::weak(&parts))
+        let (ages, now) = (self.rates.ages().await?, self.now().to_string());
+        Ok(ETag::weak(&["revenues", place.currency.as_str(), &version.to_string(), &ages, &now, target]))
     }
 
     pub async fn list(&self, place: &Place, query: &RevenueQuery) -> Result<Page<Revenue>> {
