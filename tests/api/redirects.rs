@@ -71,12 +71,15 @@ async fn the_key_form_of_a_path_names_its_rule() {
     editor.delete("/api/redirects/-a-b").await.is(204);
     assert_eq!(api.get("/api/redirects/-a-b").await.is(200).body["source"], "/a-b");
     // Paths that look like keys, or like operations, have addresses of their own.
-    for source in ["/-a-b", "/import", "/export/csv", "/", "/über uns", "/blog/*", "/blog/*.html"] {
+    let (words, escapes) = (["/-a-b", "/import", "/export/csv", "/"], ["/a%2Fb", "/100%25", "/a%2Ab", "/a%3Fb"]);
+    for source in [&words[..], &escapes, &["/über uns", "/blog/*", "/blog/*.html", "/a*b"]].concat() {
         let new = json!({ "source": source, "destination": "/elsewhere" });
         let made = editor.post("/api/redirects", new).await.is(201);
         let read = api.get(made.header("location")).await.is(200);
         assert_eq!(read.body["source"], source, "{}", made.header("location"));
     }
+    editor.delete("/api/redirects/a%252Ab").await.is(204);
+    assert_eq!(api.get("/api/redirects/a*b").await.is(200).body["source"], "/a*b", "the wildcard stays");
     for nothing in ["-none", "none", "livez", "a//b", "..", "%2F%2Fa"] {
         api.get(&format!("/api/redirects/{nothing}")).await.is(404);
     }
