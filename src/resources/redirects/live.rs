@@ -22,7 +22,7 @@ use crate::{
 /// What is known of the database at one moment.
 #[derive(Default)]
 pub struct Known {
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
     aliases: Arc<Vec<(String, String)>>,
     /// The versions of rules, of posts and of documents that this was made from.
@@ -65,10 +65,16 @@ impl Live {
             true => before.aliases.clone(),
             false => Arc::new(aliases(db.read()).await?),
         };
+        // Most of what is written of posts and documents moves nothing.
+        if before.versions[0] == versions[0] && before.aliases == aliases {
+            let snapshot = before.snapshot.clone();
+            self.known.store(Arc::new(Known { snapshot, rules, aliases, versions }));
+            return Ok(());
+        }
         let hosts = self.hosts.clone();
         let made = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::build(&rules, &aliases, &hosts, Some(&before.snapshot));
-            Known { snapshot, rules, aliases, versions }
+            Known { snapshot: Arc::new(snapshot), rules, aliases, versions }
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
         if !made.snapshot.left_out.is_empty() {
@@ -133,7 +139,7 @@ async fn rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
 
 /// The former addresses of what everybody may read, and where it is now.
 async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
-    let posts: Vec<(String, String)> = alias::Entity::find()
+    let mut posts: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Post.def())
         .filter(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
         .filter(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
@@ -143,7 +149,7 @@ async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
         .into_tuple()
         .all(db)
         .await?;
-    let documents: Vec<(String, String)> = alias::Entity::find()
+    let mut documents: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Document.def())
         .select_only()
         .column(alias::Column::Path)
@@ -151,6 +157,9 @@ async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
         .into_tuple()
         .all(db)
         .await?;
+    // In one order, so that what is the same is seen to be.
+    posts.sort_unstable();
+    documents.sort_unstable();
     let posts = posts.into_iter().map(|(path, slug)| (path, format!("/api/posts/slug/{slug}")));
     let documents = documents.into_iter().map(|(path, at)| (path, format!("/api/docs/{at}")));
     Ok(posts.chain(documents).collect())
