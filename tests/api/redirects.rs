@@ -71,7 +71,8 @@ async fn the_key_form_of_a_path_names_its_rule() {
     editor.delete("/api/redirects/-a-b").await.is(204);
     assert_eq!(api.get("/api/redirects/-a-b").await.is(200).body["source"], "/a-b");
     // Paths that look like keys, or like operations, have addresses of their own.
-    let (words, escapes) = (["/-a-b", "/import", "/export/csv", "/"], ["/a%2Fb", "/100%25", "/a%2Ab", "/a%3Fb"]);
+    let (words, escapes) =
+        (["/-a-b", "/import", "/export/csv", "/"], ["/a%2Fb", "/100%25", "/a%2Ab", "/a%3Fb"]);
     for source in [&words[..], &escapes, &["/über uns", "/blog/*", "/blog/*.html", "/a*b"]].concat() {
         let new = json!({ "source": source, "destination": "/elsewhere" });
         let made = editor.post("/api/redirects", new).await.is(201);

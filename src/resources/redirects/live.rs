@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::{
     path::Pattern,
+    rules::web,
     snapshot::{Rule, Snapshot},
+    web::Web,
 };
 use crate::{
     contract::problem::{Error, Result},
@@ -24,12 +26,19 @@ use crate::{
 pub struct Known {
     pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
+    web: Arc<Web>,
     aliases: Arc<Vec<(String, String)>>,
     /// The versions of rules, of posts and of documents that this was made from.
     versions: Versions,
 }
 
 type Versions = [i64; 3];
+
+/// What new rules have to get along with.
+pub struct Standing {
+    pub rules: Arc<Vec<Rule>>,
+    pub web: Arc<Web>,
+}
 
 const COLLECTIONS: [&str; 3] = ["redirects", "posts", "documents"];
 
@@ -67,14 +76,15 @@ impl Live {
         };
         // Most of what is written of posts and documents moves nothing.
         if before.versions[0] == versions[0] && before.aliases == aliases {
-            let snapshot = before.snapshot.clone();
-            self.known.store(Arc::new(Known { snapshot, rules, aliases, versions }));
+            let (snapshot, web) = (before.snapshot.clone(), before.web.clone());
+            self.known.store(Arc::new(Known { snapshot, rules, web, aliases, versions }));
             return Ok(());
         }
         let hosts = self.hosts.clone();
         let made = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::build(&rules, &aliases, &hosts, Some(&before.snapshot));
-            Known { snapshot: Arc::new(snapshot), rules, aliases, versions }
+            let web = Arc::new(web(&rules, &hosts));
+            Known { snapshot: Arc::new(snapshot), rules, web, aliases, versions }
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
         if !made.snapshot.left_out.is_empty() {
@@ -85,14 +95,18 @@ impl Live {
     }
 
     /// All rules as they stand in this transaction. Others that want to write some wait until it has ended.
-    pub async fn standing(&self, tx: &Tx) -> Result<Arc<Vec<Rule>>> {
+    pub async fn standing(&self, tx: &Tx) -> Result<Standing> {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
         let version = find.one(&**tx).await?.map_or(0, |row| row.version);
-        let known = self.known.load();
-        match known.versions[0] == version {
-            true => Ok(known.rules.clone()),
-            false => Ok(Arc::new(rules(&**tx).await?)),
+        let known = self.known.load_full();
+        if known.versions[0] == version {
+            return Ok(Standing { rules: known.rules.clone(), web: known.web.clone() });
         }
+        let (rules, hosts) = (Arc::new(rules(&**tx).await?), self.hosts.clone());
+        let all = rules.clone();
+        let made = tokio::task::spawn_blocking(move || web(&all, &hosts)).await;
+        let web = Arc::new(made.map_err(|error| Error::Internal(error.to_string()))?);
+        Ok(Standing { rules, web })
     }
 }
 

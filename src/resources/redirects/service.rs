@@ -162,10 +162,10 @@ impl Redirects {
                 Pattern::parse(&source).map_err(|why| Error::at("#/source", ErrorCode::Invalid, why))?;
             let rule = ruled(Uuid::now_v7(), pattern, &to, &live.hosts)?;
             let standing = live.standing(&tx).await?;
-            if standing.iter().any(|other| other.pattern == rule.pattern) {
+            if standing.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::Taken("source"));
             }
-            checked(&standing, vec![rule.clone()], &live.hosts).await?;
+            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
             let row = fresh(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
             tx.touch("redirects").await?;
             Ok(row.into())
@@ -197,7 +197,7 @@ impl Redirects {
                 }
             };
             let rule = ruled(id, pattern, &to, &live.hosts)?;
-            checked(&standing, vec![rule.clone()], &live.hosts).await?;
+            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
             let (row, new) = match known {
                 Some(row) => (again(row, &rule, now).update(&*tx).await?, false),
                 None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
