@@ -304,6 +304,15 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
     for old in ["/2015/03/Dove-Tails.html", "/dt", "/dt/"] {
         assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/slug/dovetails", "{old}");
     }
+    for (key, destination, says) in [
+        ("api/posts/slug/dovetails", "/dt", "/api/posts/slug/dovetails and /dt would lead in a circle"),
+        ("dovetails", "/dt/", "/dovetails would lead to /dt, which leads on"),
+        ("api/posts/slug/*", "/blog/*", "/dt would lead to /api/posts/slug/*, which leads on"),
+    ] {
+        let refused = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
+        let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.starts_with(says), "{key} {destination}: {detail}");
+    }
     let id = api.get("/api/posts/slug/dovetails").await.is(200).id();
     let path = format!("/api/posts/{id}");
     editor.patch(&path, json!({ "slug": "tails-first" })).await.is(200);

@@ -83,7 +83,7 @@ impl Live {
         let hosts = self.hosts.clone();
         let made = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::build(&rules, &aliases, &hosts, Some(&before.snapshot));
-            let web = Arc::new(web(&rules, &hosts));
+            let web = Arc::new(web(&rules, &aliases, &hosts));
             Known { snapshot: Arc::new(snapshot), rules, web, aliases, versions }
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
@@ -94,17 +94,25 @@ impl Live {
         Ok(())
     }
 
-    /// All rules as they stand in this transaction. Others that want to write some wait until it has ended.
+    /// All rules as they stand in this transaction, with the former addresses. Others that want to write some
+    /// wait until it has ended.
     pub async fn standing(&self, tx: &Tx) -> Result<Standing> {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
-        let version = find.one(&**tx).await?.map_or(0, |row| row.version);
-        let known = self.known.load_full();
-        if known.versions[0] == version {
-            return Ok(Standing { rules: known.rules.clone(), web: known.web.clone() });
-        }
-        let (rules, hosts) = (Arc::new(rules(&**tx).await?), self.hosts.clone());
-        let all = rules.clone();
-        let made = tokio::task::spawn_blocking(move || web(&all, &hosts)).await;
+        find.one(&**tx).await?;
+        let (versions, known) = (versions(&**tx).await?, self.known.load_full());
+        let aliases = match known.versions[1..] == versions[1..] {
+            true => known.aliases.clone(),
+            false => Arc::new(aliases(&**tx).await?),
+        };
+        let rules = match known.versions[0] == versions[0] {
+            true if known.aliases == aliases => {
+                return Ok(Standing { rules: known.rules.clone(), web: known.web.clone() });
+            }
+            true => known.rules.clone(),
+            false => Arc::new(rules(&**tx).await?),
+        };
+        let (all, hosts) = (rules.clone(), self.hosts.clone());
+        let made = tokio::task::spawn_blocking(move || web(&all, &aliases, &hosts)).await;
         let web = Arc::new(made.map_err(|error| Error::Internal(error.to_string()))?);
         Ok(Standing { rules, web })
     }

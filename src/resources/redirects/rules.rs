@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use super::{
-    path::Pattern,
+    path::{Kind, Pattern, canonical},
     snapshot::Rule,
     target::Target,
     web::{Tangle, TooMuch, Weave, Web, Work},
@@ -28,20 +28,27 @@ pub fn leads(pattern: &Pattern, destination: &str, hosts: &[String]) -> Result<(
 /// How much may be compared for one write: some tenths of a second.
 const STEPS: usize = 50_000_000;
 
-/// The rules as they hang together; those to hosts that are not listed any more are left out, as they do not act.
-pub fn web(rules: &[Rule], hosts: &[String]) -> Web {
+/// The rules and the former addresses as they hang together. Rules win; those to hosts that are not listed any
+/// more are left out, as they do not act.
+pub fn web(rules: &[Rule], aliases: &[(String, String)], hosts: &[String]) -> Web {
     let read = |rule: &Rule| {
         let target = Target::parse(&rule.destination, &rule.pattern, hosts).ok()?;
         Some((rule.pattern.clone(), target))
     };
-    Web::new(rules.iter().filter_map(read))
+    let former = |(path, destination): &(String, String)| {
+        let source = Pattern { kind: Kind::Exact, path: canonical(path)?.into_owned() };
+        let target = Target::parse(destination, &source, hosts).ok()?;
+        Some((source, target))
+    };
+    // Of two equal ones the last leads, as in the snapshot.
+    Web::new(rules.iter().filter_map(read).chain(aliases.iter().rev().filter_map(former)))
 }
 
 /// Refuses rules that together with those that stand would lead in circles, or from one to the next. Dates are
 /// not looked at: what cannot happen today could tomorrow.
 pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, hosts: &[String]) -> Result<()> {
     let (standing, hosts) = (standing.clone(), hosts.to_vec());
-    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &hosts))).await;
+    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &[], &hosts))).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(clash) => Err(Error::Clash(clash)),
         None => Ok(()),
