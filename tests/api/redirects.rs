@@ -148,6 +148,27 @@ async fn loops_and_chains_are_refused_when_they_are_written() {
 }
 
 #[tokio::test]
+async fn a_folder_has_room_for_a_hundred_wildcards() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let rules = |count: usize| -> Value {
+        (0..count)
+            .map(|i| (format!("/feeds/*/{i}.xml"), to("/feed")))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let refused = editor.post("/api/redirects/import", rules(101)).await.is(409);
+    let detail = refused.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.starts_with("/feeds/ would have more than 100"), "{detail}");
+    editor.post("/api/redirects/import", rules(100)).await.is(201);
+    editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(409);
+    editor.put("/api/redirects/feeds/*/7.xml", to("/feeds")).await.is(200);
+    editor.put("/api/redirects/feeds/x/*.xml", to("/feed")).await.is(201);
+    editor.delete("/api/redirects/feeds/*/7.xml").await.is(204);
+    editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(201);
+}
+
+#[tokio::test]
 async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

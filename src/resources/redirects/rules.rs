@@ -25,6 +25,8 @@ pub fn leads(pattern: &Pattern, destination: &str, hosts: &[String]) -> Result<(
     Target::parse(destination, pattern, hosts).map(|_| ())
 }
 
+/// The most wildcards of one folder: a request may have to try all of them.
+const WILDCARDS: usize = 100;
 /// How much may be compared for one write: some tenths of a second.
 const STEPS: usize = 50_000_000;
 
@@ -56,6 +58,13 @@ pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, hosts: &[String]) -> R
 }
 
 fn refusal(standing: &Web, new: &Web) -> Option<String> {
+    if let Some(folder) = standing.crowded(new, WILDCARDS) {
+        let folder: String = folder.chars().take(200).collect();
+        return Some(format!(
+            "{folder}/ would have more than {WILDCARDS} sources with `*` in the middle: put some of them in \
+             folders of their own, write `/*` at the end, or the paths one by one"
+        ));
+    }
     let found = match Weave::new(new, standing, Work::new(STEPS)).tangle() {
         Ok(found) => found,
         Err(TooMuch) => {

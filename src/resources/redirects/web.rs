@@ -88,6 +88,16 @@ impl Web {
         web
     }
 
+    /// The folder, if there is one, in which there would be more wildcards than `most` with these new ones.
+    pub fn crowded<'n>(&self, new: &'n Web, most: usize) -> Option<&'n str> {
+        let crowded = |folder: &str, new: &[usize], rules: &[Knot]| {
+            let added = new.iter().filter(|rule| self.same(&rules[**rule].0).is_none()).count();
+            added > 0 && self.wildcards.get(folder).map_or(0, Vec::len) + added > most
+        };
+        let found = new.wildcards.iter().find(|(folder, rules)| crowded(folder, rules, &new.rules));
+        found.map(|(folder, _)| &**folder)
+    }
+
     fn same(&self, pattern: &Pattern) -> Option<usize> {
         let index = match pattern.kind {
             Kind::Exact => self.exact.get(pattern.path.as_str()),
