@@ -196,6 +196,22 @@ async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
 }
 
 #[tokio::test]
+async fn no_hit_is_lost_however_many_rules_were_followed() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let rules: serde_json::Map<String, Value> =
+        (0..2100).map(|i| (format!("/old-{i}"), to("/new"))).collect();
+    editor.post("/api/redirects/import", Value::Object(rules)).await.is(201);
+    let now = api.clock.now();
+    for i in 0..2100 {
+        assert!(api.app.redirects.find(&format!("/old-{i}"), None, now).is_some());
+    }
+    api.app.redirects.flush().await.unwrap();
+    let least = editor.get("/api/redirects?sort=hits&limit=1").await.is(200);
+    assert_eq!(least.body["data"][0]["hits"], 1);
+}
+
+#[tokio::test]
 async fn rules_are_listed_found_and_walked() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
