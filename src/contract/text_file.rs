@@ -17,6 +17,7 @@ use super::{
     answer::{bare, set},
     cache::Cache,
     etag::{ETag, Tags},
+    file::attachment,
     problem::{Error, Problem},
     request::Checked,
 };
@@ -61,9 +62,7 @@ impl<F: Form> Download<F> {
         let media = format!("{}; charset=utf-8", F::MEDIA);
         let mut response = Response::builder().content_type(media).body(text);
         set(&mut response, header::ETAG, etag.as_str());
-        // The second form is for clients that read names by RFC 8187; plain names are the same in both.
-        let name = format!("attachment; filename=\"{0}\"; filename*=UTF-8''{0}", F::FILE);
-        set(&mut response, header::CONTENT_DISPOSITION, &name);
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(F::FILE));
         Cache::Private.mark(&mut response);
         Download(response, PhantomData)
     }
@@ -73,7 +72,7 @@ impl<F: Form> ApiResponse for Download<F> {
     fn meta() -> MetaResponses {
         let whole = MetaResponse {
             content: vec![media::<F>(OUT)],
-            ..bare(200, &["ETag", "Cache-Control"], "The file")
+            ..bare(200, &["ETag", "Cache-Control", "Content-Disposition"], "The file")
         };
         let kept = bare(304, &["ETag", "Cache-Control"], "The client's copy is still current");
         MetaResponses { responses: vec![whole, kept] }

@@ -97,9 +97,9 @@ fn hold_body(id: &str, declared: &Value, answer: &Answer, shown: &dyn Fn() -> St
 /// Fields that say nothing of an operation: how the bytes are framed, and what browsers may do with any answer.
 /// The document tells of them once.
 fn told_once(name: &str) -> bool {
-    name.starts_with("content-")
-        || name.starts_with("x-content-")
+    name.starts_with("x-content-")
         || name.starts_with("cross-origin-")
+        || matches!(name, "content-type" | "content-length" | "content-encoding" | "content-security-policy")
         || matches!(name, "referrer-policy" | "strict-transport-security" | "permissions-policy")
 }
 

@@ -71,12 +71,16 @@ async fn the_key_form_of_a_path_names_its_rule() {
     editor.delete("/api/redirects/-a-b").await.is(204);
     assert_eq!(api.get("/api/redirects/-a-b").await.is(200).body["source"], "/a-b");
     // Paths that look like keys, or like operations, have addresses of their own.
-    for source in ["/-a-b", "/import", "/export/csv", "/", "/über uns", "/blog/*", "/blog/*.html"] {
+    let (words, escapes) =
+        (["/-a-b", "/import", "/export/csv", "/"], ["/a%2Fb", "/100%25", "/a%2Ab", "/a%3Fb"]);
+    for source in [&words[..], &escapes, &["/über uns", "/blog/*", "/blog/*.html", "/a*b"]].concat() {
         let new = json!({ "source": source, "destination": "/elsewhere" });
         let made = editor.post("/api/redirects", new).await.is(201);
         let read = api.get(made.header("location")).await.is(200);
         assert_eq!(read.body["source"], source, "{}", made.header("location"));
     }
+    editor.delete("/api/redirects/a%252Ab").await.is(204);
+    assert_eq!(api.get("/api/redirects/a*b").await.is(200).body["source"], "/a*b", "the wildcard stays");
     for nothing in ["-none", "none", "livez", "a//b", "..", "%2F%2Fa"] {
         api.get(&format!("/api/redirects/{nothing}")).await.is(404);
     }
@@ -144,6 +148,27 @@ async fn loops_and_chains_are_refused_when_they_are_written() {
 }
 
 #[tokio::test]
+async fn a_folder_has_room_for_a_hundred_wildcards() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let rules = |count: usize| -> Value {
+        (0..count)
+            .map(|i| (format!("/feeds/*/{i}.xml"), to("/feed")))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let refused = editor.post("/api/redirects/import", rules(101)).await.is(409);
+    let detail = refused.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.starts_with("/feeds/ would have more than 100"), "{detail}");
+    editor.post("/api/redirects/import", rules(100)).await.is(201);
+    editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(409);
+    editor.put("/api/redirects/feeds/*/7.xml", to("/feeds")).await.is(200);
+    editor.put("/api/redirects/feeds/x/*.xml", to("/feed")).await.is(201);
+    editor.delete("/api/redirects/feeds/*/7.xml").await.is(204);
+    editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(201);
+}
+
+#[tokio::test]
 async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -168,6 +193,22 @@ async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
     editor.header("if-none-match", list.header("etag")).get("/api/redirects?q=WINTER").await.is(304);
     api.clock.advance(60_000);
     api.get("/sale").await.is(404);
+}
+
+#[tokio::test]
+async fn no_hit_is_lost_however_many_rules_were_followed() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let rules: serde_json::Map<String, Value> =
+        (0..2100).map(|i| (format!("/old-{i}"), to("/new"))).collect();
+    editor.post("/api/redirects/import", Value::Object(rules)).await.is(201);
+    let now = api.clock.now();
+    for i in 0..2100 {
+        assert!(api.app.redirects.find(&format!("/old-{i}"), None, now).is_some());
+    }
+    api.app.redirects.flush().await.unwrap();
+    let least = editor.get("/api/redirects?sort=hits&limit=1").await.is(200);
+    assert_eq!(least.body["data"][0]["hits"], 1);
 }
 
 #[tokio::test]
@@ -299,6 +340,15 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
     api.app.redirects.refresh().await.unwrap();
     for old in ["/2015/03/Dove-Tails.html", "/dt", "/dt/"] {
         assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/slug/dovetails", "{old}");
+    }
+    for (key, destination, says) in [
+        ("api/posts/slug/dovetails", "/dt", "/api/posts/slug/dovetails and /dt would lead in a circle"),
+        ("dovetails", "/dt/", "/dovetails would lead to /dt, which leads on"),
+        ("api/posts/slug/*", "/blog/*", "/dt would lead to /api/posts/slug/*, which leads on"),
+    ] {
+        let refused = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
+        let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.starts_with(says), "{key} {destination}: {detail}");
     }
     let id = api.get("/api/posts/slug/dovetails").await.is(200).id();
     let path = format!("/api/posts/{id}");

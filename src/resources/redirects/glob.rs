@@ -33,6 +33,11 @@ impl Glob {
         }
     }
 
+    /// How much there is to compare.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is a path in both.
     pub fn meets(&self, other: &Glob) -> bool {
         let width = other.0.len() + 1;

@@ -49,11 +49,11 @@ impl Redirects {
     pub async fn import(&self, tx: &Tx, entries: Vec<Entry>) -> Result<RedirectImport> {
         let standing = self.live.standing(tx).await?;
         let hosts = self.live.hosts.clone();
-        let all = standing.clone();
+        let all = standing.rules.clone();
         let read = tokio::task::spawn_blocking(move || sorted(&all, &entries, &hosts));
         let (rules, report) =
             read.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(refused)?;
-        checked(&standing, rules.clone(), &self.live.hosts).await?;
+        checked(&standing.web, rules.clone(), &self.live.hosts).await?;
         let now = self.clock.now();
         for some in rules.chunks(AT_ONCE) {
             let next = Expr::col((redirect::Entity, redirect::Column::Version)).add(1);

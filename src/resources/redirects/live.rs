@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::{
     path::Pattern,
+    rules::web,
     snapshot::{Rule, Snapshot},
+    web::Web,
 };
 use crate::{
     contract::problem::{Error, Result},
@@ -22,14 +24,21 @@ use crate::{
 /// What is known of the database at one moment.
 #[derive(Default)]
 pub struct Known {
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
+    web: Arc<Web>,
     aliases: Arc<Vec<(String, String)>>,
     /// The versions of rules, of posts and of documents that this was made from.
     versions: Versions,
 }
 
 type Versions = [i64; 3];
+
+/// What new rules have to get along with.
+pub struct Standing {
+    pub rules: Arc<Vec<Rule>>,
+    pub web: Arc<Web>,
+}
 
 const COLLECTIONS: [&str; 3] = ["redirects", "posts", "documents"];
 
@@ -65,10 +74,17 @@ impl Live {
             true => before.aliases.clone(),
             false => Arc::new(aliases(db.read()).await?),
         };
+        // Most of what is written of posts and documents moves nothing.
+        if before.versions[0] == versions[0] && before.aliases == aliases {
+            let (snapshot, web) = (before.snapshot.clone(), before.web.clone());
+            self.known.store(Arc::new(Known { snapshot, rules, web, aliases, versions }));
+            return Ok(());
+        }
         let hosts = self.hosts.clone();
         let made = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::build(&rules, &aliases, &hosts, Some(&before.snapshot));
-            Known { snapshot, rules, aliases, versions }
+            let web = Arc::new(web(&rules, &aliases, &hosts));
+            Known { snapshot: Arc::new(snapshot), rules, web, aliases, versions }
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
         if !made.snapshot.left_out.is_empty() {
@@ -78,15 +94,27 @@ impl Live {
         Ok(())
     }
 
-    /// All rules as they stand in this transaction. Others that want to write some wait until it has ended.
-    pub async fn standing(&self, tx: &Tx) -> Result<Arc<Vec<Rule>>> {
+    /// All rules as they stand in this transaction, with the former addresses. Others that want to write some
+    /// wait until it has ended.
+    pub async fn standing(&self, tx: &Tx) -> Result<Standing> {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
-        let version = find.one(&**tx).await?.map_or(0, |row| row.version);
-        let known = self.known.load();
-        match known.versions[0] == version {
-            true => Ok(known.rules.clone()),
-            false => Ok(Arc::new(rules(&**tx).await?)),
-        }
+        find.one(&**tx).await?;
+        let (versions, known) = (versions(&**tx).await?, self.known.load_full());
+        let aliases = match known.versions[1..] == versions[1..] {
+            true => known.aliases.clone(),
+            false => Arc::new(aliases(&**tx).await?),
+        };
+        let rules = match known.versions[0] == versions[0] {
+            true if known.aliases == aliases => {
+                return Ok(Standing { rules: known.rules.clone(), web: known.web.clone() });
+            }
+            true => known.rules.clone(),
+            false => Arc::new(rules(&**tx).await?),
+        };
+        let (all, hosts) = (rules.clone(), self.hosts.clone());
+        let made = tokio::task::spawn_blocking(move || web(&all, &aliases, &hosts)).await;
+        let web = Arc::new(made.map_err(|error| Error::Internal(error.to_string()))?);
+        Ok(Standing { rules, web })
     }
 }
 
@@ -133,7 +161,7 @@ async fn rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
 
 /// The former addresses of what everybody may read, and where it is now.
 async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
-    let posts: Vec<(String, String)> = alias::Entity::find()
+    let mut posts: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Post.def())
         .filter(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
         .filter(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
@@ -143,7 +171,7 @@ async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
         .into_tuple()
         .all(db)
         .await?;
-    let documents: Vec<(String, String)> = alias::Entity::find()
+    let mut documents: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Document.def())
         .select_only()
         .column(alias::Column::Path)
@@ -151,6 +179,9 @@ async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
         .into_tuple()
         .all(db)
         .await?;
+    // In one order, so that what is the same is seen to be.
+    posts.sort_unstable();
+    documents.sort_unstable();
     let posts = posts.into_iter().map(|(path, slug)| (path, format!("/api/posts/slug/{slug}")));
     let documents = documents.into_iter().map(|(path, at)| (path, format!("/api/docs/{at}")));
     Ok(posts.chain(documents).collect())

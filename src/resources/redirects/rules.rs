@@ -1,11 +1,11 @@
 //! What a rule must keep to, alone and among the others.
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    path::Pattern,
+    path::{Kind, Pattern, canonical},
     snapshot::Rule,
     target::Target,
-    web::{Tangle, Web},
+    web::{Tangle, TooMuch, Weave, Web, Work},
 };
 use crate::contract::{
     problem::{Error, Result},
@@ -25,28 +25,58 @@ pub fn leads(pattern: &Pattern, destination: &str, hosts: &[String]) -> Result<(
     Target::parse(destination, pattern, hosts).map(|_| ())
 }
 
+/// The most wildcards of one folder: a request may have to try all of them.
+const WILDCARDS: usize = 100;
+/// How much may be compared for one write: some tenths of a second.
+const STEPS: usize = 50_000_000;
+
+/// The rules and the former addresses as they hang together. Rules win; those to hosts that are not listed any
+/// more are left out, as they do not act.
+pub fn web(rules: &[Rule], aliases: &[(String, String)], hosts: &[String]) -> Web {
+    let read = |rule: &Rule| {
+        let target = Target::parse(&rule.destination, &rule.pattern, hosts).ok()?;
+        Some((rule.pattern.clone(), target))
+    };
+    let former = |(path, destination): &(String, String)| {
+        let source = Pattern { kind: Kind::Exact, path: canonical(path)?.into_owned() };
+        let target = Target::parse(destination, &source, hosts).ok()?;
+        Some((source, target))
+    };
+    // Of two equal ones the last leads, as in the snapshot.
+    Web::new(rules.iter().filter_map(read).chain(aliases.iter().rev().filter_map(former)))
+}
+
 /// Refuses rules that together with those that stand would lead in circles, or from one to the next. Dates are
 /// not looked at: what cannot happen today could tomorrow.
-pub async fn checked(standing: &Arc<Vec<Rule>>, new: Vec<Rule>, hosts: &[String]) -> Result<()> {
+pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, hosts: &[String]) -> Result<()> {
     let (standing, hosts) = (standing.clone(), hosts.to_vec());
-    // A hundred thousand rules take some tenths of a second.
-    let found = tokio::task::spawn_blocking(move || tangled(&standing, &new, &hosts)).await;
+    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &[], &hosts))).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(clash) => Err(Error::Clash(clash)),
         None => Ok(()),
     }
 }
 
-fn tangled(standing: &[Rule], new: &[Rule], hosts: &[String]) -> Option<String> {
-    let replaced: HashMap<&Pattern, ()> = new.iter().map(|rule| (&rule.pattern, ())).collect();
-    let kept = standing.iter().filter(|rule| !replaced.contains_key(&rule.pattern));
-    let read = |rule: &Rule| {
-        let target = Target::parse(&rule.destination, &rule.pattern, hosts).ok()?;
-        Some((rule.pattern.clone(), target))
+fn refusal(standing: &Web, new: &Web) -> Option<String> {
+    if let Some(folder) = standing.crowded(new, WILDCARDS) {
+        let folder: String = folder.chars().take(200).collect();
+        return Some(format!(
+            "{folder}/ would have more than {WILDCARDS} sources with `*` in the middle: put some of them in \
+             folders of their own, write `/*` at the end, or the paths one by one"
+        ));
+    }
+    let found = match Weave::new(new, standing, Work::new(STEPS)).tangle() {
+        Ok(found) => found,
+        Err(TooMuch) => {
+            return Some(
+                "there are too many rules to compare this with: write fewer at once, or put more text before \
+                 the first `*` of source and destination"
+                    .to_owned(),
+            );
+        }
     };
-    let rules: Vec<(Pattern, Target)> = new.iter().chain(kept).filter_map(read).collect();
-    let Tangle { rule, next, returns } = Web::new(&rules).tangle()?;
-    let (one, other) = (shown(&rules[rule].0), shown(&rules[next].0));
+    let Tangle { rule, next, returns } = found?;
+    let (one, other) = (shown(&rule), shown(&next));
     Some(match (rule == next, returns) {
         (true, _) => format!("{one} would lead to itself"),
         (_, true) => format!("{one} and {other} would lead in a circle"),

@@ -76,6 +76,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const KEEP: u32 = 10;
 /// The most counts that are kept at once.
 const MOST: usize = 1000;
+/// For how many milliseconds one flush may go on: no longer than a server drains.
+const PATIENCE: i64 = 20_000;
 
 impl Redirects {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, hosts: Vec<String>) -> Self {
@@ -105,11 +107,22 @@ impl Redirects {
         }
     }
 
-    /// Adds what was counted to the table.
+    /// Adds all that was counted to the table, some of it at a time.
     pub async fn flush(&self) -> Result<()> {
-        let mut counts = self.live.known().snapshot.take_counts(MOST);
+        let until = self.clock.now().saturating_add(PATIENCE);
+        // Requests may go on counting meanwhile.
+        let mut left = self.live.known().rules.len().div_ceil(MOST);
+        while left > 0 && self.clock.now() < until && self.keep_some(MOST).await? {
+            left -= 1;
+        }
+        Ok(())
+    }
+
+    /// Whether there was something to keep.
+    async fn keep_some(&self, most: usize) -> Result<bool> {
+        let mut counts = self.live.known().snapshot.take_counts(most);
         if counts.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         // In one order, so that no two processes wait for each other's rows.
         counts.sort_unstable();
@@ -124,7 +137,7 @@ impl Redirects {
                     .await?;
             }
             tx.touch("redirect hits").await?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(true)
         });
         done.await.inspect_err(|_| self.live.known().snapshot.give_back(&counts))
     }
@@ -149,10 +162,10 @@ impl Redirects {
                 Pattern::parse(&source).map_err(|why| Error::at("#/source", ErrorCode::Invalid, why))?;
             let rule = ruled(Uuid::now_v7(), pattern, &to, &live.hosts)?;
             let standing = live.standing(&tx).await?;
-            if standing.iter().any(|other| other.pattern == rule.pattern) {
+            if standing.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::Taken("source"));
             }
-            checked(&standing, vec![rule.clone()], &live.hosts).await?;
+            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
             let row = fresh(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
             tx.touch("redirects").await?;
             Ok(row.into())
@@ -184,7 +197,7 @@ impl Redirects {
                 }
             };
             let rule = ruled(id, pattern, &to, &live.hosts)?;
-            checked(&standing, vec![rule.clone()], &live.hosts).await?;
+            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
             let (row, new) = match known {
                 Some(row) => (again(row, &rule, now).update(&*tx).await?, false),
                 None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),

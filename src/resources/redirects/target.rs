@@ -72,6 +72,9 @@ impl Target {
             let part = if address.ends_with('/') { part.trim_start_matches('/') } else { part };
             escape(&mut address, part);
         }
+        if self.origin.is_empty() && (address.starts_with("//") || address.starts_with("/\\")) {
+            return None;
+        }
         merge(&mut address, &self.query, query.unwrap_or_default());
         if !self.fragment.is_empty() {
             address.push('#');

@@ -95,6 +95,23 @@ fn what_the_source_took_is_filled_in() {
 }
 
 #[test]
+fn no_part_makes_a_host_of_what_follows_it() {
+    for (from, to, taken, address) in [
+        ("/old/*", "/*/evil.test", &[""][..], None),
+        ("/old/*", "/:splat/evil.test", &["/"], None),
+        ("/old/*", "/*/new", &["a"], Some("/a/new")),
+        ("/*/by/*", "/*/*", &["", "evil.test"], None),
+        ("/*/by/*", "/**", &["", "/evil.test"], Some("/evil.test")),
+        ("/old/*", "https://shop.acme.test/*/a", &[""], Some("https://shop.acme.test//a")),
+    ] {
+        let target = read(from, to).unwrap_or_else(|why| panic!("{to}: {why}"));
+        assert_eq!(target.fill(taken, None).as_deref(), address, "{from} {to} {taken:?}");
+    }
+    let raw = Target { pieces: vec!["/\\evil.test".to_owned()], ..read("/old", "/new").unwrap() };
+    assert_eq!(raw.fill(&[], None), None);
+}
+
+#[test]
 fn the_query_of_the_request_goes_along() {
     for (to, query, address) in [
         ("/new", "", "/new"),

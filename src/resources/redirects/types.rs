@@ -85,7 +85,8 @@ pub struct Redirect {
 
 /// The address of the rule with this source.
 pub fn address(source: &str) -> String {
-    let path = super::path::escaped(source).replace('*', "%2A");
+    // What is escaped in a source is not what the escape stands for: `/a%2Ab` is no wildcard.
+    let path = super::path::escaped(&source.replace('%', "%25")).replace('*', "%2A");
     let own = ["/import", "/export"].iter().any(|own| path.starts_with(own));
     match path.as_str() {
         "/" => "/api/redirects/-".to_owned(),
