@@ -130,8 +130,9 @@ impl Pattern {
         }
         match pattern.shadows() {
             true => {
-                Err("would shadow what keeps the service working: /livez, /readyz, /openapi.*, /api/auth \
-                 and /api/redirects")
+                Err("would shadow what keeps the service working or is others' business: /livez, /readyz, \
+                 /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, /api/redirects, \
+                 /api/rates, /api/v1/invoices and /api/v2")
             }
             false => Ok(pattern),
         }
@@ -194,7 +195,7 @@ impl Pattern {
 }
 
 /// What must stay reachable whatever the rules say; with what begins with it, where that is true.
-const VITAL: [(&str, bool); 9] = [
+const VITAL: [(&str, bool); 18] = [
     ("/livez", false),
     ("/readyz", false),
     ("/openapi.json", false),
@@ -204,6 +205,16 @@ const VITAL: [(&str, bool); 9] = [
     ("/api/redirects/", true),
     ("/api/auth", false),
     ("/api/auth/", true),
+    // What decides who gets in, and what others than editors look after.
+    ("/.well-known/", true),
+    ("/api/me", false),
+    ("/api/users", false),
+    ("/api/users/", true),
+    ("/api/api-keys", false),
+    ("/api/api-keys/", true),
+    ("/api/v1/invoices", false),
+    ("/api/v2/", true),
+    ("/api/rates", false),
 ];
 
 static KEPT: LazyLock<Vec<Glob>> = LazyLock::new(|| {
@@ -337,12 +348,23 @@ mod tests {
             "/*/auth/*",
             "/live*",
             "/l*z",
+            "/.well-known/jwks.json",
+            "/api/users",
+            "/api/api-keys/x",
+            "/api/v1/*",
+            "/api/v2/invoices/en-us",
         ] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
-        for text in
-            ["/api/posts", "/api/v1/*", "/livez2", "/lives", "/api/authors", "/blog/*.html", "/swagger"]
-        {
+        for text in [
+            "/api/posts",
+            "/api/v1/revenues",
+            "/livez2",
+            "/lives",
+            "/api/authors",
+            "/blog/*.html",
+            "/swagger",
+        ] {
             assert!(Pattern::parse(text).is_ok(), "{text}");
         }
     }
