@@ -245,6 +245,23 @@ fn an_office_comes_in_from_json_files_in_any_order() {
     file("invoices.json", &format!("[{},{}]", owes("15795", "paid"), owes("1", "paid")));
     let again: serde_json::Value = serde_json::from_str(&import(&["--json"]).done().out).expect("JSON");
     assert_eq!(again["updated"], serde_json::json!([format!("{invoices}#1")]));
+    machine.tenon(&["import", "json", "nowhere.json"]).says(1, "there is no file nowhere.json");
+}
+
+#[test]
+fn entries_that_do_not_fit_are_named_with_what_is_wrong() {
+    let machine = Machine::new();
+    let customer = "d6e15727-9fe1-4961-8c5b-ea44a9bd81aa";
+    let file = |text: &str| {
+        let path = machine.0.join("wrong.json");
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let owes = |amount: &str, status: &str| {
+        format!(r#"{{"customerId":"{customer}","amount":{amount},"status":"{status}","date":"2022-12-06"}}"#)
+    };
+    let known = format!(r#"[{{"id":"{customer}","name":"Evil Rabbit","email":"evil@rabbit.test"}}]"#);
+    machine.tenon(&["import", "json", &file(&known)]).done();
     for (text, why) in [
         ("7", "is neither a list of records nor a map of redirects"),
         (r#"{"-a":{"destination":"//evil.test","permanent":true}}"#, "wrong.json: "),
@@ -264,11 +281,10 @@ fn an_office_comes_in_from_json_files_in_any_order() {
         (&format!("[{}]", owes("1", "lost")), "status: "),
         (&format!("[{}]", owes("1", "paid").replace("d6", "00")), "customerId names no customer"),
     ] {
-        let wrong = file("wrong.json", text);
+        let wrong = file(text);
         let ended = machine.tenon(&["import", "json", &wrong]);
         assert!(ended.code == Some(1) && ended.out.contains(why), "{text}: {ended:?}");
     }
-    machine.tenon(&["import", "json", "nowhere.json"]).says(1, "there is no file nowhere.json");
 }
 
 #[test]

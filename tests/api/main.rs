@@ -8,6 +8,7 @@ mod every;
 mod exports;
 mod geo;
 mod geo_commands;
+mod guarded;
 mod held;
 mod hidden;
 mod imports;

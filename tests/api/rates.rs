@@ -138,7 +138,7 @@ async fn euro(api: &Api) -> Value {
 }
 
 const BANK: &str = "<?xml version='1.0'?><gesmes:Envelope xmlns:gesmes='http://www.gesmes.org/xml/2002-08-01'>\
-    <Cube><Cube time='2026-11-20'><Cube currency='USD' rate='1.25'/><Cube currency='JPY' rate='200'/></Cube>\
+    <Cube><Cube time='2026-11-22'><Cube currency='USD' rate='1.25'/><Cube currency='JPY' rate='200'/></Cube>\
     </Cube></gesmes:Envelope>";
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     source.says("200 OK", "text/xml", BANK);
     assert!(api.app.refresh.now(Jumps::Refused).await.expect("the bank's rates").changed);
     let told = euro(&api).await;
-    assert_eq!((&told["rate"], &told["date"]), (&json!("0.8"), &json!("2026-11-20")));
+    assert_eq!((&told["rate"], &told["date"]), (&json!("0.8"), &json!("2026-11-22")));
     let euros = api.get("/api/rates?base=EUR").await.is(200).body;
     let words: Vec<String> = euros["rates"]
         .as_array()

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{
-    path::{DEEPEST, Kind, Pattern, STARS, canonical, vital},
+    path::{DEEPEST, Kind, Pattern, STARS, canonical, is_others, vital},
     target::Target,
 };
 
@@ -154,7 +154,7 @@ impl Way {
     fn follow(&self, taken: &[&str], ask: &Ask<'_>) -> Option<Found> {
         let early = self.starts_at.is_some_and(|start| ask.now < start);
         let late = self.ends_at.is_some_and(|end| ask.now >= end);
-        if early || late || vital(ask.path) {
+        if early || late || vital(ask.path) || is_others(ask.path) {
             return None;
         }
         let location = self.target.fill(taken, ask.query)?;
