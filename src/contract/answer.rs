@@ -101,7 +101,7 @@ trait Shape {
 pub struct Found<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 /// The 304 for whoever has this version, decided before anything is read.
-fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Response> {
+pub(super) fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Response> {
     known.as_ref().filter(|tags| tags.weakly_match(etag))?;
     let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
     set(&mut response, header::ETAG, etag.as_str());

@@ -15,7 +15,7 @@ use poem_openapi::{
 use serde::Serialize;
 
 use super::{
-    answer::{bare, set},
+    answer::{self, bare, set},
     cache::Cache,
     etag::{ETag, Tags},
     file::attachment,
@@ -157,10 +157,10 @@ impl<T: Serialize + Send + 'static> Ndjson<T> {
 }
 
 fn unchanged(media: &str, etag: &ETag, known: &Option<Tags>) -> Option<Response> {
-    known.as_ref().filter(|tags| tags.weakly_match(etag))?;
+    let mut response = answer::unchanged(etag, known, Cache::Private)?;
     // Told so that the answer varies as the 200 does; no 304 carries it out.
-    let response = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(media).finish();
-    Some(marked(response, etag))
+    set(&mut response, header::CONTENT_TYPE, media);
+    Some(response)
 }
 
 fn found(media: &str, body: Body, name: &str, etag: &ETag) -> Response {

@@ -11,7 +11,7 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{bare, set},
+    answer::{self, bare, set},
     cache::Cache,
     etag::{ETag, Tags},
 };
@@ -40,10 +40,10 @@ pub struct File<M>(Response, PhantomData<fn() -> M>);
 impl<M: Media> File<M> {
     /// The 304, decided before the file is made.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
-        known.as_ref().filter(|tags| tags.weakly_match(etag))?;
+        let mut response = answer::unchanged(etag, known, cache)?;
         // Told so that the answer varies as the 200 does; no 304 carries it out.
-        let unsent = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(M::TYPE);
-        Some(Self::marked(unsent.finish(), etag, cache))
+        set(&mut response, header::CONTENT_TYPE, M::TYPE);
+        Some(File(response, PhantomData))
     }
 
     pub fn new(bytes: Vec<u8>, name: &str, etag: &ETag, cache: Cache) -> Self {

@@ -97,8 +97,7 @@ impl Example for InvoiceFilter {
 
 impl Example for InvoiceQuery {
     fn example() -> Self {
-        let InvoiceLinesQuery { filter, fields, expand } = InvoiceLinesQuery::example();
-        InvoiceQuery { paging: Paging::example(), filter, fields, expand }
+        InvoiceQuery { paging: Paging::example(), lines: InvoiceLinesQuery::example() }
     }
 }
 

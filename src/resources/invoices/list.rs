@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, Select, sea_query::ExprT
 
 use super::{
     service::Invoices,
-    types::{InvoiceFilter, InvoiceQuery, InvoiceSummary},
+    types::{InvoiceFilter, InvoiceLinesQuery, InvoiceQuery, InvoiceSummary},
     view::{Row, Shown, joined, rows},
 };
 use crate::contract::{
@@ -53,9 +53,10 @@ impl Sorted {
 
 impl Invoices {
     pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
-        let Page { data, pagination } = self.page(&query.paging, &query.filter).await?;
+        let InvoiceLinesQuery { filter, fields, expand } = &query.lines;
+        let Page { data, pagination } = self.page(&query.paging, filter).await?;
         let shown = Shown::at(place, &self.rates, &data).await?;
-        let summary = |row| shown.summary(row, query.fields.as_deref(), query.expand.is_some());
+        let summary = |row| shown.summary(row, fields.as_deref(), expand.is_some());
         Ok(Page { data: data.into_iter().map(summary).collect::<Result<_>>()?, pagination })
     }
 

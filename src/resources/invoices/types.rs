@@ -227,16 +227,7 @@ pub struct InvoiceQuery {
     #[oai(flatten)]
     pub paging: Paging,
     #[oai(flatten)]
-    pub filter: InvoiceFilter,
-    /// Which members come along beside the id, between commas; left out: all.
-    #[oai(validator(
-        pattern = "^(number|customerId|amount|status|date)(,(number|customerId|amount|status|date)){0,4}$",
-        min_length = "4",
-        max_length = "80"
-    ))]
-    pub fields: Option<String>,
-    /// `customer` adds who it is.
-    pub expand: Option<InvoiceExpand>,
+    pub lines: InvoiceLinesQuery,
 }
 
 /// Which invoices stand in a table, in which order, and which columns.

@@ -55,7 +55,7 @@ const DIGITS: u32 = 12;
 
 /// Whether a rate can be one at all.
 pub fn sane(rate: Decimal) -> bool {
-    rate > Decimal::new(1, 9) && rate < Decimal::new(1, 0) * Decimal::from(1_000_000_000u32)
+    rate > Decimal::new(1, 9) && rate < Decimal::from(1_000_000_000u32)
 }
 
 impl Exchange {
