@@ -15,6 +15,12 @@ const ARROWS: &[(&str, &str, &[&str], &str)] = &[
         &["crate::resources", "crate::api", "crate::edge", "crate::app", "crate::contract"],
         "a door knows nobody inside",
     ),
+    (
+        "src/pictures",
+        "",
+        &["crate::", "poem", "sea_orm", "entity::", "tokio"],
+        "bytes come in and bytes go out: pictures know no requests and no rows",
+    ),
     ("src/edge", "", &["crate::api", "crate::cli"], "the edge is handed the document"),
     ("src/ports", "", &["crate::cli", "crate::import"], "a door knows nobody inside"),
     ("src/contract", "", &["crate::cli", "crate::import"], "the vocabulary knows nobody above it"),

@@ -8,7 +8,7 @@ import sys
 
 ALLOWED = {
     "MIT", "MIT-0", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "CC0-1.0",
-    "CDLA-Permissive-2.0", "Apache-2.0 WITH LLVM-exception",
+    "CDLA-Permissive-2.0", "IJG", "Apache-2.0 WITH LLVM-exception",
 }
 
 

@@ -1,0 +1,105 @@
+//! PNG: read row by row, written with a palette if it has few colours. Of a moving one, the still picture
+//! that it carries for readers that know no better is kept.
+use png::{
+    BitDepth, ColorType, Compression, Decoder, DecodingError, DeflateCompression, Encoder, Filter, Limits,
+    Transformations,
+};
+
+use super::{
+    Refused, Still,
+    guard::{Guard, afford},
+    orientation::Orientation,
+    palette::Palette,
+    pixels::Pixels,
+};
+
+/// What the decoder may take beside the pixels: a few rows, and the profile of the colours.
+const BESIDE: usize = 4 << 20;
+
+pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
+    let failed = |_: DecodingError| guard.blame(Refused::Broken);
+    let mut decoder = Decoder::new_with_limits(guard.input(bytes), Limits { bytes: BESIDE });
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(failed)?;
+    let (width, height) = (header.width, header.height);
+    afford(width, height, 10)?;
+    let mut reader = decoder.read_info().map_err(failed)?;
+    let channels = reader.output_color_type().0.samples();
+    let orientation =
+        reader.info().exif_metadata.as_deref().map_or(Orientation::UPRIGHT, Orientation::from_exif);
+    // One more byte for each pixel while it is written, if it is written with a palette.
+    let each = if orientation.turns() { channels * 20 } else { channels * 10 + 10 };
+    afford(width, height, each as u64)?;
+    let mut pixels = Pixels::new(width, height, channels);
+    if reader.output_buffer_size() != Some(pixels.data.len()) {
+        return Err(Refused::Broken);
+    }
+    reader.next_frame(&mut pixels.data).map_err(failed)?;
+    drop(reader);
+    guard.check()?;
+    Ok(Still { pixels: orientation.apply(pixels), lossless: true })
+}
+
+pub fn encode(pixels: &Pixels, guard: &Guard) -> Result<Vec<u8>, Refused> {
+    let palette = match pixels.channels {
+        1 => None,
+        _ => Palette::of(pixels.colours()),
+    };
+    guard.check()?;
+    let mut output = guard.output();
+    let mut encoder = Encoder::new(&mut output, pixels.width, pixels.height);
+    compress(&mut encoder, pixels);
+    let data = match &palette {
+        Some(palette) => {
+            encoder.set_color(ColorType::Indexed);
+            encoder.set_filter(Filter::NoFilter);
+            encoder.set_palette(palette.opaque());
+            let alphas = palette.alphas();
+            if !alphas.is_empty() {
+                encoder.set_trns(alphas);
+            }
+            &palette.indices
+        }
+        None => {
+            encoder.set_color(match pixels.channels {
+                1 => ColorType::Grayscale,
+                2 => ColorType::GrayscaleAlpha,
+                3 => ColorType::Rgb,
+                _ => ColorType::Rgba,
+            });
+            &pixels.data
+        }
+    };
+    encoder.set_depth(BitDepth::Eight);
+    let row = data.len() / pixels.height as usize;
+    write(encoder, data, row, guard).map_err(|()| guard.blame(Refused::Broken))?;
+    Ok(output.bytes)
+}
+
+/// The smallest that the time allows.
+fn compress<W: std::io::Write>(encoder: &mut Encoder<'_, W>, pixels: &Pixels) {
+    if pixels.data.len() > 16 << 20 {
+        encoder.set_compression(Compression::Fast);
+    } else {
+        encoder.set_deflate_compression(DeflateCompression::Level(6));
+        encoder.set_filter(Filter::Adaptive);
+    }
+}
+
+fn write<W: std::io::Write>(
+    encoder: Encoder<'_, W>,
+    data: &[u8],
+    row: usize,
+    guard: &Guard,
+) -> Result<(), ()> {
+    let mut writer = encoder.write_header().map_err(drop)?;
+    let mut stream = writer.stream_writer().map_err(drop)?;
+    for line in data.chunks_exact(row) {
+        guard.check().map_err(drop)?;
+        std::io::Write::write_all(&mut stream, line).map_err(drop)?;
+    }
+    stream.finish().map_err(drop)?;
+    writer.finish().map_err(drop)
+}

@@ -1,0 +1,52 @@
+//! Whatever is sent, nothing breaks: no decoder is to panic, even where a panic would be caught.
+use super::{
+    cleaned,
+    samples::{self, Random},
+};
+
+const MUTATIONS: usize = 2_000;
+
+#[test]
+fn broken_pictures_break_nothing() {
+    let samples = samples::each();
+    let mut random = Random(42);
+    let mut taken = 0;
+    for round in 0..MUTATIONS {
+        let (_, picture) = &samples[round % samples.len()];
+        let bytes = mutated(picture, &mut random);
+        if let Ok(clean) = cleaned(&bytes) {
+            assert!(clean.width > 0 && clean.height > 0 && !clean.bytes.is_empty());
+            taken += 1;
+        }
+    }
+    assert!((1..MUTATIONS).contains(&taken), "{taken} were taken");
+}
+
+fn mutated(picture: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = picture.to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len());
+        match random.below(8) {
+            0 => bytes.truncate(at.max(1)),
+            1 => bytes.insert(at, random.next() as u8),
+            2 => drop(bytes.remove(at)),
+            3 => bytes[at] = 0xFF,
+            4 => {
+                let end = (at + random.below(64)).min(bytes.len());
+                let part = bytes[at..end].to_vec();
+                bytes.extend(part);
+            }
+            // The beginning says the most.
+            5 => {
+                let at = at % 64.min(bytes.len());
+                bytes[at] = random.next() as u8;
+            }
+            6 => bytes[at] ^= 1 << random.below(8),
+            _ => bytes[at] = random.next() as u8,
+        }
+        if bytes.is_empty() {
+            bytes.push(0);
+        }
+    }
+    bytes
+}
