@@ -13,6 +13,7 @@ use super::{
     guard::{Guard, afford},
     limits,
     pixels::Pixels,
+    profile,
 };
 
 const QUALITY: u8 = 85;
@@ -38,7 +39,9 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
         return Err(Refused::Broken);
     }
     decoder.decode_into(&mut pixels.data).map_err(|_| guard.blame(Refused::Broken))?;
+    let icc = decoder.icc_profile();
     drop(decoder);
+    profile::to_srgb(&mut pixels, icc.as_deref(), guard)?;
     guard.check()?;
     Ok(Still { pixels: orientation.apply(pixels), lossless: false })
 }

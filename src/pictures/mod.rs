@@ -8,6 +8,7 @@ mod orientation;
 mod palette;
 mod pixels;
 mod png;
+mod profile;
 mod refused;
 #[cfg(test)]
 mod tests;

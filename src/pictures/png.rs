@@ -11,6 +11,7 @@ use super::{
     orientation::Orientation,
     palette::Palette,
     pixels::Pixels,
+    profile,
 };
 
 /// What the decoder may take beside the pixels: a few rows, and the profile of the colours.
@@ -21,7 +22,6 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
     let mut decoder = Decoder::new_with_limits(guard.input(bytes), Limits { bytes: BESIDE });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(failed)?;
     let (width, height) = (header.width, header.height);
     afford(width, height, 10)?;
@@ -37,6 +37,7 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
         return Err(Refused::Broken);
     }
     reader.next_frame(&mut pixels.data).map_err(failed)?;
+    profile::to_srgb(&mut pixels, reader.info().icc_profile.as_deref(), guard)?;
     drop(reader);
     guard.check()?;
     Ok(Still { pixels: orientation.apply(pixels), lossless: true })

@@ -31,7 +31,7 @@ impl fmt::Display for Refused {
                 "this picture is damaged or cut off; open it in a picture program, save it again and send that",
             ),
             Refused::Coding => to.write_str(
-                "this picture is written in a rare way that browsers do not show; save it as a common JPEG or PNG",
+                "this picture is written in a rare way that is not taken; save it as an ordinary JPEG or PNG",
             ),
             Refused::Animated => to.write_str(
                 "moving WebP pictures are not taken; send a moving GIF, or a WebP that stands still",

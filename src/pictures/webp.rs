@@ -9,20 +9,26 @@ use super::{
     guard::{Guard, afford},
     orientation::Orientation,
     pixels::Pixels,
+    profile,
 };
 
 const QUALITY: f32 = 82.0;
 
-/// A description longer than this says nothing about how the camera was held.
-const EXIF: usize = 256 << 10;
+/// A description longer than this is not read, nor a profile.
+const BESIDE: usize = 256 << 10;
 
 pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
     let failed = |_: DecodingError| guard.blame(Refused::Broken);
+    let said = bytes.get(4..8).and_then(|size| size.try_into().ok()).map_or(0, u32::from_le_bytes);
+    // The decoder takes what is there; a file without its padding is whole.
+    if u64::from(said) + 8 > bytes.len() as u64 + 1 {
+        return Err(Refused::Broken);
+    }
     let mut decoder = WebPDecoder::new(guard.input(bytes)).map_err(failed)?;
     if decoder.is_animated() {
         return Err(Refused::Animated);
     }
-    decoder.set_memory_limit(EXIF);
+    decoder.set_memory_limit(BESIDE);
     let (width, height) = decoder.dimensions();
     let (lossless, transparent) = (!decoder.is_lossy(), decoder.has_alpha());
     let exif = decoder.exif_metadata().unwrap_or_default();
@@ -39,6 +45,7 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
     let channels = if transparent { 4 } else { 3 };
     let mut pixels = Pixels::new(width, height, channels);
     decoder.read_image(&mut pixels.data).map_err(failed)?;
+    profile::to_srgb(&mut pixels, decoder.icc_profile().unwrap_or_default().as_deref(), guard)?;
     guard.check()?;
     Ok(Still { pixels: orientation.apply(pixels), lossless })
 }

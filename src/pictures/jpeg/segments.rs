@@ -55,7 +55,13 @@ impl Segments {
                 marker::APPLICATION_1 if orientation.is_none() => {
                     orientation = segment.strip_prefix(b"Exif\0\0").map(Orientation::from_exif);
                 }
-                marker::SCAN => scans += 1,
+                marker::SCAN => {
+                    scans += 1;
+                    let parts = segment.first().copied().map_or(0, usize::from);
+                    if found.as_ref().is_some_and(|found| found.apart(parts)) {
+                        return Err(Refused::Coding);
+                    }
+                }
                 _ => {}
             }
             if scans > SCANS {
@@ -86,6 +92,15 @@ impl Segments {
             progressive,
             orientation: Orientation::UPRIGHT,
         })
+    }
+
+    /// Whether a scan has only some of the components, not all of them as large as the picture: the decoder
+    /// puts them in the wrong places, unless they come progressively.
+    fn apart(&self, parts: usize) -> bool {
+        let first = self.components.first();
+        !self.progressive
+            && parts < self.components.len()
+            && self.components.iter().any(|part| Some(part) != first)
     }
 
     /// The bytes that decoding takes for each pixel beside it, in tenths: a progressive picture is kept

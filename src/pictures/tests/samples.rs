@@ -109,13 +109,15 @@ pub fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-pub fn deflated(size: usize) -> Vec<u8> {
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..size >> 20 {
-        encoder.write_all(&zeros).unwrap();
-    }
+pub fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// So many zeros, packed.
+pub fn deflated(size: usize) -> Vec<u8> {
+    zlib(&vec![0; size])
 }
 
 /// A GIF with this many frames, a comment and a loop.
@@ -157,6 +159,15 @@ pub fn extended(webp: &[u8], flags: u8, width: u32, height: u32, chunks: &[(&[u8
     let mut bytes = b"RIFF".to_vec();
     bytes.extend((body.len() as u32).to_le_bytes());
     bytes.extend(body);
+    bytes
+}
+
+/// A WebP with a profile, which stands before the picture.
+pub fn profiled(webp: &[u8], width: u32, height: u32, profile: &[u8]) -> Vec<u8> {
+    let empty = extended(b"RIFF\0\0\0\0WEBP", 32, width, height, &[(b"ICCP", profile)]);
+    let mut bytes = [&empty[..], &webp[12..]].concat();
+    let size = (bytes.len() as u32 - 8).to_le_bytes();
+    bytes[4..8].copy_from_slice(&size);
     bytes
 }
 

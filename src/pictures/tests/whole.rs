@@ -1,9 +1,10 @@
 //! What comes out is the picture that went in.
-use super::super::{Format, Refused, clean, decode, limits, sniff};
+use super::super::{Format, Refused, clean, decode, limits, pixels::Pixels, sniff};
 use super::{
     cleaned,
     samples::{self, BLUE, GREEN, RED, WHITE},
 };
+use moxcms::ColorProfile;
 
 #[test]
 fn each_kind_stays_what_it_is() {
@@ -29,7 +30,7 @@ fn what_loses_nothing_loses_nothing() {
     for channels in 1..=4 {
         for pixels in [samples::noise(33, 17, channels), samples::noise(5, 4, channels)] {
             let again = decode(Format::Png, &samples::png(&pixels), &samples::guard()).unwrap().pixels;
-            let seen = |pixels: &super::super::pixels::Pixels| {
+            let seen = |pixels: &Pixels| {
                 pixels
                     .colours()
                     .map(|colour| if colour[3] == 0 { [0; 4] } else { colour })
@@ -52,18 +53,23 @@ fn a_picture_is_turned_as_the_camera_was_held() {
         (7, [WHITE, GREEN, BLUE, RED]),
         (8, [GREEN, WHITE, RED, BLUE]),
     ];
-    let pixels = samples::quarters(48, 32);
+    let pixels = samples::quarters(53, 37);
     for (orientation, expected) in held {
         let exif = samples::exif(orientation);
         let sent = [
             samples::jpeg(&pixels, |encoder| encoder.add_exif_metadata(&exif).unwrap()),
+            samples::jpeg(&pixels, |encoder| {
+                encoder.set_progressive(true);
+                encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_2_0);
+                encoder.add_exif_metadata(&exif).unwrap();
+            }),
             samples::with_chunk(&samples::png(&pixels), b"eXIf", &exif),
-            samples::extended(&samples::webp(&pixels, false), 8, 48, 32, &[(b"EXIF", &exif)]),
-            samples::extended(&samples::webp(&pixels, true), 8, 48, 32, &[(b"EXIF", &exif)]),
+            samples::extended(&samples::webp(&pixels, false), 8, 53, 37, &[(b"EXIF", &exif)]),
+            samples::extended(&samples::webp(&pixels, true), 8, 53, 37, &[(b"EXIF", &exif)]),
         ];
         for bytes in sent {
             let clean = cleaned(&bytes).unwrap();
-            let size = if orientation < 5 { (48, 32) } else { (32, 48) };
+            let size = if orientation < 5 { (53, 37) } else { (37, 53) };
             assert_eq!((clean.width, clean.height), size, "{:?} {orientation}", clean.format);
             let upright = decode(clean.format, &clean.bytes, &samples::guard()).unwrap().pixels;
             assert_eq!((upright.width, upright.height), size);
@@ -101,4 +107,36 @@ fn a_picture_is_read_from_its_file() {
     assert_eq!(taken.map(|clean| (clean.width, clean.height)), Ok((8, 8)));
     assert_eq!(large, Err(Refused::TooLarge));
     assert_eq!(clean(&file), Err(Refused::Unreadable(std::io::ErrorKind::NotFound)));
+}
+
+#[test]
+fn colours_are_those_that_were_meant() {
+    let mut pixels = Pixels::new(16, 16, 3);
+    pixels.data.chunks_exact_mut(3).for_each(|pixel| pixel.copy_from_slice(&[200, 100, 100]));
+    let wide = ColorProfile::new_display_p3().encode().unwrap();
+    let usual = ColorProfile::new_srgb().encode().unwrap();
+    let sent = |profile: &[u8]| {
+        let packed = [b"profile\0\0", &samples::zlib(profile)[..]].concat();
+        [
+            samples::jpeg(&pixels, |encoder| encoder.add_icc_profile(profile).unwrap()),
+            samples::with_chunk(&samples::png(&pixels), b"iCCP", &packed),
+            samples::profiled(&samples::webp(&pixels, true), 16, 16, profile),
+        ]
+    };
+    let colour = |bytes: &[u8]| {
+        let clean = cleaned(bytes).unwrap();
+        decode(clean.format, &clean.bytes, &samples::guard()).unwrap().pixels.colours().nth(40).unwrap()
+    };
+    for bytes in sent(&usual) {
+        let [red, green, blue, _] = colour(&bytes);
+        assert!((198..=202).contains(&red) && (98..=102).contains(&green), "{red} {green} {blue}");
+    }
+    for bytes in sent(&wide) {
+        let [red, green, blue, _] = colour(&bytes);
+        assert!((208..=218).contains(&red) && (88..=98).contains(&green), "{red} {green} {blue}");
+    }
+    for bytes in sent(&wide[..wide.len() / 2]) {
+        let [red, green, ..] = colour(&bytes);
+        assert!((198..=202).contains(&red) && (98..=102).contains(&green), "{red} {green}");
+    }
 }
