@@ -13,7 +13,7 @@ use tracing::Level;
 use crate::{
     contract::locale::Locales,
     edge::Proxies,
-    ports::statements::Log,
+    ports::{blobs::Account, statements::Log},
     resources::{
         invoices::{Routes, Seller},
         rates::{Fallback, Source as RatesSource},
@@ -44,6 +44,8 @@ pub struct Config {
     pub proxies: Proxies,
     pub cors_origins: Vec<String>,
     pub redirect_hosts: Vec<String>,
+    /// The bucket that keeps the pictures, if a folder does not.
+    pub bucket: Option<Account>,
     pub timeout_scale: f64,
     pub log: Level,
     pub log_format: LogFormat,
@@ -106,6 +108,7 @@ impl Config {
             geo_routes: value::routes(text("geo_routes"), text("geo_header"))?,
             cors_origins: value::origins(text("cors_origins"))?,
             redirect_hosts: value::hosts(text("redirect_hosts"))?,
+            bucket: value::bucket(text, switch("s3_virtual_host")?)?,
             timeout_scale: value::factor(text("timeout_scale"))?,
             log: value::level(text("log"))?,
             log_format: value::log_format(text("log_format"))?,
@@ -136,6 +139,14 @@ impl Config {
         match self.text("database_url") {
             "" => format!("sqlite://{}", self.data_dir.join("tenon.db").display()),
             url => url.to_owned(),
+        }
+    }
+
+    /// The folder of uploaded pictures, and of uploads on their way.
+    pub fn media_dir(&self) -> PathBuf {
+        match self.text("media_dir") {
+            "" => self.data_dir.join("media"),
+            folder => folder.into(),
         }
     }
 
@@ -208,7 +219,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 41] = [
+    const NONSENSE: [(&str, &str); 48] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -224,6 +235,13 @@ mod tests {
         ("redirect_hosts", "https://shop.acme.test"),
         ("redirect_hosts", "shop.acme.test/sale"),
         ("redirect_hosts", "*.acme.test"),
+        ("s3_bucket", "a/b"),
+        ("s3_bucket", "pictures"),
+        ("s3_endpoint", "s3.acme.test"),
+        ("s3_endpoint", "ftp://s3.acme.test"),
+        ("s3_endpoint", "https://key@s3.acme.test"),
+        ("s3_prefix", "a//b"),
+        ("s3_virtual_host", "perhaps"),
         ("log", "loud"),
         ("payment_days", "-1"),
         ("payment_days", "400"),
@@ -285,6 +303,7 @@ mod tests {
         for (name, url) in [
             ("database_url", "postgres://tenon:geheim@127.0.0.1/tenon"),
             ("rates_url", "https://rates.test/geheim"),
+            ("s3_secret_key", "geheim"),
         ] {
             let config = Config::read(&[(name, Some(url.to_owned()))]);
             assert!(config.is_ok_and(|config| !config.describe().contains("geheim")), "{name}");

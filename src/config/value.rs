@@ -11,7 +11,7 @@ use crate::{
         money::Currency,
     },
     edge::Proxies,
-    ports::{country::Country, outgoing::Target, statements::Log},
+    ports::{blobs::Account, country::Country, outgoing::Target, statements::Log},
     resources::{
         invoices::{Routes, Seller},
         rates::{Fallback, Source, sane},
@@ -106,6 +106,43 @@ pub fn public_url(text: &str) -> Result<(), String> {
              such as https://api.acme.test"
             .to_owned()),
     }
+}
+
+/// The bucket that keeps the pictures, if one is named. A service on one's own network may do without TLS.
+pub fn bucket<'a>(text: impl Fn(&str) -> &'a str, virtual_host: bool) -> Result<Option<Account>, String> {
+    let [bucket, endpoint, prefix] = ["s3_bucket", "s3_endpoint", "s3_prefix"].map(&text);
+    let plain = |text: &str| {
+        text.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
+    };
+    let host = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+    let host = host.is_some_and(|host| !host.is_empty() && !host.contains(['@', '?', '#', ' ']));
+    if !(endpoint.is_empty() || host) {
+        return Err("s3_endpoint is an address such as https://s3.acme.test, without keys in it".to_owned());
+    }
+    if !(prefix.is_empty() || plain(prefix)) {
+        return Err(format!("s3_prefix is a path such as site/media, not {prefix}"));
+    }
+    if bucket.is_empty() {
+        return Ok(None);
+    }
+    if !plain(bucket) || bucket.contains('/') {
+        return Err(format!("s3_bucket is the name of a bucket, not {bucket}"));
+    }
+    let [region, access_key, secret_key] =
+        ["s3_region", "s3_access_key", "s3_secret_key"].map(|name| text(name).to_owned());
+    if access_key.is_empty() || secret_key.is_empty() {
+        return Err("s3_bucket needs s3_access_key and s3_secret_key".to_owned());
+    }
+    Ok(Some(Account {
+        endpoint: endpoint.to_owned(),
+        region,
+        bucket: bucket.to_owned(),
+        access_key,
+        secret_key,
+        prefix: prefix.to_owned(),
+        virtual_host,
+    }))
 }
 
 /// The text is not repeated in the error: it may hold a password.

@@ -1,4 +1,5 @@
 //! The doors to the outside. Each is one enum or struct: the choice is visible, the calls are static.
+pub mod blobs;
 pub mod clock;
 pub mod country;
 pub mod db;
