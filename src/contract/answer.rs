@@ -28,6 +28,10 @@ pub trait Resource: Type + Serialize + Send {
     fn modified(&self) -> Option<Timestamp> {
         None
     }
+    /// Whether this very request has made it.
+    fn is_new(&self) -> bool {
+        true
+    }
     /// Who may keep a copy, and for how long.
     fn cache(&self) -> Cache;
     /// Whether search engines are to leave it out.
@@ -36,9 +40,9 @@ pub trait Resource: Type + Serialize + Send {
     }
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
-fn meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
+pub(super) fn meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
     MetaResponse { content, ..bare(status, headers, description) }
 }
@@ -67,7 +71,7 @@ pub(super) fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => Response::builder().status(status).content_type(JSON).body(bytes),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -171,7 +175,7 @@ impl<T: Resource> Created<T> {
                 set(&mut response, header::LOCATION, &resource.location());
                 response
             }
-            Outcome::Again(Kept { body, etag, location }) => {
+            Outcome::Again(Kept { body, etag, location, .. }) => {
                 let mut response =
                     Response::builder().status(StatusCode::CREATED).content_type(JSON).body(body);
                 set(&mut response, header::ETAG, &etag);

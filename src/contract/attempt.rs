@@ -45,6 +45,13 @@ impl Attempt {
         Attempt { scope, fingerprint: hash(&[key.as_bytes(), body]), now }
     }
 
+    /// The same attempt with a body that was read, and hashed, after the attempt had begun.
+    pub fn with_body(mut self, digest: &[u8]) -> Self {
+        self.fingerprint = URL_SAFE_NO_PAD
+            .encode(digest::digest(&digest::SHA256, &[self.fingerprint.as_bytes(), digest].concat()));
+        self
+    }
+
     /// Takes the key for this transaction, or gives the answer that was kept under it. Another process with
     /// the same key waits here until it is known whether the first one succeeds.
     async fn claim(&self, tx: &Tx) -> Result<Option<Kept>> {
@@ -76,13 +83,15 @@ impl Attempt {
             return Err(Error::KeyReused);
         }
         let (etag, location) = (row.etag.unwrap_or_default(), row.location.unwrap_or_default());
-        Ok(Some(Kept { body: row.body, etag, location }))
+        let status = u16::try_from(row.status).unwrap_or(201);
+        Ok(Some(Kept { status, body: row.body, etag, location }))
     }
 
     async fn keep<T: Resource>(&self, tx: &Tx, resource: &T) -> Result<()> {
         let body = serde_json::to_string(resource).map_err(|e| Error::Internal(e.to_string()))?;
         let row = idempotency_key::ActiveModel {
             scope: Unchanged(self.scope.clone()),
+            status: Set(if resource.is_new() { 201 } else { 200 }),
             location: Set(Some(resource.location())),
             etag: Set(Some(resource.etag().to_string())),
             body: Set(body),
@@ -106,6 +115,7 @@ pub async fn sweep(db: &Db, now: i64) -> Result<()> {
 /// The answer to the first request with a key.
 #[derive(Debug)]
 pub struct Kept {
+    pub status: u16,
     pub body: String,
     pub etag: String,
     pub location: String,

@@ -67,11 +67,13 @@ codes! {
     Stale = "stale", PRECONDITION_FAILED, "The resource has changed",
         "Read it again, apply your change to the new version and send its ETag in `If-Match`; `currentEtag` is the present one.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
-        "Send a smaller body: JSON may have 1,048,576 bytes.";
+        "Send a smaller body: JSON may have 1,048,576 bytes, and a picture 5,242,880.";
     UriTooLong = "uri-too-long", URI_TOO_LONG, "The address is too long",
         "Keep the path and query below 8,192 bytes.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "This media type is not taken",
         "Send the body as one of the types in the answer's `Accept` field, in UTF-8 and without a content coding.";
+    RangeNotSatisfiable = "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "There are no such bytes",
+        "`Content-Range` says how many bytes there are: ask for some of them, or leave `Range` out.";
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request",
         "Use a new key for a new request; a key belongs to one body.";
     PreconditionRequired = "precondition-required", PRECONDITION_REQUIRED, "An If-Match is required",

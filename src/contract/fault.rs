@@ -37,6 +37,14 @@ reasons! {
     Conflict = 409,
     /// The resource has changed since the client read it, or must be named by its version.
     Stale = 412,
+    /// The body came too slowly.
+    Slow = 408,
+    /// The body, or a part of it, is larger than it may be.
+    TooLarge = 413,
+    /// The body, or a part of it, is of a type that is not taken.
+    Untaken = 415,
+    /// There is nothing at the range that was asked for.
+    Nowhere = 416,
     /// The service insists on `If-Match`.
     Unconditional = 428,
     /// An Idempotency-Key was used again for something else.
@@ -65,6 +73,9 @@ tuples!((A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F
 pub type Owned = (NotFound, Forbidden, Stale, Unconditional);
 /// Making something once: no unique value taken, no key used for something else.
 pub type Once = (Conflict, Reused);
+
+/// Reading a body as it comes.
+pub type Receiving = (Invalid, Slow, TooLarge, Untaken);
 
 /// An [`Error`] on its way out of an operation that declared the reasons `R`.
 #[derive(Debug)]

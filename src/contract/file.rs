@@ -84,11 +84,20 @@ impl<M: Media> IntoResponse for File<M> {
 
 /// `Content-Disposition` for a file that is kept (RFC 6266, 4): the name in ASCII, and as it is.
 pub fn attachment(name: &str) -> HeaderValue {
+    disposition("attachment", name)
+}
+
+/// The same for one that a page may show.
+pub fn inline(name: &str) -> HeaderValue {
+    disposition("inline", name)
+}
+
+fn disposition(kind: &'static str, name: &str) -> HeaderValue {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | '/');
     let ascii: String = name.chars().map(|c| if plain(c) || c == ' ' { c } else { '_' }).collect();
     let coded: String = name.bytes().map(coded).collect();
-    let value = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{coded}");
-    HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("attachment"))
+    let value = format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{coded}");
+    HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(kind))
 }
 
 /// One byte of an extended value (RFC 8187, 3.2.1).

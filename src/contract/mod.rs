@@ -1,6 +1,7 @@
 //! The words every resource speaks.
 pub mod answer;
 pub mod attempt;
+pub mod body;
 pub mod cache;
 pub mod caller;
 pub mod check;
@@ -16,10 +17,13 @@ pub mod file;
 pub mod id;
 pub mod locale;
 pub mod money;
+pub mod multipart;
 pub mod or_log;
 pub mod page;
 pub mod patch;
+pub mod picture;
 pub mod problem;
+pub mod range;
 pub mod redirect;
 pub mod request;
 pub mod rows;
@@ -29,3 +33,4 @@ pub mod slug;
 pub mod text;
 pub mod text_file;
 pub mod time;
+pub mod upload;

@@ -20,6 +20,19 @@ use crate::ports::trouble;
 pub enum Error {
     #[error("the request is not valid")]
     Invalid(Vec<Violation>),
+    /// The body is not of the form that it says.
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("the body came too slowly")]
+    TooSlow,
+    #[error("{0}")]
+    TooLarge(String),
+    /// A member of the body has a type that is not taken; the name of the member, and what would be right.
+    #[error("{1}")]
+    Untaken(&'static str, String),
+    /// There are so many bytes, and none where the client asked for some.
+    #[error("there are {0} bytes, and none in the range that was asked for")]
+    Nowhere(u64),
     #[error("the cursor does not belong to this list: start again from the first page")]
     InvalidCursor,
     #[error("this needs a signed-in caller")]
@@ -102,6 +115,11 @@ impl Error {
         match self {
             Error::Invalid(_) => Code::Invalid,
             Error::InvalidCursor => Code::InvalidCursor,
+            Error::Malformed(_) => Code::MalformedRequest,
+            Error::TooSlow => Code::RequestTimeout,
+            Error::TooLarge(_) => Code::PayloadTooLarge,
+            Error::Untaken(..) => Code::UnsupportedMediaType,
+            Error::Nowhere(_) => Code::RangeNotSatisfiable,
             Error::Unauthenticated => Code::Unauthenticated,
             Error::InvalidToken => Code::InvalidToken,
             Error::WrongPassword => Code::WrongPassword,
@@ -283,6 +301,10 @@ impl From<Error> for Problem {
                 header::WWW_AUTHENTICATE,
                 &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),
             ),
+            Error::Untaken(member, message) => {
+                problem.with_errors(at_member(member, ErrorCode::NotInEnum, &message))
+            }
+            Error::Nowhere(size) => problem.header(header::CONTENT_RANGE, &format!("bytes */{size}")),
             Error::KeyInUse => problem.header(header::RETRY_AFTER, "1"),
             Error::TooMany(seconds) => problem.header(header::RETRY_AFTER, &seconds.to_string()),
             _ => problem,

@@ -33,6 +33,8 @@ pub struct Checked {
     pub if_match: Precondition,
     pub if_none_match: Option<Tags>,
     pub languages: Option<String>,
+    pub range: Option<String>,
+    pub if_range: Option<String>,
     pub attempt: Option<Attempt>,
     pub client: Client,
     /// Path and query as sent, for links.
@@ -186,6 +188,10 @@ pub struct IfMatch(pub Precondition);
 pub struct IfNoneMatch(pub Option<Tags>);
 /// The `Accept-Language` of a read that leads to the representation for it.
 pub struct AcceptLanguage(pub Option<String>);
+/// The `Range` of a read that may be of some bytes only.
+pub struct RangeField(pub Option<String>);
+/// The `If-Range` of such a read.
+pub struct IfRange(pub Option<String>);
 /// The `Idempotency-Key` of a create.
 pub struct IdempotencyKey(pub Option<Attempt>);
 
@@ -218,6 +224,8 @@ headers! {
     IfMatch("If-Match") from if_match;
     IfNoneMatch("If-None-Match") from if_none_match;
     AcceptLanguage("Accept-Language") from languages;
+    RangeField("Range") from range;
+    IfRange("If-Range") from if_range;
     IdempotencyKey("Idempotency-Key") from attempt;
 }
 

@@ -1,4 +1,4 @@
-//! How many requests a caller may send: known callers by account, others by address, writes apart.
+//! How many requests a caller may send: known callers by account, others by address, writes and pictures apart.
 use poem::http::{HeaderMap, HeaderValue, header};
 
 use crate::{
@@ -8,7 +8,18 @@ use crate::{
 
 const ANONYMOUS: Policy = Policy { name: "anonymous", quota: 300, window_seconds: 60, burst: 60 };
 const KNOWN: Policy = Policy { name: "user", quota: 600, window_seconds: 60, burst: 100 };
+/// A single page shows dozens of them, and browsers keep them.
+const PICTURES: Policy = Policy { name: "pictures", quota: 3000, window_seconds: 60, burst: 600 };
 const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, burst: 60 };
+
+/// What a request takes of the caller's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cost {
+    #[default]
+    Read,
+    Write,
+    Picture,
+}
 
 /// The budgets of all callers.
 pub struct Budgets(pub Limiter);
@@ -19,16 +30,16 @@ impl Budgets {
         &self,
         caller: Option<&Principal>,
         address: &str,
-        writes: bool,
+        cost: Cost,
         now: i64,
     ) -> Result<(), Problem> {
         let user = caller.map(|caller| caller.user.to_string());
-        let (policy, key) = whose(user.as_deref(), address);
+        let (policy, key) = whose(user.as_deref(), address, cost);
         let verdict = self.0.take(policy, key, now);
         if !verdict.allowed {
             return Err(refusal(policy, verdict.retry_after_seconds));
         }
-        if writes {
+        if cost == Cost::Write {
             let verdict = self.0.take(&WRITES, key, now);
             if !verdict.allowed {
                 return Err(refusal(&WRITES, verdict.retry_after_seconds));
@@ -38,10 +49,10 @@ impl Budgets {
     }
 
     /// Says what is left (draft-ietf-httpapi-ratelimit-headers).
-    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, writes: bool, now: i64) {
-        let (policy, key) = whose(user, address);
+    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, cost: Cost, now: i64) {
+        let (policy, key) = whose(user, address, cost);
         let (mut policies, mut left) = (Vec::new(), Vec::new());
-        for policy in [Some(policy), writes.then_some(&WRITES)].into_iter().flatten() {
+        for policy in [Some(policy), (cost == Cost::Write).then_some(&WRITES)].into_iter().flatten() {
             let Some(verdict) = self.0.peek(policy, key, now) else { return };
             // Whoever has nothing left needs the time of the next request, not of the whole burst.
             let seconds = if verdict.allowed { verdict.reset_seconds } else { verdict.retry_after_seconds };
@@ -56,10 +67,11 @@ impl Budgets {
     }
 }
 
-fn whose<'a>(user: Option<&'a str>, address: &'a str) -> (&'static Policy, &'a str) {
-    match user {
-        Some(user) => (&KNOWN, user),
-        None => (&ANONYMOUS, address),
+fn whose<'a>(user: Option<&'a str>, address: &'a str, cost: Cost) -> (&'static Policy, &'a str) {
+    match (user, cost) {
+        (_, Cost::Picture) => (&PICTURES, address),
+        (Some(user), _) => (&KNOWN, user),
+        (None, _) => (&ANONYMOUS, address),
     }
 }
 

@@ -22,7 +22,8 @@ use self::{
 };
 use super::{
     accept,
-    body::read,
+    body::{declared, read},
+    budget::Cost,
     coding,
     compression::without_marks,
     credential::{Authenticate, Credential, credential, text, unreadable},
@@ -38,6 +39,7 @@ use crate::contract::{
     etag::{Precondition, Tags},
     problem::{Error, Problem},
     request::{Checked, Client},
+    upload::BODY,
 };
 
 pub struct Gate {
@@ -56,18 +58,22 @@ pub struct Passed {
     pub operation: Option<String>,
     pub caller: Option<String>,
     pub limited: bool,
-    pub writes: bool,
+    pub cost: Cost,
     pub credentialed: bool,
     /// What the answer says of the operation's end.
     pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Passed {
-    fn reached(&mut self, operation: &Operation, writes: bool) {
+    fn reached(&mut self, operation: &Operation, method: &str) {
         self.operation = Some(operation.id.clone());
         self.limited = operation.limited;
         self.ending.clone_from(&operation.ending);
-        self.writes = writes;
+        self.cost = match method {
+            _ if operation.pictures => Cost::Picture,
+            "GET" => Cost::Read,
+            _ => Cost::Write,
+        };
     }
 }
 
@@ -83,7 +89,7 @@ impl Gate {
         budget: F,
     ) -> Result<Response, Problem>
     where
-        F: FnOnce(Option<&Principal>, bool) -> Result<(), Problem>,
+        F: FnOnce(Option<&Principal>, Cost) -> Result<(), Problem>,
     {
         let Some(found) = self.router.find(request.uri().path()) else {
             return Err(Problem::new(
@@ -99,7 +105,7 @@ impl Gate {
         if found.slash {
             return Ok(resource::moved(&request));
         }
-        passed.reached(operation, method != "GET");
+        passed.reached(operation, method);
         if !accept::acceptable(request.headers(), &operation.produces) {
             let forms = operation.produces.join(", ");
             return Err(Problem::new(Code::NotAcceptable, format!("this operation answers with {forms}")));
@@ -110,13 +116,13 @@ impl Gate {
             false => match self.caller(&request, origins, passed).await {
                 Ok(principal) => principal,
                 // Guessing credentials costs the budget of whoever guesses.
-                Err(refusal) => return Err(budget(None, false).err().unwrap_or(refusal)),
+                Err(refusal) => return Err(budget(None, Cost::Read).err().unwrap_or(refusal)),
             },
         };
         passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
         operation.access.admit(principal.as_ref())?;
         if operation.limited {
-            budget(principal.as_ref(), passed.writes)?;
+            budget(principal.as_ref(), passed.cost)?;
         }
         let checked = Checked { principal, client, path: found.values, ..Checked::default() };
         self.run(operation, &place.names, request, checked, now).await
@@ -214,6 +220,8 @@ impl Gate {
         checked.if_none_match = tags("If-None-Match");
         checked.languages =
             fields.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
+        let mut text = |name: &str| fields.remove(name).and_then(|value| value.as_str().map(str::to_owned));
+        (checked.range, checked.if_range) = (text("Range"), text("If-Range"));
         checked.target =
             resource::printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {
@@ -245,6 +253,10 @@ impl Gate {
                 .into());
             }
             return Err(rule.refusal());
+        }
+        if rule.form {
+            declared(request, BODY)?;
+            return Ok(Vec::new());
         }
         let bytes = read(request, self.body_limit).await?;
         let value = if rule.text { text(&bytes)? } else { check::parse(&bytes).map_err(unreadable)? };

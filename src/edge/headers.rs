@@ -12,14 +12,14 @@ const API_POLICY: HeaderValue =
 
 /// What all answers carry, whoever made them.
 pub fn secure(headers: &mut HeaderMap, https: bool) {
-    let fixed = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ];
-    for (name, value) in fixed {
+    for (name, value) in
+        [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")]
+    {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // Pictures are for the pages of other sites too.
+    let resource = HeaderName::from_static("cross-origin-resource-policy");
+    headers.entry(resource).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
     if https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -43,9 +43,8 @@ pub struct Cors(pub Vec<String>);
 
 const EXPOSED: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
                        X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Content-Disposition, \
-                       Deprecation, Sunset";
-const TAKEN: &str =
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, X-Request-Id";
+                       Deprecation, Sunset, Accept-Ranges, Content-Range";
+const TAKEN: &str = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, Prefer, X-Request-Id";
 
 impl Cors {
     fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {

@@ -46,6 +46,7 @@ use crate::{
     ports::clock::Clock,
 };
 use address::Sender;
+use budget::Cost;
 use gate::Passed;
 use line::Line;
 
@@ -109,8 +110,7 @@ impl Edge {
             return answer;
         }
         let address = client.address.clone();
-        let budget =
-            |caller: Option<&Principal>, writes: bool| self.budgets.take(caller, &address, writes, now);
+        let budget = |caller: Option<&Principal>, cost: Cost| self.budgets.take(caller, &address, cost, now);
         self.gate.answer(request, client, now, &self.cors.0, passed, budget).await
     }
 
@@ -134,7 +134,7 @@ impl Edge {
                 headers,
                 passed.caller.as_deref(),
                 &sender.address,
-                passed.writes,
+                passed.cost,
                 self.clock.now(),
             );
         }

@@ -11,6 +11,7 @@ use crate::contract::{
     check::{Compiler, ErrorCode, Params, Place, Schema, Violation},
     code::Code,
     problem::{Error, Problem},
+    upload::FORM,
 };
 
 pub struct Operation {
@@ -23,12 +24,16 @@ pub struct Operation {
     pub access: Access,
     /// Whether callers have a budget here.
     pub limited: bool,
+    /// Whether its answers are pictures, of which one page shows many.
+    pub pictures: bool,
     /// What every answer says of the operation's end.
     pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
 pub struct BodyRule {
     pub media: Vec<String>,
+    /// The body is a form with a file, which the operation reads while it comes.
+    pub form: bool,
     /// The body is a text, whatever stands in it, and not JSON.
     pub text: bool,
     pub schema: Schema,
@@ -91,18 +96,30 @@ impl Operation {
                 let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
                 let media: Vec<String> = content.keys().cloned().collect();
                 let text = media.iter().all(|media| media.starts_with("text/"));
-                Some(BodyRule { media, text, schema })
+                let form = media.iter().any(|media| media == FORM);
+                Some(BodyRule { media, form, text, schema })
             }
         };
         let successes = written["responses"].as_object().into_iter().flatten();
-        let produces = successes
+        let produces: Vec<String> = successes
             .filter(|(status, _)| status.starts_with('2'))
             .filter_map(|(_, response)| response["content"].as_object())
             .flat_map(|content| content.keys().cloned())
             .collect();
+        let pictures = produces.iter().any(|media| media.starts_with("image/"));
         let limited = written["responses"].get("429").is_some();
         let access = Access::compile(written);
-        Ok(Operation { id, endpoint, params, body, produces, access, limited, ending: ending(written)? })
+        Ok(Operation {
+            id,
+            endpoint,
+            params,
+            body,
+            produces,
+            access,
+            limited,
+            pictures,
+            ending: ending(written)?,
+        })
     }
 }
 

@@ -52,6 +52,18 @@ fn parameters() -> Map<String, Value> {
             TAG,
         ),
         (
+            "Range",
+            "The bytes that are wanted, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, 14.2). Several ranges, and what cannot be read, are passed over: the answer is the whole.",
+            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 1000 }),
+            "bytes=0-1023",
+        ),
+        (
+            "If-Range",
+            "The ETag of the copy of which the client has a part (RFC 9110, 13.1.5). If another version is there now, the answer is the whole of it.",
+            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 200 }),
+            TAG,
+        ),
+        (
             "Accept-Language",
             "The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.",
             json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 1000 }),
@@ -118,6 +130,7 @@ fn responses() -> Map<String, Value> {
             403 => names.push("WWW-Authenticate.optional"),
             409 => names.push("Retry-After.optional"),
             415 => names.push("Accept"),
+            416 => names.push("Content-Range"),
             429 | 503 => names.push("Retry-After"),
             _ => {}
         }

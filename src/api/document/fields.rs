@@ -47,9 +47,23 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
     (
         "Content-Disposition",
         true,
-        "That the answer is a file to keep, and under which name (RFC 6266).",
-        Form::Text(VISIBLE, 1000),
+        "Whether the answer is a file to keep or one to show, and under which name it is kept (RFC 6266).",
+        Form::Text(VISIBLE, 4000),
         "attachment; filename=\"invoice-1.pdf\"; filename*=UTF-8''invoice-1.pdf",
+    ),
+    (
+        "Accept-Ranges",
+        true,
+        "That some bytes of it can be asked for by `Range` (RFC 9110, 14.3).",
+        Form::Only("bytes"),
+        "bytes",
+    ),
+    (
+        "Content-Range",
+        true,
+        "Which bytes these are, and how many there are in all (RFC 9110, 14.4).",
+        Form::Text("^bytes (\\*|[0-9]+-[0-9]+)/[0-9]+$", 60),
+        "bytes 0-1023/48213",
     ),
     (
         "Vary",
@@ -182,7 +196,7 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
 ];
 
 /// Those that some answers of a status have and others have not.
-const OPTIONAL: [&str; 2] = ["Retry-After", "WWW-Authenticate"];
+const OPTIONAL: [&str; 3] = ["Retry-After", "Vary", "WWW-Authenticate"];
 
 pub fn all() -> Map<String, Value> {
     let mut all = Map::new();

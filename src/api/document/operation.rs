@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{components, ending, schema};
+use crate::contract::upload::{FORM, KINDS};
 
 const VERBS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -199,6 +200,9 @@ fn body(operation: &mut Value, path: &str) {
     if body["description"].is_null() {
         body["description"] = json!(format!("What `{path}` takes."));
     }
+    if let Some(form) = body["content"].get_mut(FORM) {
+        form["encoding"] = json!({ "file": { "contentType": KINDS } });
+    }
 }
 
 fn responses(operation: &mut Value, implied: Vec<u16>, limited: bool) {
@@ -233,7 +237,8 @@ fn success(response: &Value, limited: bool) -> Value {
     let mut finished = response.clone();
     let own: Vec<String> = response["headers"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
     let mut names: Vec<&str> = own.iter().map(String::as_str).collect();
-    names.extend(components::common(limited));
+    let looser = |name: &&str| own.contains(&format!("{name}.optional"));
+    names.extend(components::common(limited).into_iter().filter(|name| !looser(name)));
     finished["headers"] = Value::Object(components::references(&names));
     for media in
         finished.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)

@@ -1,0 +1,93 @@
+//! Parts of a representation (RFC 9110, 14): which bytes a client asks for, and whether it still may.
+use std::ops::Range;
+
+use super::etag::ETag;
+
+/// What is to be sent of a representation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Span {
+    Whole,
+    Part(Range<u64>),
+    /// There is nothing at the place that was asked for.
+    Nowhere,
+}
+
+impl Span {
+    /// Of `size` bytes, for these `Range` and `If-Range` fields. What cannot be read is passed over, and so are
+    /// several ranges at once: the whole is an answer to them too.
+    pub fn of(range: Option<&str>, if_range: Option<&str>, etag: &ETag, size: u64) -> Span {
+        // Whoever names another version, or only a date, gets the whole of this one (RFC 9110, 13.1.5).
+        if if_range.is_some_and(|named| named.trim() != etag.as_str()) {
+            return Span::Whole;
+        }
+        let Some((unit, ranges)) = range.and_then(|range| range.split_once('=')) else { return Span::Whole };
+        if !unit.trim().eq_ignore_ascii_case("bytes") || size == 0 {
+            return Span::Whole;
+        }
+        bounds(ranges.trim(), size).unwrap_or(Span::Whole)
+    }
+}
+
+fn bounds(range: &str, size: u64) -> Option<Span> {
+    let (first, last) = range.split_once('-')?;
+    let number = |text: &str| match text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
+        // A number beyond all files is as good as the largest.
+        true => Some(text.parse().unwrap_or(u64::MAX)),
+        false => None,
+    };
+    if first.is_empty() {
+        let tail = number(last)?.min(size);
+        return Some(if tail == 0 { Span::Nowhere } else { Span::Part(size - tail..size) });
+    }
+    let first = number(first)?;
+    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    if last < first {
+        return None;
+    }
+    Some(if first >= size { Span::Nowhere } else { Span::Part(first..last.saturating_add(1).min(size)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_lie_within_what_is_there() {
+        let etag = ETag::of_parts(&["a"]);
+        for (range, span) in [
+            ("bytes=0-0", Span::Part(0..1)),
+            ("bytes=2-", Span::Part(2..10)),
+            ("Bytes = 2-4", Span::Part(2..5)),
+            ("bytes=-3", Span::Part(7..10)),
+            ("bytes=-99", Span::Part(0..10)),
+            ("bytes=9-99999999999999999999999", Span::Part(9..10)),
+            ("bytes=0-18446744073709551615", Span::Part(0..10)),
+            ("bytes=10-", Span::Nowhere),
+            ("bytes=99999999999999999999999-", Span::Nowhere),
+            ("bytes=-0", Span::Nowhere),
+            ("bytes=4-2", Span::Whole),
+            ("bytes=0-1,3-4", Span::Whole),
+            ("bytes=+1-2", Span::Whole),
+            ("bytes=", Span::Whole),
+            ("bytes=-", Span::Whole),
+            ("lines=1-2", Span::Whole),
+            ("nonsense", Span::Whole),
+        ] {
+            assert_eq!(Span::of(Some(range), None, &etag, 10), span, "{range}");
+        }
+        assert_eq!(Span::of(None, None, &etag, 10), Span::Whole);
+    }
+
+    #[test]
+    fn a_part_is_of_the_version_that_the_client_has() {
+        let etag = ETag::of_parts(&["a"]);
+        for (if_range, span) in [
+            (etag.as_str().to_owned(), Span::Part(0..1)),
+            (format!("W/{etag}"), Span::Whole),
+            ("\"other\"".to_owned(), Span::Whole),
+            ("Sat, 21 Nov 2026 09:30:00 GMT".to_owned(), Span::Whole),
+        ] {
+            assert_eq!(Span::of(Some("bytes=0-0"), Some(&if_range), &etag, 10), span, "{if_range}");
+        }
+    }
+}
