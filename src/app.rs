@@ -8,7 +8,14 @@ use crate::{
         locale::Locales,
         problem::{Error, Result},
     },
-    ports::{clock::Clock, country::Countries, db::Db, limiter::Limiter, outgoing::Outgoing},
+    ports::{
+        blobs::{Account, Blobs},
+        clock::Clock,
+        country::Countries,
+        db::Db,
+        limiter::Limiter,
+        outgoing::Outgoing,
+    },
     resources::{
         api_keys::ApiKeys,
         authors::Authors,
@@ -18,6 +25,7 @@ use crate::{
         docs::Docs,
         health::Health,
         invoices::{Former, Invoices, Printer, Routes, Seller},
+        media::MediaLibrary,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
         redirects::Redirects,
@@ -50,6 +58,10 @@ pub struct Settings {
     pub seller: Seller,
     /// Other sites to which redirects may lead.
     pub redirect_hosts: Vec<String>,
+    /// The folder of pictures, and of uploads on their way.
+    pub media_dir: PathBuf,
+    /// The bucket that keeps the pictures, if the folder does not.
+    pub bucket: Option<Account>,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -71,7 +83,17 @@ impl Settings {
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             redirect_hosts: config.redirect_hosts.clone(),
+            media_dir: config.media_dir(),
+            bucket: config.bucket.clone(),
             rate_limits: config.rate_limits,
+        }
+    }
+
+    fn blobs(&self) -> Result<Blobs> {
+        match &self.bucket {
+            None => Ok(Blobs::folder(self.media_dir.clone())),
+            Some(account) => Blobs::bucket(account, &self.media_dir)
+                .map_err(|error| Error::Internal(format!("the bucket cannot be used: {error}"))),
         }
     }
 }
@@ -88,6 +110,7 @@ pub struct App {
     pub health: Health,
     pub invoices: Invoices,
     pub former_invoices: Former,
+    pub media: MediaLibrary,
     pub countries: Countries,
     pub posts: Posts,
     pub rates: Rates,
@@ -111,6 +134,7 @@ impl App {
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
+        let media = MediaLibrary::new(db.clone(), clock.clone(), cursors.clone(), settings.blobs()?);
         let office = Office::new(&db, &clock, &cursors, &settings)?;
         Ok(App {
             customers: office.customers,
@@ -124,6 +148,7 @@ impl App {
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
+            media,
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
             tags,

@@ -9,6 +9,8 @@ pub mod idempotency_key;
 pub mod import;
 pub mod invoice;
 pub mod lease;
+pub mod media;
+pub mod media_leftover;
 pub mod post;
 pub mod post_coauthor;
 pub mod post_slug;

@@ -20,6 +20,7 @@ use crate::{
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
         me::MeApi,
+        media::{FilesApi, MediaApi},
         posts::PostsApi,
         rates::RatesApi,
         redirects::RedirectsApi,
@@ -43,6 +44,7 @@ pub enum Tag {
     Health,
     Invoices,
     Me,
+    Media,
     Posts,
     Rates,
     Redirects,
@@ -63,6 +65,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Health", "Whether the service lives, is ready, and how it is."),
     ("Invoices", "What customers owe, in the currency of a locale."),
     ("Me", "The caller's own account."),
+    ("Media", "Pictures: uploaded, made harmless, and shown in any size."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
     ("Rates", "What currencies are worth, and who says so."),
     ("Redirects", "Paths that lead elsewhere, before anything else is looked at."),
@@ -72,7 +75,8 @@ const TAGS: &[(&str, &str)] = &[
     ("Users", "Accounts: who may do what."),
 ];
 
-type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
+type Pictures = (MediaApi, FilesApi);
+type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, Pictures, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
@@ -85,6 +89,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
+        (MediaApi(app.media.clone()), FilesApi(app.media.clone())),
         RedirectsApi(app.redirects.clone()),
         HealthApi(app.health.clone()),
     );

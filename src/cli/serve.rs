@@ -93,6 +93,7 @@ async fn tend(app: App) {
         app.sessions.keep_keys().await.or_log("keeping the signing keys");
         app.sessions.sweep().await.or_log("forgetting ended sessions");
         app.posts.sweep().await.or_log("forgetting ended preview links");
+        app.media.sweep().await.or_log("taking away what uploads have left behind");
         attempt::sweep(&app.db, app.clock.now()).await.or_log("forgetting kept answers");
     }
 }

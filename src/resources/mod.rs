@@ -9,6 +9,7 @@ pub mod health;
 pub mod imports;
 pub mod invoices;
 pub mod me;
+pub mod media;
 pub mod posts;
 pub mod rates;
 pub mod redirects;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tenon::contract::caller::Role;
 
 use crate::{
+    forms::{FORM, GIF, form},
     posts::new,
     support::{Answer, Api, PASSWORD},
 };
@@ -51,6 +52,12 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("invoicesReplace", "accountant,admin", "keys"),
     ("mePatch", "authenticated", "person"),
     ("meRead", "authenticated", "keys"),
+    ("mediaFile", "anonymous", "open"),
+    ("mediaList", "author,editor,admin", "keys"),
+    ("mediaPatch", "owner,editor,admin", "keys"),
+    ("mediaRead", "owner,editor,admin", "keys"),
+    ("mediaRemove", "owner,editor,admin", "keys"),
+    ("mediaUpload", "author,editor,admin", "keys"),
     ("postsCreate", "author,editor,admin", "keys"),
     ("postsEndPreviews", "owner,editor,admin", "keys"),
     ("postsList", "anonymous", "keys"),
@@ -99,7 +106,7 @@ pub struct Operation {
     credentials: &'static str,
     pub method: Method,
     pub path: String,
-    pub body: Option<String>,
+    pub body: Option<Vec<u8>>,
     pub media: Option<String>,
     scope: String,
 }
@@ -133,11 +140,15 @@ pub fn operations() -> Vec<Operation> {
                 credentials: row.2,
                 method: Method::from_bytes(verb.to_uppercase().as_bytes()).expect("a method"),
                 path,
-                body: content.map(|(_, media)| match media["example"].as_str() {
-                    Some(text) => text.to_owned(),
-                    None => media["example"].to_string(),
+                body: content.map(|(name, media)| match media["example"].as_str() {
+                    _ if name == "multipart/form-data" => form(&[("file", Some("dot.gif"), GIF)]),
+                    Some(text) => text.into(),
+                    None => media["example"].to_string().into(),
                 }),
-                media: content.map(|(name, _)| name.clone()),
+                media: content.map(|(name, _)| match name.as_str() {
+                    "multipart/form-data" => FORM.to_owned(),
+                    name => name.to_owned(),
+                }),
                 scope: key.unwrap_or("posts:read").to_owned(),
             });
         }

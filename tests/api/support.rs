@@ -39,6 +39,8 @@ pub struct Api {
     edge: Arc<Edge>,
     pub app: App,
     pub clock: Clock,
+    /// Where the bytes of pictures are.
+    pub media: PathBuf,
     statements: Arc<Mutex<Vec<Statement>>>,
     token: Option<String>,
     headers: Vec<(String, String)>,
@@ -97,6 +99,8 @@ impl Api {
             settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
         flags.push(("rate_limits", Some("off".to_owned())));
         flags.push(("data_dir", Some("/nonexistent".to_owned())));
+        let media = FOLDER.join(format!("media-{}", Uuid::now_v7().simple()));
+        flags.push(("media_dir", Some(media.display().to_string())));
         let config = Config::read(&flags).expect("the settings are valid");
         let clock = Clock::fixed(START);
         let statements = Arc::default();
@@ -104,7 +108,7 @@ impl Api {
             .await
             .expect("the services start");
         let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
-        Api { edge, app, clock, statements, token: None, headers: Vec::new(), peer: None }
+        Api { edge, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
     }
 
     /// Another process on the same database.

@@ -41,6 +41,8 @@ scopes! {
     DocsWrite = "docs:write", "Write pages of documentation.";
     InvoicesRead = "invoices:read", "Read invoices.";
     InvoicesWrite = "invoices:write", "Write invoices.";
+    MediaRead = "media:read", "Read what is known of pictures.";
+    MediaWrite = "media:write", "Upload pictures, and change what is said of them.";
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";

@@ -1,0 +1,32 @@
+//! `media`: pictures that were uploaded. Their bytes lie elsewhere, under the key.
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "media")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub key: String,
+    pub filename: String,
+    pub media_type: String,
+    pub size: i64,
+    pub width: i64,
+    pub height: i64,
+    /// Of the bytes as they are kept, in hexadecimal.
+    pub sha256: String,
+    pub blurhash: String,
+    /// From the left and from the top, in ten-thousandths.
+    pub focus_x: Option<i64>,
+    pub focus_y: Option<i64>,
+    pub alt: Option<String>,
+    pub uploaded_by: Option<Uuid>,
+    pub search: String,
+    pub version: i64,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

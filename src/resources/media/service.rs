@@ -1,0 +1,202 @@
+//! What may happen to pictures. The only writer of the `media` table.
+use std::{
+    collections::HashMap,
+    num::NonZero,
+    sync::{Arc, Mutex, Weak},
+    thread,
+};
+
+use entity::media;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, ModelTrait, QueryFilter,
+    QuerySelect, Set, sea_query::ExprTrait,
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    leftovers,
+    stored::{PARTS, filename, format_of, stem},
+    types::{Media, MediaPatch, MediaQuery, MediaType},
+};
+use crate::{
+    contract::{
+        answer::Resource,
+        caller::{Principal, class},
+        cursor::{CursorKey, Key, Slice, SortKey},
+        etag::{ETag, Precondition},
+        id::Id,
+        or_log::OrLog,
+        page::Page,
+        patch::Given,
+        problem::{Error, Result},
+        text::{containing, folded, trimmed},
+    },
+    pictures::Format,
+    ports::{
+        blobs::Blobs,
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::standing::still_there,
+};
+
+#[derive(Clone)]
+pub struct MediaLibrary {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    cursors: CursorKey,
+    pub(super) blobs: Blobs,
+    /// Turns at making pictures harmless, and at making other sizes of them: each takes a core and much memory, and who
+    /// looks at pictures keeps nobody from uploading.
+    pub(super) cleaning: Arc<Semaphore>,
+    pub(super) sizing: Arc<Semaphore>,
+    /// Variants that are being made, each once however many ask for it.
+    pub(super) making: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
+}
+
+impl MediaLibrary {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
+        let cores = thread::available_parallelism().map_or(2, NonZero::get);
+        let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores)));
+        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, making: Arc::default() }
+    }
+
+    /// The version of every list of pictures for this caller.
+    pub async fn list_etag(&self, caller: &Principal, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["media"]).await?;
+        Ok(ETag::weak(&["media", &version.to_string(), &class(Some(caller)), target]))
+    }
+
+    pub async fn list(&self, caller: &Principal, query: &MediaQuery) -> Result<Page<Media>> {
+        let mut find = media::Entity::find();
+        if !caller.role.edits() {
+            find = find.filter(media::Column::UploadedBy.eq(caller.user));
+        }
+        if let Some(user) = query.uploaded_by {
+            find = find.filter(media::Column::UploadedBy.eq(user.0));
+        }
+        if let Some(kind) = query.media_type {
+            find = find.filter(media::Column::MediaType.eq(word(kind)));
+        }
+        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(media::Column::Search.into_simple_expr().like(containing(word)));
+        }
+        let sort = query.sort.as_deref().unwrap_or("-createdAt");
+        let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
+        let column = match name {
+            "filename" => media::Column::Filename,
+            "size" => media::Column::Size,
+            _ => media::Column::CreatedAt,
+        };
+        let key = |column: media::Column| SortKey { column: column.into_simple_expr(), descending };
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("media {:?} {:?} {:?} {sort}", query.q, query.media_type, query.uploaded_by),
+            order: vec![key(column), key(media::Column::Id)],
+            paging: &query.paging,
+        };
+        let place = |row: &media::Model| {
+            let first = match name {
+                "filename" => Key::Text(row.filename.clone()),
+                "size" => Key::Number(row.size),
+                _ => Key::Number(row.created_at),
+            };
+            vec![first, Key::Id(row.id)]
+        };
+        let (found, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        Ok(Page { data: found.into_iter().map(Media::from).collect(), pagination })
+    }
+
+    pub async fn read(&self, caller: &Principal, id: Id<Media>) -> Result<Media> {
+        let row = media::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        row.filter(|row| may(caller, row)).map(Media::from).ok_or(Error::NotFound("picture"))
+    }
+
+    pub async fn patch(
+        &self,
+        caller: &Principal,
+        id: Id<Media>,
+        patch: MediaPatch,
+        when: Precondition,
+    ) -> Result<Media> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = held(&tx, &caller, id, &when).await?;
+                let format = format_of(&row.key).unwrap_or(Format::Jpeg);
+                let name =
+                    patch.filename.map_or_else(|| row.filename.clone(), |name| filename(Some(&name), format));
+                let alt =
+                    patch.alt.over(row.alt.clone()).map(|alt| trimmed(&alt)).filter(|alt| !alt.is_empty());
+                let version = row.version + 1;
+                let (focus_x, focus_y) =
+                    (point(patch.focus_x, row.focus_x), point(patch.focus_y, row.focus_y));
+                let mut row = row.into_active_model();
+                row.search = Set(folded(&format!("{name} {}", alt.as_deref().unwrap_or_default())));
+                (row.filename, row.alt) = (Set(name), Set(alt));
+                (row.focus_x, row.focus_y) = (Set(focus_x), Set(focus_y));
+                (row.version, row.updated_at) = (Set(version), Set(now));
+                let row = row.update(&*tx).await?;
+                tx.touch("media").await?;
+                Ok(Media::from(row))
+            })
+            .await
+    }
+
+    /// Takes a picture away, and after the commit the bytes of it and of all its variants.
+    pub async fn remove(&self, caller: &Principal, id: Id<Media>, when: Precondition) -> Result<()> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let gone = self
+            .db
+            .write(async move |tx| {
+                let row = held(&tx, &caller, id, &when).await?;
+                let gone = stem(&row.key).to_owned();
+                leftovers::doom(&tx, &gone, now).await?;
+                row.delete(&*tx).await?;
+                tx.touch("media").await?;
+                Ok::<_, Error>(gone)
+            })
+            .await?;
+        leftovers::clear(&self.db, &self.blobs, &gone).await.or_log("taking the bytes of a picture away");
+        Ok(())
+    }
+
+    /// Takes away what uploads and removals have left behind.
+    pub async fn sweep(&self) -> Result<()> {
+        let now = self.clock.now();
+        self.blobs.scratch().sweep(now).await.or_log("sweeping uploads that were broken off");
+        leftovers::sweep(&self.db, &self.blobs, now).await
+    }
+}
+
+fn word(kind: MediaType) -> &'static str {
+    match kind {
+        MediaType::Jpeg => "image/jpeg",
+        MediaType::Png => "image/png",
+        MediaType::Webp => "image/webp",
+        MediaType::Gif => "image/gif",
+    }
+}
+
+/// A point as it is kept.
+fn point(given: Given<f64>, current: Option<i64>) -> Option<i64> {
+    match given {
+        Given::Absent => current,
+        Given::Null => None,
+        Given::Value(part) => Some((part * PARTS).round() as i64),
+    }
+}
+
+/// Authors look after their own pictures, editors after all.
+fn may(caller: &Principal, row: &media::Model) -> bool {
+    caller.role.edits() || row.uploaded_by == Some(caller.user)
+}
+
+/// The row for a change, if it is there, the caller's and the version that is meant.
+async fn held(tx: &Tx, caller: &Principal, id: Id<Media>, when: &Precondition) -> Result<media::Model> {
+    still_there(tx, caller).await?;
+    let row = media::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+    let row = row.filter(|row| may(caller, row)).ok_or(Error::NotFound("picture"))?;
+    when.check(&Media::from(row.clone()).etag())?;
+    Ok(row)
+}

@@ -1,0 +1,67 @@
+//! Forms with files, and pictures to put into them.
+use std::io::Write;
+
+use flate2::{Compression, Crc, write::ZlibEncoder};
+use poem::{Body, http::Method};
+
+use crate::support::{Answer, Api};
+
+pub const FORM: &str = "multipart/form-data; boundary=tenon";
+
+/// A part: its name, its file's name, and what is in it.
+pub type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
+
+pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file, content) in parts {
+        let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
+        body.extend(
+            format!("--tenon\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes(),
+        );
+        body.extend_from_slice(content);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--tenon--\r\n");
+    body
+}
+
+/// Uploads what is in the parts.
+pub async fn upload(who: &Api, parts: &[Part<'_>]) -> Answer {
+    who.header("content-type", FORM).send(Method::POST, "/api/upload", Some(Body::from(form(parts)))).await
+}
+
+/// A PNG of this size, of which each `seed` makes another one.
+pub fn png(width: u32, height: u32, seed: u8) -> Vec<u8> {
+    let mut rows = ZlibEncoder::new(Vec::new(), Compression::fast());
+    for y in 0..height {
+        let mut row = vec![0];
+        row.extend((0..width).flat_map(|x| [(x * 255 / width) as u8, (y * 255 / height) as u8, seed]));
+        rows.write_all(&row).expect("memory is there");
+    }
+    png_of(width, height, &rows.finish().expect("memory is there"), &[])
+}
+
+/// A PNG that says this size, with this data and further chunks.
+pub fn png_of(width: u32, height: u32, data: &[u8], more: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |kind: &[u8; 4], content: &[u8]| {
+        let mut crc = Crc::new();
+        crc.update(kind);
+        crc.update(content);
+        bytes.extend((content.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(kind);
+        bytes.extend_from_slice(content);
+        bytes.extend(crc.sum().to_be_bytes());
+    };
+    let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    chunk(b"IHDR", &[size.as_slice(), &[8, 2, 0, 0, 0]].concat());
+    for (kind, content) in more {
+        chunk(kind, content);
+    }
+    chunk(b"IDAT", data);
+    chunk(b"IEND", &[]);
+    bytes
+}
+
+/// A GIF of one pixel.
+pub const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
