@@ -43,10 +43,8 @@ async fn a_picture_is_read_in_parts() {
         assert_eq!(part.header("content-length"), (to - from).to_string());
         assert_eq!(part.header("etag"), whole.header("etag"));
     }
-    for range in ["bytes=2-1", "bytes=0-1,3-4", "lines=1-2", "nonsense", "bytes=é"] {
-        if range.is_ascii() {
-            api.header("range", range).get(&url).await.is(200);
-        }
+    for range in ["bytes=2-1", "bytes=0-1,3-4", "lines=1-2", "nonsense"] {
+        api.header("range", range).get(&url).await.is(200);
     }
     for range in [format!("bytes={total}-"), "bytes=-0".to_owned()] {
         let none = api.header("range", &range).get(&url).await.is(416);

@@ -106,8 +106,8 @@ fn folders(root: &Path, folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let above = folder.ancestors().skip(1);
-    for made in above.take_while(|above| above.starts_with(root)) {
+    let above = folder.ancestors().skip(1).take_while(|above| above.starts_with(root));
+    for made in above.chain(root.parent().filter(|above| !above.as_os_str().is_empty())) {
         fs::File::open(made)?.sync_all()?;
     }
     Ok(())

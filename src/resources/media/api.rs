@@ -34,7 +34,7 @@ impl MediaApi {
         author: Caller<Writers>,
         key: IdempotencyKey,
         form: Upload,
-    ) -> Result<Received<Media>, Fault<(Receiving, Unauthorized, Stale, Once)>> {
+    ) -> Result<Received<Media>, Fault<(Receiving, Unauthorized, Once)>> {
         Ok(Received::new(self.0.upload(&author, form.0, key.0).await?))
     }
 

@@ -1,5 +1,8 @@
 //! A picture on its way in: taken from its form piece by piece, made harmless, and kept once.
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use entity::{media, user};
@@ -13,7 +16,7 @@ use uuid::Uuid;
 use super::{
     leftovers,
     service::MediaLibrary,
-    stored::{filename, hex, new_stem, original},
+    stored::{filename, hex, new_stem, original, stem},
     types::Media,
 };
 use crate::{
@@ -119,17 +122,16 @@ impl MediaLibrary {
         attempt: Option<Attempt>,
     ) -> Result<Outcome<Media>> {
         let Sent { file, filename: name, alt, .. } = sent;
-        let clean = Arc::new(cleaned(self.cleaning.clone(), file).await?);
-        let (stem, now) = (new_stem()?, self.clock.now());
-        let row = row(caller.user, &stem, &clean, name.as_deref(), alt, now);
-        let known = same(self.db.read(), caller.user, &row.sha256).await?;
+        let path = file.path().to_owned();
+        let clean = cleaned(self.cleaning.clone(), path, file).await?;
+        let (fresh, now) = (new_stem()?, self.clock.now());
+        let row = row(Some(caller.user), &fresh, &clean, name.as_deref(), alt, now);
+        let known = same(self.db.read(), Some(caller.user), &row.sha256).await?;
         if known.is_none() {
             self.room(self.db.read(), caller.user, row.size).await?;
-            leftovers::note(&self.db, &stem, now).await?;
-            let bytes = bytes::Bytes::from_owner(Whole(clean.clone()));
-            self.blobs.put(&original(&row.key), bytes).await.map_err(unkept)?;
+            self.write(&row, clean).await?;
         }
-        let (library, caller, claimed) = (self.clone(), caller.clone(), stem.clone());
+        let (library, caller, claimed) = (self.clone(), caller.clone(), fresh);
         let written = known.is_none();
         let kept =
             once(&self.db, attempt, async move |tx| library.claim(&tx, &caller, row, written).await).await;
@@ -140,19 +142,50 @@ impl MediaLibrary {
         kept
     }
 
+    /// Keeps a picture from a file of this machine, which belongs to no account; says where it is, and whether it is
+    /// new. In a dry run it is only looked at.
+    pub async fn import(&self, file: &Path, dry_run: bool) -> Result<(String, bool)> {
+        let clean = cleaned(self.cleaning.clone(), file.to_owned(), ()).await?;
+        let (fresh, now) = (new_stem()?, self.clock.now());
+        let name = file.file_name().and_then(|name| name.to_str());
+        let row = row(None, &fresh, &clean, name, None, now);
+        if let Some(known) = same(self.db.read(), None, &row.sha256).await? {
+            return Ok((format!("/media/{}", known.key), false));
+        }
+        let url = format!("/media/{}", row.key);
+        if !dry_run {
+            self.write(&row, clean).await?;
+            self.db
+                .write(async move |tx| {
+                    leftovers::claim(&tx, &fresh).await?;
+                    media::ActiveModel::from(row).reset_all().insert(&*tx).await?;
+                    tx.touch("media").await?;
+                    Ok::<_, Error>(())
+                })
+                .await?;
+        }
+        Ok((url, true))
+    }
+
+    /// Keeps the bytes of a row that is not there yet.
+    async fn write(&self, row: &media::Model, clean: Clean) -> Result<()> {
+        leftovers::note(&self.db, stem(&row.key), row.created_at).await?;
+        self.blobs.put(&original(&row.key), clean.bytes.into()).await.map_err(unkept)
+    }
+
     /// The row of a picture, unless the account has the same one already.
     async fn claim(&self, tx: &Tx, caller: &Principal, row: media::Model, written: bool) -> Result<Media> {
-        still_there(tx, caller).await?;
         // Uploads of one account take turns, so that none of them goes beyond its bounds.
         user::Entity::find_by_id(caller.user).lock_exclusive().one(&**tx).await?;
-        if let Some(known) = same(&**tx, caller.user, &row.sha256).await? {
+        still_there(tx, caller).await?;
+        if let Some(known) = same(&**tx, Some(caller.user), &row.sha256).await? {
             return Ok(Media::from(known));
         }
         if !written {
-            return Err(Error::Raced);
+            return Err(Error::Conflict("the same picture was deleted at this moment: send it again"));
         }
         self.room(&**tx, caller.user, row.size).await?;
-        leftovers::claim(tx, super::stored::stem(&row.key)).await?;
+        leftovers::claim(tx, stem(&row.key)).await?;
         media::ActiveModel::from(row.clone()).reset_all().insert(&**tx).await?;
         tx.touch("media").await?;
         Ok(Media { new: true, ..Media::from(row) })
@@ -185,21 +218,13 @@ impl MediaLibrary {
 /// Bytes of a file that tell what it is.
 const HEAD: usize = 12;
 
-struct Whole(Arc<Clean>);
-
-impl AsRef<[u8]> for Whole {
-    fn as_ref(&self) -> &[u8] {
-        &self.0.bytes
-    }
-}
-
 /// Makes a picture harmless, away from the threads that serve requests and only as many at a time as there are cores.
-async fn cleaned(work: Arc<Semaphore>, file: Loose) -> Result<Clean> {
+async fn cleaned(work: Arc<Semaphore>, path: PathBuf, held: impl Send + 'static) -> Result<Clean> {
     let turn = work.acquire_owned().await.map_err(|error| Error::Internal(error.to_string()))?;
     let clean = tokio::task::spawn_blocking(move || {
-        let clean = pictures::clean(file.path());
+        let clean = pictures::clean(&path);
         // Both are held until the work has ended, also when whoever waits for it has gone.
-        drop((file, turn));
+        drop((held, turn));
         clean
     });
     clean.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| refused(&error))
@@ -217,7 +242,7 @@ fn refused(why: &Refused) -> Error {
 }
 
 fn row(
-    user: Uuid,
+    user: Option<Uuid>,
     stem: &str,
     clean: &Clean,
     name: Option<&str>,
@@ -240,17 +265,20 @@ fn row(
         focus_x: None,
         focus_y: None,
         alt,
-        uploaded_by: Some(user),
+        uploaded_by: user,
         version: 1,
         created_at: now,
         updated_at: now,
     }
 }
 
-/// The same picture among those of the account.
-async fn same<C: ConnectionTrait>(db: &C, user: Uuid, sha256: &str) -> Result<Option<media::Model>> {
-    let find = media::Entity::find().filter(media::Column::UploadedBy.eq(user));
-    Ok(find.filter(media::Column::Sha256.eq(sha256)).one(db).await?)
+/// The same picture among those of the account, or among those of none.
+async fn same<C: ConnectionTrait>(db: &C, user: Option<Uuid>, sha256: &str) -> Result<Option<media::Model>> {
+    let whose = match user {
+        Some(user) => media::Column::UploadedBy.eq(user),
+        None => media::Column::UploadedBy.is_null(),
+    };
+    Ok(media::Entity::find().filter(whose).filter(media::Column::Sha256.eq(sha256)).one(db).await?)
 }
 
 /// A text among the parts of a form.

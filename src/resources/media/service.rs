@@ -46,8 +46,8 @@ pub struct MediaLibrary {
     pub(super) clock: Clock,
     cursors: CursorKey,
     pub(super) blobs: Blobs,
-    /// Turns at making pictures harmless, and at making other sizes of them: each takes a core and much memory, and who
-    /// looks at pictures keeps nobody from uploading.
+    /// Turns at making pictures harmless, and at making other sizes of them, half of the cores for each: one picture takes
+    /// up to 256 MiB, and who looks at pictures keeps nobody from uploading.
     pub(super) cleaning: Arc<Semaphore>,
     pub(super) sizing: Arc<Semaphore>,
     /// Variants that are being made, each once however many ask for it.
@@ -57,7 +57,7 @@ pub struct MediaLibrary {
 impl MediaLibrary {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
-        let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores)));
+        let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
         MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, making: Arc::default() }
     }
 

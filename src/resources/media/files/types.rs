@@ -32,7 +32,7 @@ string_scalar!([] FileKey, "file_key", MetaSchema {
 
 /// What becomes of a picture whose sides have another ratio than those that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "MediaFit", rename_all = "lowercase")]
 pub enum Fit {
     /// It is cut to the ratio, around its focus.
     Cover,
@@ -44,7 +44,7 @@ pub enum Fit {
 
 /// The form of a picture's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "MediaForm", rename_all = "lowercase")]
 pub enum Form {
     /// WebP for clients that say in `Accept` that they take it, else the form in which it is kept.
     Auto,
