@@ -212,6 +212,21 @@ impl Library for Shelf<'_> {
         answers(done.await)
     }
 
+    async fn put_picture(
+        &self,
+        file: &Path,
+        dry_run: bool,
+    ) -> std::result::Result<(String, Outcome), ImportError> {
+        match self.app.media.import(file, dry_run).await {
+            Ok((url, true)) => Ok((url, Outcome::Created)),
+            Ok((url, false)) => Ok((url, Outcome::Unchanged)),
+            Err(error @ (Error::Storage(_) | Error::Internal(_))) => {
+                Err(ImportError::Unavailable(told(&error)))
+            }
+            Err(error) => Err(ImportError::Refused(entry(&error))),
+        }
+    }
+
     async fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> Answers {
         let (app, forms, records) = (self.app.clone(), self.forms.clone(), records.to_vec());
         let done = self.app.db.write(async move |tx| {

@@ -4,13 +4,17 @@ mod batches;
 mod documents;
 pub(crate) mod files;
 mod front_matter;
+mod pictures;
 mod posts;
 pub mod progress;
 mod prose;
 mod records;
 pub mod report;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -34,6 +38,8 @@ pub struct ImportedPost {
     pub slug: String,
     /// 10 to 200,000 characters of Markdown.
     pub content: String,
+    /// Where the content names pictures of the folder, in the order of the text, and their files below it.
+    pub pictures: Vec<(Range<usize>, String)>,
     /// At most 500 characters.
     pub excerpt: Option<String>,
     /// An `http` or `https` address.
@@ -105,6 +111,13 @@ pub trait Library: Sync {
         dry_run: bool,
     ) -> impl Future<Output = Answers> + Send;
 
+    /// Keeps a picture, and says where on the site it is.
+    fn put_picture(
+        &self,
+        file: &Path,
+        dry_run: bool,
+    ) -> impl Future<Output = Result<(String, Outcome), ImportError>> + Send;
+
     fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> impl Future<Output = Answers> + Send;
 }
 
@@ -115,7 +128,8 @@ pub async fn markdown<L: Library>(
     dry_run: bool,
     progress: &mut Progress,
 ) -> Report {
-    let (posts, mut report) = planned(folder, Report::new(Subject::Posts, dry_run), posts::plan).await;
+    let (mut posts, mut report) = planned(folder, Report::new(Subject::Posts, dry_run), posts::plan).await;
+    pictures::keep(folder, &mut posts, library, &mut report, progress).await;
     batches::write("posts", &posts, library, &mut report, progress).await;
     report
 }

@@ -11,7 +11,7 @@ use std::{
 use super::{
     ImportedPost, Publication, files,
     front_matter::{self, FrontMatter, date},
-    prose,
+    pictures, prose,
     report::Report,
 };
 use crate::contract::slug::slugify;
@@ -34,12 +34,17 @@ pub(super) fn plan(root: &Path, report: &mut Report) -> Vec<ImportedPost> {
         tree.into_iter().partition(|path| files::name(path) == "_index.md");
     let sections: HashSet<String> = heads.iter().map(|path| files::folder(path).to_owned()).collect();
     report.sections = heads;
+    let pictures = report.pictures.clone();
+    let pictures: HashSet<&str> = pictures.iter().map(String::as_str).collect();
 
     let mut posts: Vec<ImportedPost> = Vec::new();
     for file in texts {
         let Some(text) = super::text(root, &file, report) else { continue };
         match post(&file, &text, &sections, report) {
-            Ok(post) => posts.push(post),
+            Ok(mut post) => {
+                post.pictures = pictures::named(&file, &post.content, &pictures);
+                posts.push(post);
+            }
             Err(reason) => report.skip(&file, reason),
         }
     }
@@ -76,6 +81,7 @@ fn post(
         file: file.to_owned(),
         slug: slugify(slug, "post"),
         content: content.to_owned(),
+        pictures: Vec::new(),
         excerpt: front
             .description
             .take()

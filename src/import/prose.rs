@@ -1,5 +1,8 @@
-//! Plain text out of Markdown: the first paragraph, the first heading, the links.
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+//! Plain text out of Markdown: the first paragraph, the first heading, the links, where pictures are named.
+use std::{ops::Range, sync::LazyLock};
+
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
+use regex::Regex;
 
 /// The first paragraph with words in it that stands for itself, not in a list, quotation or table.
 pub fn first_paragraph(markdown: &str) -> Option<String> {
@@ -42,6 +45,61 @@ pub fn links(markdown: &str) -> Vec<String> {
         _ => None,
     });
     targets.collect()
+}
+
+/// Where pictures are named, and how: the range is that of the address alone.
+pub fn pictures(markdown: &str) -> Vec<(Range<usize>, String)> {
+    let mut found = Vec::new();
+    let parser = parse(markdown);
+    let defined: Vec<(String, Range<usize>)> = parser
+        .reference_definitions()
+        .iter()
+        .map(|(_, definition)| (definition.dest.to_string(), definition.span.clone()))
+        .collect();
+    for (event, at) in parser.into_offset_iter() {
+        match event {
+            Event::Start(Tag::Image { link_type: LinkType::Inline, dest_url, .. }) => {
+                let behind = markdown[at.clone()].rfind("](").map_or(0, |place| place + 2);
+                found.extend(address(markdown, at.start + behind..at.end, &dest_url));
+            }
+            Event::Start(Tag::Image { dest_url, .. }) => {
+                let definition = defined.iter().find(|(dest, _)| **dest == *dest_url);
+                let behind =
+                    |span: &Range<usize>| markdown[span.clone()].find("]:").map_or(0, |place| place + 2);
+                if let Some((_, span)) = definition {
+                    found.extend(address(markdown, span.start + behind(span)..span.end, &dest_url));
+                }
+            }
+            Event::Html(_) | Event::InlineHtml(_) => found.extend(sources(markdown, at)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The place of an address in what stands around it; brackets around it belong to it.
+fn address(markdown: &str, within: Range<usize>, wanted: &str) -> Option<(Range<usize>, String)> {
+    if wanted.is_empty() {
+        return None;
+    }
+    let start = within.start + markdown[within].find(wanted)?;
+    let end = start + wanted.len();
+    let bracketed = markdown[..start].ends_with('<') && markdown[end..].starts_with('>');
+    let at = if bracketed { start - 1..end + 1 } else { start..end };
+    Some((at, wanted.to_owned()))
+}
+
+/// The addresses of `img` elements in a piece of HTML.
+fn sources(markdown: &str, within: Range<usize>) -> Vec<(Range<usize>, String)> {
+    static SOURCE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"(?i)<img\s[^>]*?\bsrc\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')"#).ok());
+    let Some(source) = SOURCE.as_ref() else { return Vec::new() };
+    let found = source.captures_iter(&markdown[within.clone()]);
+    let found = found.filter_map(|found| found.get(1).or_else(|| found.get(2)));
+    let place = |text: regex::Match<'_>| {
+        (within.start + text.start()..within.start + text.end(), text.as_str().to_owned())
+    };
+    found.map(place).collect()
 }
 
 /// The text if it has at most `max` characters, else as many whole words of it as fit, with an ellipsis.

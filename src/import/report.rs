@@ -38,7 +38,10 @@ pub struct Report {
     pub notes: Vec<Remark>,
     /// Files that only head a section.
     pub sections: Vec<String>,
-    /// Pictures, which are not imported yet.
+    /// Pictures that posts name, new ones and those that were kept before.
+    pub pictures_created: Vec<String>,
+    pub pictures_unchanged: Vec<String>,
+    /// Pictures that were not imported, because no post names them.
     pub pictures: Vec<String>,
     /// How many files are neither Markdown nor pictures.
     pub other_files: usize,
@@ -58,6 +61,8 @@ impl Report {
             failed: Vec::new(),
             notes: Vec::new(),
             sections: Vec::new(),
+            pictures_created: Vec::new(),
+            pictures_unchanged: Vec::new(),
             pictures: Vec::new(),
             other_files: 0,
             unused_members: BTreeMap::new(),
@@ -81,6 +86,13 @@ impl Report {
             Outcome::Unchanged => &mut self.unchanged,
         };
         files.push(file.to_owned());
+    }
+
+    pub(super) fn picture(&mut self, file: &str, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.pictures_created.push(file.to_owned()),
+            Outcome::Updated | Outcome::Unchanged => self.pictures_unchanged.push(file.to_owned()),
+        }
     }
 
     pub(super) fn skip(&mut self, file: &str, reason: impl fmt::Display) {
@@ -126,8 +138,12 @@ impl fmt::Display for Report {
             let names: Vec<String> = self.sections.iter().map(|name| printable(name)).collect();
             writeln!(f, "section headers, not imported: {}", names.join(", "))?;
         }
+        let (new, known) = (self.pictures_created.len(), self.pictures_unchanged.len());
+        if new + known > 0 {
+            writeln!(f, "pictures: {new} created, {known} unchanged")?;
+        }
         if !self.pictures.is_empty() {
-            writeln!(f, "pictures, not imported yet: {}", self.pictures.len())?;
+            writeln!(f, "pictures that nothing names, not imported: {}", self.pictures.len())?;
         }
         if self.other_files > 0 {
             writeln!(f, "other files, not imported: {}", self.other_files)?;
@@ -166,13 +182,15 @@ mod tests {
         report.done("b.md", Outcome::Unchanged);
         report.skip("c\u{1b}[2J.md", "has no title");
         report.sections.push("_index.md".into());
+        report.picture("b.png", Outcome::Created);
         report.pictures.push("a.png".into());
         report.unused_members.insert("weight".into(), 2);
         let text = concat!(
             "posts: 1 created, 0 updated, 1 unchanged, 1 skipped, 0 failed (dry run, nothing was written)\n",
             "skipped: c\\u{1b}[2J.md: has no title\n",
             "section headers, not imported: _index.md\n",
-            "pictures, not imported yet: 1\n",
+            "pictures: 1 created, 0 unchanged\n",
+            "pictures that nothing names, not imported: 1\n",
             "members not used: weight (2)\n",
         );
         assert_eq!(report.to_string(), text);

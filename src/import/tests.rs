@@ -82,6 +82,11 @@ impl Library for Shelf {
         Ok(documents.iter().map(|page| Ok(put(&mut shelf, &page.path, page, dry_run))).collect())
     }
 
+    async fn put_picture(&self, file: &Path, _: bool) -> Result<(String, Outcome), ImportError> {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Ok((format!("/media/{name}"), Outcome::Created))
+    }
+
     async fn put_records(&self, records: &[ImportedRecord], _: bool) -> Answers {
         self.open()?;
         let mut shelf = self.records.lock().unwrap();
@@ -122,6 +127,7 @@ async fn a_file_becomes_a_post() {
             title: "Dove tails".into(),
             slug: "dove-tails".into(),
             content: "    code\n\n![p](p.png)\n\nThey *hold*\nwell.\n".into(),
+            pictures: vec![],
             excerpt: Some("They hold well.".into()),
             cover_image: None,
             publication: Publication::At(1_750_896_000_000),

@@ -17,6 +17,7 @@ mod keys;
 mod lists;
 mod looks;
 mod media;
+mod media_commands;
 mod mmdb;
 mod office;
 mod pdf;
