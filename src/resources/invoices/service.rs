@@ -56,9 +56,9 @@ impl Invoices {
         self.locales.place(locale)
     }
 
-    /// The locale that suits `Accept-Language` best.
-    pub fn locale_for(&self, languages: &str) -> Option<Locale> {
-        self.locales.best(languages).cloned()
+    /// Every locale that the service has.
+    pub fn locales(&self) -> &Locales {
+        &self.locales
     }
 
     /// The version of every list of invoices in this place.

@@ -52,7 +52,9 @@ impl Revenues {
             row.month = Set(month.to_string());
             let taken = revenue::Entity::find().filter(revenue::Column::Month.eq(month.to_string()));
             if taken.one(&**tx).await?.is_some() {
-                return Err(Error::Conflict("there is a revenue of this month that another file made"));
+                return Err(Error::Conflict(
+                    "there is a revenue of this month that another file made, or that was written here",
+                ));
             }
             row.insert(&**tx).await?;
         } else {
