@@ -150,7 +150,7 @@ impl InvoicesApi {
     ) -> Result<Spoken<File<Pdf>>, Fault<NotFound>> {
         let place = self.0.place(locale.0)?;
         let paper = self.0.paper(place, id.0).await?;
-        let (etag, name) = (paper.etag(), paper.name());
+        let (etag, name, language) = (paper.etag(), paper.name(), paper.language());
         if let Some(unchanged) = File::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(Spoken(unchanged, language));
         }
@@ -198,7 +198,7 @@ impl InvoicesApi {
 
     /// Delete an invoice
     ///
-    /// A paid one stays (409).
+    /// One that is or was paid stays, also when it is void (409).
     #[oai(path = "/:locale/:id", method = "delete", operation_id = "invoicesRemove")]
     async fn remove(
         &self,

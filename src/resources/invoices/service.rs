@@ -97,6 +97,7 @@ impl Invoices {
                 version: Set(1),
                 created_at: Set(now),
                 updated_at: Set(now),
+                paid_at: Set(status.paid_at(None, now)),
             };
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
@@ -141,7 +142,7 @@ impl Invoices {
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 changes(&row, &patch, &place)?;
-                let version = row.version;
+                let (version, paid_at) = (row.version, row.paid_at);
                 let mut row = row.into_active_model();
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
@@ -152,6 +153,7 @@ impl Invoices {
                 }
                 if let Some(status) = patch.status {
                     row.status = Set(status.as_str().to_owned());
+                    row.paid_at = Set(status.paid_at(paid_at, now));
                 }
                 if let Some(date) = patch.date {
                     row.date = Set(date.to_string());
@@ -170,8 +172,10 @@ impl Invoices {
         self.db
             .write(async move |tx| {
                 let row = invoices.held(&tx, &place, id, &when).await?;
-                if InvoiceStatus::parse(&row.status) == InvoiceStatus::Paid {
-                    return Err(Error::Conflict("a paid invoice stays: void it first"));
+                if row.paid_at.is_some() {
+                    return Err(Error::Conflict(
+                        "an invoice that was paid stays in the books, also when it is void",
+                    ));
                 }
                 row.delete(&*tx).await?;
                 tx.touch("invoices").await?;
