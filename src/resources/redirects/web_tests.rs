@@ -1,12 +1,13 @@
 //! Loops and chains, whichever rule comes last.
-use super::*;
+use super::{super::target::Sites, *};
 
 type Rules<'a> = &'a [(&'a str, &'a str)];
 
 fn web(rules: Rules<'_>) -> Web {
     Web::new(rules.iter().map(|(from, to)| {
         let source = Pattern::parse(from).unwrap_or_else(|why| panic!("{from}: {why}"));
-        let target = Target::parse(to, &source, &["shop.acme.test".to_owned()]);
+        let sites = Sites::new("https://acme.test", vec!["shop.acme.test".to_owned()]);
+        let target = Target::parse(to, &source, &sites);
         let target = target.unwrap_or_else(|why| panic!("{to}: {why}"));
         (source, target)
     }))
@@ -43,6 +44,17 @@ fn loops_and_chains_are_found_before_anybody_runs_in_them() {
         (&[("/a/*", "/ab/*")], None),
         (&[("/a/*", "/b/*"), ("/b/x", "/c")], Some(("chain", 0, 1))),
         (&[("/a/*", "/b/*"), ("/b/*", "/a/*")], Some(("loop", 0, 1))),
+        (&[("/a/*", "/b/*"), ("/b", "/a")], Some(("loop", 0, 1))),
+        (&[("/a/*", "/b/*/"), ("/b/x", "/a/x")], Some(("loop", 0, 1))),
+        (&[("/a/*", "/b/*"), ("/b", "/c")], Some(("chain", 0, 1))),
+        (&[("/a/*", "/b/*"), ("/b*", "/a/*")], Some(("chain", 1, 0))),
+        (&[("/a/x*", "/b/*"), ("/b", "/a")], None),
+        (&[("/x/*/*", "/b/*/*"), ("/b/*", "/c")], Some(("chain", 0, 1))),
+        (&[("/x/*/*", "/b/*/*"), ("/b/y", "/c")], None),
+        (&[("/a/*", "/*"), ("/", "/a")], Some(("loop", 0, 0))),
+        (&[("/a", "https://acme.test/a")], Some(("loop", 0, 0))),
+        (&[("/a/*", "https://acme.test/b/*"), ("/b", "http://acme.test:80/a")], Some(("loop", 0, 1))),
+        (&[("/x", "https://acme.test"), ("/", "/y")], Some(("chain", 0, 1))),
         (&[("/a/*", "/b/c/*"), ("/b/*", "/d")], Some(("chain", 0, 1))),
         (&[("/a/*", "/*"), ("/x", "/y")], Some(("loop", 0, 0))),
         (&[("/a/b", "/a/c"), ("/a/*", "/d")], Some(("chain", 0, 1))),
