@@ -149,10 +149,10 @@ impl InvoicesApi {
         let place = self.0.place(locale.0)?;
         let paper = self.0.paper(place, id.0).await?;
         let (etag, name) = (paper.etag(), paper.name());
-        if let Some(unchanged) = File::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = File::<Pdf>::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(unchanged);
         }
-        Ok(File::new(self.0.print(paper).await?, &name, &etag, Cache::Private))
+        Ok(File::<Pdf>::new(self.0.print(paper).await?, &name, &etag, Cache::Private))
     }
 
     /// Replace an invoice
