@@ -53,11 +53,14 @@ async fn content_that_comes_later_leads_nobody_in_a_circle() {
     let to = |destination: &str| json!({ "destination": destination });
     let rule = |slug: &str| format!("/api/redirects/api/posts/slug/{slug}");
 
+    let now = api.clock.now();
+    let led = |path: &str| api.app.redirects.find(path, None, now).map(|found| found.location);
+
     // An import of a post whose former address a rule leads to from the present one.
     editor.put(&rule("tails"), to("/dt")).await.is(201);
     editor.put(&rule("pins"), to("/dt")).await.is(201);
     let tails = imported(&api, &author, "tails", "/dt").await;
-    assert_eq!(api.get(&tails).await.is(307).header("location"), "/dt");
+    assert_eq!(led(&tails).as_deref(), Some("/dt"));
     api.get("/dt").await.is(404);
     editor.delete(&rule("tails")).await.is(204);
     assert_eq!(api.get("/dt").await.is(308).header("location"), tails);
@@ -68,7 +71,7 @@ async fn content_that_comes_later_leads_nobody_in_a_circle() {
     let path = format!("/api/posts/{id}");
     editor.patch(&path, json!({ "slug": "pins" })).await.is(200);
     api.app.redirects.refresh().await.unwrap();
-    assert_eq!(api.get("/api/posts/slug/pins").await.is(307).header("location"), "/dt");
+    assert_eq!(led("/api/posts/slug/pins").as_deref(), Some("/dt"));
     api.get("/dt").await.is(404);
 
     // A slug that changes to one from which a rule leads to the one before, which the post itself leads on from.

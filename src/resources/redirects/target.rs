@@ -102,7 +102,10 @@ impl Target {
         }
         let (pieces, gaps) = pieces(path, source)?;
         Ok(Target {
-            length: text.len() + query.len() + fragment.len(),
+            length: origin.len()
+                + pieces.iter().map(|piece| piece.len()).sum::<usize>()
+                + query.len()
+                + fragment.len(),
             origin: origin.to_owned(),
             here,
             pieces: pieces.iter().map(|piece| escaped(piece)).collect(),
