@@ -19,6 +19,7 @@ mod office;
 mod pdf;
 mod posts;
 mod rates;
+mod redirect_files;
 mod redirects;
 mod refusals;
 mod sessions;

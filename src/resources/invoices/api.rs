@@ -151,10 +151,10 @@ impl InvoicesApi {
         let place = self.0.place(locale.0)?;
         let paper = self.0.paper(place, id.0).await?;
         let (etag, name, language) = (paper.etag(), paper.name(), paper.language());
-        if let Some(unchanged) = File::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = File::<Pdf>::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(Spoken(unchanged, language));
         }
-        Ok(Spoken(File::new(self.0.print(paper).await?, &name, &etag, Cache::Private), language))
+        Ok(Spoken(File::<Pdf>::new(self.0.print(paper).await?, &name, &etag, Cache::Private), language))
     }
 
     /// Replace an invoice
