@@ -39,7 +39,7 @@ impl Invoices {
         }
         let told = Told {
             batches: export.rows(find),
-            shown: Shown::at(place, &self.rates, &[]).await?,
+            shown: Shown::of(self.db.read(), place, &self.rates, &[]).await?,
             rates: self.rates.clone(),
             fields,
             with_customer,
@@ -107,12 +107,12 @@ impl Table for InvoiceSummary {
         "original.currency" of "amount": "the currency in which it was made out",
             |it| original(it, |it| it.currency.to_string());
         "original.rate" of "amount": "what one unit of that is in the currency of the locale",
-            |it| original(it, |it| it.rate.clone());
+            |it| original(it, |it| it.quoted.rate.clone());
         "original.rateDate" of "amount": "the day for which the rate holds",
-            |it| text(it.original.as_ref().and_then(|it| it.rate_date));
-        "original.rateSource" of "amount": "who says so", |it| original(it, |it| it.rate_source.clone());
+            |it| text(it.original.as_ref().and_then(|it| it.quoted.rate_date));
+        "original.rateSource" of "amount": "who says so", |it| original(it, |it| it.quoted.rate_source.clone());
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
-            |it| original(it, |it| it.rate_state.as_str().to_owned());
+            |it| original(it, |it| it.quoted.rate_state.as_str().to_owned());
     };
     const EXAMPLE: &'static str = "id,date,status,customer.name,customer.email\r\n\
         0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,Evil Rabbit,evil@rabbit.acme.test\r\n";

@@ -55,7 +55,7 @@ impl Invoices {
     pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
         let InvoiceLinesQuery { filter, fields, expand } = &query.lines;
         let Page { data, pagination } = self.page(&query.paging, filter).await?;
-        let shown = Shown::at(place, &self.rates, &data).await?;
+        let shown = Shown::of(self.db.read(), place, &self.rates, &data).await?;
         let summary = |row| shown.summary(row, fields.as_deref(), expand.is_some());
         Ok(Page { data: data.into_iter().map(summary).collect::<Result<_>>()?, pagination })
     }

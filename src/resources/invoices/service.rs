@@ -71,7 +71,8 @@ impl Invoices {
 
     pub async fn read(&self, place: Place, id: Id<Invoice>, with_customer: bool) -> Result<Invoice> {
         let row = one(self.db.read(), id.0).await?;
-        Shown::at(place, &self.rates, std::slice::from_ref(&row)).await?.whole(row, with_customer)
+        let shown = Shown::of(self.db.read(), place, &self.rates, std::slice::from_ref(&row)).await?;
+        shown.whole(row, with_customer)
     }
 
     /// Writes an invoice in the currency of the place.
@@ -208,7 +209,7 @@ impl Invoices {
     /// On the transaction's own connection: another one may have to be waited for.
     async fn shown_with(&self, tx: &Tx, place: Place, id: Uuid, with_customer: bool) -> Result<Invoice> {
         let row = one(&**tx, id).await?;
-        let shown = Shown::within(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
+        let shown = Shown::of(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
         shown.whole(row, with_customer)
     }
 }

@@ -55,10 +55,7 @@ impl Resource for Invoice {
 
     fn etag(&self) -> ETag {
         let mut parts = vec![self.id.to_string(), self.version.to_string(), self.currency.to_string()];
-        if let Some(Original { rate, rate_date, rate_source, rate_state, .. }) = &self.original {
-            let date = rate_date.map(|date| date.to_string()).unwrap_or_default();
-            parts.extend([rate.clone(), date, rate_source.clone(), format!("{rate_state:?}")]);
-        }
+        parts.extend(self.original.as_ref().map(|original| original.quoted.tag()));
         if let Some(CustomerRef { id, name, email, image_url }) = &self.customer {
             parts.extend([
                 id.to_string(),

@@ -20,7 +20,7 @@ use crate::{
         time::Timestamp,
     },
     ports::{clock::Clock, db::Db},
-    resources::rates::{Exchanges, Rates},
+    resources::rates::{Book, Exchanges, Rates},
 };
 
 /// What a year has of months, and a chart of bars.
@@ -86,14 +86,14 @@ impl Revenues {
         let (Some(from), Some(to)) = (months.iter().min(), months.iter().max()) else {
             return Ok(Page { data: Vec::new(), pagination });
         };
-        let mut known = self.known(place, *from, *to).await?;
+        let mut known = self.known(place, *from, *to, &self.rates.book().await?).await?;
         Ok(Page { data: months.iter().map(|month| taken(&mut known, *month, place)).collect(), pagination })
     }
 
     /// The last twelve months, oldest first.
-    pub async fn year(&self, place: &Place) -> Result<Vec<Revenue>> {
+    pub async fn year(&self, place: &Place, rates: &Book) -> Result<Vec<Revenue>> {
         let now = self.now();
-        let mut known = self.known(place, now.back(YEAR - 1), now).await?;
+        let mut known = self.known(place, now.back(YEAR - 1), now, rates).await?;
         Ok((0..YEAR).rev().map(|back| taken(&mut known, now.back(back), place)).collect())
     }
 
@@ -111,7 +111,13 @@ impl Revenues {
     }
 
     /// The months between these two that brought anything in.
-    async fn known(&self, place: &Place, from: Month, to: Month) -> Result<BTreeMap<String, Revenue>> {
+    async fn known(
+        &self,
+        place: &Place,
+        from: Month,
+        to: Month,
+        rates: &Book,
+    ) -> Result<BTreeMap<String, Revenue>> {
         let mut sums: BTreeMap<String, (RevenueSource, Vec<(i64, Currency)>)> = BTreeMap::new();
         for sum in self.sums(from, to).await? {
             let currency = sum.currency.parse().map_err(Error::Internal)?;
@@ -128,7 +134,7 @@ impl Revenues {
         }
         let currencies: Vec<Currency> =
             sums.values().flat_map(|(_, sums)| sums.iter().map(|(_, currency)| *currency)).collect();
-        let exchanges = self.rates.exchanges(&currencies, place.currency).await?;
+        let exchanges = rates.exchanges(&currencies, place.currency)?;
         sums.into_iter()
             .map(|(month, (source, sums))| Ok((month.clone(), revenue(&month, source, &sums, &exchanges)?)))
             .collect()
