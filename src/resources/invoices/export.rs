@@ -3,9 +3,10 @@ use std::borrow::Cow;
 
 use futures_util::stream;
 use sea_orm::{DbErr, Order, QueryOrder};
+use uuid::Uuid;
 
 use super::{
-    list::{Sorted, filtered},
+    list::{filtered, sorted},
     service::Invoices,
     types::{InvoiceFilter, InvoiceSummary},
     view::{Row, Shown, rows},
@@ -18,7 +19,7 @@ use crate::{
         rows::Rows,
         time::Timestamp,
     },
-    ports::export::Batches,
+    ports::export::{Batches, Full},
     resources::rates::{Original, Rates},
 };
 
@@ -26,15 +27,20 @@ impl Invoices {
     /// What is left of the invoices under a filter, as they are now, in the currency of the place.
     pub async fn export(
         &self,
+        caller: Uuid,
         place: Place,
         filter: &InvoiceFilter,
         fields: Option<String>,
         with_customer: bool,
     ) -> Result<Rows<InvoiceSummary>> {
-        let many = Error::Unavailable("as many exports run already as may: try again");
-        let export = self.db.export().ok_or(many)?;
+        let export = self.db.export(caller).map_err(|full| {
+            Error::Unavailable(match full {
+                Full::All => "as many exports run already as may: try again",
+                Full::Own => "an export of yours runs already: try again when it has ended",
+            })
+        })?;
         let mut find = rows(filtered(filter));
-        for key in Sorted::by(filter).keys() {
+        for key in sorted(filter).1 {
             find = find.order_by(key.column, if key.descending { Order::Desc } else { Order::Asc });
         }
         let told = Told {
