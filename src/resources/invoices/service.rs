@@ -134,32 +134,33 @@ impl Invoices {
         let (invoices, now) = (self.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = invoices.held(&tx, &place, id, &when).await?;
-                let mut patch = patch;
+                let mut row = invoices.held(&tx, &place, id, &when).await?;
+                let (before, mut patch) = (row.clone(), patch);
                 // Whoever sends back what was shown changes nothing.
                 if row.currency != place.currency.as_str() && patch.amount.is_some() {
                     let shown = invoices.shown(&tx, place.clone(), id.0).await?.amount;
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 changes(&row, &patch, &place)?;
-                let version = row.version;
-                let mut row = row.into_active_model();
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
-                    row.customer_id = Set(customer.0);
+                    row.customer_id = customer.0;
                 }
                 if let Some(amount) = patch.amount {
-                    row.amount = Set(amount);
+                    row.amount = amount;
                 }
                 if let Some(status) = patch.status {
-                    row.status = Set(status.as_str().to_owned());
+                    row.status = status.as_str().to_owned();
                 }
                 if let Some(date) = patch.date {
-                    row.date = Set(date.to_string());
+                    row.date = date.to_string();
                 }
-                row.version = Set(version + 1);
-                row.updated_at = Set(now);
-                row.update(&*tx).await?;
+                if row == before {
+                    return invoices.shown(&tx, place, id.0).await;
+                }
+                row.version += 1;
+                row.updated_at = now;
+                row.into_active_model().reset_all().update(&*tx).await?;
                 tx.touch("invoices").await?;
                 invoices.shown(&tx, place, id.0).await
             })

@@ -92,11 +92,7 @@ impl Example for Original {
         Original {
             amount: 15795,
             currency: Currency::USD,
-            quoted: Quoted {
-                rate: "0.86".into(),
-                rate_date: "2025-11-21".parse().ok(),
-                ..Quoted::example()
-            },
+            quoted: Quoted { rate: "0.86".into(), rate_date: "2025-11-21".parse().ok(), ..Quoted::example() },
         }
     }
 }
