@@ -72,7 +72,7 @@ async fn refusals_say_in_words_what_a_pattern_asks_for() {
     let books = Api::start().await.sign_in(Role::Accountant).await;
     for (query, place, told) in [
         (
-            "/api/v2/customers?sort=age",
+            "/api/v2/customers?sort=address",
             "sort",
             "must be names with commas between them, each name, email or createdAt",
         ),
