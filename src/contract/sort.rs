@@ -1,5 +1,4 @@
 //! The order that a client asks for: names between commas, `-` for falling.
-use sea_orm::ColumnTrait;
 use uuid::Uuid;
 
 use super::cursor::{Key, SortKey};
@@ -20,13 +19,11 @@ impl Sort {
         Sort(names)
     }
 
-    /// The keys of the order; the unique one at the end goes the way of the one before it.
-    pub fn keys<C: ColumnTrait>(&self, column: impl Fn(&str) -> C, unique: C) -> Vec<SortKey> {
-        let key =
-            |column: C, falls: bool| if falls { SortKey::falling(column) } else { SortKey::rising(column) };
+    /// The keys of the order, from rising ones; the unique one at the end goes the way of the one before it.
+    pub fn keys(&self, key: impl Fn(&str) -> SortKey, unique: SortKey) -> Vec<SortKey> {
         let last = self.0.last().is_some_and(|(_, falls)| *falls);
-        let named = self.0.iter().map(|(name, falls)| key(column(name), *falls));
-        named.chain([key(unique, last)]).collect()
+        let named = self.0.iter().map(|(name, falls)| SortKey { descending: *falls, ..key(name) });
+        named.chain([SortKey { descending: last, ..unique }]).collect()
     }
 
     /// Where a row lies in it.

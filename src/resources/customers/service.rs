@@ -12,7 +12,7 @@ use crate::{
     contract::{
         answer::Resource,
         attempt::{Attempt, Outcome, once},
-        cursor::{CursorKey, Key, Slice},
+        cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
         id::Id,
         page::Page,
@@ -134,12 +134,14 @@ impl Customers {
         }
         let list = format!("customers {email:?} {created_from:?} {created_before:?} {q:?} {sort:?}");
         let sort = Sort::by(sort.as_deref().unwrap_or("name"));
-        let column = |name: &str| match name {
-            "name" => customer::Column::Name,
-            "email" => customer::Column::Email,
-            _ => customer::Column::CreatedAt,
+        let key = |name: &str| {
+            SortKey::rising(match name {
+                "name" => customer::Column::Name,
+                "email" => customer::Column::Email,
+                _ => customer::Column::CreatedAt,
+            })
         };
-        let order = sort.keys(column, customer::Column::Id);
+        let order = sort.keys(key, SortKey::rising(customer::Column::Id));
         let place = |row: &Row| {
             let value = |name: &str| match name {
                 "name" => Key::Text(row.name.clone()),

@@ -19,12 +19,14 @@ use crate::contract::{
 /// The order that a filter asks for, with its keys.
 pub(super) fn sorted(filter: &InvoiceFilter) -> (Sort, Vec<SortKey>) {
     let sort = Sort::by(filter.sort.as_deref().unwrap_or("-date"));
-    let column = |name: &str| match name {
-        "date" => invoice::Column::Date,
-        "number" => invoice::Column::Number,
-        _ => invoice::Column::CreatedAt,
+    let key = |name: &str| {
+        SortKey::rising(match name {
+            "date" => invoice::Column::Date,
+            "number" => invoice::Column::Number,
+            _ => invoice::Column::CreatedAt,
+        })
     };
-    let keys = sort.keys(column, invoice::Column::Id);
+    let keys = sort.keys(key, SortKey::rising(invoice::Column::Id));
     (sort, keys)
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::contract::{
     caller::Principal,
-    cursor::{CursorKey, Key, Slice},
+    cursor::{CursorKey, Key, Slice, SortKey},
     id::Id,
     page::Page,
     problem::Result,
@@ -164,7 +164,7 @@ pub(super) async fn page<C: ConnectionTrait>(
     query: &PostQuery,
 ) -> Result<Page<PostSummary>> {
     let sort = Sort::by(query.sort.as_deref().unwrap_or(DEFAULT_SORT));
-    let order = sort.keys(column, post::Column::Id);
+    let order = sort.keys(|name| SortKey::rising(column(name)), SortKey::rising(post::Column::Id));
     let slice = Slice { key, list: identity(query), order, paging: &query.paging };
     let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
     let shown = |find| columns(find, fields, query.expand.is_some());
