@@ -124,7 +124,12 @@ impl Rates {
 
     /// Everything that is known, at one moment: whoever shows amounts in several places shows them by the same.
     pub async fn book(&self) -> Result<Book> {
-        Ok(self.told(of_the_dollar().all(self.db.read()).await?))
+        self.book_in(self.db.read()).await
+    }
+
+    /// The same, seen from within a transaction.
+    pub async fn book_in<C: ConnectionTrait>(&self, db: &C) -> Result<Book> {
+        Ok(self.told(of_the_dollar().all(db).await?))
     }
 
     /// Stores what a source tells, as far as it can be believed beside what is known.
