@@ -26,6 +26,7 @@ pub mod rows;
 pub(crate) mod scalar;
 pub mod secret;
 pub mod slug;
+pub mod sort;
 pub mod text;
 pub mod text_file;
 pub mod time;

@@ -14,6 +14,7 @@ mod hidden;
 mod imports;
 mod keys;
 mod lists;
+mod manners;
 mod mmdb;
 mod office;
 mod pdf;

@@ -59,7 +59,7 @@ impl InvoicesApi {
     #[oai(path = "/:locale/csv", method = "get", operation_id = "invoicesCsv")]
     async fn csv(
         &self,
-        _accountant: Caller<Accountants>,
+        accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceTableQuery>,
@@ -71,7 +71,7 @@ impl InvoicesApi {
             return Ok(Spoken(unchanged, place.locale));
         }
         let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "csv"));
-        let rows = self.0.export(place, &query.filter, None, true).await?;
+        let rows = self.0.export(accountant.user, place, &query.filter, None, true).await?;
         let form = Form::new(query.fields.as_deref(), query.bom);
         Ok(Spoken(Csv::new(form, rows, &name, &etag), locale))
     }
@@ -83,7 +83,7 @@ impl InvoicesApi {
     #[oai(path = "/:locale/ndjson", method = "get", operation_id = "invoicesNdjson")]
     async fn ndjson(
         &self,
-        _accountant: Caller<Accountants>,
+        accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceLinesQuery>,
@@ -95,7 +95,10 @@ impl InvoicesApi {
             return Ok(Spoken(unchanged, place.locale));
         }
         let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "ndjson"));
-        let rows = self.0.export(place, &query.filter, query.fields.clone(), query.expand.is_some()).await?;
+        let rows = self
+            .0
+            .export(accountant.user, place, &query.filter, query.fields.clone(), query.with_customer())
+            .await?;
         Ok(Spoken(Ndjson::new(rows, &name, &etag), locale))
     }
 
