@@ -16,8 +16,8 @@ use crate::{
     app::App,
     config::{Config, LogFormat},
     contract::{or_log::OrLog, problem},
-    jobs::{self, Pace},
     edge::{Budgets, Cors, Edge, Elsewhere, Signpost, limits::Limits, server, site::Site},
+    jobs::{self, Pace},
     ports::limiter::Limiter,
     resources::redirects::Found,
 };

@@ -164,7 +164,9 @@ async fn give_back(app: &App, job: &Claimed, failed: &Failed) {
         Next::Backoff => Some(now + backoff(job.attempt).as_millis() as i64),
     };
     match at {
-        Some(_) => tracing::warn!(id = %job.id, kind = job.kind, error = %failed, "a job failed and is tried again"),
+        Some(_) => {
+            tracing::warn!(id = %job.id, kind = job.kind, error = %failed, "a job failed and is tried again")
+        }
         None => tracing::error!(id = %job.id, kind = job.kind, error = %failed, "a job failed for good"),
     }
     job.failed(&app.db, &failed.why, at, now).await.or_log("noting that a job failed");

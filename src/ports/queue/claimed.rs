@@ -1,6 +1,9 @@
 //! A job in the hands of a worker.
 use entity::job;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany, sea_query::{Expr, ExprTrait}};
+use sea_orm::{
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany,
+    sea_query::{Expr, ExprTrait},
+};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -135,9 +138,8 @@ impl Claimed {
     pub async fn failed(&self, db: &Db, why: &str, at: Option<i64>, now: i64) -> Result<(), DbErr> {
         let (job, why) = (self.clone(), why.chars().take(WORDS).collect::<String>());
         db.write(async move |tx: Tx| {
-            let noted = |update: UpdateMany<job::Entity>| {
-                update.col_expr(job::Column::LastError, why.clone().into())
-            };
+            let noted =
+                |update: UpdateMany<job::Entity>| update.col_expr(job::Column::LastError, why.clone().into());
             if at.is_none() && noted(job.ended(DEAD, now)).exec(&*tx).await?.rows_affected > 0 {
                 return Ok(());
             }

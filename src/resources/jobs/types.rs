@@ -2,9 +2,7 @@
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
-use crate::contract::{
-    answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp,
-};
+use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp};
 
 /// Something that is done after an answer.
 #[derive(Debug, Clone, Object, Serialize)]
