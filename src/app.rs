@@ -16,8 +16,10 @@ use crate::{
         customers::Customers,
         dashboard::DashboardService,
         docs::Docs,
+        events::{EventLimits, Events},
         health::Health,
         invoices::{Former, Invoices, Printer, Routes, Seller},
+        jobs::Jobs,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
         redirects::{Redirects, Sites},
@@ -50,6 +52,8 @@ pub struct Settings {
     pub seller: Seller,
     /// The sites to which redirects may lead.
     pub redirect_sites: Sites,
+    /// How many streams of events there may be.
+    pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -71,6 +75,7 @@ impl Settings {
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
+            event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
     }
@@ -85,8 +90,10 @@ pub struct App {
     pub customers: Customers,
     pub dashboard: DashboardService,
     pub docs: Docs,
+    pub events: Events,
     pub health: Health,
     pub invoices: Invoices,
+    pub jobs: Jobs,
     pub former_invoices: Former,
     pub countries: Countries,
     pub posts: Posts,
@@ -121,6 +128,8 @@ impl App {
             rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
+            events: Events::new(db.clone(), settings.event_limits),
+            jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,

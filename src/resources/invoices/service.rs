@@ -17,6 +17,7 @@ use crate::{
         attempt::{Attempt, Outcome, once},
         cursor::CursorKey,
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of, told},
         id::Id,
         locale::{Locale, Locales, Place},
         problem::{Error, Result},
@@ -35,7 +36,7 @@ pub struct Invoices {
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
     pub(super) rates: Rates,
-    locales: Locales,
+    pub(super) locales: Locales,
     pub(super) printer: Printer,
 }
 
@@ -102,7 +103,9 @@ impl Invoices {
             };
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
-            invoices.shown(&tx, place, id).await
+            let made = invoices.shown(&tx, place, id).await?;
+            tx.tell(told(EventType::InvoiceCreated, &made, id, 1, Audience::Office, now));
+            Ok(made)
         })
         .await
     }
@@ -143,6 +146,7 @@ impl Invoices {
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 changes(&row, &patch, &place)?;
+                let was = InvoiceStatus::parse(&row.status);
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
                     row.customer_id = customer.0;
@@ -162,15 +166,18 @@ impl Invoices {
                 }
                 row.version += 1;
                 row.updated_at = now;
+                let version = row.version;
                 row.into_active_model().reset_all().update(&*tx).await?;
                 tx.touch("invoices").await?;
-                invoices.shown(&tx, place, id.0).await
+                let made = invoices.shown(&tx, place, id.0).await?;
+                tx.tell(told(moved(was, made.status), &made, id, version, Audience::Office, now));
+                Ok(made)
             })
             .await
     }
 
     pub async fn remove(&self, place: Place, id: Id<Invoice>, when: Precondition) -> Result<()> {
-        let invoices = self.clone();
+        let (invoices, now) = (self.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let row = invoices.held(&tx, &place, id, &when).await?;
@@ -179,6 +186,8 @@ impl Invoices {
                         "an invoice that was paid stays in the books, also when it is void",
                     ));
                 }
+                let (href, version) = (address(&place, id.0), row.version + 1);
+                tx.tell(of(EventType::InvoiceDeleted, id, href, version, Audience::Office, now));
                 row.delete(&*tx).await?;
                 tx.touch("invoices").await?;
                 Ok(())
@@ -216,6 +225,20 @@ impl Invoices {
         let row = one(&**tx, id).await?;
         let shown = Shown::of(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
         shown.whole(row, with_customer)
+    }
+}
+
+/// Where an invoice is read in a locale.
+pub(super) fn address(place: &Place, id: Uuid) -> String {
+    format!("/api/v2/invoices/{}/{id}", place.locale)
+}
+
+/// What a change of an invoice is called.
+fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
+    match is {
+        InvoiceStatus::Paid if was != is => EventType::InvoicePaid,
+        InvoiceStatus::Void if was != is => EventType::InvoiceVoided,
+        _ => EventType::InvoiceUpdated,
     }
 }
 

@@ -15,7 +15,12 @@ use super::{
     source::Sheet,
 };
 use crate::{
-    contract::{date::Date, money::Currency, problem::Result},
+    contract::{
+        date::Date,
+        event::{Audience, EventType, of},
+        money::Currency,
+        problem::Result,
+    },
     ports::{
         clock::Clock,
         db::{Db, Tx},
@@ -142,6 +147,8 @@ impl Rates {
                 store(&tx, news).await?;
                 if taken.changed {
                     tx.touch("rates").await?;
+                    let (href, now) = ("/api/rates".to_owned(), own.clock.now());
+                    tx.tell(of(EventType::RatesUpdated, "rates", href, 0, Audience::Public, now));
                 }
                 Ok(taken)
             })

@@ -14,6 +14,7 @@ use crate::{
         answer::Resource,
         date::Month,
         etag::{Precondition, Tags},
+        event::{Audience, EventType, of},
         locale::Place,
         problem::{Error, Result},
     },
@@ -44,6 +45,7 @@ impl Revenues {
         when: Precondition,
     ) -> Result<(Revenue, bool)> {
         let (revenues, place, amount) = (self.clone(), place.clone(), figure.amount);
+        let now = self.clock.now();
         self.db
             .write(async move |tx| {
                 let known = at(&tx, month).await?;
@@ -76,6 +78,7 @@ impl Revenues {
                     }
                 }
                 tx.touch("revenues").await?;
+                tell(&tx, EventType::RevenueUpdated, &place, month, now);
                 Ok((revenues.month(&*tx, &place, month).await?, fresh))
             })
             .await
@@ -83,7 +86,7 @@ impl Revenues {
 
     /// Takes the figure away: the month is again what its invoices add up to.
     pub async fn remove(&self, place: &Place, month: Month, when: Precondition) -> Result<()> {
-        let (revenues, place) = (self.clone(), place.clone());
+        let (revenues, place, now) = (self.clone(), place.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let row = at(&tx, month).await?;
@@ -92,11 +95,18 @@ impl Revenues {
                     when.check(&revenues.month(&*tx, &place, month).await?.etag())?;
                 }
                 row.delete(&*tx).await?;
+                tell(&tx, EventType::RevenueDeleted, &place, month, now);
                 tx.touch("revenues").await?;
                 Ok(())
             })
             .await
     }
+}
+
+/// Says that a month brought in something else.
+pub(super) fn tell(tx: &Tx, kind: EventType, place: &Place, month: Month, now: i64) {
+    let href = format!("/api/v2/revenues/{}/{month}", place.locale);
+    tx.tell(of(kind, month, href, 0, Audience::Office, now));
 }
 
 /// The figure of a month for a change. It is locked: who comes with the same version at once must find the next one.

@@ -3,10 +3,11 @@ use entity::revenue;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
-use super::service::Revenues;
+use super::{figure::tell, service::Revenues};
 use crate::{
     contract::{
         date::Month,
+        event::EventType,
         money::Currency,
         problem::{Error, Result},
     },
@@ -62,6 +63,9 @@ impl Revenues {
         }
         item.remember(tx, id, version).await?;
         tx.touch("revenues").await?;
+        if let Some(place) = self.locales.home(*currency) {
+            tell(tx, EventType::RevenueUpdated, &place, *month, self.clock.now());
+        }
         Ok(effect)
     }
 }
