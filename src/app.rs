@@ -23,12 +23,14 @@ use crate::{
         customers::Customers,
         dashboard::DashboardService,
         docs::Docs,
+        events::{EventLimits, Events},
         health::Health,
         invoices::{Former, Invoices, Printer, Routes, Seller},
+        jobs::Jobs,
         media::MediaLibrary,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
-        redirects::Redirects,
+        redirects::{Redirects, Sites},
         revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
@@ -56,12 +58,14 @@ pub struct Settings {
     pub geo_routes: Routes,
     /// Who sends the invoices.
     pub seller: Seller,
-    /// Other sites to which redirects may lead.
-    pub redirect_hosts: Vec<String>,
+    /// The sites to which redirects may lead.
+    pub redirect_sites: Sites,
     /// The folder of pictures, and of uploads on their way.
     pub media_dir: PathBuf,
     /// The bucket that keeps the pictures, if the folder does not.
     pub bucket: Option<Account>,
+    /// How many streams of events there may be.
+    pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -82,9 +86,10 @@ impl Settings {
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
-            redirect_hosts: config.redirect_hosts.clone(),
+            redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             media_dir: config.media_dir(),
             bucket: config.bucket.clone(),
+            event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
     }
@@ -107,8 +112,10 @@ pub struct App {
     pub customers: Customers,
     pub dashboard: DashboardService,
     pub docs: Docs,
+    pub events: Events,
     pub health: Health,
     pub invoices: Invoices,
+    pub jobs: Jobs,
     pub former_invoices: Former,
     pub media: MediaLibrary,
     pub countries: Countries,
@@ -145,12 +152,14 @@ impl App {
             rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
+            events: Events::new(db.clone(), settings.event_limits),
+            jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             media,
             posts,
-            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
+            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),

@@ -15,6 +15,7 @@ use crate::{
     edge::Proxies,
     ports::{blobs::Account, statements::Log},
     resources::{
+        events::EventLimits,
         invoices::{Routes, Seller},
         rates::{Fallback, Source as RatesSource},
     },
@@ -46,6 +47,7 @@ pub struct Config {
     pub redirect_hosts: Vec<String>,
     /// The bucket that keeps the pictures, if a folder does not.
     pub bucket: Option<Account>,
+    pub event_limits: EventLimits,
     pub timeout_scale: f64,
     pub log: Level,
     pub log_format: LogFormat,
@@ -109,6 +111,10 @@ impl Config {
             cors_origins: value::origins(text("cors_origins"))?,
             redirect_hosts: value::hosts(text("redirect_hosts"))?,
             bucket: value::bucket(text, switch("s3_virtual_host")?)?,
+            event_limits: EventLimits {
+                all: value::count("events_streams", text("events_streams"))?,
+                caller: value::count("events_streams_per_caller", text("events_streams_per_caller"))?,
+            },
             timeout_scale: value::factor(text("timeout_scale"))?,
             log: value::level(text("log"))?,
             log_format: value::log_format(text("log_format"))?,

@@ -17,8 +17,10 @@ use crate::{
         customers::CustomersApi,
         dashboard::DashboardApi,
         docs::DocsApi,
+        events::EventsApi,
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
+        jobs::JobsApi,
         me::MeApi,
         media::{FilesApi, MediaApi},
         posts::PostsApi,
@@ -41,8 +43,10 @@ pub enum Tag {
     Customers,
     Dashboard,
     Docs,
+    Events,
     Health,
     Invoices,
+    Jobs,
     Me,
     Media,
     Posts,
@@ -62,8 +66,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Customers", "Who is billed."),
     ("Dashboard", "What an office looks at first, in one answer."),
     ("Docs", "Pages of documentation in a tree, by path."),
+    ("Events", "What happens, while it happens."),
     ("Health", "Whether the service lives, is ready, and how it is."),
     ("Invoices", "What customers owe, in the currency of a locale."),
+    ("Jobs", "What is done after an answer, and what became of it."),
     ("Me", "The caller's own account."),
     ("Media", "Pictures: uploaded, made harmless, and shown in any size."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
@@ -80,7 +86,8 @@ type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, Pictures, RedirectsApi,
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type Contract = (Content, Accounts, Office);
+type After = (EventsApi, JobsApi);
+type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
@@ -113,7 +120,8 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    (content, accounts, office)
+    let after = (EventsApi(app.events.clone()), JobsApi(app.jobs.clone()));
+    (content, accounts, office, after)
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

@@ -35,6 +35,7 @@ pub struct Checked {
     pub languages: Option<String>,
     pub range: Option<String>,
     pub if_range: Option<String>,
+    pub last_event: Option<i64>,
     pub attempt: Option<Attempt>,
     pub client: Client,
     /// Path and query as sent, for links.
@@ -192,6 +193,8 @@ pub struct AcceptLanguage(pub Option<String>);
 pub struct RangeField(pub Option<String>);
 /// The `If-Range` of such a read.
 pub struct IfRange(pub Option<String>);
+/// The `Last-Event-ID` of whoever reads on where it stopped.
+pub struct LastEventId(pub Option<i64>);
 /// The `Idempotency-Key` of a create.
 pub struct IdempotencyKey(pub Option<Attempt>);
 
@@ -226,6 +229,7 @@ headers! {
     AcceptLanguage("Accept-Language") from languages;
     RangeField("Range") from range;
     IfRange("If-Range") from if_range;
+    LastEventId("Last-Event-ID") from last_event;
     IdempotencyKey("Idempotency-Key") from attempt;
 }
 

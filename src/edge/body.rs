@@ -6,8 +6,15 @@ use crate::contract::{code::Code, problem::Problem};
 
 /// The whole body, unless it is larger than `limit` bytes or does not come.
 pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    declared(request, limit)?;
-    let too_large = || too_large(limit);
+    let too_large = || {
+        Problem::new(
+            Code::PayloadTooLarge,
+            format!("a body may have {limit} bytes here; `tenon import json` reads larger files of records"),
+        )
+    };
+    if declared(request).is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
     match request.take_body().into_bytes_limit(limit).await {
         Ok(bytes) => Ok(bytes.into()),
         Err(ReadBodyError::PayloadTooLarge) => Err(too_large()),
@@ -20,12 +27,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
     }
 }
 
-/// Refuses a body that says that it is larger than `limit` bytes.
-pub fn declared(request: &Request, limit: usize) -> Result<(), Problem> {
-    let length = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limit as u64) { Err(too_large(limit)) } else { Ok(()) }
-}
-
-fn too_large(limit: usize) -> Problem {
-    Problem::new(Code::PayloadTooLarge, format!("a body may have {limit} bytes here"))
+/// How many bytes a body says that it has.
+pub fn declared(request: &Request) -> Option<u64> {
+    request.header("content-length").and_then(|length| length.parse().ok())
 }

@@ -98,6 +98,7 @@ impl Gate {
             ));
         };
         let place = &self.places[found.place];
+        passed.ending.clone_from(&place.ending);
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
         let Some(operation) = place.operations.get(method) else {
             return place.other(request.method());
@@ -222,6 +223,7 @@ impl Gate {
             fields.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
         let mut text = |name: &str| fields.remove(name).and_then(|value| value.as_str().map(str::to_owned));
         (checked.range, checked.if_range) = (text("Range"), text("If-Range"));
+        checked.last_event = text("Last-Event-ID").and_then(|id| id.parse().ok());
         checked.target =
             resource::printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {
@@ -255,7 +257,10 @@ impl Gate {
             return Err(rule.refusal());
         }
         if rule.form {
-            declared(request, BODY)?;
+            if declared(request).is_some_and(|length| length > BODY as u64) {
+                let detail = format!("a body may have {BODY} bytes here, with everything around the file");
+                return Err(Problem::new(Code::PayloadTooLarge, detail));
+            }
             return Ok(Vec::new());
         }
         let bytes = read(request, self.body_limit).await?;

@@ -5,7 +5,6 @@ use std::{
     future::Future,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
@@ -16,11 +15,12 @@ use sea_orm::{
     EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use tokio::sync::Semaphore;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::{
-    export::Export,
+    export::{Export, Full, PLACES, Places},
+    news::News,
     statements::{Watch, watched},
     transaction::{self, broken},
     writer::{Writer, immediate},
@@ -30,9 +30,6 @@ pub use super::transaction::Tx;
 
 /// A piece of work that takes longer is given up: others wait for its locks.
 const LONGEST: Duration = Duration::from_secs(30);
-
-/// How many exports run at the same time.
-const EXPORTS: u32 = 2;
 
 /// Steps may take their time, also in waiting for another program that takes them.
 const ALONE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
@@ -54,7 +51,8 @@ enum Doors {
 #[derive(Clone)]
 pub struct Db {
     doors: Doors,
-    exporting: Arc<Semaphore>,
+    exporting: Places,
+    news: News,
 }
 
 impl Db {
@@ -112,8 +110,10 @@ impl Db {
         let writer = watched(Database::connect(options(1, false)).await?, watch);
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
         let readers = watched(Database::connect(options(cores * 2, true)).await?, watch);
-        let exports = watched(Database::connect(options(EXPORTS, true)).await?, watch);
-        Ok(Db::behind(Doors::Sqlite { readers, exports, writer: Writer::start(writer, LONGEST) }))
+        let exports = watched(Database::connect(options(PLACES as u32, true)).await?, watch);
+        let news = News::default();
+        let writer = Writer::start(writer, LONGEST, news.clone());
+        Ok(Db::behind(Doors::Sqlite { readers, exports, writer }, news))
     }
 
     async fn postgres(url: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
@@ -130,21 +130,27 @@ impl Db {
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])
             });
-        Ok(Db::behind(Doors::Postgres(watched(Database::connect(options).await?, watch))))
+        let pool = watched(Database::connect(options).await?, watch);
+        Ok(Db::behind(Doors::Postgres(pool), News::default()))
     }
 
-    fn behind(doors: Doors) -> Db {
-        Db { doors, exporting: Arc::new(Semaphore::new(EXPORTS as usize)) }
+    fn behind(doors: Doors, news: News) -> Db {
+        Db { doors, exporting: Places::default(), news }
     }
 
-    /// The door for reading everything; none while as many exports run as may.
-    pub fn export(&self) -> Option<Export> {
+    /// What commits of this process bring.
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// The door for reading everything, as far as there is place for this caller.
+    pub fn export(&self, caller: Uuid) -> Result<Export, Full> {
         let connection = match &self.doors {
             Doors::Sqlite { exports, .. } => exports.clone(),
             Doors::Postgres(pool) => pool.clone(),
         };
-        let place = self.exporting.clone().try_acquire_owned().ok()?;
-        Some(Export { connection, place })
+        let place = self.exporting.take(caller)?;
+        Ok(Export { connection, place })
     }
 
     /// The door for looking.
@@ -169,9 +175,13 @@ impl Db {
             Doors::Postgres(pool) => {
                 let open = pool.begin().await?;
                 // As on SQLite: on a stack of its own, and to its end also when whoever asked has gone.
+                let news = self.news.clone();
                 let run = async move {
-                    let (done, open) = transaction::run(open, LONGEST, work).await;
+                    let (done, open, stir) = transaction::run(open, LONGEST, work).await;
                     let ended = transaction::end(open, done.is_ok()).await;
+                    if ended.is_ok() {
+                        news.tell(stir);
+                    }
                     done.and_then(|value| ended.map(|()| value).map_err(E::from))
                 };
                 tokio::spawn(run.in_current_span())

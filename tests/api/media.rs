@@ -188,9 +188,11 @@ async fn what_a_killed_process_has_left_is_swept() {
     };
     let noted = api.app.db.write(async move |tx| sea_orm::ActiveModelTrait::insert(row, &*tx).await).await;
     noted.expect("noted");
+    api.app.media.tidy().await;
     api.app.media.sweep().await.expect("swept");
     assert_eq!(files(&api.media), 3, "an upload may still be running");
     api.clock.advance(2 * 24 * 60 * 60 * 1000);
+    api.app.media.tidy().await;
     api.app.media.sweep().await.expect("swept");
     assert_eq!(files(&api.media), 1);
     api.get(kept.body["url"].as_str().expect("a url")).await.is(200);

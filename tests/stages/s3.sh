@@ -1,4 +1,4 @@
-# Pictures in a bucket of an S3 server that checks signatures: kept, shown, made smaller, taken away; and a wrong key
+# Pictures in a bucket of an S3 server: kept, shown, made smaller, taken away; and one that does not know the caller
 # keeps nothing.
 build
 npm_tools tests/s3
@@ -18,6 +18,6 @@ serve "$s3/site"
 account author "$s3/site"
 python3 tests/s3/pictures.py kept "$url" "$(token author)" "$s3/service" "$s3/site/media"
 stop "$service"
-TENON_S3_SECRET_KEY=wrong serve "$s3/site"
+TENON_S3_ACCESS_KEY=nobody serve "$s3/site"
 python3 tests/s3/pictures.py refused "$url" "$(token author)" "$s3/service" "$s3/site/media"
 stop "$service"

@@ -39,8 +39,11 @@ scopes! {
     DashboardRead = "dashboard:read", "Read the dashboard.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
+    EventsRead = "events:read", "Listen to events.";
     InvoicesRead = "invoices:read", "Read invoices.";
     InvoicesWrite = "invoices:write", "Write invoices.";
+    JobsRead = "jobs:read", "Read jobs.";
+    JobsWrite = "jobs:write", "Have jobs done again.";
     MediaRead = "media:read", "Read what is known of pictures.";
     MediaWrite = "media:write", "Upload pictures, and change what is said of them.";
     MeRead = "me:read", "Read one's own account.";
@@ -50,6 +53,7 @@ scopes! {
     RedirectsRead = "redirects:read", "Read redirects.";
     RedirectsWrite = "redirects:write", "Write redirects.";
     RevenuesRead = "revenues:read", "Read revenues.";
+    RevenuesWrite = "revenues:write", "Write revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";
@@ -159,7 +163,7 @@ pub struct NewApiKey {
     #[oai(validator(
         min_length = "1",
         max_length = "100",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: String,
     /// What it may be used for.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     leftovers,
-    service::MediaLibrary,
+    service::{MediaLibrary, tell},
     stored::{filename, hex, new_stem, original, stem},
     types::Media,
 };
@@ -24,6 +24,7 @@ use crate::{
         attempt::{Attempt, Outcome, once},
         caller::Principal,
         check::ErrorCode,
+        event::EventType,
         multipart::{Multipart, Part},
         or_log::OrLog,
         problem::{Error, Result},
@@ -158,8 +159,8 @@ impl MediaLibrary {
             self.db
                 .write(async move |tx| {
                     leftovers::claim(&tx, &fresh).await?;
-                    media::ActiveModel::from(row).reset_all().insert(&*tx).await?;
-                    tx.touch("media").await?;
+                    media::ActiveModel::from(row.clone()).reset_all().insert(&*tx).await?;
+                    tell(&tx, EventType::MediaCreated, &row, now).await?;
                     Ok::<_, Error>(())
                 })
                 .await?;
@@ -187,7 +188,7 @@ impl MediaLibrary {
         self.room(&**tx, caller.user, row.size).await?;
         leftovers::claim(tx, stem(&row.key)).await?;
         media::ActiveModel::from(row.clone()).reset_all().insert(&**tx).await?;
-        tx.touch("media").await?;
+        tell(tx, EventType::MediaCreated, &row, row.created_at).await?;
         Ok(Media { new: true, ..Media::from(row) })
     }
 

@@ -24,6 +24,7 @@ use crate::{
         caller::{Principal, class},
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of},
         id::Id,
         or_log::OrLog,
         page::Page,
@@ -131,13 +132,18 @@ impl MediaLibrary {
                 let version = row.version + 1;
                 let (focus_x, focus_y) =
                     (point(patch.focus_x, row.focus_x), point(patch.focus_y, row.focus_y));
+                let same =
+                    (&name, &alt, focus_x, focus_y) == (&row.filename, &row.alt, row.focus_x, row.focus_y);
+                if same {
+                    return Ok(Media::from(row));
+                }
                 let mut row = row.into_active_model();
                 row.search = Set(folded(&format!("{name} {}", alt.as_deref().unwrap_or_default())));
                 (row.filename, row.alt) = (Set(name), Set(alt));
                 (row.focus_x, row.focus_y) = (Set(focus_x), Set(focus_y));
                 (row.version, row.updated_at) = (Set(version), Set(now));
                 let row = row.update(&*tx).await?;
-                tx.touch("media").await?;
+                tell(&tx, EventType::MediaUpdated, &row, now).await?;
                 Ok(Media::from(row))
             })
             .await
@@ -152,8 +158,8 @@ impl MediaLibrary {
                 let row = held(&tx, &caller, id, &when).await?;
                 let gone = stem(&row.key).to_owned();
                 leftovers::doom(&tx, &gone, now).await?;
+                tell(&tx, EventType::MediaDeleted, &row, now).await?;
                 row.delete(&*tx).await?;
-                tx.touch("media").await?;
                 Ok::<_, Error>(gone)
             })
             .await?;
@@ -161,12 +167,23 @@ impl MediaLibrary {
         Ok(())
     }
 
-    /// Takes away what uploads and removals have left behind.
+    /// Takes away what uploads and removals have left behind, whichever process it was.
     pub async fn sweep(&self) -> Result<()> {
-        let now = self.clock.now();
-        self.blobs.scratch().sweep(now).await.or_log("sweeping uploads that were broken off");
-        leftovers::sweep(&self.db, &self.blobs, now).await
+        leftovers::sweep(&self.db, &self.blobs, self.clock.now()).await
     }
+
+    /// Takes away what uploads that were broken off have left on this machine.
+    pub async fn tidy(&self) {
+        self.blobs.scratch().sweep(self.clock.now()).await.or_log("sweeping uploads that were broken off");
+    }
+}
+
+/// Lists change, and what happened to a picture is told to those who look after it.
+pub(super) async fn tell(tx: &Tx, kind: EventType, row: &media::Model, now: i64) -> Result<()> {
+    let (href, audience) = (format!("/api/media/{}", row.id), Audience::Editors(row.uploaded_by));
+    tx.tell(of(kind, row.id, href, row.version, audience, now));
+    tx.touch("media").await?;
+    Ok(())
 }
 
 fn word(kind: MediaType) -> &'static str {

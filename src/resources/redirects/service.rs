@@ -14,6 +14,7 @@ use super::{
     path::{Key, Kind, Pattern},
     rules::{checked, dated, leads},
     snapshot::{Found, Rule},
+    target::Sites,
     types::{NewRedirect, Redirect, RedirectKind, RedirectReplacement},
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         check::{ErrorCode, Place, Violation},
         cursor::CursorKey,
         etag::Precondition,
+        event::{Audience, EventType, told},
         id::Id,
         or_log::OrLog,
         problem::{Error, Result},
@@ -80,8 +82,8 @@ const MOST: usize = 1000;
 const PATIENCE: i64 = 20_000;
 
 impl Redirects {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, hosts: Vec<String>) -> Self {
-        Redirects { db, clock, cursors, live: Arc::new(Live::new(hosts)) }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, sites: Sites) -> Self {
+        Redirects { db, clock, cursors, live: Arc::new(Live::new(sites)) }
     }
 
     /// Where a path leads now, by the rules that are known here.
@@ -146,7 +148,9 @@ impl Redirects {
     pub async fn read(&self, viewer: Option<&Principal>, key: &str) -> Result<Redirect> {
         let row = at(self.db.read(), &Key::read(key)).await?.ok_or(Error::NotFound("redirect"))?;
         let now = self.clock.now();
-        let acts = row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
+        let dated = row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
+        let source = Pattern::stored(&row.kind, row.source.clone()).text();
+        let acts = dated && !self.live.known().snapshot.leaves_out(&source);
         match acts || viewer.is_some_and(|viewer| viewer.role.edits()) {
             true => Ok(row.into()),
             false => Err(Error::NotFound("redirect")),
@@ -160,15 +164,17 @@ impl Redirects {
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
             let pattern =
                 Pattern::parse(&source).map_err(|why| Error::at("#/source", ErrorCode::Invalid, why))?;
-            let rule = ruled(Uuid::now_v7(), pattern, &to, &live.hosts)?;
+            let rule = ruled(Uuid::now_v7(), pattern, &to, &live.sites)?;
             let standing = live.standing(&tx).await?;
             if standing.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::Taken("source"));
             }
-            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
+            checked(&standing.web, vec![rule.clone()], &live.sites).await?;
             let row = fresh(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
             tx.touch("redirects").await?;
-            Ok(row.into())
+            let made = Redirect::from(row);
+            tell(&tx, EventType::RedirectCreated, &made, now);
+            Ok(made)
         });
         let made = made.await?;
         self.refresh().await.or_log("taking over a redirect");
@@ -196,14 +202,17 @@ impl Redirects {
                     (Uuid::now_v7(), Pattern::parse(key.path()).map_err(no_source)?)
                 }
             };
-            let rule = ruled(id, pattern, &to, &live.hosts)?;
-            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
+            let rule = ruled(id, pattern, &to, &live.sites)?;
+            checked(&standing.web, vec![rule.clone()], &live.sites).await?;
             let (row, new) = match known {
                 Some(row) => (again(row, &rule, now).update(&*tx).await?, false),
                 None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
             };
             tx.touch("redirects").await?;
-            Ok::<_, Error>((row.into(), new))
+            let made = Redirect::from(row);
+            let kind = if new { EventType::RedirectCreated } else { EventType::RedirectUpdated };
+            tell(&tx, kind, &made, now);
+            Ok::<_, Error>((made, new))
         };
         let done = self.db.write(work).await?;
         self.refresh().await.or_log("taking over a redirect");
@@ -211,11 +220,12 @@ impl Redirects {
     }
 
     pub async fn remove(&self, key: &str, when: Precondition) -> Result<()> {
-        let (live, key) = (self.live.clone(), Key::read(key));
+        let (live, now, key) = (self.live.clone(), self.clock.now(), Key::read(key));
         let work = async move |tx: Tx| {
             live.standing(&tx).await?;
             let row = at(&*tx, &key).await?.ok_or(Error::NotFound("redirect"))?;
             when.check(&Redirect::from(row.clone()).etag())?;
+            tell(&tx, EventType::RedirectDeleted, &Redirect::from(row.clone()), now);
             row.delete(&*tx).await?;
             tx.touch("redirects").await?;
             Ok::<_, Error>(())
@@ -226,16 +236,20 @@ impl Redirects {
     }
 }
 
+fn tell(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
+    tx.tell(told(kind, rule, &rule.id, rule.version, Audience::Editors(None), now));
+}
+
 fn no_source(why: &'static str) -> Error {
     let place = Place::Parameter("key".to_owned());
     Error::Invalid(vec![Violation::new(place, ErrorCode::Invalid, why)])
 }
 
 /// The rule, if its dates and its destination make sense.
-fn ruled(id: Uuid, pattern: Pattern, to: &RedirectReplacement, hosts: &[String]) -> Result<Rule> {
+fn ruled(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &Sites) -> Result<Rule> {
     let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
     dated(starts_at, ends_at).map_err(|why| Error::at("#/endsAt", ErrorCode::Invalid, why))?;
-    leads(&pattern, &destination, hosts)
+    leads(&pattern, &destination, sites)
         .map_err(|why| Error::at("#/destination", ErrorCode::Invalid, why))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
     Ok(Rule { id, pattern, destination, permanent, starts_at, ends_at })
