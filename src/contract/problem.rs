@@ -272,43 +272,45 @@ impl From<Error> for Problem {
             tracing::error!(cause = ?error, "the service failed");
             return Problem::new(code, "the service failed; the trace names the log line");
         }
-        let problem = Problem::new(code, error.to_string());
-        match error {
-            Error::Invalid(errors) => {
-                let count = errors.len();
-                let mut problem = problem.with_errors(errors);
-                problem.detail = format!(
-                    "{count} {} of the request must be mended",
-                    if count == 1 { "part" } else { "parts" }
-                );
-                problem
-            }
-            Error::Taken(member) => problem.with_errors(at_member(member, ErrorCode::NotUnique, "is taken")),
-            Error::Unfit(member, message) => {
-                problem.with_errors(at_member(member, ErrorCode::Conflict, message))
-            }
-            Error::InvalidCursor => problem.with_errors(vec![Violation {
-                place: Place::Parameter("after".to_owned()),
-                code: ErrorCode::Invalid,
-                message: "is no cursor of this list with these filters and this sort".to_owned(),
-            }]),
-            Error::Stale(etag) | Error::Exists(etag) => Problem { current_etag: Some(etag), ..problem },
-            Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
-            Error::InvalidToken | Error::WrongPassword => {
-                problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\", error=\"invalid_token\"")
-            }
-            Error::InsufficientScope(scope) => problem.header(
-                header::WWW_AUTHENTICATE,
-                &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),
-            ),
-            Error::Untaken(member, message) => {
-                problem.with_errors(at_member(member, ErrorCode::NotInEnum, &message))
-            }
-            Error::Nowhere(size) => problem.header(header::CONTENT_RANGE, &format!("bytes */{size}")),
-            Error::KeyInUse => problem.header(header::RETRY_AFTER, "1"),
-            Error::TooMany(seconds) => problem.header(header::RETRY_AFTER, &seconds.to_string()),
-            _ => problem,
+        detailed(Problem::new(code, error.to_string()), error)
+    }
+}
+
+/// What a client is told of a failure beyond its words.
+fn detailed(problem: Problem, error: Error) -> Problem {
+    match error {
+        Error::Invalid(errors) => {
+            let count = errors.len();
+            let mut problem = problem.with_errors(errors);
+            problem.detail = format!(
+                "{count} {} of the request must be mended",
+                if count == 1 { "part" } else { "parts" }
+            );
+            problem
         }
+        Error::Taken(member) => problem.with_errors(at_member(member, ErrorCode::NotUnique, "is taken")),
+        Error::Unfit(member, message) => problem.with_errors(at_member(member, ErrorCode::Conflict, message)),
+        Error::InvalidCursor => problem.with_errors(vec![Violation {
+            place: Place::Parameter("after".to_owned()),
+            code: ErrorCode::Invalid,
+            message: "is no cursor of this list with these filters and this sort".to_owned(),
+        }]),
+        Error::Stale(etag) | Error::Exists(etag) => Problem { current_etag: Some(etag), ..problem },
+        Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
+        Error::InvalidToken | Error::WrongPassword => {
+            problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\", error=\"invalid_token\"")
+        }
+        Error::InsufficientScope(scope) => problem.header(
+            header::WWW_AUTHENTICATE,
+            &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),
+        ),
+        Error::Untaken(member, message) => {
+            problem.with_errors(at_member(member, ErrorCode::NotInEnum, &message))
+        }
+        Error::Nowhere(size) => problem.header(header::CONTENT_RANGE, &format!("bytes */{size}")),
+        Error::KeyInUse => problem.header(header::RETRY_AFTER, "1"),
+        Error::TooMany(seconds) => problem.header(header::RETRY_AFTER, &seconds.to_string()),
+        _ => problem,
     }
 }
 

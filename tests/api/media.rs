@@ -134,6 +134,31 @@ async fn what_is_no_picture_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn what_does_not_belong_to_a_picture_is_not_kept() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let mut rows = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut rows, &[0; 10 * 31]).expect("memory is there");
+    let data = rows.finish().expect("memory is there");
+    let more: [(&[u8; 4], &[u8]); 2] =
+        [(b"tEXt", b"Comment\0GPS 48.8584 N, 2.2945 E"), (b"eXIf", b"MM\0*\0\0\0\x08 48.8584")];
+    let archive = b"PK\x03\x04 <script>alert(1)</script> PK\x05\x06";
+    let sent = [png_of(10, 10, &data, &more).as_slice(), archive].concat();
+    let answer = upload(&author, &[("file", Some("a.png.html"), &sent)]).await;
+    if answer.status == 201 {
+        let seen = api.get(answer.body["url"].as_str().expect("a url")).await.is(200).bytes;
+        for hidden in [&b"48.8584"[..], b"script", b"PK\x03\x04", b"tEXt", b"eXIf"] {
+            assert!(!seen.windows(hidden.len()).any(|part| part == hidden));
+        }
+        assert_eq!(answer.body["filename"], "a.png.html.png");
+    }
+    let gif = [GIF, b"/*<script>alert(1)</script>*/"].concat();
+    let answer = upload(&author, &[("file", Some("a.gif"), &gif)]).await.is(201);
+    let seen = api.get(answer.body["url"].as_str().expect("a url")).await.is(200).bytes;
+    assert!(!seen.windows(6).any(|part| part == b"script"));
+}
+
+#[tokio::test]
 async fn what_is_no_form_leaves_nothing_behind() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

@@ -32,72 +32,92 @@ pub fn response_name(status: u16) -> String {
     reason.unwrap_or("Failure").replace([' ', '-'], "")
 }
 
-fn text(pattern: &str, max: u32) -> Value {
-    json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max })
-}
+/// What any tag, and any line of visible characters, looks like.
+const TAGS: &str = "^[\\u0021-\\u007e]([\\u0020-\\u007e]*[\\u0021-\\u007e])?$";
+const LINE: &str = "^[\\u0020-\\u007e]*$";
+
+/// Name, description, pattern, least and most characters, and an example.
+type Parameter = (&'static str, &'static str, &'static str, u32, u32, &'static str);
+
+const PARAMETERS: &[Parameter] = &[
+    (
+        "If-Match",
+        "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).",
+        TAGS,
+        1,
+        4000,
+        "*",
+    ),
+    (
+        "If-None-Match",
+        "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.",
+        TAGS,
+        1,
+        4000,
+        TAG,
+    ),
+    (
+        "Range",
+        "The bytes that are wanted, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, 14.2). Several ranges, and what cannot be read, are passed over: the answer is the whole.",
+        LINE,
+        0,
+        1000,
+        "bytes=0-1023",
+    ),
+    (
+        "If-Range",
+        "The ETag of the copy of which the client has a part (RFC 9110, 13.1.5). If another version is there now, the answer is the whole of it.",
+        LINE,
+        0,
+        200,
+        TAG,
+    ),
+    (
+        "Accept-Language",
+        "The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.",
+        LINE,
+        0,
+        1000,
+        "fr-CA, fr;q=0.9, en;q=0.5",
+    ),
+    (
+        "Last-Event-ID",
+        "The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.",
+        "^[0-9]+$",
+        1,
+        15,
+        "4711",
+    ),
+    (
+        "Idempotency-Key",
+        "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.",
+        "^[\\u0021-\\u007e]+$",
+        1,
+        255,
+        "7f3e1b0c-post-welcome",
+    ),
+    (
+        "Prefer",
+        "`return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.",
+        "^[\\u0020-\\u007e]+$",
+        1,
+        200,
+        "return=minimal",
+    ),
+];
 
 fn parameters() -> Map<String, Value> {
-    let tags = "^[\\u0021-\\u007e]([\\u0020-\\u007e]*[\\u0021-\\u007e])?$";
-    let list = [
-        (
-            "If-Match",
-            "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).",
-            text(tags, 4000),
-            "*",
-        ),
-        (
-            "If-None-Match",
-            "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.",
-            text(tags, 4000),
-            TAG,
-        ),
-        (
-            "Range",
-            "The bytes that are wanted, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, 14.2). Several ranges, and what cannot be read, are passed over: the answer is the whole.",
-            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 1000 }),
-            "bytes=0-1023",
-        ),
-        (
-            "If-Range",
-            "The ETag of the copy of which the client has a part (RFC 9110, 13.1.5). If another version is there now, the answer is the whole of it.",
-            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 200 }),
-            TAG,
-        ),
-        (
-            "Accept-Language",
-            "The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.",
-            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "minLength": 0, "maxLength": 1000 }),
-            "fr-CA, fr;q=0.9, en;q=0.5",
-        ),
-        (
-            "Last-Event-ID",
-            "The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.",
-            json!({ "type": "string", "pattern": "^[0-9]+$", "minLength": 1, "maxLength": 15 }),
-            "4711",
-        ),
-        (
-            "Idempotency-Key",
-            "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.",
-            text("^[\\u0021-\\u007e]+$", 255),
-            "7f3e1b0c-post-welcome",
-        ),
-        (
-            "Prefer",
-            "`return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.",
-            text("^[\\u0020-\\u007e]+$", 200),
-            "return=minimal",
-        ),
-    ];
-    list.into_iter()
-        .map(|(name, description, mut schema, example)| {
-            schema["example"] = json!(example);
-            let parameter = json!({
-                "name": name, "in": "header", "description": description, "required": false,
-                "schema": schema, "example": example
-            });
-            (parameter_name(name), parameter)
-        })
-        .collect()
+    let parameter = |(name, description, pattern, least, most, example): &Parameter| {
+        let schema = json!({
+            "type": "string", "pattern": pattern, "minLength": least, "maxLength": most, "example": example
+        });
+        let parameter = json!({
+            "name": name, "in": "header", "description": description, "required": false,
+            "schema": schema, "example": example
+        });
+        (parameter_name(name), parameter)
+    };
+    PARAMETERS.iter().map(parameter).collect()
 }
 
 /// The header fields of every answer; those of failures have more by their status.
