@@ -111,13 +111,16 @@ fn parameters() -> Map<String, Value> {
         let schema = json!({
             "type": "string", "pattern": pattern, "minLength": least, "maxLength": most, "example": example
         });
-        let parameter = json!({
-            "name": name, "in": "header", "description": description, "required": false,
-            "schema": schema, "example": example
-        });
-        (parameter_name(name), parameter)
+        (parameter_name(name), field(name, description, &schema, example))
     };
     PARAMETERS.iter().map(parameter).collect()
+}
+
+fn field(name: &str, description: &str, schema: &Value, example: &str) -> Value {
+    json!({
+        "name": name, "in": "header", "description": description, "required": false,
+        "schema": schema, "example": example
+    })
 }
 
 /// The header fields of every answer; those of failures have more by their status.
