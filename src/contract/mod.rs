@@ -25,6 +25,7 @@ pub mod request;
 pub mod rows;
 pub(crate) mod scalar;
 pub mod secret;
+pub mod signed;
 pub mod slug;
 pub mod text;
 pub mod text_file;
