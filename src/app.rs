@@ -26,6 +26,7 @@ use crate::{
         sessions::Sessions,
         tags::Tags,
         users::Users,
+        webhook_events::{Trust, WebhookEvents},
     },
 };
 
@@ -50,6 +51,10 @@ pub struct Settings {
     pub seller: Seller,
     /// Other sites to which redirects may lead.
     pub redirect_hosts: Vec<String>,
+    /// Whose webhooks are believed.
+    pub webhooks: Trust,
+    /// The folder that is imported again when GitHub tells of a push.
+    pub github_docs: Option<PathBuf>,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -71,6 +76,8 @@ impl Settings {
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             redirect_hosts: config.redirect_hosts.clone(),
+            webhooks: config.webhooks.clone(),
+            github_docs: config.webhooks_github_docs(),
             rate_limits: config.rate_limits,
         }
     }
@@ -99,6 +106,8 @@ pub struct App {
     pub sessions: Sessions,
     pub users: Users,
     pub authors: Authors,
+    pub webhook_events: WebhookEvents,
+    pub github_docs: Option<PathBuf>,
 }
 
 impl App {
@@ -127,6 +136,8 @@ impl App {
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
             tags,
+            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
+            github_docs: settings.github_docs,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,

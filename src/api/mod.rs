@@ -27,6 +27,7 @@ use crate::{
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
+        webhook_events::WebhookEventsApi,
     },
 };
 
@@ -50,6 +51,7 @@ pub enum Tag {
     Sessions,
     Tags,
     Users,
+    WebhookEvents,
 }
 
 /// What stands behind each tag; sorted, as the document shows them.
@@ -70,13 +72,14 @@ const TAGS: &[(&str, &str)] = &[
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
+    ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
 ];
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type Contract = (Content, Accounts, Office);
+type Contract = (Content, Accounts, Office, WebhookEventsApi);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
@@ -108,7 +111,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    (content, accounts, office)
+    (content, accounts, office, WebhookEventsApi(app.webhook_events.clone()))
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

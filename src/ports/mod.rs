@@ -6,6 +6,7 @@ pub mod export;
 pub mod lease;
 pub mod limiter;
 pub mod outgoing;
+pub mod queue;
 pub mod statements;
 mod transaction;
 pub mod trouble;

@@ -26,3 +26,5 @@ mod site;
 mod statements;
 mod support;
 mod together;
+mod webhooks;
+mod webhooks_paypal;
