@@ -16,8 +16,10 @@ use crate::{
         customers::Customers,
         dashboard::DashboardService,
         docs::Docs,
+        events::{EventLimits, Events},
         health::Health,
         invoices::{Former, Invoices, Printer, Routes, Seller},
+        jobs::Jobs,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
         redirects::Redirects,
@@ -55,6 +57,8 @@ pub struct Settings {
     pub webhooks: Trust,
     /// The folder that is imported again when GitHub tells of a push.
     pub github_docs: Option<PathBuf>,
+    /// How many streams of events there may be.
+    pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -78,6 +82,7 @@ impl Settings {
             redirect_hosts: config.redirect_hosts.clone(),
             webhooks: config.webhooks.clone(),
             github_docs: config.webhooks_github_docs(),
+            event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
     }
@@ -92,8 +97,10 @@ pub struct App {
     pub customers: Customers,
     pub dashboard: DashboardService,
     pub docs: Docs,
+    pub events: Events,
     pub health: Health,
     pub invoices: Invoices,
+    pub jobs: Jobs,
     pub former_invoices: Former,
     pub countries: Countries,
     pub posts: Posts,
@@ -130,6 +137,8 @@ impl App {
             rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
+            events: Events::new(db.clone(), settings.event_limits),
+            jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,

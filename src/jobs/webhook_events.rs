@@ -5,9 +5,7 @@ use std::path::Path;
 use crate::{
     app::App,
     contract::{or_log::OrLog, problem::Error},
-    import::{
-        self, Answers, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Progress,
-    },
+    import::{self, Answers, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Progress},
     ports::{
         db::Tx,
         queue::{Claimed, Failed, Next},
@@ -83,8 +81,7 @@ async fn documents(app: &App, folder: &Path) -> Result<String, Failed> {
         let files = report.failed.len();
         return Err(Failed::new(format!("{files} not imported, first {}: {}", first.file, first.reason)));
     }
-    let (created, updated, unchanged) =
-        (report.created.len(), report.updated.len(), report.unchanged.len());
+    let (created, updated, unchanged) = (report.created.len(), report.updated.len(), report.unchanged.len());
     Ok(format!("documents: {created} created, {updated} updated, {unchanged} unchanged"))
 }
 

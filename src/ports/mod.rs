@@ -2,9 +2,11 @@
 pub mod clock;
 pub mod country;
 pub mod db;
+pub mod events;
 pub mod export;
 pub mod lease;
 pub mod limiter;
+pub mod news;
 pub mod outgoing;
 pub mod queue;
 pub mod statements;

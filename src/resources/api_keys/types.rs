@@ -39,8 +39,11 @@ scopes! {
     DashboardRead = "dashboard:read", "Read the dashboard.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
+    EventsRead = "events:read", "Listen to events.";
     InvoicesRead = "invoices:read", "Read invoices.";
     InvoicesWrite = "invoices:write", "Write invoices.";
+    JobsRead = "jobs:read", "Read jobs.";
+    JobsWrite = "jobs:write", "Have jobs done again.";
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";

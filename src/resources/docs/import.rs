@@ -1,6 +1,6 @@
 //! Documents that come from files.
 use super::{
-    service::{Docs, at, put},
+    service::{Docs, at, put, tell},
     types::DocumentReplacement,
 };
 use crate::{
@@ -36,9 +36,11 @@ impl Docs {
             }
         };
         let new = DocumentReplacement { title: title.clone(), content: content.clone(), position: *position };
-        let row = put(tx, known, path, new, self.clock.now()).await?;
+        let now = self.clock.now();
+        let row = put(tx, known, path, new, now).await?;
         item.remember(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
+        tell(tx, &row, now);
         Ok(effect)
     }
 }

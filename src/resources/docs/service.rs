@@ -12,6 +12,7 @@ use crate::{
         answer::Resource,
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of, told},
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -146,23 +147,33 @@ impl Docs {
                 let fresh = known.is_none();
                 let row = put(&tx, known, &path, new, now).await?;
                 tx.touch("documents").await?;
+                tell(&tx, &row, now);
                 Ok((row.into(), fresh))
             })
             .await
     }
 
     pub async fn remove(&self, path: &str, when: Precondition) -> Result<()> {
-        let path = path.to_owned();
+        let (path, now) = (path.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let row = at(&tx, &path).await?.ok_or(Error::NotFound("document"))?;
                 when.check(&Document::from(row.clone()).etag())?;
+                let (href, version) = (Document::from(row.clone()).location(), row.version + 1);
+                tx.tell(of(EventType::DocumentDeleted, row.id, href, version, Audience::Public, now));
                 row.delete(&*tx).await?;
                 tx.touch("documents").await?;
                 Ok(())
             })
             .await
     }
+}
+
+/// Says that a document was written.
+pub(super) fn tell(tx: &Tx, row: &document::Model, now: i64) {
+    let kind = if row.version == 1 { EventType::DocumentCreated } else { EventType::DocumentUpdated };
+    let (document, version) = (Document::from(row.clone()), row.version);
+    tx.tell(told(kind, &document, row.id, version, Audience::Public, now));
 }
 
 /// The row for a change. It is locked: who comes with the same version at once must find the next one.

@@ -4,11 +4,12 @@ use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use uuid::Uuid;
 
 use super::{
-    service::{Invoices, billed, next_number},
+    service::{Invoices, address, billed, next_number},
     types::NewInvoice,
 };
 use crate::{
     contract::{
+        event::{Audience, EventType, of},
         money::Currency,
         problem::{Error, Result},
         time::Timestamp,
@@ -71,6 +72,11 @@ impl Invoices {
         };
         item.remember(tx, row.id, row.version).await?;
         tx.touch("invoices").await?;
+        if let Some(place) = self.locales.home(invoice.currency) {
+            let new = row.version == 1;
+            let kind = if new { EventType::InvoiceCreated } else { EventType::InvoiceUpdated };
+            tx.tell(of(kind, row.id, address(&place, row.id), row.version, Audience::Office, now));
+        }
         Ok(effect)
     }
 }

@@ -5,8 +5,17 @@ use entity::invoice;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
-use super::{service::Invoices, types::InvoiceStatus};
-use crate::{contract::problem::Result, ports::db::Tx};
+use super::{
+    service::{Invoices, address, moved},
+    types::InvoiceStatus,
+};
+use crate::{
+    contract::{
+        event::{Audience, of},
+        problem::Result,
+    },
+    ports::db::Tx,
+};
 
 /// How others call an invoice: by its id, or by the number on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +58,17 @@ impl Invoices {
         if status == next || !status.leads_to(next) {
             return Ok(Some(Settled { number, status, moved: false }));
         }
+        let (id, currency, now) = (row.id, row.currency.parse(), self.clock.now());
         let mut row = row.into_active_model();
         row.status = Set(next.as_str().to_owned());
         row.version = Set(version + 1);
-        row.updated_at = Set(self.clock.now());
+        row.updated_at = Set(now);
         row.update(&**tx).await?;
         tx.touch("invoices").await?;
+        if let Some(place) = currency.ok().and_then(|currency| self.locales.home(currency)) {
+            let kind = moved(status, next);
+            tx.tell(of(kind, id, address(&place, id), version + 1, Audience::Office, now));
+        }
         Ok(Some(Settled { number, status: next, moved: true }))
     }
 }

@@ -6,7 +6,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::service::{Posts, claim_free, searchable};
+use super::{
+    events,
+    service::{Posts, claim_free, searchable},
+};
 use crate::{
     contract::{
         caller::HIDDEN,
@@ -66,6 +69,7 @@ impl Posts {
         aliases(tx, id, &post.aliases, now).await?;
         item.remember(tx, id, version).await?;
         tx.touch(if open { "posts" } else { HIDDEN }).await?;
+        events::imported(tx, id, author, version, open, now);
         Ok(effect)
     }
 }

@@ -1,5 +1,6 @@
 //! Posts: articles, by slug, tag and author, draft or published.
 mod api;
+mod events;
 mod example;
 mod import;
 mod list;

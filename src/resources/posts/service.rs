@@ -7,6 +7,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    events,
     list::{page, visible_to, whole},
     preview::PreviewKey,
     types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary},
@@ -119,7 +120,9 @@ impl Posts {
             row.insert(&*tx).await?;
             posts.tag(&tx, id, &tags, now).await?;
             tx.touch(if published { "posts" } else { HIDDEN }).await?;
-            reread(&tx, id).await
+            let post = reread(&tx, id).await?;
+            events::created(&tx, &post, now);
+            Ok(post)
         })
         .await
     }
@@ -169,12 +172,13 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let row = held(&tx, &caller, id, &when).await?;
-                let (version, open) = (row.version, row.published_at > 0);
+                let (version, open, owner) = (row.version, row.published_at > 0, row.author_id);
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
+                events::deleted(&tx, id, owner, version + 1, open, now);
                 Ok(())
             })
             .await
@@ -211,7 +215,9 @@ impl Posts {
                     posts.tag(&tx, id.0, &tags, now).await?;
                 }
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
-                reread(&tx, id.0).await
+                let post = reread(&tx, id.0).await?;
+                events::changed(&tx, &post, was_open, now);
+                Ok(post)
             })
             .await
     }

@@ -7,6 +7,7 @@ use super::service::Revenues;
 use crate::{
     contract::{
         date::Month,
+        event::{Audience, EventType, of},
         money::Currency,
         problem::{Error, Result},
     },
@@ -60,6 +61,10 @@ impl Revenues {
         }
         item.remember(tx, id, version).await?;
         tx.touch("revenues").await?;
+        if let Some(place) = self.locales.home(*currency) {
+            let href = format!("/api/v2/revenues/{}", place.locale);
+            tx.tell(of(EventType::RevenueUpdated, month, href, version, Audience::Office, self.clock.now()));
+        }
         Ok(effect)
     }
 }

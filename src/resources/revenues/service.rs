@@ -29,10 +29,10 @@ const YEAR: u32 = 12;
 #[derive(Clone)]
 pub struct Revenues {
     pub(super) db: Db,
-    clock: Clock,
+    pub(super) clock: Clock,
     cursors: CursorKey,
     pub(super) rates: Rates,
-    locales: Locales,
+    pub(super) locales: Locales,
 }
 
 #[derive(Debug, FromQueryResult)]

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::Tag,
     contract::{
-        answer::{Found, Listed, Told},
+        answer::{Accepted, Found, Listed, Told},
         cache::Cache,
         caller::{Admins, Caller},
         id::Id,
@@ -19,9 +19,13 @@ use crate::{
         request::{IfNoneMatch, Path, Query},
         signed::{Signed, Signer},
     },
+    resources::jobs::{Job, Jobs},
 };
 
-pub struct WebhookEventsApi(pub WebhookEvents);
+pub struct WebhookEventsApi {
+    pub events: WebhookEvents,
+    pub jobs: Jobs,
+}
 
 type Refused = (Invalid, NotFound);
 
@@ -31,7 +35,7 @@ impl WebhookEventsApi {
         provider: Provider,
         told: Signed<S>,
     ) -> Result<Told<WebhookReceipt>, Fault<Refused>> {
-        self.0.receive(provider, &told.fields, told.body).await?;
+        self.events.receive(provider, &told.fields, told.body).await?;
         Ok(Told::new(WebhookReceipt { received: true }))
     }
 }
@@ -74,11 +78,11 @@ impl WebhookEventsApi {
         query: Query<WebhookEventQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<WebhookEventSummary>, Fault<Invalid>> {
-        let etag = self.0.list_etag(&query.target).await?;
+        let etag = self.events.list_etag(&query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::Private))
+        Ok(Listed::new(self.events.list(&query).await?, &etag, &query.target, Cache::Private))
     }
 
     /// Read what a provider told
@@ -92,6 +96,20 @@ impl WebhookEventsApi {
         id: Path<Id<WebhookEvent>>,
         known: IfNoneMatch,
     ) -> Result<Found<WebhookEvent>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(id.0).await?, &known.0))
+        Ok(Found::new(self.events.read(id.0).await?, &known.0))
+    }
+
+    /// Handle an event once more
+    ///
+    /// However it ended before; one that still waits for its handler keeps its job. No effect comes twice.
+    #[oai(path = "/webhook-events/:id/replay", method = "post", operation_id = "webhookEventsReplay")]
+    async fn replay(
+        &self,
+        _admin: Caller<Admins>,
+        /// The event's id.
+        id: Path<Id<WebhookEvent>>,
+    ) -> Result<Accepted<Job>, Fault<NotFound>> {
+        let job = self.events.replay(id.0).await?;
+        Ok(Accepted::new(self.jobs.read(Id::from(job)).await?))
     }
 }

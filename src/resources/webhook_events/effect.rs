@@ -87,7 +87,9 @@ fn push(body: &str) -> Effect {
     let main = repository.and_then(|repository| repository.default_branch);
     match main {
         _ if deleted => Effect::Nothing("it tells that a branch is gone"),
-        Some(main) if reference != format!("refs/heads/{main}") => Effect::Nothing("another branch was pushed"),
+        Some(main) if reference != format!("refs/heads/{main}") => {
+            Effect::Nothing("another branch was pushed")
+        }
         _ => Effect::Documents,
     }
 }
@@ -124,14 +126,14 @@ mod tests {
     #[test]
     fn pushes_to_the_main_branch_count() {
         let push = |reference: &str, more: &str| {
-            let body = format!(
-                r#"{{"ref":"{reference}","repository":{{"default_branch":"main"}}{more}}}"#
-            );
+            let body = format!(r#"{{"ref":"{reference}","repository":{{"default_branch":"main"}}{more}}}"#);
             effect(Provider::Github, "push", &body)
         };
         assert_eq!(push("refs/heads/main", ""), Effect::Documents);
         assert_eq!(effect(Provider::Github, "push", r#"{"ref":"refs/heads/x"}"#), Effect::Documents);
-        for (reference, more) in [("refs/heads/other", ""), ("refs/tags/main", ""), ("refs/heads/main", ",\"deleted\":true")] {
+        for (reference, more) in
+            [("refs/heads/other", ""), ("refs/tags/main", ""), ("refs/heads/main", ",\"deleted\":true")]
+        {
             assert!(matches!(push(reference, more), Effect::Nothing(_)), "{reference}{more}");
         }
         assert_eq!(effect(Provider::Github, "star", "{}"), Effect::Unknown);

@@ -1,5 +1,6 @@
 //! What providers tell: verified, kept once, and handled after the answer.
 mod api;
+mod effect;
 mod example;
 mod list;
 mod service;
@@ -8,5 +9,7 @@ mod types;
 mod verify;
 
 pub use api::WebhookEventsApi;
-pub use service::WebhookEvents;
+pub use effect::{Effect, effect};
+pub use service::{HANDLE, Handle, Outcome, WebhookEvents};
 pub use trust::{PayPal, Secrets, Trust};
+pub use types::WebhookEventState;
