@@ -35,6 +35,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("docsRead", "anonymous", "keys"),
     ("docsRemove", "editor,admin", "keys"),
     ("docsReplace", "editor,admin", "keys"),
+    ("eventsListen", "anonymous", "keys"),
     ("healthLive", "anonymous", "open"),
     ("healthRead", "anonymous", "open"),
     ("healthReady", "anonymous", "open"),
@@ -49,6 +50,9 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("invoicesRead", "accountant,admin", "keys"),
     ("invoicesRemove", "accountant,admin", "keys"),
     ("invoicesReplace", "accountant,admin", "keys"),
+    ("jobsList", "admin", "keys"),
+    ("jobsRead", "admin", "keys"),
+    ("jobsRetry", "admin", "keys"),
     ("mePatch", "authenticated", "person"),
     ("meRead", "authenticated", "keys"),
     ("postsCreate", "author,editor,admin", "keys"),
@@ -93,6 +97,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("webhookEventsList", "admin", "keys"),
     ("webhookEventsPaypal", "provider", "open"),
     ("webhookEventsRead", "admin", "keys"),
+    ("webhookEventsReplay", "admin", "keys"),
     ("webhookEventsStripe", "provider", "open"),
 ];
 

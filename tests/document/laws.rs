@@ -160,6 +160,7 @@ pub fn answers_have_one_shape_and_their_headers() {
     law("304 carries ETag, Cache-Control and Vary", |op| {
         carries(op, "304", &["ETag", "Cache-Control", "Vary"])
     });
+    law("202 carries Location", |op| carries(op, "202", &["Location", "Retry-After"]));
     law("201 carries Location", |op| carries(op, "201", &["Location", "ETag"]));
     law("302, 307 and 308 carry Location", |op| {
         ["302", "307", "308"].iter().all(|status| carries(op, status, &["Location"]))
@@ -192,9 +193,16 @@ pub fn writes_can_be_made_safe() {
         "apiKeysRotate",
         "postsPreview",
     ];
-    law("POST takes an Idempotency-Key, unless its answer holds a secret or the event has an id", |op| {
-        op.verb != "post" || signed(op) || answers_a_secret.contains(&op.id()) || takes(op, "Idempotency-Key")
-    });
+    let named = |op: &Operation| signed(op) || op.answers("202");
+    law(
+        "POST takes an Idempotency-Key, unless its answer holds a secret or what it asks for has an id",
+        |op| {
+            op.verb != "post"
+                || named(op)
+                || answers_a_secret.contains(&op.id())
+                || takes(op, "Idempotency-Key")
+        },
+    );
     law("PUT and PATCH take If-Match and Prefer", |op| {
         !matches!(op.verb, "put" | "patch") || (takes(op, "If-Match") && takes(op, "Prefer"))
     });

@@ -50,6 +50,9 @@ pub struct Outcome {
     pub words: Option<String>,
 }
 
+/// For how long events are kept, in milliseconds: half a year.
+const KEPT: i64 = 180 * 24 * 60 * 60 * 1000;
+
 /// The most characters that are kept of what came of an event.
 const WORDS: usize = 1000;
 
@@ -121,6 +124,20 @@ impl WebhookEvents {
                 row.update(&*tx).await?;
                 tx.touch("webhook events").await?;
                 handle_later(&tx, id.0, now).await
+            })
+            .await
+    }
+
+    /// Forgets what came long ago: no provider sends it again, and one that signs its time could not.
+    pub async fn sweep(&self) -> Result<()> {
+        let old = webhook_event::Column::ReceivedAt.lt(self.clock.now() - KEPT);
+        self.db
+            .write(async move |tx| {
+                let old = webhook_event::Entity::delete_many().filter(old).exec(&*tx).await?;
+                if old.rows_affected > 0 {
+                    tx.touch("webhook events").await?;
+                }
+                Ok(())
             })
             .await
     }
