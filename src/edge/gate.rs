@@ -97,6 +97,7 @@ impl Gate {
             ));
         };
         let place = &self.places[found.place];
+        passed.ending.clone_from(&place.ending);
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
         let Some(operation) = place.operations.get(method) else {
             return place.other(request.method());

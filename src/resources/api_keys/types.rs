@@ -51,6 +51,7 @@ scopes! {
     RedirectsRead = "redirects:read", "Read redirects.";
     RedirectsWrite = "redirects:write", "Write redirects.";
     RevenuesRead = "revenues:read", "Read revenues.";
+    RevenuesWrite = "revenues:write", "Write revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";

@@ -55,6 +55,7 @@ impl Invoices {
                 let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
                 before.check(known.as_ref().map(|row| row.version))?;
                 row.id = Set(before.target);
+                row.paid_at = Set(status.paid_at(known.as_ref().and_then(|row| row.paid_at), now));
                 row.version = Set(known.map_or(1, |row| row.version + 1));
                 (row.update(&**tx).await?, Effect::Updated)
             }
@@ -67,6 +68,7 @@ impl Invoices {
                 row.number = Set(next_number(tx).await?);
                 row.version = Set(1);
                 row.created_at = Set(now);
+                row.paid_at = Set(status.paid_at(None, now));
                 (row.insert(&**tx).await?, Effect::Created)
             }
         };

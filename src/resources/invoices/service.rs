@@ -57,9 +57,9 @@ impl Invoices {
         self.locales.place(locale)
     }
 
-    /// The locale that suits `Accept-Language` best.
-    pub fn locale_for(&self, languages: &str) -> Option<Locale> {
-        self.locales.best(languages).cloned()
+    /// Every locale that the service has.
+    pub fn locales(&self) -> &Locales {
+        &self.locales
     }
 
     /// The version of every list of invoices in this place.
@@ -98,6 +98,7 @@ impl Invoices {
                 version: Set(1),
                 created_at: Set(now),
                 updated_at: Set(now),
+                paid_at: Set(status.paid_at(None, now)),
             };
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
@@ -144,7 +145,8 @@ impl Invoices {
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 changes(&row, &patch, &place)?;
-                let (version, was) = (row.version, InvoiceStatus::parse(&row.status));
+                let (version, paid_at) = (row.version, row.paid_at);
+                let was = InvoiceStatus::parse(&row.status);
                 let mut row = row.into_active_model();
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
@@ -155,6 +157,7 @@ impl Invoices {
                 }
                 if let Some(status) = patch.status {
                     row.status = Set(status.as_str().to_owned());
+                    row.paid_at = Set(status.paid_at(paid_at, now));
                 }
                 if let Some(date) = patch.date {
                     row.date = Set(date.to_string());
@@ -175,8 +178,10 @@ impl Invoices {
         self.db
             .write(async move |tx| {
                 let row = invoices.held(&tx, &place, id, &when).await?;
-                if InvoiceStatus::parse(&row.status) == InvoiceStatus::Paid {
-                    return Err(Error::Conflict("a paid invoice stays: void it first"));
+                if row.paid_at.is_some() {
+                    return Err(Error::Conflict(
+                        "an invoice that was paid stays in the books, also when it is void",
+                    ));
                 }
                 let (href, version) = (address(&place, id.0), row.version + 1);
                 tx.tell(of(EventType::InvoiceDeleted, id, href, version, Audience::Office, now));

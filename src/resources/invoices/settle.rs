@@ -59,8 +59,11 @@ impl Invoices {
             return Ok(Some(Settled { number, status, moved: false }));
         }
         let (id, currency, now) = (row.id, row.currency.parse(), self.clock.now());
+        // What is paid back was paid before, whoever is told of it first.
+        let paid_at = row.paid_at.or(Some(now));
         let mut row = row.into_active_model();
         row.status = Set(next.as_str().to_owned());
+        row.paid_at = Set(paid_at);
         row.version = Set(version + 1);
         row.updated_at = Set(now);
         row.update(&**tx).await?;

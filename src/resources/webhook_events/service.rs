@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The kind of the jobs that handle events.
-pub const HANDLE: &str = "webhook-events.handle";
+pub const HANDLE: &str = "webhooks.handle";
 
 /// Which event a job is to handle.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
