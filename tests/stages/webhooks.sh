@@ -11,8 +11,11 @@ export TENON_WEBHOOKS_STRIPE_SECRETS=$STRIPE_FORMER,$STRIPE_SECRET TENON_WEBHOOK
 serve "$folder"
 account admin "$folder"
 cp tests/webhooks/*.mjs "$modules/"
-node "$modules/send.mjs" "$url" "$(token admin)"
+admin=$(token admin)
+node "$modules/send.mjs" "$url" "$admin"
 stop "$service"
+# KILLS says how often it is struck down while it is told.
+TENON_TIMEOUT_SCALE=0.1 node "$modules/kill.mjs" "$tenon" "$folder" "127.0.0.1:$(free_port)" "$admin" "${KILLS:-10}"
 # Without what it needs to believe a webhook, the service does not start.
 for wrong in TENON_WEBHOOKS_STRIPE_SECRETS= TENON_WEBHOOKS_STRIPE_SECRETS=short TENON_WEBHOOKS_GITHUB_SECRETS=, \
   TENON_WEBHOOKS_PAYPAL_ID=8PT597110X687430LKGECATA; do
