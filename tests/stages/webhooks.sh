@@ -6,6 +6,8 @@ mkdir -p "$folder/handbook"
 printf '# Welcome\n\nHow we work.\n' > "$folder/handbook/welcome.md"
 export STRIPE_SECRET=whsec_of_this_stage_alone STRIPE_FORMER=whsec_of_the_stage_before DOCS=welcome
 export GITHUB_SECRET="A secret of this stage alone"
+# Through a proxy, as all webhooks come: one address alone may send 32 bodies at a time.
+export TENON_TRUSTED_PROXIES=127.0.0.1
 export TENON_RATE_LIMITS=off TENON_WEBHOOKS_GITHUB_DOCS=$folder/handbook
 export TENON_WEBHOOKS_STRIPE_SECRETS=$STRIPE_FORMER,$STRIPE_SECRET TENON_WEBHOOKS_GITHUB_SECRETS=$GITHUB_SECRET
 serve "$folder"
