@@ -22,7 +22,7 @@ use crate::{
         jobs::Jobs,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
-        redirects::Redirects,
+        redirects::{Redirects, Sites},
         revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
@@ -51,12 +51,12 @@ pub struct Settings {
     pub geo_routes: Routes,
     /// Who sends the invoices.
     pub seller: Seller,
-    /// Other sites to which redirects may lead.
-    pub redirect_hosts: Vec<String>,
     /// Whose webhooks are believed.
     pub webhooks: Trust,
     /// The folder that is imported again when GitHub tells of a push.
     pub github_docs: Option<PathBuf>,
+    /// The sites to which redirects may lead.
+    pub redirect_sites: Sites,
     /// How many streams of events there may be.
     pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
@@ -79,9 +79,9 @@ impl Settings {
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
-            redirect_hosts: config.redirect_hosts.clone(),
             webhooks: config.webhooks.clone(),
             github_docs: config.webhooks_github_docs(),
+            redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
@@ -143,7 +143,7 @@ impl App {
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             posts,
-            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
+            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
             webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
             github_docs: settings.github_docs,

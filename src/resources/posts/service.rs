@@ -2,7 +2,7 @@
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Set, sea_query::OnConflict,
+    QueryOrder, QuerySelect, Set, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -193,7 +193,7 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let mut row = held(&tx, &caller, id, &when).await?;
-                let was_open = row.published_at > 0;
+                let (before, was_open) = (row.clone(), row.published_at > 0);
                 let wish = apply(&mut row);
                 if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
                     row.slug = claim_exactly(&tx, row.id, &slug, now).await?;
@@ -204,6 +204,13 @@ impl Posts {
                     _ => {}
                 }
                 row.search = searchable(&row.title, row.excerpt.as_deref());
+                let tagged = match wish.tags {
+                    Some(tags) => posts.tag(&tx, id.0, &tags, now).await?,
+                    None => false,
+                };
+                if row == before && !tagged {
+                    return reread(&tx, id.0).await;
+                }
                 row.version += 1;
                 row.updated_at = now;
                 let open = was_open || row.published_at > 0;
@@ -211,9 +218,6 @@ impl Posts {
                 // Comments count themselves, also while this change runs.
                 row.comments_count = NotSet;
                 row.update(&*tx).await?;
-                if let Some(tags) = wish.tags {
-                    posts.tag(&tx, id.0, &tags, now).await?;
-                }
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
                 let post = reread(&tx, id.0).await?;
                 events::changed(&tx, &post, was_open, now);
@@ -222,10 +226,16 @@ impl Posts {
             .await
     }
 
-    /// Gives a post exactly these tags.
-    pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<()> {
+    /// Gives a post exactly these tags, and says whether it had others.
+    pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
         // First the tags, then what hangs on them, as whoever deletes a tag does.
         let tags = self.tags.ensure(tx, names, now).await?;
+        let known = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
+        let known = known.select_only().column(post_tag::Column::TagId);
+        let known: Vec<Uuid> = known.order_by_asc(post_tag::Column::Position).into_tuple().all(&**tx).await?;
+        if known == tags {
+            return Ok(false);
+        }
         post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
         let rows = tags.into_iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
             post_id: Set(post),
@@ -236,7 +246,7 @@ impl Posts {
         if !rows.is_empty() {
             post_tag::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -177,7 +177,7 @@ pub struct NewPost {
             max_items = "10",
             min_length = "1",
             max_length = "50",
-            pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
         )
     )]
     pub tags: Vec<String>,
@@ -220,7 +220,7 @@ pub struct PostReplacement {
             max_items = "10",
             min_length = "1",
             max_length = "50",
-            pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
         )
     )]
     pub tags: Vec<String>,
@@ -261,7 +261,7 @@ pub struct PostPatch {
         max_items = "10",
         min_length = "1",
         max_length = "50",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub tags: Option<Vec<String>>,
     /// Whether everybody may read it.
