@@ -60,7 +60,7 @@ fn parameters() -> Map<String, Value> {
         (
             "Last-Event-ID",
             "The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.",
-            json!({ "type": "string", "pattern": "^[0-9]+$", "minLength": 1, "maxLength": 15 }),
+            text("^[0-9]+$", 15),
             "4711",
         ),
         (
@@ -79,13 +79,16 @@ fn parameters() -> Map<String, Value> {
     list.into_iter()
         .map(|(name, description, mut schema, example)| {
             schema["example"] = json!(example);
-            let parameter = json!({
-                "name": name, "in": "header", "description": description, "required": false,
-                "schema": schema, "example": example
-            });
-            (parameter_name(name), parameter)
+            (parameter_name(name), field(name, description, &schema, example))
         })
         .collect()
+}
+
+fn field(name: &str, description: &str, schema: &Value, example: &str) -> Value {
+    json!({
+        "name": name, "in": "header", "description": description, "required": false,
+        "schema": schema, "example": example
+    })
 }
 
 /// The header fields of every answer; those of failures have more by their status.
