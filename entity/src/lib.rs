@@ -25,3 +25,4 @@ pub mod session;
 pub mod signing_key;
 pub mod tag;
 pub mod user;
+pub mod webhook_event;

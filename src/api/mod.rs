@@ -29,6 +29,7 @@ use crate::{
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
+        webhook_events::WebhookEventsApi,
     },
 };
 
@@ -54,6 +55,7 @@ pub enum Tag {
     Sessions,
     Tags,
     Users,
+    WebhookEvents,
 }
 
 /// What stands behind each tag; sorted, as the document shows them.
@@ -76,13 +78,14 @@ const TAGS: &[(&str, &str)] = &[
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
+    ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
 ];
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi);
+type After = (EventsApi, JobsApi, WebhookEventsApi);
 type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
@@ -115,7 +118,11 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    let after = (EventsApi(app.events.clone()), JobsApi(app.jobs.clone()));
+    let after = (
+        EventsApi(app.events.clone()),
+        JobsApi(app.jobs.clone()),
+        WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
+    );
     (content, accounts, office, after)
 }
 

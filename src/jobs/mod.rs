@@ -2,5 +2,6 @@
 mod handlers;
 mod run;
 pub mod schedule;
+mod webhook_events;
 
 pub use run::{Pace, work};

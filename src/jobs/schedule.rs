@@ -66,6 +66,7 @@ pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     app.sessions.sweep().await?;
     app.posts.sweep().await?;
     attempt::sweep(&app.db, now).await?;
+    app.webhook_events.sweep().await?;
     app.db.forget_events(now - EVENTS_KEPT).await?;
     app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await?;
     again(app, job).await

@@ -30,3 +30,6 @@ mod site;
 mod statements;
 mod support;
 mod together;
+mod webhooks;
+mod webhooks_handled;
+mod webhooks_paypal;
