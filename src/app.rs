@@ -25,6 +25,7 @@ use crate::{
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
+        trash::Trash,
         users::Users,
     },
 };
@@ -50,6 +51,8 @@ pub struct Settings {
     pub seller: Seller,
     /// Other sites to which redirects may lead.
     pub redirect_hosts: Vec<String>,
+    /// For how many days what was deleted can be brought back.
+    pub trash_days: u16,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -71,6 +74,7 @@ impl Settings {
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             redirect_hosts: config.redirect_hosts.clone(),
+            trash_days: config.trash_days,
             rate_limits: config.rate_limits,
         }
     }
@@ -107,7 +111,8 @@ impl App {
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
+        let trash = Trash::of_days(settings.trash_days);
+        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
@@ -121,7 +126,7 @@ impl App {
             rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
+            docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             posts,

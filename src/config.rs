@@ -54,6 +54,7 @@ pub struct Config {
     pub rates: Option<RatesSource>,
     pub geo_routes: Routes,
     pub seller: Seller,
+    pub trash_days: u16,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -115,6 +116,7 @@ impl Config {
             rates: value::rates(text("rates_url"), text("rates_every"), private)?,
             locales,
             seller: value::seller(text)?,
+            trash_days: value::days("trash_days", text("trash_days"))?,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {
@@ -208,7 +210,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 41] = [
+    const NONSENSE: [(&str, &str); 43] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -226,6 +228,8 @@ mod tests {
         ("redirect_hosts", "*.acme.test"),
         ("log", "loud"),
         ("payment_days", "-1"),
+        ("trash_days", "-1"),
+        ("trash_days", "367"),
         ("payment_days", "400"),
         ("seller_name", "a\nb"),
         ("log_format", "xml"),

@@ -16,11 +16,11 @@ use crate::{
         comments::CommentsApi,
         customers::CustomersApi,
         dashboard::DashboardApi,
-        docs::DocsApi,
+        docs::{DocRevisionsApi, DocsApi},
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
         me::MeApi,
-        posts::PostsApi,
+        posts::{PostRevisionsApi, PostsApi},
         rates::RatesApi,
         redirects::RedirectsApi,
         revenues::RevenuesApi,
@@ -72,21 +72,22 @@ const TAGS: &[(&str, &str)] = &[
     ("Users", "Accounts: who may do what."),
 ];
 
-type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
+type Content = (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, RedirectsApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type Contract = (Content, Accounts, Office);
+type Contract = (Content, Accounts, Office, HealthApi);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
     let content = (
         PostsApi(app.posts.clone()),
+        PostRevisionsApi(app.posts.clone()),
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
+        DocRevisionsApi(app.docs.clone()),
         RedirectsApi(app.redirects.clone()),
-        HealthApi(app.health.clone()),
     );
     let accounts = (
         UsersApi(app.users.clone()),
@@ -108,7 +109,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    (content, accounts, office)
+    (content, accounts, office, HealthApi(app.health.clone()))
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

@@ -93,6 +93,8 @@ async fn tend(app: App) {
         app.sessions.keep_keys().await.or_log("keeping the signing keys");
         app.sessions.sweep().await.or_log("forgetting ended sessions");
         app.posts.sweep().await.or_log("forgetting ended preview links");
+        app.posts.purge().await.or_log("emptying the trash of posts");
+        app.docs.purge().await.or_log("emptying the trash of documents");
         attempt::sweep(&app.db, app.clock.now()).await.or_log("forgetting kept answers");
     }
 }

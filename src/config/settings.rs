@@ -138,6 +138,12 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "trash_days",
+        default: "30",
+        meaning: "for how many days deleted posts and documents can be brought back; at most 366",
+        secret: false,
+    },
+    Setting {
         name: "registration",
         default: "off",
         meaning: "whether anybody may make an account as a reader",

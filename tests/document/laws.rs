@@ -178,9 +178,14 @@ pub fn writes_can_be_made_safe() {
         "apiKeysRotate",
         "postsPreview",
     ];
-    law("POST takes an Idempotency-Key, unless its answer holds a secret", |op| {
-        op.verb != "post" || answers_a_secret.contains(&op.id()) || takes(op, "Idempotency-Key")
-    });
+    let does_it_once = ["docsRestore", "docsRevisionsRestore", "postsRestore", "postsRevisionsRestore"];
+    law(
+        "POST takes an Idempotency-Key, unless its answer holds a secret or a second one changes nothing",
+        |op| {
+            let needs_none = answers_a_secret.contains(&op.id()) || does_it_once.contains(&op.id());
+            op.verb != "post" || needs_none || takes(op, "Idempotency-Key")
+        },
+    );
     law("PUT and PATCH take If-Match and Prefer", |op| {
         !matches!(op.verb, "put" | "patch") || (takes(op, "If-Match") && takes(op, "Prefer"))
     });

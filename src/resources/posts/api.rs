@@ -12,6 +12,7 @@ use crate::{
         attempt::Outcome,
         cache::Cache,
         caller::{Caller, OwnerOrEditors, Viewer, Writers},
+        done::Done,
         id::Id,
         problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned, Unauthorized},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
@@ -107,7 +108,8 @@ impl PostsApi {
 
     /// Delete a post
     ///
-    /// Its comments go with it. Its slugs stay taken.
+    /// It can be taken out of the trash for 30 days, unless the service is set otherwise, with its comments and its
+    /// slugs, which stay taken so long.
     #[oai(path = "/:id", method = "delete", operation_id = "postsRemove")]
     async fn remove(
         &self,
@@ -118,6 +120,20 @@ impl PostsApi {
     ) -> Result<Gone, Fault<Owned>> {
         self.0.remove(&caller, id.0, when.0).await?;
         Ok(Gone::new())
+    }
+
+    /// Take a post out of the trash
+    ///
+    /// It is as it was when it was deleted, published or not, with its comments. One that is not in the trash stays
+    /// as it is.
+    #[oai(path = "/:id/restore", method = "post", operation_id = "postsRestore")]
+    async fn restore(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The post's id.
+        id: Path<Id<Post>>,
+    ) -> Result<Done<Post>, Fault<(NotFound, Forbidden)>> {
+        Ok(Done::new(self.0.restore(&caller, id.0).await?))
     }
 
     /// Read a post by its slug

@@ -3,7 +3,8 @@ use poem_openapi::types::Example;
 use uuid::Uuid;
 
 use super::{
-    super::{tags::TagRef, users::AuthorRef},
+    super::{revisions::Revision, tags::TagRef, trash::Deleted, users::AuthorRef},
+    content::{PostContent, PostRevision},
     types::{
         NewPost, Post, PostExpand, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary,
         PreviewLink,
@@ -42,6 +43,7 @@ impl Example for Post {
             created_at: WRITTEN,
             updated_at: PUBLISHED,
             version: 3,
+            deleted_at: None,
             previewed: false,
         }
     }
@@ -62,6 +64,7 @@ impl Example for PostSummary {
             comments_count: post.comments_count,
             created_at: post.created_at,
             updated_at: post.updated_at,
+            deleted_at: None,
             excerpt: post.excerpt,
             cover_image: post.cover_image,
             content: Some(post.content),
@@ -117,7 +120,8 @@ impl Example for PostQuery {
             paging: Paging::example(),
             tag: vec!["joinery".into()],
             author: Some(story()),
-            status: PostStatus::Published,
+            status: Some(PostStatus::Published),
+            deleted: Some(Deleted::Only),
             q: Some("joint".into()),
             published_from: Some(WRITTEN),
             published_before: Some(Timestamp(1_795_252_800_000)),
@@ -125,6 +129,26 @@ impl Example for PostQuery {
             fields: Some("excerpt,content".into()),
             expand: Some(PostExpand::Author),
         }
+    }
+}
+
+impl Example for PostContent {
+    fn example() -> Self {
+        PostContent {
+            title: TITLE.into(),
+            slug: "a-joint-that-fits".into(),
+            content: CONTENT.into(),
+            excerpt: Some(EXCERPT.into()),
+            cover_image: Some(COVER.into()),
+            tags: vec!["Joinery".into()],
+            published: true,
+        }
+    }
+}
+
+impl Example for PostRevision {
+    fn example() -> Self {
+        PostRevision { revision: Revision::example(), post: PostContent::example(), location: String::new() }
     }
 }
 

@@ -10,7 +10,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    super::{tags::TagRef, users::AuthorRef},
+    super::{tags::TagRef, trash::Deleted, users::AuthorRef},
+    trash::in_trash,
     types::{Post, PostQuery, PostStatus, PostSummary},
 };
 use crate::contract::{
@@ -54,6 +55,7 @@ pub(super) struct Row {
     author_avatar: Option<String>,
     author_bio: Option<String>,
     coauthors: i64,
+    deleted_at: Option<i64>,
 }
 
 /// The columns of a row; those that were not asked for are read as nothing.
@@ -83,6 +85,7 @@ fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post:
             post::Column::UpdatedAt,
             post::Column::Version,
             post::Column::AuthorId,
+            post::Column::DeletedAt,
         ])
         .expr_as(text(post::Column::Excerpt, wanted("excerpt")), "excerpt")
         .expr_as(text(post::Column::CoverImage, wanted("coverImage")), "cover_image")
@@ -103,9 +106,12 @@ pub(super) async fn whole<C: ConnectionTrait>(db: &C, find: Select<post::Entity>
 }
 
 /// The filters of a list on top of what the caller may see.
-fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entity> {
-    let mut find = visible_to(viewer);
-    find = match query.status {
+fn filtered(viewer: Option<&Principal>, query: &PostQuery, since: i64) -> Select<post::Entity> {
+    let (mut find, status) = match query.deleted {
+        None => (visible_to(viewer), PostStatus::Published),
+        Some(Deleted::Only) => (in_trash(viewer, since), PostStatus::Any),
+    };
+    find = match query.status.unwrap_or(status) {
         PostStatus::Published => find.filter(post::Column::PublishedAt.gt(0)),
         PostStatus::Draft => find.filter(post::Column::PublishedAt.eq(0)),
         PostStatus::Any => find,
@@ -145,6 +151,7 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entit
 }
 
 const DEFAULT_SORT: &str = "-publishedAt";
+const TRASH_SORT: &str = "-deletedAt";
 
 /// The sort keys; one that comes again decides nothing any more.
 fn order(sort: &str) -> Vec<(String, bool)> {
@@ -163,18 +170,21 @@ fn column(name: &str) -> post::Column {
         "title" => post::Column::Title,
         "createdAt" => post::Column::CreatedAt,
         "updatedAt" => post::Column::UpdatedAt,
+        "deletedAt" => post::Column::DeletedAt,
         _ => post::Column::PublishedAt,
     }
 }
 
-/// A page of what the caller may see.
+/// A page of what the caller may see; in the trash, of what was deleted since then.
 pub(super) async fn page<C: ConnectionTrait>(
     db: &C,
     key: &CursorKey,
     viewer: Option<&Principal>,
     query: &PostQuery,
+    since: i64,
 ) -> Result<Page<PostSummary>> {
-    let keys = order(query.sort.as_deref().unwrap_or(DEFAULT_SORT));
+    let usual = if query.deleted.is_some() { TRASH_SORT } else { DEFAULT_SORT };
+    let keys = order(query.sort.as_deref().unwrap_or(usual));
     let mut sort: Vec<SortKey> = keys
         .iter()
         .map(|(name, descending)| SortKey {
@@ -188,7 +198,7 @@ pub(super) async fn page<C: ConnectionTrait>(
     let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
     let shown = |find| columns(find, fields, query.expand.is_some());
     let place = |row: &Row| row.place(&keys);
-    let (rows, pagination) = slice.page(db, filtered(viewer, query), shown, place).await?;
+    let (rows, pagination) = slice.page(db, filtered(viewer, query, since), shown, place).await?;
     let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
     let data = rows.into_iter().map(|row| row.whole(&mut related).into()).collect();
     Ok(Page { data, pagination })
@@ -196,8 +206,9 @@ pub(super) async fn page<C: ConnectionTrait>(
 
 /// What a cursor is bound to: the list with its filters and sort, but not the part of it that is shown.
 fn identity(query: &PostQuery) -> String {
-    let PostQuery { tag, author, status, q, published_from, published_before, sort, .. } = query;
-    format!("posts {tag:?} {author:?} {status:?} {q:?} {published_from:?} {published_before:?} {sort:?}")
+    let PostQuery { tag, author, status, q, published_from, published_before, deleted, sort, .. } = query;
+    let times = (published_from, published_before);
+    format!("posts {tag:?} {author:?} {status:?} {q:?} {times:?} {deleted:?} {sort:?}")
 }
 
 impl Row {
@@ -208,6 +219,7 @@ impl Row {
                 "title" => Key::Text(self.title.clone()),
                 "createdAt" => Key::Number(self.created_at),
                 "updatedAt" => Key::Number(self.updated_at),
+                "deletedAt" => Key::Number(self.deleted_at.unwrap_or_default()),
                 _ => Key::Number(self.published_at),
             })
             .collect();
@@ -237,6 +249,7 @@ impl Row {
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
             version: self.version,
+            deleted_at: self.deleted_at.map(Timestamp),
             previewed: false,
         }
     }
@@ -257,6 +270,7 @@ impl From<Post> for PostSummary {
             comments_count: post.comments_count,
             created_at: post.created_at,
             updated_at: post.updated_at,
+            deleted_at: post.deleted_at,
             excerpt,
             cover_image,
             content: (!content.is_empty()).then_some(content),

@@ -1,15 +1,20 @@
 //! Posts: articles, by slug, tag and author, draft or published.
 mod api;
+mod content;
 mod example;
 mod import;
 mod list;
 mod preview;
+mod revisions;
+mod revisions_api;
 mod service;
+mod trash;
 mod types;
 
 pub use api::PostsApi;
 pub use import::Imported;
 pub use list::visible_to;
 pub use preview::PreviewKey;
+pub use revisions_api::PostRevisionsApi;
 pub use service::Posts;
 pub use types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary};

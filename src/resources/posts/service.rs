@@ -28,7 +28,12 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::{standing::still_there, tags::Tags},
+    resources::{
+        revisions::{Change, keep},
+        standing::still_there,
+        tags::Tags,
+        trash::Trash,
+    },
 };
 
 #[derive(Clone)]
@@ -38,6 +43,7 @@ pub struct Posts {
     pub(super) tags: Tags,
     pub(super) cursors: CursorKey,
     pub(super) previews: PreviewKey,
+    pub(super) trash: Trash,
 }
 
 /// A post by its present slug, or by one that it had before.
@@ -47,8 +53,15 @@ pub enum BySlug {
 }
 
 impl Posts {
-    pub fn new(db: Db, clock: Clock, tags: Tags, cursors: CursorKey, previews: PreviewKey) -> Self {
-        Posts { db, clock, tags, cursors, previews }
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        tags: Tags,
+        cursors: CursorKey,
+        previews: PreviewKey,
+        trash: Trash,
+    ) -> Self {
+        Posts { db, clock, tags, cursors, previews, trash }
     }
 
     /// The version of every list of posts for this caller; changes with whatever a list shows.
@@ -58,7 +71,8 @@ impl Posts {
     }
 
     pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
-        page(self.db.read(), &self.cursors, viewer, query).await
+        let since = self.trash.since(self.clock.now());
+        page(self.db.read(), &self.cursors, viewer, query, since).await
     }
 
     pub async fn read(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
@@ -119,7 +133,9 @@ impl Posts {
             row.insert(&*tx).await?;
             posts.tag(&tx, id, &tags, now).await?;
             tx.touch(if published { "posts" } else { HIDDEN }).await?;
-            reread(&tx, id).await
+            let post = reread(&tx, id).await?;
+            keep(&tx, [post.written(Change::Created, now)?.by(&author)]).await?;
+            Ok(post)
         })
         .await
     }
@@ -175,7 +191,8 @@ impl Posts {
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
-                Ok(())
+                let post = reread(&tx, id.0).await?;
+                keep(&tx, [post.written(Change::Deleted, now)?.by(&caller)]).await
             })
             .await
     }
@@ -188,32 +205,42 @@ impl Posts {
         let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let mut row = held(&tx, &caller, id, &when).await?;
-                let was_open = row.published_at > 0;
-                let wish = apply(&mut row);
-                if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
-                    row.slug = claim_exactly(&tx, row.id, &slug, now).await?;
-                }
-                match wish.published {
-                    Some(true) if row.published_at == 0 => row.published_at = now,
-                    Some(false) => row.published_at = 0,
-                    _ => {}
-                }
-                row.search = searchable(&row.title, row.excerpt.as_deref());
-                row.version += 1;
-                row.updated_at = now;
-                let open = was_open || row.published_at > 0;
-                let mut row = row.into_active_model().reset_all();
-                // Comments count themselves, also while this change runs.
-                row.comments_count = NotSet;
-                row.update(&*tx).await?;
-                if let Some(tags) = wish.tags {
-                    posts.tag(&tx, id.0, &tags, now).await?;
-                }
-                tx.touch(if open { "posts" } else { HIDDEN }).await?;
-                reread(&tx, id.0).await
+                let row = held(&tx, &caller, id, &when).await?;
+                let post = posts.rewrite(&tx, row, now, apply).await?;
+                keep(&tx, [post.written(Change::Changed, now)?.by(&caller)]).await?;
+                Ok(post)
             })
             .await
+    }
+
+    /// Makes the next version of a row that is held.
+    pub(super) async fn rewrite<F>(&self, tx: &Tx, mut row: post::Model, now: i64, apply: F) -> Result<Post>
+    where
+        F: FnOnce(&mut post::Model) -> Wish,
+    {
+        let (id, was_open) = (row.id, row.published_at > 0);
+        let wish = apply(&mut row);
+        if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
+            row.slug = claim_exactly(tx, id, &slug, now).await?;
+        }
+        match wish.published {
+            Some(true) if row.published_at == 0 => row.published_at = now,
+            Some(false) => row.published_at = 0,
+            _ => {}
+        }
+        row.search = searchable(&row.title, row.excerpt.as_deref());
+        row.version += 1;
+        row.updated_at = now;
+        let open = was_open || row.published_at > 0;
+        let mut row = row.into_active_model().reset_all();
+        // Comments count themselves, also while this change runs.
+        row.comments_count = NotSet;
+        row.update(&**tx).await?;
+        if let Some(tags) = wish.tags {
+            self.tag(tx, id, &tags, now).await?;
+        }
+        tx.touch(if open { "posts" } else { HIDDEN }).await?;
+        reread(tx, id).await
     }
 
     /// Gives a post exactly these tags.
@@ -235,19 +262,22 @@ impl Posts {
 }
 
 /// What of a change is not a column of the row.
-struct Wish {
-    slug: Option<String>,
-    tags: Option<Vec<String>>,
-    published: Option<bool>,
+#[derive(Default)]
+pub(super) struct Wish {
+    pub slug: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub published: Option<bool>,
 }
 
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
-async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) -> Result<post::Model> {
+pub(super) async fn held(
+    tx: &Tx,
+    caller: &Principal,
+    id: Id<Post>,
+    when: &Precondition,
+) -> Result<post::Model> {
     let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
-    let row = find.clone().lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound("post"))?;
-    if row.author_id != caller.user && !caller.role.edits() {
-        return Err(Error::Forbidden("only its author and editors may change a post"));
-    }
+    let row = own(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
     if when.asks() {
         let post = whole(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
         when.check(&post.etag())?;
@@ -255,7 +285,16 @@ async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) ->
     Ok(row)
 }
 
-async fn reread(tx: &Tx, id: Uuid) -> Result<Post> {
+/// A row that the caller sees, if it is the caller's to change.
+pub(super) fn own(caller: &Principal, row: Option<post::Model>) -> Result<post::Model> {
+    let row = row.ok_or(Error::NotFound("post"))?;
+    match row.author_id == caller.user || caller.role.edits() {
+        true => Ok(row),
+        false => Err(Error::Forbidden("only its author and editors may change a post")),
+    }
+}
+
+pub(super) async fn reread(tx: &Tx, id: Uuid) -> Result<Post> {
     let find = post::Entity::find_by_id(id);
     whole(&**tx, find).await?.ok_or_else(|| Error::Internal("a post vanished in its own transaction".into()))
 }

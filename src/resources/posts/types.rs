@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::{
     tags::TagRef,
+    trash::Deleted,
     users::{AuthorRef, User},
 };
 use crate::contract::{
@@ -57,6 +58,9 @@ pub struct Post {
     #[oai(skip)]
     #[serde(skip)]
     pub(super) version: i64,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) deleted_at: Option<Timestamp>,
     /// Shown by a preview link: nobody may keep a copy.
     #[oai(skip)]
     #[serde(skip)]
@@ -129,6 +133,9 @@ pub struct PostSummary {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it was put into the trash; only there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
     /// A short text for lists, if the post has one.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,9 +294,10 @@ pub struct PostQuery {
     pub tag: Vec<String>,
     /// Posts by this author, alone or with others.
     pub author: Option<Id<User>>,
-    /// Published posts, or drafts that the caller may see.
-    #[oai(default)]
-    pub status: PostStatus,
+    /// Published posts, or drafts that the caller may see. Left out, it is `published`, and `any` in the trash.
+    pub status: Option<PostStatus>,
+    /// `only` lists the trash instead: to authors their own, to editors all. What was deleted last comes first.
+    pub deleted: Option<Deleted>,
     /// Words that the title or the excerpt contain, whatever their case or accents.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
@@ -318,11 +326,10 @@ pub struct PostQuery {
 }
 
 /// Which posts by their state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum PostStatus {
     /// Those that everybody may read.
-    #[default]
     Published,
     /// Those that only their authors and editors may read.
     Draft,

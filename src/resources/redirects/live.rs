@@ -173,6 +173,7 @@ async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
         .await?;
     let mut documents: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Document.def())
+        .filter(Expr::col((document::Entity, document::Column::DeletedAt)).is_null())
         .select_only()
         .column(alias::Column::Path)
         .column(document::Column::Path)
