@@ -19,13 +19,13 @@ use crate::{
 
 pub struct DocRevisionsApi(pub Docs);
 
-#[OpenApi(prefix_path = "/api/documents/:id", tag = "Tag::Docs")]
+#[OpenApi(prefix_path = "/api/documents", tag = "Tag::Docs")]
 impl DocRevisionsApi {
     /// Take a document out of the trash
     ///
     /// It is as it was when it was deleted, at its path, unless another document is there by now. One that is
     /// not in the trash stays as it is.
-    #[oai(path = "/restore", method = "post", operation_id = "docsRestore")]
+    #[oai(path = "/:id/restore", method = "post", operation_id = "docsRestore")]
     async fn restore(
         &self,
         editor: Caller<Editors>,
@@ -38,7 +38,7 @@ impl DocRevisionsApi {
     /// List the revisions of a document, newest first
     ///
     /// Every write leaves one; the newest 200 are kept.
-    #[oai(path = "/revisions", method = "get", operation_id = "docsRevisionsList")]
+    #[oai(path = "/:id/revisions", method = "get", operation_id = "docsRevisionsList")]
     async fn list(
         &self,
         _editor: Caller<Editors>,
@@ -54,7 +54,7 @@ impl DocRevisionsApi {
     /// Read a revision of a document
     ///
     /// With everything that could be written of the document.
-    #[oai(path = "/revisions/:revision", method = "get", operation_id = "docsRevisionsRead")]
+    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "docsRevisionsRead")]
     async fn read(
         &self,
         _editor: Caller<Editors>,
@@ -70,7 +70,7 @@ impl DocRevisionsApi {
     /// Compare two revisions of a document
     ///
     /// The text line by line, the other members by value.
-    #[oai(path = "/revisions/:revision/diff", method = "get", operation_id = "docsRevisionsDiff")]
+    #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "docsRevisionsDiff")]
     async fn diff(
         &self,
         _editor: Caller<Editors>,
@@ -88,7 +88,7 @@ impl DocRevisionsApi {
     ///
     /// Title, text and position are as they were then, in a new version; the path stays. What
     /// says just that already stays as it is.
-    #[oai(path = "/revisions/:revision/restore", method = "post", operation_id = "docsRevisionsRestore")]
+    #[oai(path = "/:id/revisions/:revision/restore", method = "post", operation_id = "docsRevisionsRestore")]
     async fn restore_revision(
         &self,
         editor: Caller<Editors>,

@@ -18,12 +18,12 @@ use crate::{
 
 pub struct PostRevisionsApi(pub Posts);
 
-#[OpenApi(prefix_path = "/api/posts/:id/revisions", tag = "Tag::Posts")]
+#[OpenApi(prefix_path = "/api/posts", tag = "Tag::Posts")]
 impl PostRevisionsApi {
     /// List the revisions of a post, newest first
     ///
     /// Every write leaves one; the newest 200 are kept. Only whoever may change the post knows of them.
-    #[oai(path = "/", method = "get", operation_id = "postsRevisionsList")]
+    #[oai(path = "/:id/revisions", method = "get", operation_id = "postsRevisionsList")]
     async fn list(
         &self,
         caller: Caller<OwnerOrEditors>,
@@ -39,7 +39,7 @@ impl PostRevisionsApi {
     /// Read a revision of a post
     ///
     /// With everything that could be written of the post.
-    #[oai(path = "/:revision", method = "get", operation_id = "postsRevisionsRead")]
+    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "postsRevisionsRead")]
     async fn read(
         &self,
         caller: Caller<OwnerOrEditors>,
@@ -55,7 +55,7 @@ impl PostRevisionsApi {
     /// Compare two revisions of a post
     ///
     /// The text line by line, the other members by value.
-    #[oai(path = "/:revision/diff", method = "get", operation_id = "postsRevisionsDiff")]
+    #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "postsRevisionsDiff")]
     async fn diff(
         &self,
         caller: Caller<OwnerOrEditors>,
@@ -74,7 +74,7 @@ impl PostRevisionsApi {
     /// Title, text, excerpt, picture and tags are as they were then, in a new version. The slug, and whether
     /// everybody may read the post, stay as they are now. A post that says just that already stays
     /// as it is.
-    #[oai(path = "/:revision/restore", method = "post", operation_id = "postsRevisionsRestore")]
+    #[oai(path = "/:id/revisions/:revision/restore", method = "post", operation_id = "postsRevisionsRestore")]
     async fn restore(
         &self,
         caller: Caller<OwnerOrEditors>,
