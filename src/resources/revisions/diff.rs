@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn texts_that_are_hard_to_compare_take_no_longer() {
-        let before: String = (0..100_000).map(|i| format!("{:x}\n", i * 7919 % 100_003)).collect();
-        let after: String = (0..100_000).map(|i| format!("{:x}\n", i * 104_729 % 100_003)).collect();
+        let before: String = (0..100_000u64).map(|i| format!("{:x}\n", i * 7919 % 100_003)).collect();
+        let after: String = (0..100_000u64).map(|i| format!("{:x}\n", i * 104_729 % 100_003)).collect();
         let start = std::time::Instant::now();
         let lines = unified(&before, &after);
         assert!(lines.added > 0 && lines.text.len() < 8_000_000);
