@@ -137,6 +137,7 @@ async fn fill(app: &App, rows: usize) -> Result<(), Failure> {
             version: Set(1),
             created_at: Set(number as i64),
             updated_at: Set(number as i64),
+            paid_at: Set(None),
         };
         let new: Vec<_> = numbers.map(row).collect();
         let insert = async move |tx: Tx| {

@@ -16,8 +16,10 @@ use crate::{
         customers::Customers,
         dashboard::DashboardService,
         docs::Docs,
+        events::{EventLimits, Events},
         health::Health,
         invoices::{Former, Invoices, Printer, Routes, Seller},
+        jobs::Jobs,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
         redirects::Redirects,
@@ -53,6 +55,8 @@ pub struct Settings {
     pub redirect_hosts: Vec<String>,
     /// For how many days what was deleted can be brought back.
     pub trash_days: u16,
+    /// How many streams of events there may be.
+    pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
     pub rate_limits: bool,
 }
@@ -75,6 +79,7 @@ impl Settings {
             seller: config.seller.clone(),
             redirect_hosts: config.redirect_hosts.clone(),
             trash_days: config.trash_days,
+            event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
     }
@@ -89,8 +94,10 @@ pub struct App {
     pub customers: Customers,
     pub dashboard: DashboardService,
     pub docs: Docs,
+    pub events: Events,
     pub health: Health,
     pub invoices: Invoices,
+    pub jobs: Jobs,
     pub former_invoices: Former,
     pub countries: Countries,
     pub posts: Posts,
@@ -127,6 +134,8 @@ impl App {
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
+            events: Events::new(db.clone(), settings.event_limits),
+            jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             posts,

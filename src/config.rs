@@ -15,6 +15,7 @@ use crate::{
     edge::Proxies,
     ports::statements::Log,
     resources::{
+        events::EventLimits,
         invoices::{Routes, Seller},
         rates::{Fallback, Source as RatesSource},
     },
@@ -44,6 +45,7 @@ pub struct Config {
     pub proxies: Proxies,
     pub cors_origins: Vec<String>,
     pub redirect_hosts: Vec<String>,
+    pub event_limits: EventLimits,
     pub timeout_scale: f64,
     pub log: Level,
     pub log_format: LogFormat,
@@ -107,6 +109,10 @@ impl Config {
             geo_routes: value::routes(text("geo_routes"), text("geo_header"))?,
             cors_origins: value::origins(text("cors_origins"))?,
             redirect_hosts: value::hosts(text("redirect_hosts"))?,
+            event_limits: EventLimits {
+                all: value::count("events_streams", text("events_streams"))?,
+                caller: value::count("events_streams_per_caller", text("events_streams_per_caller"))?,
+            },
             timeout_scale: value::factor(text("timeout_scale"))?,
             log: value::level(text("log"))?,
             log_format: value::log_format(text("log_format"))?,

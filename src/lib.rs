@@ -6,5 +6,6 @@ pub mod config; //     every setting, with its default and its meaning
 pub mod contract; //   the words every resource speaks: answers, pages, tags, problems, callers
 pub mod edge; //       what every request passes before and after its operation
 pub mod import; //     Markdown files into posts and documents
+pub mod jobs; //       what happens after an answer: a file for each kind, and the loop
 pub mod ports; //      the doors to the outside: database, clock, limiter
 pub mod resources; //  one folder per resource

@@ -9,6 +9,7 @@ mod m20261121_000004_service;
 mod m20261121_000005_office;
 mod m20261121_000006_redirects;
 mod m20261121_000007_leases;
+mod m20261121_000008_jobs;
 mod m20261121_000012_revisions;
 
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_office::Migration),
             Box::new(m20261121_000006_redirects::Migration),
             Box::new(m20261121_000007_leases::Migration),
+            Box::new(m20261121_000008_jobs::Migration),
             Box::new(m20261121_000012_revisions::Migration),
         ]
     }

@@ -42,6 +42,7 @@ impl MigrationTrait for Migration {
                 number("version"),
                 number("created_at"),
                 number("updated_at"),
+                maybe_number("paid_at"),
             ],
             |t| {
                 primary(t, &["id"]);

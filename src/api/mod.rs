@@ -17,8 +17,10 @@ use crate::{
         customers::CustomersApi,
         dashboard::DashboardApi,
         docs::{DocRevisionsApi, DocsApi},
+        events::EventsApi,
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
+        jobs::JobsApi,
         me::MeApi,
         posts::{PostRevisionsApi, PostsApi},
         rates::RatesApi,
@@ -40,8 +42,10 @@ pub enum Tag {
     Customers,
     Dashboard,
     Docs,
+    Events,
     Health,
     Invoices,
+    Jobs,
     Me,
     Posts,
     Rates,
@@ -60,8 +64,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Customers", "Who is billed."),
     ("Dashboard", "What an office looks at first, in one answer."),
     ("Docs", "Pages of documentation in a tree, by path."),
+    ("Events", "What happens, while it happens."),
     ("Health", "Whether the service lives, is ready, and how it is."),
     ("Invoices", "What customers owe, in the currency of a locale."),
+    ("Jobs", "What is done after an answer, and what became of it."),
     ("Me", "The caller's own account."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
     ("Rates", "What currencies are worth, and who says so."),
@@ -76,7 +82,8 @@ type Content = (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRe
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type Contract = (Content, Accounts, Office, HealthApi);
+type After = (EventsApi, JobsApi, HealthApi);
+type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
@@ -109,7 +116,8 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    (content, accounts, office, HealthApi(app.health.clone()))
+    let after = (EventsApi(app.events.clone()), JobsApi(app.jobs.clone()), HealthApi(app.health.clone()));
+    (content, accounts, office, after)
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

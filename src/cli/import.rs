@@ -2,6 +2,7 @@
 mod records;
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -18,6 +19,7 @@ use crate::{
     app::App,
     config::Config,
     contract::{
+        date::YEARS,
         problem::{Error, Result},
         text::trimmed,
         time::Timestamp,
@@ -53,8 +55,8 @@ pub struct Records {
     /// The files, in any order
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The year of months that have a name only; left out, they are the last twelve
-    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1..=9999))]
+    /// The year of months that have a name only, 1900 to 2199; left out, they are the last twelve
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(years()))]
     year: Option<u16>,
     #[command(flatten)]
     how: How,
@@ -85,6 +87,10 @@ pub struct How {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+fn years() -> RangeInclusive<i64> {
+    i64::from(*YEARS.start())..=i64::from(*YEARS.end())
 }
 
 impl Import {

@@ -15,8 +15,9 @@ use crate::{
     api,
     app::App,
     config::{Config, LogFormat},
-    contract::{attempt, or_log::OrLog, problem},
+    contract::{or_log::OrLog, problem},
     edge::{Budgets, Cors, Edge, Elsewhere, Signpost, limits::Limits, server, site::Site},
+    jobs::{self, Pace},
     ports::limiter::Limiter,
     resources::redirects::Found,
 };
@@ -53,14 +54,18 @@ impl Serve {
         problem::set_base(&url);
         let edge = Arc::new(edge(&app, &config)?);
         let (stop, stopping) = watch::channel(false);
-        let health = app.health.clone();
+        let (health, events) = (app.health.clone(), app.events.clone());
         tokio::spawn(async move {
             stopped().await;
             health.drain();
+            events.stop();
             let _ = stop.send(true);
         });
         tokio::spawn(tend(app.clone()));
         tokio::spawn(app.refresh.clone().keep(stopping.clone()));
+        jobs::schedule::begin(&app).await.or_log("beginning the schedules");
+        let pace = Pace::scaled(config.timeout_scale);
+        let workers = tokio::spawn(jobs::work(app.clone(), pace, stopping.clone()));
         app.redirects.refresh().await.or_log("reading the redirects");
         let redirects = app.redirects.clone();
         tokio::spawn(async move { redirects.tend().await });
@@ -76,6 +81,7 @@ impl Serve {
         server::serve(listener, limits, config.proxies.clone(), edge, stopping)
             .await
             .map_err(|error| error.to_string())?;
+        let _ = workers.await;
         app.redirects.flush().await.or_log("keeping the counts of redirects");
         app.db.close().await.map_err(|error| plain(&error))?;
         Ok(ExitCode::SUCCESS)
@@ -85,17 +91,12 @@ impl Serve {
 /// For how many seconds caches keep a permanent redirect, so that a mistake can be taken back.
 const KEPT: i64 = 3600;
 
-/// What has to be done every hour.
+/// What each process has to do every hour.
 async fn tend(app: App) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
         app.sessions.keep_keys().await.or_log("keeping the signing keys");
-        app.sessions.sweep().await.or_log("forgetting ended sessions");
-        app.posts.sweep().await.or_log("forgetting ended preview links");
-        app.posts.purge().await.or_log("emptying the trash of posts");
-        app.docs.purge().await.or_log("emptying the trash of documents");
-        attempt::sweep(&app.db, app.clock.now()).await.or_log("forgetting kept answers");
     }
 }
 

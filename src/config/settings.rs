@@ -132,6 +132,18 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "events_streams",
+        default: "10000",
+        meaning: "how many streams of events there may be at a time",
+        secret: false,
+    },
+    Setting {
+        name: "events_streams_per_caller",
+        default: "10",
+        meaning: "how many of them one account, or one address without an account, may have",
+        secret: false,
+    },
+    Setting {
         name: "redirect_hosts",
         default: "",
         meaning: "other hosts to which redirects may lead, such as shop.acme.test",

@@ -37,6 +37,12 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
+/// A number of things, at least one of them.
+pub fn count(name: &str, text: &str) -> Result<usize, String> {
+    let known = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
+    known.ok_or_else(|| format!("{name} is a number between 1 and 1000000, not {text}"))
+}
+
 pub fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("listen is an address such as 127.0.0.1:8080, not {text}"))
 }

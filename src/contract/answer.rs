@@ -191,6 +191,25 @@ impl<T: Type> Shape for Created<T> {
     }
 }
 
+/// Work that is done after the answer: 202 with the address at which to see how far it is (RFC 9110, 15.3.3).
+pub struct Accepted<T>(Response, std::marker::PhantomData<fn() -> T>);
+
+impl<T: Resource> Accepted<T> {
+    pub fn new(resource: T) -> Self {
+        let mut response = json(StatusCode::ACCEPTED, &resource);
+        set(&mut response, header::LOCATION, &resource.location());
+        set(&mut response, header::RETRY_AFTER, "1");
+        Cache::None.mark(&mut response);
+        Accepted(response, std::marker::PhantomData)
+    }
+}
+
+impl<T: Type> Shape for Accepted<T> {
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// A page of a list: 200 with `Link`, or 304 while nothing in the list has changed.
 pub struct Listed<T>(Response, std::marker::PhantomData<fn() -> T>);
 
@@ -279,6 +298,9 @@ answers! {
     ];
     Created<T: Resource> => [
         meta::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "Cache-Control"], "The new resource")
+    ];
+    Accepted<T: Resource> => [
+        meta::<T>(202, &["Location", "Retry-After", "Cache-Control"], "What will be done")
     ];
     Listed<T: Type> => [
         MetaResponse {

@@ -1,19 +1,39 @@
 //! Days without a time (RFC 3339 full-date), and months.
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use chrono::{Datelike, Months, NaiveDate};
 use poem_openapi::registry::MetaSchema;
 
 use super::scalar::string_scalar;
 
-/// A day of the calendar, in the years 0000 to 9999.
+/// The years of the contract: wide enough for books, and narrow enough for all their months to be listed.
+pub const YEARS: RangeInclusive<u16> = 1900..=2199;
+
+/// What is no day or month, or lies outside of these years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not of this form, or not in the years 1900 to 2199")]
+pub struct NoDate;
+
+/// The day in these ten characters; the pattern of [`Date`], and the calendar.
+fn day(text: &str) -> Result<NaiveDate, NoDate> {
+    let plain =
+        |(i, byte): (usize, u8)| if matches!(i, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    if text.len() != 10 || !text.bytes().enumerate().all(plain) {
+        return Err(NoDate);
+    }
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| NoDate)?;
+    let known = u16::try_from(day.year()).is_ok_and(|year| YEARS.contains(&year));
+    known.then_some(day).ok_or(NoDate)
+}
+
+/// A day of the calendar, from 1900-01-01 to 2199-12-31.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(pub NaiveDate);
 
 impl FromStr for Date {
-    type Err = chrono::ParseError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Date)
+    type Err = NoDate;
+    fn from_str(text: &str) -> Result<Self, NoDate> {
+        day(text).map(Date)
     }
 }
 
@@ -23,14 +43,16 @@ impl fmt::Display for Date {
     }
 }
 
+// The format says that the day is there in its month, which no pattern can.
 string_scalar!([] Date, "date", MetaSchema {
+    pattern: Some("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$".to_owned()),
     min_length: Some(10),
     max_length: Some(10),
     example: Some("2026-11-21".into()),
     ..MetaSchema::new_with_format("string", "date")
 });
 
-/// A month of the calendar: its first day.
+/// A month of the calendar, from 1900-01 to 2199-12: its first day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Month(NaiveDate);
 
@@ -60,9 +82,9 @@ impl Month {
 }
 
 impl FromStr for Month {
-    type Err = chrono::ParseError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map(Month)
+    type Err = NoDate;
+    fn from_str(text: &str) -> Result<Self, NoDate> {
+        day(&format!("{text}-01")).map(Month)
     }
 }
 
@@ -73,7 +95,7 @@ impl fmt::Display for Month {
 }
 
 string_scalar!([] Month, "month", MetaSchema {
-    pattern: Some("^[0-9]{4}-(0[1-9]|1[0-2])$".to_owned()),
+    pattern: Some("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$".to_owned()),
     min_length: Some(7),
     max_length: Some(7),
     example: Some("2026-11".into()),
@@ -91,8 +113,20 @@ mod tests {
         assert_eq!(month("2025-12").next().to_string(), "2026-01");
         assert_eq!(month("2025-12").until(month("2026-11")), 12);
         assert_eq!(Month::of("2026-02-28".parse().unwrap()).to_string(), "2026-02");
-        for wrong in ["2026-13", "2026-1x", "2026", "2026-11-01"] {
+        for wrong in ["2026-13", "2026-1x", "2026", "2026-11-01", "1899-12", "2200-01", "0000-01", "2026-1"] {
             assert!(wrong.parse::<Month>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar_in_three_centuries() {
+        for day in ["1900-01-01", "2199-12-31", "2024-02-29"] {
+            assert_eq!(day.parse::<Date>().map(|day| day.to_string()).as_deref(), Ok(day));
+        }
+        for wrong in
+            ["1899-12-31", "2200-01-01", "2023-02-30", "2023-2-03", "+2023-02-3", "20230203", "２０２３-0"]
+        {
+            assert!(wrong.parse::<Date>().is_err(), "{wrong}");
         }
     }
 }

@@ -64,6 +64,12 @@ impl Locales {
         self.0.iter().map(|(_, currency)| *currency).collect()
     }
 
+    /// Where an amount of this currency is at home: the first locale that has it, or the first of all.
+    pub fn home(&self, currency: Currency) -> Option<Place> {
+        let known = self.0.iter().find(|(_, known)| *known == currency).or(self.0.first());
+        known.map(|(locale, currency)| Place { locale: locale.clone(), currency: *currency })
+    }
+
     /// The locale that suits `Accept-Language` best: by lookup (RFC 4647, 3.4), and where a language is wished
     /// without its country, the first of that language. The first of all where nothing fits.
     pub fn best(&self, languages: &str) -> Option<&Locale> {

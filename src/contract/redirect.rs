@@ -12,7 +12,9 @@ use poem_openapi::{
 use super::{
     answer::{bare, set},
     cache::vary,
-    locale::Locale,
+    locale::{Locale, Locales},
+    problem::{Error, Result},
+    request::AcceptLanguage,
 };
 
 /// The answer itself, or where clients of this one's country are led: 302 (RFC 9110, 15.4.3). The country is
@@ -65,8 +67,18 @@ impl<A: IntoResponse> IntoResponse for ByCountry<A> {
 
 /// Where the representation in the language is that suits the client best: 307 (RFC 9110, 15.4.8).
 pub struct Negotiated {
-    pub location: String,
-    pub locale: Locale,
+    location: String,
+    locale: Locale,
+}
+
+impl Negotiated {
+    /// To what lies below `list` in the locale that suits these languages best, with the query of `target`.
+    pub fn below(list: &str, target: &str, languages: &AcceptLanguage, locales: &Locales) -> Result<Self> {
+        let best = locales.best(languages.0.as_deref().unwrap_or_default());
+        let locale = best.cloned().ok_or_else(|| Error::Internal("there is no locale".into()))?;
+        let asked = target.split_once('?').map(|(_, asked)| format!("?{asked}")).unwrap_or_default();
+        Ok(Negotiated { location: format!("{list}/{locale}{asked}"), locale })
+    }
 }
 
 impl ApiResponse for Negotiated {

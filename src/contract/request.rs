@@ -33,6 +33,7 @@ pub struct Checked {
     pub if_match: Precondition,
     pub if_none_match: Option<Tags>,
     pub languages: Option<String>,
+    pub last_event: Option<i64>,
     pub attempt: Option<Attempt>,
     pub client: Client,
     /// Path and query as sent, for links.
@@ -186,6 +187,8 @@ pub struct IfMatch(pub Precondition);
 pub struct IfNoneMatch(pub Option<Tags>);
 /// The `Accept-Language` of a read that leads to the representation for it.
 pub struct AcceptLanguage(pub Option<String>);
+/// The `Last-Event-ID` of whoever reads on where it stopped.
+pub struct LastEventId(pub Option<i64>);
 /// The `Idempotency-Key` of a create.
 pub struct IdempotencyKey(pub Option<Attempt>);
 
@@ -218,6 +221,7 @@ headers! {
     IfMatch("If-Match") from if_match;
     IfNoneMatch("If-None-Match") from if_none_match;
     AcceptLanguage("Accept-Language") from languages;
+    LastEventId("Last-Event-ID") from last_event;
     IdempotencyKey("Idempotency-Key") from attempt;
 }
 

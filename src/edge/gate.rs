@@ -92,6 +92,7 @@ impl Gate {
             ));
         };
         let place = &self.places[found.place];
+        passed.ending.clone_from(&place.ending);
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
         let Some(operation) = place.operations.get(method) else {
             return place.other(request.method());
@@ -214,6 +215,8 @@ impl Gate {
         checked.if_none_match = tags("If-None-Match");
         checked.languages =
             fields.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
+        checked.last_event =
+            fields.remove("Last-Event-ID").and_then(|id| id.as_str().and_then(|id| id.parse().ok()));
         checked.target =
             resource::printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {

@@ -21,6 +21,7 @@ use tracing::Instrument;
 
 use super::{
     export::Export,
+    news::News,
     statements::{Watch, watched},
     transaction::{self, broken},
     writer::{Writer, immediate},
@@ -55,6 +56,7 @@ enum Doors {
 pub struct Db {
     doors: Doors,
     exporting: Arc<Semaphore>,
+    news: News,
 }
 
 impl Db {
@@ -113,7 +115,9 @@ impl Db {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
         let readers = watched(Database::connect(options(cores * 2, true)).await?, watch);
         let exports = watched(Database::connect(options(EXPORTS, true)).await?, watch);
-        Ok(Db::behind(Doors::Sqlite { readers, exports, writer: Writer::start(writer, LONGEST) }))
+        let news = News::default();
+        let writer = Writer::start(writer, LONGEST, news.clone());
+        Ok(Db::behind(Doors::Sqlite { readers, exports, writer }, news))
     }
 
     async fn postgres(url: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
@@ -130,11 +134,17 @@ impl Db {
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])
             });
-        Ok(Db::behind(Doors::Postgres(watched(Database::connect(options).await?, watch))))
+        let pool = watched(Database::connect(options).await?, watch);
+        Ok(Db::behind(Doors::Postgres(pool), News::default()))
     }
 
-    fn behind(doors: Doors) -> Db {
-        Db { doors, exporting: Arc::new(Semaphore::new(EXPORTS as usize)) }
+    fn behind(doors: Doors, news: News) -> Db {
+        Db { doors, exporting: Arc::new(Semaphore::new(EXPORTS as usize)), news }
+    }
+
+    /// What commits of this process bring.
+    pub fn news(&self) -> &News {
+        &self.news
     }
 
     /// The door for reading everything; none while as many exports run as may.
@@ -169,9 +179,13 @@ impl Db {
             Doors::Postgres(pool) => {
                 let open = pool.begin().await?;
                 // As on SQLite: on a stack of its own, and to its end also when whoever asked has gone.
+                let news = self.news.clone();
                 let run = async move {
-                    let (done, open) = transaction::run(open, LONGEST, work).await;
+                    let (done, open, stir) = transaction::run(open, LONGEST, work).await;
                     let ended = transaction::end(open, done.is_ok()).await;
+                    if ended.is_ok() {
+                        news.tell(stir);
+                    }
                     done.and_then(|value| ended.map(|()| value).map_err(E::from))
                 };
                 tokio::spawn(run.in_current_span())

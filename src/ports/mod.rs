@@ -2,10 +2,13 @@
 pub mod clock;
 pub mod country;
 pub mod db;
+pub mod events;
 pub mod export;
 pub mod lease;
 pub mod limiter;
+pub mod news;
 pub mod outgoing;
+pub mod queue;
 pub mod statements;
 mod transaction;
 pub mod trouble;

@@ -21,7 +21,11 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
-use super::trouble::TOO_LONG;
+use super::{
+    events::{self, Told},
+    news::Stir,
+    trouble::TOO_LONG,
+};
 
 /// What a piece of work writes with; it ends when the work does.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ pub struct Transaction {
     open: Mutex<Option<DatabaseTransaction>>,
     failed: AtomicBool,
     touched: std::sync::Mutex<BTreeSet<&'static str>>,
+    told: std::sync::Mutex<Vec<Told>>,
+    asked: AtomicBool,
 }
 
 impl Tx {
@@ -47,6 +53,16 @@ impl Tx {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(collection);
         Ok(())
     }
+
+    /// Says what happened: it is in the log of events when the work commits.
+    pub fn tell(&self, told: Told) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+    }
+
+    /// Says that there is work for the workers when this commits.
+    pub(super) fn asks(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Runs a piece of work, and gives its transaction back to be committed or rolled back.
@@ -54,7 +70,7 @@ pub(super) async fn run<T, E, F, Fut>(
     transaction: DatabaseTransaction,
     longest: Duration,
     work: F,
-) -> (Result<T, E>, Option<DatabaseTransaction>)
+) -> (Result<T, E>, Option<DatabaseTransaction>, Stir)
 where
     F: FnOnce(Tx) -> Fut,
     Fut: Future<Output = Result<T, E>>,
@@ -65,6 +81,8 @@ where
         open: Mutex::new(Some(transaction)),
         failed: AtomicBool::new(false),
         touched: std::sync::Mutex::default(),
+        told: std::sync::Mutex::default(),
+        asked: AtomicBool::new(false),
     }));
     let running = AssertUnwindSafe(async { work(tx.clone()).await }).catch_unwind();
     let done = match tokio::time::timeout(longest, running).await {
@@ -75,8 +93,11 @@ where
     // A stray statement ends first; the next one finds nothing.
     let open = tx.open.lock().await.take();
     match (done, open) {
-        (Ok(value), Some(open)) => (tx.settle(&open).await.map(|()| value).map_err(E::from), Some(open)),
-        (done, open) => (done, open),
+        (Ok(value), Some(open)) => match tx.settle(&open).await {
+            Ok(stir) => (Ok(value), Some(open), stir),
+            Err(error) => (Err(error.into()), Some(open), Stir::default()),
+        },
+        (done, open) => (done, open, Stir::default()),
     }
 }
 
@@ -93,7 +114,7 @@ pub(super) fn broken(what: &str) -> DbErr {
 }
 
 impl Transaction {
-    async fn settle(&self, open: &DatabaseTransaction) -> Result<(), DbErr> {
+    async fn settle(&self, open: &DatabaseTransaction) -> Result<Stir, DbErr> {
         // PostgreSQL answers a commit after a failed statement with a rollback, and calls that a success.
         if self.backend == DbBackend::Postgres && self.failed.load(Ordering::SeqCst) {
             return Err(broken("a statement failed and the work went on"));
@@ -108,7 +129,10 @@ impl Transaction {
                 .to_owned();
             collection::Entity::insert(row).on_conflict(bump).exec_without_returning(open).await?;
         }
-        Ok(())
+        let told = std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
+        let stir = Stir { events: !told.is_empty(), jobs: self.asked.load(Ordering::SeqCst) };
+        events::write(open, told).await?;
+        Ok(stir)
     }
 
     fn noted<T>(&self, done: Result<T, DbErr>) -> Result<T, DbErr> {
@@ -156,7 +180,7 @@ mod tests {
     async fn work_that_takes_too_long_is_given_up() {
         let connection = Database::connect("sqlite::memory:").await.unwrap();
         let open = connection.begin().await.unwrap();
-        let (done, open) = run(open, Duration::from_millis(50), async |tx: Tx| {
+        let (done, open, _) = run(open, Duration::from_millis(50), async |tx: Tx| {
             tx.execute_unprepared("CREATE TABLE half (done integer)").await?;
             std::future::pending::<Result<(), DbErr>>().await
         })

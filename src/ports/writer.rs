@@ -10,7 +10,10 @@ use sea_orm::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, Span};
 
-use super::transaction::{self, Tx, broken};
+use super::{
+    news::{News, Stir},
+    transaction::{self, Tx, broken},
+};
 
 /// The most pieces of work in one transaction; the last of them must not wait too long for the first.
 const TOGETHER: usize = 128;
@@ -21,6 +24,7 @@ type Tell = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
 struct Ran {
     savepoint: Option<DatabaseTransaction>,
     keep: bool,
+    stir: Stir,
     tell: Tell,
 }
 
@@ -36,9 +40,9 @@ pub struct Writer {
 
 impl Writer {
     /// Nobody may hold the writer for longer than `longest`.
-    pub fn start(connection: DatabaseConnection, longest: Duration) -> Self {
+    pub fn start(connection: DatabaseConnection, longest: Duration, news: News) -> Self {
         let (queue, waiting) = mpsc::channel(1024);
-        tokio::spawn(write(connection.clone(), waiting));
+        tokio::spawn(write(connection.clone(), waiting, news));
         Writer { queue, connection, longest }
     }
 
@@ -58,13 +62,14 @@ impl Writer {
         let boxed: Work = Box::new(move |savepoint| {
             // What the work logs belongs to whoever asked for it.
             async move {
-                let (done, savepoint) = match savepoint {
+                let (done, savepoint, stir) = match savepoint {
                     Ok(savepoint) => transaction::run(savepoint, longest, work).await,
-                    Err(error) => (Err(error.into()), None),
+                    Err(error) => (Err(error.into()), None, Stir::default()),
                 };
                 Ran {
                     savepoint,
                     keep: done.is_ok(),
+                    stir,
                     tell: Box::new(move |committed| {
                         // Whoever asked may have gone; the work is done all the same.
                         let _ =
@@ -81,17 +86,20 @@ impl Writer {
     }
 }
 
-async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>) {
+async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>, news: News) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut batch, TOGETHER).await > 0 {
         let mut told = Vec::with_capacity(batch.len());
         let mut rest = batch.drain(..);
-        let committed = together(&connection, &mut rest, &mut told).await;
+        let mut stirs = Stir::default();
+        let committed = together(&connection, &mut rest, &mut told, &mut stirs).await;
         if let Err(error) = &committed {
             for work in rest {
                 told.push(work(Err(error.clone())).await.tell);
             }
             renew(&connection).await;
+        } else {
+            news.tell(stirs);
         }
         for tell in told {
             tell(committed.clone());
@@ -103,6 +111,7 @@ async fn together(
     connection: &DatabaseConnection,
     batch: &mut impl Iterator<Item = Work>,
     told: &mut Vec<Tell>,
+    stirs: &mut Stir,
 ) -> Result<(), DbErr> {
     let outer = connection.begin_with_options(immediate()).await?;
     for work in batch {
@@ -115,6 +124,8 @@ async fn together(
         };
         let ran = work(Ok(savepoint)).await;
         told.push(ran.tell);
+        stirs.events |= ran.stir.events;
+        stirs.jobs |= ran.stir.jobs;
         transaction::end(ran.savepoint, ran.keep).await?;
     }
     outer.commit().await

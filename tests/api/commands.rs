@@ -262,6 +262,9 @@ fn entries_that_do_not_fit_are_named_with_what_is_wrong() {
     };
     let known = format!(r#"[{{"id":"{customer}","name":"Evil Rabbit","email":"evil@rabbit.test"}}]"#);
     machine.tenon(&["import", "json", &file(&known)]).done();
+    for year in ["0", "1899", "2200"] {
+        machine.tenon(&["import", "json", "--year", year, "wrong.json"]).says(2, "1900..=2199");
+    }
     for (text, why) in [
         ("7", "is neither a list of records nor a map of redirects"),
         (r#"{"-a":{"destination":"//evil.test","permanent":true}}"#, "wrong.json: "),
@@ -271,6 +274,8 @@ fn entries_that_do_not_fit_are_named_with_what_is_wrong() {
         (r#"[{"id":"7","name":"A","email":"a@b.test"}]"#, "id: is no UUID"),
         (r#"[{"name":"Twin","email":"Evil@Rabbit.test"}]"#, "this email is taken"),
         (r#"[{"month":"Foo","amount":1}]"#, "month: is no month"),
+        (r#"[{"month":"0001-01","amount":1}]"#, "month: is no month"),
+        (r#"[{"month":"2200-01","amount":1}]"#, "month: is no month"),
         (r#"[{"month":"2020-01","amount":-1}]"#, "amount: "),
         (r#"[{"month":"2020-01","amount":1,"currency":"€"}]"#, "currency: "),
         (

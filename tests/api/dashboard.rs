@@ -106,6 +106,101 @@ async fn imported_books_count_before_invoices() {
 }
 
 #[tokio::test]
+async fn a_month_is_read_as_the_list_shows_it() {
+    let api = Api::start().await;
+    let books = books(&api, &INVOICES).await;
+    let list = books.get("/api/v2/revenues/en-us?limit=50").await.is(200).body;
+    for month in list["data"].as_array().unwrap() {
+        let path = format!("/api/v2/revenues/en-us/{}", month["month"].as_str().unwrap());
+        let read = books.get(&path).await.is(200);
+        assert_eq!(&read.body, month);
+        assert!(read.header("etag").starts_with('"'), "a strong tag: {}", read.header("etag"));
+        books.header("if-none-match", read.header("etag")).get(&path).await.is(304);
+    }
+    let known = books.get("/api/v2/revenues/en-us/2026-11").await.is(200);
+    assert_eq!(known.body["amount"], 1581);
+    let known = books.header("if-none-match", known.header("etag"));
+    known.get("/api/v2/revenues/fr/2026-11").await.is(200);
+    assert_eq!(books.get("/api/v2/revenues/fr/2199-12").await.is(200).body["amount"], 0);
+    for nowhere in
+        ["en-us/2026-13", "en-us/1899-12", "en-us/2200-01", "en-us/0000-01", "en-us/2026", "it/2026-11"]
+    {
+        books.get(&format!("/api/v2/revenues/{nowhere}")).await.is(404);
+    }
+}
+
+#[tokio::test]
+async fn a_figure_is_written_replaced_and_taken_away() {
+    let api = Api::start().await;
+    let books = books(&api, &INVOICES).await;
+    let figure = |amount: i64| json!({ "amount": amount });
+    let path = "/api/v2/revenues/fr/2026-11";
+    let summed = books.get(path).await.is(200);
+    let (list, dashboard) = (
+        books.get("/api/v2/revenues/fr").await.is(200),
+        books.get("/api/v2/dashboard?locale=fr").await.is(200),
+    );
+    let other = books.get("/api/v2/revenues/fr/2026-10").await.is(200);
+    books.header("if-match", other.header("etag")).put(path, figure(1)).await.is(412);
+    books.header("if-none-match", summed.header("etag")).put(path, figure(1)).await.is(412);
+    books.delete(path).await.is(404);
+    // What is summed up can be named, and is no figure yet.
+    let made = books.header("if-match", summed.header("etag")).put(path, figure(500)).await.is(201);
+    assert_eq!(made.header("location"), path);
+    assert_eq!(
+        (&made.body["amount"], &made.body["currency"], &made.body["source"]),
+        (&json!(500), &json!("EUR"), &json!("imported"))
+    );
+    for (kept, path) in [(list, "/api/v2/revenues/fr"), (dashboard, "/api/v2/dashboard?locale=fr")] {
+        let now = books.header("if-none-match", kept.header("etag")).get(path).await.is(200);
+        assert!(String::from_utf8_lossy(&now.bytes).contains("\"imported\""), "{path}");
+    }
+    books.header("if-none-match", "*").put(path, figure(2)).await.is(412);
+    let current = books.header("if-match", summed.header("etag")).put(path, figure(2)).await.is(412);
+    assert_eq!(current.body["currentEtag"], made.header("etag"));
+    let named = books.header("if-match", made.header("etag"));
+    let dollars = books.put("/api/v2/revenues/en-us/2026-11", figure(700)).await.is(200);
+    assert_eq!((&dollars.body["currency"], &dollars.body["originals"]), (&json!("USD"), &json!([])));
+    let euros = books.get(path).await.is(200);
+    assert_eq!((&euros.body["amount"], &euros.body["originals"][0]["amount"]), (&json!(602), &json!(700)));
+    named.delete(path).await.is(412);
+    books.header("if-match", euros.header("etag")).delete(path).await.is(204);
+    assert_eq!(books.get(path).await.is(200).body, summed.body);
+    books.delete(path).await.is(404);
+    books.header("if-none-match", "*").put(path, figure(3)).await.is(201);
+    for wrong in
+        [figure(-1), figure(1_000_000_000_001), json!({}), json!({ "amount": 1, "month": "2026-11" })]
+    {
+        books.put(path, wrong).await.is(400);
+    }
+    books.put("/api/v2/revenues/it/2026-11", figure(1)).await.is(404);
+    books.delete("/api/v2/revenues/it/2026-11").await.is(404);
+}
+
+#[tokio::test]
+async fn a_figure_and_an_import_keep_off_each_other() {
+    let api = Api::with(&[("require_if_match", "on")]).await;
+    let books = books(&api, &[]).await;
+    let path = "/api/v2/revenues/en-us/2026-11";
+    // There is no figure whose version could be named.
+    let made = books.put(path, json!({ "amount": 1 })).await.is(201);
+    books.put(path, json!({ "amount": 2 })).await.is(428);
+    books.delete(path).await.is(428);
+    assert!(told(&api, "Nov", "2026-11", 5).await.unwrap_err().contains("written here"));
+    books.header("if-match", made.header("etag")).delete(path).await.is(204);
+    // An import that was wrong is mended, and does not come back.
+    assert_eq!(told(&api, "Nov", "2026-11", 5).await, Ok(Created));
+    let wrong = books.get(path).await.is(200);
+    let named = books.header("if-match", wrong.header("etag")).header("prefer", "return=minimal");
+    named.put(path, json!({ "amount": 50 })).await.is(204);
+    assert_eq!(told(&api, "Nov", "2026-11", 5).await, Ok(Unchanged));
+    assert!(told(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("so has what came from it"));
+    assert_eq!(books.get(path).await.is(200).body["amount"], 50);
+    books.header("if-match", "*").delete(path).await.is(204);
+    assert!(told(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("was deleted here"));
+}
+
+#[tokio::test]
 async fn the_dashboard_is_told_in_one_answer_and_one_currency() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;

@@ -151,6 +151,7 @@ async fn many(api: &Api, books: &Api) {
             version: Set(1),
             created_at: Set(0),
             updated_at: Set(0),
+            paid_at: Set(Some(0)),
         };
         let rows: Vec<_> = (1..=500).map(|i| row(batch * 500 + i)).collect();
         let insert = async move |tx: tenon::ports::db::Tx| {

@@ -1,6 +1,7 @@
 //! Clients of some countries are led to the view of theirs, and nobody can be taken for another.
 use std::{fs, path::PathBuf};
 
+use poem::http::Method;
 use serde_json::json;
 use tenon::contract::caller::Role;
 use uuid::Uuid;
@@ -146,6 +147,8 @@ async fn the_first_generation_shows_invoices_as_they_were_made_out_and_says_that
         (stranger.from(FRENCH).get(V1).await, 401),
         (reader.from(FRENCH).get(V1).await, 403),
         (books.header("accept", "image/png").get(V1).await, 406),
+        (books.delete(V1).await, 405),
+        (books.send(Method::OPTIONS, V1, None).await, 204),
     ] {
         let answer = answer.is(status);
         assert_eq!(answer.header("deprecation"), "@1795219200", "{status}");
@@ -288,35 +291,78 @@ async fn another_file_is_taken_and_a_damaged_one_is_not() {
 async fn the_list_without_a_locale_leads_to_the_one_that_suits() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
-    for (languages, query, locale, tag) in [
-        (None, "", "en-us", "en-US"),
-        (Some("fr-CA, en;q=0.5"), "?limit=5&sort=-date", "fr", "fr"),
-        (Some("en-AU;q=0.4, en-GB;q=0.9"), "?date%5Bgte%5D=2026-01-01", "en-gb", "en-GB"),
-        (Some("es, *;q=0.5"), "", "en-us", "en-US"),
-        (Some(""), "", "en-us", "en-US"),
-        (Some("ja;q=nonsense, \u{20}de"), "?", "de", "de"),
-    ] {
-        let asked =
-            languages.map_or_else(|| books.clone(), |languages| books.header("accept-language", languages));
-        let way = asked.get(&format!("/api/v2/invoices{query}")).await.is(307);
-        assert_eq!(way.header("location"), format!("/api/v2/invoices/{locale}{query}"), "{languages:?}");
-        assert_eq!((way.header("content-language"), way.header("cache-control")), (tag, "private, no-store"));
-        assert!(way.header("vary").contains("Accept-Language"), "{}", way.header("vary"));
-        let there = asked.get(way.header("location")).await.is(200);
-        assert_eq!(there.header("content-language"), tag);
-        assert_eq!(
-            asked
-                .header("if-none-match", there.header("etag"))
-                .get(way.header("location"))
-                .await
-                .is(304)
-                .header("content-language"),
-            tag
-        );
+    for list in ["/api/v2/invoices", "/api/v2/revenues"] {
+        for (languages, query, locale, tag) in [
+            (None, "", "en-us", "en-US"),
+            (Some("fr-CA, en;q=0.5"), "?limit=5&page=1", "fr", "fr"),
+            (Some("en-AU;q=0.4, en-GB;q=0.9"), "?count=none", "en-gb", "en-GB"),
+            (Some("es, *;q=0.5"), "", "en-us", "en-US"),
+            (Some(""), "", "en-us", "en-US"),
+            (Some("ja;q=nonsense, \u{20}de"), "?", "de", "de"),
+        ] {
+            let asked = languages
+                .map_or_else(|| books.clone(), |languages| books.header("accept-language", languages));
+            let way = asked.get(&format!("{list}{query}")).await.is(307);
+            let there = format!("{list}/{locale}{query}");
+            assert_eq!(way.header("location"), there, "{languages:?}");
+            assert_eq!(
+                (way.header("content-language"), way.header("cache-control")),
+                (tag, "private, no-store")
+            );
+            assert!(way.header("vary").contains("Accept-Language"), "{}", way.header("vary"));
+            let known = asked.get(&there).await.is(200);
+            assert_eq!(known.header("content-language"), tag);
+            let again = asked.header("if-none-match", known.header("etag")).get(&there).await.is(304);
+            assert_eq!(again.header("content-language"), tag);
+        }
+        let two = books.header("accept-language", "es").header("accept-language", "de");
+        assert_eq!(two.get(list).await.is(307).header("location"), format!("{list}/de"));
+        books.header("accept-language", &"a".repeat(1001)).get(list).await.is(400);
+        books.get(&format!("{list}?colour=red")).await.is(400);
+        api.get(list).await.is(401);
     }
-    let two = books.header("accept-language", "es").header("accept-language", "de");
-    assert_eq!(two.get("/api/v2/invoices").await.is(307).header("location"), "/api/v2/invoices/de");
-    books.header("accept-language", &"a".repeat(1001)).get("/api/v2/invoices").await.is(400);
-    books.get("/api/v2/invoices?colour=red").await.is(400);
-    api.get("/api/v2/invoices").await.is(401);
+    let dated =
+        books.header("accept-language", "fr").get("/api/v2/invoices?date%5Bgte%5D=2026-01-01").await.is(307);
+    assert_eq!(dated.header("location"), "/api/v2/invoices/fr?date%5Bgte%5D=2026-01-01");
+}
+
+#[tokio::test]
+async fn what_is_said_in_a_locale_says_so() {
+    let api = Api::start().await;
+    let books = api.sign_in(Role::Accountant).await;
+    let customer = books.post("/api/v2/customers", rabbit()).await.is(201).id();
+    let owes = json!({ "customerId": customer, "amount": 100, "status": "draft" });
+    for (locale, tag) in [("en-gb", "en-GB"), ("fr", "fr")] {
+        let list = format!("/api/v2/invoices/{locale}");
+        let keyed = books.header("idempotency-key", locale);
+        let made = keyed.post(&list, owes.clone()).await.is(201);
+        let path = made.header("location").to_owned();
+        let quiet = books.header("prefer", "return=minimal");
+        let month = format!("/api/v2/revenues/{locale}/2020-02");
+        let amount = json!({ "amount": 100 });
+        for (answer, status) in [
+            (made, 201),
+            (keyed.post(&list, owes.clone()).await, 201),
+            (books.get(&path).await, 200),
+            (books.put(&path, owes.clone()).await, 200),
+            (books.patch(&path, json!({ "amount": 7 })).await, 200),
+            (quiet.patch(&path, json!({ "amount": 8 })).await, 204),
+            (books.get(&list).await, 200),
+            (books.get(&format!("{list}/csv")).await, 200),
+            (books.get(&format!("{list}/ndjson")).await, 200),
+            (books.get(&format!("{path}/pdf")).await, 200),
+            (books.get(&format!("/api/v2/revenues/{locale}")).await, 200),
+            (books.get(&month).await, 200),
+            (books.put(&month, amount.clone()).await, if locale == "fr" { 200 } else { 201 }),
+            (quiet.put(&month, amount.clone()).await, 204),
+            (books.get(&format!("/api/v2/dashboard?locale={locale}")).await, 200),
+        ] {
+            assert_eq!(answer.is(status).header("content-language"), tag);
+        }
+        let kept = books.get(&format!("{path}/pdf")).await.is(200);
+        let known = books.header("if-none-match", kept.header("etag"));
+        assert_eq!(known.get(&format!("{path}/pdf")).await.is(304).header("content-language"), tag);
+        assert_eq!(books.get("/api/v2/invoices/it").await.is(404).header("content-language"), "");
+    }
+    assert_eq!(books.get("/api/v2/dashboard").await.is(200).header("content-language"), "en-US");
 }

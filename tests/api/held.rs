@@ -88,6 +88,12 @@ fn hold_body(id: &str, declared: &Value, answer: &Answer, shown: &dyn Fn() -> St
                         valid(schema, &serde_json::from_str(line).expect("JSON in each line"), &shown());
                     }
                 }
+                "text/event-stream" => {
+                    for data in text.lines().filter_map(|line| line.strip_prefix("data: {\"id\"")) {
+                        let data = format!("{{\"id\"{data}");
+                        valid(schema, &serde_json::from_str(&data).expect("JSON as data"), &shown());
+                    }
+                }
                 _ => valid(schema, &answer.body, &shown()),
             }
         }

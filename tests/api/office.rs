@@ -301,8 +301,37 @@ async fn an_invoice_is_written_once_and_changed_by_who_knows_it() {
     assert_eq!(books.put(&french, same).await.is(200).body["original"]["amount"], 200);
     books.patch(&french, json!({ "status": "paid" })).await.is(200);
     books.delete(&path).await.is(409);
-    books.patch(&path, json!({ "status": "void" })).await.is(200);
-    books.delete(&path).await.is(204);
-    books.get(&path).await.is(404);
-    books.get(&format!("{path}?expand=customer")).await.is(404);
+    let other =
+        books.post("/api/v2/invoices/en-us", new("draft")).await.is(201).header("location").to_owned();
+    books.delete(&other).await.is(204);
+    books.get(&other).await.is(404);
+    books.get(&format!("{other}?expand=customer")).await.is(404);
+}
+
+#[tokio::test]
+async fn an_invoice_that_was_paid_stays_in_the_books() {
+    let api = Api::start().await;
+    let books = api.sign_in(Role::Accountant).await;
+    let customers = acme(&books).await;
+    for (ways, stays) in [
+        (&["draft"][..], false),
+        (&["pending", "void"], false),
+        (&["void"], false),
+        (&["paid"], true),
+        (&["paid", "void"], true),
+        (&["draft", "pending", "paid", "void"], true),
+    ] {
+        let owes = json!({ "customerId": customers[0], "amount": 100, "status": ways[0] });
+        let path = books.post("/api/v2/invoices/en-us", owes).await.is(201).header("location").to_owned();
+        for status in &ways[1..] {
+            books.patch(&path, json!({ "status": status })).await.is(200);
+        }
+        let answer = books.delete(&path).await.is(if stays { 409 } else { 204 });
+        assert_eq!(
+            answer.body["detail"].as_str().is_some_and(|said| said.contains("was paid")),
+            stays,
+            "{ways:?}"
+        );
+        books.get(&path).await.is(if stays { 200 } else { 404 });
+    }
 }

@@ -5,9 +5,11 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 
 use entity::user;
+use futures_util::StreamExt;
 use http_body_util::combinators::BoxBody;
 use poem::{
     Addr, Body, Request, Response,
@@ -28,6 +30,9 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::held;
+
+/// After this time without an event, a stream has nothing more to say for now.
+const QUIET: Duration = Duration::from_millis(200);
 
 pub const PASSWORD: &str = "correct horse battery";
 /// 2026-11-21T09:00:00Z; no test depends on the day it runs.
@@ -222,7 +227,7 @@ impl Api {
     pub async fn send(&self, method: Method, path: &str, body: Option<Body>) -> Answer {
         let mut response = self.begin(method.clone(), path, body).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.take_body().into_vec().await.expect("the body arrives");
+        let bytes = whole(&mut response).await;
         let text = headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"text/"));
         let body = match text {
             true => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
@@ -249,6 +254,20 @@ impl Api {
         // On the heap: a test holds many requests, and its thread's stack is small.
         Box::pin(self.edge.answer(request)).await
     }
+}
+
+/// The bytes of an answer; of a stream what it has to say at once.
+async fn whole(response: &mut Response) -> Vec<u8> {
+    let live = response.content_type() == Some("text/event-stream");
+    let body = response.take_body();
+    if !live {
+        return body.into_vec().await.expect("the body arrives");
+    }
+    let (mut pieces, mut bytes) = (body.into_bytes_stream().boxed(), Vec::new());
+    while let Ok(Some(piece)) = tokio::time::timeout(QUIET, pieces.next()).await {
+        bytes.extend_from_slice(&piece.expect("no error"));
+    }
+    bytes
 }
 
 fn arriving_from(peer: IpAddr, request: Request) -> Request {

@@ -58,6 +58,12 @@ fn parameters() -> Map<String, Value> {
             "fr-CA, fr;q=0.9, en;q=0.5",
         ),
         (
+            "Last-Event-ID",
+            "The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.",
+            json!({ "type": "string", "pattern": "^[0-9]+$", "minLength": 1, "maxLength": 15 }),
+            "4711",
+        ),
+        (
             "Idempotency-Key",
             "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.",
             text("^[\\u0021-\\u007e]+$", 255),

@@ -128,6 +128,7 @@ const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
         Form::Text("^[A-Za-z0-9._-]+$", 64),
         ID,
     ),
+    ("X-Accel-Buffering", true, "Keeps proxies from holding events back.", Form::Only("no"), "no"),
     ("X-Robots-Tag", false, "Keeps previews out of search engines.", Form::Only("noindex"), "noindex"),
     (
         "RateLimit",

@@ -42,7 +42,7 @@ impl Forms {
         Ok(Forms {
             customer: Form::of("NewCustomer")?,
             invoice: Form::of("NewInvoice")?,
-            revenue: Form::of("Revenue/properties/amount")?,
+            revenue: Form::of("RevenueFigure/properties/amount")?,
             redirects: Form::of("RedirectMap")?,
             year,
             tried: Mutex::default(),
@@ -98,7 +98,7 @@ impl Forms {
     async fn revenue(&self, app: &App, tx: &Tx, record: RevenueRecord) -> Result<Effect> {
         self.revenue.hold(&record.amount.into(), "#/amount").map_err(Error::Invalid)?;
         let month = self.year.month(&record.month);
-        let form = "is no month: use 2026-11 or its English name";
+        let form = "is no month: use 2026-11 (in the years 1900 to 2199) or its English name";
         let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, form))?;
         let currency = record.currency.parse().map_err(wrong("currency"))?;
         // A name alone stays the month that it meant at first; one of a year that was given is that month.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use poem::{
     IntoResponse, Request, Response,
-    http::{Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ pub struct Resource {
     pub names: Vec<String>,
     allow: String,
     accept_patch: Option<String>,
+    /// What every answer says where all of its operations end.
+    pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Resource {
@@ -27,11 +29,19 @@ impl Resource {
         }
         methods.push("OPTIONS");
         methods.sort_unstable();
+        let ends = operations.values().all(|operation| !operation.ending.is_empty());
+        let ending = operations.values().next().filter(|_| ends).map(|operation| operation.ending.clone());
         let patch = operations.get("PATCH").and_then(|operation| operation.body.as_ref());
         let accept_patch = patch.map(|body| body.media.join(", "));
         let names = template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let names = names.map(str::to_owned).collect();
-        Resource { allow: methods.join(", "), operations, accept_patch, names }
+        Resource {
+            allow: methods.join(", "),
+            operations,
+            accept_patch,
+            names,
+            ending: ending.unwrap_or_default(),
+        }
     }
 
     /// OPTIONS, and the methods that the path does not have.

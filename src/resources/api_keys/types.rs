@@ -39,8 +39,11 @@ scopes! {
     DashboardRead = "dashboard:read", "Read the dashboard.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
+    EventsRead = "events:read", "Listen to events.";
     InvoicesRead = "invoices:read", "Read invoices.";
     InvoicesWrite = "invoices:write", "Write invoices.";
+    JobsRead = "jobs:read", "Read jobs.";
+    JobsWrite = "jobs:write", "Have jobs done again.";
     MeRead = "me:read", "Read one's own account.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
@@ -48,6 +51,7 @@ scopes! {
     RedirectsRead = "redirects:read", "Read redirects.";
     RedirectsWrite = "redirects:write", "Write redirects.";
     RevenuesRead = "revenues:read", "Read revenues.";
+    RevenuesWrite = "revenues:write", "Write revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";

@@ -18,6 +18,7 @@ use crate::{
         caller::{HIDDEN, Principal, class, shown},
         cursor::CursorKey,
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of, told},
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -145,7 +146,9 @@ impl Comments {
                 count(&tx, post.0, 1).await?;
             }
             tx.touch(HIDDEN).await?;
-            reread(&tx, id).await
+            let made = reread(&tx, id).await?;
+            tx.tell(told(EventType::CommentCreated, &made, id, 1, audience(status, author.user), now));
+            Ok(made)
         })
         .await
     }
@@ -175,27 +178,35 @@ impl Comments {
                         status = Some(CommentStatus::Pending);
                     }
                 }
-                let was_seen = row.status == CommentStatus::Approved.as_str();
+                let (was, owner) = (CommentStatus::parse(&row.status), row.author_id);
+                let was_seen = was == CommentStatus::Approved;
                 if let Some(status) = status {
                     judge(&tx, &row, status, now).await?;
                     row.status = status.as_str().to_owned();
                 }
                 let is_seen = row.status == CommentStatus::Approved.as_str();
                 row.version += 1;
+                let version = row.version;
                 row.updated_at = now;
                 row.into_active_model().reset_all().update(&*tx).await?;
                 tx.touch(if was_seen || is_seen { "comments" } else { HIDDEN }).await?;
-                reread(&tx, id.0).await
+                let made = reread(&tx, id.0).await?;
+                let seen = if was_seen { was } else { made.status };
+                tx.tell(told(EventType::CommentUpdated, &made, id, version, audience(seen, owner), now));
+                Ok(made)
             })
             .await
     }
 
     /// Removes a comment with all replies below it.
     pub async fn remove(&self, caller: &Principal, id: Id<Comment>, when: Precondition) -> Result<()> {
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let row = held(&tx, &caller, id, &when).await?;
+                let audience = audience(CommentStatus::parse(&row.status), row.author_id);
+                let (href, version) = (format!("/api/comments/{id}"), row.version + 1);
+                tx.tell(of(EventType::CommentDeleted, id, href, version, audience, now));
                 let seen = seen_below(&tx, &row).await?;
                 let post = row.post_id;
                 row.delete(&*tx).await?;
@@ -207,6 +218,11 @@ impl Comments {
             })
             .await
     }
+}
+
+/// Who may know of a comment.
+fn audience(status: CommentStatus, owner: Uuid) -> Audience {
+    if status == CommentStatus::Approved { Audience::Public } else { Audience::Editors(Some(owner)) }
 }
 
 /// Whether what this caller says under the post is seen at once.

@@ -4,11 +4,14 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 use uuid::Uuid;
 
 use super::{
-    service::{Customers, empty, filled},
+    service::{Customers, empty, filled, tell},
     types::NewCustomer,
 };
 use crate::{
-    contract::problem::{Error, Result},
+    contract::{
+        event::EventType,
+        problem::{Error, Result},
+    },
     ports::db::Tx,
     resources::imports::{Effect, Item},
 };
@@ -54,6 +57,8 @@ impl Customers {
         };
         item.remember(tx, row.id, row.version).await?;
         tx.touch("customers").await?;
+        let kind = if row.version == 1 { EventType::CustomerCreated } else { EventType::CustomerUpdated };
+        tell(tx, kind, row.id, row.version, now);
         Ok(effect)
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         attempt::{Attempt, Outcome, once},
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of},
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -145,6 +146,7 @@ impl Customers {
             let id = Uuid::now_v7();
             filled(empty(id, now), new).insert(&*tx).await.map_err(Error::taken("email"))?;
             tx.touch("customers").await?;
+            tell(&tx, EventType::CustomerCreated, id, 1, now);
             whole(&*tx, id).await
         })
         .await
@@ -169,12 +171,14 @@ impl Customers {
     }
 
     pub async fn remove(&self, id: Id<Customer>, when: Precondition) -> Result<()> {
+        let at = self.clock.now();
         self.db
             .write(async move |tx| {
                 let (row, now) = held(&tx, id, &when).await?;
                 if now.invoices_count > 0 {
                     return Err(Error::Conflict("this customer has invoices: delete or move them first"));
                 }
+                tell(&tx, EventType::CustomerDeleted, row.id, row.version + 1, at);
                 row.delete(&*tx).await?;
                 tx.touch("customers").await?;
                 Ok(())
@@ -196,10 +200,15 @@ impl Customers {
                 row.updated_at = Set(now);
                 row.update(&*tx).await.map_err(Error::taken("email"))?;
                 tx.touch("customers").await?;
+                tell(&tx, EventType::CustomerUpdated, id.0, version + 1, now);
                 whole(&*tx, id.0).await
             })
             .await
     }
+}
+
+pub(super) fn tell(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
+    tx.tell(of(kind, id, format!("/api/v2/customers/{id}"), version, Audience::Office, now));
 }
 
 /// A new row, to be filled.

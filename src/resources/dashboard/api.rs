@@ -12,6 +12,7 @@ use crate::{
         cache::Cache,
         caller::{Accountants, Caller},
         problem::{Fault, NotFound},
+        redirect::Spoken,
         request::{IfNoneMatch, Query},
     },
 };
@@ -31,13 +32,13 @@ impl DashboardApi {
         _accountant: Caller<Accountants>,
         query: Query<DashboardQuery>,
         known: IfNoneMatch,
-    ) -> Result<Found<Dashboard>, Fault<NotFound>> {
+    ) -> Result<Spoken<Found<Dashboard>>, Fault<NotFound>> {
         let place = self.0.place(query.locale.clone())?;
         let version = self.0.version(&place).await;
         let whole = Dashboard::tag(&version, &[]);
         if let Some(unchanged) = Found::unchanged(&whole, &known.0, Cache::Private) {
-            return Ok(unchanged);
+            return Ok(Spoken(unchanged, place.locale));
         }
-        Ok(Found::new(self.0.read(&place, version).await?, &known.0))
+        Ok(Spoken(Found::new(self.0.read(&place, version).await?, &known.0), place.locale))
     }
 }

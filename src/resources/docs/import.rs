@@ -1,7 +1,7 @@
 //! Documents that come from files.
 use super::{
     content::written,
-    service::{Docs, at, put},
+    service::{Docs, at, put, tell},
     types::DocumentReplacement,
 };
 use crate::{
@@ -51,6 +51,7 @@ impl Docs {
         let row = put(tx, known, path, new, now).await?;
         item.remember(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
+        tell(tx, &row, now);
         history.push(written(&row, Change::Imported, now)?);
         Ok(effect)
     }

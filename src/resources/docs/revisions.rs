@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     content::{DocumentContent, DocumentRevision, written},
-    service::{Docs, put, there},
+    service::{Docs, put, tell, there},
     types::{Document, DocumentReplacement},
 };
 use crate::{
@@ -70,6 +70,7 @@ impl Docs {
                 let row = put(&tx, Some(row), &path, back, now).await?;
                 let written = written(&row, Change::Restored, now)?.by(&editor).restored_from(revision);
                 keep(&tx, [written]).await?;
+                tell(&tx, &row, now);
                 tx.touch("documents").await?;
                 Ok(row.into())
             })

@@ -17,6 +17,7 @@ use crate::{
         caller::{Principal, class},
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
+        event::{Audience, EventType, told},
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -185,6 +186,7 @@ impl Docs {
                 let change = if fresh { Change::Created } else { Change::Changed };
                 keep(&tx, [written(&row, change, now)?.by(&editor)]).await?;
                 tx.touch("documents").await?;
+                tell(&tx, &row, now);
                 Ok((row.into(), fresh))
             })
             .await
@@ -201,6 +203,7 @@ impl Docs {
                 row.deleted_at = Set(Some(now));
                 row.version = Set(version);
                 let row = row.update(&*tx).await?;
+                say(&tx, EventType::DocumentDeleted, &row, now);
                 tx.touch("documents").await?;
                 keep(&tx, [written(&row, Change::Deleted, now)?.by(&editor)]).await
             })
@@ -211,6 +214,17 @@ impl Docs {
 /// The documents that are not in the trash. Every read of documents starts here.
 pub(super) fn there() -> Select<document::Entity> {
     document::Entity::find().filter(document::Column::DeletedAt.is_null())
+}
+
+/// Says that a document was written.
+pub(super) fn tell(tx: &Tx, row: &document::Model, now: i64) {
+    let kind = if row.version == 1 { EventType::DocumentCreated } else { EventType::DocumentUpdated };
+    say(tx, kind, row, now);
+}
+
+pub(super) fn say(tx: &Tx, kind: EventType, row: &document::Model, now: i64) {
+    let (document, version) = (Document::from(row.clone()), row.version);
+    tx.tell(told(kind, &document, row.id, version, Audience::Public, now));
 }
 
 /// The row for a change. It is locked: who comes with the same version at once must find the next one.

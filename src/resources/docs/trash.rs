@@ -5,10 +5,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{content::written, service::Docs, types::Document};
+use super::{
+    content::written,
+    service::{Docs, say},
+    types::Document,
+};
 use crate::{
     contract::{
         caller::Principal,
+        event::EventType,
         id::Id,
         problem::{Error, Result},
     },
@@ -50,6 +55,7 @@ impl Docs {
                     Error::Raced => Error::Conflict(TAKEN),
                     other => other,
                 })?;
+                say(&tx, EventType::DocumentRestored, &row, now);
                 keep(&tx, [written(&row, Change::Undeleted, now)?.by(&editor)]).await?;
                 tx.touch("documents").await?;
                 Ok(row.into())

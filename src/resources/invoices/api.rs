@@ -64,15 +64,16 @@ impl InvoicesApi {
         locale: Path<Locale>,
         query: Query<InvoiceTableQuery>,
         known: IfNoneMatch,
-    ) -> Result<Csv<InvoiceSummary>, Fault<NotFound>> {
+    ) -> Result<Spoken<Csv<InvoiceSummary>>, Fault<NotFound>> {
         let place = self.0.place(locale.0)?;
         let etag = self.0.list_etag(&place, &query.target).await?;
         if let Some(unchanged) = Csv::unchanged(&etag, &known.0) {
-            return Ok(unchanged);
+            return Ok(Spoken(unchanged, place.locale));
         }
-        let name = self.0.file_name(&place, "csv");
+        let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "csv"));
         let rows = self.0.export(place, &query.filter, None, true).await?;
-        Ok(Csv::new(Form::new(query.fields.as_deref(), query.bom), rows, &name, &etag))
+        let form = Form::new(query.fields.as_deref(), query.bom);
+        Ok(Spoken(Csv::new(form, rows, &name, &etag), locale))
     }
 
     /// Download invoices as lines
@@ -87,15 +88,15 @@ impl InvoicesApi {
         locale: Path<Locale>,
         query: Query<InvoiceLinesQuery>,
         known: IfNoneMatch,
-    ) -> Result<Ndjson<InvoiceSummary>, Fault<NotFound>> {
+    ) -> Result<Spoken<Ndjson<InvoiceSummary>>, Fault<NotFound>> {
         let place = self.0.place(locale.0)?;
         let etag = self.0.list_etag(&place, &query.target).await?;
         if let Some(unchanged) = Ndjson::unchanged(&etag, &known.0) {
-            return Ok(unchanged);
+            return Ok(Spoken(unchanged, place.locale));
         }
-        let name = self.0.file_name(&place, "ndjson");
+        let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "ndjson"));
         let rows = self.0.export(place, &query.filter, query.fields.clone(), query.expand.is_some()).await?;
-        Ok(Ndjson::new(rows, &name, &etag))
+        Ok(Spoken(Ndjson::new(rows, &name, &etag), locale))
     }
 
     /// Write an invoice
@@ -109,9 +110,10 @@ impl InvoicesApi {
         locale: Path<Locale>,
         key: IdempotencyKey,
         new: Body<NewInvoice>,
-    ) -> Result<Created<Invoice>, Fault<(NotFound, Once)>> {
+    ) -> Result<Spoken<Created<Invoice>>, Fault<(NotFound, Once)>> {
         let place = self.0.place(locale.0)?;
-        Ok(Created::new(self.0.create(place, new.0, key.0).await?))
+        let locale = place.locale.clone();
+        Ok(Spoken(Created::new(self.0.create(place, new.0, key.0).await?), locale))
     }
 
     /// Read an invoice
@@ -145,14 +147,14 @@ impl InvoicesApi {
         /// The invoice's id.
         id: Path<Id<Invoice>>,
         known: IfNoneMatch,
-    ) -> Result<File<Pdf>, Fault<NotFound>> {
+    ) -> Result<Spoken<File<Pdf>>, Fault<NotFound>> {
         let place = self.0.place(locale.0)?;
         let paper = self.0.paper(place, id.0).await?;
-        let (etag, name) = (paper.etag(), paper.name());
+        let (etag, name, language) = (paper.etag(), paper.name(), paper.language());
         if let Some(unchanged) = File::unchanged(&etag, &known.0, Cache::Private) {
-            return Ok(unchanged);
+            return Ok(Spoken(unchanged, language));
         }
-        Ok(File::new(self.0.print(paper).await?, &name, &etag, Cache::Private))
+        Ok(Spoken(File::new(self.0.print(paper).await?, &name, &etag, Cache::Private), language))
     }
 
     /// Replace an invoice
@@ -169,9 +171,10 @@ impl InvoicesApi {
         id: Path<Id<Invoice>>,
         when: IfMatch,
         new: Body<NewInvoice>,
-    ) -> Result<Changed<Invoice>, Fault<Kept>> {
+    ) -> Result<Spoken<Changed<Invoice>>, Fault<Kept>> {
         let place = self.0.place(locale.0)?;
-        Ok(Changed::new(self.0.replace(place, id.0, new.0, when.0).await?))
+        let locale = place.locale.clone();
+        Ok(Spoken(Changed::new(self.0.replace(place, id.0, new.0, when.0).await?), locale))
     }
 
     /// Change an invoice
@@ -187,14 +190,15 @@ impl InvoicesApi {
         id: Path<Id<Invoice>>,
         when: IfMatch,
         patch: Patch<InvoicePatch>,
-    ) -> Result<Changed<Invoice>, Fault<Kept>> {
+    ) -> Result<Spoken<Changed<Invoice>>, Fault<Kept>> {
         let place = self.0.place(locale.0)?;
-        Ok(Changed::new(self.0.patch(place, id.0, patch.0, when.0).await?))
+        let locale = place.locale.clone();
+        Ok(Spoken(Changed::new(self.0.patch(place, id.0, patch.0, when.0).await?), locale))
     }
 
     /// Delete an invoice
     ///
-    /// A paid one stays (409).
+    /// One that is or was paid stays, also when it is void (409).
     #[oai(path = "/:locale/:id", method = "delete", operation_id = "invoicesRemove")]
     async fn remove(
         &self,

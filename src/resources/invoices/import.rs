@@ -4,11 +4,12 @@ use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use uuid::Uuid;
 
 use super::{
-    service::{Invoices, billed, next_number},
+    service::{Invoices, address, billed, next_number},
     types::NewInvoice,
 };
 use crate::{
     contract::{
+        event::{Audience, EventType, of},
         money::Currency,
         problem::{Error, Result},
         time::Timestamp,
@@ -54,6 +55,7 @@ impl Invoices {
                 let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
                 before.check(known.as_ref().map(|row| row.version))?;
                 row.id = Set(before.target);
+                row.paid_at = Set(status.paid_at(known.as_ref().and_then(|row| row.paid_at), now));
                 row.version = Set(known.map_or(1, |row| row.version + 1));
                 (row.update(&**tx).await?, Effect::Updated)
             }
@@ -66,11 +68,17 @@ impl Invoices {
                 row.number = Set(next_number(tx).await?);
                 row.version = Set(1);
                 row.created_at = Set(now);
+                row.paid_at = Set(status.paid_at(None, now));
                 (row.insert(&**tx).await?, Effect::Created)
             }
         };
         item.remember(tx, row.id, row.version).await?;
         tx.touch("invoices").await?;
+        if let Some(place) = self.locales.home(invoice.currency) {
+            let new = row.version == 1;
+            let kind = if new { EventType::InvoiceCreated } else { EventType::InvoiceUpdated };
+            tx.tell(of(kind, row.id, address(&place, row.id), row.version, Audience::Office, now));
+        }
         Ok(effect)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     api::Tag,
     contract::{
         caller::{Accountants, Caller},
-        problem::{Error, Fault},
+        problem::Fault,
         redirect::Negotiated,
         request::{AcceptLanguage, Query},
     },
@@ -26,9 +26,6 @@ impl NegotiateApi {
         languages: AcceptLanguage,
         query: Query<InvoiceQuery>,
     ) -> Result<Negotiated, Fault<()>> {
-        let locale = self.0.locale_for(languages.0.as_deref().unwrap_or_default());
-        let locale = locale.ok_or_else(|| Error::Internal("there is no locale".into()))?;
-        let asked = query.target.split_once('?').map(|(_, asked)| format!("?{asked}")).unwrap_or_default();
-        Ok(Negotiated { location: format!("/api/v2/invoices/{locale}{asked}"), locale })
+        Ok(Negotiated::below("/api/v2/invoices", &query.target, &languages, self.0.locales())?)
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         attempt::{Attempt, Outcome, once},
         cursor::CursorKey,
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of, told},
         id::Id,
         locale::{Locale, Locales, Place},
         problem::{Error, Result},
@@ -35,7 +36,7 @@ pub struct Invoices {
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
     pub(super) rates: Rates,
-    locales: Locales,
+    pub(super) locales: Locales,
     pub(super) printer: Printer,
 }
 
@@ -56,9 +57,9 @@ impl Invoices {
         self.locales.place(locale)
     }
 
-    /// The locale that suits `Accept-Language` best.
-    pub fn locale_for(&self, languages: &str) -> Option<Locale> {
-        self.locales.best(languages).cloned()
+    /// Every locale that the service has.
+    pub fn locales(&self) -> &Locales {
+        &self.locales
     }
 
     /// The version of every list of invoices in this place.
@@ -97,10 +98,13 @@ impl Invoices {
                 version: Set(1),
                 created_at: Set(now),
                 updated_at: Set(now),
+                paid_at: Set(status.paid_at(None, now)),
             };
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
-            invoices.shown(&tx, place, id).await
+            let made = invoices.shown(&tx, place, id).await?;
+            tx.tell(told(EventType::InvoiceCreated, &made, id, 1, Audience::Office, now));
+            Ok(made)
         })
         .await
     }
@@ -141,7 +145,8 @@ impl Invoices {
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 changes(&row, &patch, &place)?;
-                let version = row.version;
+                let (version, paid_at) = (row.version, row.paid_at);
+                let was = InvoiceStatus::parse(&row.status);
                 let mut row = row.into_active_model();
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
@@ -152,6 +157,7 @@ impl Invoices {
                 }
                 if let Some(status) = patch.status {
                     row.status = Set(status.as_str().to_owned());
+                    row.paid_at = Set(status.paid_at(paid_at, now));
                 }
                 if let Some(date) = patch.date {
                     row.date = Set(date.to_string());
@@ -160,19 +166,25 @@ impl Invoices {
                 row.updated_at = Set(now);
                 row.update(&*tx).await?;
                 tx.touch("invoices").await?;
-                invoices.shown(&tx, place, id.0).await
+                let made = invoices.shown(&tx, place, id.0).await?;
+                tx.tell(told(moved(was, made.status), &made, id, version + 1, Audience::Office, now));
+                Ok(made)
             })
             .await
     }
 
     pub async fn remove(&self, place: Place, id: Id<Invoice>, when: Precondition) -> Result<()> {
-        let invoices = self.clone();
+        let (invoices, now) = (self.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let row = invoices.held(&tx, &place, id, &when).await?;
-                if InvoiceStatus::parse(&row.status) == InvoiceStatus::Paid {
-                    return Err(Error::Conflict("a paid invoice stays: void it first"));
+                if row.paid_at.is_some() {
+                    return Err(Error::Conflict(
+                        "an invoice that was paid stays in the books, also when it is void",
+                    ));
                 }
+                let (href, version) = (address(&place, id.0), row.version + 1);
+                tx.tell(of(EventType::InvoiceDeleted, id, href, version, Audience::Office, now));
                 row.delete(&*tx).await?;
                 tx.touch("invoices").await?;
                 Ok(())
@@ -210,6 +222,20 @@ impl Invoices {
         let row = one(&**tx, id).await?;
         let shown = Shown::within(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
         shown.whole(row, with_customer)
+    }
+}
+
+/// Where an invoice is read in a locale.
+pub(super) fn address(place: &Place, id: Uuid) -> String {
+    format!("/api/v2/invoices/{}/{id}", place.locale)
+}
+
+/// What a change of an invoice is called.
+fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
+    match is {
+        InvoiceStatus::Paid if was != is => EventType::InvoicePaid,
+        InvoiceStatus::Void if was != is => EventType::InvoiceVoided,
+        _ => EventType::InvoiceUpdated,
     }
 }
 

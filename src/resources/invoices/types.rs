@@ -160,6 +160,15 @@ impl InvoiceStatus {
             )
     }
 
+    /// When an invoice that is this far now was paid, of which that is known from before.
+    pub fn paid_at(self, before: Option<i64>, now: i64) -> Option<i64> {
+        match self {
+            InvoiceStatus::Paid => before.or(Some(now)),
+            InvoiceStatus::Void => before,
+            InvoiceStatus::Draft | InvoiceStatus::Pending => None,
+        }
+    }
+
     /// Whether the books are closed on it.
     pub fn is_closed(self) -> bool {
         matches!(self, InvoiceStatus::Paid | InvoiceStatus::Void)

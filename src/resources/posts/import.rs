@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     content::PostContent,
+    events,
     service::{Posts, claim_free, searchable},
 };
 use crate::{
@@ -73,6 +74,7 @@ impl Posts {
         aliases(tx, row.id, &post.aliases, now).await?;
         item.remember(tx, row.id, row.version).await?;
         tx.touch(if open { "posts" } else { HIDDEN }).await?;
+        events::imported(tx, row.id, author, row.version, open, now);
         history.push(written(row, &post.tags, now)?);
         Ok(effect)
     }

@@ -1,6 +1,7 @@
 //! Posts: articles, by slug, tag and author, draft or published.
 mod api;
 mod content;
+mod events;
 mod example;
 mod import;
 mod list;

@@ -7,6 +7,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    events,
     list::{page, visible_to, whole},
     preview::PreviewKey,
     types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary},
@@ -134,6 +135,7 @@ impl Posts {
             posts.tag(&tx, id, &tags, now).await?;
             tx.touch(if published { "posts" } else { HIDDEN }).await?;
             let post = reread(&tx, id).await?;
+            events::created(&tx, &post, now);
             keep(&tx, [post.written(Change::Created, now)?.by(&author)]).await?;
             Ok(post)
         })
@@ -192,6 +194,7 @@ impl Posts {
                 row.update(&*tx).await?;
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
                 let post = reread(&tx, id.0).await?;
+                events::deleted(&tx, &post, now);
                 keep(&tx, [post.written(Change::Deleted, now)?.by(&caller)]).await
             })
             .await
@@ -240,7 +243,9 @@ impl Posts {
             self.tag(tx, id, &tags, now).await?;
         }
         tx.touch(if open { "posts" } else { HIDDEN }).await?;
-        reread(tx, id).await
+        let post = reread(tx, id).await?;
+        events::changed(tx, &post, was_open, now);
+        Ok(post)
     }
 
     /// Gives a post exactly these tags.

@@ -6,6 +6,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    events,
     list::visible_to,
     service::{Posts, own, reread},
     types::Post,
@@ -51,6 +52,7 @@ impl Posts {
                 row.version = Set(version);
                 row.update(&*tx).await?;
                 let post = reread(&tx, id.0).await?;
+                events::restored(&tx, &post, now);
                 keep(&tx, [post.written(Change::Undeleted, now)?.by(&caller)]).await?;
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
                 Ok(post)

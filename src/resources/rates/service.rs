@@ -17,6 +17,7 @@ use super::{
 use crate::{
     contract::{
         check::{ErrorCode, Place, Violation},
+        event::{Audience, EventType, of},
         money::Currency,
         problem::{Error, Result},
         time::Timestamp,
@@ -175,6 +176,8 @@ impl Rates {
                 store(&tx, news).await?;
                 if taken.changed {
                     tx.touch("rates").await?;
+                    let (href, now) = ("/api/rates".to_owned(), own.clock.now());
+                    tx.tell(of(EventType::RatesUpdated, "rates", href, 0, Audience::Public, now));
                 }
                 Ok(taken)
             })

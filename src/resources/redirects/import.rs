@@ -20,6 +20,7 @@ use crate::{
     contract::{
         attempt::{Attempt, Outcome, once},
         check::{MAX_VIOLATIONS, Violation},
+        event::{Audience, EventType, of},
         or_log::OrLog,
         problem::{Error, Result},
     },
@@ -73,6 +74,8 @@ impl Redirects {
         }
         if !rules.is_empty() {
             tx.touch("redirects").await?;
+            let (kind, href) = (EventType::RedirectsImported, "/api/redirects".to_owned());
+            tx.tell(of(kind, "redirects", href, 0, Audience::Editors(None), now));
         }
         Ok(report)
     }

@@ -24,6 +24,7 @@ use crate::{
         check::{ErrorCode, Place, Violation},
         cursor::CursorKey,
         etag::Precondition,
+        event::{Audience, EventType, told},
         id::Id,
         or_log::OrLog,
         problem::{Error, Result},
@@ -168,7 +169,9 @@ impl Redirects {
             checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
             let row = fresh(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
             tx.touch("redirects").await?;
-            Ok(row.into())
+            let made = Redirect::from(row);
+            tell(&tx, EventType::RedirectCreated, &made, now);
+            Ok(made)
         });
         let made = made.await?;
         self.refresh().await.or_log("taking over a redirect");
@@ -203,7 +206,10 @@ impl Redirects {
                 None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
             };
             tx.touch("redirects").await?;
-            Ok::<_, Error>((row.into(), new))
+            let made = Redirect::from(row);
+            let kind = if new { EventType::RedirectCreated } else { EventType::RedirectUpdated };
+            tell(&tx, kind, &made, now);
+            Ok::<_, Error>((made, new))
         };
         let done = self.db.write(work).await?;
         self.refresh().await.or_log("taking over a redirect");
@@ -211,11 +217,12 @@ impl Redirects {
     }
 
     pub async fn remove(&self, key: &str, when: Precondition) -> Result<()> {
-        let (live, key) = (self.live.clone(), Key::read(key));
+        let (live, now, key) = (self.live.clone(), self.clock.now(), Key::read(key));
         let work = async move |tx: Tx| {
             live.standing(&tx).await?;
             let row = at(&*tx, &key).await?.ok_or(Error::NotFound("redirect"))?;
             when.check(&Redirect::from(row.clone()).etag())?;
+            tell(&tx, EventType::RedirectDeleted, &Redirect::from(row.clone()), now);
             row.delete(&*tx).await?;
             tx.touch("redirects").await?;
             Ok::<_, Error>(())
@@ -224,6 +231,10 @@ impl Redirects {
         self.refresh().await.or_log("taking over that a redirect is gone");
         Ok(())
     }
+}
+
+fn tell(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
+    tx.tell(told(kind, rule, &rule.id, rule.version, Audience::Editors(None), now));
 }
 
 fn no_source(why: &'static str) -> Error {

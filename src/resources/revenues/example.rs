@@ -1,9 +1,9 @@
 //! November, told the same way throughout the document.
 use poem_openapi::types::Example;
 
-use super::types::{Revenue, RevenueQuery, RevenueSource};
+use super::types::{Revenue, RevenueFigure, RevenueQuery, RevenueSource};
 use crate::{
-    contract::{date::Month, money::Currency, page::Paging, time::Timestamp},
+    contract::{date::Month, locale::Locale, money::Currency, page::Paging, time::Timestamp},
     resources::rates::Original,
 };
 
@@ -15,7 +15,14 @@ impl Example for Revenue {
             currency: "EUR".parse().unwrap_or(Currency::USD),
             source: RevenueSource::Invoices,
             originals: vec![Original::example()],
+            locale: Locale("fr".into()),
         }
+    }
+}
+
+impl Example for RevenueFigure {
+    fn example() -> Self {
+        RevenueFigure { amount: 13584 }
     }
 }
 

@@ -3,10 +3,11 @@ use entity::revenue;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
-use super::service::Revenues;
+use super::{figure::tell, service::Revenues};
 use crate::{
     contract::{
         date::Month,
+        event::EventType,
         money::Currency,
         problem::{Error, Result},
     },
@@ -52,7 +53,9 @@ impl Revenues {
             row.month = Set(month.to_string());
             let taken = revenue::Entity::find().filter(revenue::Column::Month.eq(month.to_string()));
             if taken.one(&**tx).await?.is_some() {
-                return Err(Error::Conflict("there is a revenue of this month that another file made"));
+                return Err(Error::Conflict(
+                    "there is a revenue of this month that another file made, or that was written here",
+                ));
             }
             row.insert(&**tx).await?;
         } else {
@@ -60,6 +63,9 @@ impl Revenues {
         }
         item.remember(tx, id, version).await?;
         tx.touch("revenues").await?;
+        if let Some(place) = self.locales.home(*currency) {
+            tell(tx, EventType::RevenueUpdated, &place, *month, self.clock.now());
+        }
         Ok(effect)
     }
 }

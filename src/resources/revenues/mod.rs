@@ -1,6 +1,7 @@
-//! Revenues: what each month brought in, from paid invoices or from imported books.
+//! Revenues: what each month brought in, from paid invoices or from the books.
 mod api;
 mod example;
+mod figure;
 mod import;
 mod service;
 mod types;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use entity::{invoice, revenue};
 use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Func, SimpleExpr},
 };
 
@@ -29,10 +29,10 @@ const YEAR: u32 = 12;
 #[derive(Clone)]
 pub struct Revenues {
     pub(super) db: Db,
-    clock: Clock,
+    pub(super) clock: Clock,
     cursors: CursorKey,
     pub(super) rates: Rates,
-    locales: Locales,
+    pub(super) locales: Locales,
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -50,6 +50,11 @@ impl Revenues {
     /// The locale with its currency, if the service has it.
     pub fn place(&self, locale: Locale) -> Result<Place> {
         self.locales.place(locale)
+    }
+
+    /// Every locale that the service has.
+    pub fn locales(&self) -> &Locales {
+        &self.locales
     }
 
     /// The present month, in UTC.
@@ -86,15 +91,29 @@ impl Revenues {
         let (Some(from), Some(to)) = (months.iter().min(), months.iter().max()) else {
             return Ok(Page { data: Vec::new(), pagination });
         };
-        let mut known = self.known(place, *from, *to).await?;
+        let mut known = self.known(self.db.read(), place, *from, *to).await?;
         Ok(Page { data: months.iter().map(|month| taken(&mut known, *month, place)).collect(), pagination })
     }
 
     /// The last twelve months, oldest first.
     pub async fn year(&self, place: &Place) -> Result<Vec<Revenue>> {
         let now = self.now();
-        let mut known = self.known(place, now.back(YEAR - 1), now).await?;
+        let mut known = self.known(self.db.read(), place, now.back(YEAR - 1), now).await?;
         Ok((0..YEAR).rev().map(|back| taken(&mut known, now.back(back), place)).collect())
+    }
+
+    /// The month, as the list shows it.
+    pub async fn read(&self, place: &Place, month: Month) -> Result<Revenue> {
+        self.month(self.db.read(), place, month).await
+    }
+
+    pub(super) async fn month<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        place: &Place,
+        month: Month,
+    ) -> Result<Revenue> {
+        Ok(taken(&mut self.known(db, place, month, month).await?, month, place))
     }
 
     /// The first month with any revenue.
@@ -111,16 +130,22 @@ impl Revenues {
     }
 
     /// The months between these two that brought anything in.
-    async fn known(&self, place: &Place, from: Month, to: Month) -> Result<BTreeMap<String, Revenue>> {
+    async fn known<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        place: &Place,
+        from: Month,
+        to: Month,
+    ) -> Result<BTreeMap<String, Revenue>> {
         let mut sums: BTreeMap<String, (RevenueSource, Vec<(i64, Currency)>)> = BTreeMap::new();
-        for sum in self.sums(from, to).await? {
+        for sum in sums_of(db, from, to).await? {
             let currency = sum.currency.parse().map_err(Error::Internal)?;
             let month = sums.entry(sum.month).or_insert((RevenueSource::Invoices, Vec::new()));
             month.1.push((sum.amount, currency));
         }
         let told = revenue::Entity::find()
             .filter(revenue::Column::Month.between(from.to_string(), to.to_string()))
-            .all(self.db.read())
+            .all(db)
             .await?;
         for row in told {
             let currency = row.currency.parse().map_err(Error::Internal)?;
@@ -128,29 +153,32 @@ impl Revenues {
         }
         let currencies: Vec<Currency> =
             sums.values().flat_map(|(_, sums)| sums.iter().map(|(_, currency)| *currency)).collect();
-        let exchanges = self.rates.exchanges(&currencies, place.currency).await?;
+        let exchanges = self.rates.exchanges_in(db, &currencies, place.currency).await?;
         sums.into_iter()
-            .map(|(month, (source, sums))| Ok((month.clone(), revenue(&month, source, &sums, &exchanges)?)))
+            .map(|(month, (source, sums))| {
+                let shown = revenue(&month, source, &sums, &exchanges, place)?;
+                Ok((month, shown))
+            })
             .collect()
     }
+}
 
-    /// What was paid, by month and currency.
-    async fn sums(&self, from: Month, to: Month) -> Result<Vec<Sum>> {
-        let date = || Expr::col((invoice::Entity, invoice::Column::Date));
-        let month: SimpleExpr = Func::cust("substr").arg(date()).arg(1).arg(7).into();
-        let find = invoice::Entity::find()
-            .select_only()
-            .expr_as(month, "month")
-            .column(invoice::Column::Currency)
-            .expr_as(Func::cast_as(invoice::Column::Amount.sum(), "bigint"), "amount")
-            .filter(invoice::Column::Status.eq("paid"))
-            .filter(invoice::Column::Date.gte(from.first_day().to_string()))
-            .filter(invoice::Column::Date.lt(to.next().first_day().to_string()))
-            .group_by(Expr::cust("1"))
-            .group_by(invoice::Column::Currency)
-            .order_by_asc(invoice::Column::Currency);
-        Ok(find.into_model::<Sum>().all(self.db.read()).await?)
-    }
+/// What was paid, by month and currency.
+async fn sums_of<C: ConnectionTrait>(db: &C, from: Month, to: Month) -> Result<Vec<Sum>> {
+    let date = || Expr::col((invoice::Entity, invoice::Column::Date));
+    let month: SimpleExpr = Func::cust("substr").arg(date()).arg(1).arg(7).into();
+    let find = invoice::Entity::find()
+        .select_only()
+        .expr_as(month, "month")
+        .column(invoice::Column::Currency)
+        .expr_as(Func::cast_as(invoice::Column::Amount.sum(), "bigint"), "amount")
+        .filter(invoice::Column::Status.eq("paid"))
+        .filter(invoice::Column::Date.gte(from.first_day().to_string()))
+        .filter(invoice::Column::Date.lt(to.next().first_day().to_string()))
+        .group_by(Expr::cust("1"))
+        .group_by(invoice::Column::Currency)
+        .order_by_asc(invoice::Column::Currency);
+    Ok(find.into_model::<Sum>().all(db).await?)
 }
 
 /// The sums of a month in one currency.
@@ -159,10 +187,12 @@ fn revenue(
     source: RevenueSource,
     sums: &[(i64, Currency)],
     exchanges: &Exchanges,
+    place: &Place,
 ) -> Result<Revenue> {
     let (amount, originals) = exchanges.total(sums)?;
     let month = month.parse().map_err(|_| Error::Internal(format!("{month} is no month")))?;
-    Ok(Revenue { month, amount, currency: exchanges.quote(), source, originals })
+    let locale = place.locale.clone();
+    Ok(Revenue { month, amount, currency: exchanges.quote(), source, originals, locale })
 }
 
 /// The month out of those that brought anything in, or none of it.
@@ -173,5 +203,6 @@ fn taken(known: &mut BTreeMap<String, Revenue>, month: Month, place: &Place) -> 
         currency: place.currency,
         source: RevenueSource::Invoices,
         originals: Vec::new(),
+        locale: place.locale.clone(),
     })
 }

@@ -4,7 +4,11 @@ use serde::Serialize;
 
 use super::super::rates::Original;
 use crate::contract::{
+    answer::Resource,
+    cache::Cache,
     date::Month,
+    etag::ETag,
+    locale::Locale,
     money::Currency,
     page::{Count, Paging},
 };
@@ -26,6 +30,31 @@ pub struct Revenue {
     /// What is in it of other currencies, converted for this answer.
     #[oai(validator(max_items = "300"))]
     pub originals: Vec<Original>,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) locale: Locale,
+}
+
+impl Resource for Revenue {
+    /// A month is what its invoices or its figure make it: the tag is made of all that is shown.
+    fn etag(&self) -> ETag {
+        ETag::of_parts(&["revenue", &serde_json::to_string(self).unwrap_or_default()])
+    }
+    fn location(&self) -> String {
+        format!("/api/v2/revenues/{}/{}", self.locale, self.month)
+    }
+    fn cache(&self) -> Cache {
+        Cache::Private
+    }
+}
+
+/// What the books say that a month brought in, in the currency of the locale.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct RevenueFigure {
+    /// The amount in minor units of the locale's currency.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000000000")))]
+    pub amount: i64,
 }
 
 /// Where a month's amount comes from.
@@ -35,7 +64,7 @@ pub struct Revenue {
 pub enum RevenueSource {
     /// The sum of the paid invoices of that month.
     Invoices,
-    /// Books that were imported; they count before invoices.
+    /// The books: a figure that was imported or written; it counts before invoices.
     Imported,
 }
 

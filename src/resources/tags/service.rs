@@ -14,6 +14,7 @@ use crate::{
         caller::{HIDDEN, Principal, class, shown},
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of},
         page::Page,
         problem::{Error, Result},
         slug::slugify,
@@ -192,6 +193,8 @@ impl Tags {
                     }
                 }
                 tx.touch("tags").await?;
+                let kind = if fresh { EventType::TagCreated } else { EventType::TagUpdated };
+                tell(&tx, kind, &slug, Audience::Public, now);
                 Ok((view(&*tx, tag::Entity::find(), &slug).await?, fresh))
             })
             .await
@@ -216,16 +219,18 @@ impl Tags {
                 let row =
                     row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("slug"))?;
                 tx.touch("tags").await?;
+                tell(&tx, EventType::TagUpdated, &row.slug, Audience::Public, now);
                 view(&*tx, tag::Entity::find(), &row.slug).await
             })
             .await
     }
 
     pub async fn remove(&self, slug: &str, when: Precondition) -> Result<()> {
-        let slug = slug.to_owned();
+        let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
                 held(&tx, &slug, &when).await?.delete(&*tx).await?;
+                tell(&tx, EventType::TagDeleted, &slug, Audience::Public, now);
                 tx.touch("tags").await?;
                 tx.touch("posts").await?;
                 Ok(())
@@ -294,4 +299,8 @@ async fn held(tx: &Tx, slug: &str, when: &Precondition) -> Result<tag::Model> {
     let row = at(tx, slug).await?.ok_or(Error::NotFound("tag"))?;
     when.check(&view(&**tx, tag::Entity::find(), slug).await?.etag())?;
     Ok(row)
+}
+
+fn tell(tx: &Tx, kind: EventType, slug: &str, audience: Audience, now: i64) {
+    tx.tell(of(kind, slug, format!("/api/tags/{slug}"), 0, audience, now));
 }

@@ -3,8 +3,9 @@ use entity::user;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
+use super::service::tell;
 use crate::{
-    contract::{caller::Role, problem::Result},
+    contract::{caller::Role, event::EventType, problem::Result},
     ports::db::Tx,
 };
 
@@ -33,5 +34,6 @@ pub async fn author_named(tx: &Tx, name: &str, now: i64) -> Result<Uuid> {
     };
     row.insert(&**tx).await?;
     tx.touch("users").await?;
+    tell(tx, EventType::UserCreated, id, 1, now);
     Ok(id)
 }

@@ -5,6 +5,7 @@ use entity::user;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
 use super::{
     list::page,
@@ -20,6 +21,7 @@ use crate::{
         check::ErrorCode,
         cursor::CursorKey,
         etag::{ETag, Precondition},
+        event::{Audience, EventType, of},
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -83,6 +85,7 @@ impl Users {
         once(&self.db, attempt, async move |tx| {
             let row = row.insert(&*tx).await.map_err(Error::taken("email"))?;
             tx.touch("users").await?;
+            tell(&tx, EventType::UserCreated, row.id, 1, row.created_at);
             wire(row)
         })
         .await
@@ -160,11 +163,13 @@ impl Users {
         row.updated_at = self.clock.now();
         let row = row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("email"))?;
         tx.touch("users").await?;
+        tell(&tx, EventType::UserUpdated, row.id, row.version, row.updated_at);
         wire(row)
     }
 
     pub async fn remove(&self, caller: &Principal, id: Id<User>, when: Precondition) -> Result<()> {
         owned(caller, id)?;
+        let now = self.clock.now();
         self.db
             .write(async move |tx| {
                 let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
@@ -175,6 +180,7 @@ impl Users {
                 }
                 wrote_nothing(&tx, row.id).await?;
                 user::Entity::delete_by_id(row.id).exec(&*tx).await?;
+                tell(&tx, EventType::UserDeleted, row.id, row.version + 1, now);
                 tx.touch("users").await?;
                 Ok(())
             })
@@ -232,6 +238,11 @@ impl Users {
         let role = row.role.parse().map_err(Error::Internal)?;
         Ok(Some(Principal { user: row.id, role, via: Via::Machine }))
     }
+}
+
+/// Says what happened to an account: to admins, and to whose it is.
+pub(super) fn tell(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
+    tx.tell(of(kind, id, format!("/api/users/{id}"), version, Audience::Admins(Some(id)), now));
 }
 
 /// Others' accounts are there for admins only.

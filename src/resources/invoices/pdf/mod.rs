@@ -14,7 +14,7 @@ use crate::contract::{
     answer::Resource,
     etag::ETag,
     id::Id,
-    locale::Place,
+    locale::{Locale, Place},
     problem::{Error, Result},
 };
 
@@ -72,6 +72,11 @@ impl Paper {
         let (known, seller) = (self.invoice.etag(), format!("{:?}", self.seller));
         let made_by = [env!("CARGO_PKG_VERSION"), LAYOUT];
         ETag::of_parts(&["pdf", made_by[0], made_by[1], known.as_str(), &self.invoice.locale, &seller])
+    }
+
+    /// The language in which the page is written, which is English where the locale's is not among them.
+    pub fn language(&self) -> Locale {
+        Locale(words::Manner::of(&self.invoice.locale).tag.to_lowercase())
     }
 
     pub fn name(&self) -> String {

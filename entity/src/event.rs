@@ -1,0 +1,26 @@
+//! `events`: what happened to which resource, in the order of the commits.
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "events")]
+pub struct Model {
+    /// Without gaps.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    pub id: Uuid,
+    pub kind: String,
+    pub topic: String,
+    pub subject: String,
+    pub href: String,
+    pub version: i64,
+    /// `public`, `editors`, `office`, `admins` or `owner`.
+    pub audience: String,
+    /// Who may know of it beside the audience.
+    pub owner: Option<Uuid>,
+    pub occurred_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

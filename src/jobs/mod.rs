@@ -1,0 +1,7 @@
+//! What happens after an answer: jobs from the queue, each done by one worker, each able to be done twice.
+mod handlers;
+mod purge;
+mod run;
+pub mod schedule;
+
+pub use run::{Pace, work};

@@ -1,0 +1,47 @@
+//! An event as the stream has it, written once for all who get it.
+use bytes::Bytes;
+use entity::event;
+
+use super::types::Event;
+use crate::contract::event::{Audience, Topic};
+
+/// How long a client waits until it comes back, in milliseconds.
+const RETRY: u32 = 2000;
+
+pub struct Frame {
+    pub position: i64,
+    pub topic: Topic,
+    pub audience: Audience,
+    pub bytes: Bytes,
+}
+
+impl Frame {
+    pub fn of(row: &event::Model) -> Option<Self> {
+        let event = Event::of(row)?;
+        let data = serde_json::to_string(&event).ok()?;
+        let text = format!("id: {}\nevent: {}\ndata: {data}\n\n", row.position, event.kind.as_str());
+        Some(Frame {
+            position: row.position,
+            topic: event.topic,
+            audience: Audience::parse(&row.audience, row.owner),
+            bytes: text.into(),
+        })
+    }
+}
+
+/// The begin of a stream.
+pub fn hello() -> Bytes {
+    format!("retry: {RETRY}\n\n").into()
+}
+
+/// That something behind what the client has is forgotten: what it shows has to be read anew, and events follow
+/// behind `after`.
+pub fn reset(after: i64) -> Bytes {
+    // Without an id: it is no event of the log.
+    format!("event: reset\ndata: {{\"after\":{after}}}\n\n").into()
+}
+
+/// A sign of life.
+pub fn beat() -> Bytes {
+    Bytes::from_static(b":\n\n")
+}

@@ -1,0 +1,70 @@
+//! What can be seen of the queue, and done about it.
+use entity::job;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::types::{Job, JobQuery};
+use crate::{
+    contract::{
+        cursor::{CursorKey, Key, Slice, SortKey},
+        id::Id,
+        page::Page,
+        problem::{Error, Result},
+    },
+    ports::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+};
+
+#[derive(Clone)]
+pub struct Jobs {
+    db: Db,
+    clock: Clock,
+    cursors: CursorKey,
+}
+
+impl Jobs {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Jobs { db, clock, cursors }
+    }
+
+    pub async fn list(&self, query: &JobQuery) -> Result<Page<Job>> {
+        let mut find = job::Entity::find();
+        if let Some(state) = query.state {
+            find = find.filter(job::Column::State.eq(state.as_str()));
+        }
+        if let Some(kind) = &query.kind {
+            find = find.filter(job::Column::Kind.eq(kind));
+        }
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("jobs {:?} {:?}", query.state, query.kind),
+            // Ids rise with time.
+            order: vec![SortKey::falling(job::Column::Id)],
+            paging: &query.paging,
+        };
+        let place = |row: &job::Model| vec![Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        Ok(Page { data: rows.into_iter().map(Job::from).collect(), pagination })
+    }
+
+    pub async fn read(&self, id: Id<Job>) -> Result<Job> {
+        let row = job::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        row.map(Job::from).ok_or(Error::NotFound("job"))
+    }
+
+    /// Has a job that has ended done once more.
+    pub async fn retry(&self, id: Id<Job>) -> Result<Job> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx: Tx| {
+                let again = tx.again(id.0, now).await?;
+                let row = job::Entity::find_by_id(id.0).one(&*tx).await?.ok_or(Error::NotFound("job"))?;
+                match again {
+                    true => Ok(row.into()),
+                    false => Err(Error::Conflict("only a job that has ended can be done again")),
+                }
+            })
+            .await
+    }
+}

@@ -1,0 +1,56 @@
+//! What is told of posts: of drafts to those who may read them, of all else to everybody.
+use uuid::Uuid;
+
+use super::types::Post;
+use crate::{
+    contract::event::{Audience, EventType, of},
+    ports::db::Tx,
+};
+
+fn audience(open: bool, owner: Uuid) -> Audience {
+    if open { Audience::Public } else { Audience::Editors(Some(owner)) }
+}
+
+fn tell(tx: &Tx, kind: EventType, id: Uuid, version: i64, audience: Audience, now: i64) {
+    tx.tell(of(kind, id, format!("/api/posts/{id}"), version, audience, now));
+}
+
+/// A post that was written, at once for everybody or not.
+pub fn created(tx: &Tx, post: &Post, now: i64) {
+    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
+    tell(tx, EventType::PostCreated, post.id.0, post.version, audience(open, owner), now);
+    if open {
+        tell(tx, EventType::PostPublished, post.id.0, post.version, Audience::Public, now);
+    }
+}
+
+/// A post that says something else, or is read by others, than before.
+pub fn changed(tx: &Tx, post: &Post, was_open: bool, now: i64) {
+    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
+    let kind = match (was_open, open) {
+        (false, true) => EventType::PostPublished,
+        (true, false) => EventType::PostUnpublished,
+        _ => EventType::PostUpdated,
+    };
+    tell(tx, kind, post.id.0, post.version, audience(was_open || open, owner), now);
+}
+
+pub fn deleted(tx: &Tx, post: &Post, now: i64) {
+    moved(tx, EventType::PostDeleted, post, now);
+}
+
+/// A post that is back from the trash.
+pub fn restored(tx: &Tx, post: &Post, now: i64) {
+    moved(tx, EventType::PostRestored, post, now);
+}
+
+fn moved(tx: &Tx, kind: EventType, post: &Post, now: i64) {
+    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
+    tell(tx, kind, post.id.0, post.version, audience(open, owner), now);
+}
+
+/// A post that a file made or changed.
+pub fn imported(tx: &Tx, id: Uuid, owner: Uuid, version: i64, open: bool, now: i64) {
+    let kind = if version == 1 { EventType::PostCreated } else { EventType::PostUpdated };
+    tell(tx, kind, id, version, audience(open, owner), now);
+}

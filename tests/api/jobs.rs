@@ -1,0 +1,94 @@
+//! Jobs, as admins see them and as workers do them.
+use serde_json::json;
+use tenon::{
+    contract::caller::Role,
+    jobs::{self, Pace},
+    ports::{db::Tx, queue::NewJob},
+};
+use tokio::{
+    sync::watch,
+    time::{Duration, sleep},
+};
+
+use crate::support::{Answer, Api};
+
+/// Workers, until the sender is dropped or says so.
+fn workers(api: &Api) -> watch::Sender<bool> {
+    let (stop, stopping) = watch::channel(false);
+    tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
+    stop
+}
+
+/// The job, when it has come to this.
+async fn until(admin: &Api, path: &str, state: &str) -> Answer {
+    for _ in 0..250 {
+        let job = admin.get(path).await.is(200);
+        if job.body["state"] == state {
+            return job;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{path} never got {state}: {:?}", admin.get(path).await.body)
+}
+
+async fn ask(api: &Api, kind: &'static str) -> String {
+    let now = api.clock.now();
+    let made = api.app.db.write(async move |tx: Tx| tx.later(NewJob::new(kind, &())?, now).await).await;
+    format!("/api/jobs/{}", made.expect("the job is kept"))
+}
+
+#[tokio::test]
+async fn jobs_are_done_and_what_cannot_be_done_is_dead_and_says_why() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (good, bad) = (ask(&api, "service.sweep").await, ask(&api, "service.unheard").await);
+    let listed = admin.get("/api/jobs").await.is(200);
+    assert_eq!(listed.body["pagination"]["total"], 2);
+    assert_eq!(listed.body["data"][0]["state"], "ready");
+    let stop = workers(&api);
+    until(&admin, &good, "done").await;
+    let dead = until(&admin, &bad, "dead").await;
+    assert!(dead.body["lastError"].as_str().expect("a reason").contains("service.unheard"));
+    let only = admin.get("/api/jobs?state=dead&kind=service.unheard").await.is(200);
+    assert_eq!(only.body["pagination"]["total"], 1);
+    let tag = dead.header("etag").to_owned();
+    admin.header("if-none-match", &tag).get(&bad).await.is(304);
+    // Again: it dies again, with a new finish.
+    let again = admin.post_empty(&format!("{bad}/retry")).await.is(202);
+    assert_eq!(again.header("location"), bad);
+    assert_ne!(until(&admin, &bad, "dead").await.header("etag"), tag);
+    drop(stop);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_cannot_be_done_again() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let job = ask(&api, "service.sweep").await;
+    admin.post_empty(&format!("{job}/retry")).await.is(409);
+    admin.get("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f").await.is(404);
+    admin.post_empty("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/retry").await.is(404);
+    assert_eq!(admin.get("/api/jobs?state=gone").await.is(400).places(), ["state"]);
+    assert_eq!(admin.get("/api/jobs?limit=1").await.is(200).body["data"][0]["kind"], json!("service.sweep"));
+}
+
+#[tokio::test]
+async fn a_schedule_leaves_its_next_round() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    for _ in 0..2 {
+        jobs::schedule::begin(&api.app).await.expect("the schedules begin");
+    }
+    let stop = workers(&api);
+    let first = admin.get("/api/jobs?kind=service.sweep").await.is(200);
+    assert_eq!(first.body["pagination"]["total"], 1);
+    let first = format!("/api/jobs/{}", first.body["data"][0]["id"].as_str().expect("an id"));
+    until(&admin, &first, "done").await;
+    let waiting = admin.get("/api/jobs?kind=service.sweep&state=ready").await.is(200);
+    assert_eq!(waiting.body["pagination"]["total"], 1);
+    api.clock.advance(3_600_000);
+    let admin = api.sign_in(Role::Admin).await;
+    let next = format!("/api/jobs/{}", waiting.body["data"][0]["id"].as_str().expect("an id"));
+    until(&admin, &next, "done").await;
+    drop(stop);
+}
