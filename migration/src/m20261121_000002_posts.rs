@@ -20,6 +20,8 @@ impl MigrationTrait for Migration {
                 maybe_text("cover_image"),
                 id("author_id"),
                 number("published_at"),
+                maybe_number("publish_at"),
+                maybe_number("unpublish_at"),
                 number("comments_count"),
                 text("search"),
                 maybe_text("source"),

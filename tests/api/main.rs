@@ -24,6 +24,7 @@ mod rates;
 mod redirects;
 mod refusals;
 mod revisions;
+mod schedule;
 mod sessions;
 mod site;
 mod statements;

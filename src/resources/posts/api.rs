@@ -2,8 +2,9 @@
 use poem_openapi::OpenApi;
 
 use super::{
+    query::{PostQuery, PreviewQuery},
     service::BySlug,
-    types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary, PreviewLink},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::{
     api::Tag,
@@ -46,14 +47,15 @@ impl PostsApi {
 
     /// Write a post
     ///
-    /// The caller is its author. Without `published` it is a draft that only its author and editors see.
+    /// The caller is its author. Without `published` it is a draft that only its author and editors see, until
+    /// `publishAt` comes if that is given.
     #[oai(path = "/", method = "post", operation_id = "postsCreate")]
     async fn create(
         &self,
         author: Caller<Writers>,
         key: IdempotencyKey,
         new: Body<NewPost>,
-    ) -> Result<Created<Post>, Fault<(Unauthorized, Once)>> {
+    ) -> Result<Created<Post>, Fault<(Invalid, Unauthorized, Once)>> {
         Ok(Created::new(self.0.create(&author, new.0, key.0).await?))
     }
 
@@ -66,7 +68,7 @@ impl PostsApi {
         viewer: Viewer,
         /// The post's id.
         id: Path<Id<Post>>,
-        query: Query<super::types::PreviewQuery>,
+        query: Query<PreviewQuery>,
         known: IfNoneMatch,
     ) -> Result<Found<Post>, Fault<NotFound>> {
         let post = match &query.preview {
@@ -87,7 +89,7 @@ impl PostsApi {
         id: Path<Id<Post>>,
         when: IfMatch,
         new: Body<PostReplacement>,
-    ) -> Result<Changed<Post>, Fault<(Owned, Conflict)>> {
+    ) -> Result<Changed<Post>, Fault<(Invalid, Owned, Conflict)>> {
         Ok(Changed::new(self.0.replace(&caller, id.0, new.0, when.0).await?))
     }
 
@@ -102,7 +104,7 @@ impl PostsApi {
         id: Path<Id<Post>>,
         when: IfMatch,
         patch: Patch<PostPatch>,
-    ) -> Result<Changed<Post>, Fault<(Owned, Conflict)>> {
+    ) -> Result<Changed<Post>, Fault<(Invalid, Owned, Conflict)>> {
         Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, when.0).await?))
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::types::Post;
 use crate::{
-    contract::{answer::Resource, cache::Cache, etag::ETag, problem::Result},
+    contract::{answer::Resource, cache::Cache, etag::ETag, problem::Result, time::Timestamp},
     resources::revisions::{Change, Content, Revision, Subject, Written},
 };
 
@@ -62,6 +62,12 @@ pub struct PostContent {
     pub tags: Vec<String>,
     /// Whether everybody could read it.
     pub published: bool,
+    /// When it was to be published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_at: Option<Timestamp>,
+    /// When that was to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpublish_at: Option<Timestamp>,
 }
 
 impl Content for PostContent {
@@ -70,7 +76,8 @@ impl Content for PostContent {
     }
 
     fn members(&self) -> Vec<(&'static str, Vec<String>)> {
-        let PostContent { title, slug, content: _, excerpt, cover_image, tags, published } = self;
+        let PostContent { title, slug, content: _, excerpt, cover_image, tags, published, .. } = self;
+        let time = |at: Option<Timestamp>| at.iter().map(Timestamp::to_string).collect();
         let maybe = |value: &Option<String>| value.iter().cloned().collect();
         vec![
             ("title", vec![title.clone()]),
@@ -79,6 +86,8 @@ impl Content for PostContent {
             ("coverImage", maybe(cover_image)),
             ("tags", tags.clone()),
             ("published", vec![published.to_string()]),
+            ("publishAt", time(self.publish_at)),
+            ("unpublishAt", time(self.unpublish_at)),
         ]
     }
 }
@@ -109,6 +118,8 @@ impl Post {
             cover_image: self.cover_image.clone(),
             tags: self.tags.iter().map(|tag| tag.name.clone()).collect(),
             published: self.published,
+            publish_at: self.publish_at,
+            unpublish_at: self.unpublish_at,
         }
     }
 }

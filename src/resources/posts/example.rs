@@ -5,10 +5,8 @@ use uuid::Uuid;
 use super::{
     super::{revisions::Revision, tags::TagRef, trash::Deleted, users::AuthorRef},
     content::{PostContent, PostRevision},
-    types::{
-        NewPost, Post, PostExpand, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary,
-        PreviewLink,
-    },
+    query::{PostExpand, PostQuery, PostStatus, PreviewQuery},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
@@ -20,6 +18,8 @@ fn story<T>() -> Id<T> {
 
 const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
 const PUBLISHED: Timestamp = Timestamp(1_763_717_400_000);
+/// Ahead of every reader of the document.
+const LATER: Timestamp = Timestamp(4_102_444_800_000);
 const TITLE: &str = "A joint that fits";
 const CONTENT: &str = "A tenon is the part of a joint that is *cut to fit*.";
 const EXCERPT: &str = "Why every client is cut from the same contract.";
@@ -39,6 +39,8 @@ impl Example for Post {
             tags: vec![TagRef::example()],
             published: true,
             published_at: Some(PUBLISHED),
+            publish_at: None,
+            unpublish_at: Some(LATER),
             comments_count: 2,
             created_at: WRITTEN,
             updated_at: PUBLISHED,
@@ -61,6 +63,8 @@ impl Example for PostSummary {
             tags: post.tags,
             published: post.published,
             published_at: post.published_at,
+            publish_at: post.publish_at,
+            unpublish_at: post.unpublish_at,
             comments_count: post.comments_count,
             created_at: post.created_at,
             updated_at: post.updated_at,
@@ -82,6 +86,8 @@ impl Example for NewPost {
             cover_image: Some(COVER.into()),
             tags: vec!["Joinery".into()],
             published: true,
+            publish_at: None,
+            unpublish_at: Some(LATER),
         }
     }
 }
@@ -96,6 +102,8 @@ impl Example for PostReplacement {
             cover_image: Some(COVER.into()),
             tags: vec!["Joinery".into()],
             published: true,
+            publish_at: None,
+            unpublish_at: Some(LATER),
         }
     }
 }
@@ -110,6 +118,8 @@ impl Example for PostPatch {
             cover_image: Given::Value(COVER.into()),
             tags: Some(vec!["Joinery".into()]),
             published: Some(true),
+            publish_at: Given::Absent,
+            unpublish_at: Given::Value(LATER),
         }
     }
 }
@@ -142,6 +152,8 @@ impl Example for PostContent {
             cover_image: Some(COVER.into()),
             tags: vec!["Joinery".into()],
             published: true,
+            publish_at: None,
+            unpublish_at: Some(LATER),
         }
     }
 }
@@ -164,8 +176,8 @@ impl Example for PreviewLink {
     }
 }
 
-impl Example for super::types::PreviewQuery {
+impl Example for PreviewQuery {
     fn example() -> Self {
-        super::types::PreviewQuery { preview: Some("AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g".into()) }
+        PreviewQuery { preview: Some("AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g".into()) }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     contract::{
         caller::HIDDEN,
         problem::{Error, Result},
+        time::Timestamp,
     },
     ports::db::Tx,
     resources::{
@@ -83,7 +84,9 @@ impl Posts {
 fn written(row: post::Model, tags: &[String], now: i64) -> Result<Written> {
     let post::Model { id, slug, title, content, excerpt, cover_image, published_at, version, .. } = row;
     let (tags, published) = (tags.to_vec(), published_at > 0);
-    let content = PostContent { title, slug, content, excerpt, cover_image, tags, published };
+    let (publish_at, unpublish_at) = (row.publish_at.map(Timestamp), row.unpublish_at.map(Timestamp));
+    let content =
+        PostContent { title, slug, content, excerpt, cover_image, tags, published, publish_at, unpublish_at };
     Written::new(Subject::Post(id), version, Change::Imported, &content, now)
 }
 
@@ -122,6 +125,8 @@ fn fresh(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> pos
         created_at: Set(written),
         updated_at: Set(written),
         deleted_at: Set(None),
+        publish_at: Set(None),
+        unpublish_at: Set(None),
     }
 }
 

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::{
     super::{tags::TagRef, trash::Deleted, users::AuthorRef},
+    query::{PostQuery, PostStatus},
     trash::in_trash,
-    types::{Post, PostQuery, PostStatus, PostSummary},
+    types::{Post, PostSummary},
 };
 use crate::contract::{
     caller::Principal,
@@ -56,6 +57,8 @@ pub(super) struct Row {
     author_bio: Option<String>,
     coauthors: i64,
     deleted_at: Option<i64>,
+    publish_at: Option<i64>,
+    unpublish_at: Option<i64>,
 }
 
 /// The columns of a row; those that were not asked for are read as nothing.
@@ -86,6 +89,8 @@ fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post:
             post::Column::Version,
             post::Column::AuthorId,
             post::Column::DeletedAt,
+            post::Column::PublishAt,
+            post::Column::UnpublishAt,
         ])
         .expr_as(text(post::Column::Excerpt, wanted("excerpt")), "excerpt")
         .expr_as(text(post::Column::CoverImage, wanted("coverImage")), "cover_image")
@@ -200,7 +205,7 @@ pub(super) async fn page<C: ConnectionTrait>(
     let place = |row: &Row| row.place(&keys);
     let (rows, pagination) = slice.page(db, filtered(viewer, query, since), shown, place).await?;
     let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
-    let data = rows.into_iter().map(|row| row.whole(&mut related).into()).collect();
+    let data = rows.into_iter().map(|row| row.whole(&mut related).seen_by(viewer).into()).collect();
     Ok(Page { data, pagination })
 }
 
@@ -245,6 +250,8 @@ impl Row {
             tags: related.tags.remove(&self.id).unwrap_or_default(),
             published: self.published_at > 0,
             published_at: (self.published_at > 0).then_some(Timestamp(self.published_at)),
+            publish_at: self.publish_at.map(Timestamp),
+            unpublish_at: self.unpublish_at.map(Timestamp),
             comments_count: self.comments_count,
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
@@ -267,6 +274,8 @@ impl From<Post> for PostSummary {
             tags,
             published: post.published,
             published_at: post.published_at,
+            publish_at: post.publish_at,
+            unpublish_at: post.unpublish_at,
             comments_count: post.comments_count,
             created_at: post.created_at,
             updated_at: post.updated_at,

@@ -10,7 +10,9 @@ use super::{
     events,
     list::{page, visible_to, whole},
     preview::PreviewKey,
-    types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary},
+    query::PostQuery,
+    schedule::{Schedule, arrange, next},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary},
 };
 use crate::{
     contract::{
@@ -78,13 +80,14 @@ impl Posts {
 
     pub async fn read(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
         let find = visible_to(viewer).filter(post::Column::Id.eq(id.0));
-        whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))
+        let post = whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        Ok(post.seen_by(viewer))
     }
 
     pub async fn by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<BySlug> {
         let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
         if let Some(post) = whole(self.db.read(), find).await? {
-            return Ok(BySlug::Here(Box::new(post)));
+            return Ok(BySlug::Here(Box::new(post.seen_by(viewer))));
         }
         let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
         let former = former.ok_or(Error::NotFound("post"))?;
@@ -107,31 +110,22 @@ impl Posts {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
             still_there(&tx, &author).await?;
-            let NewPost { title, content, slug, excerpt, cover_image, tags, published } = new;
+            let NewPost { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
             let id = Uuid::now_v7();
             let title = trimmed(&title);
             let slug = match slug {
                 Some(slug) => claim_exactly(&tx, id, &slug, now).await?,
                 None => claim_free(&tx, id, &slugify(&title, "post"), now).await?,
             };
-            let row = post::ActiveModel {
-                id: Set(id),
-                slug: Set(slug),
-                search: Set(searchable(&title, excerpt.as_deref())),
-                title: Set(title),
-                content: Set(content),
-                excerpt: Set(excerpt),
-                cover_image: Set(cover_image),
-                author_id: Set(author.user),
-                published_at: Set(if published { now } else { 0 }),
-                comments_count: Set(0),
-                source: Set(None),
-                version: Set(1),
-                created_at: Set(now),
-                updated_at: Set(now),
-                deleted_at: Set(None),
-            };
-            row.insert(&*tx).await?;
+            let search = searchable(&title, excerpt.as_deref());
+            let published_at = if published { now } else { 0 };
+            let draft = draft(id, author.user, now);
+            let mut row =
+                post::Model { slug, search, title, content, excerpt, cover_image, published_at, ..draft };
+            Schedule::exactly(new.publish_at, new.unpublish_at).put_on(&mut row, false, now)?;
+            let due = next(&row);
+            row.into_active_model().reset_all().insert(&*tx).await?;
+            arrange(&tx, id, None, due, now).await?;
             posts.tag(&tx, id, &tags, now).await?;
             tx.touch(if published { "posts" } else { HIDDEN }).await?;
             let post = reread(&tx, id).await?;
@@ -149,13 +143,14 @@ impl Posts {
         new: PostReplacement,
         when: Precondition,
     ) -> Result<Post> {
-        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published } = new;
+        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
+        let schedule = Schedule::exactly(new.publish_at, new.unpublish_at);
         self.change(caller, id, when, move |row| {
             row.title = trimmed(&title);
             row.content = content;
             row.excerpt = excerpt;
             row.cover_image = cover_image;
-            Wish { slug, tags: Some(tags), published: Some(published) }
+            Wish { slug, tags: Some(tags), published: Some(published), schedule }
         })
         .await
     }
@@ -167,7 +162,8 @@ impl Posts {
         patch: PostPatch,
         when: Precondition,
     ) -> Result<Post> {
-        let PostPatch { title, content, slug, excerpt, cover_image, tags, published } = patch;
+        let PostPatch { title, content, slug, excerpt, cover_image, tags, published, .. } = patch;
+        let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
         self.change(caller, id, when, move |row| {
             if let Some(title) = title {
                 row.title = trimmed(&title);
@@ -177,7 +173,7 @@ impl Posts {
             }
             row.excerpt = excerpt.over(row.excerpt.take());
             row.cover_image = cover_image.over(row.cover_image.take());
-            Wish { slug, tags, published }
+            Wish { slug, tags, published, schedule }
         })
         .await
     }
@@ -188,8 +184,11 @@ impl Posts {
             .write(async move |tx| {
                 let row = held(&tx, &caller, id, &when).await?;
                 let (version, open) = (row.version, row.published_at > 0);
+                arrange(&tx, row.id, next(&row), None, now).await?;
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
+                row.publish_at = Set(None);
+                row.unpublish_at = Set(None);
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
@@ -221,7 +220,7 @@ impl Posts {
     where
         F: FnOnce(&mut post::Model) -> Wish,
     {
-        let (id, was_open) = (row.id, row.published_at > 0);
+        let (id, was_open, was_due) = (row.id, row.published_at > 0, next(&row));
         let wish = apply(&mut row);
         if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
             row.slug = claim_exactly(tx, id, &slug, now).await?;
@@ -231,6 +230,8 @@ impl Posts {
             Some(false) => row.published_at = 0,
             _ => {}
         }
+        wish.schedule.put_on(&mut row, was_open, now)?;
+        let due = next(&row);
         row.search = searchable(&row.title, row.excerpt.as_deref());
         row.version += 1;
         row.updated_at = now;
@@ -239,6 +240,7 @@ impl Posts {
         // Comments count themselves, also while this change runs.
         row.comments_count = NotSet;
         row.update(&**tx).await?;
+        arrange(tx, id, was_due, due, now).await?;
         if let Some(tags) = wish.tags {
             self.tag(tx, id, &tags, now).await?;
         }
@@ -272,6 +274,30 @@ pub(super) struct Wish {
     pub slug: Option<String>,
     pub tags: Option<Vec<String>>,
     pub published: Option<bool>,
+    pub schedule: Schedule,
+}
+
+/// A post that says nothing yet.
+fn draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
+    post::Model {
+        id,
+        slug: String::new(),
+        title: String::new(),
+        content: String::new(),
+        excerpt: None,
+        cover_image: None,
+        author_id: author,
+        published_at: 0,
+        publish_at: None,
+        unpublish_at: None,
+        comments_count: 0,
+        search: String::new(),
+        source: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    }
 }
 
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.

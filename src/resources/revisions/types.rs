@@ -54,16 +54,22 @@ pub enum Change {
     Deleted,
     /// It was taken out of the trash.
     Undeleted,
+    /// Its time to be published had come.
+    Published,
+    /// Its time as something published was over.
+    Unpublished,
 }
 
 impl Change {
-    const ALL: [Change; 6] = [
+    const ALL: [Change; 8] = [
         Change::Created,
         Change::Changed,
         Change::Imported,
         Change::Restored,
         Change::Deleted,
         Change::Undeleted,
+        Change::Published,
+        Change::Unpublished,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -74,6 +80,8 @@ impl Change {
             Change::Restored => "restored",
             Change::Deleted => "deleted",
             Change::Undeleted => "undeleted",
+            Change::Published => "published",
+            Change::Unpublished => "unpublished",
         }
     }
 
