@@ -2,42 +2,26 @@
 //! service needs beyond what it held before, beside the bytes that it sent.
 //!
 //! `cargo bench --bench exports -- --rows 1000000 --database-url postgres://…`; by default 100,000 rows in SQLite.
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod service;
+
+use std::time::{Duration, Instant};
 
 use entity::{customer, invoice};
 use sea_orm::{EntityTrait, Set};
-use tenon::{
-    app::{App, Settings},
-    config::Config,
-    contract::{
-        attempt::Outcome,
-        caller::{Principal, Role, Via},
-    },
-    edge::{limits::Limits, server},
-    ports::{
-        clock::Clock,
-        db::{Db, Tx},
-    },
-    resources::users::NewUser,
-};
+use tenon::{app::App, config::Config, contract::caller::Role, ports::db::Tx};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::watch,
+    net::TcpStream,
 };
 use uuid::Uuid;
+
+use self::service::{Failure, Service, open, resident};
 
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PASSWORD: &str = "correct horse battery";
 const CUSTOMERS: usize = 1000;
 const AT_ONCE: usize = 1000;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -70,32 +54,15 @@ async fn main() -> Result<(), Failure> {
     if done?.success() { Ok(()) } else { Err("the measurement failed".into()) }
 }
 
-async fn open(folder: &str, url: String) -> Result<(App, Config), Failure> {
-    let config = Config::read(&[
-        ("data_dir", Some(folder.to_owned())),
-        ("database_url", Some(url)),
-        ("rate_limits", Some("off".to_owned())),
-    ])?;
-    let db = Db::open(&config.database_url()).await?;
-    db.migrate().await?;
-    let app = App::new(db, Clock::System, Settings::of(&config)).await?;
-    Ok((app, config))
-}
-
 async fn measure(app: App, config: Config) -> Result<(), Failure> {
-    let edge = Arc::new(tenon::cli::edge(&app, &config)?);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
-    let (_stop, stopping) = watch::channel(false);
-    tokio::spawn(server::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
-    let token = token(&app, &address).await?;
+    let (Service { address, token, .. }, _) = &Service::start(&app, &config, Role::Accountant).await?;
     // Whatever is made once has been made.
-    taken(&address, &token, "/api/v2/invoices/fr/csv?sort=number&date%5Bgte%5D=2030-01-01").await?;
+    taken(address, token, "/api/v2/invoices/fr/csv?sort=number&date%5Bgte%5D=2030-01-01").await?;
     let rest = resident();
     println!("{:<42}{:>10}{:>10}{:>10}{:>16}{:>8}", "export", "first ms", "s", "MB", "MB of memory", "ratio");
     for path in ["fr/csv", "en-us/csv?sort=number", "fr/ndjson?expand=customer", "fr/csv?status=paid"] {
         let Taken { first, whole, bytes, most } =
-            taken(&address, &token, &format!("/api/v2/invoices/{path}")).await?;
+            taken(address, token, &format!("/api/v2/invoices/{path}")).await?;
         let (size, memory) = (bytes as f64 / 1e6, most.saturating_sub(rest) as f64 / 1e6);
         println!(
             "{path:<42}{:>10.1}{:>10.1}{size:>10.1}{memory:>16.1}{:>8.3}",
@@ -148,30 +115,6 @@ async fn fill(app: &App, rows: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A new accountant's access token.
-async fn token(app: &App, address: &str) -> Result<String, Failure> {
-    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
-    let email = format!("bench-{}@acme.test", Uuid::now_v7().simple());
-    let (name, password) = ("Bench".to_owned(), PASSWORD.to_owned());
-    let new = NewUser { email: email.clone(), name, password, role: Some(Role::Accountant) };
-    match app.users.create(Some(&operator), new, None).await? {
-        Outcome::Fresh(_) => {}
-        Outcome::Again(_) => return Err("the account was made before".into()),
-    }
-    let body = format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}");
-    let length = body.len();
-    let login = format!(
-        "POST /api/auth/login HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(login.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let start = answer.find("\"accessToken\":\"").ok_or("no token")? + 15;
-    Ok(answer[start..].split('"').next().unwrap_or_default().to_owned())
-}
-
 /// What was seen of an export.
 struct Taken {
     first: Duration,
@@ -211,11 +154,4 @@ async fn taken(address: &str, token: &str, path: &str) -> Result<Taken, Failure>
         return Err("the export broke off".into());
     }
     Ok(Taken { first: first.ok_or("no answer")?, whole: begin.elapsed(), bytes, most: most.max(resident()) })
-}
-
-/// Bytes of memory that the process holds, service and load together.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

@@ -2,6 +2,8 @@
 //! bare poem handler that answers the same bytes, in the same run on the same machine.
 //!
 //! `cargo bench --bench rates` makes up a thousand posts; with `-- --data DIR` it takes a filled data folder.
+mod service;
+
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -13,32 +15,19 @@ use std::{
 };
 
 use poem::{EndpointExt, Route, Server, endpoint::make_sync, listener::TcpAcceptor};
-use tenon::{
-    app::{App, Settings},
-    config::Config,
-    contract::{
-        attempt::Outcome,
-        caller::{Principal, Role, Via},
-    },
-    edge::{limits::Limits, server},
-    ports::{clock::Clock, db::Db},
-    resources::{posts::Imported, users::NewUser},
-};
+use tenon::{app::App, contract::caller::Role, resources::posts::Imported};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::watch,
 };
-use uuid::Uuid;
+
+use self::service::{Failure, Service, open, resident};
 
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: usize = 32;
 const SPAN: Duration = Duration::from_secs(3);
-const PASSWORD: &str = "correct horse battery";
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -57,48 +46,17 @@ async fn main() -> Result<(), Failure> {
     done
 }
 
-/// A new account that writes, and its e-mail address.
-async fn editor(app: &App) -> Result<(Uuid, String), Failure> {
-    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
-    let email = format!("bench-{}@acme.test", Uuid::now_v7().simple());
-    let new = NewUser {
-        email: email.clone(),
-        name: "Bench".to_owned(),
-        password: PASSWORD.to_owned(),
-        role: Some(Role::Editor),
-    };
-    match app.users.create(Some(&operator), new, None).await? {
-        Outcome::Fresh(user) => Ok((user.id.0, email)),
-        Outcome::Again(_) => Err("the account was made before".into()),
-    }
-}
-
 async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
-    let config = Config::read(&[
-        ("data_dir", Some(folder.to_owned())),
-        ("database_url", Some(String::new())),
-        ("rate_limits", Some("off".to_owned())),
-    ])?;
-    let db = Db::open(&config.database_url()).await?;
-    db.migrate().await?;
-    let app = App::new(db, Clock::System, Settings::of(&config)).await?;
-    let (author, email) = editor(&app).await?;
+    let (app, config) = open(folder, String::new()).await?;
+    let (Service { address: service, token, .. }, user) =
+        &Service::start(&app, &config, Role::Editor).await?;
     if empty {
-        fill(&app, author).await?;
+        fill(&app, *user).await?;
     }
-    let edge = Arc::new(tenon::cli::edge(&app, &config)?);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let service = listener.local_addr()?.to_string();
-    let (_stop, stopping) = watch::channel(false);
-    tokio::spawn(server::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
-
-    let login = format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}");
-    let login = once(&service, &post("/api/auth/login", &login, "")).await?;
-    let token = member(&login.body, "accessToken")?;
-    let list = once(&service, &get("/api/posts?limit=20", "")).await?;
+    let list = once(service, &get("/api/posts?limit=20", "")).await?;
     let id = member(&list.body, "id")?;
     let path = format!("/api/posts/{id}");
-    let read = once(&service, &get(&path, "")).await?;
+    let read = once(service, &get(&path, "")).await?;
     let known = |answer: &Answer| format!("If-None-Match: {}\r\n", answer.headers["etag"]);
     let auth = format!("Authorization: Bearer {token}\r\n");
     let new = "{\"title\":\"Measured\",\"content\":\"Cut the tenon to the mortise.\",\"slug\":null}"
@@ -115,7 +73,7 @@ async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
     ];
     for (name, request, bytes, status) in works {
         let bare = bare(bytes).await?;
-        let ours = rate(&service, &request, status).await?;
+        let ours = rate(service, &request, status).await?;
         let theirs = rate(&bare, &get("/", ""), 200).await?;
         println!("{name:<28}{ours:>12.0}{theirs:>12.0}{:>10.3}", ours / theirs);
     }
@@ -262,11 +220,4 @@ fn member(body: &str, name: &str) -> Result<String, Failure> {
     let start =
         body.find(&format!("\"{name}\":\"")).ok_or_else(|| format!("no {name} in {body}"))? + name.len() + 4;
     Ok(body[start..].split('"').next().unwrap_or_default().to_owned())
-}
-
-/// Bytes of memory that the process holds, service and load together.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

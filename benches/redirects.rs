@@ -1,5 +1,8 @@
 //! What redirects cost: a lookup that finds nothing and one that finds something among 100,000 rules, the
 //! import of 50,000, and how long lookups wait while the rules are read anew.
+#[path = "service/opened.rs"]
+mod opened;
+
 use std::{
     hint::black_box,
     sync::{
@@ -9,16 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tenon::{
-    app::{App, Settings},
-    config::Config,
-    ports::{clock::Clock, db::Db},
-    resources::redirects::{
-        NewRedirect, Pattern, Redirects, Rule, Snapshot,
-        forms::{Entry, from_csv, to_csv},
-    },
+use tenon::resources::redirects::{
+    Former, NewRedirect, Pattern, Redirects, Rule, Sites, Snapshot,
+    forms::{Entry, from_csv, to_csv},
 };
 use uuid::Uuid;
+
+use self::opened::{Failure, open};
 
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,8 +27,6 @@ const RULES: usize = 100_000;
 const IMPORTED: usize = 50_000;
 const LOOKUPS: u32 = 20_000;
 const ROUNDS: u32 = 50;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -67,7 +65,7 @@ fn rules() -> Result<Vec<Rule>, Failure> {
 fn lookups() -> Result<(), Failure> {
     let rules = rules()?;
     let start = Instant::now();
-    let snapshot = Snapshot::build(&rules, &[], &[], None);
+    let snapshot = Snapshot::build(&rules, &Former::default(), &Sites::default(), None);
     println!("{RULES} rules, made ready in {} ms", start.elapsed().as_millis());
     let known =
         |kind: usize| (0..1000).map(move |i| source((i * 97) / 100 * 100 + kind).replace('*', "deep"));
@@ -108,11 +106,7 @@ fn timed(snapshot: &Snapshot, paths: &[String], query: Option<&str>, hits: bool)
 }
 
 async fn database(folder: &str) -> Result<(), Failure> {
-    let config =
-        Config::read(&[("data_dir", Some(folder.to_owned())), ("database_url", Some(String::new()))])?;
-    let db = Db::open(&config.database_url()).await?;
-    db.migrate().await?;
-    let app = App::new(db, Clock::System, Settings::of(&config)).await?;
+    let (app, _) = open(folder, String::new()).await?;
     let rule = |i| NewRedirect {
         source: source(i),
         destination: destination(i),

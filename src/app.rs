@@ -22,7 +22,7 @@ use crate::{
         jobs::Jobs,
         posts::{Posts, PreviewKey},
         rates::{Fallback, Rates, Refresh, Source},
-        redirects::Redirects,
+        redirects::{Redirects, Sites},
         revenues::Revenues,
         secrets::secret,
         sessions::Sessions,
@@ -51,8 +51,8 @@ pub struct Settings {
     pub geo_routes: Routes,
     /// Who sends the invoices.
     pub seller: Seller,
-    /// Other sites to which redirects may lead.
-    pub redirect_hosts: Vec<String>,
+    /// The sites to which redirects may lead.
+    pub redirect_sites: Sites,
     /// For how many days what was deleted can be brought back.
     pub trash_days: u16,
     /// How many streams of events there may be.
@@ -77,7 +77,7 @@ impl Settings {
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
-            redirect_hosts: config.redirect_hosts.clone(),
+            redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             trash_days: config.trash_days,
             event_limits: config.event_limits,
             rate_limits: config.rate_limits,
@@ -139,7 +139,7 @@ impl App {
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             posts,
-            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_hosts),
+            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),

@@ -20,7 +20,7 @@ use crate::{
 pub enum Geo {
     /// Look at the file as a whole, and at what it says of some addresses
     Check {
-        /// The file [default: geo_database]
+        /// The file [default: geo_database, or country.mmdb in the data folder]
         file: Option<PathBuf>,
         /// An address to look up; may be given more than once
         #[arg(long, value_name = "ADDRESS")]
@@ -53,10 +53,16 @@ impl Geo {
 }
 
 fn check(file: Option<PathBuf>, addresses: &[IpAddr], config: &Config) -> Result<(), String> {
-    let file = file.or_else(|| config.geo_database());
-    let file = file.ok_or("geo_database is not set: name a file")?;
+    let named = file.is_some();
+    let file = file.unwrap_or_else(|| place(config));
+    if !named && config.geo_database().is_none() && !file.exists() {
+        return Err(format!("geo_database is not set, and there is no {}: name a file", file.display()));
+    }
     let database = Database::open(&file).map_err(|wrong| format!("{}: {wrong}", file.display()))?;
     say(&format!("{}\n{}", file.display(), told(&database)));
+    if !named {
+        say(&unused(config));
+    }
     let samples: Vec<IpAddr> = match addresses {
         [] => SAMPLES.iter().filter_map(|sample| sample.parse().ok()).collect(),
         given => given.to_vec(),
@@ -80,14 +86,24 @@ fn fetch(from: &Path, member: Option<&str>, config: &Config) -> Result<(), Strin
     let given = archive::read(from, MOST_BYTES).map_err(wrong)?;
     let bytes = archive::member(given, member, ".mmdb").map_err(wrong)?;
     let database = Database::read(bytes.clone()).map_err(wrong)?;
-    let set = config.geo_database();
-    let place = set.clone().unwrap_or_else(|| config.data_dir.join("country.mmdb"));
+    let place = place(config);
     replace(&place, &bytes).map_err(|error| format!("cannot write {}: {error}", place.display()))?;
     say(&format!("{}\n{}", place.display(), told(&database)));
-    if set.is_none() {
-        say(&format!("it is not used yet: set geo_database = {:?}\n", place.display().to_string()));
-    }
+    say(&unused(config));
     Ok(())
+}
+
+/// Where the file lies: where it is set, or else beside the database.
+fn place(config: &Config) -> PathBuf {
+    config.geo_database().unwrap_or_else(|| config.data_dir.join("country.mmdb"))
+}
+
+/// What there is to say of a file that no setting names.
+fn unused(config: &Config) -> String {
+    match config.geo_database() {
+        Some(_) => String::new(),
+        None => format!("it is not used yet: set geo_database = {:?}\n", place(config).display().to_string()),
+    }
 }
 
 /// Whoever reads the file sees the old one or the new one, and never a part.

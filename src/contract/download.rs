@@ -3,28 +3,20 @@ use std::{borrow::Cow, io, marker::PhantomData};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use poem::{
-    Body, IntoResponse, Response,
-    http::{StatusCode, header},
-};
+use poem::Body;
 use poem_openapi::{
-    ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
 use serde::Serialize;
 
 use super::{
-    answer::{self, bare, set},
     cache::Cache,
     etag::{ETag, Tags},
-    file::attachment,
+    file::{File, Media},
     problem::Result,
     rows::Rows,
 };
-
-const CSV: &str = "text/csv";
-const NDJSON: &str = "application/x-ndjson";
 
 /// What spreadsheets take for UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
@@ -114,16 +106,20 @@ fn safe(cell: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// A table: 200 with its lines while they are read, or 304 when nothing in it has changed.
-pub struct Csv<T>(Response, PhantomData<fn() -> T>);
+/// A table (RFC 4180), sent while its lines are read.
+pub type Csv<T> = File<Tabular<T>>;
 
-/// One JSON text in each line: 200 while they are read, or 304 when nothing has changed.
-pub struct Ndjson<T>(Response, PhantomData<fn() -> T>);
+/// One JSON text in each line, sent while they are read.
+pub type Ndjson<T> = File<Lines<T>>;
+
+pub struct Tabular<T>(PhantomData<fn() -> T>);
+
+pub struct Lines<T>(PhantomData<fn() -> T>);
 
 impl<T: Table> Csv<T> {
     /// The 304, decided before a row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
-        unchanged(CSV, etag, known).map(|response| Csv(response, PhantomData))
+        Self::current(etag, known, Cache::Private)
     }
 
     pub fn new(form: Form<T>, rows: Rows<T>, name: &str, etag: &ETag) -> Self {
@@ -132,15 +128,14 @@ impl<T: Table> Csv<T> {
             let batch = batch.map_err(io::Error::other)?;
             form.body(&batch).map_err(io::Error::other)
         });
-        let media = "text/csv; charset=utf-8; header=present";
-        Csv(found(media, Body::from_bytes_stream(head.chain(body)), name, etag), PhantomData)
+        Self::found(Body::from_bytes_stream(head.chain(body)), name, etag, Cache::Private)
     }
 }
 
-impl<T: Serialize + Send + 'static> Ndjson<T> {
+impl<T: Type + Serialize + Send + 'static> Ndjson<T> {
     /// The 304, decided before a row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
-        unchanged(NDJSON, etag, known).map(|response| Ndjson(response, PhantomData))
+        Self::current(etag, known, Cache::Private)
     }
 
     pub fn new(rows: Rows<T>, name: &str, etag: &ETag) -> Self {
@@ -152,78 +147,38 @@ impl<T: Serialize + Send + 'static> Ndjson<T> {
             }
             Ok::<_, io::Error>(Bytes::from(bytes))
         });
-        Ndjson(found(NDJSON, Body::from_bytes_stream(body), name, etag), PhantomData)
+        Self::found(Body::from_bytes_stream(body), name, etag, Cache::Private)
     }
 }
 
-fn unchanged(media: &str, etag: &ETag, known: &Option<Tags>) -> Option<Response> {
-    let mut response = answer::unchanged(etag, known, Cache::Private)?;
-    // Told so that the answer varies as the 200 does; no 304 carries it out.
-    set(&mut response, header::CONTENT_TYPE, media);
-    Some(response)
-}
+impl<T: Table> Media for Tabular<T> {
+    const TYPE: &'static str = "text/csv";
+    const PARAMETERS: &'static str = "; charset=utf-8; header=present";
+    const WHAT: &'static str = "The table (RFC 4180), with a line of names";
 
-fn found(media: &str, body: Body, name: &str, etag: &ETag) -> Response {
-    let mut response = Response::builder().status(StatusCode::OK).content_type(media).body(body);
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));
-    marked(response, etag)
-}
-
-fn marked(mut response: Response, etag: &ETag) -> Response {
-    set(&mut response, header::ETAG, etag.as_str());
-    Cache::Private.mark(&mut response);
-    response
-}
-
-fn meta(media: &'static str, schema: MetaSchemaRef, what: &'static str) -> MetaResponses {
-    let content = vec![MetaMediaType { content_type: media, schema }];
-    let found =
-        MetaResponse { content, ..bare(200, &["ETag", "Cache-Control", "Content-Disposition"], what) };
-    let unchanged = bare(304, &["ETag", "Cache-Control"], "The client's copy is still current");
-    MetaResponses { responses: vec![found, unchanged] }
-}
-
-impl<T: Table> ApiResponse for Csv<T> {
-    fn meta() -> MetaResponses {
+    fn schema() -> MetaSchemaRef {
         let column = |column: &Column<T>| format!("- `{}`: {}", column.name, column.meaning);
         let columns: Vec<String> = T::COLUMNS.iter().map(column).collect();
         let said = format!("The columns, in this order:\n\n{}", columns.join("\n"));
-        let schema = MetaSchema {
+        MetaSchemaRef::Inline(Box::new(MetaSchema {
             description: Some(Box::leak(said.into_boxed_str())),
             min_length: Some(1),
             max_length: Some(1 << 40),
             example: Some(T::EXAMPLE.into()),
             ..MetaSchema::new("string")
-        };
-        meta(CSV, MetaSchemaRef::Inline(Box::new(schema)), "The table (RFC 4180), with a line of names")
+        }))
     }
-    fn register(_: &mut Registry) {}
 }
 
-impl<T: Type> ApiResponse for Ndjson<T> {
-    fn meta() -> MetaResponses {
-        meta(NDJSON, T::schema_ref(), "In each line one JSON text of this schema")
+impl<T: Type + 'static> Media for Lines<T> {
+    const TYPE: &'static str = "application/x-ndjson";
+    const WHAT: &'static str = "In each line one JSON text of this schema";
+
+    fn schema() -> MetaSchemaRef {
+        T::schema_ref()
     }
     fn register(registry: &mut Registry) {
         T::register(registry);
-    }
-}
-
-impl<T> IntoResponse for Csv<T>
-where
-    T: Send,
-{
-    fn into_response(self) -> Response {
-        self.0
-    }
-}
-
-impl<T> IntoResponse for Ndjson<T>
-where
-    T: Send,
-{
-    fn into_response(self) -> Response {
-        self.0
     }
 }
 

@@ -1,8 +1,9 @@
-//! Files: answers whose bytes are whole before they are sent, each with the name under which it is kept.
+//! Files: answers with a name under which they are kept. What a file is made of, and how the document tells of it,
+//! is said by its medium.
 use std::marker::PhantomData;
 
 use poem::{
-    IntoResponse, Response,
+    Body, IntoResponse, Response,
     http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
@@ -17,42 +18,33 @@ use super::{
 };
 
 /// What a file is.
-pub trait Media: Send + 'static {
+pub trait Media: 'static {
     /// The media type (RFC 6838).
     const TYPE: &'static str;
+    /// What is said of that type beside its name.
+    const PARAMETERS: &'static str = "";
     const WHAT: &'static str;
-    /// How its bytes begin, for the document.
-    const EXAMPLE: &'static str;
+
+    fn schema() -> MetaSchemaRef;
+    fn register(_: &mut Registry) {}
 }
 
-/// A page to print (ISO 32000).
-pub struct Pdf;
-
-impl Media for Pdf {
-    const TYPE: &'static str = "application/pdf";
-    const WHAT: &'static str = "The document as PDF";
-    const EXAMPLE: &'static str = "%PDF-1.7 …";
-}
-
-/// A file: 200 with all its bytes and a name, or 304 when the client has this very version.
+/// A file: 200 with its bytes and a name, or 304 when the client has this very version.
 pub struct File<M>(Response, PhantomData<fn() -> M>);
 
 impl<M: Media> File<M> {
     /// The 304, decided before the file is made.
-    pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
+    pub(super) fn current(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
         let mut response = answer::unchanged(etag, known, cache)?;
         // Told so that the answer varies as the 200 does; no 304 carries it out.
         set(&mut response, header::CONTENT_TYPE, M::TYPE);
         Some(File(response, PhantomData))
     }
 
-    pub fn new(bytes: Vec<u8>, name: &str, etag: &ETag, cache: Cache) -> Self {
-        let mut response = Response::builder().status(StatusCode::OK).content_type(M::TYPE).body(bytes);
+    pub(super) fn found(body: impl Into<Body>, name: &str, etag: &ETag, cache: Cache) -> Self {
+        let media = [M::TYPE, M::PARAMETERS].concat();
+        let mut response = Response::builder().status(StatusCode::OK).content_type(media).body(body);
         response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));
-        Self::marked(response, etag, cache)
-    }
-
-    fn marked(mut response: Response, etag: &ETag, cache: Cache) -> Self {
         set(&mut response, header::ETAG, etag.as_str());
         cache.mark(&mut response);
         File(response, PhantomData)
@@ -61,19 +53,15 @@ impl<M: Media> File<M> {
 
 impl<M: Media> ApiResponse for File<M> {
     fn meta() -> MetaResponses {
-        let schema = MetaSchema {
-            max_length: Some(10_000_000),
-            min_length: Some(1),
-            example: Some(M::EXAMPLE.into()),
-            ..MetaSchema::new_with_format("string", "binary")
-        };
-        let media = MetaMediaType { content_type: M::TYPE, schema: MetaSchemaRef::Inline(Box::new(schema)) };
+        let content = vec![MetaMediaType { content_type: M::TYPE, schema: M::schema() }];
         let fields = ["ETag", "Cache-Control", "Content-Disposition"];
-        let found = MetaResponse { content: vec![media], ..bare(200, &fields, M::WHAT) };
+        let found = MetaResponse { content, ..bare(200, &fields, M::WHAT) };
         let unchanged = bare(304, &["ETag", "Cache-Control"], "The client's copy is still current");
         MetaResponses { responses: vec![found, unchanged] }
     }
-    fn register(_: &mut Registry) {}
+    fn register(registry: &mut Registry) {
+        M::register(registry);
+    }
 }
 
 impl<M: Media> IntoResponse for File<M> {
@@ -82,8 +70,36 @@ impl<M: Media> IntoResponse for File<M> {
     }
 }
 
+/// A page to print (ISO 32000).
+pub struct Pdf;
+
+impl Media for Pdf {
+    const TYPE: &'static str = "application/pdf";
+    const WHAT: &'static str = "The document as PDF";
+
+    fn schema() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema {
+            max_length: Some(10_000_000),
+            min_length: Some(1),
+            example: Some("%PDF-1.7 …".into()),
+            ..MetaSchema::new_with_format("string", "binary")
+        }))
+    }
+}
+
+impl File<Pdf> {
+    /// The 304, decided before the page is made.
+    pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
+        Self::current(etag, known, cache)
+    }
+
+    pub fn new(bytes: Vec<u8>, name: &str, etag: &ETag, cache: Cache) -> Self {
+        Self::found(bytes, name, etag, cache)
+    }
+}
+
 /// `Content-Disposition` for a file that is kept (RFC 6266, 4): the name in ASCII, and as it is.
-pub fn attachment(name: &str) -> HeaderValue {
+fn attachment(name: &str) -> HeaderValue {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | '/');
     let ascii: String = name.chars().map(|c| if plain(c) || c == ' ' { c } else { '_' }).collect();
     let coded: String = name.bytes().map(coded).collect();

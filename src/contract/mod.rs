@@ -28,6 +28,7 @@ pub mod rows;
 pub(crate) mod scalar;
 pub mod secret;
 pub mod slug;
+pub mod sort;
 pub mod stream;
 pub mod text;
 pub mod text_file;

@@ -5,7 +5,6 @@ use std::{
     future::Future,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
@@ -16,11 +15,11 @@ use sea_orm::{
     EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use tokio::sync::Semaphore;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::{
-    export::Export,
+    export::{Export, Full, PLACES, Places},
     news::News,
     statements::{Watch, watched},
     transaction::{self, broken},
@@ -31,9 +30,6 @@ pub use super::transaction::Tx;
 
 /// A piece of work that takes longer is given up: others wait for its locks.
 const LONGEST: Duration = Duration::from_secs(30);
-
-/// How many exports run at the same time.
-const EXPORTS: u32 = 2;
 
 /// Steps may take their time, also in waiting for another program that takes them.
 const ALONE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
@@ -55,7 +51,7 @@ enum Doors {
 #[derive(Clone)]
 pub struct Db {
     doors: Doors,
-    exporting: Arc<Semaphore>,
+    exporting: Places,
     news: News,
 }
 
@@ -114,7 +110,7 @@ impl Db {
         let writer = watched(Database::connect(options(1, false)).await?, watch);
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
         let readers = watched(Database::connect(options(cores * 2, true)).await?, watch);
-        let exports = watched(Database::connect(options(EXPORTS, true)).await?, watch);
+        let exports = watched(Database::connect(options(PLACES as u32, true)).await?, watch);
         let news = News::default();
         let writer = Writer::start(writer, LONGEST, news.clone());
         Ok(Db::behind(Doors::Sqlite { readers, exports, writer }, news))
@@ -139,7 +135,7 @@ impl Db {
     }
 
     fn behind(doors: Doors, news: News) -> Db {
-        Db { doors, exporting: Arc::new(Semaphore::new(EXPORTS as usize)), news }
+        Db { doors, exporting: Places::default(), news }
     }
 
     /// What commits of this process bring.
@@ -147,14 +143,14 @@ impl Db {
         &self.news
     }
 
-    /// The door for reading everything; none while as many exports run as may.
-    pub fn export(&self) -> Option<Export> {
+    /// The door for reading everything, as far as there is place for this caller.
+    pub fn export(&self, caller: Uuid) -> Result<Export, Full> {
         let connection = match &self.doors {
             Doors::Sqlite { exports, .. } => exports.clone(),
             Doors::Postgres(pool) => pool.clone(),
         };
-        let place = self.exporting.clone().try_acquire_owned().ok()?;
-        Some(Export { connection, place })
+        let place = self.exporting.take(caller)?;
+        Ok(Export { connection, place })
     }
 
     /// The door for looking.

@@ -1,14 +1,18 @@
 //! The door for reading everything: the rows of a select as they are at one moment, a few at a time, at the pace of
 //! whoever takes them, and no further when nobody does.
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     FromQueryResult, QueryTrait, Select, Statement, StreamTrait, TransactionTrait,
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::{transaction::broken, trouble::TOO_LONG};
 
@@ -29,10 +33,52 @@ const PATIENT: &str =
 pub type Batches<R> = mpsc::Receiver<Result<Vec<R>, DbErr>>;
 type Taker<R> = mpsc::Sender<Result<Vec<R>, DbErr>>;
 
-/// A place among the exports that run at the same time.
+/// How many exports run at the same time.
+pub(super) const PLACES: usize = 2;
+
+/// Why an export cannot begin now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// All places are taken.
+    All,
+    /// The caller has one already: the others are for others.
+    Own,
+}
+
+/// Who has the places.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<Vec<Uuid>>>);
+
+impl Places {
+    pub fn take(&self, caller: Uuid) -> Result<Place, Full> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.contains(&caller) {
+            return Err(Full::Own);
+        }
+        if taken.len() >= PLACES {
+            return Err(Full::All);
+        }
+        taken.push(caller);
+        Ok(Place { places: self.clone(), caller })
+    }
+}
+
+/// One of them, until it is dropped.
+pub(super) struct Place {
+    places: Places,
+    caller: Uuid,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|taken| *taken != self.caller);
+    }
+}
+
+/// An export that may begin.
 pub struct Export {
     pub(super) connection: DatabaseConnection,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 impl Export {

@@ -216,7 +216,8 @@ async fn the_dashboard_is_told_in_one_answer_and_one_currency() {
     assert_eq!(latest[0]["customer"]["name"], "Evil Rabbit");
     assert_eq!(whole.body["failed"], json!([]));
     let euro = json!({
-        "base": "EUR", "rate": "1.16279069767", "rateSource": "fallback", "rateState": "fallback",
+        "base": "EUR", "currency": "USD", "rate": "1.16279069767", "rateSource": "fallback",
+        "rateState": "fallback",
     });
     assert_eq!(whole.body["rates"][0], euro);
     let french = books.get("/api/v2/dashboard?locale=fr").await.is(200).body;

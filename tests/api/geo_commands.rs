@@ -41,7 +41,7 @@ fn a_database_is_looked_at() {
     assert_eq!(machine.run(&set, "", &["geo", "check"]).done().out, told);
 
     let whole = database(Shape::Long, FRANCE);
-    machine.tenon(&["geo", "check"]).says(1, "geo_database is not set: name a file");
+    machine.tenon(&["geo", "check"]).says(1, "country.mmdb: name a file");
     machine.tenon(&["geo", "check", "nowhere.mmdb"]).says(1, "nowhere.mmdb: No such file");
     machine.tenon(&["geo", "check", &good, "--address", "here"]).says(2, "invalid IP address");
     for (name, bytes, words) in [
@@ -76,6 +76,9 @@ fn a_database_is_put_in_place_as_a_whole_or_not_at_all() {
     let told = machine.tenon(&["geo", "fetch", "--from", &plain]).done().out;
     assert!(told.contains("it is not used yet: set geo_database"), "{told}");
     assert_eq!(fs::read(&place).expect("it is there"), first);
+    let checked = machine.tenon(&["geo", "check"]).done().out;
+    assert!(checked.starts_with(&place.display().to_string()), "{checked}");
+    assert!(checked.contains("it is not used yet: set geo_database"), "{checked}");
     let gzip = machine.gzip("second.mmdb.gz", &second);
     machine.tenon(&["geo", "fetch", "--from", &gzip]).done();
     assert_eq!(fs::read(&place).expect("it is there"), second);

@@ -1,6 +1,6 @@
 //! Where redirects have no say.
 use serde_json::json;
-use tenon::contract::caller::Role;
+use tenon::{contract::caller::Role, resources::posts::Imported};
 
 use crate::support::Api;
 
@@ -22,4 +22,88 @@ async fn no_rule_acts_on_what_is_not_an_editors_business() {
     api.get("/.well-known/jwks.json").await.is(200);
     api.get("/api/v1/invoices").await.is(401);
     assert_eq!(api.get("/api/v1/revenues").await.is(307).header("location"), "/elsewhere");
+}
+
+/// A post with a former address, as an import writes it.
+async fn imported(api: &Api, author: &str, slug: &str, alias: &str) -> String {
+    let post = Imported {
+        id: None,
+        source: format!("{slug}.md"),
+        title: slug.into(),
+        content: "Cut the tails first.".into(),
+        excerpt: None,
+        cover_image: None,
+        slug: slug.into(),
+        authors: vec![author.parse().unwrap()],
+        tags: vec![],
+        aliases: vec![alias.into()],
+        published_at: Some(api.clock.now()),
+    };
+    let posts = api.app.posts.clone();
+    api.app.db.write(async move |tx| posts.import(&tx, &post).await).await.unwrap();
+    api.app.redirects.refresh().await.unwrap();
+    format!("/api/posts/slug/{slug}")
+}
+
+#[tokio::test]
+async fn content_that_comes_later_leads_nobody_in_a_circle() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let author = editor.get("/api/me").await.is(200).id();
+    let to = |destination: &str| json!({ "destination": destination });
+    let rule = |slug: &str| format!("/api/redirects/api/posts/slug/{slug}");
+
+    let now = api.clock.now();
+    let led = |path: &str| api.app.redirects.find(path, None, now).map(|found| found.location);
+
+    // An import of a post whose former address a rule leads to from the present one.
+    editor.put(&rule("tails"), to("/dt")).await.is(201);
+    editor.put(&rule("pins"), to("/dt")).await.is(201);
+    let tails = imported(&api, &author, "tails", "/dt").await;
+    assert_eq!(led(&tails).as_deref(), Some("/dt"));
+    api.get("/dt").await.is(404);
+    editor.delete(&rule("tails")).await.is(204);
+    assert_eq!(api.get("/dt").await.is(308).header("location"), tails);
+
+    // A slug that changes to one that a rule has.
+    editor.put(&rule("sockets"), to(&tails)).await.is(201);
+    let id = api.get(&tails).await.is(200).id();
+    let path = format!("/api/posts/{id}");
+    editor.patch(&path, json!({ "slug": "pins" })).await.is(200);
+    api.app.redirects.refresh().await.unwrap();
+    assert_eq!(led("/api/posts/slug/pins").as_deref(), Some("/dt"));
+    api.get("/dt").await.is(404);
+
+    // A slug that changes to one from which a rule leads to the one before, which the post itself leads on from.
+    editor.delete(&rule("pins")).await.is(204);
+    editor.patch(&path, json!({ "slug": "sockets" })).await.is(200);
+    api.app.redirects.refresh().await.unwrap();
+    assert_eq!(api.get(&tails).await.is(308).header("location"), "/api/posts/slug/sockets");
+    api.get("/api/posts/slug/sockets").await.is(200);
+    api.get(&rule("sockets")).await.is(404);
+    editor.get(&rule("sockets")).await.is(200);
+    assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/slug/sockets");
+}
+
+#[tokio::test]
+async fn the_own_host_is_no_other_site() {
+    let api = Api::with(&[("public_url", "https://api.acme.test")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let to = |destination: &str| json!({ "destination": destination });
+    editor.put("/api/redirects/old/*", to("https://api.acme.test/new/*")).await.is(201);
+    assert_eq!(api.get("/old/a?b=c").await.is(307).header("location"), "https://api.acme.test/new/a?b=c");
+    for (key, destination) in [
+        ("new/a", "https://api.acme.test/old/a"),
+        ("new", "http://API.acme.test:80/old"),
+        ("self", "https://api.acme.test:443/self"),
+        ("x", "https://api.acme.test/old/x"),
+    ] {
+        editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
+    }
+    for destination in
+        ["https://acme.test/", "https://api.acme.test:8443/", "https://api.acme.test.evil.test/"]
+    {
+        let refused = editor.put("/api/redirects/x", to(destination)).await.is(400);
+        assert_eq!(refused.places(), ["#/destination"], "{destination}");
+    }
 }

@@ -224,3 +224,106 @@ async fn words_are_found_letter_by_letter() {
         first.header("link")
     );
 }
+
+/// An office with customers that share names, and what they owe on the same days.
+async fn office(api: &Api) -> Api {
+    let books = api.sign_in(Role::Accountant).await;
+    for (i, name) in ["Lee", "Amy", "Lee", "Amy", "Zoë"].into_iter().enumerate() {
+        let customer = json!({ "name": name, "email": format!("c{i}@acme.test"), "imageUrl": "/lee.png" });
+        let customer = books.post("/api/v2/customers", customer).await.is(201).id();
+        for (amount, day) in [(100, 1), (200, 2)] {
+            let owes = json!({
+                "customerId": customer, "amount": amount, "status": "pending", "date": format!("2026-11-0{day}"),
+            });
+            books.post("/api/v2/invoices/en-us", owes).await.is(201);
+        }
+        api.clock.advance(60_000);
+    }
+    books
+}
+
+fn members(entry: &Value) -> Vec<&str> {
+    entry.as_object().expect("an entry").keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn customers_are_filtered_by_what_they_are_and_told_as_far_as_asked() {
+    let api = Api::start().await;
+    let books = office(&api).await;
+    for (query, total) in [
+        ("email=C3@acme.test", 1),
+        ("email=c@acme.test", 0),
+        ("createdAt[gte]=2026-11-21T09:01:00Z", 4),
+        ("createdAt[lt]=2026-11-21T09:01:00Z", 1),
+        ("createdAt[gte]=2026-11-21T09:01:00Z&createdAt[lt]=2026-11-21T09:03:00Z&q=amy", 1),
+    ] {
+        let list = books.get(&format!("/api/v2/customers?{query}")).await.is(200).body;
+        assert_eq!(list["pagination"]["total"], total, "{query}: {list}");
+    }
+    let list = books.get("/api/v2/customers").await.is(200);
+    for (fields, told) in [
+        ("id", vec!["id"]),
+        ("id,name", vec!["id", "name"]),
+        ("email,invoicesCount", vec!["email", "id", "invoicesCount"]),
+        ("createdAt,imageUrl,updatedAt", vec!["createdAt", "id", "imageUrl", "updatedAt"]),
+    ] {
+        let path = format!("/api/v2/customers?fields={fields}");
+        let few = books.header("if-none-match", list.header("etag")).get(&path).await.is(200);
+        let mut names = members(&few.body["data"][0]);
+        names.sort_unstable();
+        assert_eq!(names, told);
+        for member in told {
+            assert_eq!(few.body["data"][0][member], list.body["data"][0][member], "{member}");
+        }
+        books.header("if-none-match", few.header("etag")).get(&path).await.is(304);
+        books.header("if-none-match", few.header("etag")).get("/api/v2/customers").await.is(200);
+    }
+    for wrong in ["email=acme", "createdAt[gte]=yesterday", "fields=", "fields=id,search", "sort=name,id"] {
+        books.get(&format!("/api/v2/customers?{wrong}")).await.is(400);
+    }
+}
+
+#[tokio::test]
+async fn lists_of_the_office_are_sorted_by_several_names() {
+    let api = Api::start().await;
+    let books = office(&api).await;
+    let told = |entries: &[Value], member: &str| -> Vec<String> {
+        entries.iter().map(|entry| entry[member].to_string().replace('"', "")).collect()
+    };
+    let customers = walk(&books, "/api/v2/customers?limit=2&sort=name,-createdAt").await;
+    assert_eq!(told(&customers, "email").join(" ").replace("@acme.test", ""), "c3 c1 c2 c0 c4");
+    let invoices = walk(&books, "/api/v2/invoices/fr?limit=3&sort=-date,number").await;
+    assert_eq!(told(&invoices, "number"), ["2", "4", "6", "8", "10", "1", "3", "5", "7", "9"]);
+    let lines = books.get("/api/v2/invoices/fr/ndjson?sort=date,-number&fields=number").await.is(200);
+    let lines: Vec<Value> = String::from_utf8_lossy(&lines.bytes)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told(&lines, "number"), ["9", "7", "5", "3", "1", "10", "8", "6", "4", "2"]);
+    books.get("/api/v2/invoices/fr?sort=date,amount").await.is(400);
+}
+
+#[tokio::test]
+async fn invoices_tell_the_customer_where_fields_or_expand_name_it() {
+    let api = Api::start().await;
+    let books = office(&api).await;
+    for (query, told) in [
+        ("fields=id", vec!["id"]),
+        ("fields=customer", vec!["customer", "id"]),
+        ("fields=customer&expand=customer", vec!["customer", "id"]),
+        ("fields=id,number&expand=customer", vec!["customer", "id", "number"]),
+        ("fields=date,id", vec!["date", "id"]),
+    ] {
+        let list = books.get(&format!("/api/v2/invoices/en-us?limit=1&{query}")).await.is(200).body;
+        let lines = books.get(&format!("/api/v2/invoices/en-us/ndjson?{query}")).await.is(200);
+        let line: Value =
+            serde_json::from_slice(lines.bytes.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+        assert_eq!(line, list["data"][0], "{query}");
+        let mut names = members(&line);
+        names.sort_unstable();
+        assert_eq!(names, told, "{query}");
+        assert!(line.get("customer").is_none_or(|customer| customer["name"] == "Zoë"), "{line}");
+    }
+    let table = books.get("/api/v2/invoices/en-us/csv?fields=id").await.is(200);
+    assert!(table.bytes.starts_with(b"id\r\n"), "{:?}", String::from_utf8_lossy(&table.bytes));
+}

@@ -147,15 +147,17 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     let api = with(&source).await;
     let before = api.get("/api/rates").await.is(200);
     assert_eq!(before.header("cache-control"), "public, s-maxage=60, stale-while-revalidate=300");
-    let fallback = json!({ "currency": "EUR", "rate": "0.86", "source": "fallback", "state": "fallback" });
+    let fallback = json!({
+        "base": "USD", "currency": "EUR", "rate": "0.86", "rateSource": "fallback", "rateState": "fallback",
+    });
     assert_eq!((&before.body["base"], &euro(&api).await), (&json!("USD"), &fallback));
 
     source.tells("USD", START, json!({ "USD": 1, "EUR": 0.9, "CHF": 0.7 }));
     let taken = api.app.refresh.now(Jumps::Refused).await.expect("rates");
     assert_eq!((taken.rates.len(), taken.changed, taken.jumped.len()), (2, true, 0));
     let told = json!({
-        "currency": "EUR", "rate": "0.9", "date": "2026-11-21", "source": "127.0.0.1", "state": "fresh",
-        "fetchedAt": "2026-11-21T09:00:00.000Z",
+        "base": "USD", "currency": "EUR", "rate": "0.9", "rateDate": "2026-11-21", "rateSource": "127.0.0.1",
+        "rateState": "fresh", "fetchedAt": "2026-11-21T09:00:00.000Z",
     });
     assert_eq!(euro(&api).await, told);
     let shown = in_france(&api).await;
@@ -170,13 +172,13 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     source.says("200 OK", "text/xml", BANK);
     assert!(api.app.refresh.now(Jumps::Refused).await.expect("the bank's rates").changed);
     let told = euro(&api).await;
-    assert_eq!((&told["rate"], &told["date"]), (&json!("0.8"), &json!("2026-11-22")));
+    assert_eq!((&told["rate"], &told["rateDate"]), (&json!("0.8"), &json!("2026-11-22")));
     let euros = api.get("/api/rates?base=EUR").await.is(200).body;
     let words: Vec<String> = euros["rates"]
         .as_array()
         .expect("rates")
         .iter()
-        .map(|rate| format!("{} {} {}", rate["currency"], rate["rate"], rate["state"]).replace('"', ""))
+        .map(|rate| format!("{} {} {}", rate["currency"], rate["rate"], rate["rateState"]).replace('"', ""))
         .collect();
     assert_eq!(words, ["CHF 0.875 fresh", "GBP 0.9375 fallback", "JPY 200 fresh", "USD 1.25 fresh"]);
     for wrong in ["XAU", "eur", "EURO", ""] {
@@ -283,17 +285,20 @@ async fn rates_grow_old_and_fall_back_and_come_again() {
         api.clock.advance(hours * HOUR);
         api.app.refresh.now(Jumps::Refused).await.expect_err("the source is down");
         let (told, shown) = (euro(&api).await, in_france(&api).await);
-        assert_eq!((&told["state"], &told["rate"]), (&json!(state), &json!(rate)), "{hours}");
+        assert_eq!((&told["rateState"], &told["rate"]), (&json!(state), &json!(rate)), "{hours}");
         assert_eq!(shown["original"]["rateState"], state);
     }
     api.clock.advance(2 * HOUR);
     let (told, shown) = (euro(&api).await, in_france(&api).await);
-    assert_eq!((&told["state"], &told["rate"]), (&json!("fallback"), &json!("0.86")));
-    assert!(told.get("fetchedAt").is_none() && told.get("date").is_none(), "{told}");
+    assert_eq!((&told["rateState"], &told["rate"]), (&json!("fallback"), &json!("0.86")));
+    assert!(told.get("fetchedAt").is_none() && told.get("rateDate").is_none(), "{told}");
     assert_eq!(shown["original"]["rateSource"], "fallback");
     source.tells("USD", api.clock.now(), json!({ "EUR": 0.91 }));
     assert!(api.app.refresh.now(Jumps::Refused).await.expect("rates").changed);
-    assert_eq!((&euro(&api).await["state"], &euro(&api).await["rate"]), (&json!("fresh"), &json!("0.91")));
+    assert_eq!(
+        (&euro(&api).await["rateState"], &euro(&api).await["rate"]),
+        (&json!("fresh"), &json!("0.91"))
+    );
 }
 
 #[tokio::test]

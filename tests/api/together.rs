@@ -87,12 +87,13 @@ async fn of_those_who_mean_one_version_one_changes_it() {
     editor.put("/api/tags/held", json!({ "name": "Held" })).await.is(201);
     editor.put("/api/docs/held", json!({ "title": "Held", "content": "" })).await.is(201);
     for path in ["/api/tags/held", "/api/docs/held", &format!("/api/comments/{comment}")] {
-        for _ in 0..4 {
+        for round in 0..4 {
             let etag = api.get(path).await.is(200).header("etag").to_owned();
             let mut statuses = at_once(6, |number| {
                 let (editor, path) = (editor.header("if-match", &etag), path.to_owned());
                 async move {
-                    let text = format!("Number {number}");
+                    // What is there already would be no change, and refused to nobody.
+                    let text = format!("Number {number} of round {round}");
                     match path.split('/').nth(2) {
                         Some("tags") => editor.patch(&path, json!({ "name": text })).await,
                         Some("docs") => editor.put(&path, json!({ "title": text, "content": "" })).await,

@@ -215,6 +215,12 @@ const OF_SCHEMAS: &[Breach] = &[
         r#""[a-z]+""#,
     ),
     (
+        schemas::strings_are_bounded_and_have_a_form,
+        "a pattern has words",
+        "/components/schemas/NewPost/properties/slug/pattern",
+        r#""^[a-f]+$""#,
+    ),
+    (
         schemas::numbers_and_arrays_are_bounded,
         "an integer has",
         "/components/schemas/Post/properties/commentsCount/maximum",

@@ -1,6 +1,6 @@
 //! What every schema and parameter says.
 use serde_json::{Value, json};
-use tenon::contract::check::Schema;
+use tenon::contract::check::{Schema, words};
 
 use crate::{
     document,
@@ -32,6 +32,7 @@ pub fn strings_are_bounded_and_have_a_form() {
     law("a pattern is anchored", |_, schema| {
         schema["pattern"].as_str().is_none_or(|pattern| pattern.starts_with('^') && pattern.ends_with('$'))
     });
+    law("a pattern has words", |_, schema| schema["pattern"].as_str().is_none_or(|it| words(it).is_some()));
 }
 
 #[test]

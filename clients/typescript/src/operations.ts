@@ -35,7 +35,9 @@ export const conditional: ReadonlySet<string> = new Set([
   "PATCH /api/v2/customers/{id}",
   "PUT /api/v2/invoices/{locale}/{id}",
   "DELETE /api/v2/invoices/{locale}/{id}",
-  "PATCH /api/v2/invoices/{locale}/{id}"
+  "PATCH /api/v2/invoices/{locale}/{id}",
+  "PUT /api/v2/revenues/{locale}/{month}",
+  "DELETE /api/v2/revenues/{locale}/{month}"
 ]);
 
 /** Operations whose body is a merge patch. */

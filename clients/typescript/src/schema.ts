@@ -364,6 +364,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Listen to what happens
+         * @description A stream of events (HTML, 9.2), each as soon as its change is committed, in one order for everybody. Each
+         *     caller gets those about what they may read. A client that was away sends the `id` of the last event that it
+         *     has, as `Last-Event-ID` or as `after`, and gets what it missed; events are kept for 24 hours. Where something
+         *     is missing nevertheless, an event `reset` comes first: its `data` is `{"after": …}`, the position behind which
+         *     the stream goes on, and whatever the client shows has to be read anew. A comment every 15 seconds keeps the
+         *     connection open. Who reads too slowly is cut off and can read on. A caller has ten streams at a time.
+         */
+        get: operations["eventsListen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -378,6 +403,75 @@ export interface paths {
         get: operations["healthRead"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List jobs, newest first
+         * @description Done ones are kept for three days, dead ones for thirty.
+         */
+        get: operations["jobsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The job's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** Read a job */
+        get: operations["jobsRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The job's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do a job again
+         * @description One that is dead or done; all jobs can be done twice without harm.
+         */
+        post: operations["jobsRetry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -696,6 +790,7 @@ export interface paths {
         /**
          * Write the redirects of a CSV file
          * @description All of them or none. The first line names the columns: source, destination, permanent, startsAt, endsAt.
+         *     Without one of the last three, or where it is empty, a rule is for now and has no dates, even if it had some.
          */
         post: operations["redirectsImportCsv"];
         delete?: never;
@@ -907,7 +1002,7 @@ export interface paths {
         };
         /**
          * List customers by name
-         * @description With the number of their invoices.
+         * @description With the number of their invoices, unless `fields` leaves it out.
          */
         get: operations["customersList"];
         put?: never;
@@ -1119,7 +1214,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an invoice
-         * @description A paid one stays (409).
+         * @description One that is or was paid stays, also when it is void (409).
          */
         delete: operations["invoicesRemove"];
         options?: never;
@@ -1162,6 +1257,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/revenues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find the list of revenues in the client's language
+         * @description Leads to the locale that suits `Accept-Language` best, and to the first one where none does.
+         */
+        get: operations["revenuesNegotiate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/revenues/{locale}": {
         parameters: {
             query?: never;
@@ -1184,6 +1299,47 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/revenues/{locale}/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The month, such as `2026-11`.
+                 * @example 2026-11
+                 */
+                month: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read what a month brought in
+         * @description As the list shows it; a month without any revenue, or to come, is 0.
+         */
+        get: operations["revenuesRead"];
+        /**
+         * Write or replace the figure of a month
+         * @description What the books say, in the currency of the locale, as an import would write it: it counts before the invoices
+         *     of that month, which are no longer added up. `If-None-Match: *` writes it only if there is no figure yet.
+         */
+        put: operations["revenuesReplace"];
+        post?: never;
+        /**
+         * Take the figure of a month away
+         * @description The month is what its paid invoices add up to again. There is nothing to take away where no figure was
+         *     imported or written (404).
+         */
+        delete: operations["revenuesRemove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1760,46 +1916,6 @@ export interface components {
             updatedAt: string;
         };
         /**
-         * @description One page of a list.
-         * @example {
-         *       "data": [
-         *         {
-         *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
-         *           "name": "Evil Rabbit",
-         *           "email": "evil@rabbit.acme.test",
-         *           "imageUrl": "/customers/evil-rabbit.png",
-         *           "invoicesCount": 1,
-         *           "createdAt": "2025-11-20T09:00:00.000Z",
-         *           "updatedAt": "2025-11-21T09:00:00.000Z"
-         *         }
-         *       ],
-         *       "pagination": {
-         *         "page": 1,
-         *         "limit": 10,
-         *         "total": 1,
-         *         "pages": 1
-         *       }
-         *     }
-         */
-        CustomerPage: {
-            /**
-             * @description The entries of this page, in the order asked for.
-             * @example [
-             *       {
-             *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
-             *         "name": "Evil Rabbit",
-             *         "email": "evil@rabbit.acme.test",
-             *         "imageUrl": "/customers/evil-rabbit.png",
-             *         "invoicesCount": 1,
-             *         "createdAt": "2025-11-20T09:00:00.000Z",
-             *         "updatedAt": "2025-11-21T09:00:00.000Z"
-             *       }
-             *     ]
-             */
-            data: components["schemas"]["Customer"][];
-            pagination: components["schemas"]["Pagination"];
-        };
-        /**
          * @description What of a customer shall change: members left out stay, `null` clears.
          * @example {
          *       "name": "The Evil Rabbit",
@@ -1809,7 +1925,7 @@ export interface components {
          */
         CustomerPatch: {
             /**
-             * @description The name that stands on invoices; white space around it is dropped.
+             * @description The name that stands on invoices, on one line; spaces around it are dropped.
              * @example The Evil Rabbit
              */
             name?: string;
@@ -1819,7 +1935,7 @@ export interface components {
              */
             email?: string;
             /**
-             * @description The address of a picture, or its path on the site; `null` clears it.
+             * @description The address of a picture (`https://…`), or its path on the site (`/…`); `null` clears it.
              * @example /customers/evil-rabbit.png
              */
             imageUrl?: string | null;
@@ -1855,6 +1971,99 @@ export interface components {
              * @example /customers/evil-rabbit.png
              */
             imageUrl?: string;
+        };
+        /**
+         * @description A customer in a list: `fields` says which members come along.
+         * @example {
+         *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "name": "Evil Rabbit",
+         *       "email": "evil@rabbit.acme.test",
+         *       "imageUrl": "/customers/evil-rabbit.png",
+         *       "invoicesCount": 1,
+         *       "createdAt": "2025-11-20T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        CustomerSummary: {
+            /**
+             * Format: uuid
+             * @description What the customer is known by for good.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description The name that stands on invoices.
+             * @example Evil Rabbit
+             */
+            name?: string;
+            /**
+             * @description The e-mail address, in lower case; unique.
+             * @example evil@rabbit.acme.test
+             */
+            email?: string;
+            /**
+             * @description The address of a picture, or its path on the site.
+             * @example /customers/evil-rabbit.png
+             */
+            imageUrl?: string;
+            /**
+             * Format: int64
+             * @description How many invoices the customer has, in whatever state.
+             * @example 1
+             */
+            invoicesCount?: number;
+            /**
+             * Format: date-time
+             * @description When the customer was first written down.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            createdAt?: string;
+            /**
+             * Format: date-time
+             * @description When the customer was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "name": "Evil Rabbit",
+         *           "email": "evil@rabbit.acme.test",
+         *           "imageUrl": "/customers/evil-rabbit.png",
+         *           "invoicesCount": 1,
+         *           "createdAt": "2025-11-20T09:00:00.000Z",
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        CustomerSummaryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "name": "Evil Rabbit",
+             *         "email": "evil@rabbit.acme.test",
+             *         "imageUrl": "/customers/evil-rabbit.png",
+             *         "invoicesCount": 1,
+             *         "createdAt": "2025-11-20T09:00:00.000Z",
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["CustomerSummary"][];
+            pagination: components["schemas"]["Pagination"];
         };
         /**
          * @description What an office looks at first, in the currency of a locale. A part that could not be read is left out and
@@ -1914,10 +2123,12 @@ export interface components {
          *       "rates": [
          *         {
          *           "base": "USD",
-         *           "rate": "0.86",
-         *           "rateDate": "2025-11-21",
+         *           "currency": "EUR",
+         *           "rate": "0.8612",
+         *           "rateDate": "2026-11-20",
          *           "rateSource": "open.er-api.com",
-         *           "rateState": "fresh"
+         *           "rateState": "fresh",
+         *           "fetchedAt": "2026-11-21T06:00:00.000Z"
          *         }
          *       ],
          *       "failed": []
@@ -1992,14 +2203,16 @@ export interface components {
              * @example [
              *       {
              *         "base": "USD",
-             *         "rate": "0.86",
-             *         "rateDate": "2025-11-21",
+             *         "currency": "EUR",
+             *         "rate": "0.8612",
+             *         "rateDate": "2026-11-20",
              *         "rateSource": "open.er-api.com",
-             *         "rateState": "fresh"
+             *         "rateState": "fresh",
+             *         "fetchedAt": "2026-11-21T06:00:00.000Z"
              *       }
              *     ]
              */
-            rates?: components["schemas"]["DashboardRate"][];
+            rates?: components["schemas"]["Rate"][];
             /**
              * @description The parts that could not be read in time; ask again for them.
              * @example []
@@ -2011,41 +2224,6 @@ export interface components {
          * @enum {string}
          */
         DashboardPart: "cards" | "revenues" | "latest" | "rates";
-        /**
-         * @description What one unit of another currency is in that of the dashboard.
-         * @example {
-         *       "base": "USD",
-         *       "rate": "0.86",
-         *       "rateDate": "2025-11-21",
-         *       "rateSource": "open.er-api.com",
-         *       "rateState": "fresh"
-         *     }
-         */
-        DashboardRate: {
-            /**
-             * @description The other currency.
-             * @example EUR
-             */
-            base: string;
-            /**
-             * @description What one unit of it is, as a decimal number.
-             * @example 0.86
-             */
-            rate: string;
-            /**
-             * Format: date
-             * @description The day for which the rate holds; left out for the operator's own figure.
-             * @example 2026-11-21
-             */
-            rateDate?: string;
-            /**
-             * @description Who says so; `fallback` is the operator's own figure.
-             * @example open.er-api.com
-             */
-            rateSource: string;
-            /** @description How far the rate can be trusted. */
-            rateState: components["schemas"]["RateState"];
-        };
         /**
          * @description A document as a whole.
          * @example {
@@ -2197,6 +2375,79 @@ export interface components {
             data: components["schemas"]["DocumentSummary"][];
             pagination: components["schemas"]["Pagination"];
         };
+        /**
+         * @description Something that happened.
+         * @example {
+         *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "position": 4711,
+         *       "type": "post.published",
+         *       "topic": "posts",
+         *       "occurredAt": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        Event: {
+            /**
+             * Format: uuid
+             * @description What the event is known by; webhooks send it as `webhook-id`.
+             * @example 0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its place in the log, which is the `id` of the stream's event. Events that the caller may not know of leave
+             *     gaps.
+             * @example 4711
+             */
+            position: number;
+            /** @description What happened. */
+            type: components["schemas"]["EventType"];
+            /** @description What it is about. */
+            topic: components["schemas"]["Topic"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            occurredAt: string;
+            /** @description To which resource. */
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description The resource that an event is about.
+         * @example {
+         *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "version": 3
+         *     }
+         */
+        EventData: {
+            /**
+             * @description What the resource is known by.
+             * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description Where it is read: an absolute path on this service.
+             * @example /api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            href: string;
+            /**
+             * Format: int64
+             * @description Counts its changes; left out where nothing counts them.
+             * @example 3
+             */
+            version?: number;
+        };
+        /**
+         * @description What happened.
+         * @enum {string}
+         */
+        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
         /**
          * @description Whether the client's country is looked at.
          * @enum {string}
@@ -2371,7 +2622,7 @@ export interface components {
              * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
              */
             customerId?: string;
-            /** @description The customer, with `expand=customer`. */
+            /** @description The customer, with `expand=customer` or where `fields` names it. */
             customer?: components["schemas"]["CustomerRef"];
             /**
              * Format: int64
@@ -2543,6 +2794,122 @@ export interface components {
              */
             key: string;
         };
+        /**
+         * @description Something that is done after an answer.
+         * @example {
+         *       "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "kind": "service.sweep",
+         *       "state": "done",
+         *       "runAt": "2025-11-21T10:30:00.000Z",
+         *       "attempts": 1,
+         *       "maxAttempts": 8,
+         *       "createdAt": "2025-11-21T10:30:00.000Z",
+         *       "updatedAt": "2025-11-21T10:30:00.250Z",
+         *       "finishedAt": "2025-11-21T10:30:00.250Z"
+         *     }
+         */
+        Job: {
+            /**
+             * Format: uuid
+             * @description What the job is known by.
+             * @example 0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description What is done.
+             * @example service.sweep
+             */
+            kind: string;
+            /** @description How far it is. */
+            state: components["schemas"]["JobState"];
+            /**
+             * Format: date-time
+             * @description When it is tried next, or was tried last.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            runAt: string;
+            /**
+             * Format: int32
+             * @description How often it was begun since it was last asked for.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Format: int32
+             * @description How often it is begun before it is given up.
+             * @example 8
+             */
+            maxAttempts: number;
+            /** @description Why the last try failed. */
+            lastError?: string;
+            /**
+             * Format: date-time
+             * @description When it was asked for first.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When something last changed.
+             * @example 2025-11-21T10:30:00.250Z
+             */
+            updatedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended, well or not.
+             * @example 2025-11-21T10:30:00.250Z
+             */
+            finishedAt?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "kind": "service.sweep",
+         *           "state": "done",
+         *           "runAt": "2025-11-21T10:30:00.000Z",
+         *           "attempts": 1,
+         *           "maxAttempts": 8,
+         *           "createdAt": "2025-11-21T10:30:00.000Z",
+         *           "updatedAt": "2025-11-21T10:30:00.250Z",
+         *           "finishedAt": "2025-11-21T10:30:00.250Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        JobPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "kind": "service.sweep",
+             *         "state": "done",
+             *         "runAt": "2025-11-21T10:30:00.000Z",
+             *         "attempts": 1,
+             *         "maxAttempts": 8,
+             *         "createdAt": "2025-11-21T10:30:00.000Z",
+             *         "updatedAt": "2025-11-21T10:30:00.250Z",
+             *         "finishedAt": "2025-11-21T10:30:00.250Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Job"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description How far a job is.
+         * @enum {string}
+         */
+        JobState: "ready" | "running" | "done" | "dead";
         /**
          * @description The public keys that access tokens are signed with (RFC 7517).
          * @example {
@@ -2758,7 +3125,7 @@ export interface components {
          */
         NewCustomer: {
             /**
-             * @description The name that stands on invoices; white space around it is dropped.
+             * @description The name that stands on invoices, on one line; spaces around it are dropped.
              * @example Evil Rabbit
              */
             name: string;
@@ -2768,7 +3135,7 @@ export interface components {
              */
             email: string;
             /**
-             * @description The address of a picture, or its path on the site.
+             * @description The address of a picture (`https://…`), or its path on the site (`/…`).
              * @example /customers/evil-rabbit.png
              */
             imageUrl?: string;
@@ -2877,7 +3244,7 @@ export interface components {
              */
             source: string;
             /**
-             * @description Where they shall lead: a path of this service, or an address on a host of the setting `redirect_hosts`.
+             * @description Where they shall lead: a path of this service, or an address on its own host or one of the setting `redirect_hosts`.
              *     Each `*` stands for what the `*` of the source at the same place took, `:splat` for the last of them.
              * @example /api/v2/revenues/en-us
              */
@@ -2953,7 +3320,7 @@ export interface components {
              */
             currency: string;
             /**
-             * @description What one unit of it is in the currency of the locale, as a decimal number.
+             * @description What one unit of the one currency is in the other, as a decimal number.
              * @example 0.86
              */
             rate: string;
@@ -2964,7 +3331,7 @@ export interface components {
              */
             rateDate?: string;
             /**
-             * @description Who says so; `fallback` is the operator's own figure.
+             * @description The host that told it; `fallback` is the operator's own figure.
              * @example open.er-api.com
              */
             rateSource: string;
@@ -3524,24 +3891,30 @@ export interface components {
             alg: string;
         };
         /**
-         * @description What one unit of the base is in a currency, and who says so.
+         * @description What one unit of a currency is in another, and who says so.
          * @example {
+         *       "base": "USD",
          *       "currency": "EUR",
          *       "rate": "0.8612",
-         *       "date": "2026-11-20",
-         *       "source": "open.er-api.com",
-         *       "state": "fresh",
+         *       "rateDate": "2026-11-20",
+         *       "rateSource": "open.er-api.com",
+         *       "rateState": "fresh",
          *       "fetchedAt": "2026-11-21T06:00:00.000Z"
          *     }
          */
         Rate: {
             /**
-             * @description The currency.
+             * @description The currency of which one unit is meant.
+             * @example EUR
+             */
+            base: string;
+            /**
+             * @description The currency in which it is told.
              * @example EUR
              */
             currency: string;
             /**
-             * @description What one unit of the base is in it, as a decimal number.
+             * @description What one unit of the one currency is in the other, as a decimal number.
              * @example 0.8612
              */
             rate: string;
@@ -3550,14 +3923,14 @@ export interface components {
              * @description The day for which the rate holds; left out for the operator's own figure.
              * @example 2026-11-21
              */
-            date?: string;
+            rateDate?: string;
             /**
              * @description The host that told it; `fallback` is the operator's own figure.
              * @example open.er-api.com
              */
-            source: string;
+            rateSource: string;
             /** @description How far the rate can be trusted. */
-            state: components["schemas"]["RateState"];
+            rateState: components["schemas"]["RateState"];
             /**
              * Format: date-time
              * @description When the source told it; left out for the operator's own figure.
@@ -3576,11 +3949,12 @@ export interface components {
          *       "base": "USD",
          *       "rates": [
          *         {
+         *           "base": "USD",
          *           "currency": "EUR",
          *           "rate": "0.8612",
-         *           "date": "2026-11-20",
-         *           "source": "open.er-api.com",
-         *           "state": "fresh",
+         *           "rateDate": "2026-11-20",
+         *           "rateSource": "open.er-api.com",
+         *           "rateState": "fresh",
          *           "fetchedAt": "2026-11-21T06:00:00.000Z"
          *         }
          *       ]
@@ -3596,11 +3970,12 @@ export interface components {
              * @description The others, by their letters.
              * @example [
              *       {
+             *         "base": "USD",
              *         "currency": "EUR",
              *         "rate": "0.8612",
-             *         "date": "2026-11-20",
-             *         "source": "open.er-api.com",
-             *         "state": "fresh",
+             *         "rateDate": "2026-11-20",
+             *         "rateSource": "open.er-api.com",
+             *         "rateState": "fresh",
              *         "fetchedAt": "2026-11-21T06:00:00.000Z"
              *       }
              *     ]
@@ -3730,7 +4105,7 @@ export interface components {
          */
         RedirectReplacement: {
             /**
-             * @description Where it shall lead: a path of this service, or an address on a host of the setting `redirect_hosts`.
+             * @description Where it shall lead: a path of this service, or an address on its own host or one of the setting `redirect_hosts`.
              * @example /api/v2/revenues/en-us
              */
             destination: string;
@@ -3927,6 +4302,20 @@ export interface components {
             originals: components["schemas"]["Original"][];
         };
         /**
+         * @description What the books say that a month brought in, in the currency of the locale.
+         * @example {
+         *       "amount": 13584
+         *     }
+         */
+        RevenueFigure: {
+            /**
+             * Format: int64
+             * @description The amount in minor units of the locale's currency.
+             * @example 13584
+             */
+            amount: number;
+        };
+        /**
          * @description One page of a list.
          * @example {
          *       "data": [
@@ -3994,7 +4383,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "invoices:read" | "invoices:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -4257,6 +4646,11 @@ export interface components {
          * @enum {string}
          */
         TokenType: "Bearer";
+        /**
+         * @description What events are about.
+         * @enum {string}
+         */
+        Topic: "comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
         /**
          * @description An account, as its owner and those who run the service see it.
          * @example {
@@ -4978,6 +5372,11 @@ export interface components {
          */
         AcceptLanguage: string;
         /**
+         * @description The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.
+         * @example 4711
+         */
+        LastEventID: string;
+        /**
          * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
          * @example 7f3e1b0c-post-welcome
          */
@@ -5065,6 +5464,11 @@ export interface components {
          * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
          */
         "X-Request-Id": string;
+        /**
+         * @description Keeps proxies from holding events back.
+         * @example no
+         */
+        "X-Accel-Buffering": "no";
         /**
          * @description Keeps previews out of search engines.
          * @example noindex
@@ -6860,6 +7264,77 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    eventsListen: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Events about these; all of them if it is left out. Given once for each.
+                 * @example [
+                 *       "posts",
+                 *       "comments"
+                 *     ]
+                 */
+                topics?: components["schemas"]["Topic"][];
+                /**
+                 * @description The `id` of the last event that the client has: what followed is sent first. For clients that cannot send
+                 *     `Last-Event-ID`, which wins over it.
+                 * @example 4711
+                 */
+                after?: number;
+            };
+            header?: {
+                /**
+                 * @description The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.
+                 * @example 4711
+                 */
+                "Last-Event-ID"?: components["parameters"]["LastEventID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, each with one JSON text of this schema as its `data` */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Accel-Buffering": components["headers"]["X-Accel-Buffering"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "position": 4711,
+                     *       "type": "post.published",
+                     *       "topic": "posts",
+                     *       "occurredAt": "2025-11-21T10:30:00.000Z",
+                     *       "data": {
+                     *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "version": 3
+                     *       }
+                     *     }
+                     */
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     healthRead: {
         parameters: {
             query?: never;
@@ -6893,6 +7368,258 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    jobsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Jobs in this state.
+                 * @example dead
+                 */
+                state?: components["schemas"]["JobState"];
+                /**
+                 * @description Jobs of this kind.
+                 * @example service.sweep
+                 */
+                kind?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "kind": "service.sweep",
+                     *           "state": "done",
+                     *           "runAt": "2025-11-21T10:30:00.000Z",
+                     *           "attempts": 1,
+                     *           "maxAttempts": 8,
+                     *           "createdAt": "2025-11-21T10:30:00.000Z",
+                     *           "updatedAt": "2025-11-21T10:30:00.250Z",
+                     *           "finishedAt": "2025-11-21T10:30:00.250Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    jobsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The job's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "kind": "service.sweep",
+                     *       "state": "done",
+                     *       "runAt": "2025-11-21T10:30:00.000Z",
+                     *       "attempts": 1,
+                     *       "maxAttempts": 8,
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.250Z",
+                     *       "finishedAt": "2025-11-21T10:30:00.250Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    jobsRetry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The job's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What will be done */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "kind": "service.sweep",
+                     *       "state": "done",
+                     *       "runAt": "2025-11-21T10:30:00.000Z",
+                     *       "attempts": 1,
+                     *       "maxAttempts": 8,
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.250Z",
+                     *       "finishedAt": "2025-11-21T10:30:00.250Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -8213,11 +8940,12 @@ export interface operations {
                      *       "base": "USD",
                      *       "rates": [
                      *         {
+                     *           "base": "USD",
                      *           "currency": "EUR",
                      *           "rate": "0.8612",
-                     *           "date": "2026-11-20",
-                     *           "source": "open.er-api.com",
-                     *           "state": "fresh",
+                     *           "rateDate": "2026-11-20",
+                     *           "rateSource": "open.er-api.com",
+                     *           "rateState": "fresh",
                      *           "fetchedAt": "2026-11-21T06:00:00.000Z"
                      *         }
                      *       ]
@@ -10259,15 +10987,35 @@ export interface operations {
                  */
                 count?: components["schemas"]["Count"];
                 /**
+                 * @description The customer with this e-mail address, whatever its case.
+                 * @example evil@rabbit.acme.test
+                 */
+                email?: string;
+                /**
+                 * @description Customers that were written down at this time or later.
+                 * @example 2026-01-01T00:00:00.000Z
+                 */
+                "createdAt[gte]"?: string;
+                /**
+                 * @description Customers that were written down before this time.
+                 * @example 2027-01-01T00:00:00.000Z
+                 */
+                "createdAt[lt]"?: string;
+                /**
                  * @description Words that the name or the e-mail address contain, whatever their case or accents.
                  * @example rabbit
                  */
                 q?: string;
                 /**
-                 * @description The order, with `-` for falling. Equal customers follow by id.
-                 * @example name
+                 * @description The order: names of members between commas, each with `-` for falling. Equal customers follow by id.
+                 * @example name,-createdAt
                  */
                 sort?: string;
+                /**
+                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @example id,name,email
+                 */
+                fields?: string;
             };
             header?: {
                 /**
@@ -10318,7 +11066,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["CustomerPage"];
+                    "application/json": components["schemas"]["CustomerSummaryPage"];
                 };
             };
             /** @description The client's copy is still current */
@@ -10777,6 +11525,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -10843,10 +11592,12 @@ export interface operations {
                      *       "rates": [
                      *         {
                      *           "base": "USD",
-                     *           "rate": "0.86",
-                     *           "rateDate": "2025-11-21",
+                     *           "currency": "EUR",
+                     *           "rate": "0.8612",
+                     *           "rateDate": "2026-11-20",
                      *           "rateSource": "open.er-api.com",
-                     *           "rateState": "fresh"
+                     *           "rateState": "fresh",
+                     *           "fetchedAt": "2026-11-21T06:00:00.000Z"
                      *         }
                      *       ],
                      *       "failed": []
@@ -10860,6 +11611,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -10937,17 +11689,18 @@ export interface operations {
                  */
                 q?: string;
                 /**
-                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @description The order: names of members between commas, each with `-` for falling. Equal invoices follow by id.
                  * @example -date
                  */
                 sort?: string;
                 /**
-                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @description Which members come along beside the id, between commas; left out: all but the customer. `amount` brings the
+                 *     currency and what was converted, and `customer` who it is, as `expand=customer` does.
                  * @example amount,status
                  */
                 fields?: string;
                 /**
-                 * @description `customer` adds who it is.
+                 * @description `customer` adds who it is, whatever `fields` says.
                  * @example customer
                  */
                 expand?: components["schemas"]["InvoiceExpand"];
@@ -11045,17 +11798,18 @@ export interface operations {
                  */
                 q?: string;
                 /**
-                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @description The order: names of members between commas, each with `-` for falling. Equal invoices follow by id.
                  * @example -date
                  */
                 sort?: string;
                 /**
-                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @description Which members come along beside the id, between commas; left out: all but the customer. `amount` brings the
+                 *     currency and what was converted, and `customer` who it is, as `expand=customer` does.
                  * @example amount,status
                  */
                 fields?: string;
                 /**
-                 * @description `customer` adds who it is.
+                 * @description `customer` adds who it is, whatever `fields` says.
                  * @example customer
                  */
                 expand?: components["schemas"]["InvoiceExpand"];
@@ -11201,6 +11955,7 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11290,7 +12045,7 @@ export interface operations {
                  */
                 q?: string;
                 /**
-                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @description The order: names of members between commas, each with `-` for falling. Equal invoices follow by id.
                  * @example -date
                  */
                 sort?: string;
@@ -11330,6 +12085,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
                     "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11352,6 +12108,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11407,17 +12164,18 @@ export interface operations {
                  */
                 q?: string;
                 /**
-                 * @description The order, with `-` for falling. Equal invoices follow by id.
+                 * @description The order: names of members between commas, each with `-` for falling. Equal invoices follow by id.
                  * @example -date
                  */
                 sort?: string;
                 /**
-                 * @description Which members come along beside the id, between commas; left out: all.
+                 * @description Which members come along beside the id, between commas; left out: all but the customer. `amount` brings the
+                 *     currency and what was converted, and `customer` who it is, as `expand=customer` does.
                  * @example amount,status
                  */
                 fields?: string;
                 /**
-                 * @description `customer` adds who it is.
+                 * @description `customer` adds who it is, whatever `fields` says.
                  * @example customer
                  */
                 expand?: components["schemas"]["InvoiceExpand"];
@@ -11446,6 +12204,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
                     "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11489,6 +12248,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11665,6 +12425,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11711,6 +12472,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11849,6 +12611,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11895,6 +12658,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11954,6 +12718,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
                     "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11973,6 +12738,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -11989,6 +12755,73 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revenuesNegotiate: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many months a page has at most.
+                 * @example 12
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description The order, with `-` for falling; left out, the newest month comes first.
+                 * @example -month
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.
+                 * @example fr-CA, fr;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list in the locale that suits the client best, with the same query */
+            307: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -12048,6 +12881,7 @@ export interface operations {
                     ETag: components["headers"]["ETag"];
                     Link: components["headers"]["Link"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -12094,6 +12928,7 @@ export interface operations {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -12110,6 +12945,302 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revenuesRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The month, such as `2026-11`.
+                 * @example 2026-11
+                 */
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "month": "2025-11",
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "source": "invoices",
+                     *       "originals": [
+                     *         {
+                     *           "amount": 15795,
+                     *           "currency": "USD",
+                     *           "rate": "0.86",
+                     *           "rateDate": "2025-11-21",
+                     *           "rateSource": "open.er-api.com",
+                     *           "rateState": "fresh"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Revenue"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revenuesReplace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The month, such as `2026-11`.
+                 * @example 2026-11
+                 */
+                month: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/v2/revenues/{locale}/{month}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount": 13584
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevenueFigure"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "month": "2025-11",
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "source": "invoices",
+                     *       "originals": [
+                     *         {
+                     *           "amount": 15795,
+                     *           "currency": "USD",
+                     *           "rate": "0.86",
+                     *           "rateDate": "2025-11-21",
+                     *           "rateSource": "open.er-api.com",
+                     *           "rateState": "fresh"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Revenue"];
+                };
+            };
+            /** @description The resource, new at this address */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "month": "2025-11",
+                     *       "amount": 13584,
+                     *       "currency": "EUR",
+                     *       "source": "invoices",
+                     *       "originals": [
+                     *         {
+                     *           "amount": 15795,
+                     *           "currency": "USD",
+                     *           "rate": "0.86",
+                     *           "rateDate": "2025-11-21",
+                     *           "rateSource": "open.er-api.com",
+                     *           "rateState": "fresh"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Revenue"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revenuesRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The locale, such as `en-us` or `fr`.
+                 * @example en-us
+                 */
+                locale: string;
+                /**
+                 * @description The month, such as `2026-11`.
+                 * @example 2026-11
+                 */
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

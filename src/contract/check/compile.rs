@@ -9,6 +9,7 @@ use super::{
     keyword::{Result, as_array, as_count, as_text, is_annotation, set_bound, types},
     pattern,
     schema::{List, Members, Node, Rest, Schema, Slot, Text, Union},
+    words::words,
 };
 
 /// Compiles the schemas of one document; what they share is compiled once.
@@ -123,11 +124,12 @@ impl<'d> Compiler<'d> {
             "minLength" => text.min = Some(as_count(value)?),
             "maxLength" => text.max = Some(as_count(value)?),
             _ => {
-                text.shown = as_text(value)?.to_owned();
-                if !self.patterns.contains_key(&text.shown) {
-                    self.patterns.insert(text.shown.clone(), pattern::compile(&text.shown)?);
+                let shown = as_text(value)?;
+                if !self.patterns.contains_key(shown) {
+                    self.patterns.insert(shown.to_owned(), pattern::compile(shown)?);
                 }
-                text.pattern = self.patterns.get(&text.shown).cloned();
+                text.pattern = self.patterns.get(shown).cloned();
+                text.asks = words(shown).unwrap_or_else(|| format!("must match the pattern {shown}"));
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ mod schema;
 mod tests;
 mod violation;
 mod walk;
+mod words;
 
 pub use compile::Compiler;
 pub use json::{JsonError, MAX_DEPTH, parse};
@@ -22,3 +23,4 @@ pub use params::Params;
 pub use query::{MAX_PARAMETERS, MAX_QUERY, decode};
 pub use schema::Schema;
 pub use violation::{ErrorCode, MAX_VIOLATIONS, Place, Violation, in_order};
+pub use words::words;

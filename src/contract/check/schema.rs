@@ -81,8 +81,8 @@ pub(super) struct Text {
     pub min: Option<u64>,
     pub max: Option<u64>,
     pub pattern: Option<Regex>,
-    /// The pattern as the document shows it.
-    pub shown: String,
+    /// What the pattern asks for.
+    pub asks: String,
 }
 
 #[derive(Default)]

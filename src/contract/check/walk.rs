@@ -114,7 +114,7 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, rules: &Text, text: &str, at: &At<'_>) {
-        let Text { min, max, pattern, shown } = rules;
+        let Text { min, max, pattern, asks } = rules;
         // There are never more characters than bytes, so most strings need no counting.
         if min.is_some() || max.is_some_and(|max| text.len() as u64 > max) {
             let length = text.chars().count() as u64;
@@ -127,7 +127,7 @@ impl Walk<'_> {
             );
         }
         if pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
-            self.fail(at, ErrorCode::Pattern, || format!("must match the pattern {shown}"));
+            self.fail(at, ErrorCode::Pattern, || asks.clone());
         }
     }
 

@@ -1,16 +1,11 @@
 //! A database of countries in the MaxMind DB format, read into memory and checked as a whole.
-use std::{
-    collections::HashSet,
-    fs::File,
-    io::Read,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::Path,
-};
+use std::{collections::HashSet, fs::File, io::Read, net::IpAddr, path::Path};
 
 use maxminddb::{LookupResult, Reader, WithinOptions, path};
 use serde::de::IgnoredAny;
 
 use super::Country;
+use crate::ports::outgoing::address::public;
 
 /// The largest file that is read; those of countries have a tenth of it.
 pub const MOST_BYTES: u64 = 256 * 1024 * 1024;
@@ -41,7 +36,7 @@ impl Database {
         }
     }
 
-    /// The country of an address that the internet knows.
+    /// The country of an address that the internet knows: of others a file tells what is wrong.
     pub fn country(&self, address: IpAddr) -> Option<Country> {
         let address = address.to_canonical();
         if !public(address) || (address.is_ipv6() && self.reader.metadata().ip_version == 4) {
@@ -103,64 +98,9 @@ fn country(found: &LookupResult<'_, Vec<u8>>) -> Option<Country> {
     letters.parse().ok()
 }
 
-/// Whether an address can be anybody's on the internet: a file that tells of others is wrong there.
-fn public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => public_v4(address),
-        IpAddr::V6(address) => public_v6(address),
-    }
-}
-
-fn public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    let shared = first == 100 && second & 0b1100_0000 == 64;
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || address.is_multicast()
-        || shared
-        || first == 0
-        || first >= 240)
-}
-
-/// Those of 2000::/3 are given out, but for the examples.
-fn public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0xdb8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_the_internet_have_a_country() {
-        for address in [
-            "0.0.0.0",
-            "10.1.2.3",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.1.1",
-            "172.16.0.1",
-            "192.168.1.1",
-            "192.0.2.1",
-            "203.0.113.9",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "fe80::1",
-            "fd00::1",
-            "ff02::1",
-            "2001:db8::1",
-        ] {
-            assert!(!public(address.parse().unwrap()), "{address}");
-        }
-        for address in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860:4860::8888", "2a01:e00::1"] {
-            assert!(public(address.parse().unwrap()), "{address}");
-        }
-    }
 
     #[test]
     fn what_is_no_database_is_told() {

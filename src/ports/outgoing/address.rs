@@ -1,4 +1,4 @@
-//! Which addresses are public: those that a stranger's host name may lead to.
+//! Which addresses are public: those that a stranger's host name may lead to, and that are in some country.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What is special in the registry of IPv4 addresses, with a cloud's metadata on an address that looks public.

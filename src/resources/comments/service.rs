@@ -164,15 +164,17 @@ impl Comments {
         self.db
             .write(async move |tx| {
                 let mut row = held(&tx, &caller, id, &when).await?;
+                let before = row.clone();
                 let CommentPatch { content, mut status } = patch;
                 if status.is_some() && !caller.role.edits() {
                     return Err(Error::Forbidden("only editors decide who can see a comment"));
                 }
-                if let Some(content) = content {
+                let content = content.map(|content| trimmed(&content));
+                if let Some(content) = content.filter(|content| *content != row.content) {
                     if !caller.role.edits() && now - row.created_at > EDITABLE {
                         return Err(Error::Forbidden("a comment can be changed for 15 minutes"));
                     }
-                    row.content = trimmed(&content);
+                    row.content = content;
                     // What was approved is not what it says now.
                     if !trusted(&tx, &caller, row.post_id).await? {
                         status = Some(CommentStatus::Pending);
@@ -185,6 +187,9 @@ impl Comments {
                     row.status = status.as_str().to_owned();
                 }
                 let is_seen = row.status == CommentStatus::Approved.as_str();
+                if row == before {
+                    return reread(&tx, id.0).await;
+                }
                 row.version += 1;
                 let version = row.version;
                 row.updated_at = now;

@@ -3,7 +3,7 @@ use poem_openapi::OpenApi;
 
 use super::{
     service::Customers,
-    types::{Customer, CustomerPatch, CustomerQuery, NewCustomer},
+    types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer},
 };
 use crate::{
     api::Tag,
@@ -25,14 +25,14 @@ type Kept = (NotFound, Stale, Unconditional, Conflict);
 impl CustomersApi {
     /// List customers by name
     ///
-    /// With the number of their invoices.
+    /// With the number of their invoices, unless `fields` leaves it out.
     #[oai(path = "/", method = "get", operation_id = "customersList")]
     async fn list(
         &self,
         _accountant: Caller<Accountants>,
         query: Query<CustomerQuery>,
         known: IfNoneMatch,
-    ) -> Result<Listed<Customer>, Fault<Invalid>> {
+    ) -> Result<Listed<CustomerSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(unchanged);

@@ -2,7 +2,7 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerRef, NewCustomer};
+use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerRef, CustomerSummary, NewCustomer};
 use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
 const RABBIT: &str = "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f";
@@ -25,6 +25,22 @@ impl Example for Customer {
             created_at: Timestamp(1_763_629_200_000),
             updated_at: Timestamp(1_763_715_600_000),
             version: 1,
+        }
+    }
+}
+
+impl Example for CustomerSummary {
+    fn example() -> Self {
+        let Customer { id, name, email, image_url, invoices_count, created_at, updated_at, .. } =
+            Customer::example();
+        CustomerSummary {
+            id,
+            name: Some(name),
+            email: Some(email),
+            image_url,
+            invoices_count: Some(invoices_count),
+            created_at: Some(created_at),
+            updated_at: Some(updated_at),
         }
     }
 }
@@ -53,6 +69,14 @@ impl Example for CustomerPatch {
 
 impl Example for CustomerQuery {
     fn example() -> Self {
-        CustomerQuery { paging: Paging::example(), q: Some("rabbit".into()), sort: Some("name".into()) }
+        CustomerQuery {
+            paging: Paging::example(),
+            email: Some(EMAIL.into()),
+            created_from: "2026-01-01T00:00:00Z".parse().ok(),
+            created_before: "2027-01-01T00:00:00Z".parse().ok(),
+            q: Some("rabbit".into()),
+            sort: Some("name,-createdAt".into()),
+            fields: Some("id,name,email".into()),
+        }
     }
 }

@@ -2,12 +2,12 @@
 use entity::{customer, invoice};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set,
+    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set, TryIntoModel,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
 use uuid::Uuid;
 
-use super::types::{Customer, CustomerPatch, CustomerQuery, NewCustomer};
+use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer};
 use crate::{
     contract::{
         answer::Resource,
@@ -18,6 +18,7 @@ use crate::{
         id::Id,
         page::Page,
         problem::{Error, Result},
+        sort::Sort,
         text::{containing, folded, trimmed},
         time::Timestamp,
     },
@@ -61,7 +62,24 @@ impl From<Row> for Customer {
     }
 }
 
-fn rows(find: Select<customer::Entity>) -> Select<customer::Entity> {
+impl Row {
+    /// What of it was asked for.
+    fn summary(self, query: &CustomerQuery) -> CustomerSummary {
+        let Customer { id, name, email, image_url, invoices_count, created_at, updated_at, .. } = self.into();
+        CustomerSummary {
+            id,
+            name: Some(name).filter(|_| query.tells("name")),
+            email: Some(email).filter(|_| query.tells("email")),
+            image_url: image_url.filter(|_| query.tells("imageUrl")),
+            invoices_count: Some(invoices_count).filter(|_| query.tells("invoicesCount")),
+            created_at: Some(created_at).filter(|_| query.tells("createdAt")),
+            updated_at: Some(updated_at).filter(|_| query.tells("updatedAt")),
+        }
+    }
+}
+
+/// Customers with the number of their invoices, if that is told: it is counted for each.
+fn rows(find: Select<customer::Entity>, counted: bool) -> Select<customer::Entity> {
     let invoices = Query::select()
         .expr(Expr::col((invoice::Entity, invoice::Column::Id)).count())
         .from(invoice::Entity)
@@ -70,6 +88,7 @@ fn rows(find: Select<customer::Entity>) -> Select<customer::Entity> {
                 .equals((customer::Entity, customer::Column::Id)),
         )
         .to_owned();
+    let count = SimpleExpr::SubQuery(None, Box::new(invoices.into()));
     find.select_only()
         .columns([
             customer::Column::Id,
@@ -80,11 +99,11 @@ fn rows(find: Select<customer::Entity>) -> Select<customer::Entity> {
             customer::Column::CreatedAt,
             customer::Column::UpdatedAt,
         ])
-        .expr_as(SimpleExpr::SubQuery(None, Box::new(invoices.into())), "invoices_count")
+        .expr_as(if counted { count } else { Expr::cust("CAST(0 AS BIGINT)") }, "invoices_count")
 }
 
 async fn whole<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Customer> {
-    let row = rows(customer::Entity::find_by_id(id)).into_model::<Row>().one(db).await?;
+    let row = rows(customer::Entity::find_by_id(id), true).into_model::<Row>().one(db).await?;
     row.map(Customer::from).ok_or(Error::NotFound("customer"))
 }
 
@@ -99,35 +118,43 @@ impl Customers {
         Ok(ETag::weak(&["customers", &version.to_string(), target]))
     }
 
-    pub async fn list(&self, query: &CustomerQuery) -> Result<Page<Customer>> {
+    pub async fn list(&self, query: &CustomerQuery) -> Result<Page<CustomerSummary>> {
+        let CustomerQuery { email, created_from, created_before, q, sort, paging, fields: _ } = query;
         let mut find = customer::Entity::find();
-        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+        if let Some(email) = email {
+            find = find.filter(customer::Column::Email.eq(email.to_lowercase()));
+        }
+        if let Some(from) = created_from {
+            find = find.filter(customer::Column::CreatedAt.gte(from.0));
+        }
+        if let Some(before) = created_before {
+            find = find.filter(customer::Column::CreatedAt.lt(before.0));
+        }
+        for word in q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
             find = find.filter(customer::Column::Search.into_simple_expr().like(containing(word)));
         }
-        let sort = query.sort.as_deref().unwrap_or("name");
-        let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
-        let column = match name {
-            "name" => customer::Column::Name,
-            "email" => customer::Column::Email,
-            _ => customer::Column::CreatedAt,
+        let list = format!("customers {email:?} {created_from:?} {created_before:?} {q:?} {sort:?}");
+        let sort = Sort::by(sort.as_deref().unwrap_or("name"));
+        let key = |name: &str| {
+            SortKey::rising(match name {
+                "name" => customer::Column::Name,
+                "email" => customer::Column::Email,
+                _ => customer::Column::CreatedAt,
+            })
         };
-        let key = |column: customer::Column| SortKey { column: column.into_simple_expr(), descending };
-        let slice = Slice {
-            key: &self.cursors,
-            list: format!("customers {:?} {sort}", query.q),
-            order: vec![key(column), key(customer::Column::Id)],
-            paging: &query.paging,
-        };
+        let order = sort.keys(key, SortKey::rising(customer::Column::Id));
         let place = |row: &Row| {
-            let first = match name {
+            let value = |name: &str| match name {
                 "name" => Key::Text(row.name.clone()),
                 "email" => Key::Text(row.email.clone()),
                 _ => Key::Number(row.created_at),
             };
-            vec![first, Key::Id(row.id)]
+            sort.place(value, row.id)
         };
-        let (found, pagination) = slice.page(self.db.read(), find, rows, place).await?;
-        Ok(Page { data: found.into_iter().map(Customer::from).collect(), pagination })
+        let shown = |find| rows(find, query.tells("invoicesCount"));
+        let slice = Slice { key: &self.cursors, list, order, paging };
+        let (found, pagination) = slice.page(self.db.read(), find, shown, place).await?;
+        Ok(Page { data: found.into_iter().map(|row| row.summary(query)).collect(), pagination })
     }
 
     /// How many customers there are.
@@ -193,14 +220,16 @@ impl Customers {
         let now = self.clock.now();
         self.db
             .write(async move |tx| {
-                let (row, _) = held(&tx, id, &when).await?;
-                let (version, new) = (row.version, apply(&row));
-                let mut row = filled(row.into_active_model(), new);
-                row.version = Set(version + 1);
+                let (known, shown) = held(&tx, id, &when).await?;
+                let mut row = filled(known.clone().into_active_model(), apply(&known));
+                if row.clone().try_into_model()? == known {
+                    return Ok(shown);
+                }
+                row.version = Set(known.version + 1);
                 row.updated_at = Set(now);
                 row.update(&*tx).await.map_err(Error::taken("email"))?;
                 tx.touch("customers").await?;
-                tell(&tx, EventType::CustomerUpdated, id.0, version + 1, now);
+                tell(&tx, EventType::CustomerUpdated, id.0, known.version + 1, now);
                 whole(&*tx, id.0).await
             })
             .await

@@ -1,14 +1,10 @@
 //! One office at the end of November, told the same way throughout the document.
 use poem_openapi::types::Example;
 
-use super::types::{Cards, Dashboard, DashboardQuery, DashboardRate};
+use super::types::{Cards, Dashboard, DashboardQuery};
 use crate::{
     contract::{locale::Locale, money::Currency},
-    resources::{
-        invoices::InvoiceSummary,
-        rates::{Original, RateState},
-        revenues::Revenue,
-    },
+    resources::{invoices::InvoiceSummary, rates::Rate, revenues::Revenue},
 };
 
 impl Example for Dashboard {
@@ -19,7 +15,7 @@ impl Example for Dashboard {
             cards: Some(Cards::example()),
             revenues: Some(vec![Revenue::example()]),
             latest: Some(vec![InvoiceSummary::example()]),
-            rates: Some(vec![DashboardRate::example()]),
+            rates: Some(vec![Rate::example()]),
             failed: vec![],
             version: String::new(),
         }
@@ -29,13 +25,6 @@ impl Example for Dashboard {
 impl Example for Cards {
     fn example() -> Self {
         Cards { collected: 91_234, pending: 13_584, invoices: 13, customers: 6 }
-    }
-}
-
-impl Example for DashboardRate {
-    fn example() -> Self {
-        let Original { currency, rate, rate_date, rate_source, .. } = Original::example();
-        DashboardRate { base: currency, rate, rate_date, rate_source, rate_state: RateState::Fresh }
     }
 }
 

@@ -4,14 +4,19 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::types::{Cards, Dashboard, DashboardPart, DashboardRate};
+use super::types::{Cards, Dashboard, DashboardPart};
 use crate::{
     contract::{
         locale::{Locale, Locales, Place},
         problem::{Error, Result},
     },
     ports::db::Db,
-    resources::{customers::Customers, invoices::Invoices, rates::Rates, revenues::Revenues},
+    resources::{
+        customers::Customers,
+        invoices::Invoices,
+        rates::{Book, Rate, Rates},
+        revenues::Revenues,
+    },
 };
 
 /// How long the parts have, all of them together.
@@ -61,11 +66,13 @@ impl DashboardService {
     /// What of it can be read in time; nothing at all is a failure.
     pub async fn read(&self, place: &Place, version: String) -> Result<Dashboard> {
         let end = Instant::now() + PATIENCE;
+        // Once for all parts, so that none shows other rates than its neighbour.
+        let book = &part("book", end, self.rates.book()).await.unwrap_or_else(Book::unread);
         let (cards, revenues, latest, rates) = tokio::join!(
-            part("cards", end, self.cards(place)),
-            part("revenues", end, self.revenues.year(place)),
-            part("latest", end, self.invoices.latest(place)),
-            part("rates", end, self.rates(place)),
+            part("cards", end, self.cards(place, book)),
+            part("revenues", end, self.revenues.year(place, book)),
+            part("latest", end, self.invoices.latest(place, book)),
+            part("rates", end, self.rates(place, book)),
         );
         let parts = [
             (DashboardPart::Cards, cards.is_none()),
@@ -82,22 +89,15 @@ impl DashboardService {
         Ok(Dashboard { locale, currency, cards, revenues, latest, rates, failed, version })
     }
 
-    async fn cards(&self, place: &Place) -> Result<Cards> {
-        let (totals, customers) = tokio::try_join!(self.invoices.totals(place), self.customers.count())?;
+    async fn cards(&self, place: &Place, rates: &Book) -> Result<Cards> {
+        let (totals, customers) =
+            tokio::try_join!(self.invoices.totals(place, rates), self.customers.count())?;
         let (collected, pending, invoices) = totals;
         Ok(Cards { collected, pending, invoices, customers })
     }
 
-    async fn rates(&self, place: &Place) -> Result<Vec<DashboardRate>> {
-        let known = self.rates.exchanges(&self.locales.currencies(), place.currency).await?;
-        let told = known.known().map(|(base, known)| DashboardRate {
-            base,
-            rate: known.rate.to_string(),
-            rate_date: known.date.as_ref().and_then(|date| date.parse().ok()),
-            rate_source: known.source.clone(),
-            rate_state: known.state,
-        });
-        Ok(told.collect())
+    async fn rates(&self, place: &Place, rates: &Book) -> Result<Vec<Rate>> {
+        Ok(rates.exchanges(&self.locales.currencies(), place.currency)?.rates())
     }
 }
 

@@ -2,10 +2,8 @@
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use super::super::{invoices::InvoiceSummary, rates::RateState, revenues::Revenue};
-use crate::contract::{
-    answer::Resource, cache::Cache, date::Date, etag::ETag, locale::Locale, money::Currency,
-};
+use super::super::{invoices::InvoiceSummary, rates::Rate, revenues::Revenue};
+use crate::contract::{answer::Resource, cache::Cache, etag::ETag, locale::Locale, money::Currency};
 
 /// What an office looks at first, in the currency of a locale. A part that could not be read is left out and
 /// named in `failed`.
@@ -31,7 +29,7 @@ pub struct Dashboard {
     /// What the other currencies of the service are in this one.
     #[oai(validator(max_items = "300"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rates: Option<Vec<DashboardRate>>,
+    pub rates: Option<Vec<Rate>>,
     /// The parts that could not be read in time; ask again for them.
     #[oai(validator(max_items = "4"))]
     pub failed: Vec<DashboardPart>,
@@ -64,26 +62,6 @@ pub struct Cards {
     /// How many customers there are.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub customers: i64,
-}
-
-/// What one unit of another currency is in that of the dashboard.
-#[derive(Debug, Clone, Object, Serialize)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-#[serde(rename_all = "camelCase")]
-pub struct DashboardRate {
-    /// The other currency.
-    pub base: Currency,
-    /// What one unit of it is, as a decimal number.
-    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
-    pub rate: String,
-    /// The day for which the rate holds; left out for the operator's own figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_date: Option<Date>,
-    /// Who says so; `fallback` is the operator's own figure.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub rate_source: String,
-    /// How far the rate can be trusted.
-    pub rate_state: RateState,
 }
 
 /// A part of the dashboard.

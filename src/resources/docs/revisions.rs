@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     content::{DocumentContent, DocumentRevision, written},
-    service::{Docs, put, tell, there},
+    service::{Docs, put, says, tell, there},
     types::{Document, DocumentReplacement},
 };
 use crate::{
@@ -63,10 +63,10 @@ impl Docs {
                 when.check(&Document::from(row.clone()).etag())?;
                 let past: Past<DocumentContent> = past(&*tx, Subject::Document(id.0), revision).await?;
                 let DocumentContent { path: _, title, content, position } = past.content;
-                if (&row.title, &row.content, row.position) == (&title, &content, position) {
+                let (path, back) = (row.path.clone(), DocumentReplacement { title, content, position });
+                if says(&row, &back) {
                     return Ok(row.into());
                 }
-                let (path, back) = (row.path.clone(), DocumentReplacement { title, content, position });
                 let row = put(&tx, Some(row), &path, back, now).await?;
                 let written = written(&row, Change::Restored, now)?.by(&editor).restored_from(revision);
                 keep(&tx, [written]).await?;

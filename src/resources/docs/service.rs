@@ -181,6 +181,9 @@ impl Docs {
                     Some(row) => when.check(&Document::from(row.clone()).etag())?,
                     None => when.check_absent()?,
                 }
+                if let Some(row) = known.as_ref().filter(|row| says(row, &new)) {
+                    return Ok((row.clone().into(), false));
+                }
                 let fresh = known.is_none();
                 let row = put(&tx, known, &path, new, now).await?;
                 let change = if fresh { Change::Created } else { Change::Changed };
@@ -214,6 +217,12 @@ impl Docs {
 /// The documents that are not in the trash. Every read of documents starts here.
 pub(super) fn there() -> Select<document::Entity> {
     document::Entity::find().filter(document::Column::DeletedAt.is_null())
+}
+
+/// Whether writing this would change nothing.
+pub(super) fn says(row: &document::Model, new: &DocumentReplacement) -> bool {
+    let DocumentReplacement { title, content, position } = new;
+    (&row.title, &row.content, row.position) == (&trimmed(title), content, *position)
 }
 
 /// Says that a document was written.

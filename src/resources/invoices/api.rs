@@ -59,7 +59,7 @@ impl InvoicesApi {
     #[oai(path = "/:locale/csv", method = "get", operation_id = "invoicesCsv")]
     async fn csv(
         &self,
-        _accountant: Caller<Accountants>,
+        accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceTableQuery>,
@@ -71,7 +71,7 @@ impl InvoicesApi {
             return Ok(Spoken(unchanged, place.locale));
         }
         let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "csv"));
-        let rows = self.0.export(place, &query.filter, None, true).await?;
+        let rows = self.0.export(accountant.user, place, &query.filter, None, true).await?;
         let form = Form::new(query.fields.as_deref(), query.bom);
         Ok(Spoken(Csv::new(form, rows, &name, &etag), locale))
     }
@@ -83,7 +83,7 @@ impl InvoicesApi {
     #[oai(path = "/:locale/ndjson", method = "get", operation_id = "invoicesNdjson")]
     async fn ndjson(
         &self,
-        _accountant: Caller<Accountants>,
+        accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceLinesQuery>,
@@ -95,7 +95,10 @@ impl InvoicesApi {
             return Ok(Spoken(unchanged, place.locale));
         }
         let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "ndjson"));
-        let rows = self.0.export(place, &query.filter, query.fields.clone(), query.expand.is_some()).await?;
+        let rows = self
+            .0
+            .export(accountant.user, place, &query.filter, query.fields.clone(), query.with_customer())
+            .await?;
         Ok(Spoken(Ndjson::new(rows, &name, &etag), locale))
     }
 
@@ -151,10 +154,10 @@ impl InvoicesApi {
         let place = self.0.place(locale.0)?;
         let paper = self.0.paper(place, id.0).await?;
         let (etag, name, language) = (paper.etag(), paper.name(), paper.language());
-        if let Some(unchanged) = File::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = File::<Pdf>::unchanged(&etag, &known.0, Cache::Private) {
             return Ok(Spoken(unchanged, language));
         }
-        Ok(Spoken(File::new(self.0.print(paper).await?, &name, &etag, Cache::Private), language))
+        Ok(Spoken(File::<Pdf>::new(self.0.print(paper).await?, &name, &etag, Cache::Private), language))
     }
 
     /// Replace an invoice

@@ -3,9 +3,10 @@ use std::borrow::Cow;
 
 use futures_util::stream;
 use sea_orm::{DbErr, Order, QueryOrder};
+use uuid::Uuid;
 
 use super::{
-    list::{Sorted, filtered},
+    list::{filtered, sorted},
     service::Invoices,
     types::{InvoiceFilter, InvoiceSummary},
     view::{Row, Shown, rows},
@@ -18,7 +19,7 @@ use crate::{
         rows::Rows,
         time::Timestamp,
     },
-    ports::export::Batches,
+    ports::export::{Batches, Full},
     resources::rates::{Original, Rates},
 };
 
@@ -26,20 +27,25 @@ impl Invoices {
     /// What is left of the invoices under a filter, as they are now, in the currency of the place.
     pub async fn export(
         &self,
+        caller: Uuid,
         place: Place,
         filter: &InvoiceFilter,
         fields: Option<String>,
         with_customer: bool,
     ) -> Result<Rows<InvoiceSummary>> {
-        let many = Error::Unavailable("as many exports run already as may: try again");
-        let export = self.db.export().ok_or(many)?;
+        let export = self.db.export(caller).map_err(|full| {
+            Error::Unavailable(match full {
+                Full::All => "as many exports run already as may: try again",
+                Full::Own => "an export of yours runs already: try again when it has ended",
+            })
+        })?;
         let mut find = rows(filtered(filter));
-        for key in Sorted::by(filter).keys() {
+        for key in sorted(filter).1 {
             find = find.order_by(key.column, if key.descending { Order::Desc } else { Order::Asc });
         }
         let told = Told {
             batches: export.rows(find),
-            shown: Shown::at(place, &self.rates, &[]).await?,
+            shown: Shown::of(self.db.read(), place, &self.rates, &[]).await?,
             rates: self.rates.clone(),
             fields,
             with_customer,
@@ -107,12 +113,12 @@ impl Table for InvoiceSummary {
         "original.currency" of "amount": "the currency in which it was made out",
             |it| original(it, |it| it.currency.to_string());
         "original.rate" of "amount": "what one unit of that is in the currency of the locale",
-            |it| original(it, |it| it.rate.clone());
+            |it| original(it, |it| it.quoted.rate.clone());
         "original.rateDate" of "amount": "the day for which the rate holds",
-            |it| text(it.original.as_ref().and_then(|it| it.rate_date));
-        "original.rateSource" of "amount": "who says so", |it| original(it, |it| it.rate_source.clone());
+            |it| text(it.original.as_ref().and_then(|it| it.quoted.rate_date));
+        "original.rateSource" of "amount": "who says so", |it| original(it, |it| it.quoted.rate_source.clone());
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
-            |it| original(it, |it| it.rate_state.as_str().to_owned());
+            |it| original(it, |it| it.quoted.rate_state.as_str().to_owned());
     };
     const EXAMPLE: &'static str = "id,date,status,customer.name,customer.email\r\n\
         0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f,2025-11-21,pending,Evil Rabbit,evil@rabbit.acme.test\r\n";

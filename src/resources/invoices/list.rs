@@ -12,51 +12,31 @@ use crate::contract::{
     locale::Place,
     page::{Page, Paging},
     problem::Result,
+    sort::Sort,
     text::{containing, folded},
 };
 
-/// The order that a filter asks for.
-pub(super) struct Sorted {
-    name: String,
-    descending: bool,
-}
-
-impl Sorted {
-    pub fn by(filter: &InvoiceFilter) -> Self {
-        let sort = filter.sort.as_deref().unwrap_or("-date");
-        Sorted { name: sort.trim_start_matches('-').to_owned(), descending: sort.starts_with('-') }
-    }
-
-    /// The keys, the last of them unique.
-    pub fn keys(&self) -> Vec<SortKey> {
-        let first = match self.name.as_str() {
+/// The order that a filter asks for, with its keys.
+pub(super) fn sorted(filter: &InvoiceFilter) -> (Sort, Vec<SortKey>) {
+    let sort = Sort::by(filter.sort.as_deref().unwrap_or("-date"));
+    let key = |name: &str| {
+        SortKey::rising(match name {
             "date" => invoice::Column::Date,
             "number" => invoice::Column::Number,
             _ => invoice::Column::CreatedAt,
-        };
-        let key = |column: invoice::Column| SortKey {
-            column: column.into_simple_expr(),
-            descending: self.descending,
-        };
-        vec![key(first), key(invoice::Column::Id)]
-    }
-
-    fn place(&self, row: &Row) -> Vec<Key> {
-        let first = match self.name.as_str() {
-            "date" => Key::Text(row.date.clone()),
-            "number" => Key::Number(row.number),
-            _ => Key::Number(row.created_at),
-        };
-        vec![first, Key::Id(row.id)]
-    }
+        })
+    };
+    let keys = sort.keys(key, SortKey::rising(invoice::Column::Id));
+    (sort, keys)
 }
 
 impl Invoices {
     pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
-        let InvoiceLinesQuery { filter, fields, expand } = &query.lines;
+        let InvoiceLinesQuery { filter, fields, .. } = &query.lines;
+        let with_customer = query.lines.with_customer();
         let Page { data, pagination } = self.page(&query.paging, filter).await?;
-        let shown = Shown::at(place, &self.rates, &data).await?;
-        let summary = |row| shown.summary(row, fields.as_deref(), expand.is_some());
+        let shown = Shown::of(self.db.read(), place, &self.rates, &data).await?;
+        let summary = |row| shown.summary(row, fields.as_deref(), with_customer);
         Ok(Page { data: data.into_iter().map(summary).collect::<Result<_>>()?, pagination })
     }
 
@@ -67,11 +47,17 @@ impl Invoices {
     }
 
     async fn page(&self, paging: &Paging, filter: &InvoiceFilter) -> Result<Page<Row>> {
-        let sorted = Sorted::by(filter);
-        let slice =
-            Slice { key: &self.cursors, list: format!("invoices {filter:?}"), order: sorted.keys(), paging };
-        let (data, pagination) =
-            slice.page(self.db.read(), filtered(filter), rows, |row| sorted.place(row)).await?;
+        let (sort, order) = sorted(filter);
+        let place = |row: &Row| {
+            let value = |name: &str| match name {
+                "date" => Key::Text(row.date.clone()),
+                "number" => Key::Number(row.number),
+                _ => Key::Number(row.created_at),
+            };
+            sort.place(value, row.id)
+        };
+        let slice = Slice { key: &self.cursors, list: format!("invoices {filter:?}"), order, paging };
+        let (data, pagination) = slice.page(self.db.read(), filtered(filter), rows, place).await?;
         Ok(Page { data, pagination })
     }
 }

@@ -72,7 +72,8 @@ impl Invoices {
 
     pub async fn read(&self, place: Place, id: Id<Invoice>, with_customer: bool) -> Result<Invoice> {
         let row = one(self.db.read(), id.0).await?;
-        Shown::at(place, &self.rates, std::slice::from_ref(&row)).await?.whole(row, with_customer)
+        let shown = Shown::of(self.db.read(), place, &self.rates, std::slice::from_ref(&row)).await?;
+        shown.whole(row, with_customer)
     }
 
     /// Writes an invoice in the currency of the place.
@@ -137,37 +138,39 @@ impl Invoices {
         let (invoices, now) = (self.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = invoices.held(&tx, &place, id, &when).await?;
-                let mut patch = patch;
+                let mut row = invoices.held(&tx, &place, id, &when).await?;
+                let (before, mut patch) = (row.clone(), patch);
                 // Whoever sends back what was shown changes nothing.
                 if row.currency != place.currency.as_str() && patch.amount.is_some() {
                     let shown = invoices.shown(&tx, place.clone(), id.0).await?.amount;
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 changes(&row, &patch, &place)?;
-                let (version, paid_at) = (row.version, row.paid_at);
                 let was = InvoiceStatus::parse(&row.status);
-                let mut row = row.into_active_model();
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
-                    row.customer_id = Set(customer.0);
+                    row.customer_id = customer.0;
                 }
                 if let Some(amount) = patch.amount {
-                    row.amount = Set(amount);
+                    row.amount = amount;
                 }
                 if let Some(status) = patch.status {
-                    row.status = Set(status.as_str().to_owned());
-                    row.paid_at = Set(status.paid_at(paid_at, now));
+                    row.status = status.as_str().to_owned();
+                    row.paid_at = status.paid_at(row.paid_at, now);
                 }
                 if let Some(date) = patch.date {
-                    row.date = Set(date.to_string());
+                    row.date = date.to_string();
                 }
-                row.version = Set(version + 1);
-                row.updated_at = Set(now);
-                row.update(&*tx).await?;
+                if row == before {
+                    return invoices.shown(&tx, place, id.0).await;
+                }
+                row.version += 1;
+                row.updated_at = now;
+                let version = row.version;
+                row.into_active_model().reset_all().update(&*tx).await?;
                 tx.touch("invoices").await?;
                 let made = invoices.shown(&tx, place, id.0).await?;
-                tx.tell(told(moved(was, made.status), &made, id, version + 1, Audience::Office, now));
+                tx.tell(told(moved(was, made.status), &made, id, version, Audience::Office, now));
                 Ok(made)
             })
             .await
@@ -220,7 +223,7 @@ impl Invoices {
     /// On the transaction's own connection: another one may have to be waited for.
     async fn shown_with(&self, tx: &Tx, place: Place, id: Uuid, with_customer: bool) -> Result<Invoice> {
         let row = one(&**tx, id).await?;
-        let shown = Shown::within(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
+        let shown = Shown::of(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
         shown.whole(row, with_customer)
     }
 }

@@ -7,10 +7,13 @@ use super::{
     types::{InvoiceStatus, InvoiceSummary},
     view::{Row, Shown, joined, rows},
 };
-use crate::contract::{
-    locale::Place,
-    money::Currency,
-    problem::{Error, Result},
+use crate::{
+    contract::{
+        locale::Place,
+        money::Currency,
+        problem::{Error, Result},
+    },
+    resources::rates::Book,
 };
 
 const LATEST: u64 = 5;
@@ -26,7 +29,7 @@ struct Sum {
 
 impl Invoices {
     /// The sums of all paid and of all pending invoices, and the number of all invoices.
-    pub async fn totals(&self, place: &Place) -> Result<(i64, i64, i64)> {
+    pub async fn totals(&self, place: &Place, rates: &Book) -> Result<(i64, i64, i64)> {
         let find = invoice::Entity::find()
             .select_only()
             .columns([invoice::Column::Status, invoice::Column::Currency])
@@ -41,7 +44,7 @@ impl Invoices {
             known.push((InvoiceStatus::parse(status), (*amount, currency)));
         }
         let currencies: Vec<Currency> = known.iter().map(|(_, (_, currency))| *currency).collect();
-        let exchanges = self.rates.exchanges(&currencies, place.currency).await?;
+        let exchanges = rates.exchanges(&currencies, place.currency)?;
         let total = |wanted: InvoiceStatus| {
             let amounts: Vec<(i64, Currency)> =
                 known.iter().filter(|(status, _)| *status == wanted).map(|(_, amount)| *amount).collect();
@@ -52,11 +55,11 @@ impl Invoices {
     }
 
     /// The invoices of the latest days, with their customers.
-    pub async fn latest(&self, place: &Place) -> Result<Vec<InvoiceSummary>> {
+    pub async fn latest(&self, place: &Place, rates: &Book) -> Result<Vec<InvoiceSummary>> {
         let find =
             joined().order_by_desc(invoice::Column::Date).order_by_desc(invoice::Column::Id).limit(LATEST);
         let found = rows(find).into_model::<Row>().all(self.db.read()).await?;
-        let shown = Shown::at(place.clone(), &self.rates, &found).await?;
+        let shown = Shown::by(rates, place, &found)?;
         found.into_iter().map(|row| shown.summary(row, None, true)).collect()
     }
 }

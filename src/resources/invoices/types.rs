@@ -55,10 +55,7 @@ impl Resource for Invoice {
 
     fn etag(&self) -> ETag {
         let mut parts = vec![self.id.to_string(), self.version.to_string(), self.currency.to_string()];
-        if let Some(Original { rate, rate_date, rate_source, rate_state, .. }) = &self.original {
-            let date = rate_date.map(|date| date.to_string()).unwrap_or_default();
-            parts.extend([rate.clone(), date, rate_source.clone(), format!("{rate_state:?}")]);
-        }
+        parts.extend(self.original.as_ref().map(|original| original.quoted.tag()));
         if let Some(CustomerRef { id, name, email, image_url }) = &self.customer {
             parts.extend([
                 id.to_string(),
@@ -95,7 +92,7 @@ pub struct InvoiceSummary {
     /// Whose invoice it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<Id<Customer>>,
-    /// The customer, with `expand=customer`.
+    /// The customer, with `expand=customer` or where `fields` names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerRef>,
     /// The amount in minor units of `currency`.
@@ -224,8 +221,12 @@ pub struct InvoiceFilter {
     /// Words that the customer's name or e-mail address contain, whatever their case or accents.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// The order, with `-` for falling. Equal invoices follow by id.
-    #[oai(validator(pattern = "^-?(date|number|createdAt)$", min_length = "4", max_length = "10"))]
+    /// The order: names of members between commas, each with `-` for falling. Equal invoices follow by id.
+    #[oai(validator(
+        pattern = "^-?(date|number|createdAt)(,-?(date|number|createdAt)){0,2}$",
+        min_length = "4",
+        max_length = "30"
+    ))]
     pub sort: Option<String>,
 }
 
@@ -248,8 +249,8 @@ pub struct InvoiceTableQuery {
     /// Which columns come along beside the id, between commas; left out: all. `amount` brings the currency and what
     /// was converted, `customer` the name and the e-mail address.
     #[oai(validator(
-        pattern = "^(number|customerId|customer|amount|status|date)(,(number|customerId|customer|amount|status|date)){0,5}$",
-        min_length = "4",
+        pattern = "^(id|number|customerId|customer|amount|status|date)(,(id|number|customerId|customer|amount|status|date)){0,6}$",
+        min_length = "2",
         max_length = "80"
     ))]
     pub fields: Option<String>,
@@ -264,15 +265,24 @@ pub struct InvoiceTableQuery {
 pub struct InvoiceLinesQuery {
     #[oai(flatten)]
     pub filter: InvoiceFilter,
-    /// Which members come along beside the id, between commas; left out: all.
+    /// Which members come along beside the id, between commas; left out: all but the customer. `amount` brings the
+    /// currency and what was converted, and `customer` who it is, as `expand=customer` does.
     #[oai(validator(
-        pattern = "^(number|customerId|amount|status|date)(,(number|customerId|amount|status|date)){0,4}$",
-        min_length = "4",
+        pattern = "^(id|number|customerId|customer|amount|status|date)(,(id|number|customerId|customer|amount|status|date)){0,6}$",
+        min_length = "2",
         max_length = "80"
     ))]
     pub fields: Option<String>,
-    /// `customer` adds who it is.
+    /// `customer` adds who it is, whatever `fields` says.
     pub expand: Option<InvoiceExpand>,
+}
+
+impl InvoiceLinesQuery {
+    /// Whether each invoice comes with its customer.
+    pub fn with_customer(&self) -> bool {
+        let named = |fields: &String| fields.split(',').any(|field| field == "customer");
+        self.expand.is_some() || self.fields.as_ref().is_some_and(named)
+    }
 }
 
 /// How an invoice is asked for.

@@ -18,7 +18,7 @@ use crate::{
     },
     resources::{
         customers::CustomerRef,
-        rates::{Exchanges, Rates},
+        rates::{Book, Exchanges, Rates},
     },
 };
 
@@ -70,22 +70,16 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub async fn at(place: Place, rates: &Rates, rows: &[Row]) -> Result<Self> {
-        let currencies: Vec<Currency> = rows.iter().map(Row::currency).collect::<Result<_>>()?;
-        let exchanges = rates.exchanges(&currencies, place.currency).await?;
+    /// With the rates of what these rows are made out in, seen through `db`.
+    pub async fn of<C: ConnectionTrait>(db: &C, place: Place, rates: &Rates, rows: &[Row]) -> Result<Self> {
+        let exchanges = rates.exchanges_in(db, &currencies(rows)?, place.currency).await?;
         Ok(Shown { locale: place.locale, exchanges })
     }
 
-    /// The same, seen from within a transaction.
-    pub async fn within<C: ConnectionTrait>(
-        db: &C,
-        place: Place,
-        rates: &Rates,
-        rows: &[Row],
-    ) -> Result<Self> {
-        let currencies: Vec<Currency> = rows.iter().map(Row::currency).collect::<Result<_>>()?;
-        let exchanges = rates.exchanges_in(db, &currencies, place.currency).await?;
-        Ok(Shown { locale: place.locale, exchanges })
+    /// The same, by rates that were read before.
+    pub fn by(book: &Book, place: &Place, rows: &[Row]) -> Result<Self> {
+        let exchanges = book.exchanges(&currencies(rows)?, place.currency)?;
+        Ok(Shown { locale: place.locale.clone(), exchanges })
     }
 
     /// Learns what these rows need beyond what is known; what is known stays as it is.
@@ -139,6 +133,10 @@ impl Shown {
             date: wanted("date").then_some(whole.date),
         })
     }
+}
+
+fn currencies(rows: &[Row]) -> Result<Vec<Currency>> {
+    rows.iter().map(Row::currency).collect()
 }
 
 impl Row {

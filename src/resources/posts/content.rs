@@ -92,17 +92,6 @@ impl Content for PostContent {
     }
 }
 
-impl PostContent {
-    /// Whether bringing this back would change nothing.
-    pub(super) fn says_the_same(&self, other: &PostContent) -> bool {
-        self.title == other.title
-            && self.content == other.content
-            && self.excerpt == other.excerpt
-            && self.cover_image == other.cover_image
-            && self.tags == other.tags
-    }
-}
-
 impl Post {
     /// This version, for the history.
     pub(super) fn written(&self, change: Change, now: i64) -> Result<Written> {

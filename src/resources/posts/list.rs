@@ -21,6 +21,7 @@ use crate::contract::{
     id::Id,
     page::Page,
     problem::Result,
+    sort::Sort,
     text::{containing, folded},
     time::Timestamp,
 };
@@ -158,18 +159,6 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery, since: i64) -> Select
 const DEFAULT_SORT: &str = "-publishedAt";
 const TRASH_SORT: &str = "-deletedAt";
 
-/// The sort keys; one that comes again decides nothing any more.
-fn order(sort: &str) -> Vec<(String, bool)> {
-    let mut keys: Vec<(String, bool)> = Vec::new();
-    for key in sort.split(',') {
-        let name = key.trim_start_matches('-');
-        if keys.iter().all(|(known, _)| known != name) {
-            keys.push((name.to_owned(), key.starts_with('-')));
-        }
-    }
-    keys
-}
-
 fn column(name: &str) -> post::Column {
     match name {
         "title" => post::Column::Title,
@@ -189,20 +178,12 @@ pub(super) async fn page<C: ConnectionTrait>(
     since: i64,
 ) -> Result<Page<PostSummary>> {
     let usual = if query.deleted.is_some() { TRASH_SORT } else { DEFAULT_SORT };
-    let keys = order(query.sort.as_deref().unwrap_or(usual));
-    let mut sort: Vec<SortKey> = keys
-        .iter()
-        .map(|(name, descending)| SortKey {
-            column: column(name).into_simple_expr(),
-            descending: *descending,
-        })
-        .collect();
-    let descending = keys.last().is_some_and(|(_, descending)| *descending);
-    sort.push(SortKey { column: post::Column::Id.into_simple_expr(), descending });
-    let slice = Slice { key, list: identity(query), order: sort, paging: &query.paging };
+    let sort = Sort::by(query.sort.as_deref().unwrap_or(usual));
+    let order = sort.keys(|name| SortKey::rising(column(name)), SortKey::rising(post::Column::Id));
+    let slice = Slice { key, list: identity(query), order, paging: &query.paging };
     let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
     let shown = |find| columns(find, fields, query.expand.is_some());
-    let place = |row: &Row| row.place(&keys);
+    let place = |row: &Row| row.place(&sort);
     let (rows, pagination) = slice.page(db, filtered(viewer, query, since), shown, place).await?;
     let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
     let data = rows.into_iter().map(|row| row.whole(&mut related).seen_by(viewer).into()).collect();
@@ -217,19 +198,15 @@ fn identity(query: &PostQuery) -> String {
 }
 
 impl Row {
-    fn place(&self, keys: &[(String, bool)]) -> Vec<Key> {
-        let mut place: Vec<Key> = keys
-            .iter()
-            .map(|(name, _)| match name.as_str() {
-                "title" => Key::Text(self.title.clone()),
-                "createdAt" => Key::Number(self.created_at),
-                "updatedAt" => Key::Number(self.updated_at),
-                "deletedAt" => Key::Number(self.deleted_at.unwrap_or_default()),
-                _ => Key::Number(self.published_at),
-            })
-            .collect();
-        place.push(Key::Id(self.id));
-        place
+    fn place(&self, sort: &Sort) -> Vec<Key> {
+        let value = |name: &str| match name {
+            "title" => Key::Text(self.title.clone()),
+            "createdAt" => Key::Number(self.created_at),
+            "updatedAt" => Key::Number(self.updated_at),
+            "deletedAt" => Key::Number(self.deleted_at.unwrap_or_default()),
+            _ => Key::Number(self.published_at),
+        };
+        sort.place(value, self.id)
     }
 
     fn whole(self, related: &mut Related) -> Post {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     content::{PostContent, PostRevision},
-    list::{visible_to, whole},
+    list::visible_to,
     service::{Posts, Wish, held},
     types::Post,
 };
@@ -73,12 +73,6 @@ impl Posts {
                     held => held,
                 }?;
                 let past: Past<PostContent> = past(&*tx, Subject::Post(id.0), revision).await?;
-                let now_there =
-                    whole(&*tx, visible_to(Some(&caller)).filter(post::Column::Id.eq(id.0))).await?;
-                let now_there = now_there.ok_or(Error::NotFound("post"))?;
-                if now_there.content().says_the_same(&past.content) {
-                    return Ok(now_there);
-                }
                 let PostContent { title, content, excerpt, cover_image, tags, .. } = past.content;
                 let back = |row: &mut post::Model| {
                     row.title = title;
@@ -87,9 +81,11 @@ impl Posts {
                     row.cover_image = cover_image;
                     Wish { tags: Some(tags), ..Wish::default() }
                 };
-                let post = posts.rewrite(&tx, row, now, back).await?;
-                let written = post.written(Change::Restored, now)?.by(&caller).restored_from(revision);
-                keep(&tx, [written]).await?;
+                let (post, changed) = posts.rewrite(&tx, row, now, back).await?;
+                if changed {
+                    let written = post.written(Change::Restored, now)?.by(&caller).restored_from(revision);
+                    keep(&tx, [written]).await?;
+                }
                 Ok(post)
             })
             .await

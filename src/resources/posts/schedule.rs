@@ -129,7 +129,7 @@ impl Posts {
                     }
                     Wish::default()
                 };
-                let post = posts.rewrite(&tx, row, now, apply).await?;
+                let (post, _) = posts.rewrite(&tx, row, now, apply).await?;
                 keep(&tx, [post.written(change, now)?]).await
             })
             .await

@@ -2,7 +2,7 @@
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Set, sea_query::OnConflict,
+    QueryOrder, QuerySelect, Set, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -208,19 +208,27 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let row = held(&tx, &caller, id, &when).await?;
-                let post = posts.rewrite(&tx, row, now, apply).await?;
-                keep(&tx, [post.written(Change::Changed, now)?.by(&caller)]).await?;
+                let (post, changed) = posts.rewrite(&tx, row, now, apply).await?;
+                if changed {
+                    keep(&tx, [post.written(Change::Changed, now)?.by(&caller)]).await?;
+                }
                 Ok(post)
             })
             .await
     }
 
-    /// Makes the next version of a row that is held.
-    pub(super) async fn rewrite<F>(&self, tx: &Tx, mut row: post::Model, now: i64, apply: F) -> Result<Post>
+    /// Makes the next version of a row that is held, unless nothing changes; says whether it did.
+    pub(super) async fn rewrite<F>(
+        &self,
+        tx: &Tx,
+        mut row: post::Model,
+        now: i64,
+        apply: F,
+    ) -> Result<(Post, bool)>
     where
         F: FnOnce(&mut post::Model) -> Wish,
     {
-        let (id, was_open, was_due) = (row.id, row.published_at > 0, next(&row));
+        let (before, id, was_open) = (row.clone(), row.id, row.published_at > 0);
         let wish = apply(&mut row);
         if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
             row.slug = claim_exactly(tx, id, &slug, now).await?;
@@ -231,8 +239,15 @@ impl Posts {
             _ => {}
         }
         wish.schedule.put_on(&mut row, was_open, now)?;
-        let due = next(&row);
         row.search = searchable(&row.title, row.excerpt.as_deref());
+        let tagged = match wish.tags {
+            Some(tags) => self.tag(tx, id, &tags, now).await?,
+            None => false,
+        };
+        if row == before && !tagged {
+            return Ok((reread(tx, id).await?, false));
+        }
+        arrange(tx, id, next(&before), next(&row), now).await?;
         row.version += 1;
         row.updated_at = now;
         let open = was_open || row.published_at > 0;
@@ -240,20 +255,22 @@ impl Posts {
         // Comments count themselves, also while this change runs.
         row.comments_count = NotSet;
         row.update(&**tx).await?;
-        arrange(tx, id, was_due, due, now).await?;
-        if let Some(tags) = wish.tags {
-            self.tag(tx, id, &tags, now).await?;
-        }
         tx.touch(if open { "posts" } else { HIDDEN }).await?;
         let post = reread(tx, id).await?;
         events::changed(tx, &post, was_open, now);
-        Ok(post)
+        Ok((post, true))
     }
 
-    /// Gives a post exactly these tags.
-    pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<()> {
+    /// Gives a post exactly these tags, and says whether it had others.
+    pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
         // First the tags, then what hangs on them, as whoever deletes a tag does.
         let tags = self.tags.ensure(tx, names, now).await?;
+        let known = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
+        let known = known.select_only().column(post_tag::Column::TagId);
+        let known: Vec<Uuid> = known.order_by_asc(post_tag::Column::Position).into_tuple().all(&**tx).await?;
+        if known == tags {
+            return Ok(false);
+        }
         post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
         let rows = tags.into_iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
             post_id: Set(post),
@@ -264,7 +281,7 @@ impl Posts {
         if !rows.is_empty() {
             post_tag::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

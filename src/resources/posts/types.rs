@@ -205,7 +205,7 @@ pub struct NewPost {
             max_items = "10",
             min_length = "1",
             max_length = "50",
-            pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
         )
     )]
     pub tags: Vec<String>,
@@ -252,7 +252,7 @@ pub struct PostReplacement {
             max_items = "10",
             min_length = "1",
             max_length = "50",
-            pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
         )
     )]
     pub tags: Vec<String>,
@@ -297,7 +297,7 @@ pub struct PostPatch {
         max_items = "10",
         min_length = "1",
         max_length = "50",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub tags: Option<Vec<String>>,
     /// Whether everybody may read it; `true` is now, whatever was to be later.

@@ -32,6 +32,6 @@ impl RatesApi {
         known: IfNoneMatch,
     ) -> Result<Found<RateTable>, Fault<Invalid>> {
         let base = query.base.unwrap_or(Currency::USD);
-        Ok(Found::new(self.0.table(base).await?, &known.0))
+        Ok(Found::new(self.0.book().await?.table(base)?, &known.0))
     }
 }

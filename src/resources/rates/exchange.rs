@@ -5,8 +5,10 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
 
 use crate::contract::{
+    date::Date,
     money::Currency,
     problem::{Error, Result},
+    time::Timestamp,
 };
 
 /// What a dollar is, in the operator's words.
@@ -40,10 +42,11 @@ impl RateState {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
     pub rate: Decimal,
-    /// The day for which it holds, `YYYY-MM-DD`.
-    pub date: Option<String>,
+    /// The day for which it holds.
+    pub date: Option<Date>,
     pub source: String,
     pub state: RateState,
+    pub fetched_at: Option<Timestamp>,
 }
 
 /// What one currency is in another.
@@ -65,9 +68,12 @@ impl Exchange {
         let rate = rate.ok_or_else(|| Error::Internal("the rates have no quotient".into()))?;
         // The weaker of two is what is known of both; nobody has to tell what a dollar is in dollars.
         let quoted = quote.state > base.state || (quote.state == base.state && quote.date.is_some());
+        // Of two that were told, the one that was told first.
+        let fetched_at = [quote.fetched_at, base.fetched_at].into_iter().flatten().min();
         let told = if quoted { quote } else { base };
+        let fetched_at = fetched_at.filter(|_| told.state != RateState::Fallback);
         let rounded = rate.round_sf_with_strategy(DIGITS, RoundingStrategy::MidpointNearestEven);
-        Ok(Exchange(Known { rate: rounded.unwrap_or(rate).normalize(), ..told }))
+        Ok(Exchange(Known { rate: rounded.unwrap_or(rate).normalize(), fetched_at, ..told }))
     }
 
     /// Minor units of `base` as minor units of `quote`.
@@ -89,7 +95,7 @@ mod tests {
     use super::*;
 
     fn known(rate: &str, state: RateState) -> Known {
-        Known { rate: rate.parse().unwrap(), date: None, source: "test".into(), state }
+        Known { rate: rate.parse().unwrap(), date: None, source: "test".into(), state, fetched_at: None }
     }
 
     fn currency(name: &str) -> Currency {
@@ -131,11 +137,11 @@ mod tests {
     #[test]
     fn who_told_is_named_in_both_directions() {
         let dollar = Known { source: "identity".into(), ..known("1", RateState::Fresh) };
-        let euro = Known { date: Some("2026-11-20".into()), ..known("0.8", RateState::Fresh) };
+        let euro = Known { date: "2026-11-20".parse().ok(), ..known("0.8", RateState::Fresh) };
         for (base, quote, rate) in [(&dollar, &euro, "0.8"), (&euro, &dollar, "1.25")] {
             let told = Exchange::between(base.clone(), quote.clone()).unwrap().0;
             assert_eq!((told.rate.to_string().as_str(), told.source.as_str()), (rate, "test"));
-            assert_eq!(told.date.as_deref(), Some("2026-11-20"));
+            assert_eq!(told.date, "2026-11-20".parse().ok());
         }
     }
 

@@ -1,5 +1,5 @@
 //! Rates as they are known. The only reader and writer of the `rates` table.
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 use entity::rate;
 use rust_decimal::Decimal;
@@ -9,30 +9,23 @@ use sea_orm::{
 };
 
 use super::{
-    exchange::{Exchange, Fallback, Known, RateState, sane},
+    book::{Book, FRESH, USEFUL},
+    exchange::{Fallback, sane},
     shown::Exchanges,
     source::Sheet,
-    types::{Rate, RateTable},
 };
 use crate::{
     contract::{
-        check::{ErrorCode, Place, Violation},
+        date::Date,
         event::{Audience, EventType, of},
         money::Currency,
-        problem::{Error, Result},
-        time::Timestamp,
+        problem::Result,
     },
     ports::{
         clock::Clock,
         db::{Db, Tx},
     },
 };
-
-const HOUR: i64 = 3_600_000;
-
-/// How long a rate is as good as new, and how long it is better than none, in milliseconds.
-const FRESH: i64 = 36 * HOUR;
-const USEFUL: i64 = 7 * 24 * HOUR;
 
 /// A rate that moves by a larger factor while the last one is young is not believed: half as much again.
 const FURTHEST: Decimal = Decimal::from_parts(15, 0, 0, false, 1);
@@ -52,7 +45,7 @@ pub enum Jumps {
 #[derive(Debug)]
 pub struct Taken {
     pub source: String,
-    pub date: String,
+    pub date: Date,
     /// What a dollar is from now on.
     pub rates: Vec<(Currency, Decimal)>,
     /// What stays as it was.
@@ -107,9 +100,11 @@ impl Rates {
         }
         let names: Vec<String> = wanted.iter().chain([&quote]).map(Currency::to_string).collect();
         let rows = of_the_dollar().filter(rate::Column::Quote.is_in(names)).all(db).await?;
-        let quoted = self.dollar(quote, &rows)?;
-        let exchange = |base| Ok((base, Exchange::between(self.dollar(base, &rows)?, quoted.clone())?));
-        Ok(Exchanges { quote, known: wanted.into_iter().map(exchange).collect::<Result<_>>()? })
+        self.told(rows).exchanges(&wanted, quote)
+    }
+
+    fn told(&self, rows: Vec<rate::Model>) -> Book {
+        Book { rows, fallback: self.fallback.clone(), now: self.clock.now() }
     }
 
     /// Changes whenever anything that is shown by rates may look different: with the collection `rates`, or when
@@ -132,38 +127,14 @@ impl Rates {
         Ok(format!("{ages:?} {:?}", self.fallback))
     }
 
-    /// Everything that is known, told by what one unit of `base` is.
-    pub async fn table(&self, base: Currency) -> Result<RateTable> {
-        let rows = of_the_dollar().all(self.db.read()).await?;
-        let mut known = BTreeSet::from([Currency::USD]);
-        known.extend(self.fallback.0.iter().map(|(currency, _)| *currency));
-        let young = rows.iter().filter(|row| self.age(row) < USEFUL);
-        known.extend(young.filter_map(|row| row.quote.parse::<Currency>().ok()));
-        if !known.remove(&base) {
-            let message = format!("there is no rate of {base}");
-            let place = Place::Parameter("base".to_owned());
-            return Err(Error::Invalid(vec![Violation::new(place, ErrorCode::NotInEnum, message)]));
-        }
-        let based = self.dollar(base, &rows)?;
-        let fetched = |currency: Currency| {
-            let row = rows.iter().find(|row| row.quote == currency.as_str());
-            row.map(|row| Timestamp(row.fetched_at))
-        };
-        let rate = |currency: Currency| {
-            let Known { rate, date, source, state } =
-                Exchange::between(based.clone(), self.dollar(currency, &rows)?)?.0;
-            // Of two that were told, the one that was told first.
-            let fetched_at = [fetched(currency), fetched(base)].into_iter().flatten().min();
-            Ok(Rate {
-                currency,
-                rate: rate.to_string(),
-                date: date.and_then(|date| date.parse().ok()),
-                source,
-                state,
-                fetched_at: fetched_at.filter(|_| state != RateState::Fallback),
-            })
-        };
-        Ok(RateTable { base, rates: known.into_iter().map(rate).collect::<Result<_>>()? })
+    /// Everything that is known, at one moment: whoever shows amounts in several places shows them by the same.
+    pub async fn book(&self) -> Result<Book> {
+        self.book_in(self.db.read()).await
+    }
+
+    /// The same, seen from within a transaction.
+    pub async fn book_in<C: ConnectionTrait>(&self, db: &C) -> Result<Book> {
+        Ok(self.told(of_the_dollar().all(db).await?))
     }
 
     /// Stores what a source tells, as far as it can be believed beside what is known.
@@ -191,7 +162,8 @@ impl Rates {
         jumps: Jumps,
         rows: &[rate::Model],
     ) -> (Taken, Vec<rate::ActiveModel>) {
-        let (date, fetched_at) = (sheet.date.to_string(), self.clock.now());
+        let (day, fetched_at) = (sheet.date.to_string(), self.clock.now());
+        let date = sheet.date;
         let mut taken = Taken { source, date, rates: Vec::new(), jumped: Vec::new(), changed: false };
         let mut news = Vec::new();
         for (currency, told) in sheet.rates {
@@ -201,19 +173,18 @@ impl Rates {
                 continue;
             }
             // What a source tells late is no news.
-            if row.is_some_and(|row| row.source == taken.source && row.date > taken.date) {
+            if row.is_some_and(|row| row.source == taken.source && row.date > day) {
                 continue;
             }
             let rate = told.to_string();
             taken.changed |= row.is_none_or(|row| {
-                (&row.rate, &row.date, &row.source) != (&rate, &taken.date, &taken.source)
-                    || self.age(row) >= FRESH
+                (&row.rate, &row.date, &row.source) != (&rate, &day, &taken.source) || self.age(row) >= FRESH
             });
             news.push(rate::ActiveModel {
                 base: Set(Currency::USD.to_string()),
                 quote: Set(currency.to_string()),
                 rate: Set(rate),
-                date: Set(taken.date.clone()),
+                date: Set(day.clone()),
                 source: Set(taken.source.clone()),
                 fetched_at: Set(fetched_at),
             });
@@ -236,27 +207,6 @@ impl Rates {
 
     fn age(&self, row: &rate::Model) -> i64 {
         self.clock.now() - row.fetched_at
-    }
-
-    /// What a dollar is in a currency: the stored rate while it is young, else the operator's.
-    fn dollar(&self, currency: Currency, rows: &[rate::Model]) -> Result<Known> {
-        if currency == Currency::USD {
-            let state = RateState::Fresh;
-            return Ok(Known { rate: Decimal::ONE, date: None, source: "identity".to_owned(), state });
-        }
-        let own = self.fallback.0.iter().find(|(known, _)| *known == currency);
-        let row = rows.iter().find(|row| row.quote == currency.as_str());
-        // Where the operator has no figure, an old rate is better than none.
-        if let Some(row) = row.filter(|row| self.age(row) < USEFUL || own.is_none())
-            && let Some(rate) = row.rate.parse().ok().filter(|rate| sane(*rate))
-        {
-            let state = if self.age(row) < FRESH { RateState::Fresh } else { RateState::LastKnown };
-            return Ok(Known { rate, date: Some(row.date.clone()), source: row.source.clone(), state });
-        }
-        let none = "there is no rate for one of the currencies: the operator can name it in rates_fallback";
-        let (_, rate) = own.ok_or(Error::Unavailable(none))?;
-        let state = RateState::Fallback;
-        Ok(Known { rate: *rate, date: None, source: "fallback".to_owned(), state })
     }
 }
 

@@ -2,12 +2,13 @@
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
-use super::exchange::{Exchange, Known, RateState};
+use super::{
+    exchange::Exchange,
+    types::{Quoted, Rate},
+};
 use crate::contract::{
-    date::Date,
     money::Currency,
     problem::{Error, Result},
-    time::Timestamp,
 };
 
 /// What an amount was before it was converted, and by which rate.
@@ -20,17 +21,10 @@ pub struct Original {
     pub amount: i64,
     /// The currency in which it was made out.
     pub currency: Currency,
-    /// What one unit of it is in the currency of the locale, as a decimal number.
-    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
-    pub rate: String,
-    /// The day for which the rate holds; left out for the operator's own figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_date: Option<Date>,
-    /// Who says so; `fallback` is the operator's own figure.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub rate_source: String,
-    /// How far the rate can be trusted.
-    pub rate_state: RateState,
+    /// What one unit of it is in the currency of the locale.
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub quoted: Quoted,
 }
 
 /// What every client's numbers can hold (RFC 8259, 6).
@@ -59,9 +53,9 @@ impl Exchanges {
         self.known.extend(others.known);
     }
 
-    /// Each other currency with its rate.
-    pub fn known(&self) -> impl Iterator<Item = (Currency, &Known)> {
-        self.known.iter().map(|(base, exchange)| (*base, &exchange.0))
+    /// The rate of each other currency.
+    pub fn rates(&self) -> Vec<Rate> {
+        self.known.iter().map(|(base, exchange)| Rate::of(*base, self.quote, &exchange.0)).collect()
     }
 
     /// Amounts added up in the one currency, and what there was in others.
@@ -86,15 +80,7 @@ impl Exchanges {
             .iter()
             .find(|(base, _)| *base == currency)
             .ok_or_else(|| Error::Internal(format!("nobody asked for the rate of {currency}")))?;
-        let known = &exchange.0;
-        let original = Original {
-            amount,
-            currency,
-            rate: known.rate.to_string(),
-            rate_date: known.date.as_ref().and_then(|date| date.parse().ok()),
-            rate_source: known.source.clone(),
-            rate_state: known.state,
-        };
+        let original = Original { amount, currency, quoted: (&exchange.0).into() };
         let converted = exchange.convert(amount, currency, self.quote)?;
         let too_much = || Error::Internal("an amount is too large for a number".into());
         Ok((Some(converted).filter(|it| *it <= MOST).ok_or_else(too_much)?, Some(original)))
@@ -106,10 +92,7 @@ impl Example for Original {
         Original {
             amount: 15795,
             currency: Currency::USD,
-            rate: "0.86".into(),
-            rate_date: Some(Timestamp(1_763_715_600_000).day()),
-            rate_source: "open.er-api.com".into(),
-            rate_state: RateState::Fresh,
+            quoted: Quoted { rate: "0.86".into(), rate_date: "2025-11-21".parse().ok(), ..Quoted::example() },
         }
     }
 }

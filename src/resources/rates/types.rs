@@ -2,7 +2,7 @@
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
-use super::exchange::RateState;
+use super::exchange::{Known, RateState};
 use crate::contract::{
     answer::Resource, cache::Cache, date::Date, etag::ETag, money::Currency, time::Timestamp,
 };
@@ -19,34 +19,72 @@ pub struct RateTable {
     pub rates: Vec<Rate>,
 }
 
-/// What one unit of the base is in a currency, and who says so.
+/// What one unit of a currency is in another, and who says so.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Rate {
-    /// The currency.
+    /// The currency of which one unit is meant.
+    pub base: Currency,
+    /// The currency in which it is told.
     pub currency: Currency,
-    /// What one unit of the base is in it, as a decimal number.
-    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
-    pub rate: String,
-    /// The day for which the rate holds; left out for the operator's own figure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub date: Option<Date>,
-    /// The host that told it; `fallback` is the operator's own figure.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub source: String,
-    /// How far the rate can be trusted.
-    pub state: RateState,
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub quoted: Quoted,
     /// When the source told it; left out for the operator's own figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetched_at: Option<Timestamp>,
 }
 
+/// A rate, and how far it can be trusted: in the same words wherever one stands.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[serde(rename_all = "camelCase")]
+pub struct Quoted {
+    /// What one unit of the one currency is in the other, as a decimal number.
+    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
+    pub rate: String,
+    /// The day for which the rate holds; left out for the operator's own figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_date: Option<Date>,
+    /// The host that told it; `fallback` is the operator's own figure.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    pub rate_source: String,
+    /// How far the rate can be trusted.
+    pub rate_state: RateState,
+}
+
+impl From<&Known> for Quoted {
+    fn from(known: &Known) -> Self {
+        Quoted {
+            rate: known.rate.to_string(),
+            rate_date: known.date,
+            rate_source: known.source.clone(),
+            rate_state: known.state,
+        }
+    }
+}
+
+impl Quoted {
+    /// What a version of an answer depends on.
+    pub fn tag(&self) -> String {
+        let Quoted { rate, rate_date, rate_source, rate_state } = self;
+        let date = rate_date.map(|date| date.to_string()).unwrap_or_default();
+        format!("{rate} {date} {rate_source} {}", rate_state.as_str())
+    }
+}
+
+impl Rate {
+    pub fn of(base: Currency, currency: Currency, known: &Known) -> Self {
+        Rate { base, currency, quoted: known.into(), fetched_at: known.fetched_at }
+    }
+}
+
 impl Resource for RateTable {
     fn etag(&self) -> ETag {
         let rates = self.rates.iter().map(|rate| {
-            let Rate { currency, rate, date, source, state, fetched_at } = rate;
-            format!("{currency} {rate} {date:?} {source} {state:?} {fetched_at:?}")
+            let Rate { base: _, currency, quoted, fetched_at } = rate;
+            format!("{currency} {} {fetched_at:?}", quoted.tag())
         });
         let parts: Vec<String> = std::iter::once(self.base.to_string()).chain(rates).collect();
         ETag::of_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>())
@@ -68,12 +106,21 @@ impl Example for RateTable {
 impl Example for Rate {
     fn example() -> Self {
         Rate {
+            base: Currency::USD,
             currency: Currency::EUR,
-            rate: "0.8612".to_owned(),
-            date: "2026-11-20".parse().ok(),
-            source: "open.er-api.com".to_owned(),
-            state: RateState::Fresh,
+            quoted: Quoted::example(),
             fetched_at: "2026-11-21T06:00:00.000Z".parse().ok(),
+        }
+    }
+}
+
+impl Example for Quoted {
+    fn example() -> Self {
+        Quoted {
+            rate: "0.8612".to_owned(),
+            rate_date: "2026-11-20".parse().ok(),
+            rate_source: "open.er-api.com".to_owned(),
+            rate_state: RateState::Fresh,
         }
     }
 }

@@ -71,6 +71,7 @@ impl RedirectsApi {
     /// Write the redirects of a CSV file
     ///
     /// All of them or none. The first line names the columns: source, destination, permanent, startsAt, endsAt.
+    /// Without one of the last three, or where it is empty, a rule is for now and has no dates, even if it had some.
     #[oai(path = "/import/csv", method = "post", operation_id = "redirectsImportCsv")]
     async fn import_csv(
         &self,

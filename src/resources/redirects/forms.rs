@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 
 use super::{
     path::escaped,
+    target::SPLAT,
     types::{NewRedirect, RedirectMap, RedirectReplacement},
 };
 use crate::contract::{
@@ -63,8 +64,8 @@ pub fn from_map(map: RedirectMap) -> Vec<Entry> {
 
 const COLUMNS: [&str; 5] = ["source", "destination", "permanent", "startsAt", "endsAt"];
 
-/// Rules from comma-separated values; the columns stand in any order, and `permanent` and the dates may be
-/// missing.
+/// Rules from comma-separated values; the columns stand in any order. Where `permanent` or the dates are missing,
+/// the rule is for now and has none, whatever it was before.
 pub fn from_csv(text: &str) -> Read {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
     let wrong = |line: u64, why: String| violation("#", &format!("line {line}: {why}"));
@@ -167,13 +168,12 @@ fn netlify_rule(words: &[&str]) -> Result<NewRedirect, &'static str> {
         "302" | "303" | "307" => false,
         _ => return Err("the status must be 301, 302, 303, 307 or 308; rewrites have no form here"),
     };
-    Ok(NewRedirect {
-        source: (*source).to_owned(),
-        destination: (*destination).to_owned(),
-        permanent,
-        starts_at: None,
-        ends_at: None,
-    })
+    // Of one `*` both words mean the same, and `*` is the one that a file cannot say.
+    let destination = match source.matches('*').count() == 1 && destination.matches(SPLAT).count() == 1 {
+        true => destination.replace(SPLAT, "*"),
+        false => (*destination).to_owned(),
+    };
+    Ok(NewRedirect { source: (*source).to_owned(), destination, permanent, starts_at: None, ends_at: None })
 }
 
 /// Rules as a `_redirects` file, those first that win here. What has no form there stays as a comment.
@@ -188,10 +188,12 @@ pub fn to_netlify(rules: &[NewRedirect]) -> String {
     let mut text = String::new();
     for rule in sorted {
         let forever = rule.starts_at.is_none() && rule.ends_at.is_none();
-        let destination = escaped(&rule.destination).replace('*', ":splat");
+        let destination = rule.destination.replace('*', SPLAT);
+        // What looks like a placeholder there is none here.
+        let source = escaped(&rule.source).replace("/:", "/%3A");
         let status = if rule.permanent { 308 } else { 307 };
         let mark = if rank(rule) < 2 && forever { "" } else { "# no form for its dates or wildcards: " };
-        let _ = writeln!(text, "{mark}{} {destination} {status}", escaped(&rule.source));
+        let _ = writeln!(text, "{mark}{source} {destination} {status}");
     }
     text
 }

@@ -55,7 +55,7 @@ fn a_redirects_file_is_read_by_its_lines() {
     let expected = [
         ("/a".to_owned(), "/b".to_owned(), true, false),
         ("/c".to_owned(), "/d".to_owned(), false, false),
-        ("/e/*".to_owned(), "/f/:splat".to_owned(), true, false),
+        ("/e/*".to_owned(), "/f/*".to_owned(), true, false),
         ("/g".to_owned(), "https://shop.acme.test".to_owned(), true, false),
     ];
     assert_eq!(told(&from_netlify(text).unwrap_or_default()), expected);

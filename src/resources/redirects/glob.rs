@@ -33,6 +33,22 @@ impl Glob {
         }
     }
 
+    /// The same without a slash at the end, which is no part of a path.
+    pub fn trimmed(mut self) -> Self {
+        if self.0.len() > 1 && self.0.last() == Some(&Token::This('/')) {
+            self.0.pop();
+        }
+        self
+    }
+
+    /// What is left where a gap at the end, behind a slash, takes nothing; none if there is no such gap.
+    pub fn bare(&self) -> Option<Glob> {
+        match self.0.as_slice() {
+            [above @ .., Token::This('/'), Token::All] => Some(Glob(above.to_vec())),
+            _ => None,
+        }
+    }
+
     /// How much there is to compare.
     pub fn size(&self) -> usize {
         self.0.len()

@@ -14,6 +14,7 @@ use super::{
     rules::{checked, dated, leads},
     service::{Redirects, fresh},
     snapshot::Rule,
+    target::{Sites, Target},
     types::RedirectImport,
 };
 use crate::{
@@ -49,12 +50,12 @@ impl Redirects {
     /// for a [`Redirects::refresh`] after the commit.
     pub async fn import(&self, tx: &Tx, entries: Vec<Entry>) -> Result<RedirectImport> {
         let standing = self.live.standing(tx).await?;
-        let hosts = self.live.hosts.clone();
+        let sites = self.live.sites.clone();
         let all = standing.rules.clone();
-        let read = tokio::task::spawn_blocking(move || sorted(&all, &entries, &hosts));
+        let read = tokio::task::spawn_blocking(move || sorted(&all, &entries, &sites));
         let (rules, report) =
             read.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(refused)?;
-        checked(&standing.web, rules.clone(), &self.live.hosts).await?;
+        checked(&standing.web, rules.clone(), &self.live.sites).await?;
         let now = self.clock.now();
         for some in rules.chunks(AT_ONCE) {
             let next = Expr::col((redirect::Entity, redirect::Column::Version)).add(1);
@@ -89,13 +90,13 @@ fn refused(mut violations: Vec<Violation>) -> Error {
 type Sorted = Result<(Vec<Rule>, RedirectImport), Vec<Violation>>;
 
 /// The rules that have to be written, or what is wrong with the entries.
-fn sorted(standing: &[Rule], entries: &[Entry], hosts: &[String]) -> Sorted {
+fn sorted(standing: &[Rule], entries: &[Entry], sites: &Sites) -> Sorted {
     let known: HashMap<&Pattern, &Rule> = standing.iter().map(|rule| (&rule.pattern, rule)).collect();
     let mut seen = HashMap::new();
     let (mut rules, mut violations) = (Vec::new(), Vec::new());
     let mut report = RedirectImport { created: 0, updated: 0, unchanged: 0 };
     for entry in entries {
-        let rule = match ruled(entry, hosts) {
+        let rule = match ruled(entry, sites) {
             Ok(rule) => rule,
             Err(violation) => {
                 violations.push(violation);
@@ -107,7 +108,7 @@ fn sorted(standing: &[Rule], entries: &[Entry], hosts: &[String]) -> Sorted {
             continue;
         }
         match known.get(&rule.pattern) {
-            Some(before) if **before == (Rule { id: before.id, ..rule.clone() }) => report.unchanged += 1,
+            Some(before) if same(before, &rule, sites) => report.unchanged += 1,
             Some(before) => {
                 report.updated += 1;
                 rules.push(Rule { id: before.id, ..rule });
@@ -121,10 +122,18 @@ fn sorted(standing: &[Rule], entries: &[Entry], hosts: &[String]) -> Sorted {
     if violations.is_empty() { Ok((rules, report)) } else { Err(violations) }
 }
 
-fn ruled(entry: &Entry, hosts: &[String]) -> Result<Rule, Violation> {
+/// Whether a rule does the same as the one before, be it in other words.
+fn same(before: &Rule, rule: &Rule, sites: &Sites) -> bool {
+    let target = |rule: &Rule| Target::parse(&rule.destination, &rule.pattern, sites).ok();
+    let destination = before.destination.clone();
+    *before == Rule { id: before.id, destination, ..rule.clone() }
+        && (before.destination == rule.destination || target(before) == target(rule))
+}
+
+fn ruled(entry: &Entry, sites: &Sites) -> Result<Rule, Violation> {
     let new = entry.new.clone();
     let pattern = Pattern::parse(&new.source).map_err(|why| entry.violation("source", why))?;
-    leads(&pattern, &new.destination, hosts).map_err(|why| entry.violation("destination", why))?;
+    leads(&pattern, &new.destination, sites).map_err(|why| entry.violation("destination", why))?;
     dated(new.starts_at, new.ends_at).map_err(|why| entry.violation("endsAt", why))?;
     Ok(Rule {
         id: Uuid::now_v7(),

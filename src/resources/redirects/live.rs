@@ -2,9 +2,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use entity::{alias, collection, document, post, redirect};
+use entity::{alias, collection, document, post, post_slug, redirect};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, RelationTrait,
     sea_query::{Expr, ExprTrait},
 };
@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::{
     path::Pattern,
     rules::web,
-    snapshot::{Rule, Snapshot},
+    snapshot::{Former, Rule, Snapshot},
+    target::Sites,
     web::Web,
 };
 use crate::{
@@ -27,7 +28,7 @@ pub struct Known {
     pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
     web: Arc<Web>,
-    aliases: Arc<Vec<(String, String)>>,
+    former: Arc<Former>,
     /// The versions of rules, of posts and of documents that this was made from.
     versions: Versions,
 }
@@ -46,12 +47,12 @@ pub struct Live {
     known: ArcSwap<Known>,
     /// Held by whoever reads the rules anew.
     reading: tokio::sync::Mutex<()>,
-    pub hosts: Vec<String>,
+    pub sites: Sites,
 }
 
 impl Live {
-    pub fn new(hosts: Vec<String>) -> Self {
-        Live { known: ArcSwap::default(), reading: tokio::sync::Mutex::new(()), hosts }
+    pub fn new(sites: Sites) -> Self {
+        Live { known: ArcSwap::default(), reading: tokio::sync::Mutex::new(()), sites }
     }
 
     pub fn known(&self) -> arc_swap::Guard<Arc<Known>> {
@@ -70,26 +71,24 @@ impl Live {
             true => before.rules.clone(),
             false => Arc::new(rules(db.read()).await?),
         };
-        let aliases = match before.versions[1..] == versions[1..] {
-            true => before.aliases.clone(),
-            false => Arc::new(aliases(db.read()).await?),
+        let former = match before.versions[1..] == versions[1..] {
+            true => before.former.clone(),
+            false => Arc::new(former(db.read()).await?),
         };
         // Most of what is written of posts and documents moves nothing.
-        if before.versions[0] == versions[0] && before.aliases == aliases {
+        if before.versions[0] == versions[0] && before.former == former {
             let (snapshot, web) = (before.snapshot.clone(), before.web.clone());
-            self.known.store(Arc::new(Known { snapshot, rules, web, aliases, versions }));
+            self.known.store(Arc::new(Known { snapshot, rules, web, former, versions }));
             return Ok(());
         }
-        let hosts = self.hosts.clone();
+        let (sites, last) = (self.sites.clone(), before.snapshot.clone());
         let made = tokio::task::spawn_blocking(move || {
-            let snapshot = Snapshot::build(&rules, &aliases, &hosts, Some(&before.snapshot));
-            let web = Arc::new(web(&rules, &aliases, &hosts));
-            Known { snapshot: Arc::new(snapshot), rules, web, aliases, versions }
+            let snapshot = Snapshot::build(&rules, &former, &sites, Some(&last));
+            let web = Arc::new(web(&rules, &former.aliases, &sites));
+            Known { snapshot: Arc::new(snapshot), rules, web, former, versions }
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
-        if !made.snapshot.left_out.is_empty() {
-            tracing::warn!(sources = ?made.snapshot.left_out, "redirects to hosts that are not listed are left out");
-        }
+        tell(&made.snapshot, &before.snapshot);
         self.known.store(Arc::new(made));
         Ok(())
     }
@@ -100,21 +99,31 @@ impl Live {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
         find.one(&**tx).await?;
         let (versions, known) = (versions(&**tx).await?, self.known.load_full());
-        let aliases = match known.versions[1..] == versions[1..] {
-            true => known.aliases.clone(),
-            false => Arc::new(aliases(&**tx).await?),
+        let former = match known.versions[1..] == versions[1..] {
+            true => known.former.clone(),
+            false => Arc::new(former(&**tx).await?),
         };
         let rules = match known.versions[0] == versions[0] {
-            true if known.aliases == aliases => {
+            true if known.former == former => {
                 return Ok(Standing { rules: known.rules.clone(), web: known.web.clone() });
             }
             true => known.rules.clone(),
             false => Arc::new(rules(&**tx).await?),
         };
-        let (all, hosts) = (rules.clone(), self.hosts.clone());
-        let made = tokio::task::spawn_blocking(move || web(&all, &aliases, &hosts)).await;
+        let (all, sites) = (rules.clone(), self.sites.clone());
+        let made = tokio::task::spawn_blocking(move || web(&all, &former.aliases, &sites)).await;
         let web = Arc::new(made.map_err(|error| Error::Internal(error.to_string()))?);
         Ok(Standing { rules, web })
+    }
+}
+
+/// Says what is left out, unless that has been said.
+fn tell(now: &Snapshot, before: &Snapshot) {
+    if !now.left_out.is_empty() && now.left_out != before.left_out {
+        tracing::warn!(sources = ?now.left_out, "redirects to hosts that are not listed are left out");
+    }
+    if !now.circles.is_empty() && now.circles != before.circles {
+        tracing::warn!(sources = ?now.circles, "redirects that would lead in a circle are left out");
     }
 }
 
@@ -160,11 +169,11 @@ async fn rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
 }
 
 /// The former addresses of what everybody may read, and where it is now.
-async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
+async fn former<C: ConnectionTrait>(db: &C) -> Result<Former> {
+    let slug = |slug: &str| format!("/api/posts/slug/{slug}");
     let mut posts: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Post.def())
-        .filter(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
-        .filter(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
+        .filter(readable())
         .select_only()
         .column(alias::Column::Path)
         .column(post::Column::Slug)
@@ -180,10 +189,28 @@ async fn aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<(String, String)>> {
         .into_tuple()
         .all(db)
         .await?;
+    let mut slugs: Vec<(String, String)> = post_slug::Entity::find()
+        .join(JoinType::InnerJoin, post_slug::Relation::Post.def())
+        .filter(readable())
+        .filter(post_slug::Column::Slug.into_expr().ne(post::Column::Slug.into_expr()))
+        .select_only()
+        .column(post_slug::Column::Slug)
+        .column(post::Column::Slug)
+        .into_tuple()
+        .all(db)
+        .await?;
     // In one order, so that what is the same is seen to be.
     posts.sort_unstable();
     documents.sort_unstable();
-    let posts = posts.into_iter().map(|(path, slug)| (path, format!("/api/posts/slug/{slug}")));
+    slugs.sort_unstable();
+    let posts = posts.into_iter().map(|(path, now)| (path, slug(&now)));
     let documents = documents.into_iter().map(|(path, at)| (path, format!("/api/docs/{at}")));
-    Ok(posts.chain(documents).collect())
+    let slugs = slugs.into_iter().map(|(before, now)| (slug(&before), slug(&now)));
+    Ok(Former { aliases: posts.chain(documents).collect(), slugs: slugs.collect() })
+}
+
+fn readable() -> Condition {
+    Condition::all()
+        .add(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
+        .add(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
 }

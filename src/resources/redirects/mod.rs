@@ -1,5 +1,6 @@
 //! Redirects: paths that lead elsewhere, looked up before anything else.
 mod api;
+mod circle;
 mod example;
 pub mod forms;
 mod glob;
@@ -17,5 +18,6 @@ mod web;
 pub use api::RedirectsApi;
 pub use path::Pattern;
 pub use service::Redirects;
-pub use snapshot::{Found, Rule, Snapshot};
+pub use snapshot::{Former, Found, Rule, Snapshot};
+pub use target::Sites;
 pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::{
     path::{Kind, Pattern, canonical},
     snapshot::Rule,
-    target::Target,
+    target::{Sites, Target},
     web::{Tangle, TooMuch, Weave, Web, Work},
 };
 use crate::contract::{
@@ -21,8 +21,8 @@ pub fn dated(starts: Option<Timestamp>, ends: Option<Timestamp>) -> Result<(), &
 }
 
 /// Whether the destination is one that the source may lead to.
-pub fn leads(pattern: &Pattern, destination: &str, hosts: &[String]) -> Result<(), &'static str> {
-    Target::parse(destination, pattern, hosts).map(|_| ())
+pub fn leads(pattern: &Pattern, destination: &str, sites: &Sites) -> Result<(), &'static str> {
+    Target::parse(destination, pattern, sites).map(|_| ())
 }
 
 /// The most wildcards of one folder: a request may have to try all of them.
@@ -32,14 +32,14 @@ const STEPS: usize = 50_000_000;
 
 /// The rules and the former addresses as they hang together. Rules win; those to hosts that are not listed any
 /// more are left out, as they do not act.
-pub fn web(rules: &[Rule], aliases: &[(String, String)], hosts: &[String]) -> Web {
+pub fn web(rules: &[Rule], aliases: &[(String, String)], sites: &Sites) -> Web {
     let read = |rule: &Rule| {
-        let target = Target::parse(&rule.destination, &rule.pattern, hosts).ok()?;
+        let target = Target::parse(&rule.destination, &rule.pattern, sites).ok()?;
         Some((rule.pattern.clone(), target))
     };
     let former = |(path, destination): &(String, String)| {
         let source = Pattern { kind: Kind::Exact, path: canonical(path)?.into_owned() };
-        let target = Target::parse(destination, &source, hosts).ok()?;
+        let target = Target::parse(destination, &source, sites).ok()?;
         Some((source, target))
     };
     // Of two equal ones the last leads, as in the snapshot.
@@ -48,9 +48,9 @@ pub fn web(rules: &[Rule], aliases: &[(String, String)], hosts: &[String]) -> We
 
 /// Refuses rules that together with those that stand would lead in circles, or from one to the next. Dates are
 /// not looked at: what cannot happen today could tomorrow.
-pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, hosts: &[String]) -> Result<()> {
-    let (standing, hosts) = (standing.clone(), hosts.to_vec());
-    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &[], &hosts))).await;
+pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, sites: &Sites) -> Result<()> {
+    let (standing, sites) = (standing.clone(), sites.clone());
+    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &[], &sites))).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(clash) => Err(Error::Clash(clash)),
         None => Ok(()),

@@ -14,6 +14,7 @@ use super::{
     path::{Key, Kind, Pattern},
     rules::{checked, dated, leads},
     snapshot::{Found, Rule},
+    target::Sites,
     types::{NewRedirect, Redirect, RedirectKind, RedirectReplacement},
 };
 use crate::{
@@ -81,8 +82,8 @@ const MOST: usize = 1000;
 const PATIENCE: i64 = 20_000;
 
 impl Redirects {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, hosts: Vec<String>) -> Self {
-        Redirects { db, clock, cursors, live: Arc::new(Live::new(hosts)) }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, sites: Sites) -> Self {
+        Redirects { db, clock, cursors, live: Arc::new(Live::new(sites)) }
     }
 
     /// Where a path leads now, by the rules that are known here.
@@ -147,7 +148,9 @@ impl Redirects {
     pub async fn read(&self, viewer: Option<&Principal>, key: &str) -> Result<Redirect> {
         let row = at(self.db.read(), &Key::read(key)).await?.ok_or(Error::NotFound("redirect"))?;
         let now = self.clock.now();
-        let acts = row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
+        let dated = row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
+        let source = Pattern::stored(&row.kind, row.source.clone()).text();
+        let acts = dated && !self.live.known().snapshot.leaves_out(&source);
         match acts || viewer.is_some_and(|viewer| viewer.role.edits()) {
             true => Ok(row.into()),
             false => Err(Error::NotFound("redirect")),
@@ -161,12 +164,12 @@ impl Redirects {
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
             let pattern =
                 Pattern::parse(&source).map_err(|why| Error::at("#/source", ErrorCode::Invalid, why))?;
-            let rule = ruled(Uuid::now_v7(), pattern, &to, &live.hosts)?;
+            let rule = ruled(Uuid::now_v7(), pattern, &to, &live.sites)?;
             let standing = live.standing(&tx).await?;
             if standing.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::Taken("source"));
             }
-            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
+            checked(&standing.web, vec![rule.clone()], &live.sites).await?;
             let row = fresh(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
             tx.touch("redirects").await?;
             let made = Redirect::from(row);
@@ -199,8 +202,8 @@ impl Redirects {
                     (Uuid::now_v7(), Pattern::parse(key.path()).map_err(no_source)?)
                 }
             };
-            let rule = ruled(id, pattern, &to, &live.hosts)?;
-            checked(&standing.web, vec![rule.clone()], &live.hosts).await?;
+            let rule = ruled(id, pattern, &to, &live.sites)?;
+            checked(&standing.web, vec![rule.clone()], &live.sites).await?;
             let (row, new) = match known {
                 Some(row) => (again(row, &rule, now).update(&*tx).await?, false),
                 None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
@@ -243,10 +246,10 @@ fn no_source(why: &'static str) -> Error {
 }
 
 /// The rule, if its dates and its destination make sense.
-fn ruled(id: Uuid, pattern: Pattern, to: &RedirectReplacement, hosts: &[String]) -> Result<Rule> {
+fn ruled(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &Sites) -> Result<Rule> {
     let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
     dated(starts_at, ends_at).map_err(|why| Error::at("#/endsAt", ErrorCode::Invalid, why))?;
-    leads(&pattern, &destination, hosts)
+    leads(&pattern, &destination, sites)
         .map_err(|why| Error::at("#/destination", ErrorCode::Invalid, why))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
     Ok(Rule { id, pattern, destination, permanent, starts_at, ends_at })

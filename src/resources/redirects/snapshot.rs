@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     path::{DEEPEST, Kind, Pattern, STARS, canonical, is_others, vital},
-    target::Target,
+    target::{Sites, Target},
 };
 
 type Map<T> = HashMap<Box<str>, T, RandomState>;
@@ -29,6 +29,14 @@ pub struct Rule {
     pub ends_at: Option<i64>,
 }
 
+/// Addresses that content had before, each with the path where it is now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Former {
+    pub aliases: Vec<(String, String)>,
+    /// Those that posts look after themselves; here they only tell what would go round.
+    pub slugs: Vec<(String, String)>,
+}
+
 /// Where a path leads at a moment.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
@@ -39,7 +47,7 @@ pub struct Found {
 }
 
 /// What a rule does once its pattern has matched.
-struct Way {
+pub(super) struct Way {
     target: Target,
     permanent: bool,
     starts_at: Option<i64>,
@@ -71,29 +79,26 @@ pub struct Snapshot {
     counts: HashMap<Uuid, Arc<AtomicU64>, RandomState>,
     /// The sources of rules that are left out, as their destinations are not allowed any more.
     pub left_out: Vec<String>,
+    /// The sources of rules and former addresses that are left out, as they would close a circle.
+    pub circles: Vec<String>,
 }
 
 impl Snapshot {
     /// The snapshot of these rules and of the former addresses of content; it goes on counting where the one
     /// before is.
-    pub fn build(
-        rules: &[Rule],
-        aliases: &[(String, String)],
-        hosts: &[String],
-        before: Option<&Snapshot>,
-    ) -> Self {
+    pub fn build(rules: &[Rule], former: &Former, sites: &Sites, before: Option<&Snapshot>) -> Self {
         let mut snapshot = Snapshot::default();
-        snapshot.exact.reserve(rules.len() + aliases.len());
-        for (path, destination) in aliases {
+        snapshot.exact.reserve(rules.len() + former.aliases.len());
+        for (path, destination) in &former.aliases {
             let Some(path) = canonical(path) else { continue };
             let source = Pattern { kind: Kind::Exact, path: path.into_owned() };
-            if let Ok(target) = Target::parse(destination, &source, hosts) {
+            if let Ok(target) = Target::parse(destination, &source, sites) {
                 let way = Way { target, permanent: true, starts_at: None, ends_at: None, hits: None };
                 snapshot.exact.insert(source.path.into(), Box::new(way));
             }
         }
         for rule in rules {
-            let Ok(target) = Target::parse(&rule.destination, &rule.pattern, hosts) else {
+            let Ok(target) = Target::parse(&rule.destination, &rule.pattern, sites) else {
                 snapshot.left_out.push(rule.pattern.text());
                 continue;
             };
@@ -104,6 +109,7 @@ impl Snapshot {
             snapshot.add(&rule.pattern, Way { target, permanent, starts_at, ends_at, hits: Some(hits) });
         }
         snapshot.tree.sort();
+        snapshot.break_circles(rules, former);
         snapshot
     }
 
@@ -119,13 +125,43 @@ impl Snapshot {
         }
     }
 
+    /// Whether the rule with this source does not act, whatever its dates.
+    pub fn leaves_out(&self, source: &str) -> bool {
+        self.left_out.iter().chain(&self.circles).any(|left_out| left_out == source)
+    }
+
+    /// Takes a rule out, or the former address at an exact path if no rule has its place.
+    pub(super) fn remove(&mut self, pattern: &Pattern, rule: bool) -> bool {
+        match pattern.kind {
+            Kind::Exact => {
+                let same =
+                    self.exact.get(pattern.path.as_str()).is_some_and(|way| way.hits.is_some() == rule);
+                same && self.exact.remove(pattern.path.as_str()).is_some()
+            }
+            Kind::Prefix => self.tree.at(&pattern.path).prefix.take().is_some(),
+            Kind::Wildcard => {
+                let wildcards = &mut self.tree.at(pattern.folder()).wildcards;
+                let before = wildcards.len();
+                wildcards
+                    .retain(|wildcard| !pattern.path.split('*').eq(wildcard.pieces.iter().map(|p| &**p)));
+                wildcards.len() < before
+            }
+        }
+    }
+
     /// Where the path leads now, if it does. The hit is counted.
     pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<Found> {
         let path = canonical(path)?;
         let ask = Ask { path: &path, query, now };
+        self.first(&path, &|way, taken| way.follow(taken, &ask))
+    }
+
+    /// What the first of the ways gives that gives something, those first that win; with what they take of the
+    /// path, which is in canonical spelling.
+    pub(super) fn first<T>(&self, path: &str, give: &impl Fn(&Way, &[&str]) -> Option<T>) -> Option<T> {
         let below = path.strip_prefix('/')?;
-        let exact = self.exact.get(&*path).and_then(|way| way.follow(&[], &ask));
-        exact.or_else(|| self.tree.find(below, &ask))
+        let exact = self.exact.get(path).and_then(|way| give(way, &[]));
+        exact.or_else(|| self.tree.first(below, path, give))
     }
 
     /// The rules that were followed since this was asked last, at most `most` of them.
@@ -154,18 +190,33 @@ impl Way {
     fn follow(&self, taken: &[&str], ask: &Ask<'_>) -> Option<Found> {
         let early = self.starts_at.is_some_and(|start| ask.now < start);
         let late = self.ends_at.is_some_and(|end| ask.now >= end);
-        if early || late || vital(ask.path) || is_others(ask.path) {
+        if early || late {
             return None;
         }
-        let location = self.target.fill(taken, ask.query)?;
-        let place = location.split(['?', '#']).next().unwrap_or_default();
-        if canonical(place).is_none_or(|place| place == ask.path) {
-            return None;
-        }
+        let location = self.leads(taken, ask.path, ask.query)?;
         if let Some(hits) = &self.hits {
             hits.fetch_add(1, Ordering::Relaxed);
         }
         Some(Found { location, permanent: self.permanent, ends_at: self.ends_at })
+    }
+
+    /// The address to which it leads from a path, whenever it does.
+    pub(super) fn leads(&self, taken: &[&str], path: &str, query: Option<&str>) -> Option<String> {
+        if vital(path) || is_others(path) {
+            return None;
+        }
+        let location = self.target.fill(taken, query)?;
+        canonical(self.target.place(&location)).is_some_and(|place| place != path).then_some(location)
+    }
+
+    /// The path of such an address, in canonical spelling.
+    pub(super) fn place(&self, location: &str) -> Option<String> {
+        canonical(self.target.place(location)).map(|place| place.into_owned())
+    }
+
+    /// Whether it acts at all times.
+    pub(super) fn always(&self) -> bool {
+        self.starts_at.is_none() && self.ends_at.is_none()
     }
 }
 
@@ -182,33 +233,30 @@ impl Node {
         self.below.values_mut().for_each(|node| node.sort());
     }
 
-    /// What the longest prefix gives that leads somewhere, else the wildcard with the deepest folder.
-    fn find(&self, below: &str, ask: &Ask<'_>) -> Option<Found> {
+    /// What the longest prefix gives that gives something, else the wildcard with the deepest folder.
+    fn first<T>(&self, below: &str, path: &str, give: &impl Fn(&Way, &[&str]) -> Option<T>) -> Option<T> {
         let mut passed = [(self, Some(below)); DEEPEST];
         let mut count = 1;
         let (mut node, mut left) = (self, Some(below));
-        while let Some(path) = left
+        while let Some(rest) = left
             && count < DEEPEST
         {
-            let end = path.bytes().position(|byte| byte == b'/').unwrap_or(path.len());
-            let Some(next) = node.below.get(&path[..end]) else { break };
-            (node, left) = (next, path.get(end + 1..));
+            let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+            let Some(next) = node.below.get(&rest[..end]) else { break };
+            (node, left) = (next, rest.get(end + 1..));
             passed[count] = (node, left);
             count += 1;
         }
         let passed = || passed[..count].iter().rev();
         let prefix = passed().find_map(|(node, left)| {
             let way = node.prefix.as_ref()?;
-            way.follow(&[left.unwrap_or_default()], ask)
+            give(way, &[left.unwrap_or_default()])
         });
-        prefix.or_else(|| passed().find_map(|(node, _)| node.wildcard(ask)))
-    }
-
-    /// The wildcard of this folder with the most letters.
-    fn wildcard(&self, ask: &Ask<'_>) -> Option<Found> {
-        self.wildcards.iter().find_map(|wildcard| {
-            let (taken, count) = wildcard.take(ask.path)?;
-            wildcard.way.follow(&taken[..count], ask)
+        prefix.or_else(|| {
+            passed().flat_map(|(node, _)| &node.wildcards).find_map(|wildcard| {
+                let (taken, count) = wildcard.take(path)?;
+                give(&wildcard.way, &taken[..count])
+            })
         })
     }
 }

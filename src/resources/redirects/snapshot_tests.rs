@@ -25,12 +25,13 @@ fn exact_paths_win_over_long_prefixes_over_short_ones_over_wildcards() {
         rule("/over/der/brücke", "/bridge"),
         rule("/half*", "/half-of/*"),
     ];
-    let aliases = [
+    let aliases = vec![
         ("/2015/old.html".to_owned(), "/api/posts/slug/old".to_owned()),
         ("/a/b/c".to_owned(), "/alias".to_owned()),
         ("/a/alias/".to_owned(), "/alias".to_owned()),
     ];
-    let snapshot = Snapshot::build(&rules, &aliases, &[], None);
+    let former = Former { aliases, slugs: Vec::new() };
+    let snapshot = Snapshot::build(&rules, &former, &Sites::default(), None);
     for (path, location) in [
         ("/a/b/c", Some("/exact")),
         ("/a/b/c/", Some("/exact")),
@@ -68,12 +69,12 @@ fn a_rule_acts_between_its_dates_and_counts_what_it_did() {
     let mut sale = rule("/sale", "/winter");
     (sale.starts_at, sale.ends_at) = (Some(1000), Some(2000));
     let rules = [sale.clone(), rule("/sale/*", "/shop")];
-    let snapshot = Snapshot::build(&rules, &[], &[], None);
+    let snapshot = Snapshot::build(&rules, &Former::default(), &Sites::default(), None);
     for (now, location) in [(999, "/shop"), (1000, "/winter"), (1999, "/winter"), (2000, "/shop")] {
         let found = snapshot.find("/sale", None, now).map(|found| found.location);
         assert_eq!(found.as_deref(), Some(location), "{now}");
     }
-    let next = Snapshot::build(&rules[..1], &[], &[], Some(&snapshot));
+    let next = Snapshot::build(&rules[..1], &Former::default(), &Sites::default(), Some(&snapshot));
     snapshot.find("/sale", None, 1500);
     assert_eq!(next.take_counts(10), [(sale.id, 3)], "the next one goes on counting");
     next.give_back(&[(sale.id, 3)]);
@@ -94,14 +95,14 @@ fn nothing_leads_to_itself_or_away_from_what_is_vital() {
         stored(Kind::Exact, "/self", "/self"),
         stored(Kind::Exact, "/shop", "https://shop.acme.test/"),
     ];
-    let snapshot = Snapshot::build(&rules, &[], &[], None);
+    let snapshot = Snapshot::build(&rules, &Former::default(), &Sites::default(), None);
     for path in ["/livez", "/api/auth/login", "/api/redirects", "/self", "/self?a=b", "/shop"] {
         assert_eq!(leads(&snapshot, path), None, "{path}");
     }
     assert_eq!(leads(&snapshot, "/api/posts").as_deref(), Some("/x"));
     assert_eq!(snapshot.left_out, ["/shop"], "the host is not listed any more");
-    let hosts = ["shop.acme.test".to_owned()];
-    let listed = Snapshot::build(&rules, &[], &hosts, None);
+    let sites = Sites::new("", vec!["shop.acme.test".to_owned()]);
+    let listed = Snapshot::build(&rules, &Former::default(), &sites, None);
     assert_eq!(leads(&listed, "/shop").as_deref(), Some("https://shop.acme.test/"));
 }
 
@@ -125,4 +126,40 @@ fn a_wildcard_takes_what_lies_between_its_pieces() {
     let long = format!("/{}", "a".repeat(100_000));
     let pieces: Vec<Box<str>> = "/*a*a*a*a*b".split('*').map(Box::from).collect();
     assert_eq!(take(&pieces, false, &long), None, "and not in a time that grows with its powers");
+}
+
+#[test]
+fn what_closes_a_circle_is_left_out() {
+    let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+    };
+    let post = "/api/posts/slug/new";
+    for (rules, aliases, slugs, circles) in [
+        (&[("/x", "/y")][..], &[("/a", post)][..], &[][..], &[][..]),
+        (&[(post, "/a")], &[("/a", post)], &[], &["/a"]),
+        (
+            &[("/api/posts/slug/*", "/blog/*")],
+            &[("/blog/new", post), ("/blog/old", post)],
+            &[],
+            &["/blog/new"],
+        ),
+        (&[("/api/posts/slug/*", "/b")], &[("/a", post), ("/b", "/c/"), ("/c", post)], &[], &["/b"]),
+        (&[(post, "/api/posts/slug/old")], &[("/a", post)], &[("/api/posts/slug/old", post)], &[post]),
+        (&[("/a", "https://acme.test/b"), ("/b", "/a"), ("/c", "/a")], &[], &[], &["/a"]),
+        (&[("/a/*", "/b/*"), ("/b/*", "/a/z/*")], &[], &[], &["/a/*"]),
+        (&[("/a/*c", "/b/*"), ("/b/*", "/a/*c")], &[], &[], &["/a/*c"]),
+    ] {
+        let rules: Vec<Rule> = rules.iter().map(|(from, to)| rule(from, to)).collect();
+        let former = Former { aliases: owned(aliases), slugs: owned(slugs) };
+        let snapshot = Snapshot::build(&rules, &former, &Sites::new("https://acme.test", vec![]), None);
+        assert_eq!(snapshot.circles, circles, "{rules:?}");
+        for source in circles {
+            assert_eq!(leads(&snapshot, &source.replace('*', "x")), None, "{source}");
+        }
+    }
+    let mut dated = rule(post, "/a");
+    dated.starts_at = Some(2000);
+    let former = Former { aliases: owned(&[("/a", post)]), slugs: Vec::new() };
+    let snapshot = Snapshot::build(&[dated], &former, &Sites::default(), None);
+    assert_eq!(snapshot.circles, ["/a"], "what cannot happen today could tomorrow");
 }

@@ -1,17 +1,72 @@
-//! Where a rule leads: an address of this service or of a listed host, with gaps for what the source took.
+//! Where a rule leads: an address of this service or of a listed site, with gaps for what the source took.
 use super::{
     glob::Glob,
-    path::{MAX, Pattern, canonical, escape, escaped, has_dots},
+    path::{Kind, MAX, Pattern, canonical, escape, escaped, has_dots},
 };
 
 /// What takes the parts of the source: `*` one after the other, or `:splat` the last one.
-const SPLAT: &str = ":splat";
+pub const SPLAT: &str = ":splat";
+
+/// The sites that whole addresses may lead to.
+#[derive(Debug, Clone, Default)]
+pub struct Sites {
+    /// The host at which this service is reached, and the path before its own ones.
+    own: Option<(String, String)>,
+    others: Vec<String>,
+}
+
+impl Sites {
+    /// The site of this service, if an address of it is given, and other hosts in lower case.
+    pub fn new(own: &str, others: Vec<String>) -> Self {
+        let own = own.split_once("://").map(|(scheme, rest)| {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (plain(&scheme.to_ascii_lowercase(), host), path.trim_end_matches('/').to_owned())
+        });
+        Sites { own, others }
+    }
+
+    /// What stands before the path of an address, the path, and whether that is one of this service.
+    fn divided<'a>(&self, text: &'a str) -> Result<(&'a str, &'a str, bool), &'static str> {
+        let refused = "must be a path of this service, beginning with one slash, or an http or https address of \
+                       its own host or of one in the setting redirect_hosts";
+        let (scheme, rest) = text.split_once("://").ok_or(refused)?;
+        if scheme != "https" && scheme != "http" {
+            return Err(refused);
+        }
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let own = self.own.as_ref().filter(|(own, _)| plain(scheme, host) == *own);
+        let own = own.and_then(|(_, base)| path.strip_prefix(base.as_str()));
+        if let Some(path) = own.filter(|path| path.is_empty() || path.starts_with('/')) {
+            return Ok((&text[..text.len() - path.len()], path, true));
+        }
+        match self.others.contains(&host.to_ascii_lowercase()) {
+            true => Ok((&text[..text.len() - path.len()], path, false)),
+            false => Err(refused),
+        }
+    }
+}
+
+/// A host in lower case, without the port that its scheme has anyway.
+fn plain(scheme: &str, host: &str) -> String {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase()
+}
+
+/// Paths of this service to which a rule may lead.
+pub enum Reach {
+    /// This one, in canonical spelling.
+    Path(String),
+    /// All of these; they begin with the text.
+    Paths(String, Glob),
+}
 
 /// A destination, ready to be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Scheme and host of another site; empty on the own one.
+    /// What stands before the path: scheme and host, or nothing.
     origin: String,
+    /// Whether it is a path of this service.
+    here: bool,
     /// The path in pieces, and which part of the source follows each but the last.
     pieces: Vec<String>,
     gaps: Vec<usize>,
@@ -23,7 +78,7 @@ pub struct Target {
 
 impl Target {
     /// Reads the destination of a rule with this source; the error says what is wrong with it.
-    pub fn parse(text: &str, source: &Pattern, hosts: &[String]) -> Result<Target, &'static str> {
+    pub fn parse(text: &str, source: &Pattern, sites: &Sites) -> Result<Target, &'static str> {
         if text.chars().count() > MAX {
             return Err("must be at most 1000 characters long");
         }
@@ -34,9 +89,9 @@ impl Target {
         }
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
-        let (origin, path) = match place.starts_with('/') {
-            true => ("", place),
-            false => foreign(place, hosts)?,
+        let (origin, path, here) = match place.starts_with('/') {
+            true => ("", place, true),
+            false => sites.divided(place)?,
         };
         let plain = unescaped(path);
         if plain.contains("//") || has_dots(&plain) {
@@ -47,8 +102,12 @@ impl Target {
         }
         let (pieces, gaps) = pieces(path, source)?;
         Ok(Target {
-            length: text.len() + query.len() + fragment.len(),
+            length: origin.len()
+                + pieces.iter().map(|piece| piece.len()).sum::<usize>()
+                + query.len()
+                + fragment.len(),
             origin: origin.to_owned(),
+            here,
             pieces: pieces.iter().map(|piece| escaped(piece)).collect(),
             gaps,
             query: escaped(query),
@@ -83,29 +142,48 @@ impl Target {
         Some(address)
     }
 
-    /// The one path of this service to which it leads; none if that depends, or lies elsewhere.
-    pub fn fixed(&self) -> Option<String> {
-        match (self.origin.is_empty(), self.pieces.as_slice()) {
-            (true, [path]) => canonical(path).map(|path| path.into_owned()),
-            _ => None,
+    /// The path of an address that was made of this, if it is one of this service; else all of it.
+    pub fn place<'a>(&self, address: &'a str) -> &'a str {
+        let path = if self.here { address.get(self.origin.len()..).unwrap_or_default() } else { address };
+        match path.split(['?', '#']).next().unwrap_or_default() {
+            "" => "/",
+            path => path,
         }
     }
 
-    /// The first piece of the path and all paths of this service to which it may lead; none if those lie elsewhere.
-    pub fn paths(&self, source: &Pattern) -> Option<(String, Glob)> {
-        if !self.origin.is_empty() {
-            return None;
+    /// All paths of this service to which it may lead.
+    pub fn reaches(&self, source: &Pattern) -> Vec<Reach> {
+        match self.pieces.as_slice() {
+            _ if !self.here => Vec::new(),
+            [path] => fixed(path).map(Reach::Path).into_iter().collect(),
+            pieces => self.gapped(pieces, source),
         }
+    }
+
+    fn gapped(&self, pieces: &[String], source: &Pattern) -> Vec<Reach> {
         let mut glob = Glob::new();
-        let head = self.pieces.first().and_then(|piece| undone(piece)).unwrap_or_default();
-        for (i, piece) in self.pieces.iter().enumerate() {
+        let head = pieces.first().and_then(|piece| undone(piece)).unwrap_or_default();
+        for (i, piece) in pieces.iter().enumerate() {
             glob.text(&undone(piece).unwrap_or_default());
             if let Some(gap) = self.gaps.get(i) {
                 glob.gap(source.takes_rest(*gap));
             }
         }
-        Some((head, glob))
+        let glob = glob.trimmed();
+        // `/old` itself goes to `/new/`, which is `/new`.
+        let bare = glob.bare().filter(|_| source.kind == Kind::Prefix);
+        let bare = bare.map(|bare| match (self.gaps.len(), head.trim_end_matches('/')) {
+            (1, "") => Reach::Path("/".to_owned()),
+            (1, path) => Reach::Path(path.to_owned()),
+            _ => Reach::Paths(head.clone(), bare),
+        });
+        bare.into_iter().chain([Reach::Paths(head, glob)]).collect()
     }
+}
+
+/// A whole path in canonical spelling; an address without one means the first of its site.
+fn fixed(path: &str) -> Option<String> {
+    canonical(if path.is_empty() { "/" } else { path }).map(|path| path.into_owned())
 }
 
 /// A piece in canonical spelling; a slash at its end stays.
@@ -113,22 +191,6 @@ fn undone(piece: &str) -> Option<String> {
     let canonical = canonical(piece)?;
     let slash = piece.len() > 1 && piece.ends_with('/');
     Some(if slash { format!("{canonical}/") } else { canonical.into_owned() })
-}
-
-/// Scheme with host, and path, of an address on one of the hosts.
-fn foreign<'a>(text: &'a str, hosts: &[String]) -> Result<(&'a str, &'a str), &'static str> {
-    let refused = "must be a path of this service, beginning with one slash, or an http or https address of a \
-                   host in the setting redirect_hosts";
-    let (scheme, rest) = text.split_once("://").ok_or(refused)?;
-    if scheme != "https" && scheme != "http" {
-        return Err(refused);
-    }
-    let end = rest.find('/').unwrap_or(rest.len());
-    let host = rest[..end].to_ascii_lowercase();
-    match hosts.contains(&host) {
-        true => Ok(text.split_at(text.len() - (rest.len() - end))),
-        false => Err(refused),
-    }
 }
 
 /// The text with its escapes undone for as long as there are some: what the most eager reader makes of it.

@@ -6,7 +6,8 @@ fn source(text: &str) -> Pattern {
 }
 
 fn read(from: &str, to: &str) -> Result<Target, &'static str> {
-    Target::parse(to, &source(from), &["shop.acme.test".to_owned(), "acme.test:8443".to_owned()])
+    let others = vec!["shop.acme.test".to_owned(), "acme.test:8443".to_owned()];
+    Target::parse(to, &source(from), &Sites::new("https://api.acme.test/tenon/", others))
 }
 
 const TRICKS: &[&str] = &[
@@ -57,6 +58,13 @@ const TRICKS: &[&str] = &[
     "/ü\u{85}",
     "/a\u{0}",
     "https://shop.acme.test//x",
+    "https://api.acme.test/",
+    "https://api.acme.test/tenon2",
+    "https://api.acme.test/tenon/../x",
+    "https://api.acme.test:8443/tenon",
+    "http://api.acme.test:443/tenon",
+    "https://api.acme.test.evil.test/tenon",
+    "https://api.acme.test@evil.test/tenon",
 ];
 
 #[test]
@@ -129,4 +137,23 @@ fn the_query_of_the_request_goes_along() {
         let target = read("/old", to).unwrap_or_else(|why| panic!("{to}: {why}"));
         assert_eq!(target.fill(&[], Some(query)).as_deref(), Some(address), "{to} {query}");
     }
+}
+
+#[test]
+fn an_address_of_the_own_site_is_a_path_of_it() {
+    for (to, taken, address, place) in [
+        ("https://api.acme.test/tenon", "", "https://api.acme.test/tenon", "/"),
+        ("https://API.acme.test:443/tenon/a?b=c#d", "", "https://API.acme.test:443/tenon/a?b=c#d", "/a"),
+        ("http://api.acme.test/tenon/a/*", "b", "http://api.acme.test/tenon/a/b", "/a/b"),
+        ("/a/*?b=c", "b", "/a/b?b=c", "/a/b"),
+    ] {
+        let target = read("/old/*", to).unwrap_or_else(|why| panic!("{to}: {why}"));
+        let filled = target.fill(&[taken], None);
+        assert_eq!(filled.as_deref(), Some(address), "{to}");
+        assert_eq!(target.place(address), place, "{to}");
+        assert!(!target.reaches(&source("/old/*")).is_empty(), "{to}");
+    }
+    assert!(
+        read("/old", "https://shop.acme.test/a").is_ok_and(|other| other.reaches(&source("/old")).is_empty())
+    );
 }

@@ -151,7 +151,7 @@ pub struct NewRedirect {
     /// of a segment.
     #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
     pub source: String,
-    /// Where they shall lead: a path of this service, or an address on a host of the setting `redirect_hosts`.
+    /// Where they shall lead: a path of this service, or an address on its own host or one of the setting `redirect_hosts`.
     /// Each `*` stands for what the `*` of the source at the same place took, `:splat` for the last of them.
     #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
     pub destination: String,
@@ -169,7 +169,7 @@ pub struct NewRedirect {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct RedirectReplacement {
-    /// Where it shall lead: a path of this service, or an address on a host of the setting `redirect_hosts`.
+    /// Where it shall lead: a path of this service, or an address on its own host or one of the setting `redirect_hosts`.
     #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
     pub destination: String,
     /// Whether that is for good (308) or for now (307).

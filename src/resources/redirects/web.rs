@@ -10,7 +10,7 @@ use super::{
     glob::{Glob, of_pattern},
     path::{Kind, Pattern},
     snapshot::matches,
-    target::Target,
+    target::{Reach, Target},
 };
 
 /// A rule whose destination another rule matches.
@@ -77,11 +77,14 @@ impl Web {
                 Kind::Prefix => web.prefixes.entry(pattern.path.as_str().into()).or_default().push(i),
                 Kind::Wildcard => web.wildcards.entry(pattern.folder().into()).or_default().push(i),
             }
-            if let Some(path) = target.fixed() {
-                web.fixed.entry(path.into()).or_default().push(i);
-            } else if let Some((head, _)) = target.paths(&pattern) {
-                web.lengths.insert(head.len());
-                web.gapped.entry(head.into()).or_default().push(i);
+            for reach in target.reaches(&pattern) {
+                match reach {
+                    Reach::Path(path) => web.fixed.entry(path.into()).or_default().push(i),
+                    Reach::Paths(head, _) => {
+                        web.lengths.insert(head.len());
+                        web.gapped.entry(head.into()).or_default().push(i);
+                    }
+                }
             }
             web.rules.push((pattern, target));
         }
@@ -151,14 +154,19 @@ impl<'a> Weave<'a> {
     /// The rule that matches some destination of this one.
     fn next(&self, (pattern, target): &Knot) -> Asked<Option<&'a Knot>> {
         let (new, standing) = (self.strand(self.new), self.strand(self.standing));
-        if let Some(path) = target.fixed() {
-            return Ok(new.at(&path)?.or(standing.at(&path)?));
+        for reach in target.reaches(pattern) {
+            let next = match reach {
+                Reach::Path(path) => new.at(&path)?.or(standing.at(&path)?),
+                Reach::Paths(head, paths) => match new.among(&head, &paths)? {
+                    Some(next) => Some(next),
+                    None => standing.among(&head, &paths)?,
+                },
+            };
+            if next.is_some() {
+                return Ok(next);
+            }
         }
-        let Some((head, paths)) = target.paths(pattern) else { return Ok(None) };
-        match new.among(&head, &paths)? {
-            Some(next) => Ok(Some(next)),
-            None => standing.among(&head, &paths),
-        }
+        Ok(None)
     }
 
     fn strand<'s>(&'s self, web: &'a Web) -> Strand<'s, 'a> {
@@ -231,10 +239,14 @@ impl<'a> Strand<'_, 'a> {
         let fixed = match pattern.kind {
             Kind::Exact => self.first(itself, |_| Ok(true))?,
             Kind::Prefix => self.first(itself.chain(beginning(&web.fixed, &below)), |_| Ok(true))?,
-            Kind::Wildcard => self.first(beginning(&web.fixed, head), |(_, target)| {
-                let path = target.fixed().unwrap_or_default();
-                self.work.spend(path.len())?;
-                Ok(matches(pattern, &path))
+            Kind::Wildcard => self.first(beginning(&web.fixed, head), |(source, target)| {
+                self.some(target.reaches(source), |reach| match reach {
+                    Reach::Path(path) => {
+                        self.work.spend(path.len())?;
+                        Ok(matches(pattern, path))
+                    }
+                    Reach::Paths(..) => Ok(false),
+                })
             })?,
         };
         if fixed.is_some() {
@@ -243,11 +255,20 @@ impl<'a> Strand<'_, 'a> {
         let shorter = web.lengths.range(..head.len()).filter_map(|length| head.get(..*length));
         let shorter = shorter.filter_map(|start| web.gapped.get(start)).flatten();
         self.first(shorter.chain(beginning(&web.gapped, head)), |(source, target)| {
-            match target.paths(source) {
-                Some((_, paths)) => self.any(&own, &paths),
-                None => Ok(false),
-            }
+            self.some(target.reaches(source), |reach| match reach {
+                Reach::Path(_) => Ok(false),
+                Reach::Paths(_, paths) => self.any(&own, paths),
+            })
         })
+    }
+
+    fn some(&self, reaches: Vec<Reach>, test: impl Fn(&Reach) -> Asked<bool>) -> Asked<bool> {
+        for reach in &reaches {
+            if test(reach)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn any(&self, own: &[Glob], paths: &Glob) -> Asked<bool> {

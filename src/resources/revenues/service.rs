@@ -20,7 +20,7 @@ use crate::{
         time::Timestamp,
     },
     ports::{clock::Clock, db::Db},
-    resources::rates::{Exchanges, Rates},
+    resources::rates::{Book, Exchanges, Rates},
 };
 
 /// What a year has of months, and a chart of bars.
@@ -91,14 +91,15 @@ impl Revenues {
         let (Some(from), Some(to)) = (months.iter().min(), months.iter().max()) else {
             return Ok(Page { data: Vec::new(), pagination });
         };
-        let mut known = self.known(self.db.read(), place, *from, *to).await?;
+        let rates = self.rates.book().await?;
+        let mut known = self.known(self.db.read(), place, *from, *to, &rates).await?;
         Ok(Page { data: months.iter().map(|month| taken(&mut known, *month, place)).collect(), pagination })
     }
 
     /// The last twelve months, oldest first.
-    pub async fn year(&self, place: &Place) -> Result<Vec<Revenue>> {
+    pub async fn year(&self, place: &Place, rates: &Book) -> Result<Vec<Revenue>> {
         let now = self.now();
-        let mut known = self.known(self.db.read(), place, now.back(YEAR - 1), now).await?;
+        let mut known = self.known(self.db.read(), place, now.back(YEAR - 1), now, rates).await?;
         Ok((0..YEAR).rev().map(|back| taken(&mut known, now.back(back), place)).collect())
     }
 
@@ -113,7 +114,8 @@ impl Revenues {
         place: &Place,
         month: Month,
     ) -> Result<Revenue> {
-        Ok(taken(&mut self.known(db, place, month, month).await?, month, place))
+        let rates = self.rates.book_in(db).await?;
+        Ok(taken(&mut self.known(db, place, month, month, &rates).await?, month, place))
     }
 
     /// The first month with any revenue.
@@ -136,6 +138,7 @@ impl Revenues {
         place: &Place,
         from: Month,
         to: Month,
+        rates: &Book,
     ) -> Result<BTreeMap<String, Revenue>> {
         let mut sums: BTreeMap<String, (RevenueSource, Vec<(i64, Currency)>)> = BTreeMap::new();
         for sum in sums_of(db, from, to).await? {
@@ -153,7 +156,7 @@ impl Revenues {
         }
         let currencies: Vec<Currency> =
             sums.values().flat_map(|(_, sums)| sums.iter().map(|(_, currency)| *currency)).collect();
-        let exchanges = self.rates.exchanges_in(db, &currencies, place.currency).await?;
+        let exchanges = rates.exchanges(&currencies, place.currency)?;
         sums.into_iter()
             .map(|(month, (source, sums))| {
                 let shown = revenue(&month, source, &sums, &exchanges, place)?;

@@ -205,6 +205,7 @@ impl Tags {
         self.db
             .write(async move |tx| {
                 let mut row = held(&tx, &slug, &when).await?;
+                let before = row.clone();
                 let TagPatch { name, slug, description } = patch;
                 if let Some(name) = name {
                     row.name = trimmed(&name);
@@ -213,6 +214,9 @@ impl Tags {
                     row.slug = slug;
                 }
                 row.description = description.over(row.description.take());
+                if row == before {
+                    return view(&*tx, tag::Entity::find(), &row.slug).await;
+                }
                 row.kept = 1;
                 row.version += 1;
                 row.updated_at = now;

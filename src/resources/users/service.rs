@@ -146,6 +146,9 @@ impl Users {
         }
         let before = row.clone();
         apply(&mut row, patch, hash);
+        if row == before {
+            return wire(row);
+        }
         let admin = |row: &user::Model| row.role == "admin" && row.status == "active";
         if admin(&before) && !admin(&row) {
             another_admin(&tx, row.id).await?;

@@ -170,7 +170,7 @@ impl Words {
 /// What the amount was before it was converted, and by which rate.
 pub fn converted(original: &Original, shown: Currency, manner: Manner) -> String {
     let amount = money(original.amount, original.currency, manner);
-    let (from, rate) = (original.currency, decimal(&original.rate, manner));
+    let (from, rate) = (original.currency, decimal(&original.quoted.rate, manner));
     let why = reason(original, manner);
     match manner.language {
         Language::English => {
@@ -189,7 +189,7 @@ pub fn converted(original: &Original, shown: Currency, manner: Manner) -> String
 }
 
 fn reason(original: &Original, manner: Manner) -> String {
-    let source = &original.rate_source;
+    let source = &original.quoted.rate_source;
     let (rate, known, fixed, from) = match manner.language {
         Language::English => ("rate of", "last known rate, of", "a fixed rate of the issuer", "source: "),
         Language::French => {
@@ -200,12 +200,12 @@ fn reason(original: &Original, manner: Manner) -> String {
         }
         Language::Japanese => ("レート日", "最終レート日", "発行者の固定レート", "出典："),
     };
-    let word = match original.rate_state {
+    let word = match original.quoted.rate_state {
         RateState::Fallback => return fixed.to_owned(),
         RateState::Fresh => rate,
         RateState::LastKnown => known,
     };
-    match (original.rate_date, manner.language) {
+    match (original.quoted.rate_date, manner.language) {
         (None, _) => format!("{from}{source}"),
         (Some(day), Language::Japanese) => format!("{word}：{}、{from}{source}", date(day, manner)),
         (Some(day), _) => format!("{word} {}, {from}{source}", date(day, manner)),

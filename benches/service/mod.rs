@@ -1,0 +1,80 @@
+//! The service as a measurement asks it: listening, with somebody signed in.
+mod opened;
+
+use std::sync::Arc;
+
+use tenon::{
+    app::App,
+    config::Config,
+    contract::{
+        attempt::Outcome,
+        caller::{Principal, Role, Via},
+    },
+    edge::{limits::Limits, server},
+    resources::users::NewUser,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use uuid::Uuid;
+
+pub use opened::{Failure, open};
+
+const PASSWORD: &str = "correct horse battery";
+
+pub struct Service {
+    pub address: String,
+    /// The access token.
+    pub token: String,
+    /// The service goes on for as long as this is there.
+    _stop: watch::Sender<bool>,
+}
+
+impl Service {
+    /// With who is signed in.
+    pub async fn start(app: &App, config: &Config, role: Role) -> Result<(Self, Uuid), Failure> {
+        let edge = Arc::new(tenon::cli::edge(app, config)?);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(server::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
+        let (user, email) = account(app, role).await?;
+        let token = token(&address, &email).await?;
+        Ok((Service { address, token, _stop: stop }, user))
+    }
+}
+
+async fn account(app: &App, role: Role) -> Result<(Uuid, String), Failure> {
+    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
+    let email = format!("bench-{}@acme.test", Uuid::now_v7().simple());
+    let (name, password) = ("Bench".to_owned(), PASSWORD.to_owned());
+    let new = NewUser { email: email.clone(), name, password, role: Some(role) };
+    match app.users.create(Some(&operator), new, None).await? {
+        Outcome::Fresh(user) => Ok((user.id.0, email)),
+        Outcome::Again(_) => Err("the account was made before".into()),
+    }
+}
+
+async fn token(address: &str, email: &str) -> Result<String, Failure> {
+    let body = format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}");
+    let length = body.len();
+    let login = format!(
+        "POST /api/auth/login HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(login.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (_, token) = answer.split_once("\"accessToken\":\"").ok_or("no token")?;
+    Ok(token.split('"').next().unwrap_or_default().to_owned())
+}
+
+/// Bytes of memory that the process holds, service and load together.
+pub fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
