@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::{
     content::PostContent,
     events,
-    service::{Posts, claim_free, searchable},
+    service::{Posts, searchable},
+    slugs::claim_free,
 };
 use crate::{
     contract::{

@@ -11,6 +11,7 @@ mod revisions;
 mod revisions_api;
 mod schedule;
 mod service;
+mod slugs;
 mod trash;
 mod types;
 
