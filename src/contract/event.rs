@@ -100,6 +100,8 @@ events! {
     DocumentUpdated = "document.updated" in Documents;
     /// A document is gone.
     DocumentDeleted = "document.deleted" in Documents;
+    /// A document is back from the trash.
+    DocumentRestored = "document.restored" in Documents;
     /// There is a new invoice.
     InvoiceCreated = "invoice.created" in Invoices;
     /// An invoice has changed, but for being paid or void.
@@ -126,6 +128,8 @@ events! {
     PostUnpublished = "post.unpublished" in Posts;
     /// A post is gone.
     PostDeleted = "post.deleted" in Posts;
+    /// A post is back from the trash.
+    PostRestored = "post.restored" in Posts;
     /// New rates were told.
     RatesUpdated = "rates.updated" in Rates;
     /// There is a new rule.

@@ -13,10 +13,12 @@ use crate::{
     },
 };
 
+pub const PURGE: &str = "trash.purge";
 pub const SWEEP: &str = "service.sweep";
 
 /// Kinds of jobs, and how long after the end of one the next begins.
-const SCHEDULES: &[(&str, Duration)] = &[(SWEEP, Duration::from_secs(3600))];
+const SCHEDULES: &[(&str, Duration)] =
+    &[(PURGE, Duration::from_secs(3600)), (SWEEP, Duration::from_secs(3600))];
 
 const HOUR: i64 = 3_600_000;
 /// How long events can be read again.
@@ -46,7 +48,7 @@ pub async fn begin(app: &App) -> Result<(), DbErr> {
 }
 
 /// Ends this round and leaves the next.
-async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
+pub(super) async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
     let (job, now) = (job.clone(), app.clock.now());
     let every = SCHEDULES.iter().find(|(kind, _)| *kind == job.kind);
     let Some((kind, every)) = every else { return Ok(()) };

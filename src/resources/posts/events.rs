@@ -3,10 +3,7 @@ use uuid::Uuid;
 
 use super::types::Post;
 use crate::{
-    contract::{
-        event::{Audience, EventType, of},
-        id::Id,
-    },
+    contract::event::{Audience, EventType, of},
     ports::db::Tx,
 };
 
@@ -38,8 +35,18 @@ pub fn changed(tx: &Tx, post: &Post, was_open: bool, now: i64) {
     tell(tx, kind, post.id.0, post.version, audience(was_open || open, owner), now);
 }
 
-pub fn deleted(tx: &Tx, id: Id<Post>, owner: Uuid, version: i64, was_open: bool, now: i64) {
-    tell(tx, EventType::PostDeleted, id.0, version, audience(was_open, owner), now);
+pub fn deleted(tx: &Tx, post: &Post, now: i64) {
+    moved(tx, EventType::PostDeleted, post, now);
+}
+
+/// A post that is back from the trash.
+pub fn restored(tx: &Tx, post: &Post, now: i64) {
+    moved(tx, EventType::PostRestored, post, now);
+}
+
+fn moved(tx: &Tx, kind: EventType, post: &Post, now: i64) {
+    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
+    tell(tx, kind, post.id.0, post.version, audience(open, owner), now);
 }
 
 /// A post that a file made or changed.
