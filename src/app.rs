@@ -143,7 +143,7 @@ impl App {
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
-            events: Events::new(db.clone(), settings.event_limits),
+            events: Events::new(db.clone(), clock.clone(), settings.event_limits),
             jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,

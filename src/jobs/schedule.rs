@@ -65,11 +65,15 @@ pub(super) async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
 /// Forgets what has ended.
 pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     let now = app.clock.now();
-    app.sessions.sweep().await?;
-    app.posts.sweep().await?;
-    attempt::sweep(&app.db, now).await?;
-    app.webhook_events.sweep().await?;
-    app.db.forget_events(now - EVENTS_KEPT).await?;
-    app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await?;
+    // One that fails keeps none of the others back.
+    let swept: [Result<(), Failed>; 6] = [
+        app.sessions.sweep().await.map_err(Failed::from),
+        app.posts.sweep().await.map_err(Failed::from),
+        attempt::sweep(&app.db, now).await.map_err(Failed::from),
+        app.webhook_events.sweep().await.map_err(Failed::from),
+        app.db.forget_events(now - EVENTS_KEPT).await.map(drop).map_err(Failed::from),
+        app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await.map(drop).map_err(Failed::from),
+    ];
+    swept.into_iter().collect::<Result<(), Failed>>()?;
     again(app, job).await
 }

@@ -53,13 +53,13 @@ impl Posts {
         let now = self.clock.now();
         let item = Item::new("post", &post.source, post);
         let author = *post.authors.first().ok_or_else(|| Error::Internal("a post without author".into()))?;
-        let (row, open, effect) = match item.before(tx).await? {
+        let (row, was_open, effect) = match item.before(tx).await? {
             Some(before) if before.is_same() => return Ok(Effect::Unchanged),
             None => {
                 let id = post.id.unwrap_or_else(Uuid::now_v7);
                 let slug = claim_free(tx, id, &post.slug, now).await?;
                 let row = fresh(post, id, slug, author, now).insert(&**tx).await?;
-                (row, post.published_at != Some(0), Effect::Created)
+                (row, None, Effect::Created)
             }
             Some(before) => {
                 let find = post::Entity::find_by_id(before.target).filter(post::Column::DeletedAt.is_null());
@@ -68,15 +68,17 @@ impl Posts {
                 let Some(row) = row else { return Err(Error::NotFound("post")) };
                 let was_open = row.published_at > 0;
                 let row = again(row, post, author, now).update(&**tx).await?;
-                (row, was_open || post.published_at != Some(0), Effect::Updated)
+                (row, Some(was_open), Effect::Updated)
             }
         };
         self.tag(tx, row.id, &post.tags, now).await?;
         coauthors(tx, row.id, post.authors.get(1..).unwrap_or_default()).await?;
         aliases(tx, row.id, &post.aliases, now).await?;
         item.remember(tx, row.id, row.version).await?;
-        tx.touch(if open { "posts" } else { HIDDEN }).await?;
-        events::imported(tx, row.id, author, row.version, open, now);
+        let open = row.published_at > 0;
+        let seen = open || was_open == Some(true);
+        tx.touch(if seen { "posts" } else { HIDDEN }).await?;
+        events::imported(tx, (row.id, row.version), author, was_open, open, now);
         history.push(written(row, &post.tags, now)?);
         Ok(effect)
     }
