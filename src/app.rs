@@ -35,7 +35,9 @@ use crate::{
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
+        trash::Trash,
         users::Users,
+        webhook_events::{Trust, WebhookEvents},
     },
 };
 
@@ -58,12 +60,18 @@ pub struct Settings {
     pub geo_routes: Routes,
     /// Who sends the invoices.
     pub seller: Seller,
+    /// Whose webhooks are believed.
+    pub webhooks: Trust,
+    /// The folder that is imported again when GitHub tells of a push.
+    pub github_docs: Option<PathBuf>,
     /// The sites to which redirects may lead.
     pub redirect_sites: Sites,
     /// The folder of pictures, and of uploads on their way.
     pub media_dir: PathBuf,
     /// The bucket that keeps the pictures, if the folder does not.
     pub bucket: Option<Account>,
+    /// For how many days what was deleted can be brought back.
+    pub trash_days: u16,
     /// How many streams of events there may be.
     pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
@@ -86,9 +94,12 @@ impl Settings {
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
+            webhooks: config.webhooks.clone(),
+            github_docs: config.webhooks_github_docs(),
             redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             media_dir: config.media_dir(),
             bucket: config.bucket.clone(),
+            trash_days: config.trash_days,
             event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
@@ -129,6 +140,8 @@ pub struct App {
     pub sessions: Sessions,
     pub users: Users,
     pub authors: Authors,
+    pub webhook_events: WebhookEvents,
+    pub github_docs: Option<PathBuf>,
 }
 
 impl App {
@@ -137,7 +150,8 @@ impl App {
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
+        let trash = Trash::of_days(settings.trash_days);
+        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
@@ -152,15 +166,17 @@ impl App {
             rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            events: Events::new(db.clone(), settings.event_limits),
+            docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
+            events: Events::new(db.clone(), clock.clone(), settings.event_limits),
             jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
-            docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             media,
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
+            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
+            github_docs: settings.github_docs,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,

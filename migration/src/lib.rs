@@ -10,7 +10,9 @@ mod m20261121_000005_office;
 mod m20261121_000006_redirects;
 mod m20261121_000007_leases;
 mod m20261121_000008_jobs;
-mod m20261121_000012_media;
+mod m20261121_000009_webhook_events;
+mod m20261121_000010_revisions;
+mod m20261121_000011_media;
 
 pub struct Migrator;
 
@@ -26,7 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_redirects::Migration),
             Box::new(m20261121_000007_leases::Migration),
             Box::new(m20261121_000008_jobs::Migration),
-            Box::new(m20261121_000012_media::Migration),
+            Box::new(m20261121_000009_webhook_events::Migration),
+            Box::new(m20261121_000010_revisions::Migration),
+            Box::new(m20261121_000011_media::Migration),
         ]
     }
 }

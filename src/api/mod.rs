@@ -16,20 +16,21 @@ use crate::{
         comments::CommentsApi,
         customers::CustomersApi,
         dashboard::DashboardApi,
-        docs::DocsApi,
+        docs::{DocRevisionsApi, DocsApi},
         events::EventsApi,
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
         jobs::JobsApi,
         me::MeApi,
         media::{FilesApi, MediaApi},
-        posts::PostsApi,
+        posts::{PostRevisionsApi, PostsApi},
         rates::RatesApi,
         redirects::RedirectsApi,
         revenues::RevenuesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
+        webhook_events::WebhookEventsApi,
     },
 };
 
@@ -56,6 +57,7 @@ pub enum Tag {
     Sessions,
     Tags,
     Users,
+    WebhookEvents,
 }
 
 /// What stands behind each tag; sorted, as the document shows them.
@@ -79,26 +81,29 @@ const TAGS: &[(&str, &str)] = &[
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
+    ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
 ];
 
 type Pictures = (MediaApi, FilesApi);
-type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, Pictures, RedirectsApi, HealthApi);
+type Content =
+    (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, Pictures, RedirectsApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi);
+type After = (EventsApi, JobsApi, WebhookEventsApi, HealthApi);
 type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
     let content = (
         PostsApi(app.posts.clone()),
+        PostRevisionsApi(app.posts.clone()),
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
+        DocRevisionsApi(app.docs.clone()),
         (MediaApi(app.media.clone()), FilesApi(app.media.clone())),
         RedirectsApi(app.redirects.clone()),
-        HealthApi(app.health.clone()),
     );
     let accounts = (
         UsersApi(app.users.clone()),
@@ -120,7 +125,12 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    let after = (EventsApi(app.events.clone()), JobsApi(app.jobs.clone()));
+    let after = (
+        EventsApi(app.events.clone()),
+        JobsApi(app.jobs.clone()),
+        WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
+        HealthApi(app.health.clone()),
+    );
     (content, accounts, office, after)
 }
 

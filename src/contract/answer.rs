@@ -372,7 +372,7 @@ impl<T: IntoResponse> IntoResponse for Or<T> {
             Or::Moved(location) => {
                 let mut response = Response::builder().status(StatusCode::PERMANENT_REDIRECT).finish();
                 set(&mut response, header::LOCATION, &location);
-                Cache::Shared { max_age: 300, stale: 600 }.mark(&mut response);
+                Cache::Moved.mark(&mut response);
                 response
             }
         }

@@ -34,6 +34,8 @@ codes! {
         "Read `errors`: each entry names one place in the request and what is wrong there. Mend all of them and send the request again.";
     MalformedJson = "malformed-json", BAD_REQUEST, "The body is not JSON",
         "Send one JSON value in UTF-8, without repeated member names, at most 64 levels deep, with nothing after it.";
+    InvalidSignature = "invalid-signature", BAD_REQUEST, "The signature is not valid",
+        "Sign the very bytes that you send with the secret that is set here, and send them at once.";
     InvalidCursor = "invalid-cursor", BAD_REQUEST, "The cursor does not belong to this list",
         "Use `nextCursor` only with the filters, the sort and the endpoint of the page that it came from, or start again from the first page.";
     MalformedRequest = "malformed-request", BAD_REQUEST, "The request cannot be read",
@@ -67,7 +69,7 @@ codes! {
     Stale = "stale", PRECONDITION_FAILED, "The resource has changed",
         "Read it again, apply your change to the new version and send its ETag in `If-Match`; `currentEtag` is the present one.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
-        "Send a smaller body: it may have 1,048,576 bytes, and a picture 5,242,880. Of records more at once are read by `tenon import json`, where the service runs.";
+        "Send a smaller body: it may have 1,048,576 bytes, and a picture 5,242,880. For many records or rules at once there is the command `tenon import json`, on the machine of the service.";
     UriTooLong = "uri-too-long", URI_TOO_LONG, "The address is too long",
         "Keep the path and query below 8,192 bytes.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "This media type is not taken",

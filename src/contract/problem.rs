@@ -35,6 +35,9 @@ pub enum Error {
     Nowhere(u64),
     #[error("the cursor does not belong to this list: start again from the first page")]
     InvalidCursor,
+    /// A webhook that its signature does not vouch for.
+    #[error("{0}")]
+    InvalidSignature(&'static str),
     #[error("this needs a signed-in caller")]
     Unauthenticated,
     #[error("the credential is unknown, expired or revoked")]
@@ -115,6 +118,7 @@ impl Error {
         match self {
             Error::Invalid(_) => Code::Invalid,
             Error::InvalidCursor => Code::InvalidCursor,
+            Error::InvalidSignature(_) => Code::InvalidSignature,
             Error::Malformed(_) => Code::MalformedRequest,
             Error::TooSlow => Code::RequestTimeout,
             Error::TooLarge(_) => Code::PayloadTooLarge,

@@ -1,4 +1,4 @@
-//! How many requests a caller may send: known callers by account, others by address, writes and pictures apart.
+//! How many requests a caller may send: known callers by account, others by address, writes, webhooks and pictures apart.
 use poem::http::{HeaderMap, HeaderValue, header};
 
 use crate::{
@@ -11,13 +11,16 @@ const KNOWN: Policy = Policy { name: "user", quota: 600, window_seconds: 60, bur
 /// A single page shows dozens of them, and browsers keep them.
 const PICTURES: Policy = Policy { name: "pictures", quota: 3000, window_seconds: 60, burst: 600 };
 const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, burst: 60 };
+/// Providers send many at once, each from few addresses; whoever has no secret shall not use up what is theirs.
+const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
 
-/// What a request takes of the caller's budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cost {
+/// As what a request is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
     #[default]
     Read,
     Write,
+    Webhook,
     Picture,
 }
 
@@ -30,29 +33,25 @@ impl Budgets {
         &self,
         caller: Option<&Principal>,
         address: &str,
-        cost: Cost,
+        kind: Kind,
         now: i64,
     ) -> Result<(), Problem> {
         let user = caller.map(|caller| caller.user.to_string());
-        let (policy, key) = whose(user.as_deref(), address, cost);
-        let verdict = self.0.take(policy, key, now);
-        if !verdict.allowed {
-            return Err(refusal(policy, verdict.retry_after_seconds));
-        }
-        if cost == Cost::Write {
-            let verdict = self.0.take(&WRITES, key, now);
+        let (policies, key) = whose(user.as_deref(), address, kind);
+        for policy in policies {
+            let verdict = self.0.take(policy, key, now);
             if !verdict.allowed {
-                return Err(refusal(&WRITES, verdict.retry_after_seconds));
+                return Err(refusal(policy, verdict.retry_after_seconds));
             }
         }
         Ok(())
     }
 
     /// Says what is left (draft-ietf-httpapi-ratelimit-headers).
-    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, cost: Cost, now: i64) {
-        let (policy, key) = whose(user, address, cost);
+    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, kind: Kind, now: i64) {
+        let (all, key) = whose(user, address, kind);
         let (mut policies, mut left) = (Vec::new(), Vec::new());
-        for policy in [Some(policy), (cost == Cost::Write).then_some(&WRITES)].into_iter().flatten() {
+        for policy in all {
             let Some(verdict) = self.0.peek(policy, key, now) else { return };
             // Whoever has nothing left needs the time of the next request, not of the whole burst.
             let seconds = if verdict.allowed { verdict.reset_seconds } else { verdict.retry_after_seconds };
@@ -67,11 +66,17 @@ impl Budgets {
     }
 }
 
-fn whose<'a>(user: Option<&'a str>, address: &'a str, cost: Cost) -> (&'static Policy, &'a str) {
-    match (user, cost) {
-        (_, Cost::Picture) => (&PICTURES, address),
-        (Some(user), _) => (&KNOWN, user),
-        (None, _) => (&ANONYMOUS, address),
+/// What counts for a request, and under which name.
+fn whose<'a>(user: Option<&'a str>, address: &'a str, kind: Kind) -> (Vec<&'static Policy>, &'a str) {
+    let (policy, key) = match user {
+        Some(user) => (&KNOWN, user),
+        None => (&ANONYMOUS, address),
+    };
+    match kind {
+        Kind::Read => (vec![policy], key),
+        Kind::Write => (vec![policy, &WRITES], key),
+        Kind::Webhook => (vec![&WEBHOOKS], address),
+        Kind::Picture => (vec![&PICTURES], address),
     }
 }
 

@@ -22,12 +22,12 @@ use self::{
 };
 use super::{
     accept,
-    body::{declared, read},
-    budget::Cost,
+    body::{fits, read},
+    budget::Kind,
     coding,
     compression::without_marks,
     credential::{Authenticate, Credential, credential, text, unreadable},
-    operation::Operation,
+    operation::{Form, Operation},
     router::Router,
 };
 use crate::contract::{
@@ -58,7 +58,7 @@ pub struct Passed {
     pub operation: Option<String>,
     pub caller: Option<String>,
     pub limited: bool,
-    pub cost: Cost,
+    pub kind: Kind,
     pub credentialed: bool,
     /// What the answer says of the operation's end.
     pub ending: Vec<(HeaderName, HeaderValue)>,
@@ -69,10 +69,11 @@ impl Passed {
         self.operation = Some(operation.id.clone());
         self.limited = operation.limited;
         self.ending.clone_from(&operation.ending);
-        self.cost = match method {
-            _ if operation.pictures => Cost::Picture,
-            "GET" => Cost::Read,
-            _ => Cost::Write,
+        self.kind = match method {
+            _ if operation.access.signed => Kind::Webhook,
+            _ if operation.pictures => Kind::Picture,
+            "GET" => Kind::Read,
+            _ => Kind::Write,
         };
     }
 }
@@ -89,7 +90,7 @@ impl Gate {
         budget: F,
     ) -> Result<Response, Problem>
     where
-        F: FnOnce(Option<&Principal>, Cost) -> Result<(), Problem>,
+        F: FnOnce(Option<&Principal>, Kind) -> Result<(), Problem>,
     {
         let Some(found) = self.router.find(request.uri().path()) else {
             return Err(Problem::new(
@@ -117,13 +118,13 @@ impl Gate {
             false => match self.caller(&request, origins, passed).await {
                 Ok(principal) => principal,
                 // Guessing credentials costs the budget of whoever guesses.
-                Err(refusal) => return Err(budget(None, Cost::Read).err().unwrap_or(refusal)),
+                Err(refusal) => return Err(budget(None, Kind::Read).err().unwrap_or(refusal)),
             },
         };
         passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
         operation.access.admit(principal.as_ref())?;
         if operation.limited {
-            budget(principal.as_ref(), passed.cost)?;
+            budget(principal.as_ref(), passed.kind)?;
         }
         let checked = Checked { principal, client, path: found.values, ..Checked::default() };
         self.run(operation, &place.names, request, checked, now).await
@@ -243,9 +244,10 @@ impl Gate {
         if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content coding"));
         }
+        let most = rule.most.unwrap_or(self.body_limit).min(self.body_limit);
         if !rule.takes(request.headers().get(header::CONTENT_TYPE)) {
             let empty = !request.headers().contains_key(header::CONTENT_TYPE);
-            let bytes = if empty { read(request, self.body_limit).await? } else { Vec::new() };
+            let bytes = if empty { read(request, most).await? } else { Vec::new() };
             if empty && bytes.is_empty() {
                 return Err(Error::at(
                     "#",
@@ -256,15 +258,18 @@ impl Gate {
             }
             return Err(rule.refusal());
         }
-        if rule.form {
-            if declared(request).is_some_and(|length| length > BODY as u64) {
-                let detail = format!("a body may have {BODY} bytes here, with everything around the file");
-                return Err(Problem::new(Code::PayloadTooLarge, detail));
-            }
-            return Ok(Vec::new());
+        if rule.form == Form::Parts {
+            return fits(request, BODY).map(|()| Vec::new());
         }
-        let bytes = read(request, self.body_limit).await?;
-        let value = if rule.text { text(&bytes)? } else { check::parse(&bytes).map_err(unreadable)? };
+        let bytes = read(request, most).await?;
+        let value = match rule.form {
+            Form::Json => check::parse(&bytes).map_err(unreadable)?,
+            Form::Text => text(&bytes)?,
+            Form::Bytes | Form::Parts => {
+                checked.bytes = bytes.into();
+                return Ok(Vec::new());
+            }
+        };
         let mut violations = Vec::new();
         rule.schema.check(&value, "#", &mut violations);
         if !violations.is_empty() {

@@ -46,7 +46,7 @@ use crate::{
     ports::clock::Clock,
 };
 use address::Sender;
-use budget::Cost;
+use budget::Kind;
 use gate::Passed;
 use line::Line;
 
@@ -110,7 +110,7 @@ impl Edge {
             return answer;
         }
         let address = client.address.clone();
-        let budget = |caller: Option<&Principal>, cost: Cost| self.budgets.take(caller, &address, cost, now);
+        let budget = |caller: Option<&Principal>, kind: Kind| self.budgets.take(caller, &address, kind, now);
         self.gate.answer(request, client, now, &self.cors.0, passed, budget).await
     }
 
@@ -134,7 +134,7 @@ impl Edge {
                 headers,
                 passed.caller.as_deref(),
                 &sender.address,
-                passed.cost,
+                passed.kind,
                 self.clock.now(),
             );
         }

@@ -3,12 +3,16 @@ use crate::{
     app::App,
     contract::problem::Error,
     ports::queue::{Claimed, Failed},
+    resources::webhook_events,
 };
 
 /// Does a job.
 pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
     match job.kind.as_str() {
+        crate::resources::posts::SCHEDULE => super::publish::run(app, job).await,
+        super::schedule::PURGE => super::purge::run(app, job).await,
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
+        webhook_events::HANDLE => super::webhook_events::run(app, job).await,
         kind => Err(Failed::for_good(format!("this program knows no job of the kind {kind}"))),
     }
 }

@@ -41,7 +41,7 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
     if limited {
         statuses.push(429);
     }
-    if access != Access::Open {
+    if !matches!(access, Access::Open | Access::Signed) {
         statuses.extend([401, 403]);
     }
     if !place.is_empty() {
@@ -75,6 +75,7 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
 #[derive(PartialEq)]
 enum Access {
     Open,
+    Signed,
     Optional,
     Guarded,
 }
@@ -95,7 +96,9 @@ fn access(operation: &mut Value, tag: &str, verb: &str) -> Access {
     let keys = word("keys:").unwrap_or_default();
     let scope = format!("{}:{}", kebab(tag), if verb == "get" { "read" } else { "write" });
     let mut ways = vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })];
+    let signed = word("signed:");
     let access = match (allowed.contains(&"anonymous"), keys.as_str()) {
+        _ if signed.is_some() => Access::Signed,
         (_, "open") => Access::Open,
         (true, _) => Access::Optional,
         (false, _) => Access::Guarded,
@@ -105,6 +108,7 @@ fn access(operation: &mut Value, tag: &str, verb: &str) -> Access {
     }
     match access {
         Access::Open => ways = vec![json!({})],
+        Access::Signed => ways = signed.iter().map(|scheme| json!({ scheme: [] })).collect(),
         Access::Optional => ways.push(json!({})),
         Access::Guarded => {}
     }

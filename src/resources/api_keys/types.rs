@@ -58,6 +58,8 @@ scopes! {
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";
     UsersWrite = "users:write", "Make accounts.";
+    WebhookEventsRead = "webhook-events:read", "Read what providers told.";
+    WebhookEventsWrite = "webhook-events:write", "Have what providers told handled again.";
 }
 
 impl FromStr for Scope {

@@ -105,6 +105,9 @@ impl Invoices {
             tx.touch("invoices").await?;
             let made = invoices.shown(&tx, place, id).await?;
             tx.tell(told(EventType::InvoiceCreated, &made, id, 1, Audience::Office, now));
+            if made.status == InvoiceStatus::Paid {
+                tx.tell(told(EventType::InvoicePaid, &made, id, 1, Audience::Office, now));
+            }
             Ok(made)
         })
         .await
@@ -145,7 +148,7 @@ impl Invoices {
                     let shown = invoices.shown(&tx, place.clone(), id.0).await?.amount;
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
-                changes(&row, &patch, &place)?;
+                changes_in(&row, &patch, &place)?;
                 let was = InvoiceStatus::parse(&row.status);
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
@@ -234,7 +237,7 @@ pub(super) fn address(place: &Place, id: Uuid) -> String {
 }
 
 /// What a change of an invoice is called.
-fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
+pub(super) fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
     match is {
         InvoiceStatus::Paid if was != is => EventType::InvoicePaid,
         InvoiceStatus::Void if was != is => EventType::InvoiceVoided,
@@ -242,8 +245,10 @@ fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
     }
 }
 
-/// Refuses what an invoice that is this far, or in this currency, does not allow.
-fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
+pub(super) const CLOSED: &str = "a paid or void invoice stays as it is";
+
+/// Refuses what an invoice that is this far does not allow.
+pub(super) fn changes(row: &invoice::Model, patch: &InvoicePatch) -> Result<()> {
     let status = InvoiceStatus::parse(&row.status);
     if patch.status.is_some_and(|next| !status.leads_to(next)) {
         return Err(Error::Unfit("status", "does not follow from what the invoice is now"));
@@ -252,8 +257,14 @@ fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<
         || patch.customer_id.is_some_and(|customer| customer.0 != row.customer_id)
         || patch.date.is_some_and(|date| date.to_string() != row.date);
     if differs && status.is_closed() {
-        return Err(Error::Conflict("a paid or void invoice stays as it is"));
+        return Err(Error::Conflict(CLOSED));
     }
+    Ok(())
+}
+
+/// The same of a change through the API, which speaks of amounts in the currency of a place.
+fn changes_in(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
+    changes(row, patch)?;
     if patch.amount.is_some() && row.currency != place.currency.as_str() {
         return Err(Error::Unfit("amount", "can be changed in a locale of the invoice's own currency only"));
     }
@@ -269,7 +280,8 @@ pub(super) async fn billed(tx: &Tx, id: Uuid) -> Result<()> {
 /// The next number; whoever asks at the same time waits for it.
 pub(super) async fn next_number(tx: &Tx) -> Result<i64> {
     let row = sequence::ActiveModel { name: Set("invoices".to_owned()), value: Set(1) };
-    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1);
+    // As wide as the sequence of events adds to it: PostgreSQL keeps one plan for the same words.
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1_i64);
     let again = OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
     sequence::Entity::insert(row).on_conflict(again).exec_without_returning(&**tx).await?;
     let row = sequence::Entity::find_by_id("invoices".to_owned()).one(&**tx).await?;
