@@ -22,7 +22,7 @@ use self::{
 };
 use super::{
     accept,
-    body::{fits, read},
+    body::{form_fits, read},
     budget::Kind,
     coding,
     compression::without_marks,
@@ -39,7 +39,6 @@ use crate::contract::{
     etag::{Precondition, Tags},
     problem::{Error, Problem},
     request::{Checked, Client},
-    upload::BODY,
 };
 
 pub struct Gate {
@@ -259,7 +258,7 @@ impl Gate {
             return Err(rule.refusal());
         }
         if rule.form == Form::Parts {
-            return fits(request, BODY).map(|()| Vec::new());
+            return form_fits(request).map(|()| Vec::new());
         }
         let bytes = read(request, most).await?;
         let value = match rule.form {

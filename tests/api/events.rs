@@ -176,6 +176,8 @@ async fn streams_end_when_the_service_stops_or_too_many_are_open() {
     drop(_second);
     api.get("/api/events").await.is(200);
     api.app.events.stop();
+    // Whoever is sent away is told to wait, so that not all come back at once.
+    assert!(first.block().await.expect("a last word").starts_with("retry: "));
     assert_eq!(first.block().await, None);
     api.get("/api/events").await.is(503);
 }

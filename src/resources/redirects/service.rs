@@ -240,7 +240,7 @@ impl Redirects {
 }
 
 fn tell(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
-    tx.tell(told(kind, rule, &rule.id, rule.version, Audience::Editors(None), now));
+    tx.tell(told(kind, rule, rule.id, rule.version, Audience::Editors(None), now));
 }
 
 fn no_source(why: &'static str) -> Error {
