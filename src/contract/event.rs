@@ -70,8 +70,6 @@ topics! {
     Documents = "documents", "docs:read";
     /// What customers owe.
     Invoices = "invoices", "invoices:read";
-    /// Pictures.
-    Media = "media", "media:read";
     /// Articles.
     Posts = "posts", "posts:read";
     /// What currencies are worth.
@@ -117,12 +115,6 @@ events! {
     InvoiceVoided = "invoice.voided" in Invoices;
     /// An invoice is gone.
     InvoiceDeleted = "invoice.deleted" in Invoices;
-    /// There is a new picture.
-    MediaCreated = "media.created" in Media;
-    /// What is said of a picture has changed.
-    MediaUpdated = "media.updated" in Media;
-    /// A picture is gone.
-    MediaDeleted = "media.deleted" in Media;
     /// A draft was written.
     PostCreated = "post.created" in Posts;
     /// A post has changed.
