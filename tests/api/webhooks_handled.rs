@@ -74,9 +74,9 @@ async fn payments_and_refunds_move_invoices_forward_in_any_order() {
         paid("evt_5", &draft["number"]),
     ] {
         stripe(&api, &told).await.is(200);
-        api.clock.advance(1);
+        // Two that come at once may be handled in any order.
+        settled(&admin).await;
     }
-    settled(&admin).await;
     stripe(&api, &paid("evt_4", &second["number"])).await.is(200);
     let events = settled(&admin).await;
     let outcome = |id: &str| {
