@@ -67,16 +67,15 @@ impl Budgets {
 }
 
 /// What counts for a request, and under which name.
-fn whose<'a>(user: Option<&'a str>, address: &'a str, kind: Kind) -> (Vec<&'static Policy>, &'a str) {
-    let (policy, key) = match user {
-        Some(user) => (&KNOWN, user),
-        None => (&ANONYMOUS, address),
-    };
-    match kind {
-        Kind::Read => (vec![policy], key),
-        Kind::Write => (vec![policy, &WRITES], key),
-        Kind::Webhook => (vec![&WEBHOOKS], address),
-        Kind::Picture => (vec![&PICTURES], address),
+fn whose<'a>(user: Option<&'a str>, address: &'a str, kind: Kind) -> (&'static [&'static Policy], &'a str) {
+    let key = user.unwrap_or(address);
+    match (kind, user) {
+        (Kind::Read, Some(_)) => (&[&KNOWN], key),
+        (Kind::Read, None) => (&[&ANONYMOUS], key),
+        (Kind::Write, Some(_)) => (&[&KNOWN, &WRITES], key),
+        (Kind::Write, None) => (&[&ANONYMOUS, &WRITES], key),
+        (Kind::Webhook, _) => (&[&WEBHOOKS], address),
+        (Kind::Picture, _) => (&[&PICTURES], address),
     }
 }
 

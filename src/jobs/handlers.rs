@@ -17,6 +17,13 @@ pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
     }
 }
 
+/// Tells those who wait for a job that a try of it has failed; `last` when no other follows by itself.
+pub async fn failed(app: &App, job: &Claimed, why: &Failed, last: bool) {
+    if job.kind == webhook_events::HANDLE {
+        super::webhook_events::failed(app, job, why, last).await;
+    }
+}
+
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         match error {

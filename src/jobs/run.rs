@@ -9,7 +9,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::handlers::handle;
+use super::handlers::{self, handle};
 use crate::{
     app::App,
     contract::or_log::OrLog,
@@ -170,6 +170,7 @@ async fn lost(app: &App, job: &Claimed, pace: Pace) {
 
 async fn give_back(app: &App, job: &Claimed, failed: &Failed) {
     let now = app.clock.now();
+    handlers::failed(app, job, failed, job.last || failed.next == Next::Never).await;
     let at = match failed.next {
         _ if job.last => None,
         Next::Never => None,

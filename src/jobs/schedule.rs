@@ -22,7 +22,7 @@ const SCHEDULES: &[(&str, Duration)] =
 
 const HOUR: i64 = 3_600_000;
 /// How long events can be read again.
-pub const EVENTS_KEPT: i64 = 24 * HOUR;
+const EVENTS_KEPT: i64 = 24 * HOUR;
 /// How long ended jobs can be looked at.
 const DONE_KEPT: i64 = 3 * 24 * HOUR;
 const DEAD_KEPT: i64 = 30 * 24 * HOUR;

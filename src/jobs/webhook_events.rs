@@ -8,7 +8,7 @@ use crate::{
     import::{self, Answers, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Progress},
     ports::{
         db::Tx,
-        queue::{Claimed, Failed, Next},
+        queue::{Claimed, Failed},
     },
     resources::{
         docs,
@@ -23,27 +23,28 @@ use crate::{
 pub async fn run(app: &App, job: &Claimed) -> Result<(), Failed> {
     let Handle { event } = job.data()?;
     let Some(pending) = app.webhook_events.pending(event).await? else { return Ok(()) };
-    let done = match effect(pending.provider, &pending.kind, &pending.body) {
+    match effect(pending.provider, &pending.kind, &pending.body) {
         Effect::Invoice(name, status) => settle(app, job, name, status).await,
         Effect::Documents => match &app.github_docs {
-            Some(folder) => match documents(app, folder).await {
-                Ok(words) => end(app, job, State::Handled, Some(words)).await,
-                Err(failed) => Err(failed),
-            },
+            Some(folder) => end(app, job, State::Handled, Some(documents(app, folder).await?)).await,
             None => end(app, job, State::Kept, None).await,
         },
         Effect::Nothing(why) => end(app, job, State::Ignored, Some(why.to_owned())).await,
         Effect::Unknown => end(app, job, State::Kept, None).await,
-    };
-    if let Err(failed) = &done {
-        let last = job.last || failed.next == Next::Never;
-        let state = if last { State::Failed } else { State::Received };
-        let outcome = Outcome { state, words: Some(failed.why.clone()) };
-        let events = app.webhook_events.clone();
-        let noted = app.db.write(async move |tx: Tx| events.note(&tx, event, outcome).await);
-        noted.await.or_log("noting that an event was not handled");
     }
-    done
+}
+
+/// Notes with the event that it was not handled: for good, or for now.
+pub async fn failed(app: &App, job: &Claimed, why: &Failed, last: bool) {
+    let state = if last { State::Failed } else { State::Received };
+    let outcome = Outcome { state, words: Some(why.why.clone()) };
+    let (events, job) = (app.webhook_events.clone(), job.clone());
+    let noted = app.db.write(async move |tx: Tx| {
+        let Handle { event } = job.data()?;
+        events.note(&tx, event, outcome).await?;
+        Ok::<_, Failed>(())
+    });
+    noted.await.or_log("noting that an event was not handled");
 }
 
 async fn end(app: &App, job: &Claimed, state: State, words: Option<String>) -> Result<(), Failed> {

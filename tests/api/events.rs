@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenon::contract::caller::Role;
 use tokio::time::timeout;
 
-use crate::{posts::new, support::Api};
+use crate::{held, posts::new, support::Api};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -51,6 +51,7 @@ impl Stream {
 
     async fn next(&mut self) -> Sent {
         let block = self.block().await.expect("the stream goes on");
+        held::event(&block);
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
         Sent {
             id: field("id: ").map(|id| id.parse().expect("a position")),

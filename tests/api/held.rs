@@ -88,15 +88,24 @@ fn hold_body(id: &str, declared: &Value, answer: &Answer, shown: &dyn Fn() -> St
                         valid(schema, &serde_json::from_str(line).expect("JSON in each line"), &shown());
                     }
                 }
-                "text/event-stream" => {
-                    for data in text.lines().filter_map(|line| line.strip_prefix("data: {\"id\"")) {
-                        let data = format!("{{\"id\"{data}");
-                        valid(schema, &serde_json::from_str(&data).expect("JSON as data"), &shown());
-                    }
-                }
+                "text/event-stream" => text.split("\n\n").for_each(|block| hold_event(schema, block)),
                 _ => valid(schema, &answer.body, &shown()),
             }
         }
+    }
+}
+
+/// Holds an event of a stream against the document; a reset is none of the log.
+pub fn event(block: &str) {
+    let listen = &tenon::api::DOCUMENT["paths"]["/api/events"]["get"]["responses"]["200"];
+    hold_event(&listen["content"]["text/event-stream"]["schema"], block);
+}
+
+fn hold_event(schema: &Value, block: &str) {
+    assert!(!schema.is_null(), "the document says nothing of events");
+    let data = block.lines().find_map(|line| line.strip_prefix("data: "));
+    if let Some(data) = data.filter(|_| !block.contains("event: reset")) {
+        valid(schema, &serde_json::from_str(data).expect("JSON as data"), block);
     }
 }
 

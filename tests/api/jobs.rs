@@ -45,6 +45,7 @@ async fn jobs_are_done_and_what_cannot_be_done_is_dead_and_says_why() {
     let listed = admin.get("/api/jobs").await.is(200);
     assert_eq!(listed.body["pagination"]["total"], 2);
     assert_eq!(listed.body["data"][0]["state"], "ready");
+    admin.header("if-none-match", listed.header("etag")).get("/api/jobs").await.is(304);
     let stop = workers(&api);
     until(&admin, &good, "done").await;
     let dead = until(&admin, &bad, "dead").await;
@@ -79,10 +80,10 @@ async fn a_schedule_leaves_its_next_round() {
     for _ in 0..2 {
         jobs::schedule::begin(&api.app).await.expect("the schedules begin");
     }
-    let stop = workers(&api);
     let first = admin.get("/api/jobs?kind=service.sweep").await.is(200);
     assert_eq!(first.body["pagination"]["total"], 1);
     let first = format!("/api/jobs/{}", first.body["data"][0]["id"].as_str().expect("an id"));
+    let stop = workers(&api);
     until(&admin, &first, "done").await;
     let waiting = admin.get("/api/jobs?kind=service.sweep&state=ready").await.is(200);
     assert_eq!(waiting.body["pagination"]["total"], 1);

@@ -226,18 +226,18 @@ async fn times_that_make_no_sense_are_refused() {
         (Some(2), Some(2), "#/unpublishAt"),
         (None, Some(-1), "#/unpublishAt"),
     ] {
-        let refused = author.post("/api/posts", draft("No", publish, unpublish)).await.is(400);
+        let refused = author.post("/api/posts", draft("No", publish, unpublish)).await.is(409);
         assert_eq!(refused.places(), [place]);
     }
     let mut now = draft("Now", Some(1), None);
     now["published"] = json!(true);
-    assert_eq!(author.post("/api/posts", now.clone()).await.is(400).places(), ["#/publishAt"]);
+    assert_eq!(author.post("/api/posts", now.clone()).await.is(409).places(), ["#/publishAt"]);
     let path =
         format!("/api/posts/{}", author.post("/api/posts", draft("Yes", Some(3), None)).await.is(201).id());
-    author.patch(&path, json!({ "unpublishAt": at(2) })).await.is(400);
-    author.put(&path, now).await.is(400);
+    author.patch(&path, json!({ "unpublishAt": at(2) })).await.is(409);
+    author.put(&path, now).await.is(409);
     author.patch(&path, json!({ "publishAt": "tomorrow" })).await.is(400);
     author.patch(&path, json!({ "published": true })).await.is(200);
-    author.patch(&path, json!({ "publishAt": at(2) })).await.is(400);
+    author.patch(&path, json!({ "publishAt": at(2) })).await.is(409);
     assert!(waiting(&api).await.is_empty());
 }

@@ -2991,7 +2991,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
+        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
         /**
          * @description Whether the client's country is looked at.
          * @enum {string}
@@ -5578,7 +5578,7 @@ export interface components {
          * @description What events are about.
          * @enum {string}
          */
-        Topic: "comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
+        Topic: "comments" | "customers" | "documents" | "invoices" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
         /**
          * @description An account, as its owner and those who run the service see it.
          * @example {

@@ -51,6 +51,8 @@ const WORDS: &[(&str, &str)] = &[
     (r"^/[\u0021-\u007e]*$", "must be a path that begins with /"),
     (r"^/api/posts/[A-Za-z0-9_?=.-]+$", "must be the address of a post"),
     (r"^[0-9]+([.][0-9]+)?$", "must be a decimal number"),
+    (r"^[0-9]+$", "must be digits"),
+    (r"^[a-z]+(\.[a-z]+)+$", "must be words of small letters with `.` between them"),
     (r"^@[0-9]+$", "must be @ and a number of seconds"),
     (r"^[0-9]{4}-(0[1-9]|1[0-2])$", "must be a month, such as 2026-11"),
     (r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$", "must be a month from 1900-01 to 2199-12, such as 2026-11"),

@@ -102,8 +102,9 @@ impl Claimed {
             .filter(job::Column::Asked.eq(self.asked))
     }
 
-    /// Ends it in the transaction of its effect, as the last thing there: either both are there or neither. Fails when
-    /// the lease is lost, and the transaction with it.
+    /// Ends it in the transaction of its effect: either both are there or neither. Fails when the lease is lost, and the
+    /// transaction with it. The row that the job is about is locked before it, as whoever asks for a job does: else the
+    /// two wait for each other.
     pub async fn finish(&self, tx: &Tx, now: i64) -> Result<(), DbErr> {
         let done = self.ended(DONE, now).col_expr(job::Column::LastError, Option::<String>::None.into());
         if done.exec(&**tx).await?.rows_affected > 0 {

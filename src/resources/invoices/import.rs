@@ -16,7 +16,7 @@ use crate::{
         time::Timestamp,
     },
     ports::db::Tx,
-    resources::imports::{Effect, Item},
+    resources::imports::{Before, Effect, Item},
 };
 
 /// An invoice from a file, in whatever currency it was made out.
@@ -53,10 +53,7 @@ impl Invoices {
         };
         let (row, effect) = match before {
             Some(before) => {
-                let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
-                before.check(known.as_ref().map(|row| row.version))?;
-                let known = known.ok_or(Error::NotFound("invoice"))?;
-                follows(&known, &invoice)?;
+                let known = known(tx, &before, &invoice).await?;
                 row.id = Set(before.target);
                 row.paid_at = Set(status.paid_at(known.paid_at, now));
                 row.version = Set(known.version + 1);
@@ -82,6 +79,15 @@ impl Invoices {
         }
         Ok(effect)
     }
+}
+
+/// The row that the file made before, if it may become what the file says now.
+async fn known(tx: &Tx, before: &Before, file: &ImportedInvoice) -> Result<invoice::Model> {
+    let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
+    before.check(known.as_ref().map(|row| row.version))?;
+    let known = known.ok_or(Error::NotFound("invoice"))?;
+    follows(&known, file)?;
+    Ok(known)
 }
 
 /// Refuses what the API would refuse: the books are not written over by a file either.

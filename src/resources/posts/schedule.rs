@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::service::{Posts, Wish};
 use crate::{
     contract::{
-        check::ErrorCode,
         patch::Given,
         problem::{Error, Result},
         time::Timestamp,
@@ -49,18 +48,14 @@ impl Schedule {
             _ => None,
         };
         let (publish, unpublish) = (given(&self.publish), given(&self.unpublish));
-        for (place, at) in [("#/publishAt", publish), ("#/unpublishAt", unpublish)] {
+        for (place, at) in [("publishAt", publish), ("unpublishAt", unpublish)] {
             if at.is_some_and(|at| at <= now) {
-                return Err(Error::at(place, ErrorCode::TooSmall, "must lie in the future"));
+                return Err(Error::Unfit(place, "must lie in the future"));
             }
         }
         let open = row.published_at > 0;
         if open && publish.is_some() {
-            return Err(Error::at(
-                "#/publishAt",
-                ErrorCode::Conflict,
-                "is not for what is published already",
-            ));
+            return Err(Error::Unfit("publishAt", "is not for what is published already"));
         }
         let taken_back = was_open && !open;
         let over = |given: Given<Timestamp>, at: Option<i64>| given.over(at.map(Timestamp)).map(|at| at.0);
@@ -68,7 +63,7 @@ impl Schedule {
         row.unpublish_at =
             over(self.unpublish, row.unpublish_at).filter(|_| !taken_back || unpublish.is_some());
         if row.publish_at.zip(row.unpublish_at).is_some_and(|(publish, unpublish)| unpublish <= publish) {
-            return Err(Error::at("#/unpublishAt", ErrorCode::TooSmall, "must lie behind publishAt"));
+            return Err(Error::Unfit("unpublishAt", "must lie behind publishAt"));
         }
         Ok(())
     }

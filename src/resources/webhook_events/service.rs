@@ -2,8 +2,8 @@
 use bytes::Bytes;
 use entity::webhook_event;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, IntoCondition, OnConflict},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -152,13 +152,17 @@ impl WebhookEvents {
         }))
     }
 
-    /// Notes what came of an event, in the transaction of its effect.
+    /// Notes what came of an event, in the transaction of its effect. A failure takes nothing back: the event may have
+    /// been handled by another worker meanwhile.
     pub async fn note(&self, tx: &Tx, id: Uuid, outcome: Outcome) -> Result<()> {
         let now = self.clock.now();
         let words = outcome.words.map(|words| words.chars().take(WORDS).collect::<String>());
         let handled = (outcome.state != WebhookEventState::Received).then_some(now);
         let column = |column: webhook_event::Column| Expr::col(column);
+        let failed = matches!(outcome.state, WebhookEventState::Received | WebhookEventState::Failed);
+        let waiting = webhook_event::Column::State.eq(WebhookEventState::Received.as_str());
         webhook_event::Entity::update_many()
+            .filter(if failed { waiting.into_condition() } else { Condition::all() })
             .col_expr(webhook_event::Column::State, outcome.state.as_str().into())
             .col_expr(webhook_event::Column::Outcome, words.into())
             .col_expr(webhook_event::Column::Attempts, column(webhook_event::Column::Attempts).add(1))
