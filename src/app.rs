@@ -28,6 +28,7 @@ use crate::{
         sessions::Sessions,
         tags::Tags,
         users::Users,
+        webhook_endpoints::WebhookEndpoints,
     },
 };
 
@@ -105,6 +106,7 @@ pub struct App {
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
     pub users: Users,
+    pub webhook_endpoints: WebhookEndpoints,
     pub authors: Authors,
 }
 
@@ -136,6 +138,12 @@ impl App {
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
+            webhook_endpoints: WebhookEndpoints::new(
+                db.clone(),
+                clock.clone(),
+                cursors.clone(),
+                office.outgoing,
+            ),
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,
@@ -148,6 +156,7 @@ impl App {
 
 /// The services of the back office, which lean on each other.
 struct Office {
+    outgoing: Outgoing,
     countries: Countries,
     customers: Customers,
     dashboard: DashboardService,
@@ -165,7 +174,7 @@ impl Office {
         let rates = Rates::new(db(), clock(), settings.fallback.clone());
         let outgoing = Outgoing::new(settings.outgoing_private);
         let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
-        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing, settings.rates.clone());
+        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates.clone());
         let customers = Customers::new(db(), clock(), cursors());
         let printer = Printer::new(settings.seller.clone());
         let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
@@ -181,6 +190,16 @@ impl Office {
         let countries = Countries::new(settings.geo_database.clone());
         let routes = settings.geo_routes.clone();
         let former_invoices = Former::new(invoices.clone(), countries.clone(), routes);
-        Ok(Office { countries, customers, dashboard, former_invoices, invoices, rates, refresh, revenues })
+        Ok(Office {
+            outgoing,
+            countries,
+            customers,
+            dashboard,
+            former_invoices,
+            invoices,
+            rates,
+            refresh,
+            revenues,
+        })
     }
 }

@@ -25,3 +25,5 @@ pub mod session;
 pub mod signing_key;
 pub mod tag;
 pub mod user;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;

@@ -29,6 +29,7 @@ use crate::{
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
+        webhook_endpoints::{WebhookDeliveriesApi, WebhookEndpointsApi},
     },
 };
 
@@ -54,6 +55,8 @@ pub enum Tag {
     Sessions,
     Tags,
     Users,
+    WebhookDeliveries,
+    WebhookEndpoints,
 }
 
 /// What stands behind each tag; sorted, as the document shows them.
@@ -76,13 +79,15 @@ const TAGS: &[(&str, &str)] = &[
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
+    ("WebhookDeliveries", "What webhook endpoints were sent, and once more."),
+    ("WebhookEndpoints", "Programs outside that are called when something happens."),
 ];
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi);
+type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi);
 type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
@@ -115,7 +120,12 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    let after = (EventsApi(app.events.clone()), JobsApi(app.jobs.clone()));
+    let after = (
+        EventsApi(app.events.clone()),
+        JobsApi(app.jobs.clone()),
+        WebhookEndpointsApi(app.webhook_endpoints.clone()),
+        WebhookDeliveriesApi(app.webhook_endpoints.clone()),
+    );
     (content, accounts, office, after)
 }
 

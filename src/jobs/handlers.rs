@@ -3,12 +3,14 @@ use crate::{
     app::App,
     contract::problem::Error,
     ports::queue::{Claimed, Failed},
+    resources::webhook_endpoints::DELIVER,
 };
 
 /// Does a job.
 pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
     match job.kind.as_str() {
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
+        DELIVER => app.webhook_endpoints.deliver(job).await,
         kind => Err(Failed::for_good(format!("this program knows no job of the kind {kind}"))),
     }
 }

@@ -66,6 +66,9 @@ pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     app.sessions.sweep().await?;
     app.posts.sweep().await?;
     attempt::sweep(&app.db, now).await?;
+    // What is forgotten can be handed on no more.
+    app.webhook_endpoints.fan_all().await?;
+    app.webhook_endpoints.sweep().await?;
     app.db.forget_events(now - EVENTS_KEPT).await?;
     app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await?;
     again(app, job).await

@@ -20,3 +20,4 @@ pub mod sessions;
 pub mod standing;
 pub mod tags;
 pub mod users;
+pub mod webhook_endpoints;

@@ -97,6 +97,16 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("usersPatch", "owner,admin", "person"),
     ("usersRead", "owner,admin", "keys"),
     ("usersRemove", "owner,admin", "person"),
+    ("webhookDeliveriesRead", "admin", "keys"),
+    ("webhookDeliveriesReplay", "admin", "keys"),
+    ("webhookEndpointsCreate", "admin", "keys"),
+    ("webhookEndpointsList", "admin", "keys"),
+    ("webhookEndpointsListDeliveries", "admin", "keys"),
+    ("webhookEndpointsPatch", "admin", "keys"),
+    ("webhookEndpointsRead", "admin", "keys"),
+    ("webhookEndpointsRemove", "admin", "keys"),
+    ("webhookEndpointsRotateSecret", "admin", "keys"),
+    ("webhookEndpointsTest", "admin", "keys"),
 ];
 
 const AUTHORITIES: [Role; 5] = Role::ALL;

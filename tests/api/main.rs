@@ -30,3 +30,4 @@ mod site;
 mod statements;
 mod support;
 mod together;
+mod webhooks_out;
