@@ -150,7 +150,9 @@ async fn until(admin: &Api, endpoint: &str, state: &str, attempts: i64) -> Value
 }
 
 async fn write(admin: &Api, title: &str) -> String {
-    admin.post("/api/posts", new(title)).await.is(201).id()
+    let mut post = new(title);
+    post["published"] = json!(false);
+    admin.post("/api/posts", post).await.is(201).id()
 }
 
 fn at(delivery: &Value) -> i64 {

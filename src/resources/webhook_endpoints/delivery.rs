@@ -20,7 +20,7 @@ pub struct WebhookDelivery {
     /// What is delivered: the same as `webhook-id`, in each attempt.
     pub event_id: Id<Event>,
     /// What happened; `webhook.test` in tests.
-    #[oai(rename = "type", validator(pattern = "^[a-z]+\\.[a-z]+$", max_length = "60"))]
+    #[oai(rename = "type", validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
     #[serde(rename = "type")]
     pub kind: String,
     /// The body, as it is signed and sent.
