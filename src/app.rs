@@ -29,6 +29,7 @@ use crate::{
         tags::Tags,
         users::Users,
         webhook_endpoints::WebhookEndpoints,
+        webhook_events::{Trust, WebhookEvents},
     },
 };
 
@@ -51,6 +52,10 @@ pub struct Settings {
     pub geo_routes: Routes,
     /// Who sends the invoices.
     pub seller: Seller,
+    /// Whose webhooks are believed.
+    pub webhooks: Trust,
+    /// The folder that is imported again when GitHub tells of a push.
+    pub github_docs: Option<PathBuf>,
     /// The sites to which redirects may lead.
     pub redirect_sites: Sites,
     /// How many streams of events there may be.
@@ -75,6 +80,8 @@ impl Settings {
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
+            webhooks: config.webhooks.clone(),
+            github_docs: config.webhooks_github_docs(),
             redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             event_limits: config.event_limits,
             rate_limits: config.rate_limits,
@@ -108,6 +115,8 @@ pub struct App {
     pub users: Users,
     pub webhook_endpoints: WebhookEndpoints,
     pub authors: Authors,
+    pub webhook_events: WebhookEvents,
+    pub github_docs: Option<PathBuf>,
 }
 
 impl App {
@@ -144,6 +153,8 @@ impl App {
                 cursors.clone(),
                 office.outgoing,
             ),
+            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
+            github_docs: settings.github_docs,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,

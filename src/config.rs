@@ -1,6 +1,7 @@
 //! Every setting, with its default and its meaning. The only reader of the environment.
 mod settings;
 mod value;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ use crate::{
         events::EventLimits,
         invoices::{Routes, Seller},
         rates::{Fallback, Source as RatesSource},
+        webhook_events::Trust,
     },
 };
 use settings::{SETTINGS, Setting, nearest};
@@ -56,6 +58,7 @@ pub struct Config {
     pub rates: Option<RatesSource>,
     pub geo_routes: Routes,
     pub seller: Seller,
+    pub webhooks: Trust,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -121,6 +124,7 @@ impl Config {
             rates: value::rates(text("rates_url"), text("rates_every"), private)?,
             locales,
             seller: value::seller(text)?,
+            webhooks: webhooks::trust(&values)?,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {
@@ -148,6 +152,11 @@ impl Config {
     /// The file that knows the countries of addresses.
     pub fn geo_database(&self) -> Option<PathBuf> {
         Some(self.text("geo_database")).filter(|file| !file.is_empty()).map(PathBuf::from)
+    }
+
+    /// The folder that is imported again when GitHub tells of a push.
+    pub fn webhooks_github_docs(&self) -> Option<PathBuf> {
+        Some(self.text("webhooks_github_docs")).filter(|folder| !folder.is_empty()).map(PathBuf::from)
     }
 
     /// What is in force and where it comes from, as the lines of a TOML file; secrets are hidden.
@@ -214,7 +223,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 41] = [
+    const NONSENSE: [(&str, &str); 51] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -256,6 +265,16 @@ mod tests {
         ("public_url", "https://api.acme.test/#top"),
         ("public_url", "https://ada@api.acme.test"),
         ("public_url", "https://api acme.test"),
+        ("webhooks_stripe_secrets", ""),
+        ("webhooks_stripe_secrets", "whsec_short"),
+        ("webhooks_stripe_secrets", "whsec_0123456789abcdef,"),
+        ("webhooks_stripe_secrets", "whsec_0123456789abcdef,short"),
+        ("webhooks_github_secrets", ""),
+        ("webhooks_github_secrets", ","),
+        ("webhooks_paypal_id", ""),
+        ("webhooks_paypal_id", "8PT597110X687430LKGECATA"),
+        ("webhooks_paypal_certificates", "/nonexistent/paypal.pem"),
+        ("webhooks_github_docs", "/nonexistent/docs"),
     ];
 
     #[test]
@@ -291,9 +310,12 @@ mod tests {
         for (name, url) in [
             ("database_url", "postgres://tenon:geheim@127.0.0.1/tenon"),
             ("rates_url", "https://rates.test/geheim"),
+            ("webhooks_stripe_secrets", "whsec_geheim_geheim"),
+            ("webhooks_github_secrets", "geheim_geheim_geheim"),
         ] {
             let config = Config::read(&[(name, Some(url.to_owned()))]);
-            assert!(config.is_ok_and(|config| !config.describe().contains("geheim")), "{name}");
+            let shown = config.map(|config| format!("{} {:?}", config.describe(), config.webhooks));
+            assert!(shown.is_ok_and(|shown| !shown.contains("geheim")), "{name}");
         }
         let wrong = Config::read(&[("rates_url", Some("http://rates.test/geheim".to_owned()))]);
         assert!(wrong.is_err_and(|error| !error.contains("geheim")));

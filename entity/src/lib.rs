@@ -27,3 +27,4 @@ pub mod tag;
 pub mod user;
 pub mod webhook_delivery;
 pub mod webhook_endpoint;
+pub mod webhook_event;

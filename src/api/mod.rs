@@ -30,6 +30,7 @@ use crate::{
         tags::TagsApi,
         users::UsersApi,
         webhook_endpoints::{WebhookDeliveriesApi, WebhookEndpointsApi},
+        webhook_events::WebhookEventsApi,
     },
 };
 
@@ -57,6 +58,7 @@ pub enum Tag {
     Users,
     WebhookDeliveries,
     WebhookEndpoints,
+    WebhookEvents,
 }
 
 /// What stands behind each tag; sorted, as the document shows them.
@@ -81,13 +83,14 @@ const TAGS: &[(&str, &str)] = &[
     ("Users", "Accounts: who may do what."),
     ("WebhookDeliveries", "What webhook endpoints were sent, and once more."),
     ("WebhookEndpoints", "Programs outside that are called when something happens."),
+    ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
 ];
 
 type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi);
+type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi);
 type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
@@ -125,6 +128,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         JobsApi(app.jobs.clone()),
         WebhookEndpointsApi(app.webhook_endpoints.clone()),
         WebhookDeliveriesApi(app.webhook_endpoints.clone()),
+        WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
     );
     (content, accounts, office, after)
 }

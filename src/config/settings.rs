@@ -150,6 +150,36 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "webhooks_stripe_secrets",
+        default: "",
+        meaning: "secrets of the Stripe endpoint, between commas while one takes the place of another; left out: none is taken",
+        secret: true,
+    },
+    Setting {
+        name: "webhooks_github_secrets",
+        default: "",
+        meaning: "secrets of the GitHub webhook, between commas while one takes the place of another; left out: none is taken",
+        secret: true,
+    },
+    Setting {
+        name: "webhooks_paypal_id",
+        default: "",
+        meaning: "id of the PayPal webhook; left out: none is taken",
+        secret: false,
+    },
+    Setting {
+        name: "webhooks_paypal_certificates",
+        default: "",
+        meaning: "PEM file with the certificates that PayPal signs with and those above them; they are never fetched",
+        secret: false,
+    },
+    Setting {
+        name: "webhooks_github_docs",
+        default: "",
+        meaning: "folder of Markdown files that is imported as documents when GitHub tells of a push; empty for none",
+        secret: false,
+    },
+    Setting {
         name: "registration",
         default: "off",
         meaning: "whether anybody may make an account as a reader",

@@ -344,32 +344,6 @@ impl IntoResponse for Gone {
     }
 }
 
-/// An answer that sets or clears the session cookie.
-pub struct WithCookie<A>(pub A, pub Option<String>);
-
-impl<A: ApiResponse> ApiResponse for WithCookie<A> {
-    fn meta() -> MetaResponses {
-        let mut meta = A::meta();
-        for response in &mut meta.responses {
-            response.headers.extend(bare(0, &["Set-Cookie"], "").headers);
-        }
-        meta
-    }
-    fn register(registry: &mut Registry) {
-        A::register(registry);
-    }
-}
-
-impl<A: IntoResponse> IntoResponse for WithCookie<A> {
-    fn into_response(self) -> Response {
-        let mut response = self.0.into_response();
-        if let Some(cookie) = self.1 {
-            set(&mut response, header::SET_COOKIE, &cookie);
-        }
-        response
-    }
-}
-
 /// A resource that may have moved for good: 308 to where it is now (RFC 9110, 15.4.9).
 pub enum Or<T> {
     Here(T),

@@ -34,6 +34,8 @@ codes! {
         "Read `errors`: each entry names one place in the request and what is wrong there. Mend all of them and send the request again.";
     MalformedJson = "malformed-json", BAD_REQUEST, "The body is not JSON",
         "Send one JSON value in UTF-8, without repeated member names, at most 64 levels deep, with nothing after it.";
+    InvalidSignature = "invalid-signature", BAD_REQUEST, "The signature is not valid",
+        "Sign the very bytes that you send with the secret that is set here, and send them at once.";
     InvalidCursor = "invalid-cursor", BAD_REQUEST, "The cursor does not belong to this list",
         "Use `nextCursor` only with the filters, the sort and the endpoint of the page that it came from, or start again from the first page.";
     MalformedRequest = "malformed-request", BAD_REQUEST, "The request cannot be read",

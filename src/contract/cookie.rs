@@ -1,4 +1,11 @@
 //! The session cookie: read, set and cleared, and when a request that carries it may change anything.
+use poem::{IntoResponse, Response, http::header};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaResponses, Registry},
+};
+
+use super::answer::{self, bare};
 use crate::contract::secret::{Secret, is_token};
 
 /// The prefix makes browsers refuse it from other hosts, without TLS, or for a part of the site.
@@ -75,6 +82,32 @@ fn is_loopback(host: &str) -> bool {
         _ => host,
     };
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|loopback| name.eq_ignore_ascii_case(loopback))
+}
+
+/// An answer that sets or clears the session cookie.
+pub struct WithCookie<A>(pub A, pub Option<String>);
+
+impl<A: ApiResponse> ApiResponse for WithCookie<A> {
+    fn meta() -> MetaResponses {
+        let mut meta = A::meta();
+        for response in &mut meta.responses {
+            response.headers.extend(bare(0, &["Set-Cookie"], "").headers);
+        }
+        meta
+    }
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+}
+
+impl<A: IntoResponse> IntoResponse for WithCookie<A> {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        if let Some(cookie) = self.1 {
+            answer::set(&mut response, header::SET_COOKIE, &cookie);
+        }
+        response
+    }
 }
 
 #[cfg(test)]

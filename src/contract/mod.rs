@@ -26,6 +26,7 @@ pub mod request;
 pub mod rows;
 pub(crate) mod scalar;
 pub mod secret;
+pub mod signed;
 pub mod slug;
 pub mod sort;
 pub mod stream;

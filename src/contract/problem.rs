@@ -22,6 +22,9 @@ pub enum Error {
     Invalid(Vec<Violation>),
     #[error("the cursor does not belong to this list: start again from the first page")]
     InvalidCursor,
+    /// A webhook that its signature does not vouch for.
+    #[error("{0}")]
+    InvalidSignature(&'static str),
     #[error("this needs a signed-in caller")]
     Unauthenticated,
     #[error("the credential is unknown, expired or revoked")]
@@ -102,6 +105,7 @@ impl Error {
         match self {
             Error::Invalid(_) => Code::Invalid,
             Error::InvalidCursor => Code::InvalidCursor,
+            Error::InvalidSignature(_) => Code::InvalidSignature,
             Error::Unauthenticated => Code::Unauthenticated,
             Error::InvalidToken => Code::InvalidToken,
             Error::WrongPassword => Code::WrongPassword,

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -30,6 +31,8 @@ pub struct Checked {
     pub path: Vec<String>,
     pub query: Map<String, Value>,
     pub body: Mutex<Option<Value>>,
+    /// A body that is verified before it is read.
+    pub bytes: Bytes,
     pub if_match: Precondition,
     pub if_none_match: Option<Tags>,
     pub languages: Option<String>,

@@ -10,6 +10,18 @@ const ANONYMOUS: Policy = Policy { name: "anonymous", quota: 300, window_seconds
 const KNOWN: Policy = Policy { name: "user", quota: 600, window_seconds: 60, burst: 100 };
 const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, burst: 60 };
 
+/// Providers send many at once, each from few addresses; whoever has no secret shall not use up what is theirs.
+const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
+
+/// As what a request is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Read,
+    Write,
+    Webhook,
+}
+
 /// The budgets of all callers.
 pub struct Budgets(pub Limiter);
 
@@ -19,29 +31,25 @@ impl Budgets {
         &self,
         caller: Option<&Principal>,
         address: &str,
-        writes: bool,
+        kind: Kind,
         now: i64,
     ) -> Result<(), Problem> {
         let user = caller.map(|caller| caller.user.to_string());
-        let (policy, key) = whose(user.as_deref(), address);
-        let verdict = self.0.take(policy, key, now);
-        if !verdict.allowed {
-            return Err(refusal(policy, verdict.retry_after_seconds));
-        }
-        if writes {
-            let verdict = self.0.take(&WRITES, key, now);
+        let (policies, key) = whose(user.as_deref(), address, kind);
+        for policy in policies {
+            let verdict = self.0.take(policy, key, now);
             if !verdict.allowed {
-                return Err(refusal(&WRITES, verdict.retry_after_seconds));
+                return Err(refusal(policy, verdict.retry_after_seconds));
             }
         }
         Ok(())
     }
 
     /// Says what is left (draft-ietf-httpapi-ratelimit-headers).
-    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, writes: bool, now: i64) {
-        let (policy, key) = whose(user, address);
+    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, kind: Kind, now: i64) {
+        let (all, key) = whose(user, address, kind);
         let (mut policies, mut left) = (Vec::new(), Vec::new());
-        for policy in [Some(policy), writes.then_some(&WRITES)].into_iter().flatten() {
+        for policy in all {
             let Some(verdict) = self.0.peek(policy, key, now) else { return };
             // Whoever has nothing left needs the time of the next request, not of the whole burst.
             let seconds = if verdict.allowed { verdict.reset_seconds } else { verdict.retry_after_seconds };
@@ -56,10 +64,16 @@ impl Budgets {
     }
 }
 
-fn whose<'a>(user: Option<&'a str>, address: &'a str) -> (&'static Policy, &'a str) {
-    match user {
+/// What counts for a request, and under which name.
+fn whose<'a>(user: Option<&'a str>, address: &'a str, kind: Kind) -> (Vec<&'static Policy>, &'a str) {
+    let (policy, key) = match user {
         Some(user) => (&KNOWN, user),
         None => (&ANONYMOUS, address),
+    };
+    match kind {
+        Kind::Read => (vec![policy], key),
+        Kind::Write => (vec![policy, &WRITES], key),
+        Kind::Webhook => (vec![&WEBHOOKS], address),
     }
 }
 

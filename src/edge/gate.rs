@@ -23,10 +23,11 @@ use self::{
 use super::{
     accept,
     body::read,
+    budget::Kind,
     coding,
     compression::without_marks,
     credential::{Authenticate, Credential, credential, text, unreadable},
-    operation::Operation,
+    operation::{Form, Operation},
     router::Router,
 };
 use crate::contract::{
@@ -56,18 +57,22 @@ pub struct Passed {
     pub operation: Option<String>,
     pub caller: Option<String>,
     pub limited: bool,
-    pub writes: bool,
+    pub kind: Kind,
     pub credentialed: bool,
     /// What the answer says of the operation's end.
     pub ending: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Passed {
-    fn reached(&mut self, operation: &Operation, writes: bool) {
+    fn reached(&mut self, operation: &Operation, method: &str) {
         self.operation = Some(operation.id.clone());
         self.limited = operation.limited;
         self.ending.clone_from(&operation.ending);
-        self.writes = writes;
+        self.kind = match method {
+            _ if operation.access.signed => Kind::Webhook,
+            "GET" => Kind::Read,
+            _ => Kind::Write,
+        };
     }
 }
 
@@ -83,7 +88,7 @@ impl Gate {
         budget: F,
     ) -> Result<Response, Problem>
     where
-        F: FnOnce(Option<&Principal>, bool) -> Result<(), Problem>,
+        F: FnOnce(Option<&Principal>, Kind) -> Result<(), Problem>,
     {
         let Some(found) = self.router.find(request.uri().path()) else {
             return Err(Problem::new(
@@ -100,7 +105,7 @@ impl Gate {
         if found.slash {
             return Ok(resource::moved(&request));
         }
-        passed.reached(operation, method != "GET");
+        passed.reached(operation, method);
         if !accept::acceptable(request.headers(), &operation.produces) {
             let forms = operation.produces.join(", ");
             return Err(Problem::new(Code::NotAcceptable, format!("this operation answers with {forms}")));
@@ -111,13 +116,13 @@ impl Gate {
             false => match self.caller(&request, origins, passed).await {
                 Ok(principal) => principal,
                 // Guessing credentials costs the budget of whoever guesses.
-                Err(refusal) => return Err(budget(None, false).err().unwrap_or(refusal)),
+                Err(refusal) => return Err(budget(None, Kind::Read).err().unwrap_or(refusal)),
             },
         };
         passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
         operation.access.admit(principal.as_ref())?;
         if operation.limited {
-            budget(principal.as_ref(), passed.writes)?;
+            budget(principal.as_ref(), passed.kind)?;
         }
         let checked = Checked { principal, client, path: found.values, ..Checked::default() };
         self.run(operation, &place.names, request, checked, now).await
@@ -236,9 +241,10 @@ impl Gate {
         if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content coding"));
         }
+        let most = rule.most.unwrap_or(self.body_limit).min(self.body_limit);
         if !rule.takes(request.headers().get(header::CONTENT_TYPE)) {
             let empty = !request.headers().contains_key(header::CONTENT_TYPE);
-            let bytes = if empty { read(request, self.body_limit).await? } else { Vec::new() };
+            let bytes = if empty { read(request, most).await? } else { Vec::new() };
             if empty && bytes.is_empty() {
                 return Err(Error::at(
                     "#",
@@ -249,8 +255,15 @@ impl Gate {
             }
             return Err(rule.refusal());
         }
-        let bytes = read(request, self.body_limit).await?;
-        let value = if rule.text { text(&bytes)? } else { check::parse(&bytes).map_err(unreadable)? };
+        let bytes = read(request, most).await?;
+        let value = match rule.form {
+            Form::Json => check::parse(&bytes).map_err(unreadable)?,
+            Form::Text => text(&bytes)?,
+            Form::Bytes => {
+                checked.bytes = bytes.into();
+                return Ok(Vec::new());
+            }
+        };
         let mut violations = Vec::new();
         rule.schema.check(&value, "#", &mut violations);
         if !violations.is_empty() {

@@ -46,6 +46,7 @@ use crate::{
     ports::clock::Clock,
 };
 use address::Sender;
+use budget::Kind;
 use gate::Passed;
 use line::Line;
 
@@ -109,8 +110,7 @@ impl Edge {
             return answer;
         }
         let address = client.address.clone();
-        let budget =
-            |caller: Option<&Principal>, writes: bool| self.budgets.take(caller, &address, writes, now);
+        let budget = |caller: Option<&Principal>, kind: Kind| self.budgets.take(caller, &address, kind, now);
         self.gate.answer(request, client, now, &self.cors.0, passed, budget).await
     }
 
@@ -134,7 +134,7 @@ impl Edge {
                 headers,
                 passed.caller.as_deref(),
                 &sender.address,
-                passed.writes,
+                passed.kind,
                 self.clock.now(),
             );
         }

@@ -29,15 +29,28 @@ pub struct Operation {
 
 pub struct BodyRule {
     pub media: Vec<String>,
-    /// The body is a text, whatever stands in it, and not JSON.
-    pub text: bool,
+    pub form: Form,
     pub schema: Schema,
+    /// The most bytes, where the document says less than the service takes elsewhere.
+    pub most: Option<usize>,
+}
+
+/// As what a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Json,
+    /// A text, whatever stands in it.
+    Text,
+    /// Bytes, which the operation verifies before it reads anything in them.
+    Bytes,
 }
 
 /// Who may call: `x-authz` and `security`, compiled.
 pub struct Access {
     /// Credentials are not looked at.
     pub open: bool,
+    /// Nor is there a caller: the request has a signature of its own.
+    pub signed: bool,
     anonymous: bool,
     allow: Vec<String>,
     /// The scope that an API key needs; none where keys will not do.
@@ -88,10 +101,16 @@ impl Operation {
             Some(content) => {
                 let schema =
                     content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
-                let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
                 let media: Vec<String> = content.keys().cloned().collect();
-                let text = media.iter().all(|media| media.starts_with("text/"));
-                Some(BodyRule { media, text, schema })
+                let bytes = schema["format"] == "binary";
+                let form = match media.iter().all(|media| media.starts_with("text/")) {
+                    _ if bytes => Form::Bytes,
+                    true => Form::Text,
+                    false => Form::Json,
+                };
+                let most = schema["maxLength"].as_u64().filter(|_| bytes).map(|most| most as usize);
+                let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
+                Some(BodyRule { media, form, schema, most })
             }
         };
         let successes = written["responses"].as_object().into_iter().flatten();
@@ -126,8 +145,10 @@ impl Access {
             .filter_map(|word| word.as_str().map(str::to_owned))
             .collect();
         let scope = ways.iter().find_map(|way| way["api_key"][0].as_str().map(str::to_owned));
-        let open = ways.iter().all(|way| way.as_object().is_some_and(serde_json::Map::is_empty));
-        Access { open, anonymous: allow.iter().any(|word| word == "anonymous"), allow, scope }
+        let signed = allow.iter().any(|word| word == "provider");
+        let open = signed || ways.iter().all(|way| way.as_object().is_some_and(serde_json::Map::is_empty));
+        let anonymous = signed || allow.iter().any(|word| word == "anonymous");
+        Access { open, signed, anonymous, allow, scope }
     }
 
     /// Whether this caller may come in, as far as the request alone can tell.

@@ -4,6 +4,7 @@ use crate::{
     contract::problem::Error,
     ports::queue::{Claimed, Failed},
     resources::webhook_endpoints::DELIVER,
+    resources::webhook_events,
 };
 
 /// Does a job.
@@ -11,6 +12,7 @@ pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
     match job.kind.as_str() {
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
         DELIVER => app.webhook_endpoints.deliver(job).await,
+        webhook_events::HANDLE => super::webhook_events::run(app, job).await,
         kind => Err(Failed::for_good(format!("this program knows no job of the kind {kind}"))),
     }
 }

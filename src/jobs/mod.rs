@@ -3,5 +3,6 @@ mod fan;
 mod handlers;
 mod run;
 pub mod schedule;
+mod webhook_events;
 
 pub use run::{Pace, work};

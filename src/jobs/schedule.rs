@@ -66,6 +66,7 @@ pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     app.sessions.sweep().await?;
     app.posts.sweep().await?;
     attempt::sweep(&app.db, now).await?;
+    app.webhook_events.sweep().await?;
     // What is forgotten can be handed on no more.
     app.webhook_endpoints.fan_all().await?;
     app.webhook_endpoints.sweep().await?;

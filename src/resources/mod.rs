@@ -21,3 +21,4 @@ pub mod standing;
 pub mod tags;
 pub mod users;
 pub mod webhook_endpoints;
+pub mod webhook_events;

@@ -71,7 +71,9 @@ async fn every_operation_with_a_budget_ends_it() {
     for who in [&api, &admin] {
         while who.get("/api/tags").await.status == 200 {}
     }
-    for operation in operations().iter().filter(|operation| !operation.id.starts_with("health")) {
+    for operation in operations().iter().filter(|operation| {
+        !operation.id.starts_with("health") && !operation.path.starts_with("/api/webhooks/")
+    }) {
         let answer = operation.ask(&admin).await.is(429);
         assert!(answer.headers.contains_key("retry-after") && answer.headers.contains_key("ratelimit"));
     }

@@ -30,4 +30,7 @@ mod site;
 mod statements;
 mod support;
 mod together;
+mod webhooks;
+mod webhooks_handled;
 mod webhooks_out;
+mod webhooks_paypal;

@@ -291,7 +291,17 @@ async fn tests_and_replays_are_sent() {
     let none = admin.get(&format!("{endpoint}/deliveries?state=failed")).await.is(200);
     assert_eq!(none.body["pagination"]["total"], 0);
     let tag = admin.get(&endpoint).await.header("etag").to_owned();
-    admin.header("if-match", &tag).delete(&endpoint).await.is(204);
+    for path in ["/api/webhook-endpoints", &endpoint, &format!("{endpoint}/deliveries")] {
+        let known = admin.get(path).await.is(200).header("etag").to_owned();
+        admin.header("if-none-match", &known).get(path).await.is(304);
+    }
+    admin.header("if-match", "\"another\"").delete(&endpoint).await.is(412);
+    let described = json!({ "description": " For the warehouse " });
+    admin.header("prefer", "return=minimal").patch(&endpoint, described).await.is(204);
+    let shown = admin.get(&endpoint).await.is(200);
+    assert_eq!(shown.body["description"], "For the warehouse");
+    admin.header("if-match", &tag).delete(&endpoint).await.is(412);
+    admin.header("if-match", shown.header("etag")).delete(&endpoint).await.is(204);
     for path in [&endpoint, &own, &format!("{endpoint}/deliveries")] {
         admin.get(path).await.is(404);
     }
@@ -327,6 +337,15 @@ async fn each_event_becomes_one_delivery_however_many_hand_on() {
     assert_eq!(all["pagination"]["total"], 3);
     let replay = format!("/api/webhook-deliveries/{}/replay", all["data"][0]["id"].as_str().expect("an id"));
     admin.post_empty(&replay).await.is(409);
+}
+
+#[tokio::test]
+async fn a_version_is_named_where_the_service_insists() {
+    let api = Api::with(&[("require_if_match", "on")]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let (endpoint, _) = endpoint(&admin, "https://hooks.acme.test/", json!([])).await;
+    admin.patch(&endpoint, json!({ "events": [] })).await.is(428);
+    admin.delete(&endpoint).await.is(428);
 }
 
 #[tokio::test]

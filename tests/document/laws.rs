@@ -27,6 +27,11 @@ fn open(op: &Operation) -> bool {
     op.written["security"] == json!([{}])
 }
 
+/// Whether a signature vouches for the request itself, and nobody signs in.
+fn signed(op: &Operation) -> bool {
+    op.written["x-authz"]["allow"] == json!(["provider"])
+}
+
 /// The headers of an answer, by name.
 fn headers(op: &Operation, status: &str) -> BTreeSet<String> {
     let response = follow(document(), &op.written["responses"][status]);
@@ -87,7 +92,7 @@ pub fn who_may_call_is_stated() {
         let allow = op.written["x-authz"]["allow"].as_array().cloned().unwrap_or_default();
         let words =
             ["anonymous", "authenticated", "owner", "reader", "author", "editor", "accountant", "admin"];
-        !allow.is_empty() && allow.iter().all(|word| words.iter().any(|known| word == known))
+        signed(op) || !allow.is_empty() && allow.iter().all(|word| words.iter().any(|known| word == known))
     });
     law("security is stated, and public exactly where anonymous is allowed", |op| {
         let public =
@@ -100,7 +105,16 @@ pub fn who_may_call_is_stated() {
             scopes[0].as_str().is_some_and(|scope| scope.ends_with(":read") || scope.ends_with(":write"))
         })
     });
-    law("whoever may be refused is told so", |op| open(op) || (op.answers("401") && op.answers("403")));
+    law("whoever may be refused is told so", |op| {
+        open(op) || signed(op) || (op.answers("401") && op.answers("403"))
+    });
+    law("what a provider sends is secured by its signature, and by nothing else", |op| {
+        let ways = op.written["security"].as_array().cloned().unwrap_or_default();
+        let by_signature = |way: &Value| {
+            way.as_object().is_some_and(|way| way.keys().any(|name| name.ends_with("_signature")))
+        };
+        if signed(op) { ways.len() == 1 && by_signature(&ways[0]) } else { !ways.iter().any(by_signature) }
+    });
 }
 
 #[test]
@@ -146,6 +160,7 @@ pub fn answers_have_one_shape_and_their_headers() {
     law("304 carries ETag, Cache-Control and Vary", |op| {
         carries(op, "304", &["ETag", "Cache-Control", "Vary"])
     });
+    law("202 carries Location", |op| carries(op, "202", &["Location", "Retry-After"]));
     law("201 carries Location", |op| carries(op, "201", &["Location", "ETag"]));
     law("302, 307 and 308 carry Location", |op| {
         ["302", "307", "308"].iter().all(|status| carries(op, status, &["Location"]))
@@ -180,11 +195,16 @@ pub fn writes_can_be_made_safe() {
         "webhookEndpointsCreate",
         "webhookEndpointsRotateSecret",
     ];
-    let harmless_twice = ["jobsRetry", "webhookDeliveriesReplay", "webhookEndpointsTest"];
-    law("POST takes an Idempotency-Key, unless its answer holds a secret or twice is as once", |op| {
-        let exempt = answers_a_secret.contains(&op.id()) || harmless_twice.contains(&op.id());
-        op.verb != "post" || exempt || takes(op, "Idempotency-Key")
-    });
+    let named = |op: &Operation| signed(op) || op.answers("202");
+    law(
+        "POST takes an Idempotency-Key, unless its answer holds a secret or what it asks for has an id",
+        |op| {
+            op.verb != "post"
+                || named(op)
+                || answers_a_secret.contains(&op.id())
+                || takes(op, "Idempotency-Key")
+        },
+    );
     law("PUT and PATCH take If-Match and Prefer", |op| {
         !matches!(op.verb, "put" | "patch") || (takes(op, "If-Match") && takes(op, "Prefer"))
     });

@@ -5,6 +5,7 @@ import createClient, {
   type FetchResponse,
   type MaybeOptionalInit,
 } from "openapi-fetch";
+import { events, type Event, type EventsOptions, type Reset } from "./events.js";
 import { Memory, type MemoryOptions } from "./memory.js";
 import { deep } from "./operations.js";
 import { each, type ItemOf, type ListInit, type ListPath } from "./pages.js";
@@ -62,6 +63,11 @@ export interface Tenon extends Omit<Client<paths>, "PUT" | "PATCH"> {
   signOut(): Promise<void>;
   /** Every entry of a list, over all pages. */
   each<Path extends ListPath>(path: Path, ...init: Rest<ListInit<Path>>): AsyncGenerator<ItemOf<Path>, void, undefined>;
+  /**
+   * What happens, one after the other, until the signal ends it: a connection that breaks is made again, and nothing is
+   * missed or told twice.
+   */
+  events(options?: EventsOptions): AsyncGenerator<Event | Reset, void, undefined>;
   /** The data of an answer; a failure is thrown as a `TenonProblem`. */
   unwrap: typeof unwrap;
 }
@@ -84,6 +90,7 @@ export function createTenon(options: TenonOptions): Tenon {
     signIn: (email: string, password: string) => session.signIn({ email, password }),
     signOut: () => session.signOut(),
     each: <Path extends ListPath>(path: Path, init?: ListInit<Path>) => each(client, path, init),
+    events: (options?: EventsOptions) => events((request) => session.send(request), baseUrl, options),
     unwrap,
   };
   return tenon as unknown as Tenon;

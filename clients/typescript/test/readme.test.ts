@@ -24,7 +24,7 @@ function run(index: number): Promise<{ status: number | null; output: string }> 
 }
 
 test("the code of the README does what it says", async () => {
-  assert.equal(blocks.length, 6);
+  assert.equal(blocks.length, 7);
   const says = [/^200 0$/m, /^404 /m, /^admin true\n200$/m, /^Ada Turner$/m, /^304 A joint that fits\n.*faster: "/m, /^A joint that fits well$/m];
   for (const [index, saying] of says.entries()) {
     const { status, output } = await run(index);

@@ -60,7 +60,7 @@ fn parameters() -> Map<String, Value> {
         (
             "Last-Event-ID",
             "The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.",
-            json!({ "type": "string", "pattern": "^[0-9]+$", "minLength": 1, "maxLength": 15 }),
+            text("^[0-9]+$", 15),
             "4711",
         ),
         (
@@ -79,13 +79,16 @@ fn parameters() -> Map<String, Value> {
     list.into_iter()
         .map(|(name, description, mut schema, example)| {
             schema["example"] = json!(example);
-            let parameter = json!({
-                "name": name, "in": "header", "description": description, "required": false,
-                "schema": schema, "example": example
-            });
-            (parameter_name(name), parameter)
+            (parameter_name(name), field(name, description, &schema, example))
         })
         .collect()
+}
+
+fn field(name: &str, description: &str, schema: &Value, example: &str) -> Value {
+    json!({
+        "name": name, "in": "header", "description": description, "required": false,
+        "schema": schema, "example": example
+    })
 }
 
 /// The header fields of every answer; those of failures have more by their status.
@@ -234,6 +237,9 @@ fn entry_codes() -> Value {
 
 fn security() -> Value {
     json!({
+        "stripe_signature": signature("Stripe-Signature", "`t=SECONDS,v1=HEX`: HMAC-SHA256 over the time, a full stop and the body, by a secret of the endpoint; at most 300 seconds old."),
+        "github_signature": signature("X-Hub-Signature-256", "`sha256=HEX`: HMAC-SHA256 over the body by the webhook's secret. `X-GitHub-Delivery` and `X-GitHub-Event` stand beside it."),
+        "paypal_signature": signature("PayPal-Transmission-Sig", "RSA with SHA-256, in base64, over `PayPal-Transmission-Id`, `PayPal-Transmission-Time`, the webhook's id and the CRC-32 of the body, by a certificate of PayPal's. `PayPal-Cert-Url` and `PayPal-Auth-Algo` stand beside it."),
         "bearer_jwt": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "An access token from `POST /api/auth/login` or `/api/auth/refresh`: a JWT signed with Ed25519 that lives 15 minutes, made and checked by the rules of RFC8725. The keys are at `/.well-known/jwks.json`.",
@@ -247,4 +253,9 @@ fn security() -> Value {
             "description": "An API key in the `Authorization` field. It may do what its owner may, within its scopes; the scope of each operation is named there.",
         },
     })
+}
+
+/// A header field that proves a request to be that of a provider.
+fn signature(field: &str, description: &str) -> Value {
+    json!({ "type": "apiKey", "in": "header", "name": field, "description": description })
 }

@@ -40,7 +40,7 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
     if limited {
         statuses.push(429);
     }
-    if access != Access::Open {
+    if !matches!(access, Access::Open | Access::Signed) {
         statuses.extend([401, 403]);
     }
     if !place.is_empty() {
@@ -74,6 +74,7 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
 #[derive(PartialEq)]
 enum Access {
     Open,
+    Signed,
     Optional,
     Guarded,
 }
@@ -94,7 +95,9 @@ fn access(operation: &mut Value, tag: &str, verb: &str) -> Access {
     let keys = word("keys:").unwrap_or_default();
     let scope = format!("{}:{}", kebab(tag), if verb == "get" { "read" } else { "write" });
     let mut ways = vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })];
+    let signed = word("signed:");
     let access = match (allowed.contains(&"anonymous"), keys.as_str()) {
+        _ if signed.is_some() => Access::Signed,
         (_, "open") => Access::Open,
         (true, _) => Access::Optional,
         (false, _) => Access::Guarded,
@@ -104,6 +107,7 @@ fn access(operation: &mut Value, tag: &str, verb: &str) -> Access {
     }
     match access {
         Access::Open => ways = vec![json!({})],
+        Access::Signed => ways = signed.iter().map(|scheme| json!({ scheme: [] })).collect(),
         Access::Optional => ways.push(json!({})),
         Access::Guarded => {}
     }

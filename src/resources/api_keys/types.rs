@@ -60,6 +60,8 @@ scopes! {
     WebhookDeliveriesWrite = "webhook-deliveries:write", "Have webhooks delivered again.";
     WebhookEndpointsRead = "webhook-endpoints:read", "Read webhook endpoints and lists of their deliveries.";
     WebhookEndpointsWrite = "webhook-endpoints:write", "Write webhook endpoints.";
+    WebhookEventsRead = "webhook-events:read", "Read what providers told.";
+    WebhookEventsWrite = "webhook-events:write", "Have what providers told handled again.";
 }
 
 impl FromStr for Scope {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     contract::{
         event::{Audience, EventType, of},
+        locale::Place,
         money::Currency,
         problem::{Error, Result},
         time::Timestamp,
@@ -75,10 +76,13 @@ impl Invoices {
         item.remember(tx, row.id, row.version).await?;
         tx.touch("invoices").await?;
         if let Some(place) = self.locales.home(invoice.currency) {
-            let new = row.version == 1;
-            let kind = if new { EventType::InvoiceCreated } else { EventType::InvoiceUpdated };
-            tx.tell(of(kind, row.id, address(&place, row.id), row.version, Audience::Office, now));
+            tell(tx, &place, &row, now);
         }
         Ok(effect)
     }
+}
+
+fn tell(tx: &Tx, place: &Place, row: &invoice::Model, now: i64) {
+    let kind = if row.version == 1 { EventType::InvoiceCreated } else { EventType::InvoiceUpdated };
+    tx.tell(of(kind, row.id, address(place, row.id), row.version, Audience::Office, now));
 }

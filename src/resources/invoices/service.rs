@@ -234,7 +234,7 @@ pub(super) fn address(place: &Place, id: Uuid) -> String {
 }
 
 /// What a change of an invoice is called.
-fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
+pub(super) fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
     match is {
         InvoiceStatus::Paid if was != is => EventType::InvoicePaid,
         InvoiceStatus::Void if was != is => EventType::InvoiceVoided,
@@ -269,7 +269,8 @@ pub(super) async fn billed(tx: &Tx, id: Uuid) -> Result<()> {
 /// The next number; whoever asks at the same time waits for it.
 pub(super) async fn next_number(tx: &Tx) -> Result<i64> {
     let row = sequence::ActiveModel { name: Set("invoices".to_owned()), value: Set(1) };
-    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1);
+    // As wide as the sequence of events adds to it: PostgreSQL keeps one plan for the same words.
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1_i64);
     let again = OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
     sequence::Entity::insert(row).on_conflict(again).exec_without_returning(&**tx).await?;
     let row = sequence::Entity::find_by_id("invoices".to_owned()).one(&**tx).await?;

@@ -35,6 +35,8 @@ impl JobsApi {
     }
 
     /// Read a job
+    ///
+    /// How far it is, and why the last try failed.
     #[oai(path = "/:id", method = "get", operation_id = "jobsRead")]
     async fn read(
         &self,

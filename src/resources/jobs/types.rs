@@ -113,12 +113,11 @@ impl JobState {
     pub const ALL: [JobState; 4] = [JobState::Ready, JobState::Running, JobState::Done, JobState::Dead];
 
     pub fn as_str(self) -> &'static str {
-        use crate::ports::queue::{DEAD, DONE, READY, RUNNING};
         match self {
-            JobState::Ready => READY,
-            JobState::Running => RUNNING,
-            JobState::Done => DONE,
-            JobState::Dead => DEAD,
+            JobState::Ready => "ready",
+            JobState::Running => "running",
+            JobState::Done => "done",
+            JobState::Dead => "dead",
         }
     }
 

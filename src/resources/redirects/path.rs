@@ -132,7 +132,7 @@ impl Pattern {
             true => {
                 Err("would shadow what keeps the service working or is others' business: /livez, /readyz, \
                  /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, /api/redirects, \
-                 /api/rates, /api/v1/invoices and /api/v2")
+                 /api/rates, /api/v1/invoices, /api/v2, /api/webhooks and /api/webhook-events")
             }
             false => Ok(pattern),
         }
@@ -208,8 +208,17 @@ const VITAL: [(&str, bool); 9] = [
 ];
 
 /// What decides who gets in, and what others than editors look after: no rule acts on it or on what is below it.
-const OTHERS: [&str; 7] =
-    ["/.well-known", "/api/api-keys", "/api/me", "/api/rates", "/api/users", "/api/v1/invoices", "/api/v2"];
+const OTHERS: [&str; 9] = [
+    "/.well-known",
+    "/api/api-keys",
+    "/api/me",
+    "/api/rates",
+    "/api/users",
+    "/api/v1/invoices",
+    "/api/v2",
+    "/api/webhook-events",
+    "/api/webhooks",
+];
 
 /// Whether a path, in its canonical form, is none of an editor's business.
 pub fn is_others(path: &str) -> bool {
@@ -310,7 +319,7 @@ mod tests {
         }
     }
 
-    const UNFIT: [&str; 40] = [
+    const UNFIT: [&str; 42] = [
         "",
         "old",
         "//old",
@@ -350,6 +359,8 @@ mod tests {
         "/api/users",
         "/api/api-keys/x",
         "/api/v2/*",
+        "/api/webhooks/stripe",
+        "/api/webhook-events",
         "/api/v2/invoices/en-us",
     ];
 

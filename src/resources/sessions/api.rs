@@ -8,10 +8,10 @@ use super::{
 use crate::{
     api::Tag,
     contract::{
-        answer::{Found, Gone, Listed, Told, WithCookie},
+        answer::{Found, Gone, Listed, Told},
         cache::Cache,
         caller::{Anyone, Caller, InPerson},
-        cookie,
+        cookie::{self, WithCookie},
         id::Id,
         problem::{Fault, Invalid, NotFound, Throttled, Unauthorized},
         request::{Body, Client, IfNoneMatch, Path, Query},

@@ -1,0 +1,90 @@
+//! PayPal's events, signed by a certificate that the operator has put here.
+use std::{fs, path::PathBuf};
+
+use aws_lc_rs::{rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use poem::{Body, http::Method};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256, RsaKeySize,
+};
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+use uuid::Uuid;
+
+use crate::{
+    support::{Answer, Api},
+    webhooks::listed,
+};
+
+const WEBHOOK: &str = "8PT597110X687430LKGECATA";
+const TIME: &str = "2026-11-21T08:59:58Z";
+
+/// Somebody who signs as PayPal does, with the file that makes them believed.
+struct Signer {
+    key: rsa::KeyPair,
+    file: PathBuf,
+}
+
+impl Signer {
+    fn new() -> Self {
+        let root_key = KeyPair::generate().expect("a key");
+        let mut root = CertificateParams::default();
+        root.distinguished_name.push(DnType::CommonName, "The root");
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let above = root.clone().self_signed(&root_key).expect("a root").pem();
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+        let leaf = CertificateParams::new(vec!["messageverificationcerts.paypal.com".to_owned()]);
+        let leaf = leaf.expect("a name").signed_by(&key, &Issuer::new(root, root_key)).expect("a leaf").pem();
+        let file = std::env::temp_dir().join(format!("tenon-paypal-{}.pem", Uuid::now_v7()));
+        fs::write(&file, format!("{leaf}{above}")).expect("written");
+        Signer { key: rsa::KeyPair::from_pkcs8(&key.serialize_der()).expect("the same key"), file }
+    }
+
+    async fn send(&self, api: &Api, transmission: &str, event: &Value) -> Answer {
+        let body = event.to_string();
+        let mut sum = flate2::Crc::new();
+        sum.update(body.as_bytes());
+        let message = format!("{transmission}|{TIME}|{WEBHOOK}|{}", sum.sum());
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
+            .expect("a signature");
+        api.header("content-type", "application/json")
+            .header("paypal-transmission-id", transmission)
+            .header("paypal-transmission-time", TIME)
+            .header("paypal-cert-url", "https://api.paypal.com/v1/notifications/certs/CERT-360caa42")
+            .header("paypal-auth-algo", "SHA256withRSA")
+            .header("paypal-transmission-sig", &BASE64_STANDARD.encode(signature))
+            .send(Method::POST, "/api/webhooks/paypal", Some(Body::from(body)))
+            .await
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_paypal_is_kept_once_and_its_transmission_carries_no_other() {
+    let (paypal, stranger) = (Signer::new(), Signer::new());
+    let file = paypal.file.display().to_string();
+    let api =
+        Api::with(&[("webhooks_paypal_id", WEBHOOK), ("webhooks_paypal_certificates", file.as_str())]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let event = |id: &str| json!({ "id": id, "event_type": "PAYMENT.SALE.COMPLETED", "resource": {} });
+    for transmission in ["69cd13f0-1", "69cd13f0-1", "69cd13f0-2"] {
+        let answer = paypal.send(&api, transmission, &event("WH-1")).await.is(200);
+        assert_eq!(answer.body, json!({ "received": true }));
+    }
+    paypal.send(&api, "69cd13f0-1", &event("WH-2")).await.is(200);
+    let forged = stranger.send(&api, "69cd13f0-3", &event("WH-3")).await.is(400);
+    assert_eq!(forged.body["code"], "invalid-signature");
+    let kept = listed(&admin, "?provider=paypal").await;
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(
+        (&kept[0]["providerId"], &kept[0]["type"]),
+        (&json!("WH-1"), &json!("PAYMENT.SALE.COMPLETED"))
+    );
+}
