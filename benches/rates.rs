@@ -101,7 +101,7 @@ async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
                     aliases: vec![],
                     published_at: Some(1_700_000_000_000 + i64::from(number) * 60_000),
                 };
-                posts.import(&tx, &post).await?;
+                posts.import(&tx, &post, &mut Vec::new()).await?;
             }
             Ok::<_, tenon::contract::problem::Error>(())
         });

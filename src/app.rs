@@ -27,6 +27,7 @@ use crate::{
         secrets::secret,
         sessions::Sessions,
         tags::Tags,
+        trash::Trash,
         users::Users,
         webhook_endpoints::WebhookEndpoints,
         webhook_events::{Trust, WebhookEvents},
@@ -58,6 +59,8 @@ pub struct Settings {
     pub github_docs: Option<PathBuf>,
     /// The sites to which redirects may lead.
     pub redirect_sites: Sites,
+    /// For how many days what was deleted can be brought back.
+    pub trash_days: u16,
     /// How many streams of events there may be.
     pub event_limits: EventLimits,
     /// Whether tries to sign in are counted.
@@ -83,6 +86,7 @@ impl Settings {
             webhooks: config.webhooks.clone(),
             github_docs: config.webhooks_github_docs(),
             redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
+            trash_days: config.trash_days,
             event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
@@ -125,7 +129,8 @@ impl App {
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews);
+        let trash = Trash::of_days(settings.trash_days);
+        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
@@ -139,9 +144,9 @@ impl App {
             rates: office.rates,
             revenues: office.revenues,
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
-            events: Events::new(db.clone(), settings.event_limits),
+            docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
+            events: Events::new(db.clone(), clock.clone(), settings.event_limits),
             jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
-            docs: Docs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
             refresh: office.refresh,
             posts,

@@ -59,6 +59,7 @@ pub struct Config {
     pub geo_routes: Routes,
     pub seller: Seller,
     pub webhooks: Trust,
+    pub trash_days: u16,
 }
 
 type Values = BTreeMap<&'static str, (String, Source)>;
@@ -125,6 +126,7 @@ impl Config {
             locales,
             seller: value::seller(text)?,
             webhooks: webhooks::trust(&values)?,
+            trash_days: value::days("trash_days", text("trash_days"))?,
             values: values.clone(),
         };
         if !config.listen.ip().is_loopback() && config.proxies.blocks.is_empty() && !switch("insecure")? {
@@ -223,7 +225,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 51] = [
+    const NONSENSE: [(&str, &str); 53] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -241,6 +243,8 @@ mod tests {
         ("redirect_hosts", "*.acme.test"),
         ("log", "loud"),
         ("payment_days", "-1"),
+        ("trash_days", "-1"),
+        ("trash_days", "367"),
         ("payment_days", "400"),
         ("seller_name", "a\nb"),
         ("log_format", "xml"),

@@ -13,7 +13,7 @@ pub struct Model {
     pub subject: String,
     pub href: String,
     pub version: i64,
-    /// `public`, `editors`, `office`, `admins` or `owner`.
+    /// `public`, `editors`, `office` or `admins`.
     pub audience: String,
     /// Who may know of it beside the audience.
     pub owner: Option<Uuid>,

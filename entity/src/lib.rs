@@ -19,6 +19,7 @@ pub mod preview;
 pub mod rate;
 pub mod redirect;
 pub mod revenue;
+pub mod revision;
 pub mod secret;
 pub mod sequence;
 pub mod session;

@@ -13,6 +13,9 @@ pub struct Model {
     pub cover_image: Option<String>,
     pub author_id: Uuid,
     pub published_at: i64,
+    /// When it is to be published, and when that is to end.
+    pub publish_at: Option<i64>,
+    pub unpublish_at: Option<i64>,
     pub comments_count: i64,
     pub search: String,
     pub source: Option<String>,

@@ -10,8 +10,9 @@ mod m20261121_000005_office;
 mod m20261121_000006_redirects;
 mod m20261121_000007_leases;
 mod m20261121_000008_jobs;
-mod m20261121_000012_webhook_events;
-mod m20261121_000013_webhook_endpoints;
+mod m20261121_000009_webhook_events;
+mod m20261121_000010_revisions;
+mod m20261121_000012_webhook_endpoints;
 
 pub struct Migrator;
 
@@ -27,8 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_redirects::Migration),
             Box::new(m20261121_000007_leases::Migration),
             Box::new(m20261121_000008_jobs::Migration),
-            Box::new(m20261121_000012_webhook_events::Migration),
-            Box::new(m20261121_000013_webhook_endpoints::Migration),
+            Box::new(m20261121_000009_webhook_events::Migration),
+            Box::new(m20261121_000010_revisions::Migration),
+            Box::new(m20261121_000012_webhook_endpoints::Migration),
         ]
     }
 }

@@ -20,6 +20,8 @@ impl MigrationTrait for Migration {
                 maybe_text("cover_image"),
                 id("author_id"),
                 number("published_at"),
+                maybe_number("publish_at"),
+                maybe_number("unpublish_at"),
                 number("comments_count"),
                 text("search"),
                 maybe_text("source"),
@@ -43,7 +45,7 @@ impl MigrationTrait for Migration {
         index(m, "posts", &["updated_at", "id"], false).await?;
         index(m, "posts", &["title", "id"], false).await?;
         index(m, "posts", &["author_id", "published_at"], false).await?;
-        // No reference to the post: a slug is claimed before its post is there, and stays taken for good.
+        // No reference to the post: a slug is claimed before its post is there.
         create(m, "post_slugs", vec![text("slug"), id("post_id"), number("created_at")], |t| {
             primary(t, &["slug"]);
         })
@@ -106,14 +108,25 @@ impl MigrationTrait for Migration {
                 number("version"),
                 number("created_at"),
                 number("updated_at"),
+                maybe_number("deleted_at"),
             ],
             |t| {
                 primary(t, &["id"]);
             },
         )
         .await?;
-        index(m, "documents", &["path"], true).await?;
-        index(m, "documents", &["position", "path"], false).await?;
+        // What is in the trash leaves its path to others.
+        m.create_index(
+            Index::create()
+                .name("uq_documents_path")
+                .table(Alias::new("documents"))
+                .col(Alias::new("path"))
+                .unique()
+                .and_where(Expr::col(Alias::new("deleted_at")).is_null())
+                .to_owned(),
+        )
+        .await?;
+        index(m, "documents", &["deleted_at", "position", "path"], false).await?;
         create(
             m,
             "aliases",

@@ -16,13 +16,13 @@ use crate::{
         comments::CommentsApi,
         customers::CustomersApi,
         dashboard::DashboardApi,
-        docs::DocsApi,
+        docs::{DocRevisionsApi, DocsApi},
         events::EventsApi,
         health::HealthApi,
         invoices::{FormerApi, InvoicesApi, NegotiateApi},
         jobs::JobsApi,
         me::MeApi,
-        posts::PostsApi,
+        posts::{PostRevisionsApi, PostsApi},
         rates::RatesApi,
         redirects::RedirectsApi,
         revenues::RevenuesApi,
@@ -86,22 +86,23 @@ const TAGS: &[(&str, &str)] = &[
     ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
 ];
 
-type Content = (PostsApi, CommentsApi, TagsApi, DocsApi, RedirectsApi, HealthApi);
+type Content = (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, RedirectsApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi);
+type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi, HealthApi);
 type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
     let content = (
         PostsApi(app.posts.clone()),
+        PostRevisionsApi(app.posts.clone()),
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
         DocsApi(app.docs.clone()),
+        DocRevisionsApi(app.docs.clone()),
         RedirectsApi(app.redirects.clone()),
-        HealthApi(app.health.clone()),
     );
     let accounts = (
         UsersApi(app.users.clone()),
@@ -129,6 +130,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         WebhookEndpointsApi(app.webhook_endpoints.clone()),
         WebhookDeliveriesApi(app.webhook_endpoints.clone()),
         WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
+        HealthApi(app.health.clone()),
     );
     (content, accounts, office, after)
 }

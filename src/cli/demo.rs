@@ -13,7 +13,7 @@ use crate::{
         slug::slugify,
     },
     ports::db::Tx,
-    resources::{comments::NewComment, docs, posts, users::author_named},
+    resources::{comments::NewComment, docs, posts, revisions::keep, users::author_named},
 };
 
 /// The post of the document's examples.
@@ -64,6 +64,7 @@ pub async fn fill(app: &App) -> Result<bool> {
 async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
     let now = app.clock.now();
     let ada = author_named(tx, "Ada Turner", now).await?;
+    let mut history = Vec::new();
     for (i, (title, excerpt, content, tags)) in (0i64..).zip(POSTS) {
         let post = posts::Imported {
             id: (i == 0).then_some(STORY),
@@ -78,12 +79,14 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
             aliases: vec![],
             published_at: Some(now - i * 86_400_000),
         };
-        app.posts.import(tx, &post).await?;
+        app.posts.import(tx, &post, &mut history).await?;
     }
     for (position, (path, title, content)) in (0i64..).zip(DOCUMENTS) {
         let (path, title, content) = (path.to_owned(), title.to_owned(), content.to_owned());
-        app.docs.import(tx, &docs::ImportedDocument { path, title, content, position }).await?;
+        let document = docs::ImportedDocument { path, title, content, position };
+        app.docs.import(tx, &document, &mut history).await?;
     }
+    keep(tx, history).await?;
     office::fill(app, tx).await?;
     Ok::<_, Error>(ada)
 }

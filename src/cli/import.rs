@@ -29,7 +29,13 @@ use crate::{
         Progress, Publication, Report, Year, files,
     },
     ports::{clock::Clock, db::Tx},
-    resources::{docs, imports::Effect, posts, users::author_named},
+    resources::{
+        docs,
+        imports::Effect,
+        posts,
+        revisions::{Written, keep},
+        users::author_named,
+    },
 };
 
 use records::Forms;
@@ -195,10 +201,11 @@ impl Library for Shelf<'_> {
     async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
         let (app, author, posts) = (self.app.clone(), self.author.clone(), posts.to_vec());
         let done = self.app.db.write(async move |tx| {
-            let mut outcomes = Vec::with_capacity(posts.len());
+            let (mut outcomes, mut history) = (Vec::with_capacity(posts.len()), Vec::new());
             for post in posts {
-                outcomes.push(outcome(post_of(&app, &tx, post, &author).await?));
+                outcomes.push(outcome(post_of(&app, &tx, post, &author, &mut history).await?));
             }
+            keep(&tx, history).await?;
             end(outcomes, dry_run)
         });
         answers(done.await)
@@ -207,12 +214,13 @@ impl Library for Shelf<'_> {
     async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
         let (app, documents) = (self.app.clone(), documents.to_vec());
         let done = self.app.db.write(async move |tx| {
-            let mut outcomes = Vec::with_capacity(documents.len());
+            let (mut outcomes, mut history) = (Vec::with_capacity(documents.len()), Vec::new());
             for document in documents {
                 let ImportedDocument { path, title, content, position, .. } = document;
                 let document = docs::ImportedDocument { path, title, content, position };
-                outcomes.push(outcome(app.docs.import(&tx, &document).await?));
+                outcomes.push(outcome(app.docs.import(&tx, &document, &mut history).await?));
             }
+            keep(&tx, history).await?;
             end(outcomes, dry_run)
         });
         answers(done.await)
@@ -231,7 +239,13 @@ impl Library for Shelf<'_> {
     }
 }
 
-async fn post_of(app: &App, tx: &Tx, post: ImportedPost, fallback: &str) -> Result<Effect> {
+async fn post_of(
+    app: &App,
+    tx: &Tx,
+    post: ImportedPost,
+    fallback: &str,
+    history: &mut Vec<Written>,
+) -> Result<Effect> {
     let now = app.clock.now();
     let names = if post.authors.is_empty() { vec![fallback.to_owned()] } else { post.authors };
     let mut authors = Vec::with_capacity(names.len());
@@ -259,7 +273,7 @@ async fn post_of(app: &App, tx: &Tx, post: ImportedPost, fallback: &str) -> Resu
         aliases: post.aliases,
         published_at,
     };
-    app.posts.import(tx, &post).await
+    app.posts.import(tx, &post, history).await
 }
 
 fn outcome(effect: Effect) -> Outcome {

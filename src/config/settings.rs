@@ -150,6 +150,12 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "trash_days",
+        default: "30",
+        meaning: "for how many days deleted posts and documents can be brought back; at most 366",
+        secret: false,
+    },
+    Setting {
         name: "webhooks_stripe_secrets",
         default: "",
         meaning: "secrets of the Stripe endpoint, between commas while one takes the place of another; left out: none is taken",

@@ -245,7 +245,7 @@ fn lines(name: &str, text: &str) -> Result<Vec<String>, String> {
 }
 
 /// A number of days within a year.
-fn days(name: &str, text: &str) -> Result<u16, String> {
+pub fn days(name: &str, text: &str) -> Result<u16, String> {
     let days = text.parse().ok().filter(|days| *days <= 366);
     days.ok_or_else(|| format!("{name} is a number of days up to 366, not {text}"))
 }

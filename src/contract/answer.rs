@@ -38,7 +38,7 @@ pub trait Resource: Type + Serialize + Send {
 
 const JSON: &str = "application/json";
 
-fn meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
+pub(super) fn meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
     MetaResponse { content, ..bare(status, headers, description) }
 }
@@ -67,7 +67,7 @@ pub(super) fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => Response::builder().status(status).content_type(JSON).body(bytes),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -368,7 +368,7 @@ impl<T: IntoResponse> IntoResponse for Or<T> {
             Or::Moved(location) => {
                 let mut response = Response::builder().status(StatusCode::PERMANENT_REDIRECT).finish();
                 set(&mut response, header::LOCATION, &location);
-                Cache::Shared { max_age: 300, stale: 600 }.mark(&mut response);
+                Cache::Moved.mark(&mut response);
                 response
             }
         }

@@ -9,6 +9,9 @@ use poem::{
 pub enum Cache {
     /// Shared caches keep it for `max_age` seconds, and serve it stale for `stale` more while they ask.
     Shared { max_age: u32, stale: u32 },
+    /// That something is elsewhere for good: an hour, so that a mistake can be taken back. Browsers would else keep it
+    /// for ever.
+    Moved,
     /// Only the caller keeps it, and asks before each use.
     Private,
     /// Nobody keeps it.
@@ -28,6 +31,7 @@ impl Cache {
                 let text = format!("public, s-maxage={max_age}, stale-while-revalidate={stale}");
                 HeaderValue::from_str(&text).unwrap_or(PRIVATE)
             }
+            Cache::Moved => HeaderValue::from_static("public, max-age=3600"),
             Cache::Private => PRIVATE,
             Cache::None => HeaderValue::from_static("no-store"),
         };

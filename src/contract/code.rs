@@ -69,7 +69,7 @@ codes! {
     Stale = "stale", PRECONDITION_FAILED, "The resource has changed",
         "Read it again, apply your change to the new version and send its ETag in `If-Match`; `currentEtag` is the present one.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
-        "Send a smaller body: it may have 1,048,576 bytes. Of records more at once are read by `tenon import json`, where the service runs.";
+        "Send a smaller body: it may have 1,048,576 bytes. For many records or rules at once there is the command `tenon import json`, on the machine of the service.";
     UriTooLong = "uri-too-long", URI_TOO_LONG, "The address is too long",
         "Keep the path and query below 8,192 bytes.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "This media type is not taken",

@@ -40,7 +40,7 @@ macro_rules! events {
 }
 
 macro_rules! topics {
-    ($($(#[doc = $doc:literal])* $name:ident = $text:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal, $scope:literal;)*) => {
         /// What events are about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
         #[oai(rename_all = "lowercase")]
@@ -53,6 +53,11 @@ macro_rules! topics {
         impl Topic {
             pub const ALL: &'static [Topic] = &[$(Topic::$name),*];
 
+            /// What a key needs to be told of what not everybody may know.
+            pub fn scope(self) -> &'static str {
+                match self {$(Topic::$name => $scope,)*}
+            }
+
             /// On the wire.
             pub fn as_str(self) -> &'static str {
                 match self {$(Topic::$name => $text,)*}
@@ -63,27 +68,27 @@ macro_rules! topics {
 
 topics! {
     /// What readers say.
-    Comments = "comments";
+    Comments = "comments", "comments:read";
     /// Who is billed.
-    Customers = "customers";
+    Customers = "customers", "customers:read";
     /// Pages of documentation.
-    Documents = "documents";
+    Documents = "documents", "docs:read";
     /// What customers owe.
-    Invoices = "invoices";
+    Invoices = "invoices", "invoices:read";
     /// Pictures.
-    Media = "media";
+    Media = "media", "media:read";
     /// Articles.
-    Posts = "posts";
+    Posts = "posts", "posts:read";
     /// What currencies are worth.
-    Rates = "rates";
+    Rates = "rates", "rates:read";
     /// Paths that lead elsewhere.
-    Redirects = "redirects";
+    Redirects = "redirects", "redirects:read";
     /// What months brought in.
-    Revenues = "revenues";
+    Revenues = "revenues", "revenues:read";
     /// What posts are about.
-    Tags = "tags";
+    Tags = "tags", "tags:read";
     /// Accounts.
-    Users = "users";
+    Users = "users", "users:read";
 }
 
 events! {
@@ -105,6 +110,8 @@ events! {
     DocumentUpdated = "document.updated" in Documents;
     /// A document is gone.
     DocumentDeleted = "document.deleted" in Documents;
+    /// A document is back from the trash.
+    DocumentRestored = "document.restored" in Documents;
     /// There is a new invoice.
     InvoiceCreated = "invoice.created" in Invoices;
     /// An invoice has changed, but for being paid or void.
@@ -131,6 +138,8 @@ events! {
     PostUnpublished = "post.unpublished" in Posts;
     /// A post is gone.
     PostDeleted = "post.deleted" in Posts;
+    /// A post is back from the trash.
+    PostRestored = "post.restored" in Posts;
     /// New rates were told.
     RatesUpdated = "rates.updated" in Rates;
     /// There is a new rule.

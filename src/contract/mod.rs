@@ -9,6 +9,7 @@ pub mod cookie;
 pub mod cursor;
 pub mod date;
 pub mod deprecated;
+pub mod done;
 pub mod download;
 pub mod etag;
 pub mod event;

@@ -3,6 +3,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::registry::MetaSchema;
+use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{date::Date, scalar::string_scalar};
 
@@ -30,6 +31,12 @@ impl FromStr for Timestamp {
     type Err = chrono::ParseError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         DateTime::parse_from_rfc3339(text).map(|time| Timestamp(time.timestamp_millis()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(Error::custom)
     }
 }
 

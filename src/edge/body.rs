@@ -22,12 +22,7 @@ impl From<BodyError> for std::io::Error {
 
 /// The whole body, unless it is larger than `limit` bytes or does not come.
 pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        Problem::new(
-            Code::PayloadTooLarge,
-            format!("a body may have {limit} bytes here; `tenon import json` reads larger files of records"),
-        )
-    };
+    let too_large = || Problem::new(Code::PayloadTooLarge, format!("a body may have {limit} bytes here"));
     let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(too_large());

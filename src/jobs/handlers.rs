@@ -10,6 +10,8 @@ use crate::{
 /// Does a job.
 pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
     match job.kind.as_str() {
+        crate::resources::posts::SCHEDULE => super::publish::run(app, job).await,
+        super::schedule::PURGE => super::purge::run(app, job).await,
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
         DELIVER => app.webhook_endpoints.deliver(job).await,
         webhook_events::HANDLE => super::webhook_events::run(app, job).await,

@@ -25,6 +25,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How long jobs of other processes wait until somebody looks.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Who finds nothing to take although something is due waits for this many milliseconds: somebody is about to write it.
+const MOMENT: i64 = 50;
+
 /// How long what runs may go on when the service stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
@@ -65,21 +68,26 @@ async fn keep(app: App, lane: Lane, pace: Pace, mut stopping: watch::Receiver<bo
     let places = Arc::new(Semaphore::new(workers(lane)));
     let mut news = app.db.news().jobs();
     let mut running = JoinSet::new();
-    let turns = async {
-        loop {
-            let Ok(first) = places.clone().acquire_owned().await else { return };
-            news.mark_unchanged();
-            let begun = begin(&app, lane, pace, first, &places, &mut running).await;
-            while running.try_join_next().is_some() {}
-            if begun == 0 {
-                let rest = rest(&app, lane, pace).await;
-                let _ = timeout(rest, news.changed()).await;
+    loop {
+        // What was begun to be taken is taken: nobody stops in the middle of it.
+        let first = tokio::select! {
+            place = places.clone().acquire_owned() => place,
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+        };
+        let Ok(first) = first else { break };
+        if *stopping.borrow() {
+            break;
+        }
+        news.mark_unchanged();
+        let begun = begin(&app, lane, pace, first, &places, &mut running).await;
+        while running.try_join_next().is_some() {}
+        if begun == 0 {
+            let rest = rest(&app, lane, pace).await;
+            tokio::select! {
+                _ = timeout(rest, news.changed()) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => break,
             }
         }
-    };
-    tokio::select! {
-        () = turns => {}
-        _ = stopping.wait_for(|stopping| *stopping) => {}
     }
     let _ = timeout(DRAIN, async { while running.join_next().await.is_some() {} }).await;
 }
@@ -119,12 +127,15 @@ async fn begin(
 /// Until the next job is due, or until somebody should look again.
 async fn rest(app: &App, lane: Lane, pace: Pace) -> Duration {
     let next = app.db.next_job(lane).await.ok().flatten();
-    let until = next.map_or(pace.look, |at| Duration::from_millis((at - app.clock.now()).max(1) as u64));
+    let until = next.map_or(pace.look, |at| Duration::from_millis((at - app.clock.now()).max(MOMENT) as u64));
     until.min(pace.look)
 }
 
 /// Does a job, and says what became of it.
 async fn one(app: &App, job: &Claimed, pace: Pace) {
+    if job.beyond {
+        return give_back(app, job, &Failed::for_good("its worker died each time")).await;
+    }
     let work = AssertUnwindSafe(timeout(LONGEST, handle(app, job))).catch_unwind();
     let done = tokio::select! {
         done = work => match done {
@@ -151,6 +162,8 @@ async fn lost(app: &App, job: &Claimed, pace: Pace) {
         beats.tick().await;
         let until = app.clock.now() + pace.lease.as_millis() as i64;
         if matches!(job.keep(&app.db, until).await, Ok(false)) {
+            // Its end may just have been written.
+            sleep(pace.look).await;
             return;
         }
     }

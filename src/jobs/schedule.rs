@@ -13,10 +13,12 @@ use crate::{
     },
 };
 
+pub const PURGE: &str = "trash.purge";
 pub const SWEEP: &str = "service.sweep";
 
 /// Kinds of jobs, and how long after the end of one the next begins.
-const SCHEDULES: &[(&str, Duration)] = &[(SWEEP, Duration::from_secs(3600))];
+const SCHEDULES: &[(&str, Duration)] =
+    &[(PURGE, Duration::from_secs(3600)), (SWEEP, Duration::from_secs(3600))];
 
 const HOUR: i64 = 3_600_000;
 /// How long events can be read again.
@@ -46,7 +48,7 @@ pub async fn begin(app: &App) -> Result<(), DbErr> {
 }
 
 /// Ends this round and leaves the next.
-async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
+pub(super) async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
     let (job, now) = (job.clone(), app.clock.now());
     let every = SCHEDULES.iter().find(|(kind, _)| *kind == job.kind);
     let Some((kind, every)) = every else { return Ok(()) };
@@ -63,14 +65,23 @@ async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
 /// Forgets what has ended.
 pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     let now = app.clock.now();
-    app.sessions.sweep().await?;
-    app.posts.sweep().await?;
-    attempt::sweep(&app.db, now).await?;
-    app.webhook_events.sweep().await?;
-    // What is forgotten can be handed on no more.
-    app.webhook_endpoints.fan_all().await?;
-    app.webhook_endpoints.sweep().await?;
-    app.db.forget_events(now - EVENTS_KEPT).await?;
-    app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await?;
+    // One that fails keeps none of the others back.
+    let swept: [Result<(), Failed>; 7] = [
+        app.sessions.sweep().await.map_err(Failed::from),
+        app.posts.sweep().await.map_err(Failed::from),
+        attempt::sweep(&app.db, now).await.map_err(Failed::from),
+        app.webhook_events.sweep().await.map_err(Failed::from),
+        app.webhook_endpoints.sweep().await.map_err(Failed::from),
+        forget_events(app, now).await,
+        app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await.map(drop).map_err(Failed::from),
+    ];
+    swept.into_iter().collect::<Result<(), Failed>>()?;
     again(app, job).await
+}
+
+/// What is forgotten can be handed on no more.
+async fn forget_events(app: &App, now: i64) -> Result<(), Failed> {
+    app.webhook_endpoints.fan_all().await?;
+    app.db.forget_events(now - EVENTS_KEPT).await?;
+    Ok(())
 }

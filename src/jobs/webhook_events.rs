@@ -14,6 +14,7 @@ use crate::{
         docs,
         imports::Effect as Imported,
         invoices::{InvoiceName, InvoiceStatus},
+        revisions::keep,
         webhook_events::{Effect, Handle, Outcome, WebhookEventState as State, effect},
     },
 };
@@ -92,15 +93,16 @@ impl Library for Tree<'_> {
     async fn put_documents(&self, documents: &[ImportedDocument], _dry_run: bool) -> Answers {
         let (docs, documents) = (self.0.docs.clone(), documents.to_vec());
         let done = self.0.db.write(async move |tx: Tx| {
-            let mut outcomes = Vec::with_capacity(documents.len());
+            let (mut outcomes, mut history) = (Vec::with_capacity(documents.len()), Vec::new());
             for ImportedDocument { path, title, content, position, .. } in documents {
                 let document = docs::ImportedDocument { path, title, content, position };
-                outcomes.push(Ok(match docs.import(&tx, &document).await? {
+                outcomes.push(Ok(match docs.import(&tx, &document, &mut history).await? {
                     Imported::Created => import::Outcome::Created,
                     Imported::Updated => import::Outcome::Updated,
                     Imported::Unchanged => import::Outcome::Unchanged,
                 }));
             }
+            keep(&tx, history).await?;
             Ok::<_, Error>(outcomes)
         });
         done.await.map_err(|error| match error {

@@ -4,7 +4,7 @@ mod claimed;
 
 use entity::job;
 use sea_orm::{
-    ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
 };
 use serde::Serialize;
@@ -110,7 +110,14 @@ impl Tx {
         };
         let column = |column: job::Column| Expr::col((job::Entity, column));
         let again = OnConflict::column(job::Column::UniqueKey)
-            .update_columns([job::Column::Data, job::Column::RunAt, job::Column::UpdatedAt])
+            .update_columns([
+                job::Column::Kind,
+                job::Column::Lane,
+                job::Column::Data,
+                job::Column::RunAt,
+                job::Column::MaxAttempts,
+                job::Column::UpdatedAt,
+            ])
             .value(job::Column::Asked, column(job::Column::Asked).add(1))
             .value(job::Column::Attempts, 0)
             .value(job::Column::Version, column(job::Column::Version).add(1))
@@ -122,10 +129,10 @@ impl Tx {
         found.map(|row| row.id).ok_or_else(|| broken("a job is gone"))
     }
 
-    /// Takes a job back that waits under this key; one that runs ends as it ends.
+    /// Takes the job of this key back. One that runs has no effect any more, unless it had it already: its end is not
+    /// found then, and its transaction fails.
     pub async fn not_later(&self, key: &str) -> Result<(), DbErr> {
-        let waits = job::Entity::delete_many().filter(job::Column::UniqueKey.eq(key));
-        waits.filter(job::Column::State.eq(READY)).exec(&**self).await?;
+        job::Entity::delete_many().filter(job::Column::UniqueKey.eq(key)).exec(&**self).await?;
         Ok(())
     }
 
@@ -151,11 +158,15 @@ impl Tx {
     }
 }
 
+/// Rows that are deleted at once, so that others get their turn.
+const SOME: u64 = 1000;
+
 /// What may be begun: what is due, and what a worker has begun and not brought to an end in its time.
 fn due(now: i64) -> Condition {
-    let waits = Condition::all().add(job::Column::State.eq(READY)).add(job::Column::RunAt.lte(now));
+    let waits = job::Column::State.eq(READY);
     let lost = Condition::all().add(job::Column::State.eq(RUNNING)).add(job::Column::LeasedUntil.lte(now));
-    Condition::any().add(waits).add(lost)
+    // Also of what was lost: it may have been put off meanwhile.
+    Condition::all().add(job::Column::RunAt.lte(now)).add(Condition::any().add(waits).add(lost))
 }
 
 impl Db {
@@ -168,6 +179,7 @@ impl Db {
         }
         let rows = self
             .write(async move |tx: Tx| {
+                // By themselves: within the update they might be read more than once, and be more.
                 let which = job::Entity::find()
                     .select_only()
                     .column(job::Column::Id)
@@ -177,6 +189,7 @@ impl Db {
                     .order_by_asc(job::Column::Id)
                     .limit(most)
                     .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+                let which: Vec<Uuid> = which.into_tuple().all(&*tx).await?;
                 let taken = job::Entity::update_many()
                     .col_expr(job::Column::State, RUNNING.into())
                     .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
@@ -184,7 +197,7 @@ impl Db {
                     .col_expr(job::Column::LeasedUntil, until.into())
                     .col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1))
                     .col_expr(job::Column::UpdatedAt, now.into())
-                    .filter(job::Column::Id.in_subquery(which.into_query()));
+                    .filter(job::Column::Id.is_in(which));
                 taken.exec_with_returning(&*tx).await
             })
             .await?;
@@ -204,9 +217,20 @@ impl Db {
             Condition::all().add(job::Column::State.eq(state)).add(job::Column::FinishedAt.lt(moment))
         };
         let old = Condition::any().add(old(DONE, done)).add(old(DEAD, dead));
-        self.write(async move |tx: Tx| {
-            Ok(job::Entity::delete_many().filter(old).exec(&*tx).await?.rows_affected)
-        })
-        .await
+        let mut forgotten = 0;
+        loop {
+            let old = job::Entity::find().select_only().column(job::Column::Id).filter(old.clone());
+            let some: Vec<Uuid> = old.limit(SOME).into_tuple().all(self.read()).await?;
+            let last = (some.len() as u64) < SOME;
+            forgotten += self
+                .write(async move |tx: Tx| {
+                    let gone = job::Entity::delete_many().filter(job::Column::Id.is_in(some));
+                    Ok::<_, DbErr>(gone.exec(&*tx).await?.rows_affected)
+                })
+                .await?;
+            if last {
+                return Ok(forgotten);
+            }
+        }
     }
 }

@@ -15,10 +15,28 @@ use crate::{
 pub const NOTED: i64 = 60_000;
 
 /// Whether a caller's account, session or key goes on, in the same role.
-pub async fn stands(connection: &impl ConnectionTrait, caller: &Principal) -> Result<bool, DbErr> {
+pub async fn stands(connection: &impl ConnectionTrait, caller: &Principal, now: i64) -> Result<bool, DbErr> {
     let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq("active"));
     let user = user.filter(user::Column::Role.eq(caller.role.as_str())).count(connection).await?;
-    Ok(user > 0 && credential(connection, &caller.via).await?)
+    Ok(user > 0
+        && credential(connection, &caller.via).await?
+        && !expired(connection, &caller.via, now).await?)
+}
+
+/// Whether the session or the key has come to its end by itself. That a stream is open is no use of it.
+async fn expired(connection: &impl ConnectionTrait, via: &Via, now: i64) -> Result<bool, DbErr> {
+    let ended = match via {
+        Via::Session(id) => {
+            let session = session::Entity::find_by_id(*id).filter(session::Column::ExpiresAt.lte(now));
+            session.count(connection).await?
+        }
+        Via::Machine => 0,
+        Via::Key { id, .. } => {
+            let key = api_key::Entity::find_by_id(*id).filter(api_key::Column::ExpiresAt.lte(now));
+            key.count(connection).await?
+        }
+    };
+    Ok(ended > 0)
 }
 
 /// Whether the session or the key is still there.

@@ -40,7 +40,7 @@ async fn imported(api: &Api, author: &str, slug: &str, alias: &str) -> String {
         published_at: Some(api.clock.now()),
     };
     let posts = api.app.posts.clone();
-    api.app.db.write(async move |tx| posts.import(&tx, &post).await).await.unwrap();
+    api.app.db.write(async move |tx| posts.import(&tx, &post, &mut Vec::new()).await).await.unwrap();
     api.app.redirects.refresh().await.unwrap();
     format!("/api/posts/slug/{slug}")
 }

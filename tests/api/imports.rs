@@ -6,6 +6,7 @@ use tenon::{
         docs::ImportedDocument,
         imports::Effect::{self, Created, Unchanged, Updated},
         posts::Imported,
+        revisions::keep,
         users::author_named,
     },
 };
@@ -30,7 +31,10 @@ async fn post(api: &Api, source: &str, title: &str) -> Result<Effect, String> {
             aliases: vec!["/old".to_owned()],
             published_at: Some(START),
         };
-        app.posts.import(&tx, &post).await
+        let mut history = Vec::new();
+        let effect = app.posts.import(&tx, &post, &mut history).await?;
+        keep(&tx, history).await?;
+        Ok(effect)
     });
     done.await.map_err(|error: Error| error.to_string())
 }
@@ -40,7 +44,10 @@ async fn document(api: &Api, path: &str, title: &str) -> Result<Effect, String> 
     let (app, path, title) = (api.app.clone(), path.to_owned(), title.to_owned());
     let done = api.app.db.write(async move |tx| {
         let document = ImportedDocument { path, title, content: "Text".to_owned(), position: 1 };
-        app.docs.import(&tx, &document).await
+        let mut history = Vec::new();
+        let effect = app.docs.import(&tx, &document, &mut history).await?;
+        keep(&tx, history).await?;
+        Ok(effect)
     });
     done.await.map_err(|error: Error| error.to_string())
 }

@@ -267,7 +267,7 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
         published_at: Some(api.clock.now()),
     };
     let posts = api.app.posts.clone();
-    api.app.db.write(async move |tx| posts.import(&tx, &post).await).await.unwrap();
+    api.app.db.write(async move |tx| posts.import(&tx, &post, &mut Vec::new()).await).await.unwrap();
     api.get("/2015/03/Dove-Tails.html").await.is(404);
     api.app.redirects.refresh().await.unwrap();
     for old in ["/2015/03/Dove-Tails.html", "/dt", "/dt/"] {

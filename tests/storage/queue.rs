@@ -150,6 +150,7 @@ async fn many_workers_take_each_job_once() {
     });
     let mut all: Vec<_> =
         futures_util::future::join_all(takers).await.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(all.len(), 60);
     all.sort();
     all.dedup();
     assert_eq!(all.len(), 60);

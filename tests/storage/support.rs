@@ -74,6 +74,8 @@ pub fn post_of(author: Uuid, slug: &str) -> post::ActiveModel {
         cover_image: Set(None),
         author_id: Set(author),
         published_at: Set(0),
+        publish_at: Set(None),
+        unpublish_at: Set(None),
         comments_count: Set(0),
         search: Set(String::new()),
         source: Set(None),

@@ -319,7 +319,7 @@ export interface paths {
         };
         /**
          * List documents in the order of the tree
-         * @description By position, then by path; `prefix` takes one branch of it.
+         * @description By position, then by path; `prefix` takes one branch of it. `deleted=only` shows editors the trash.
          */
         get: operations["docsList"];
         put?: never;
@@ -356,9 +356,157 @@ export interface paths {
         post?: never;
         /**
          * Delete a document
-         * @description What lies below it stays.
+         * @description What lies below it stays. The document can be taken out of the trash for 30 days, unless the service is set
+         *     otherwise; its path is free at once.
          */
         delete: operations["docsRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a document out of the trash
+         * @description It is as it was when it was deleted, at its path, unless another document is there by now. One that is
+         *     not in the trash stays as it is.
+         */
+        post: operations["docsRestore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{id}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the revisions of a document, newest first
+         * @description Every write leaves one; the newest 200 are kept.
+         */
+        get: operations["docsRevisionsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{id}/revisions/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a revision of a document
+         * @description With everything that could be written of the document.
+         */
+        get: operations["docsRevisionsRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{id}/revisions/{revision}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Compare two revisions of a document
+         * @description The text line by line, the other members by value.
+         */
+        get: operations["docsRevisionsDiff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{id}/revisions/{revision}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring back a revision of a document
+         * @description Title, text and position are as they were then, in a new version; the path stays. What
+         *     says just that already stays as it is.
+         */
+        post: operations["docsRevisionsRestore"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -442,7 +590,10 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Read a job */
+        /**
+         * Read a job
+         * @description How far it is, and why the last try failed.
+         */
         get: operations["jobsRead"];
         put?: never;
         post?: never;
@@ -519,7 +670,8 @@ export interface paths {
         put?: never;
         /**
          * Write a post
-         * @description The caller is its author. Without `published` it is a draft that only its author and editors see.
+         * @description The caller is its author. Without `published` it is a draft that only its author and editors see, until
+         *     `publishAt` comes if that is given.
          */
         post: operations["postsCreate"];
         delete?: never;
@@ -580,7 +732,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a post
-         * @description Its comments go with it. Its slugs stay taken.
+         * @description It can be taken out of the trash for 30 days, unless the service is set otherwise, with its comments and its
+         *     slugs, which stay taken so long.
          */
         delete: operations["postsRemove"];
         options?: never;
@@ -648,6 +801,154 @@ export interface paths {
          * @description Whoever still has one gets the same answer as for a post that is not there.
          */
         delete: operations["postsEndPreviews"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a post out of the trash
+         * @description It is as it was when it was deleted, published or not, with its comments. One that is not in the trash stays
+         *     as it is.
+         */
+        post: operations["postsRestore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the revisions of a post, newest first
+         * @description Every write leaves one; the newest 200 are kept. Only whoever may change the post knows of them.
+         */
+        get: operations["postsRevisionsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}/revisions/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a revision of a post
+         * @description With everything that could be written of the post.
+         */
+        get: operations["postsRevisionsRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}/revisions/{revision}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Compare two revisions of a post
+         * @description The text line by line, the other members by value.
+         */
+        get: operations["postsRevisionsDiff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{id}/revisions/{revision}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring back a revision of a post
+         * @description Title, text, excerpt, picture and tags are as they were then, in a new version. The slug, and whether
+         *     everybody may read the post, stay as they are now. A post that says just that already stays
+         *     as it is.
+         */
+        post: operations["postsRevisionsRestore"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1345,6 +1646,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what providers told, newest first
+         * @description Without the bodies.
+         */
+        get: operations["webhookEventsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The event's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read what a provider told
+         * @description With the body as it came.
+         */
+        get: operations["webhookEventsRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-events/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The event's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Handle an event once more
+         * @description However it ended before; one that still waits for its handler keeps its job. No effect comes twice.
+         */
+        post: operations["webhookEventsReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/github": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive an event of GitHub
+         * @description Under the rules of Stripe's; `X-GitHub-Delivery` names the event and `X-GitHub-Event` its type. The webhook
+         *     has to send `application/json`.
+         */
+        post: operations["webhookEventsGithub"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/paypal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive an event of PayPal
+         * @description Under the rules of Stripe's. Certificates are known beforehand: the address that the event names is not asked.
+         */
+        post: operations["webhookEventsPaypal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive an event of Stripe
+         * @description The bytes are verified before they are read; a bad signature is refused (400). An event that comes again is
+         *     received again and has no second effect. Without a secret there is nothing here (404).
+         */
+        post: operations["webhookEventsStripe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -1663,6 +2098,11 @@ export interface components {
              */
             customers: number;
         };
+        /**
+         * @description How a version came to be.
+         * @enum {string}
+         */
+        Change: "created" | "changed" | "imported" | "restored" | "deleted" | "undeleted" | "published" | "unpublished";
         /**
          * @description A comment.
          * @example {
@@ -2225,6 +2665,11 @@ export interface components {
          */
         DashboardPart: "cards" | "revenues" | "latest" | "rates";
         /**
+         * @description Whether a list shows what was deleted.
+         * @enum {string}
+         */
+        Deleted: "only";
+        /**
          * @description A document as a whole.
          * @example {
          *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
@@ -2280,6 +2725,40 @@ export interface components {
             updatedAt: string;
         };
         /**
+         * @description What can be written of a document.
+         * @example {
+         *       "path": "guides/getting-started",
+         *       "title": "Getting started",
+         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *       "position": 1
+         *     }
+         */
+        DocumentContent: {
+            /**
+             * @description Its place in the tree.
+             * @example guides/getting-started
+             */
+            path: string;
+            /**
+             * @description The heading.
+             * @example Getting started
+             */
+            title: string;
+            /**
+             * @description The text, in Markdown.
+             * @example # Getting started
+             *
+             *     Cut the tenon to the mortise.
+             */
+            content: string;
+            /**
+             * Format: int64
+             * @description Its place among its neighbours.
+             * @example 1
+             */
+            position: number;
+        };
+        /**
          * @description A document as it shall be from now on.
          * @example {
          *       "title": "Getting started",
@@ -2309,8 +2788,60 @@ export interface components {
             position?: number;
         };
         /**
+         * @description A revision of a document, with what was written.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "version": 3,
+         *       "change": "changed",
+         *       "by": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ada Turner",
+         *         "avatarUrl": "https://www.acme.test/ada.webp"
+         *       },
+         *       "createdAt": "2025-11-21T09:30:00.000Z",
+         *       "document": {
+         *         "path": "guides/getting-started",
+         *         "title": "Getting started",
+         *         "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *         "position": 1
+         *       }
+         *     }
+         */
+        DocumentRevision: {
+            /**
+             * Format: uuid
+             * @description What the revision is known by.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description The number of the version, counted from 1.
+             * @example 3
+             */
+            version: number;
+            /** @description How it came to be. */
+            change: components["schemas"]["Change"];
+            /**
+             * Format: uuid
+             * @description The revision that it brought back, if it did.
+             */
+            restoredFrom?: string;
+            /** @description Who wrote it; left out for what the service did by itself, and for who is no user any more. */
+            by?: components["schemas"]["AuthorRef"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            createdAt: string;
+            /** @description What the document was. */
+            document: components["schemas"]["DocumentContent"];
+        };
+        /**
          * @description A document as an entry of the tree.
          * @example {
+         *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
          *       "path": "guides/getting-started",
          *       "title": "Getting started",
          *       "position": 1,
@@ -2318,6 +2849,12 @@ export interface components {
          *     }
          */
         DocumentSummary: {
+            /**
+             * Format: uuid
+             * @description What the document is known by for good.
+             * @example 0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
             /**
              * @description Its place in the tree.
              * @example guides/getting-started
@@ -2340,12 +2877,18 @@ export interface components {
              * @example 2025-11-21T09:00:00.000Z
              */
             updatedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was put into the trash; only there.
+             */
+            deletedAt?: string;
         };
         /**
          * @description One page of a list.
          * @example {
          *       "data": [
          *         {
+         *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
          *           "path": "guides/getting-started",
          *           "title": "Getting started",
          *           "position": 1,
@@ -2365,6 +2908,7 @@ export interface components {
              * @description The entries of this page, in the order asked for.
              * @example [
              *       {
+             *         "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
              *         "path": "guides/getting-started",
              *         "title": "Getting started",
              *         "position": 1,
@@ -2447,7 +2991,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
+        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
         /**
          * @description Whether the client's country is looked at.
          * @enum {string}
@@ -3066,6 +3610,39 @@ export interface components {
             session?: string;
         };
         /**
+         * @description A member that differs.
+         * @example {
+         *       "member": "title",
+         *       "before": [
+         *         "A joint"
+         *       ],
+         *       "after": [
+         *         "A joint that fits"
+         *       ]
+         *     }
+         */
+        MemberChange: {
+            /**
+             * @description The name of the member.
+             * @example title
+             */
+            member: string;
+            /**
+             * @description What it was, as text: one value, several where it is a list, none where it was left out.
+             * @example [
+             *       "A joint"
+             *     ]
+             */
+            before: string[];
+            /**
+             * @description What it is then.
+             * @example [
+             *       "A joint that fits"
+             *     ]
+             */
+            after: string[];
+        };
+        /**
          * @description A key to be made.
          * @example {
          *       "name": "Site build",
@@ -3182,7 +3759,8 @@ export interface components {
          *       "tags": [
          *         "Joinery"
          *       ],
-         *       "published": true
+         *       "published": true,
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
          *     }
          */
         NewPost: {
@@ -3225,6 +3803,17 @@ export interface components {
              * @example true
              */
             published?: boolean;
+            /**
+             * Format: date-time
+             * @description When everybody may read it, in the future.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description When it is a draft again, after that.
+             * @example 2100-01-01T00:00:00.000Z
+             */
+            unpublishAt?: string;
         };
         /**
          * @description A redirect to be written.
@@ -3403,6 +3992,7 @@ export interface components {
          *       ],
          *       "published": true,
          *       "publishedAt": "2025-11-21T09:30:00.000Z",
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z",
          *       "commentsCount": 2,
          *       "createdAt": "2025-11-21T09:00:00.000Z",
          *       "updatedAt": "2025-11-21T09:30:00.000Z"
@@ -3469,6 +4059,17 @@ export interface components {
              */
             publishedAt?: string;
             /**
+             * Format: date-time
+             * @description When everybody is going to be able to read it; shown to whoever may change it.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description When it is going to be a draft again; shown to whoever may change it.
+             * @example 2100-01-01T00:00:00.000Z
+             */
+            unpublishAt?: string;
+            /**
              * Format: int64
              * @description How many approved comments it has.
              * @example 2
@@ -3488,6 +4089,71 @@ export interface components {
             updatedAt: string;
         };
         /**
+         * @description What can be written of a post.
+         * @example {
+         *       "title": "A joint that fits",
+         *       "slug": "a-joint-that-fits",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "tags": [
+         *         "Joinery"
+         *       ],
+         *       "published": true,
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
+         *     }
+         */
+        PostContent: {
+            /**
+             * @description The heading.
+             * @example A joint that fits
+             */
+            title: string;
+            /**
+             * @description The name of the post in addresses.
+             * @example a-joint-that-fits
+             */
+            slug: string;
+            /**
+             * @description The text, in Markdown.
+             * @example A tenon is the part of a joint that is *cut to fit*.
+             */
+            content: string;
+            /**
+             * @description A short text for lists.
+             * @example Why every client is cut from the same contract.
+             */
+            excerpt?: string;
+            /**
+             * @description The address of a picture.
+             * @example https://www.acme.test/joint.webp
+             */
+            coverImage?: string;
+            /**
+             * @description The names of its tags.
+             * @example [
+             *       "Joinery"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * @description Whether everybody could read it.
+             * @example true
+             */
+            published: boolean;
+            /**
+             * Format: date-time
+             * @description When it was to be published.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description When that was to end.
+             * @example 2100-01-01T00:00:00.000Z
+             */
+            unpublishAt?: string;
+        };
+        /**
          * @description What may be told in more detail.
          * @enum {string}
          */
@@ -3503,7 +4169,8 @@ export interface components {
          *       "tags": [
          *         "Joinery"
          *       ],
-         *       "published": true
+         *       "published": true,
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
          *     }
          */
         PostPatch: {
@@ -3540,10 +4207,21 @@ export interface components {
              */
             tags?: string[];
             /**
-             * @description Whether everybody may read it.
+             * @description Whether everybody may read it; `true` is now, whatever was to be later.
              * @example true
              */
             published?: boolean;
+            /**
+             * Format: date-time
+             * @description When everybody may read it, in the future; `null` takes that back.
+             */
+            publishAt?: string | null;
+            /**
+             * Format: date-time
+             * @description When it is a draft again, after that; `null` takes that back.
+             * @example 2100-01-01T00:00:00.000Z
+             */
+            unpublishAt?: string | null;
         };
         /**
          * @description A post, by name.
@@ -3582,7 +4260,8 @@ export interface components {
          *       "tags": [
          *         "Joinery"
          *       ],
-         *       "published": true
+         *       "published": true,
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
          *     }
          */
         PostReplacement: {
@@ -3625,6 +4304,74 @@ export interface components {
              * @example true
              */
             published?: boolean;
+            /**
+             * Format: date-time
+             * @description When everybody may read it, in the future.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description When it is a draft again, after that.
+             * @example 2100-01-01T00:00:00.000Z
+             */
+            unpublishAt?: string;
+        };
+        /**
+         * @description A revision of a post, with what was written.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "version": 3,
+         *       "change": "changed",
+         *       "by": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ada Turner",
+         *         "avatarUrl": "https://www.acme.test/ada.webp"
+         *       },
+         *       "createdAt": "2025-11-21T09:30:00.000Z",
+         *       "post": {
+         *         "title": "A joint that fits",
+         *         "slug": "a-joint-that-fits",
+         *         "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *         "excerpt": "Why every client is cut from the same contract.",
+         *         "coverImage": "https://www.acme.test/joint.webp",
+         *         "tags": [
+         *           "Joinery"
+         *         ],
+         *         "published": true,
+         *         "unpublishAt": "2100-01-01T00:00:00.000Z"
+         *       }
+         *     }
+         */
+        PostRevision: {
+            /**
+             * Format: uuid
+             * @description What the revision is known by.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description The number of the version, counted from 1.
+             * @example 3
+             */
+            version: number;
+            /** @description How it came to be. */
+            change: components["schemas"]["Change"];
+            /**
+             * Format: uuid
+             * @description The revision that it brought back, if it did.
+             */
+            restoredFrom?: string;
+            /** @description Who wrote it; left out for what the service did by itself, and for who is no user any more. */
+            by?: components["schemas"]["AuthorRef"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            createdAt: string;
+            /** @description What the post was. */
+            post: components["schemas"]["PostContent"];
         };
         /**
          * @description Which posts by their state.
@@ -3653,6 +4400,7 @@ export interface components {
          *       ],
          *       "published": true,
          *       "publishedAt": "2025-11-21T09:30:00.000Z",
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z",
          *       "commentsCount": 2,
          *       "createdAt": "2025-11-21T09:00:00.000Z",
          *       "updatedAt": "2025-11-21T09:30:00.000Z",
@@ -3707,6 +4455,17 @@ export interface components {
              */
             publishedAt?: string;
             /**
+             * Format: date-time
+             * @description When everybody is going to be able to read it; shown to whoever may change it.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description When it is going to be a draft again; shown to whoever may change it.
+             * @example 2100-01-01T00:00:00.000Z
+             */
+            unpublishAt?: string;
+            /**
              * Format: int64
              * @description How many approved comments it has.
              * @example 2
@@ -3724,6 +4483,11 @@ export interface components {
              * @example 2025-11-21T09:30:00.000Z
              */
             updatedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was put into the trash; only there.
+             */
+            deletedAt?: string;
             /**
              * @description A short text for lists, if the post has one.
              * @example Why every client is cut from the same contract.
@@ -3763,6 +4527,7 @@ export interface components {
          *           ],
          *           "published": true,
          *           "publishedAt": "2025-11-21T09:30:00.000Z",
+         *           "unpublishAt": "2100-01-01T00:00:00.000Z",
          *           "commentsCount": 2,
          *           "createdAt": "2025-11-21T09:00:00.000Z",
          *           "updatedAt": "2025-11-21T09:30:00.000Z",
@@ -3802,6 +4567,7 @@ export interface components {
              *         ],
              *         "published": true,
              *         "publishedAt": "2025-11-21T09:30:00.000Z",
+             *         "unpublishAt": "2100-01-01T00:00:00.000Z",
              *         "commentsCount": 2,
              *         "createdAt": "2025-11-21T09:00:00.000Z",
              *         "updatedAt": "2025-11-21T09:30:00.000Z",
@@ -3847,6 +4613,11 @@ export interface components {
              */
             expiresAt: string;
         };
+        /**
+         * @description Who tells.
+         * @enum {string}
+         */
+        Provider: "stripe" | "github" | "paypal";
         /**
          * @description A public key (RFC 8037).
          * @example {
@@ -4375,6 +5146,163 @@ export interface components {
          */
         RevenueSource: "invoices" | "imported";
         /**
+         * @description One version of something: when it came to be, how, and by whom.
+         * @example {
+         *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "version": 3,
+         *       "change": "changed",
+         *       "by": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ada Turner",
+         *         "avatarUrl": "https://www.acme.test/ada.webp"
+         *       },
+         *       "createdAt": "2025-11-21T09:30:00.000Z"
+         *     }
+         */
+        Revision: {
+            /**
+             * Format: uuid
+             * @description What the revision is known by.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description The number of the version, counted from 1.
+             * @example 3
+             */
+            version: number;
+            /** @description How it came to be. */
+            change: components["schemas"]["Change"];
+            /**
+             * Format: uuid
+             * @description The revision that it brought back, if it did.
+             */
+            restoredFrom?: string;
+            /** @description Who wrote it; left out for what the service did by itself, and for who is no user any more. */
+            by?: components["schemas"]["AuthorRef"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2025-11-21T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        /**
+         * @description What lies between two revisions.
+         * @example {
+         *       "revision": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "against": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "members": [
+         *         {
+         *           "member": "title",
+         *           "before": [
+         *             "A joint"
+         *           ],
+         *           "after": [
+         *             "A joint that fits"
+         *           ]
+         *         }
+         *       ],
+         *       "content": "@@ -1 +1 @@\n-Cut it.\n+Cut it to fit.\n",
+         *       "linesAdded": 1,
+         *       "linesRemoved": 1
+         *     }
+         */
+        RevisionDiff: {
+            /**
+             * Format: uuid
+             * @description The revision that is looked at.
+             * @example 0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            revision: string;
+            /**
+             * Format: uuid
+             * @description The revision that it is held against; left out if there is none before it: then all of it is new.
+             * @example 0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            against?: string;
+            /**
+             * @description The other members that differ.
+             * @example [
+             *       {
+             *         "member": "title",
+             *         "before": [
+             *           "A joint"
+             *         ],
+             *         "after": [
+             *           "A joint that fits"
+             *         ]
+             *       }
+             *     ]
+             */
+            members: components["schemas"]["MemberChange"][];
+            /**
+             * @description How the text differs, line by line, as hunks of a unified diff with three lines around each; left out if
+             *     it is the same.
+             * @example @@ -1 +1 @@
+             *     -Cut it.
+             *     +Cut it to fit.
+             */
+            content?: string;
+            /**
+             * Format: int64
+             * @description How many lines of the text are new.
+             * @example 1
+             */
+            linesAdded: number;
+            /**
+             * Format: int64
+             * @description How many lines of the text are gone.
+             * @example 1
+             */
+            linesRemoved: number;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "version": 3,
+         *           "change": "changed",
+         *           "by": {
+         *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "name": "Ada Turner",
+         *             "avatarUrl": "https://www.acme.test/ada.webp"
+         *           },
+         *           "createdAt": "2025-11-21T09:30:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        RevisionPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "version": 3,
+             *         "change": "changed",
+             *         "by": {
+             *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "name": "Ada Turner",
+             *           "avatarUrl": "https://www.acme.test/ada.webp"
+             *         },
+             *         "createdAt": "2025-11-21T09:30:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Revision"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
          * @description What an account may do.
          * @enum {string}
          */
@@ -4383,7 +5311,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "users:read" | "users:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "users:read" | "users:write" | "webhook-events:read" | "webhook-events:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -4817,6 +5745,192 @@ export interface components {
             currentPassword?: string;
         };
         /**
+         * @description An event that a provider told, with its body.
+         * @example {
+         *       "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "provider": "stripe",
+         *       "providerId": "evt_1SVr2xGQ",
+         *       "type": "invoice.paid",
+         *       "state": "handled",
+         *       "outcome": "invoice 1 is paid",
+         *       "attempts": 1,
+         *       "receivedAt": "2025-11-21T09:00:00.000Z",
+         *       "handledAt": "2025-11-21T09:00:00.040Z",
+         *       "body": "{\"id\":\"evt_1SVr2xGQ\",\"object\":\"event\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1SVr2wGQ\",\"metadata\":{\"invoice\":\"1\"}}}}"
+         *     }
+         */
+        WebhookEvent: {
+            /**
+             * Format: uuid
+             * @description What the event is known by here.
+             * @example 0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /** @description Who told. */
+            provider: components["schemas"]["Provider"];
+            /**
+             * @description What the provider calls it; sent again, it is the same event.
+             * @example evt_1SVr2xGQ
+             */
+            providerId: string;
+            /**
+             * @description What it is about, in the provider's words.
+             * @example invoice.paid
+             */
+            type: string;
+            /** @description How far it is. */
+            state: components["schemas"]["WebhookEventState"];
+            /**
+             * @description What came of it, or why nothing did.
+             * @example invoice 1 is paid
+             */
+            outcome?: string;
+            /**
+             * Format: int32
+             * @description How often it was tried to handle it.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it came.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            receivedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was handled last.
+             * @example 2025-11-21T09:00:00.040Z
+             */
+            handledAt?: string;
+            /**
+             * @description The body as it came: JSON, as a text.
+             * @example {"id":"evt_1SVr2xGQ","object":"event","type":"invoice.paid","data":{"object":{"id":"in_1SVr2wGQ","metadata":{"invoice":"1"}}}}
+             */
+            body: string;
+        };
+        /**
+         * @description How far an event is.
+         * @enum {string}
+         */
+        WebhookEventState: "received" | "handled" | "kept" | "failed" | "ignored";
+        /**
+         * @description An event in a list.
+         * @example {
+         *       "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "provider": "stripe",
+         *       "providerId": "evt_1SVr2xGQ",
+         *       "type": "invoice.paid",
+         *       "state": "handled",
+         *       "outcome": "invoice 1 is paid",
+         *       "attempts": 1,
+         *       "receivedAt": "2025-11-21T09:00:00.000Z",
+         *       "handledAt": "2025-11-21T09:00:00.040Z"
+         *     }
+         */
+        WebhookEventSummary: {
+            /**
+             * Format: uuid
+             * @description What the event is known by here.
+             * @example 0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /** @description Who told. */
+            provider: components["schemas"]["Provider"];
+            /**
+             * @description What the provider calls it; sent again, it is the same event.
+             * @example evt_1SVr2xGQ
+             */
+            providerId: string;
+            /**
+             * @description What it is about, in the provider's words.
+             * @example invoice.paid
+             */
+            type: string;
+            /** @description How far it is. */
+            state: components["schemas"]["WebhookEventState"];
+            /**
+             * @description What came of it, or why nothing did.
+             * @example invoice 1 is paid
+             */
+            outcome?: string;
+            /**
+             * Format: int32
+             * @description How often it was tried to handle it.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it came.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            receivedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was handled last.
+             * @example 2025-11-21T09:00:00.040Z
+             */
+            handledAt?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "provider": "stripe",
+         *           "providerId": "evt_1SVr2xGQ",
+         *           "type": "invoice.paid",
+         *           "state": "handled",
+         *           "outcome": "invoice 1 is paid",
+         *           "attempts": 1,
+         *           "receivedAt": "2025-11-21T09:00:00.000Z",
+         *           "handledAt": "2025-11-21T09:00:00.040Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        WebhookEventSummaryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "provider": "stripe",
+             *         "providerId": "evt_1SVr2xGQ",
+             *         "type": "invoice.paid",
+             *         "state": "handled",
+             *         "outcome": "invoice 1 is paid",
+             *         "attempts": 1,
+             *         "receivedAt": "2025-11-21T09:00:00.000Z",
+             *         "handledAt": "2025-11-21T09:00:00.040Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["WebhookEventSummary"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What a provider hears back.
+         * @example {
+         *       "received": true
+         *     }
+         */
+        WebhookReceipt: {
+            /**
+             * @description That it was received; what comes of it is seen later.
+             * @example true
+             */
+            received: boolean;
+        };
+        /**
          * @description A failure (RFC 9457). Programs look at `code`; people read `detail`.
          * @example {
          *       "type": "https://api.acme.test/problems/not-found",
@@ -4910,6 +6024,7 @@ export interface components {
          *
          *     - `invalid`: The request is not valid
          *     - `malformed-json`: The body is not JSON
+         *     - `invalid-signature`: The signature is not valid
          *     - `invalid-cursor`: The cursor does not belong to this list
          *     - `malformed-request`: The request cannot be read
          *     - `unauthenticated`: Sign in first
@@ -4938,7 +6053,7 @@ export interface components {
          * @example not-found
          * @enum {string}
          */
-        ProblemCode: "invalid" | "malformed-json" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "unavailable";
+        ProblemCode: "invalid" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "unavailable";
         /**
          * @description The rule that a place in the request breaks.
          * @example too-long
@@ -4947,7 +6062,7 @@ export interface components {
         ProblemEntryCode: "required" | "unknown" | "duplicate" | "type" | "format" | "pattern" | "too-short" | "too-long" | "too-small" | "too-large" | "too-few-items" | "too-many-items" | "not-unique" | "not-in-enum" | "encoding" | "malformed" | "too-deep" | "conflict" | "invalid";
     };
     responses: {
-        /** @description The request is not valid; or: The body is not JSON; or: The cursor does not belong to this list; or: The request cannot be read */
+        /** @description The request is not valid; or: The body is not JSON; or: The signature is not valid; or: The cursor does not belong to this list; or: The request cannot be read */
         BadRequestDeprecated: {
             headers: {
                 "Cache-Control": components["headers"]["Cache-Control"];
@@ -4967,7 +6082,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request is not valid; or: The body is not JSON; or: The cursor does not belong to this list; or: The request cannot be read */
+        /** @description The request is not valid; or: The body is not JSON; or: The signature is not valid; or: The cursor does not belong to this list; or: The request cannot be read */
         BadRequest: {
             headers: {
                 "Cache-Control": components["headers"]["Cache-Control"];
@@ -6883,6 +7998,11 @@ export interface operations {
                  * @example started
                  */
                 q?: string;
+                /**
+                 * @description `only` lists the trash instead, for editors.
+                 * @example only
+                 */
+                deleted?: components["schemas"]["Deleted"];
             };
             header?: {
                 /**
@@ -6916,6 +8036,7 @@ export interface operations {
                      * @example {
                      *       "data": [
                      *         {
+                     *           "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
                      *           "path": "guides/getting-started",
                      *           "title": "Getting started",
                      *           "position": 1,
@@ -7257,6 +8378,425 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRestore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "path": "guides/getting-started",
+                     *       "title": "Getting started",
+                     *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+                     *       "position": 1,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRevisionsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "version": 3,
+                     *           "change": "changed",
+                     *           "by": {
+                     *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Ada Turner",
+                     *             "avatarUrl": "https://www.acme.test/ada.webp"
+                     *           },
+                     *           "createdAt": "2025-11-21T09:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRevisionsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "version": 3,
+                     *       "change": "changed",
+                     *       "by": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp"
+                     *       },
+                     *       "createdAt": "2025-11-21T09:30:00.000Z",
+                     *       "document": {
+                     *         "path": "guides/getting-started",
+                     *         "title": "Getting started",
+                     *         "content": "# Getting started\n\nCut the tenon to the mortise.",
+                     *         "position": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DocumentRevision"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRevisionsDiff: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Another revision of the same; left out, the one before.
+                 * @example 0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                against?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "revision": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "against": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "members": [
+                     *         {
+                     *           "member": "title",
+                     *           "before": [
+                     *             "A joint"
+                     *           ],
+                     *           "after": [
+                     *             "A joint that fits"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "content": "@@ -1 +1 @@\n-Cut it.\n+Cut it to fit.\n",
+                     *       "linesAdded": 1,
+                     *       "linesRemoved": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevisionDiff"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    docsRevisionsRestore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The document's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "path": "guides/getting-started",
+                     *       "title": "Getting started",
+                     *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+                     *       "position": 1,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
             412: components["responses"]["PreconditionFailed"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["TooManyRequests"];
@@ -7853,10 +9393,15 @@ export interface operations {
                  */
                 author?: string;
                 /**
-                 * @description Published posts, or drafts that the caller may see.
+                 * @description Published posts, or drafts that the caller may see. Left out, it is `published`, and `any` in the trash.
                  * @example published
                  */
                 status?: components["schemas"]["PostStatus"];
+                /**
+                 * @description `only` lists the trash instead: to authors their own, to editors all. What was deleted last comes first.
+                 * @example only
+                 */
+                deleted?: components["schemas"]["Deleted"];
                 /**
                  * @description Words that the title or the excerpt contain, whatever their case or accents.
                  * @example joint
@@ -7938,6 +9483,7 @@ export interface operations {
                      *           ],
                      *           "published": true,
                      *           "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *           "unpublishAt": "2100-01-01T00:00:00.000Z",
                      *           "commentsCount": 2,
                      *           "createdAt": "2025-11-21T09:00:00.000Z",
                      *           "updatedAt": "2025-11-21T09:30:00.000Z",
@@ -8008,7 +9554,8 @@ export interface operations {
                  *       "tags": [
                  *         "Joinery"
                  *       ],
-                 *       "published": true
+                 *       "published": true,
+                 *       "unpublishAt": "2100-01-01T00:00:00.000Z"
                  *     }
                  */
                 "application/json": components["schemas"]["NewPost"];
@@ -8055,6 +9602,7 @@ export interface operations {
                      *       ],
                      *       "published": true,
                      *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
                      *       "commentsCount": 2,
                      *       "createdAt": "2025-11-21T09:00:00.000Z",
                      *       "updatedAt": "2025-11-21T09:30:00.000Z"
@@ -8138,6 +9686,7 @@ export interface operations {
                      *       ],
                      *       "published": true,
                      *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
                      *       "commentsCount": 2,
                      *       "createdAt": "2025-11-21T09:00:00.000Z",
                      *       "updatedAt": "2025-11-21T09:30:00.000Z"
@@ -8255,6 +9804,7 @@ export interface operations {
                      *       ],
                      *       "published": true,
                      *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
                      *       "commentsCount": 2,
                      *       "createdAt": "2025-11-21T09:00:00.000Z",
                      *       "updatedAt": "2025-11-21T09:30:00.000Z"
@@ -8326,7 +9876,8 @@ export interface operations {
                  *       "tags": [
                  *         "Joinery"
                  *       ],
-                 *       "published": true
+                 *       "published": true,
+                 *       "unpublishAt": "2100-01-01T00:00:00.000Z"
                  *     }
                  */
                 "application/json": components["schemas"]["PostReplacement"];
@@ -8371,6 +9922,7 @@ export interface operations {
                      *       ],
                      *       "published": true,
                      *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
                      *       "commentsCount": 2,
                      *       "createdAt": "2025-11-21T09:00:00.000Z",
                      *       "updatedAt": "2025-11-21T09:30:00.000Z"
@@ -8496,7 +10048,8 @@ export interface operations {
                  *       "tags": [
                  *         "Joinery"
                  *       ],
-                 *       "published": true
+                 *       "published": true,
+                 *       "unpublishAt": "2100-01-01T00:00:00.000Z"
                  *     }
                  */
                 "application/merge-patch+json": components["schemas"]["PostPatch"];
@@ -8510,7 +10063,8 @@ export interface operations {
                  *       "tags": [
                  *         "Joinery"
                  *       ],
-                 *       "published": true
+                 *       "published": true,
+                 *       "unpublishAt": "2100-01-01T00:00:00.000Z"
                  *     }
                  */
                 "application/json": components["schemas"]["PostPatch"];
@@ -8555,6 +10109,7 @@ export interface operations {
                      *       ],
                      *       "published": true,
                      *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
                      *       "commentsCount": 2,
                      *       "createdAt": "2025-11-21T09:00:00.000Z",
                      *       "updatedAt": "2025-11-21T09:30:00.000Z"
@@ -8894,6 +10449,466 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRestore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRevisionsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "version": 3,
+                     *           "change": "changed",
+                     *           "by": {
+                     *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Ada Turner",
+                     *             "avatarUrl": "https://www.acme.test/ada.webp"
+                     *           },
+                     *           "createdAt": "2025-11-21T09:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRevisionsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "version": 3,
+                     *       "change": "changed",
+                     *       "by": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp"
+                     *       },
+                     *       "createdAt": "2025-11-21T09:30:00.000Z",
+                     *       "post": {
+                     *         "title": "A joint that fits",
+                     *         "slug": "a-joint-that-fits",
+                     *         "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *         "excerpt": "Why every client is cut from the same contract.",
+                     *         "coverImage": "https://www.acme.test/joint.webp",
+                     *         "tags": [
+                     *           "Joinery"
+                     *         ],
+                     *         "published": true,
+                     *         "unpublishAt": "2100-01-01T00:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PostRevision"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRevisionsDiff: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Another revision of the same; left out, the one before.
+                 * @example 0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                against?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "revision": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "against": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "members": [
+                     *         {
+                     *           "member": "title",
+                     *           "before": [
+                     *             "A joint"
+                     *           ],
+                     *           "after": [
+                     *             "A joint that fits"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "content": "@@ -1 +1 @@\n-Cut it.\n+Cut it to fit.\n",
+                     *       "linesAdded": 1,
+                     *       "linesRemoved": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevisionDiff"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postsRevisionsRestore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The post's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+                /**
+                 * @description The revision's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "slug": "a-joint-that-fits",
+                     *       "title": "A joint that fits",
+                     *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+                     *       "excerpt": "Why every client is cut from the same contract.",
+                     *       "coverImage": "https://www.acme.test/joint.webp",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp",
+                     *         "bio": "Writes about wood and contracts."
+                     *       },
+                     *       "coauthors": [],
+                     *       "tags": [
+                     *         {
+                     *           "slug": "joinery",
+                     *           "name": "Joinery"
+                     *         }
+                     *       ],
+                     *       "published": true,
+                     *       "publishedAt": "2025-11-21T09:30:00.000Z",
+                     *       "unpublishAt": "2100-01-01T00:00:00.000Z",
+                     *       "commentsCount": 2,
+                     *       "createdAt": "2025-11-21T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Post"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -13241,6 +15256,411 @@ export interface operations {
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
             428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEventsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Events of this provider.
+                 * @example stripe
+                 */
+                provider?: components["schemas"]["Provider"];
+                /**
+                 * @description Events of this type, such as `invoice.paid`.
+                 * @example invoice.paid
+                 */
+                type?: string;
+                /**
+                 * @description Events that are this far.
+                 * @example failed
+                 */
+                state?: components["schemas"]["WebhookEventState"];
+                /**
+                 * @description The order, with `-` for falling; left out, the newest come first.
+                 * @example receivedAt
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "provider": "stripe",
+                     *           "providerId": "evt_1SVr2xGQ",
+                     *           "type": "invoice.paid",
+                     *           "state": "handled",
+                     *           "outcome": "invoice 1 is paid",
+                     *           "attempts": 1,
+                     *           "receivedAt": "2025-11-21T09:00:00.000Z",
+                     *           "handledAt": "2025-11-21T09:00:00.040Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEventSummaryPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEventsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The event's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "provider": "stripe",
+                     *       "providerId": "evt_1SVr2xGQ",
+                     *       "type": "invoice.paid",
+                     *       "state": "handled",
+                     *       "outcome": "invoice 1 is paid",
+                     *       "attempts": 1,
+                     *       "receivedAt": "2025-11-21T09:00:00.000Z",
+                     *       "handledAt": "2025-11-21T09:00:00.040Z",
+                     *       "body": "{\"id\":\"evt_1SVr2xGQ\",\"object\":\"event\",\"type\":\"invoice.paid\",\"data\":{\"object\":{\"id\":\"in_1SVr2wGQ\",\"metadata\":{\"invoice\":\"1\"}}}}"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEvent"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEventsReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The event's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What will be done */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "kind": "service.sweep",
+                     *       "state": "done",
+                     *       "runAt": "2025-11-21T10:30:00.000Z",
+                     *       "attempts": 1,
+                     *       "maxAttempts": 8,
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.250Z",
+                     *       "finishedAt": "2025-11-21T10:30:00.250Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEventsGithub: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/webhooks/github` takes. */
+        requestBody: {
+            content: {
+                /** @example {"ref":"refs/heads/main","repository":{"full_name":"acme/handbook"}} */
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookReceipt"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEventsPaypal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/webhooks/paypal` takes. */
+        requestBody: {
+            content: {
+                /** @example {"id":"WH-58D329510W468432D-8HN650336L201105X","event_type":"PAYMENT.SALE.COMPLETED","resource":{"amount":{"total":"7.47","currency":"USD"}}} */
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookReceipt"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEventsStripe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/webhooks/stripe` takes. */
+        requestBody: {
+            content: {
+                /** @example {"id":"evt_1SVr2xGQ","object":"event","type":"invoice.paid","data":{"object":{"id":"in_1SVr2wGQ","metadata":{"invoice":"1"}}}} */
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookReceipt"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

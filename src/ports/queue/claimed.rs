@@ -24,6 +24,8 @@ pub struct Claimed {
     /// Counted from 1.
     pub attempt: i32,
     pub last: bool,
+    /// It was begun as often as it may be already, and its worker died each time.
+    pub beyond: bool,
     data: String,
     asked: i32,
     lease: Uuid,
@@ -67,9 +69,9 @@ impl From<DbErr> for Failed {
 
 impl Claimed {
     pub(super) fn of(row: job::Model) -> Option<Self> {
-        let last = row.attempts >= row.max_attempts;
+        let (last, beyond) = (row.attempts >= row.max_attempts, row.attempts > row.max_attempts);
         let job::Model { id, kind, attempts, data, asked, lease, .. } = row;
-        Some(Claimed { id, kind, attempt: attempts, last, data, asked, lease: lease? })
+        Some(Claimed { id, kind, attempt: attempts, last, beyond, data, asked, lease: lease? })
     }
 
     /// What it is about.
@@ -100,8 +102,8 @@ impl Claimed {
             .filter(job::Column::Asked.eq(self.asked))
     }
 
-    /// Ends it in the transaction of its effect: either both are there or neither. Fails when the lease is lost, and
-    /// the transaction with it.
+    /// Ends it in the transaction of its effect, as the last thing there: either both are there or neither. Fails when
+    /// the lease is lost, and the transaction with it.
     pub async fn finish(&self, tx: &Tx, now: i64) -> Result<(), DbErr> {
         let done = self.ended(DONE, now).col_expr(job::Column::LastError, Option::<String>::None.into());
         if done.exec(&**tx).await?.rows_affected > 0 {
@@ -136,7 +138,9 @@ impl Claimed {
 
     /// Gives it back, to be tried at `at`, or as dead.
     pub async fn failed(&self, db: &Db, why: &str, at: Option<i64>, now: i64) -> Result<(), DbErr> {
-        let (job, why) = (self.clone(), why.chars().take(WORDS).collect::<String>());
+        // No database takes all characters.
+        let plain = why.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let (job, why) = (self.clone(), plain.take(WORDS).collect::<String>());
         db.write(async move |tx: Tx| {
             let noted =
                 |update: UpdateMany<job::Entity>| update.col_expr(job::Column::LastError, why.clone().into());

@@ -67,7 +67,10 @@ impl DashboardService {
     pub async fn read(&self, place: &Place, version: String) -> Result<Dashboard> {
         let end = Instant::now() + PATIENCE;
         // Once for all parts, so that none shows other rates than its neighbour.
-        let book = &part("book", end, self.rates.book()).await.unwrap_or_else(Book::unread);
+        // They have a part of the time: the parts need the rest.
+        let book = &part("book", Instant::now() + PATIENCE / 4, self.rates.book())
+            .await
+            .unwrap_or_else(Book::unread);
         let (cards, revenues, latest, rates) = tokio::join!(
             part("cards", end, self.cards(place, book)),
             part("revenues", end, self.revenues.year(place, book)),

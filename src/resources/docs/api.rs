@@ -22,19 +22,20 @@ pub struct DocsApi(pub Docs);
 impl DocsApi {
     /// List documents in the order of the tree
     ///
-    /// By position, then by path; `prefix` takes one branch of it.
+    /// By position, then by path; `prefix` takes one branch of it. `deleted=only` shows editors the trash.
     #[oai(path = "/", method = "get", operation_id = "docsList")]
     async fn list(
         &self,
-        _viewer: Viewer,
+        viewer: Viewer,
         query: Query<DocumentQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<DocumentSummary>, Fault<Invalid>> {
-        let etag = self.0.list_etag(&query.target).await?;
+        let etag = self.0.list_etag(viewer.0.as_ref(), &query, &query.target).await?;
         if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::PUBLIC))
+        let page = self.0.list(viewer.0.as_ref(), &query).await?;
+        Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
     /// Read a document
@@ -57,29 +58,30 @@ impl DocsApi {
     #[oai(path = "/:path", method = "put", operation_id = "docsReplace")]
     async fn replace(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         /// The document's place in the tree.
         path: Path<DocPath>,
         when: IfMatch,
         known: IfNoneMatch,
         new: Body<DocumentReplacement>,
     ) -> Result<Or<Replaced<Document>>, Fault<(Stale, Unconditional)>> {
-        let (document, fresh) = self.0.replace(&path.0.0, new.0, when.0.unless(known.0)).await?;
+        let (document, fresh) = self.0.replace(&editor, &path.0.0, new.0, when.0.unless(known.0)).await?;
         Ok(Or::Here(Replaced::new(document, fresh)))
     }
 
     /// Delete a document
     ///
-    /// What lies below it stays.
+    /// What lies below it stays. The document can be taken out of the trash for 30 days, unless the service is set
+    /// otherwise; its path is free at once.
     #[oai(path = "/:path", method = "delete", operation_id = "docsRemove")]
     async fn remove(
         &self,
-        _editor: Caller<Editors>,
+        editor: Caller<Editors>,
         /// The document's place in the tree.
         path: Path<DocPath>,
         when: IfMatch,
     ) -> Result<Or<Gone>, Fault<(NotFound, Stale, Unconditional)>> {
-        self.0.remove(&path.0.0, when.0).await?;
+        self.0.remove(&editor, &path.0.0, when.0).await?;
         Ok(Or::Here(Gone::new()))
     }
 }

@@ -1,12 +1,16 @@
 //! Documents that come from files.
 use super::{
+    content::written,
     service::{Docs, at, put, tell},
     types::DocumentReplacement,
 };
 use crate::{
     contract::problem::{Error, Result},
     ports::db::Tx,
-    resources::imports::{Effect, Item},
+    resources::{
+        imports::{Effect, Item},
+        revisions::{Change, Written},
+    },
 };
 
 /// A document from a file.
@@ -19,8 +23,14 @@ pub struct ImportedDocument {
 }
 
 impl Docs {
-    /// Writes a document from a file, or brings the one that the file made before up to date.
-    pub async fn import(&self, tx: &Tx, document: &ImportedDocument) -> Result<Effect> {
+    /// Writes a document from a file, or brings the one that the file made before up to date; the version that
+    /// this makes joins the `history` that is to be kept in the same transaction.
+    pub async fn import(
+        &self,
+        tx: &Tx,
+        document: &ImportedDocument,
+        history: &mut Vec<Written>,
+    ) -> Result<Effect> {
         let item = Item::new("document", &document.path, document);
         let ImportedDocument { path, title, content, position } = document;
         let known = at(tx, path).await?;
@@ -31,7 +41,8 @@ impl Docs {
             }
             None => Effect::Created,
             Some(before) => {
-                before.check(known.as_ref().map(|row| row.version))?;
+                let own = known.as_ref().filter(|row| row.id == before.target);
+                before.check(own.map(|row| row.version))?;
                 Effect::Updated
             }
         };
@@ -41,6 +52,7 @@ impl Docs {
         item.remember(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
         tell(tx, &row, now);
+        history.push(written(&row, Change::Imported, now)?);
         Ok(effect)
     }
 }

@@ -1,9 +1,14 @@
 //! Documents: pages of documentation in a tree, by path.
 mod api;
+mod content;
 mod import;
+mod revisions;
+mod revisions_api;
 mod service;
+mod trash;
 mod types;
 
 pub use api::DocsApi;
 pub use import::ImportedDocument;
+pub use revisions_api::DocRevisionsApi;
 pub use service::Docs;

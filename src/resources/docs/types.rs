@@ -2,15 +2,25 @@
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use poem_openapi::{Object, registry::MetaSchema, types::Example};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::contract::{
-    answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, scalar::string_scalar, time::Timestamp,
+use crate::{
+    contract::{
+        answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, scalar::string_scalar,
+        time::Timestamp,
+    },
+    resources::trash::Deleted,
 };
 
 /// The place of a document in the tree: words with hyphens, slashes between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocPath(pub String);
+
+impl<'de> Deserialize<'de> for DocPath {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(DocPath)
+    }
+}
 
 impl FromStr for DocPath {
     type Err = Infallible;
@@ -81,9 +91,11 @@ impl Resource for Document {
 
 /// A document as an entry of the tree.
 #[derive(Debug, Object, Serialize)]
-#[oai(rename_all = "camelCase", example)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentSummary {
+    /// What the document is known by for good.
+    pub id: Id<Document>,
     /// Its place in the tree.
     pub path: DocPath,
     /// The heading.
@@ -94,6 +106,9 @@ pub struct DocumentSummary {
     pub position: i64,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it was put into the trash; only there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// A document as it shall be from now on.
@@ -126,6 +141,8 @@ pub struct DocumentQuery {
     /// Words that the heading contains, whatever their case or accents.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
+    /// `only` lists the trash instead, for editors.
+    pub deleted: Option<Deleted>,
 }
 
 const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
@@ -151,8 +168,8 @@ impl Example for Document {
 
 impl Example for DocumentSummary {
     fn example() -> Self {
-        let Document { path, title, position, updated_at, .. } = Document::example();
-        DocumentSummary { path, title, position, updated_at }
+        let Document { id, path, title, position, updated_at, .. } = Document::example();
+        DocumentSummary { id, path, title, position, updated_at, deleted_at: None }
     }
 }
 
@@ -168,6 +185,7 @@ impl Example for DocumentQuery {
             paging: Paging::example(),
             prefix: Some(DocPath("guides".into())),
             q: Some("started".into()),
+            deleted: Some(Deleted::Only),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! An event as the stream has it, written once for all who get it.
+use aws_lc_rs::rand;
 use bytes::Bytes;
 use entity::event;
 
@@ -39,6 +40,14 @@ pub fn hello() -> Bytes {
 pub fn reset(after: i64) -> Bytes {
     // Without an id: it is no event of the log.
     format!("event: reset\ndata: {{\"after\":{after}}}\n\n").into()
+}
+
+/// The end of a stream of a service that stops: clients come back when another one answers, and not all at once.
+pub fn pause() -> Bytes {
+    let mut byte = [0; 1];
+    // Without a random number they do come back at once, and that is all.
+    let _ = rand::fill(&mut byte);
+    format!("retry: {}\n\n", 6000 + 25 * u32::from(byte[0])).into()
 }
 
 /// A sign of life.

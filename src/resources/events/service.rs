@@ -17,7 +17,7 @@ use crate::{
         caller::Principal,
         problem::{Error, Result},
     },
-    ports::db::Db,
+    ports::{clock::Clock, db::Db},
     resources::standing::stands,
 };
 
@@ -26,15 +26,16 @@ pub use super::places::EventLimits;
 #[derive(Clone)]
 pub struct Events {
     db: Db,
+    clock: Clock,
     relay: Relay,
     places: Places,
     stopping: Arc<watch::Sender<bool>>,
 }
 
 impl Events {
-    pub fn new(db: Db, limits: EventLimits) -> Self {
+    pub fn new(db: Db, clock: Clock, limits: EventLimits) -> Self {
         let relay = Relay::new(db.clone());
-        Events { db, relay, places: Places::new(limits), stopping: Arc::new(watch::channel(false).0) }
+        Events { db, clock, relay, places: Places::new(limits), stopping: Arc::new(watch::channel(false).0) }
     }
 
     /// Ends all streams; their clients come back, to whoever serves then.
@@ -46,7 +47,7 @@ impl Events {
     pub(super) async fn believes(&self, viewer: Option<&Principal>) -> bool {
         match viewer {
             None => true,
-            Some(viewer) => stands(self.db.read(), viewer).await.unwrap_or(false),
+            Some(viewer) => stands(self.db.read(), viewer, self.clock.now()).await.unwrap_or(false),
         }
     }
 
@@ -87,6 +88,7 @@ impl Events {
             seen,
             until: newest,
             first,
+            cut: false,
             stopping: self.stopping.subscribe(),
             beats: beats(),
             believed: Instant::now(),

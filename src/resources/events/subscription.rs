@@ -7,7 +7,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{
+        broadcast::{self, error::TryRecvError},
+        watch,
+    },
     time::{Interval, MissedTickBehavior, interval},
 };
 
@@ -16,13 +19,16 @@ use super::{
     places::Place,
     service::Events,
 };
-use crate::contract::{caller::Principal, event::Topic};
+use crate::contract::{
+    caller::{Principal, Via},
+    event::{Audience, Topic},
+};
 
 /// Proxies end what is silent for longer.
 const BEAT: Duration = Duration::from_secs(15);
 
 /// How long a credential is believed.
-const BELIEVED: Duration = Duration::from_secs(60);
+const BELIEVED: Duration = Duration::from_secs(40);
 
 /// Events that are read from the log at once.
 const SOME: u64 = 200;
@@ -41,6 +47,15 @@ impl Listener {
     fn gets(&self, frame: &Frame) -> bool {
         (self.topics.is_empty() || self.topics.contains(&frame.topic))
             && frame.audience.has(self.viewer.as_ref())
+            && (frame.audience == Audience::Public || self.reads(frame.topic))
+    }
+
+    /// A key tells of what it may read, and of nothing else.
+    fn reads(&self, topic: Topic) -> bool {
+        match self.viewer.as_ref().map(|viewer| &viewer.via) {
+            Some(Via::Key { scopes, .. }) => scopes.iter().any(|scope| scope == topic.scope()),
+            _ => true,
+        }
     }
 }
 
@@ -53,6 +68,8 @@ pub struct Subscription {
     /// The position up to which the log is read, before the live events.
     pub until: i64,
     pub first: Vec<Bytes>,
+    /// Nothing more is sent.
+    pub cut: bool,
     pub stopping: watch::Receiver<bool>,
     pub beats: Interval,
     pub believed: Instant,
@@ -90,6 +107,13 @@ impl Subscription {
         if !self.first.is_empty() {
             return Step::Send(self.first.remove(0));
         }
+        if self.cut {
+            return Step::End;
+        }
+        if *self.stopping.borrow() {
+            self.cut = true;
+            return Step::Send(frame::pause());
+        }
         if self.believed.elapsed() > BELIEVED {
             if !self.events.believes(self.listener.viewer.as_ref()).await {
                 return Step::End;
@@ -101,7 +125,7 @@ impl Subscription {
         }
         let frame = tokio::select! {
             biased;
-            _ = self.stopping.wait_for(|stopping| *stopping) => return Step::End,
+            _ = self.stopping.wait_for(|stopping| *stopping) => return Step::Again,
             frame = self.frames.recv() => frame,
             _ = self.beats.tick() => return Step::Send(frame::beat()),
         };
@@ -125,7 +149,15 @@ impl Subscription {
         let mut bytes: Option<BytesMut> = None;
         let mut only = self.take(frame);
         while only.as_ref().map_or(0, Bytes::len) + bytes.as_ref().map_or(0, BytesMut::len) < PIECE {
-            let Ok(next) = self.frames.try_recv() else { break };
+            let next = match self.frames.try_recv() {
+                Ok(next) => next,
+                Err(TryRecvError::Empty) => break,
+                // Whatever comes next, something before it is missing: what is gathered is the last.
+                Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => {
+                    self.cut = true;
+                    break;
+                }
+            };
             let Some(next) = self.take(&next) else { continue };
             match (only.take(), &mut bytes) {
                 (None, None) => only = Some(next),

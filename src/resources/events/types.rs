@@ -40,7 +40,7 @@ pub struct EventData {
     #[oai(validator(min_length = "1", max_length = "2000"))]
     pub id: String,
     /// Where it is read: an absolute path on this service.
-    #[oai(validator(pattern = "^/", max_length = "16000"))]
+    #[oai(validator(pattern = "^/[\\u0021-\\u007e]*$", max_length = "16000"))]
     pub href: String,
     /// Counts its changes; left out where nothing counts them.
     #[oai(validator(minimum(value = "1")))]

@@ -4,8 +4,8 @@ use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use uuid::Uuid;
 
 use super::{
-    service::{Invoices, address, billed, next_number},
-    types::NewInvoice,
+    service::{CLOSED, Invoices, address, billed, changes, next_number},
+    types::{InvoicePatch, InvoiceStatus, NewInvoice},
 };
 use crate::{
     contract::{
@@ -55,9 +55,11 @@ impl Invoices {
             Some(before) => {
                 let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
                 before.check(known.as_ref().map(|row| row.version))?;
+                let known = known.ok_or(Error::NotFound("invoice"))?;
+                follows(&known, &invoice)?;
                 row.id = Set(before.target);
-                row.paid_at = Set(status.paid_at(known.as_ref().and_then(|row| row.paid_at), now));
-                row.version = Set(known.map_or(1, |row| row.version + 1));
+                row.paid_at = Set(status.paid_at(known.paid_at, now));
+                row.version = Set(known.version + 1);
                 (row.update(&**tx).await?, Effect::Updated)
             }
             None => {
@@ -79,6 +81,19 @@ impl Invoices {
             tell(tx, &place, &row, now);
         }
         Ok(effect)
+    }
+}
+
+/// Refuses what the API would refuse: the books are not written over by a file either.
+fn follows(known: &invoice::Model, file: &ImportedInvoice) -> Result<()> {
+    let NewInvoice { customer_id, amount, status, date } = file.new.clone();
+    let patch =
+        InvoicePatch { customer_id: Some(customer_id), amount: Some(amount), status: Some(status), date };
+    changes(known, &patch)?;
+    let closed = InvoiceStatus::parse(&known.status).is_closed();
+    match closed && known.currency != file.currency.as_str() {
+        true => Err(Error::Conflict(CLOSED)),
+        false => Ok(()),
     }
 }
 

@@ -105,6 +105,9 @@ impl Invoices {
             tx.touch("invoices").await?;
             let made = invoices.shown(&tx, place, id).await?;
             tx.tell(told(EventType::InvoiceCreated, &made, id, 1, Audience::Office, now));
+            if made.status == InvoiceStatus::Paid {
+                tx.tell(told(EventType::InvoicePaid, &made, id, 1, Audience::Office, now));
+            }
             Ok(made)
         })
         .await
@@ -145,7 +148,7 @@ impl Invoices {
                     let shown = invoices.shown(&tx, place.clone(), id.0).await?.amount;
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
-                changes(&row, &patch, &place)?;
+                changes_in(&row, &patch, &place)?;
                 let was = InvoiceStatus::parse(&row.status);
                 if let Some(customer) = patch.customer_id {
                     billed(&tx, customer.0).await?;
@@ -242,8 +245,10 @@ pub(super) fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
     }
 }
 
-/// Refuses what an invoice that is this far, or in this currency, does not allow.
-fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
+pub(super) const CLOSED: &str = "a paid or void invoice stays as it is";
+
+/// Refuses what an invoice that is this far does not allow.
+pub(super) fn changes(row: &invoice::Model, patch: &InvoicePatch) -> Result<()> {
     let status = InvoiceStatus::parse(&row.status);
     if patch.status.is_some_and(|next| !status.leads_to(next)) {
         return Err(Error::Unfit("status", "does not follow from what the invoice is now"));
@@ -252,8 +257,14 @@ fn changes(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<
         || patch.customer_id.is_some_and(|customer| customer.0 != row.customer_id)
         || patch.date.is_some_and(|date| date.to_string() != row.date);
     if differs && status.is_closed() {
-        return Err(Error::Conflict("a paid or void invoice stays as it is"));
+        return Err(Error::Conflict(CLOSED));
     }
+    Ok(())
+}
+
+/// The same of a change through the API, which speaks of amounts in the currency of a place.
+fn changes_in(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
+    changes(row, patch)?;
     if patch.amount.is_some() && row.currency != place.currency.as_str() {
         return Err(Error::Unfit("amount", "can be changed in a locale of the invoice's own currency only"));
     }

@@ -2,8 +2,9 @@
 use poem_openapi::OpenApi;
 
 use super::{
+    query::{PostQuery, PreviewQuery},
     service::BySlug,
-    types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary, PreviewLink},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::{
     api::Tag,
@@ -12,6 +13,7 @@ use crate::{
         attempt::Outcome,
         cache::Cache,
         caller::{Caller, OwnerOrEditors, Viewer, Writers},
+        done::Done,
         id::Id,
         problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Once, Owned, Unauthorized},
         request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
@@ -45,14 +47,15 @@ impl PostsApi {
 
     /// Write a post
     ///
-    /// The caller is its author. Without `published` it is a draft that only its author and editors see.
+    /// The caller is its author. Without `published` it is a draft that only its author and editors see, until
+    /// `publishAt` comes if that is given.
     #[oai(path = "/", method = "post", operation_id = "postsCreate")]
     async fn create(
         &self,
         author: Caller<Writers>,
         key: IdempotencyKey,
         new: Body<NewPost>,
-    ) -> Result<Created<Post>, Fault<(Unauthorized, Once)>> {
+    ) -> Result<Created<Post>, Fault<(Invalid, Unauthorized, Once)>> {
         Ok(Created::new(self.0.create(&author, new.0, key.0).await?))
     }
 
@@ -65,7 +68,7 @@ impl PostsApi {
         viewer: Viewer,
         /// The post's id.
         id: Path<Id<Post>>,
-        query: Query<super::types::PreviewQuery>,
+        query: Query<PreviewQuery>,
         known: IfNoneMatch,
     ) -> Result<Found<Post>, Fault<NotFound>> {
         let post = match &query.preview {
@@ -86,7 +89,7 @@ impl PostsApi {
         id: Path<Id<Post>>,
         when: IfMatch,
         new: Body<PostReplacement>,
-    ) -> Result<Changed<Post>, Fault<(Owned, Conflict)>> {
+    ) -> Result<Changed<Post>, Fault<(Invalid, Owned, Conflict)>> {
         Ok(Changed::new(self.0.replace(&caller, id.0, new.0, when.0).await?))
     }
 
@@ -101,13 +104,14 @@ impl PostsApi {
         id: Path<Id<Post>>,
         when: IfMatch,
         patch: Patch<PostPatch>,
-    ) -> Result<Changed<Post>, Fault<(Owned, Conflict)>> {
+    ) -> Result<Changed<Post>, Fault<(Invalid, Owned, Conflict)>> {
         Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, when.0).await?))
     }
 
     /// Delete a post
     ///
-    /// Its comments go with it. Its slugs stay taken.
+    /// It can be taken out of the trash for 30 days, unless the service is set otherwise, with its comments and its
+    /// slugs, which stay taken so long.
     #[oai(path = "/:id", method = "delete", operation_id = "postsRemove")]
     async fn remove(
         &self,
@@ -118,6 +122,20 @@ impl PostsApi {
     ) -> Result<Gone, Fault<Owned>> {
         self.0.remove(&caller, id.0, when.0).await?;
         Ok(Gone::new())
+    }
+
+    /// Take a post out of the trash
+    ///
+    /// It is as it was when it was deleted, published or not, with its comments. One that is not in the trash stays
+    /// as it is.
+    #[oai(path = "/:id/restore", method = "post", operation_id = "postsRestore")]
+    async fn restore(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The post's id.
+        id: Path<Id<Post>>,
+    ) -> Result<Done<Post>, Fault<(NotFound, Forbidden)>> {
+        Ok(Done::new(self.0.restore(&caller, id.0).await?))
     }
 
     /// Read a post by its slug

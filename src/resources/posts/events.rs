@@ -3,10 +3,7 @@ use uuid::Uuid;
 
 use super::types::Post;
 use crate::{
-    contract::{
-        event::{Audience, EventType, of},
-        id::Id,
-    },
+    contract::event::{Audience, EventType, of},
     ports::db::Tx,
 };
 
@@ -38,12 +35,38 @@ pub fn changed(tx: &Tx, post: &Post, was_open: bool, now: i64) {
     tell(tx, kind, post.id.0, post.version, audience(was_open || open, owner), now);
 }
 
-pub fn deleted(tx: &Tx, id: Id<Post>, owner: Uuid, version: i64, was_open: bool, now: i64) {
-    tell(tx, EventType::PostDeleted, id.0, version, audience(was_open, owner), now);
+pub fn deleted(tx: &Tx, post: &Post, now: i64) {
+    moved(tx, EventType::PostDeleted, post, now);
 }
 
-/// A post that a file made or changed.
-pub fn imported(tx: &Tx, id: Uuid, owner: Uuid, version: i64, open: bool, now: i64) {
-    let kind = if version == 1 { EventType::PostCreated } else { EventType::PostUpdated };
-    tell(tx, kind, id, version, audience(open, owner), now);
+/// A post that is back from the trash.
+pub fn restored(tx: &Tx, post: &Post, now: i64) {
+    moved(tx, EventType::PostRestored, post, now);
+}
+
+fn moved(tx: &Tx, kind: EventType, post: &Post, now: i64) {
+    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
+    tell(tx, kind, post.id.0, post.version, audience(open, owner), now);
+}
+
+/// A post that a file made, or changed from what it was.
+pub fn imported(
+    tx: &Tx,
+    (id, version): (Uuid, i64),
+    owner: Uuid,
+    was_open: Option<bool>,
+    open: bool,
+    now: i64,
+) {
+    let seen = audience(open || was_open == Some(true), owner);
+    if was_open.is_none() {
+        tell(tx, EventType::PostCreated, id, version, seen, now);
+    }
+    let kind = match (was_open, open) {
+        (None | Some(false), true) => EventType::PostPublished,
+        (Some(true), false) => EventType::PostUnpublished,
+        (Some(_), _) => EventType::PostUpdated,
+        (None, false) => return,
+    };
+    tell(tx, kind, id, version, seen, now);
 }

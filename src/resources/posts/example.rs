@@ -3,11 +3,10 @@ use poem_openapi::types::Example;
 use uuid::Uuid;
 
 use super::{
-    super::{tags::TagRef, users::AuthorRef},
-    types::{
-        NewPost, Post, PostExpand, PostPatch, PostQuery, PostReplacement, PostStatus, PostSummary,
-        PreviewLink,
-    },
+    super::{revisions::Revision, tags::TagRef, trash::Deleted, users::AuthorRef},
+    content::{PostContent, PostRevision},
+    query::{PostExpand, PostQuery, PostStatus, PreviewQuery},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
@@ -19,6 +18,8 @@ fn story<T>() -> Id<T> {
 
 const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
 const PUBLISHED: Timestamp = Timestamp(1_763_717_400_000);
+/// Ahead of every reader of the document.
+const LATER: Timestamp = Timestamp(4_102_444_800_000);
 const TITLE: &str = "A joint that fits";
 const CONTENT: &str = "A tenon is the part of a joint that is *cut to fit*.";
 const EXCERPT: &str = "Why every client is cut from the same contract.";
@@ -38,10 +39,13 @@ impl Example for Post {
             tags: vec![TagRef::example()],
             published: true,
             published_at: Some(PUBLISHED),
+            publish_at: None,
+            unpublish_at: Some(LATER),
             comments_count: 2,
             created_at: WRITTEN,
             updated_at: PUBLISHED,
             version: 3,
+            deleted_at: None,
             previewed: false,
         }
     }
@@ -59,9 +63,12 @@ impl Example for PostSummary {
             tags: post.tags,
             published: post.published,
             published_at: post.published_at,
+            publish_at: post.publish_at,
+            unpublish_at: post.unpublish_at,
             comments_count: post.comments_count,
             created_at: post.created_at,
             updated_at: post.updated_at,
+            deleted_at: None,
             excerpt: post.excerpt,
             cover_image: post.cover_image,
             content: Some(post.content),
@@ -79,6 +86,8 @@ impl Example for NewPost {
             cover_image: Some(COVER.into()),
             tags: vec!["Joinery".into()],
             published: true,
+            publish_at: None,
+            unpublish_at: Some(LATER),
         }
     }
 }
@@ -93,6 +102,8 @@ impl Example for PostReplacement {
             cover_image: Some(COVER.into()),
             tags: vec!["Joinery".into()],
             published: true,
+            publish_at: None,
+            unpublish_at: Some(LATER),
         }
     }
 }
@@ -107,6 +118,8 @@ impl Example for PostPatch {
             cover_image: Given::Value(COVER.into()),
             tags: Some(vec!["Joinery".into()]),
             published: Some(true),
+            publish_at: Given::Absent,
+            unpublish_at: Given::Value(LATER),
         }
     }
 }
@@ -117,7 +130,8 @@ impl Example for PostQuery {
             paging: Paging::example(),
             tag: vec!["joinery".into()],
             author: Some(story()),
-            status: PostStatus::Published,
+            status: Some(PostStatus::Published),
+            deleted: Some(Deleted::Only),
             q: Some("joint".into()),
             published_from: Some(WRITTEN),
             published_before: Some(Timestamp(1_795_252_800_000)),
@@ -125,6 +139,28 @@ impl Example for PostQuery {
             fields: Some("excerpt,content".into()),
             expand: Some(PostExpand::Author),
         }
+    }
+}
+
+impl Example for PostContent {
+    fn example() -> Self {
+        PostContent {
+            title: TITLE.into(),
+            slug: "a-joint-that-fits".into(),
+            content: CONTENT.into(),
+            excerpt: Some(EXCERPT.into()),
+            cover_image: Some(COVER.into()),
+            tags: vec!["Joinery".into()],
+            published: true,
+            publish_at: None,
+            unpublish_at: Some(LATER),
+        }
+    }
+}
+
+impl Example for PostRevision {
+    fn example() -> Self {
+        PostRevision { revision: Revision::example(), post: PostContent::example(), location: String::new() }
     }
 }
 
@@ -140,8 +176,8 @@ impl Example for PreviewLink {
     }
 }
 
-impl Example for super::types::PreviewQuery {
+impl Example for PreviewQuery {
     fn example() -> Self {
-        super::types::PreviewQuery { preview: Some("AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g".into()) }
+        PreviewQuery { preview: Some("AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g".into()) }
     }
 }

@@ -7,16 +7,22 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    content::PostContent,
     events,
-    service::{Posts, claim_free, searchable},
+    service::{Posts, searchable},
+    slugs::claim_free,
 };
 use crate::{
     contract::{
         caller::HIDDEN,
         problem::{Error, Result},
+        time::Timestamp,
     },
     ports::db::Tx,
-    resources::imports::{Effect, Item},
+    resources::{
+        imports::{Effect, Item},
+        revisions::{Change, Subject, Written},
+    },
 };
 
 /// A post that comes from a file.
@@ -41,37 +47,50 @@ pub struct Imported {
 }
 
 impl Posts {
-    /// Writes a post from a file, or brings the one that the file made before up to date.
-    pub async fn import(&self, tx: &Tx, post: &Imported) -> Result<Effect> {
+    /// Writes a post from a file, or brings the one that the file made before up to date; the version that this
+    /// makes joins the `history` that is to be kept in the same transaction.
+    pub async fn import(&self, tx: &Tx, post: &Imported, history: &mut Vec<Written>) -> Result<Effect> {
         let now = self.clock.now();
         let item = Item::new("post", &post.source, post);
         let author = *post.authors.first().ok_or_else(|| Error::Internal("a post without author".into()))?;
-        let (id, version, open, effect) = match item.before(tx).await? {
+        let (row, was_open, effect) = match item.before(tx).await? {
             Some(before) if before.is_same() => return Ok(Effect::Unchanged),
             None => {
                 let id = post.id.unwrap_or_else(Uuid::now_v7);
                 let slug = claim_free(tx, id, &post.slug, now).await?;
-                fresh(post, id, slug, author, now).insert(&**tx).await?;
-                (id, 1, post.published_at != Some(0), Effect::Created)
+                let row = fresh(post, id, slug, author, now).insert(&**tx).await?;
+                (row, None, Effect::Created)
             }
             Some(before) => {
                 let find = post::Entity::find_by_id(before.target).filter(post::Column::DeletedAt.is_null());
                 let row = find.lock_exclusive().one(&**tx).await?;
                 before.check(row.as_ref().map(|row| row.version))?;
                 let Some(row) = row else { return Err(Error::NotFound("post")) };
-                let (version, was_open) = (row.version + 1, row.published_at > 0);
-                again(row, post, author, now).update(&**tx).await?;
-                (before.target, version, was_open || post.published_at != Some(0), Effect::Updated)
+                let was_open = row.published_at > 0;
+                let row = again(row, post, author, now).update(&**tx).await?;
+                (row, Some(was_open), Effect::Updated)
             }
         };
-        self.tag(tx, id, &post.tags, now).await?;
-        coauthors(tx, id, post.authors.get(1..).unwrap_or_default()).await?;
-        aliases(tx, id, &post.aliases, now).await?;
-        item.remember(tx, id, version).await?;
-        tx.touch(if open { "posts" } else { HIDDEN }).await?;
-        events::imported(tx, id, author, version, open, now);
+        self.tag(tx, row.id, &post.tags, now).await?;
+        coauthors(tx, row.id, post.authors.get(1..).unwrap_or_default()).await?;
+        aliases(tx, row.id, &post.aliases, now).await?;
+        item.remember(tx, row.id, row.version).await?;
+        let open = row.published_at > 0;
+        let seen = open || was_open == Some(true);
+        tx.touch(if seen { "posts" } else { HIDDEN }).await?;
+        events::imported(tx, (row.id, row.version), author, was_open, open, now);
+        history.push(written(row, &post.tags, now)?);
         Ok(effect)
     }
+}
+
+fn written(row: post::Model, tags: &[String], now: i64) -> Result<Written> {
+    let post::Model { id, slug, title, content, excerpt, cover_image, published_at, version, .. } = row;
+    let (tags, published) = (tags.to_vec(), published_at > 0);
+    let (publish_at, unpublish_at) = (row.publish_at.map(Timestamp), row.unpublish_at.map(Timestamp));
+    let content =
+        PostContent { title, slug, content, excerpt, cover_image, tags, published, publish_at, unpublish_at };
+    Written::new(Subject::Post(id), version, Change::Imported, &content, now)
 }
 
 /// The row as the file now wants it.
@@ -109,6 +128,8 @@ fn fresh(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> pos
         created_at: Set(written),
         updated_at: Set(written),
         deleted_at: Set(None),
+        publish_at: Set(None),
+        unpublish_at: Set(None),
     }
 }
 

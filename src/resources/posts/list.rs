@@ -10,8 +10,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    super::{tags::TagRef, users::AuthorRef},
-    types::{Post, PostQuery, PostStatus, PostSummary},
+    super::{tags::TagRef, trash::Deleted, users::AuthorRef},
+    query::{PostQuery, PostStatus},
+    trash::in_trash,
+    types::{Post, PostSummary},
 };
 use crate::contract::{
     caller::Principal,
@@ -55,6 +57,9 @@ pub(super) struct Row {
     author_avatar: Option<String>,
     author_bio: Option<String>,
     coauthors: i64,
+    deleted_at: Option<i64>,
+    publish_at: Option<i64>,
+    unpublish_at: Option<i64>,
 }
 
 /// The columns of a row; those that were not asked for are read as nothing.
@@ -84,6 +89,9 @@ fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post:
             post::Column::UpdatedAt,
             post::Column::Version,
             post::Column::AuthorId,
+            post::Column::DeletedAt,
+            post::Column::PublishAt,
+            post::Column::UnpublishAt,
         ])
         .expr_as(text(post::Column::Excerpt, wanted("excerpt")), "excerpt")
         .expr_as(text(post::Column::CoverImage, wanted("coverImage")), "cover_image")
@@ -104,9 +112,12 @@ pub(super) async fn whole<C: ConnectionTrait>(db: &C, find: Select<post::Entity>
 }
 
 /// The filters of a list on top of what the caller may see.
-fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entity> {
-    let mut find = visible_to(viewer);
-    find = match query.status {
+fn filtered(viewer: Option<&Principal>, query: &PostQuery, since: i64) -> Select<post::Entity> {
+    let (mut find, status) = match query.deleted {
+        None => (visible_to(viewer), PostStatus::Published),
+        Some(Deleted::Only) => (in_trash(viewer, since), PostStatus::Any),
+    };
+    find = match query.status.unwrap_or(status) {
         PostStatus::Published => find.filter(post::Column::PublishedAt.gt(0)),
         PostStatus::Draft => find.filter(post::Column::PublishedAt.eq(0)),
         PostStatus::Any => find,
@@ -146,39 +157,44 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery) -> Select<post::Entit
 }
 
 const DEFAULT_SORT: &str = "-publishedAt";
+const TRASH_SORT: &str = "-deletedAt";
 
 fn column(name: &str) -> post::Column {
     match name {
         "title" => post::Column::Title,
         "createdAt" => post::Column::CreatedAt,
         "updatedAt" => post::Column::UpdatedAt,
+        "deletedAt" => post::Column::DeletedAt,
         _ => post::Column::PublishedAt,
     }
 }
 
-/// A page of what the caller may see.
+/// A page of what the caller may see; in the trash, of what was deleted since then.
 pub(super) async fn page<C: ConnectionTrait>(
     db: &C,
     key: &CursorKey,
     viewer: Option<&Principal>,
     query: &PostQuery,
+    since: i64,
 ) -> Result<Page<PostSummary>> {
-    let sort = Sort::by(query.sort.as_deref().unwrap_or(DEFAULT_SORT));
+    let usual = if query.deleted.is_some() { TRASH_SORT } else { DEFAULT_SORT };
+    let sort = Sort::by(query.sort.as_deref().unwrap_or(usual));
     let order = sort.keys(|name| SortKey::rising(column(name)), SortKey::rising(post::Column::Id));
     let slice = Slice { key, list: identity(query), order, paging: &query.paging };
     let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
     let shown = |find| columns(find, fields, query.expand.is_some());
     let place = |row: &Row| row.place(&sort);
-    let (rows, pagination) = slice.page(db, filtered(viewer, query), shown, place).await?;
+    let (rows, pagination) = slice.page(db, filtered(viewer, query, since), shown, place).await?;
     let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
-    let data = rows.into_iter().map(|row| row.whole(&mut related).into()).collect();
+    let data = rows.into_iter().map(|row| row.whole(&mut related).seen_by(viewer).into()).collect();
     Ok(Page { data, pagination })
 }
 
 /// What a cursor is bound to: the list with its filters and sort, but not the part of it that is shown.
 fn identity(query: &PostQuery) -> String {
-    let PostQuery { tag, author, status, q, published_from, published_before, sort, .. } = query;
-    format!("posts {tag:?} {author:?} {status:?} {q:?} {published_from:?} {published_before:?} {sort:?}")
+    let PostQuery { tag, author, status, q, published_from, published_before, deleted, sort, .. } = query;
+    let times = (published_from, published_before);
+    format!("posts {tag:?} {author:?} {status:?} {q:?} {times:?} {deleted:?} {sort:?}")
 }
 
 impl Row {
@@ -187,6 +203,7 @@ impl Row {
             "title" => Key::Text(self.title.clone()),
             "createdAt" => Key::Number(self.created_at),
             "updatedAt" => Key::Number(self.updated_at),
+            "deletedAt" => Key::Number(self.deleted_at.unwrap_or_default()),
             _ => Key::Number(self.published_at),
         };
         sort.place(value, self.id)
@@ -210,10 +227,13 @@ impl Row {
             tags: related.tags.remove(&self.id).unwrap_or_default(),
             published: self.published_at > 0,
             published_at: (self.published_at > 0).then_some(Timestamp(self.published_at)),
+            publish_at: self.publish_at.map(Timestamp),
+            unpublish_at: self.unpublish_at.map(Timestamp),
             comments_count: self.comments_count,
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
             version: self.version,
+            deleted_at: self.deleted_at.map(Timestamp),
             previewed: false,
         }
     }
@@ -231,9 +251,12 @@ impl From<Post> for PostSummary {
             tags,
             published: post.published,
             published_at: post.published_at,
+            publish_at: post.publish_at,
+            unpublish_at: post.unpublish_at,
             comments_count: post.comments_count,
             created_at: post.created_at,
             updated_at: post.updated_at,
+            deleted_at: post.deleted_at,
             excerpt,
             cover_image,
             content: (!content.is_empty()).then_some(content),

@@ -100,7 +100,7 @@ impl Posts {
         let find = post::Entity::find_by_id(id.0).filter(post::Column::DeletedAt.is_null());
         let mut post = whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
         post.previewed = true;
-        Ok(post)
+        Ok(post.seen_by(None))
     }
 }
 

@@ -2,7 +2,7 @@
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set, sea_query::OnConflict,
+    QueryOrder, QuerySelect, Set,
 };
 use uuid::Uuid;
 
@@ -10,7 +10,10 @@ use super::{
     events,
     list::{page, visible_to, whole},
     preview::PreviewKey,
-    types::{NewPost, Post, PostPatch, PostQuery, PostReplacement, PostSummary},
+    query::PostQuery,
+    schedule::{Schedule, arrange, next},
+    slugs::{claim_exactly, claim_free},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary},
 };
 use crate::{
     contract::{
@@ -29,7 +32,12 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::{standing::still_there, tags::Tags},
+    resources::{
+        revisions::{Change, keep},
+        standing::still_there,
+        tags::Tags,
+        trash::Trash,
+    },
 };
 
 #[derive(Clone)]
@@ -39,6 +47,7 @@ pub struct Posts {
     pub(super) tags: Tags,
     pub(super) cursors: CursorKey,
     pub(super) previews: PreviewKey,
+    pub(super) trash: Trash,
 }
 
 /// A post by its present slug, or by one that it had before.
@@ -48,8 +57,15 @@ pub enum BySlug {
 }
 
 impl Posts {
-    pub fn new(db: Db, clock: Clock, tags: Tags, cursors: CursorKey, previews: PreviewKey) -> Self {
-        Posts { db, clock, tags, cursors, previews }
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        tags: Tags,
+        cursors: CursorKey,
+        previews: PreviewKey,
+        trash: Trash,
+    ) -> Self {
+        Posts { db, clock, tags, cursors, previews, trash }
     }
 
     /// The version of every list of posts for this caller; changes with whatever a list shows.
@@ -59,18 +75,20 @@ impl Posts {
     }
 
     pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
-        page(self.db.read(), &self.cursors, viewer, query).await
+        let since = self.trash.since(self.clock.now());
+        page(self.db.read(), &self.cursors, viewer, query, since).await
     }
 
     pub async fn read(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
         let find = visible_to(viewer).filter(post::Column::Id.eq(id.0));
-        whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))
+        let post = whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        Ok(post.seen_by(viewer))
     }
 
     pub async fn by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<BySlug> {
         let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
         if let Some(post) = whole(self.db.read(), find).await? {
-            return Ok(BySlug::Here(Box::new(post)));
+            return Ok(BySlug::Here(Box::new(post.seen_by(viewer))));
         }
         let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
         let former = former.ok_or(Error::NotFound("post"))?;
@@ -93,35 +111,27 @@ impl Posts {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
             still_there(&tx, &author).await?;
-            let NewPost { title, content, slug, excerpt, cover_image, tags, published } = new;
+            let NewPost { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
             let id = Uuid::now_v7();
             let title = trimmed(&title);
             let slug = match slug {
                 Some(slug) => claim_exactly(&tx, id, &slug, now).await?,
                 None => claim_free(&tx, id, &slugify(&title, "post"), now).await?,
             };
-            let row = post::ActiveModel {
-                id: Set(id),
-                slug: Set(slug),
-                search: Set(searchable(&title, excerpt.as_deref())),
-                title: Set(title),
-                content: Set(content),
-                excerpt: Set(excerpt),
-                cover_image: Set(cover_image),
-                author_id: Set(author.user),
-                published_at: Set(if published { now } else { 0 }),
-                comments_count: Set(0),
-                source: Set(None),
-                version: Set(1),
-                created_at: Set(now),
-                updated_at: Set(now),
-                deleted_at: Set(None),
-            };
-            row.insert(&*tx).await?;
+            let search = searchable(&title, excerpt.as_deref());
+            let published_at = if published { now } else { 0 };
+            let draft = draft(id, author.user, now);
+            let mut row =
+                post::Model { slug, search, title, content, excerpt, cover_image, published_at, ..draft };
+            Schedule::exactly(new.publish_at, new.unpublish_at).put_on(&mut row, false, now)?;
+            let due = next(&row);
+            row.into_active_model().reset_all().insert(&*tx).await?;
+            arrange(&tx, id, None, due, now).await?;
             posts.tag(&tx, id, &tags, now).await?;
             tx.touch(if published { "posts" } else { HIDDEN }).await?;
             let post = reread(&tx, id).await?;
             events::created(&tx, &post, now);
+            keep(&tx, [post.written(Change::Created, now)?.by(&author)]).await?;
             Ok(post)
         })
         .await
@@ -134,13 +144,14 @@ impl Posts {
         new: PostReplacement,
         when: Precondition,
     ) -> Result<Post> {
-        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published } = new;
+        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
+        let schedule = Schedule::exactly(new.publish_at, new.unpublish_at);
         self.change(caller, id, when, move |row| {
             row.title = trimmed(&title);
             row.content = content;
             row.excerpt = excerpt;
             row.cover_image = cover_image;
-            Wish { slug, tags: Some(tags), published: Some(published) }
+            Wish { slug, tags: Some(tags), published: Some(published), schedule }
         })
         .await
     }
@@ -152,7 +163,8 @@ impl Posts {
         patch: PostPatch,
         when: Precondition,
     ) -> Result<Post> {
-        let PostPatch { title, content, slug, excerpt, cover_image, tags, published } = patch;
+        let PostPatch { title, content, slug, excerpt, cover_image, tags, published, .. } = patch;
+        let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
         self.change(caller, id, when, move |row| {
             if let Some(title) = title {
                 row.title = trimmed(&title);
@@ -162,7 +174,7 @@ impl Posts {
             }
             row.excerpt = excerpt.over(row.excerpt.take());
             row.cover_image = cover_image.over(row.cover_image.take());
-            Wish { slug, tags, published }
+            Wish { slug, tags, published, schedule }
         })
         .await
     }
@@ -172,14 +184,18 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let row = held(&tx, &caller, id, &when).await?;
-                let (version, open, owner) = (row.version, row.published_at > 0, row.author_id);
+                let (version, open) = (row.version, row.published_at > 0);
+                arrange(&tx, row.id, next(&row), None, now).await?;
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
+                row.publish_at = Set(None);
+                row.unpublish_at = Set(None);
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
                 tx.touch(if open { "posts" } else { HIDDEN }).await?;
-                events::deleted(&tx, id, owner, version + 1, open, now);
-                Ok(())
+                let post = reread(&tx, id.0).await?;
+                events::deleted(&tx, &post, now);
+                keep(&tx, [post.written(Change::Deleted, now)?.by(&caller)]).await
             })
             .await
     }
@@ -192,38 +208,58 @@ impl Posts {
         let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let mut row = held(&tx, &caller, id, &when).await?;
-                let (before, was_open) = (row.clone(), row.published_at > 0);
-                let wish = apply(&mut row);
-                if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
-                    row.slug = claim_exactly(&tx, row.id, &slug, now).await?;
+                let row = held(&tx, &caller, id, &when).await?;
+                let (post, changed) = posts.rewrite(&tx, row, now, apply).await?;
+                if changed {
+                    keep(&tx, [post.written(Change::Changed, now)?.by(&caller)]).await?;
                 }
-                match wish.published {
-                    Some(true) if row.published_at == 0 => row.published_at = now,
-                    Some(false) => row.published_at = 0,
-                    _ => {}
-                }
-                row.search = searchable(&row.title, row.excerpt.as_deref());
-                let tagged = match wish.tags {
-                    Some(tags) => posts.tag(&tx, id.0, &tags, now).await?,
-                    None => false,
-                };
-                if row == before && !tagged {
-                    return reread(&tx, id.0).await;
-                }
-                row.version += 1;
-                row.updated_at = now;
-                let open = was_open || row.published_at > 0;
-                let mut row = row.into_active_model().reset_all();
-                // Comments count themselves, also while this change runs.
-                row.comments_count = NotSet;
-                row.update(&*tx).await?;
-                tx.touch(if open { "posts" } else { HIDDEN }).await?;
-                let post = reread(&tx, id.0).await?;
-                events::changed(&tx, &post, was_open, now);
                 Ok(post)
             })
             .await
+    }
+
+    /// Makes the next version of a row that is held, unless nothing changes; says whether it did.
+    pub(super) async fn rewrite<F>(
+        &self,
+        tx: &Tx,
+        mut row: post::Model,
+        now: i64,
+        apply: F,
+    ) -> Result<(Post, bool)>
+    where
+        F: FnOnce(&mut post::Model) -> Wish,
+    {
+        let (before, id, was_open) = (row.clone(), row.id, row.published_at > 0);
+        let wish = apply(&mut row);
+        if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
+            row.slug = claim_exactly(tx, id, &slug, now).await?;
+        }
+        match wish.published {
+            Some(true) if row.published_at == 0 => row.published_at = now,
+            Some(false) => row.published_at = 0,
+            _ => {}
+        }
+        wish.schedule.put_on(&mut row, was_open, now)?;
+        row.search = searchable(&row.title, row.excerpt.as_deref());
+        let tagged = match wish.tags {
+            Some(tags) => self.tag(tx, id, &tags, now).await?,
+            None => false,
+        };
+        if row == before && !tagged {
+            return Ok((reread(tx, id).await?, false));
+        }
+        arrange(tx, id, next(&before), next(&row), now).await?;
+        row.version += 1;
+        row.updated_at = now;
+        let open = was_open || row.published_at > 0;
+        let mut row = row.into_active_model().reset_all();
+        // Comments count themselves, also while this change runs.
+        row.comments_count = NotSet;
+        row.update(&**tx).await?;
+        tx.touch(if open { "posts" } else { HIDDEN }).await?;
+        let post = reread(tx, id).await?;
+        events::changed(tx, &post, was_open, now);
+        Ok((post, true))
     }
 
     /// Gives a post exactly these tags, and says whether it had others.
@@ -251,19 +287,46 @@ impl Posts {
 }
 
 /// What of a change is not a column of the row.
-struct Wish {
-    slug: Option<String>,
-    tags: Option<Vec<String>>,
-    published: Option<bool>,
+#[derive(Default)]
+pub(super) struct Wish {
+    pub slug: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub published: Option<bool>,
+    pub schedule: Schedule,
+}
+
+/// A post that says nothing yet.
+fn draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
+    post::Model {
+        id,
+        slug: String::new(),
+        title: String::new(),
+        content: String::new(),
+        excerpt: None,
+        cover_image: None,
+        author_id: author,
+        published_at: 0,
+        publish_at: None,
+        unpublish_at: None,
+        comments_count: 0,
+        search: String::new(),
+        source: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    }
 }
 
 /// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
-async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) -> Result<post::Model> {
+pub(super) async fn held(
+    tx: &Tx,
+    caller: &Principal,
+    id: Id<Post>,
+    when: &Precondition,
+) -> Result<post::Model> {
     let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
-    let row = find.clone().lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound("post"))?;
-    if row.author_id != caller.user && !caller.role.edits() {
-        return Err(Error::Forbidden("only its author and editors may change a post"));
-    }
+    let row = own(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
     if when.asks() {
         let post = whole(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
         when.check(&post.etag())?;
@@ -271,58 +334,18 @@ async fn held(tx: &Tx, caller: &Principal, id: Id<Post>, when: &Precondition) ->
     Ok(row)
 }
 
-async fn reread(tx: &Tx, id: Uuid) -> Result<Post> {
+/// A row that the caller sees, if it is the caller's to change.
+pub(super) fn own(caller: &Principal, row: Option<post::Model>) -> Result<post::Model> {
+    let row = row.ok_or(Error::NotFound("post"))?;
+    match row.author_id == caller.user || caller.role.edits() {
+        true => Ok(row),
+        false => Err(Error::Forbidden("only its author and editors may change a post")),
+    }
+}
+
+pub(super) async fn reread(tx: &Tx, id: Uuid) -> Result<Post> {
     let find = post::Entity::find_by_id(id);
     whole(&**tx, find).await?.ok_or_else(|| Error::Internal("a post vanished in its own transaction".into()))
-}
-
-/// Makes a slug the post's own for good; the primary key decides races.
-async fn claim(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<bool> {
-    let row = post_slug::ActiveModel { slug: Set(slug.to_owned()), post_id: Set(post), created_at: Set(now) };
-    let made = post_slug::Entity::insert(row)
-        .on_conflict(OnConflict::column(post_slug::Column::Slug).do_nothing().to_owned())
-        .exec_without_returning(&**tx)
-        .await?;
-    Ok(made > 0)
-}
-
-/// The slug that was asked for, unless another post has or had it.
-async fn claim_exactly(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
-    if claim(tx, post, slug, now).await? {
-        return Ok(slug.to_owned());
-    }
-    let holder = post_slug::Entity::find_by_id(slug.to_owned()).one(&**tx).await?;
-    match holder.is_some_and(|holder| holder.post_id == post) {
-        true => Ok(slug.to_owned()),
-        false => Err(Error::Taken("slug")),
-    }
-}
-
-/// How many numbered names are looked at in one statement.
-const AT_ONCE: u32 = 100;
-
-/// The slug, or the slug with the first number that is free.
-pub(super) async fn claim_free(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
-    if claim(tx, post, slug, now).await? {
-        return Ok(slug.to_owned());
-    }
-    for first in (2..10_000).step_by(AT_ONCE as usize) {
-        let numbered = (first..first + AT_ONCE).map(|number| format!("{slug}-{number}"));
-        let numbered: Vec<String> = numbered.collect();
-        let taken: Vec<String> = post_slug::Entity::find()
-            .select_only()
-            .column(post_slug::Column::Slug)
-            .filter(post_slug::Column::Slug.is_in(&numbered))
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        for name in numbered.into_iter().filter(|name| !taken.contains(name)) {
-            if claim(tx, post, &name, now).await? {
-                return Ok(name);
-            }
-        }
-    }
-    Err(Error::Taken("slug"))
 }
 
 pub(super) fn searchable(title: &str, excerpt: Option<&str>) -> String {

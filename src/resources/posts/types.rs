@@ -1,13 +1,10 @@
 //! How a post looks on the wire.
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use serde::Serialize;
 
-use super::super::{
-    tags::TagRef,
-    users::{AuthorRef, User},
-};
+use super::super::{tags::TagRef, users::AuthorRef};
 use crate::contract::{
-    answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, patch::Given, time::Timestamp,
+    answer::Resource, cache::Cache, caller::Principal, etag::ETag, id::Id, patch::Given, time::Timestamp,
 };
 
 /// A post as a whole.
@@ -47,6 +44,12 @@ pub struct Post {
     /// When it was published; left out in drafts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
+    /// When everybody is going to be able to read it; shown to whoever may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_at: Option<Timestamp>,
+    /// When it is going to be a draft again; shown to whoever may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpublish_at: Option<Timestamp>,
     /// How many approved comments it has.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub comments_count: i64,
@@ -57,10 +60,23 @@ pub struct Post {
     #[oai(skip)]
     #[serde(skip)]
     pub(super) version: i64,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) deleted_at: Option<Timestamp>,
     /// Shown by a preview link: nobody may keep a copy.
     #[oai(skip)]
     #[serde(skip)]
     pub(super) previewed: bool,
+}
+
+impl Post {
+    /// The post as this viewer may see it: what is to come is a matter of whoever may change it.
+    pub(super) fn seen_by(self, viewer: Option<&Principal>) -> Self {
+        match viewer.is_some_and(|viewer| viewer.role.edits() || viewer.user == self.author.id.0) {
+            true => self,
+            false => Post { publish_at: None, unpublish_at: None, ..self },
+        }
+    }
 }
 
 impl Resource for Post {
@@ -74,6 +90,9 @@ impl Resource for Post {
         }
         for tag in &self.tags {
             parts.extend([tag.slug.clone(), tag.name.clone()]);
+        }
+        for (name, at) in [("publish", self.publish_at), ("unpublish", self.unpublish_at)] {
+            parts.extend(at.map(|at| format!("{name} {at}")));
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         ETag::of_parts(&parts)
@@ -122,6 +141,12 @@ pub struct PostSummary {
     /// When it was published; left out in drafts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
+    /// When everybody is going to be able to read it; shown to whoever may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_at: Option<Timestamp>,
+    /// When it is going to be a draft again; shown to whoever may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpublish_at: Option<Timestamp>,
     /// How many approved comments it has.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub comments_count: i64,
@@ -129,6 +154,9 @@ pub struct PostSummary {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it was put into the trash; only there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
     /// A short text for lists, if the post has one.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,6 +212,10 @@ pub struct NewPost {
     /// Whether everybody may read it at once.
     #[oai(default)]
     pub published: bool,
+    /// When everybody may read it, in the future.
+    pub publish_at: Option<Timestamp>,
+    /// When it is a draft again, after that.
+    pub unpublish_at: Option<Timestamp>,
 }
 
 /// A post as it shall be from now on; what is left out is as in a new post, but the slug stays.
@@ -227,6 +259,10 @@ pub struct PostReplacement {
     /// Whether everybody may read it.
     #[oai(default)]
     pub published: bool,
+    /// When everybody may read it, in the future.
+    pub publish_at: Option<Timestamp>,
+    /// When it is a draft again, after that.
+    pub unpublish_at: Option<Timestamp>,
 }
 
 /// What of a post shall change: members left out stay, `null` clears.
@@ -264,78 +300,12 @@ pub struct PostPatch {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub tags: Option<Vec<String>>,
-    /// Whether everybody may read it.
+    /// Whether everybody may read it; `true` is now, whatever was to be later.
     pub published: Option<bool>,
-}
-
-/// Which posts are listed, in which order, and what of them.
-#[derive(Debug, Clone, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct PostQuery {
-    #[oai(flatten)]
-    pub paging: Paging,
-    /// Slugs of tags: posts with any of the slugs between commas. Given several times, all must be met.
-    #[oai(
-        default,
-        validator(
-            max_items = "10",
-            pattern = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(,[A-Za-z0-9]+(-[A-Za-z0-9]+)*)*$",
-            min_length = "1",
-            max_length = "500"
-        )
-    )]
-    pub tag: Vec<String>,
-    /// Posts by this author, alone or with others.
-    pub author: Option<Id<User>>,
-    /// Published posts, or drafts that the caller may see.
-    #[oai(default)]
-    pub status: PostStatus,
-    /// Words that the title or the excerpt contain, whatever their case or accents.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
-    /// Published at this time or later.
-    #[oai(rename = "publishedAt[gte]")]
-    pub published_from: Option<Timestamp>,
-    /// Published before this time.
-    #[oai(rename = "publishedAt[lt]")]
-    pub published_before: Option<Timestamp>,
-    /// The order: names of members between commas, each with `-` for falling. Equal posts follow by id.
-    #[oai(validator(
-        pattern = "^-?(publishedAt|createdAt|updatedAt|title)(,-?(publishedAt|createdAt|updatedAt|title)){0,3}$",
-        min_length = "5",
-        max_length = "60"
-    ))]
-    pub sort: Option<String>,
-    /// Which of the optional members come along, between commas; left out: `excerpt,coverImage`.
-    #[oai(validator(
-        pattern = "^(excerpt|coverImage|content)(,(excerpt|coverImage|content)){0,2}$",
-        min_length = "7",
-        max_length = "40"
-    ))]
-    pub fields: Option<String>,
-    /// `author` adds what the authors say of themselves.
-    pub expand: Option<PostExpand>,
-}
-
-/// Which posts by their state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
-#[oai(rename_all = "lowercase")]
-pub enum PostStatus {
-    /// Those that everybody may read.
-    #[default]
-    Published,
-    /// Those that only their authors and editors may read.
-    Draft,
-    /// Both.
-    Any,
-}
-
-/// What may be told in more detail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase")]
-pub enum PostExpand {
-    /// The authors.
-    Author,
+    /// When everybody may read it, in the future; `null` takes that back.
+    pub publish_at: Given<Timestamp>,
+    /// When it is a draft again, after that; `null` takes that back.
+    pub unpublish_at: Given<Timestamp>,
 }
 
 /// A link that shows a draft to whoever has it, until it expires.
@@ -365,13 +335,4 @@ impl Resource for PreviewLink {
     fn cache(&self) -> Cache {
         Cache::None
     }
-}
-
-/// How a post is asked for.
-#[derive(Debug, Clone, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct PreviewQuery {
-    /// The token of a preview link; with it the post is shown whether or not it is published.
-    #[oai(validator(min_length = "10", max_length = "200", pattern = "^[A-Za-z0-9_.-]+$"))]
-    pub preview: Option<String>,
 }

@@ -182,6 +182,7 @@ async fn former<C: ConnectionTrait>(db: &C) -> Result<Former> {
         .await?;
     let mut documents: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Document.def())
+        .filter(Expr::col((document::Entity, document::Column::DeletedAt)).is_null())
         .select_only()
         .column(alias::Column::Path)
         .column(document::Column::Path)

@@ -204,6 +204,9 @@ impl Redirects {
             };
             let rule = ruled(id, pattern, &to, &live.sites)?;
             checked(&standing.web, vec![rule.clone()], &live.sites).await?;
+            if let Some(row) = known.as_ref().filter(|row| says(row, &rule)) {
+                return Ok((row.clone().into(), false));
+            }
             let (row, new) = match known {
                 Some(row) => (again(row, &rule, now).update(&*tx).await?, false),
                 None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
@@ -288,6 +291,12 @@ pub(super) fn fresh(rule: &Rule, now: i64) -> redirect::ActiveModel {
         created_at: Set(now),
         updated_at: Set(now),
     }
+}
+
+/// Whether the row says what the rule says.
+fn says(row: &redirect::Model, rule: &Rule) -> bool {
+    (&row.destination, row.permanent, row.starts_at, row.ends_at)
+        == (&rule.destination, i32::from(rule.permanent), rule.starts_at, rule.ends_at)
 }
 
 fn again(row: redirect::Model, rule: &Rule, now: i64) -> redirect::ActiveModel {

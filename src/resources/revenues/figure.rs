@@ -53,6 +53,9 @@ impl Revenues {
                 match known {
                     Some(row) => {
                         when.check(&revenues.month(&*tx, &place, month).await?.etag())?;
+                        if (row.amount, row.currency.as_str()) == (amount, place.currency.as_str()) {
+                            return Ok((revenues.month(&*tx, &place, month).await?, false));
+                        }
                         let version = row.version + 1;
                         let mut row = row.into_active_model();
                         row.amount = Set(amount);

@@ -1,0 +1,114 @@
+//! What can be written of a post, as its history keeps it.
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use super::types::Post;
+use crate::{
+    contract::{answer::Resource, cache::Cache, etag::ETag, problem::Result, time::Timestamp},
+    resources::revisions::{Change, Content, Revision, Subject, Written},
+};
+
+/// A revision of a post, with what was written.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct PostRevision {
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub revision: Revision,
+    /// What the post was.
+    pub post: PostContent,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) location: String,
+}
+
+impl Resource for PostRevision {
+    fn etag(&self) -> ETag {
+        self.revision.etag()
+    }
+    fn location(&self) -> String {
+        self.location.clone()
+    }
+    fn cache(&self) -> Cache {
+        Cache::Private
+    }
+}
+
+/// What can be written of a post.
+#[derive(Debug, Object, Serialize, Deserialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct PostContent {
+    /// The heading.
+    #[oai(validator(min_length = "1", max_length = "200"))]
+    pub title: String,
+    /// The name of the post in addresses.
+    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
+    pub slug: String,
+    /// The text, in Markdown.
+    #[oai(validator(min_length = "1", max_length = "200000"))]
+    pub content: String,
+    /// A short text for lists.
+    #[oai(validator(min_length = "1", max_length = "500"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+    /// The address of a picture.
+    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_image: Option<String>,
+    /// The names of its tags.
+    #[oai(validator(max_items = "10", min_length = "1", max_length = "50"))]
+    pub tags: Vec<String>,
+    /// Whether everybody could read it.
+    pub published: bool,
+    /// When it was to be published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_at: Option<Timestamp>,
+    /// When that was to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpublish_at: Option<Timestamp>,
+}
+
+impl Content for PostContent {
+    fn text(&self) -> &str {
+        &self.content
+    }
+
+    fn members(&self) -> Vec<(&'static str, Vec<String>)> {
+        let PostContent { title, slug, content: _, excerpt, cover_image, tags, published, .. } = self;
+        let time = |at: Option<Timestamp>| at.iter().map(Timestamp::to_string).collect();
+        let maybe = |value: &Option<String>| value.iter().cloned().collect();
+        vec![
+            ("title", vec![title.clone()]),
+            ("slug", vec![slug.clone()]),
+            ("excerpt", maybe(excerpt)),
+            ("coverImage", maybe(cover_image)),
+            ("tags", tags.clone()),
+            ("published", vec![published.to_string()]),
+            ("publishAt", time(self.publish_at)),
+            ("unpublishAt", time(self.unpublish_at)),
+        ]
+    }
+}
+
+impl Post {
+    /// This version, for the history.
+    pub(super) fn written(&self, change: Change, now: i64) -> Result<Written> {
+        Written::new(Subject::Post(self.id.0), self.version, change, &self.content(), now)
+    }
+
+    pub(super) fn content(&self) -> PostContent {
+        PostContent {
+            title: self.title.clone(),
+            slug: self.slug.clone(),
+            content: self.content.clone(),
+            excerpt: self.excerpt.clone(),
+            cover_image: self.cover_image.clone(),
+            tags: self.tags.iter().map(|tag| tag.name.clone()).collect(),
+            published: self.published,
+            publish_at: self.publish_at,
+            unpublish_at: self.unpublish_at,
+        }
+    }
+}

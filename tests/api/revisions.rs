@@ -1,0 +1,280 @@
+//! What posts and documents were: every version, for whoever may write them.
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+
+use crate::{
+    posts::new,
+    support::{Answer, Api},
+};
+
+/// The ids of the revisions on the first page, the newest first.
+fn ids(list: &Answer) -> Vec<String> {
+    let entries = list.body["data"].as_array().expect("entries");
+    entries.iter().map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+fn column(list: &Answer, member: &str) -> Vec<Value> {
+    list.body["data"].as_array().expect("entries").iter().map(|entry| entry[member].clone()).collect()
+}
+
+#[tokio::test]
+async fn every_write_of_a_post_leaves_a_revision() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let mut first = new("First");
+    first["tags"] = json!(["Wood"]);
+    let made = author.post("/api/posts", first).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    api.clock.advance(1000);
+    editor.patch(&path, json!({ "title": "Second", "tags": ["Wood", "Iron"] })).await.is(200);
+    author.put(&path, new("Third")).await.is(200);
+    author.patch(&path, json!({ "title": "" })).await.is(400);
+    author.header("if-match", "\"x\"").patch(&path, json!({ "title": "Never" })).await.is(412);
+    let list = author.get(&format!("{path}/revisions")).await.is(200);
+    assert_eq!(column(&list, "version"), [3, 2, 1]);
+    assert_eq!(column(&list, "change"), ["changed", "changed", "created"]);
+    let (me, other) = (author.get("/api/me").await.id(), editor.get("/api/me").await.id());
+    let by: Vec<Value> = column(&list, "by").iter().map(|by| by["id"].clone()).collect();
+    assert_eq!(by, [me.as_str(), other.as_str(), me.as_str()]);
+    assert_eq!(list.body["data"][2]["createdAt"], made.body["createdAt"]);
+    let second = &ids(&list)[1];
+    let read = editor.get(&format!("{path}/revisions/{second}")).await.is(200);
+    assert_eq!(
+        read.body["post"],
+        json!({
+            "title": "Second", "slug": "first", "content": made.body["content"], "tags": ["Wood", "Iron"],
+            "published": true,
+        })
+    );
+    let known = editor.header("if-none-match", read.header("etag"));
+    known.get(&format!("{path}/revisions/{second}")).await.is(304);
+    author.header("if-none-match", list.header("etag")).get(&format!("{path}/revisions")).await.is(304);
+    assert_eq!(read.header("cache-control"), "private, no-cache");
+}
+
+#[tokio::test]
+async fn revisions_come_in_pages_of_both_kinds() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let path = format!("/api/posts/{}", author.post("/api/posts", new("0")).await.is(201).id());
+    for number in 1..5 {
+        author.patch(&path, json!({ "title": number.to_string() })).await.is(200);
+    }
+    let page = author.get(&format!("{path}/revisions?limit=2&page=2")).await.is(200);
+    assert_eq!(
+        (column(&page, "version"), &page.body["pagination"]["total"]),
+        (vec![json!(3), json!(2)], &json!(5))
+    );
+    let first = author.get(&format!("{path}/revisions?limit=2")).await.is(200);
+    let cursor = first.body["pagination"]["nextCursor"].as_str().expect("a cursor");
+    author.patch(&path, json!({ "title": "Meanwhile" })).await.is(200);
+    let next = author.get(&format!("{path}/revisions?limit=2&after={cursor}")).await.is(200);
+    assert_eq!(column(&next, "version"), [3, 2]);
+    author.get(&format!("{path}/revisions?after={cursor}x")).await.is(400);
+    let other = author.post("/api/posts", new("Other")).await.is(201).id();
+    author.get(&format!("/api/posts/{other}/revisions?limit=2&after={cursor}")).await.is(400);
+}
+
+#[tokio::test]
+async fn only_whoever_may_write_a_post_knows_of_its_revisions() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let path = format!("/api/posts/{}", author.post("/api/posts", new("Open")).await.is(201).id());
+    let revision = ids(&author.get(&format!("{path}/revisions")).await.is(200)).remove(0);
+    let one = format!("{path}/revisions/{revision}");
+    for role in [Role::Reader, Role::Author, Role::Accountant] {
+        let stranger = api.sign_in(role).await;
+        stranger.get(&path).await.is(200);
+        for place in [&format!("{path}/revisions"), &one, &format!("{one}/diff")] {
+            stranger.get(place).await.is(404);
+        }
+        stranger.post_empty(&format!("{one}/restore")).await.is(404);
+    }
+    // A revision belongs to its post.
+    let other = author.post("/api/posts", new("Other")).await.is(201).id();
+    for place in ["", "/diff"] {
+        author.get(&format!("/api/posts/{other}/revisions/{revision}{place}")).await.is(404);
+    }
+    author.post_empty(&format!("/api/posts/{other}/revisions/{revision}/restore")).await.is(404);
+    let others = ids(&author.get(&format!("/api/posts/{other}/revisions")).await.is(200)).remove(0);
+    author.get(&format!("{one}/diff?against={others}")).await.is(404);
+    for role in [Role::Editor, Role::Admin] {
+        api.sign_in(role).await.get(&one).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_diff_tells_what_lies_between_two_revisions() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let mut post = new("One");
+    post["content"] = json!("first line\nsecond line\n");
+    post["tags"] = json!(["Wood"]);
+    post["excerpt"] = json!("Short.");
+    let path = format!("/api/posts/{}", author.post("/api/posts", post).await.is(201).id());
+    let change = json!({ "title": "Two", "excerpt": null, "tags": ["Wood", "Iron"], "slug": "two" });
+    author.patch(&path, change).await.is(200);
+    author
+        .patch(&path, json!({ "content": "first line\nanother line\nmore", "published": false }))
+        .await
+        .is(200);
+    let [third, second, first] = &ids(&author.get(&format!("{path}/revisions")).await.is(200))[..] else {
+        panic!("three revisions")
+    };
+    let diff = author.get(&format!("{path}/revisions/{third}/diff")).await.is(200);
+    assert_eq!(
+        diff.body,
+        json!({
+            "revision": third, "against": second,
+            "members": [{ "member": "published", "before": ["true"], "after": ["false"] }],
+            "content": "@@ -1,2 +1,3 @@\n first line\n-second line\n+another line\n+more\n\\ No newline at end of file\n",
+            "linesAdded": 2, "linesRemoved": 1,
+        })
+    );
+    let known = author.header("if-none-match", diff.header("etag"));
+    known.get(&format!("{path}/revisions/{third}/diff?against={second}")).await.is(304);
+    let diff = author.get(&format!("{path}/revisions/{second}/diff?against={first}")).await.is(200).body;
+    assert_eq!(
+        diff["members"],
+        json!([
+            { "member": "title", "before": ["One"], "after": ["Two"] },
+            { "member": "slug", "before": ["one"], "after": ["two"] },
+            { "member": "excerpt", "before": ["Short."], "after": [] },
+            { "member": "tags", "before": ["Wood"], "after": ["Wood", "Iron"] },
+        ])
+    );
+    assert_eq!(diff.get("content"), None);
+    let whole = author.get(&format!("{path}/revisions/{first}/diff")).await.is(200).body;
+    assert_eq!((whole.get("against"), &whole["linesAdded"]), (None, &json!(2)));
+    let backwards = author.get(&format!("{path}/revisions/{first}/diff?against={third}")).await.is(200).body;
+    assert_eq!((&backwards["linesAdded"], &backwards["linesRemoved"]), (&json!(1), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_revision_that_is_brought_back_is_a_new_version() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let mut post = new("One");
+    post["tags"] = json!(["Wood"]);
+    post["excerpt"] = json!("Short.");
+    let made = author.post("/api/posts", post).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    let change =
+        json!({ "title": "Two", "excerpt": null, "tags": [], "slug": "two", "content": "Something else" });
+    let changed = author.patch(&path, change).await.is(200);
+    let first = ids(&author.get(&format!("{path}/revisions")).await.is(200)).remove(1);
+    let restore = format!("{path}/revisions/{first}/restore");
+    author.header("if-match", made.header("etag")).post_empty(&restore).await.is(412);
+    let back = author.header("if-match", changed.header("etag")).post_empty(&restore).await.is(200);
+    for member in ["title", "excerpt", "content", "tags", "author"] {
+        assert_eq!(back.body[member], made.body[member], "{member}");
+    }
+    // The address, and who may read it, are no matter of what a post says.
+    assert_eq!((&back.body["slug"], &back.body["published"]), (&json!("two"), &json!(true)));
+    assert_eq!(back.header("etag"), author.get(&path).await.is(200).header("etag"));
+    let list = author.get(&format!("{path}/revisions")).await.is(200);
+    assert_eq!(column(&list, "change"), ["restored", "changed", "created"]);
+    assert_eq!(list.body["data"][0]["restoredFrom"], first.as_str());
+    // A second time changes nothing.
+    let again = author.post_empty(&restore).await.is(200);
+    assert_eq!((again.header("etag"), &again.body), (back.header("etag"), &back.body));
+    assert_eq!(author.get(&format!("{path}/revisions")).await.is(200).body["pagination"]["total"], 3);
+    let api = Api::with(&[("require_if_match", "on")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let path = format!("/api/posts/{}", editor.post("/api/posts", new("One")).await.is(201).id());
+    let first = ids(&editor.get(&format!("{path}/revisions")).await.is(200)).remove(0);
+    editor.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(428);
+}
+
+#[tokio::test]
+async fn a_revision_brings_no_draft_to_light() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let path = format!("/api/posts/{}", author.post("/api/posts", new("Out")).await.is(201).id());
+    author.patch(&path, json!({ "published": false, "title": "Back in" })).await.is(200);
+    let first = ids(&author.get(&format!("{path}/revisions")).await.is(200)).remove(1);
+    let back = author.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(200).body;
+    assert_eq!((&back["title"], &back["published"]), (&json!("Out"), &json!(false)));
+    api.get(&path).await.is(404);
+}
+
+#[tokio::test]
+async fn the_oldest_revisions_give_way() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    for number in 0..203 {
+        let page = json!({ "title": format!("Number {number}"), "content": "Text" });
+        let status = if number == 0 { 201 } else { 200 };
+        editor.put("/api/docs/busy", page).await.is(status);
+    }
+    let id = editor.get("/api/docs/busy").await.is(200).id();
+    let list = editor.get(&format!("/api/documents/{id}/revisions?limit=50&page=4")).await.is(200);
+    assert_eq!(list.body["pagination"]["total"], 200);
+    assert_eq!((&column(&list, "version")[0], &column(&list, "version")[49]), (&json!(53), &json!(4)));
+    let oldest = ids(&list).remove(49);
+    let diff = editor.get(&format!("/api/documents/{id}/revisions/{oldest}/diff")).await.is(200).body;
+    assert_eq!(diff.get("against"), None);
+}
+
+#[tokio::test]
+async fn documents_have_revisions_too() {
+    let api = Api::start().await;
+    let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
+    let page = |title: &str, content: &str| json!({ "title": title, "content": content });
+    let made = editor.put("/api/docs/guides/start", page("Start", "One\n")).await.is(201);
+    let changed = editor.put("/api/docs/guides/start", page("Begin", "Two\n")).await.is(200);
+    let place = format!("/api/documents/{}", made.id());
+    let list = editor.get(&format!("{place}/revisions")).await.is(200);
+    assert_eq!(column(&list, "change"), ["changed", "created"]);
+    editor.header("if-none-match", list.header("etag")).get(&format!("{place}/revisions")).await.is(304);
+    editor.get(&format!("{place}/revisions?after=0123456789abcdef")).await.is(400);
+    let (second, first) = (&ids(&list)[0], &ids(&list)[1]);
+    let one = format!("{place}/revisions/{first}");
+    let read = editor.get(&one).await.is(200);
+    let expected = json!({ "path": "guides/start", "title": "Start", "content": "One\n", "position": 0 });
+    assert_eq!(read.body["document"], expected);
+    editor.header("if-none-match", read.header("etag")).get(&one).await.is(304);
+    let diff = editor.get(&format!("{place}/revisions/{second}/diff")).await.is(200);
+    assert_eq!(diff.body["content"], "@@ -1 +1 @@\n-One\n+Two\n");
+    assert_eq!(diff.body["members"], json!([{ "member": "title", "before": ["Start"], "after": ["Begin"] }]));
+    let known = editor.header("if-none-match", diff.header("etag"));
+    known.get(&format!("{place}/revisions/{second}/diff")).await.is(304);
+    author.get(&one).await.is(403);
+    let other = editor.put("/api/docs/other", page("Other", "")).await.is(201).id();
+    editor.get(&format!("/api/documents/{other}/revisions/{first}")).await.is(404);
+    let restore = format!("{one}/restore");
+    editor.header("if-match", made.header("etag")).post_empty(&restore).await.is(412);
+    let back = editor.header("if-match", changed.header("etag")).post_empty(&restore).await.is(200);
+    assert_eq!((&back.body["title"], &back.body["content"]), (&json!("Start"), &json!("One\n")));
+    assert_eq!(editor.post_empty(&restore).await.is(200).header("etag"), back.header("etag"));
+    let list = editor.get(&format!("{place}/revisions")).await.is(200);
+    assert_eq!(column(&list, "change"), ["restored", "changed", "created"]);
+    let careful = Api::with(&[("require_if_match", "on")]).await;
+    let editor = careful.sign_in(Role::Editor).await;
+    let id = editor.put("/api/docs/a", page("A", "a")).await.is(201).id();
+    let first = ids(&editor.get(&format!("/api/documents/{id}/revisions")).await.is(200)).remove(0);
+    editor.post_empty(&format!("/api/documents/{id}/revisions/{first}/restore")).await.is(428);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_at_once_leave_a_revision_each() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let path = format!("/api/posts/{}", editor.post("/api/posts", new("Busy")).await.is(201).id());
+    let writes: Vec<_> = (0..16)
+        .map(|number| {
+            let (editor, path) = (editor.clone(), path.clone());
+            let change = json!({ "title": format!("Writer {number}") });
+            tokio::spawn(async move { editor.patch(&path, change).await.is(200) })
+        })
+        .collect();
+    for write in writes {
+        write.await.expect("the write ends");
+    }
+    let list = editor.get(&format!("{path}/revisions?limit=50")).await.is(200);
+    let versions: Vec<i64> = column(&list, "version").iter().filter_map(Value::as_i64).collect();
+    assert_eq!(versions, (1..=17).rev().collect::<Vec<_>>());
+    let newest = editor.get(&format!("{path}/revisions/{}", ids(&list)[0])).await.is(200).body;
+    assert_eq!(newest["post"]["title"], editor.get(&path).await.is(200).body["title"]);
+}

@@ -1,0 +1,240 @@
+//! What is deleted can be brought back for a while, and shows nowhere meanwhile.
+use serde_json::{Value, json};
+use tenon::contract::caller::Role;
+
+use crate::{
+    posts::new,
+    support::{Answer, Api},
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+fn titles(list: &Answer) -> Vec<&str> {
+    let entries = list.body["data"].as_array().expect("entries");
+    entries.iter().filter_map(|entry| entry["title"].as_str()).collect()
+}
+
+/// The only post there is shows in no list.
+async fn shows_nowhere(who: &Api) {
+    let lists = ["/api/posts?status=any", "/api/posts?tag=rare", "/api/posts?q=back", "/api/authors"];
+    for list in lists {
+        assert_eq!(who.get(list).await.is(200).body["data"], json!([]), "{list}");
+    }
+    let queue = who.get("/api/comments").await;
+    assert!(queue.status != 200 || queue.body["data"] == json!([]));
+}
+
+#[tokio::test]
+async fn a_deleted_post_is_nowhere_until_it_is_brought_back() {
+    let api = Api::start().await;
+    let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
+    let mut post = new("Gone and back");
+    post["tags"] = json!(["Rare"]);
+    let made = author.post("/api/posts", post).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    let thread = format!("{path}/comments");
+    let comment =
+        editor.post(&thread, json!({ "content": "Good" })).await.is(201).header("location").to_owned();
+    let link = author.post_empty(&format!("{path}/preview")).await.is(201).body["url"].clone();
+    let link = link.as_str().expect("an address");
+    author.patch(&path, json!({ "slug": "renamed" })).await.is(200);
+    author.delete(&path).await.is(204);
+    for who in [&api, &author, &editor] {
+        for place in
+            [&path, "/api/posts/slug/renamed", "/api/posts/slug/gone-and-back", &thread, &comment, link]
+        {
+            who.get(place).await.is(404);
+        }
+        shows_nowhere(who).await;
+    }
+    assert_eq!(editor.get("/api/tags/rare").await.is(200).body["postsCount"], 0);
+    author.get(&format!("{path}/revisions")).await.is(404);
+    author.post_empty(&format!("{path}/preview")).await.is(404);
+    author.patch(&path, json!({ "title": "No" })).await.is(404);
+    author.delete(&path).await.is(404);
+    let back = author.post_empty(&format!("{path}/restore")).await.is(200).body;
+    assert_eq!((&back["slug"], &back["published"]), (&json!("renamed"), &json!(true)));
+    assert_eq!((&back["publishedAt"], &back["commentsCount"]), (&made.body["publishedAt"], &json!(1)));
+    for place in [&path, "/api/posts/slug/renamed", &comment, link, "/api/tags/rare"] {
+        api.get(place).await.is(200);
+    }
+    let moved = api.get("/api/posts/slug/gone-and-back").await.is(308);
+    assert_eq!(moved.header("location"), "/api/posts/slug/renamed");
+    let list = author.get(&format!("{path}/revisions")).await.is(200);
+    let changes: Vec<&Value> =
+        list.body["data"].as_array().expect("entries").iter().map(|entry| &entry["change"]).collect();
+    assert_eq!(changes, ["undeleted", "deleted", "changed", "created"]);
+    // A second time changes nothing.
+    let again = author.post_empty(&format!("{path}/restore")).await.is(200);
+    assert_eq!(again.body, back);
+    assert_eq!(author.get(&format!("{path}/revisions")).await.is(200).body["pagination"]["total"], 4);
+}
+
+#[tokio::test]
+async fn the_trash_is_for_whoever_may_bring_back_what_is_in_it() {
+    let api = Api::start().await;
+    let (one, two) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
+    let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
+    let mut draft = new("Draft of one");
+    draft["published"] = json!(false);
+    for (who, post) in [(&one, new("Open of one")), (&one, draft), (&two, new("Open of two"))] {
+        let id = who.post("/api/posts", post).await.is(201).id();
+        api.clock.advance(1000);
+        who.delete(&format!("/api/posts/{id}")).await.is(204);
+    }
+    let trash = "/api/posts?deleted=only";
+    let own = one.get(trash).await.is(200);
+    assert_eq!(titles(&own), ["Draft of one", "Open of one"]);
+    assert_eq!(own.header("cache-control"), "private, no-cache");
+    assert!(own.body["data"][0]["deletedAt"].is_string());
+    assert_eq!(titles(&two.get(trash).await.is(200)), ["Open of two"]);
+    let all = editor.get(trash).await.is(200);
+    assert_eq!(titles(&all), ["Open of two", "Draft of one", "Open of one"]);
+    for stranger in [&api, &reader] {
+        assert_eq!(stranger.get(trash).await.is(200).body["data"], json!([]));
+    }
+    let published = editor.get(&format!("{trash}&status=published&sort=title&limit=1")).await.is(200);
+    assert_eq!(
+        (titles(&published), &published.body["pagination"]["total"]),
+        (vec!["Open of one"], &json!(2))
+    );
+    let first = editor.get(&format!("{trash}&limit=2")).await.is(200);
+    let cursor = first.body["pagination"]["nextCursor"].as_str().expect("a cursor");
+    assert_eq!(
+        titles(&editor.get(&format!("{trash}&limit=2&after={cursor}")).await.is(200)),
+        ["Open of one"]
+    );
+    editor.get(&format!("/api/posts?limit=2&after={cursor}")).await.is(400);
+    let id = all.body["data"][0]["id"].as_str().expect("an id");
+    for stranger in [&one, &reader] {
+        stranger.post_empty(&format!("/api/posts/{id}/restore")).await.is(404);
+    }
+    let known = editor.header("if-none-match", all.header("etag"));
+    known.get(trash).await.is(304);
+    editor.post_empty(&format!("/api/posts/{id}/restore")).await.is(200);
+    assert_eq!(titles(&known.get(trash).await.is(200)), ["Draft of one", "Open of one"]);
+    // What is there is its author's, as ever.
+    one.post_empty(&format!("/api/posts/{id}/restore")).await.is(403);
+}
+
+#[tokio::test]
+async fn a_slug_is_free_when_its_post_has_left_the_trash() {
+    let api = Api::with(&[("trash_days", "7")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let made = editor.post("/api/posts", new("Unique")).await.is(201);
+    let path = format!("/api/posts/{}", made.id());
+    editor.post(&format!("{path}/comments"), json!({ "content": "Hm" })).await.is(201);
+    editor.delete(&path).await.is(204);
+    let mut same = new("Other");
+    same["slug"] = json!("unique");
+    editor.post("/api/posts", same.clone()).await.is(409);
+    api.clock.advance(7 * DAY - 1);
+    api.app.posts.purge().await.expect("the trash is looked through");
+    let editor = api.sign_in(Role::Editor).await;
+    assert_eq!(titles(&editor.get("/api/posts?deleted=only").await.is(200)), ["Unique"]);
+    api.clock.advance(1);
+    // The time is over, whether or not the trash has been emptied.
+    assert_eq!(editor.get("/api/posts?deleted=only").await.is(200).body["data"], json!([]));
+    editor.post_empty(&format!("{path}/restore")).await.is(404);
+    api.app.posts.purge().await.expect("the trash is emptied");
+    editor.post_empty(&format!("{path}/restore")).await.is(404);
+    editor.post("/api/posts", same).await.is(201);
+}
+
+#[tokio::test]
+async fn emptying_the_trash_takes_what_hangs_on_a_post_along() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let stays = editor.post("/api/posts", new("Stays")).await.is(201).id();
+    for number in 0..45 {
+        let mut post = new(&format!("Number {number}"));
+        post["tags"] = json!(["Common"]);
+        let path = format!("/api/posts/{}", editor.post("/api/posts", post).await.is(201).id());
+        editor.delete(&path).await.is(204);
+    }
+    editor.put("/api/docs/a", json!({ "title": "A", "content": "a" })).await.is(201);
+    editor.delete("/api/docs/a").await.is(204);
+    api.clock.advance(31 * DAY);
+    api.app.posts.purge().await.expect("the trash is emptied");
+    api.app.docs.purge().await.expect("the trash is emptied");
+    let count = async |table: &str| {
+        use sea_orm::ConnectionTrait;
+        let db = api.app.db.read();
+        let sql = format!("SELECT count(*) AS n FROM {table}");
+        let count = sea_orm::Statement::from_string(db.get_database_backend(), sql);
+        let row = db.query_one_raw(count).await.expect("the database answers").expect("a row");
+        row.try_get::<i64>("", "n").expect("a number")
+    };
+    for (table, left) in
+        [("posts", 1), ("post_slugs", 1), ("post_tags", 0), ("documents", 0), ("revisions", 1)]
+    {
+        assert_eq!(count(table).await, left, "{table}");
+    }
+    api.get(&format!("/api/posts/{stays}")).await.is(200);
+}
+
+#[tokio::test]
+async fn a_deleted_document_leaves_its_path_and_can_come_back_to_it() {
+    let api = Api::start().await;
+    let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
+    let page = |title: &str| json!({ "title": title, "content": "Text" });
+    let first = editor.put("/api/docs/guides/start", page("First")).await.is(201).id();
+    editor.delete("/api/docs/guides/start").await.is(204);
+    for who in [&api, &editor] {
+        who.get("/api/docs/guides/start").await.is(404);
+        assert_eq!(who.get("/api/docs?prefix=guides").await.is(200).body["data"], json!([]));
+    }
+    editor.get(&format!("/api/documents/{first}/revisions")).await.is(404);
+    let trash = "/api/docs?deleted=only";
+    let list = editor.get(trash).await.is(200);
+    assert_eq!((titles(&list), &list.body["data"][0]["id"]), (vec!["First"], &json!(first)));
+    for stranger in [&api, &author] {
+        let seen = stranger.header("if-none-match", list.header("etag")).get(trash).await.is(200);
+        assert_eq!(seen.body["data"], json!([]));
+    }
+    let only_new = editor.header("if-none-match", "*");
+    let second = only_new.put("/api/docs/guides/start", page("Second")).await.is(201).id();
+    assert_ne!(first, second);
+    let restore = format!("/api/documents/{first}/restore");
+    editor.post_empty(&restore).await.is(409);
+    author.post_empty(&restore).await.is(403);
+    editor.delete("/api/docs/guides/start").await.is(204);
+    let back = editor.post_empty(&restore).await.is(200);
+    assert_eq!((&back.body["title"], &back.body["path"]), (&json!("First"), &json!("guides/start")));
+    let again = editor.post_empty(&restore).await.is(200);
+    assert_eq!(again.header("etag"), back.header("etag"));
+    assert_eq!(api.get("/api/docs/guides/start").await.is(200).body["title"], "First");
+    assert_eq!(titles(&editor.get(trash).await.is(200)), ["Second"]);
+    api.clock.advance(30 * DAY);
+    let editor = api.sign_in(Role::Editor).await;
+    assert_eq!(editor.get(trash).await.is(200).body["data"], json!([]));
+    editor.post_empty(&format!("/api/documents/{second}/restore")).await.is(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_documents_that_want_back_to_one_path_one_gets_there() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let mut deleted = Vec::new();
+    for number in 0..8 {
+        let page = json!({ "title": format!("Number {number}"), "content": "Text" });
+        deleted.push(editor.put("/api/docs/one", page).await.is(201).id());
+        editor.delete("/api/docs/one").await.is(204);
+    }
+    let asked: Vec<_> = deleted
+        .into_iter()
+        .map(|id| {
+            let editor = editor.clone();
+            tokio::spawn(
+                async move { editor.post_empty(&format!("/api/documents/{id}/restore")).await.status },
+            )
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for answer in asked {
+        statuses.push(answer.await.expect("the request ends"));
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(editor.get("/api/docs").await.is(200).body["pagination"]["total"], 1);
+}
