@@ -37,6 +37,7 @@ use crate::{
         tags::Tags,
         trash::Trash,
         users::Users,
+        webhook_endpoints::WebhookEndpoints,
         webhook_events::{Trust, WebhookEvents},
     },
 };
@@ -139,6 +140,7 @@ pub struct App {
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
     pub users: Users,
+    pub webhook_endpoints: WebhookEndpoints,
     pub authors: Authors,
     pub webhook_events: WebhookEvents,
     pub github_docs: Option<PathBuf>,
@@ -175,6 +177,12 @@ impl App {
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
+            webhook_endpoints: WebhookEndpoints::new(
+                db.clone(),
+                clock.clone(),
+                cursors.clone(),
+                office.outgoing,
+            ),
             webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
             github_docs: settings.github_docs,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
@@ -189,6 +197,7 @@ impl App {
 
 /// The services of the back office, which lean on each other.
 struct Office {
+    outgoing: Outgoing,
     countries: Countries,
     customers: Customers,
     dashboard: DashboardService,
@@ -206,7 +215,7 @@ impl Office {
         let rates = Rates::new(db(), clock(), settings.fallback.clone());
         let outgoing = Outgoing::new(settings.outgoing_private);
         let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
-        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing, settings.rates.clone());
+        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates.clone());
         let customers = Customers::new(db(), clock(), cursors());
         let printer = Printer::new(settings.seller.clone());
         let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
@@ -222,6 +231,16 @@ impl Office {
         let countries = Countries::new(settings.geo_database.clone());
         let routes = settings.geo_routes.clone();
         let former_invoices = Former::new(invoices.clone(), countries.clone(), routes);
-        Ok(Office { countries, customers, dashboard, former_invoices, invoices, rates, refresh, revenues })
+        Ok(Office {
+            outgoing,
+            countries,
+            customers,
+            dashboard,
+            former_invoices,
+            invoices,
+            rates,
+            refresh,
+            revenues,
+        })
     }
 }

@@ -28,4 +28,6 @@ pub mod session;
 pub mod signing_key;
 pub mod tag;
 pub mod user;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;
 pub mod webhook_event;

@@ -13,6 +13,7 @@ mod m20261121_000008_jobs;
 mod m20261121_000009_webhook_events;
 mod m20261121_000010_revisions;
 mod m20261121_000011_media;
+mod m20261121_000012_webhook_endpoints;
 
 pub struct Migrator;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_webhook_events::Migration),
             Box::new(m20261121_000010_revisions::Migration),
             Box::new(m20261121_000011_media::Migration),
+            Box::new(m20261121_000012_webhook_endpoints::Migration),
         ]
     }
 }

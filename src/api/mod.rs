@@ -30,6 +30,7 @@ use crate::{
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
         users::UsersApi,
+        webhook_endpoints::{WebhookDeliveriesApi, WebhookEndpointsApi},
         webhook_events::WebhookEventsApi,
     },
 };
@@ -57,6 +58,8 @@ pub enum Tag {
     Sessions,
     Tags,
     Users,
+    WebhookDeliveries,
+    WebhookEndpoints,
     WebhookEvents,
 }
 
@@ -81,6 +84,8 @@ const TAGS: &[(&str, &str)] = &[
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
     ("Users", "Accounts: who may do what."),
+    ("WebhookDeliveries", "What webhook endpoints were sent, and once more."),
+    ("WebhookEndpoints", "Programs outside that are called when something happens."),
     ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
 ];
 
@@ -90,7 +95,7 @@ type Content =
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi, WebhookEventsApi, HealthApi);
+type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi, HealthApi);
 type Contract = (Content, Accounts, Office, After);
 
 /// Every operation with its service behind it.
@@ -128,6 +133,8 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
     let after = (
         EventsApi(app.events.clone()),
         JobsApi(app.jobs.clone()),
+        WebhookEndpointsApi(app.webhook_endpoints.clone()),
+        WebhookDeliveriesApi(app.webhook_endpoints.clone()),
         WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
         HealthApi(app.health.clone()),
     );

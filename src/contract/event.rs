@@ -30,6 +30,11 @@ macro_rules! events {
             pub fn topic(self) -> Topic {
                 match self {$(EventType::$name => Topic::$topic,)*}
             }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {$(EventType::$name => concat!($($doc),*).trim(),)*}
+            }
         }
     };
 }

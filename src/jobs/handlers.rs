@@ -3,7 +3,7 @@ use crate::{
     app::App,
     contract::problem::Error,
     ports::queue::{Claimed, Failed},
-    resources::webhook_events,
+    resources::{webhook_endpoints, webhook_events},
 };
 
 /// Does a job.
@@ -12,6 +12,7 @@ pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
         crate::resources::posts::SCHEDULE => super::publish::run(app, job).await,
         super::schedule::PURGE => super::purge::run(app, job).await,
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
+        webhook_endpoints::DELIVER => app.webhook_endpoints.deliver(job).await,
         webhook_events::HANDLE => super::webhook_events::run(app, job).await,
         kind => Err(Failed::for_good(format!("this program knows no job of the kind {kind}"))),
     }

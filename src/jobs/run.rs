@@ -60,7 +60,8 @@ impl Pace {
 /// Does the jobs of all lanes until the service stops, and what runs then to its end.
 pub async fn work(app: App, pace: Pace, stopping: watch::Receiver<bool>) {
     let lanes = Lane::ALL.map(|lane| keep(app.clone(), lane, pace, stopping.clone()));
-    futures_util::future::join_all(lanes).await;
+    let fan = super::fan::keep(app.clone(), pace.look, stopping.clone());
+    tokio::join!(futures_util::future::join_all(lanes), fan);
 }
 
 async fn keep(app: App, lane: Lane, pace: Pace, mut stopping: watch::Receiver<bool>) {

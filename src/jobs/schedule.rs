@@ -72,9 +72,17 @@ pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
         app.media.sweep().await.map_err(Failed::from),
         attempt::sweep(&app.db, now).await.map_err(Failed::from),
         app.webhook_events.sweep().await.map_err(Failed::from),
-        app.db.forget_events(now - EVENTS_KEPT).await.map(drop).map_err(Failed::from),
+        app.webhook_endpoints.sweep().await.map_err(Failed::from),
+        forget_events(app, now).await,
         app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await.map(drop).map_err(Failed::from),
     ];
     swept.into_iter().collect::<Result<(), Failed>>()?;
     again(app, job).await
+}
+
+/// What is forgotten can be handed on no more.
+async fn forget_events(app: &App, now: i64) -> Result<(), Failed> {
+    app.webhook_endpoints.fan_all().await?;
+    app.db.forget_events(now - EVENTS_KEPT).await?;
+    Ok(())
 }

@@ -11,12 +11,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response,
+    Method, Request, Response,
     body::{Body, Incoming},
     client::conn::http1,
-    header,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
@@ -61,6 +61,8 @@ pub struct Answer {
     pub status: u16,
     /// The media type in lower case, without its parameters.
     pub content_type: String,
+    /// When it wants to be asked again, in its own words.
+    pub retry_after: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -91,6 +93,15 @@ impl Default for Patience {
     fn default() -> Self {
         Patience { time: Duration::from_secs(2), body: 1 << 20 }
     }
+}
+
+/// What is sent.
+struct Message {
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+    /// Whether an answer that is too long is cut, and not refused.
+    cut: bool,
 }
 
 /// Sends requests to others.
@@ -126,27 +137,58 @@ impl Outgoing {
 
     /// Asks for what is at this address. `accept` are the media types that are wanted.
     pub async fn get(&self, url: &str, accept: &'static str) -> Result<Answer, Refused> {
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+        self.send(url, Message { method: Method::GET, headers, body: Bytes::new(), cut: false }).await
+    }
+
+    /// Sends a body to this address. Of a long answer only the beginning is read.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+    ) -> Result<Answer, Refused> {
+        let headers = HeaderMap::from_iter(headers);
+        self.send(url, Message { method: Method::POST, headers, body, cut: true }).await
+    }
+
+    /// Whether this address may be asked, as far as that can be said without looking up its name.
+    pub fn allows(&self, url: &str) -> Result<(), Refused> {
+        self.target(url).map(|_| ())
+    }
+
+    fn target(&self, url: &str) -> Result<Target, Refused> {
         let target = Target::parse(url)?;
         if !target.https && !self.private {
             return Err(Refused::Open);
         }
+        match target.literal() {
+            Some(address) if !self.private && !address::public(address) => {
+                Err(Refused::Private(target.host, address))
+            }
+            _ => Ok(target),
+        }
+    }
+
+    async fn send(&self, url: &str, message: Message) -> Result<Answer, Refused> {
+        let target = self.target(url)?;
         let time = self.patience.time;
-        match timeout(time, self.ask(&target, accept)).await {
+        match timeout(time, self.ask(&target, message)).await {
             Ok(answer) => answer,
             Err(_) => Err(Refused::Slow(target.host, time)),
         }
     }
 
-    async fn ask(&self, target: &Target, accept: &'static str) -> Result<Answer, Refused> {
+    async fn ask(&self, target: &Target, message: Message) -> Result<Answer, Refused> {
         let stream = self.connect(target).await?;
         if !target.https {
-            return self.exchange(stream, target, accept).await;
+            return self.exchange(stream, target, message).await;
         }
         let name = ServerName::try_from(target.host.clone());
         let name = name.map_err(|_| Refused::Unknown(target.host.clone()))?;
         let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
         let stream = stream.map_err(|error| Refused::Tls(target.host.clone(), error))?;
-        self.exchange(stream, target, accept).await
+        self.exchange(stream, target, message).await
     }
 
     async fn connect(&self, target: &Target) -> Result<TcpStream, Refused> {
@@ -177,7 +219,7 @@ impl Outgoing {
         Err(refused)
     }
 
-    async fn exchange<S>(&self, stream: S, target: &Target, accept: &'static str) -> Result<Answer, Refused>
+    async fn exchange<S>(&self, stream: S, target: &Target, message: Message) -> Result<Answer, Refused>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -188,40 +230,53 @@ impl Outgoing {
         // Dropped with this answer, also when nobody waits for it any more.
         let mut driven = JoinSet::new();
         driven.spawn(connection);
-        let mut request = Request::new(Empty::<Bytes>::new());
+        let cut = message.cut;
+        let mut request = Request::new(Full::new(message.body));
+        *request.method_mut() = message.method;
+        *request.headers_mut() = message.headers;
         *request.uri_mut() = target.path.parse().map_err(|_| Refused::Url("its path is none"))?;
-        let value = header::HeaderValue::from_static;
+        let value = HeaderValue::from_static;
         let headers = request.headers_mut();
         headers.insert(header::HOST, target.authority.clone());
         headers.insert(header::USER_AGENT, value(concat!("tenon/", env!("CARGO_PKG_VERSION"))));
-        headers.insert(header::ACCEPT, value(accept));
         headers.insert(header::ACCEPT_ENCODING, value("identity"));
         headers.insert(header::CONNECTION, value("close"));
         let response = sender.send_request(request).await.map_err(broken)?;
-        self.read(response, target).await
+        self.read(response, target, cut).await
     }
 
-    async fn read(&self, response: Response<Incoming>, target: &Target) -> Result<Answer, Refused> {
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        target: &Target,
+        cut: bool,
+    ) -> Result<Answer, Refused> {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        if text(header::CONTENT_ENCODING).is_some_and(|coding| coding.trim() != "identity") {
+        if !cut && text(header::CONTENT_ENCODING).is_some_and(|coding| coding.trim() != "identity") {
             return Err(Refused::Encoded(target.host.clone()));
         }
         let long = || Refused::Long(target.host.clone(), self.patience.body);
-        if response.body().size_hint().lower() > self.patience.body as u64 {
+        if !cut && response.body().size_hint().lower() > self.patience.body as u64 {
             return Err(long());
         }
         let media = text(header::CONTENT_TYPE).and_then(|media| media.split(';').next()).unwrap_or_default();
         let (status, content_type) = (response.status().as_u16(), media.trim().to_ascii_lowercase());
+        let retry_after = text(header::RETRY_AFTER).map(str::to_owned);
         let (mut incoming, mut body) = (response.into_body(), Vec::new());
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| Refused::Broken(target.host.clone(), error))?;
             let Ok(piece) = frame.into_data() else { continue };
-            if body.len() + piece.len() > self.patience.body {
-                return Err(long());
+            let room = self.patience.body - body.len();
+            if piece.len() > room {
+                if !cut {
+                    return Err(long());
+                }
+                body.extend_from_slice(&piece[..room]);
+                break;
             }
             body.extend_from_slice(&piece);
         }
-        Ok(Answer { status, content_type, body })
+        Ok(Answer { status, content_type, retry_after, body })
     }
 }
 

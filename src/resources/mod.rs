@@ -23,4 +23,5 @@ pub mod standing;
 pub mod tags;
 pub mod trash;
 pub mod users;
+pub mod webhook_endpoints;
 pub mod webhook_events;

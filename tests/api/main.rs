@@ -39,4 +39,5 @@ mod together;
 mod trash;
 mod webhooks;
 mod webhooks_handled;
+mod webhooks_out;
 mod webhooks_paypal;

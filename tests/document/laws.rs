@@ -192,6 +192,8 @@ pub fn writes_can_be_made_safe() {
         "apiKeysCreate",
         "apiKeysRotate",
         "postsPreview",
+        "webhookEndpointsCreate",
+        "webhookEndpointsRotateSecret",
     ];
     let does_it_once = ["docsRestore", "docsRevisionsRestore", "postsRestore", "postsRevisionsRestore"];
     let named = |op: &Operation| signed(op) || op.answers("202") || does_it_once.contains(&op.id());

@@ -8,6 +8,7 @@ mod oas30;
 mod operation;
 mod prune;
 mod schema;
+mod webhooks;
 
 use poem_openapi::{
     OpenApi,
@@ -23,6 +24,7 @@ pub fn document<T: OpenApi>(info: Value, tags: &[(&str, &str)]) -> Value {
     T::register(&mut registry);
     let mut components = components::new(schemas(&registry));
     let paths = operation::paths(merged(T::meta()), &mut components);
+    let webhooks = webhooks::section(&mut components);
     let tags: Vec<Value> =
         tags.iter().map(|(name, text)| json!({ "name": name, "description": text })).collect();
     let mut document = json!({
@@ -40,6 +42,7 @@ pub fn document<T: OpenApi>(info: Value, tags: &[(&str, &str)]) -> Value {
         "security": [{ "bearer_jwt": [] }, { "session_cookie": [] }, { "api_key": [] }],
         "tags": tags,
         "paths": paths,
+        "webhooks": webhooks,
         "components": Value::Object(components),
     });
     prune::unused(&mut document);

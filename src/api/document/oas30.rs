@@ -1,6 +1,8 @@
 //! The projection to OpenAPI 3.0.3, for tools that do not read 3.1 yet.
 use serde_json::{Map, Value, json};
 
+use super::prune;
+
 /// The same contract in the words of 3.0.3.
 pub fn projection(document: &Value) -> Value {
     let mut projected = document.clone();
@@ -8,6 +10,11 @@ pub fn projection(document: &Value) -> Value {
     if let Some(info) = projected["info"].as_object_mut() {
         info.remove("summary");
     }
+    // Webhooks came with 3.1.
+    if let Some(document) = projected.as_object_mut() {
+        document.shift_remove("webhooks");
+    }
+    prune::unused(&mut projected);
     lower(&mut projected);
     if let Some(paths) = projected["paths"].as_object_mut() {
         for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {

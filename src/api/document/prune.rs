@@ -8,7 +8,9 @@ const KINDS: [&str; 4] = ["schemas", "responses", "headers", "parameters"];
 pub fn unused(document: &mut Value) {
     let mut seen = BTreeSet::new();
     let mut open: Vec<String> = Vec::new();
-    references(&document["paths"], &mut open);
+    for part in ["paths", "webhooks"] {
+        references(document.get(part).unwrap_or(&Value::Null), &mut open);
+    }
     while let Some(reference) = open.pop() {
         if !seen.insert(reference.clone()) {
             continue;

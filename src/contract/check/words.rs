@@ -63,6 +63,7 @@ const WORDS: &[(&str, &str)] = &[
     (r#"^(W/)?"[\u0021\u0023-\u007e]*"$"#, "must be an entity tag in quotes"),
     (r#"^"[\u0021\u0023-\u007e]*"$"#, "must be a strong entity tag in quotes"),
     (r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", "must be a token of three parts"),
+    (r"^whsec_[A-Za-z0-9+/]{43}=$", "must be the secret of a webhook endpoint"),
     (r"^tenon_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$", "must be an API key"),
     (r"^urn:request:[A-Za-z0-9._-]+$", "must be the name of a request"),
     (r"^sig$", "must be sig"),

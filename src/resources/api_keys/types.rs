@@ -58,6 +58,10 @@ scopes! {
     TagsWrite = "tags:write", "Write tags.";
     UsersRead = "users:read", "Read accounts.";
     UsersWrite = "users:write", "Make accounts.";
+    WebhookDeliveriesRead = "webhook-deliveries:read", "Read a delivery of a webhook.";
+    WebhookDeliveriesWrite = "webhook-deliveries:write", "Have webhooks delivered again.";
+    WebhookEndpointsRead = "webhook-endpoints:read", "Read webhook endpoints and lists of their deliveries.";
+    WebhookEndpointsWrite = "webhook-endpoints:write", "Write webhook endpoints.";
     WebhookEventsRead = "webhook-events:read", "Read what providers told.";
     WebhookEventsWrite = "webhook-events:write", "Have what providers told handled again.";
 }

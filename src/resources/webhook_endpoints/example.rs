@@ -1,0 +1,105 @@
+//! What stands in the document as an example.
+use poem_openapi::types::Example;
+
+use super::{
+    delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery},
+    filter::EventFilter,
+    types::{
+        EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint, WebhookEndpointPatch,
+        WebhookEndpointQuery,
+    },
+};
+use crate::contract::{
+    event::{EventType, Topic},
+    id::Id,
+    page::Paging,
+    patch::Given,
+    time::Timestamp,
+};
+
+const URL: &str = "https://hooks.acme.test/tenon";
+const WORDS: &str = "Tells the warehouse what is paid.";
+const MADE: Timestamp = Timestamp(1_763_721_000_000);
+
+fn id<T>(last: char) -> Id<T> {
+    format!("0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e7{last}").parse().unwrap_or_else(|_| Id::fresh())
+}
+
+fn events() -> Vec<EventFilter> {
+    vec![EventFilter::Type(EventType::InvoicePaid), EventFilter::Topic(Topic::Posts)]
+}
+
+impl Example for WebhookEndpoint {
+    fn example() -> Self {
+        WebhookEndpoint {
+            id: id('1'),
+            url: URL.into(),
+            description: Some(WORDS.into()),
+            events: events(),
+            state: EndpointState::Enabled,
+            disabled_reason: None,
+            previous_until: None,
+            created_at: MADE,
+            updated_at: MADE,
+            version: 1,
+        }
+    }
+}
+
+impl Example for IssuedWebhookEndpoint {
+    fn example() -> Self {
+        let secret = format!("whsec_{}=", "A".repeat(43));
+        IssuedWebhookEndpoint { endpoint: WebhookEndpoint::example(), secret }
+    }
+}
+
+impl Example for NewWebhookEndpoint {
+    fn example() -> Self {
+        NewWebhookEndpoint { url: URL.into(), description: Some(WORDS.into()), events: events() }
+    }
+}
+
+impl Example for WebhookEndpointPatch {
+    fn example() -> Self {
+        WebhookEndpointPatch {
+            url: Some(URL.into()),
+            description: Given::Null,
+            events: Some(events()),
+            state: Some(EndpointState::Enabled),
+        }
+    }
+}
+
+impl Example for WebhookEndpointQuery {
+    fn example() -> Self {
+        WebhookEndpointQuery { paging: Paging::example(), state: Some(EndpointState::Enabled) }
+    }
+}
+
+impl Example for WebhookDelivery {
+    fn example() -> Self {
+        WebhookDelivery {
+            id: id('2'),
+            endpoint_id: id('1'),
+            event_id: "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::fresh()),
+            kind: EventType::PostPublished.as_str().into(),
+            payload: r#"{"type":"post.published","timestamp":"2025-11-21T10:30:00.000Z","data":{"id":"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f","href":"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f","version":3}}"#.into(),
+            state: DeliveryState::Delivered,
+            attempts: 1,
+            last_status: Some(204),
+            last_error: None,
+            response: None,
+            next_at: None,
+            created_at: MADE,
+            updated_at: Timestamp(MADE.0 + 120),
+            delivered_at: Some(Timestamp(MADE.0 + 120)),
+            version: 2,
+        }
+    }
+}
+
+impl Example for WebhookDeliveryQuery {
+    fn example() -> Self {
+        WebhookDeliveryQuery { paging: Paging::example(), state: Some(DeliveryState::Failed) }
+    }
+}

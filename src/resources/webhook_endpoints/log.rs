@@ -1,0 +1,171 @@
+//! The log of deliveries: what was sent where, how far it is, and once more.
+use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    deliver,
+    delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery},
+    service::{WebhookEndpoints, held},
+    types::{EndpointState, WebhookEndpoint, address},
+};
+use crate::{
+    contract::{
+        cursor::{Key, Slice, SortKey},
+        id::Id,
+        page::Page,
+        problem::{Error, Result},
+        time::Timestamp,
+    },
+    ports::db::Tx,
+};
+
+/// The type of a test.
+const TEST: &str = "webhook.test";
+
+/// How long deliveries that have ended can be looked at and sent again.
+const KEPT: i64 = 30 * 24 * 3_600_000;
+
+impl WebhookEndpoints {
+    pub async fn deliveries(
+        &self,
+        id: Id<WebhookEndpoint>,
+        query: &WebhookDeliveryQuery,
+    ) -> Result<Page<WebhookDelivery>> {
+        self.read(id).await?;
+        let mut find = delivery::Entity::find().filter(delivery::Column::EndpointId.eq(id.0));
+        if let Some(state) = query.state {
+            find = find.filter(delivery::Column::State.eq(state.as_str()));
+        }
+        let slice = Slice {
+            key: &self.cursors,
+            list: format!("webhook-deliveries {id} {:?}", query.state),
+            order: vec![SortKey::falling(delivery::Column::Id)],
+            paging: &query.paging,
+        };
+        let place = |row: &delivery::Model| vec![Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        Ok(Page { data: rows.into_iter().map(WebhookDelivery::from).collect(), pagination })
+    }
+
+    pub async fn delivery(&self, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+        let row = delivery::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        row.map(WebhookDelivery::from).ok_or(Error::NotFound("delivery"))
+    }
+
+    /// Leaves a test to be delivered.
+    pub async fn test(&self, id: Id<WebhookEndpoint>) -> Result<WebhookDelivery> {
+        let now = self.clock.now();
+        let data = json!({ "id": id.to_string(), "href": address(id) });
+        let payload = payload(TEST, now, data);
+        self.db
+            .write(async move |tx: Tx| {
+                enabled(&held(&tx, id).await?)?;
+                let row = pending(id.0, Uuid::now_v7(), TEST, payload, now).insert(&*tx).await?;
+                deliver::ask(&tx, id.0, now, now).await?;
+                Ok(row.into())
+            })
+            .await
+    }
+
+    /// Leaves what has ended to be delivered once more.
+    pub async fn replay(&self, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx: Tx| {
+                let missing = Error::NotFound("delivery");
+                let find = delivery::Entity::find_by_id(id.0);
+                let known = find.one(&*tx).await?.ok_or(missing)?;
+                // The endpoint's lock is taken first, here as everywhere.
+                enabled(&held(&tx, known.endpoint_id.into()).await?)?;
+                let known = delivery::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
+                let known = known.ok_or(Error::NotFound("delivery"))?;
+                if known.state == DeliveryState::Pending.as_str() {
+                    return Err(Error::Conflict(
+                        "this delivery is on its way: only one that has ended can be replayed",
+                    ));
+                }
+                let (endpoint, version) = (known.endpoint_id, known.version);
+                let mut row = known.into_active_model();
+                row.state = Set(DeliveryState::Pending.as_str().to_owned());
+                row.attempts = Set(0);
+                row.next_at = Set(Some(now));
+                row.delivered_at = Set(None);
+                row.version = Set(version + 1);
+                row.updated_at = Set(now);
+                let row = row.update(&*tx).await?;
+                deliver::ask(&tx, endpoint, now, now).await?;
+                Ok(row.into())
+            })
+            .await
+    }
+
+    /// Forgets deliveries that ended long ago.
+    pub async fn sweep(&self) -> Result<()> {
+        let old = self.clock.now() - KEPT;
+        self.db
+            .write(async move |tx: Tx| {
+                delivery::Entity::delete_many()
+                    .filter(delivery::Column::State.is_in(["delivered", "failed"]))
+                    .filter(delivery::Column::UpdatedAt.lt(old))
+                    .exec(&*tx)
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn enabled(row: &endpoint::Model) -> Result<()> {
+    match EndpointState::parse(&row.state) {
+        EndpointState::Enabled => Ok(()),
+        EndpointState::Disabled => Err(Error::Conflict("this endpoint is disabled: enable it first")),
+    }
+}
+
+/// A body as Standard Webhooks has it.
+pub fn payload(kind: &str, at: i64, data: serde_json::Value) -> String {
+    json!({ "type": kind, "timestamp": Timestamp(at).to_string(), "data": data }).to_string()
+}
+
+/// A delivery that is due.
+pub fn pending(endpoint: Uuid, event: Uuid, kind: &str, payload: String, now: i64) -> delivery::ActiveModel {
+    delivery::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        endpoint_id: Set(endpoint),
+        event_id: Set(event),
+        position: Set(None),
+        kind: Set(kind.to_owned()),
+        payload: Set(payload),
+        state: Set(DeliveryState::Pending.as_str().to_owned()),
+        attempts: Set(0),
+        last_status: Set(None),
+        last_error: Set(None),
+        response: Set(None),
+        next_at: Set(Some(now)),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+        delivered_at: Set(None),
+    }
+}
+
+/// What waits for an endpoint that is called no more has failed.
+pub async fn give_up_all(tx: &Tx, endpoint: Uuid, now: i64) -> Result<()> {
+    tx.not_later(&deliver::key(endpoint)).await?;
+    delivery::Entity::update_many()
+        .col_expr(delivery::Column::State, DeliveryState::Failed.as_str().into())
+        .col_expr(delivery::Column::LastError, "the endpoint is disabled".into())
+        .col_expr(delivery::Column::NextAt, Option::<i64>::None.into())
+        .col_expr(delivery::Column::Version, Expr::col(delivery::Column::Version).add(1))
+        .col_expr(delivery::Column::UpdatedAt, now.into())
+        .filter(delivery::Column::EndpointId.eq(endpoint))
+        .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
