@@ -37,8 +37,11 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub async fn run(self, config: Config) -> Result<ExitCode, String> {
+    pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
         log(&config);
+        let limits = Limits::default().scaled(config.timeout_scale);
+        // Streams last for hours, and must not take all connections.
+        config.event_limits.all = config.event_limits.all.min(limits.connections / 5 * 4);
         let app = app(&config).await?;
         if self.demo && !demo::fill(&app).await.map_err(|error| told(&error))? {
             say("there is content already: the made-up site is left out\n");
@@ -71,7 +74,6 @@ impl Serve {
         tokio::spawn(async move { redirects.tend().await });
         app.countries.refresh().await;
         tokio::spawn(app.countries.clone().keep());
-        let limits = Limits::default().scaled(config.timeout_scale);
         if app.users.owner_of_keys(None).await.is_ok_and(|admin| admin.is_none()) {
             say(
                 "there is no admin yet: tenon user create --role admin --password-stdin --email E --name N\n",

@@ -123,9 +123,9 @@ impl Limits {
     }
 }
 
-/// Leaves descriptors to the database, files and calls outward.
+/// Leaves descriptors to the database, files and calls outward. Ten thousand streams of events leave room for others.
 fn connections_for(descriptors: usize) -> usize {
-    descriptors.saturating_sub(256).max(descriptors / 2).clamp(1, 10_000)
+    descriptors.saturating_sub(256).max(descriptors / 2).clamp(1, 12_500)
 }
 
 /// How many descriptors the process may open.
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_for_the_rest() {
-        for (files, connections) in [(1, 1), (256, 128), (1024, 768), (20_000, 10_000), (usize::MAX, 10_000)]
+        for (files, connections) in [(1, 1), (256, 128), (1024, 768), (20_000, 12_500), (usize::MAX, 12_500)]
         {
             assert_eq!(connections_for(files), connections, "{files}");
         }

@@ -120,11 +120,15 @@ impl Operation {
             }
         };
         let successes = written["responses"].as_object().into_iter().flatten();
-        let produces: Vec<String> = successes
+        let contents = successes
             .filter(|(status, _)| status.starts_with('2'))
-            .filter_map(|(_, response)| response["content"].as_object())
-            .flat_map(|content| content.keys().cloned())
-            .collect();
+            .filter_map(|(_, response)| response["content"].as_object());
+        let mut produces: Vec<String> = Vec::new();
+        for media in contents.flat_map(|content| content.keys()) {
+            if !produces.contains(media) {
+                produces.push(media.clone());
+            }
+        }
         let pictures = produces.iter().any(|media| media.starts_with("image/"));
         let limited = written["responses"].get("429").is_some();
         let access = Access::compile(written);

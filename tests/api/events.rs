@@ -15,6 +15,8 @@ const SOON: Duration = Duration::from_secs(5);
 struct Stream {
     body: futures_util::stream::BoxStream<'static, std::io::Result<bytes::Bytes>>,
     text: String,
+    /// Behind which event it goes on.
+    begin: Option<i64>,
 }
 
 /// One event as it came: its id, its name and its data.
@@ -31,8 +33,10 @@ impl Stream {
         assert_eq!(response.status(), 200);
         assert_eq!(response.content_type(), Some("text/event-stream"));
         let body = response.take_body().into_bytes_stream().boxed();
-        let mut stream = Stream { body, text: String::new() };
-        assert!(stream.block().await.expect("a greeting").starts_with("retry: "));
+        let mut stream = Stream { body, text: String::new(), begin: None };
+        let greeting = stream.block().await.expect("a greeting");
+        assert!(greeting.starts_with("retry: "), "{greeting}");
+        stream.begin = greeting.lines().find_map(|line| line.strip_prefix("id: ")?.parse().ok());
         stream
     }
 
@@ -150,6 +154,18 @@ async fn whoever_comes_back_gets_each_missed_event_once() {
 }
 
 #[tokio::test]
+async fn whoever_was_told_nothing_yet_comes_back_to_where_the_stream_began() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    publish(&author, "Before").await;
+    let begin = Stream::open(&api, "").await.begin.expect("a position");
+    publish(&author, "Meanwhile").await;
+    let mut stream = Stream::open(&api.header("last-event-id", &begin.to_string()), "").await;
+    assert_eq!(stream.begin, Some(begin));
+    assert_eq!(stream.names(2).await, ["post.created", "post.published"]);
+}
+
+#[tokio::test]
 async fn what_is_forgotten_is_told_as_a_reset() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -162,7 +178,7 @@ async fn what_is_forgotten_is_told_as_a_reset() {
     for after in ["0", "99999"] {
         let mut stream = Stream::open(&api, &format!("?after={after}")).await;
         let reset = stream.next().await;
-        assert_eq!(reset, Sent { id: None, name: "reset".into(), data: json!({ "after": newest }) });
+        assert_eq!(reset, Sent { id: Some(newest), name: "reset".into(), data: json!({ "after": newest }) });
     }
     let mut stream = Stream::open(&api, &format!("?after={}", newest - 1)).await;
     assert_eq!(stream.next().await.id, Some(newest));

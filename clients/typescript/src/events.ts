@@ -22,6 +22,12 @@ export interface EventsOptions {
   longestDelay?: number;
 }
 
+/** Where the stream goes on, and after how many milliseconds. */
+interface Place {
+  after: number | undefined;
+  retry: number;
+}
+
 type Send = (request: Request) => Promise<Response>;
 
 /** The service sends a sign of life every 15 seconds. */
@@ -34,7 +40,7 @@ export async function* events(
   options: EventsOptions = {},
 ): AsyncGenerator<Event | Reset, void, undefined> {
   const { signal, longestDelay = 30_000 } = options;
-  const place = { after: options.after, retry: 2000 };
+  const place: Place = { after: options.after, retry: 2000 };
   for (let failures = 0; !aborted(signal); ) {
     const stream = new AbortController();
     const end = () => stream.abort(signal?.reason);
@@ -79,7 +85,7 @@ function request(baseUrl: string, topics: Topic[] = [], after: number | undefine
 async function* read(
   response: Response,
   stream: AbortController,
-  place: { retry: number },
+  place: Place,
 ): AsyncGenerator<Event | Reset, void, undefined> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -97,12 +103,17 @@ async function* read(
   }
 }
 
-function parsed(block: string, place: { retry: number }): Event | Reset | undefined {
+function parsed(block: string, place: Place): Event | Reset | undefined {
   const fields = new Map(block.split("\n").map((line) => split(line)));
   const retry = Number(fields.get("retry"));
   if (retry > 0) place.retry = retry;
   const data = fields.get("data");
-  if (data === undefined) return undefined;
+  if (data === undefined) {
+    // How far the log has come: nothing for this caller was in between.
+    const id = fields.get("id");
+    if (id !== undefined) place.after = Number(id);
+    return undefined;
+  }
   if (fields.get("event") !== "reset") return JSON.parse(data) as Event;
   return { type: "reset", position: (JSON.parse(data) as { after: number }).after };
 }

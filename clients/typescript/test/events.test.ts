@@ -35,6 +35,7 @@ async function taken(events: AsyncGenerator<Event | Reset>, many: number): Promi
 test("a stream that breaks is taken up again, and no event comes twice or half", async () => {
   const asked: (string | null)[] = [];
   const answers = [
+    stream("retry: 1\nid: 0\n\n"),
     stream("retry: 1\n\n", frame(1), frame(2).slice(0, 20)),
     new Response("{}", { status: 503 }),
     stream(frame(2), ":\n\n", frame(3).slice(0, 9), frame(3).slice(9)),
@@ -46,7 +47,7 @@ test("a stream that breaks is taken up again, and no event comes twice or half",
   const tenon = createTenon({ baseUrl: "http://tenon.test", fetch, retry: { retries: 0 } });
   const all = await taken(tenon.events({ topics: ["posts"] }), 3);
   assert.deepEqual(all.map(({ position }) => position), [1, 2, 3]);
-  assert.deepEqual(asked, [null, "1", "1"]);
+  assert.deepEqual(asked, [null, "0", "1", "1"]);
 });
 
 test("a refusal ends it", async () => {

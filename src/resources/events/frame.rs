@@ -30,16 +30,15 @@ impl Frame {
     }
 }
 
-/// The begin of a stream.
-pub fn hello() -> Bytes {
-    format!("retry: {RETRY}\n\n").into()
+/// The begin of a stream that goes on behind `position`: whoever is cut off before the first event comes back there.
+pub fn hello(position: i64) -> Bytes {
+    format!("retry: {RETRY}\nid: {position}\n\n").into()
 }
 
 /// That something behind what the client has is forgotten: what it shows has to be read anew, and events follow
 /// behind `after`.
 pub fn reset(after: i64) -> Bytes {
-    // Without an id: it is no event of the log.
-    format!("event: reset\ndata: {{\"after\":{after}}}\n\n").into()
+    format!("retry: {RETRY}\n\nid: {after}\nevent: reset\ndata: {{\"after\":{after}}}\n\n").into()
 }
 
 /// The end of a stream of a service that stops: clients come back when another one answers, and not all at once.
@@ -50,7 +49,7 @@ pub fn pause() -> Bytes {
     format!("retry: {}\n\n", 6000 + 25 * u32::from(byte[0])).into()
 }
 
-/// A sign of life.
-pub fn beat() -> Bytes {
-    Bytes::from_static(b":\n\n")
+/// A sign of life, and how far the log has come: who gets no events for a day has missed none (HTML, 9.2.6).
+pub fn beat(position: i64) -> Bytes {
+    format!(":\nid: {position}\n\n").into()
 }

@@ -72,14 +72,10 @@ impl Events {
         let frames = self.relay.listen(self.db.newest_event().await?);
         let newest = self.db.newest_event().await?;
         let wanted = last.or(query.after);
-        let mut first = vec![frame::hello()];
-        let seen = match wanted {
-            Some(after) if self.db.remembers(after).await? => after,
-            Some(_) => {
-                first.push(frame::reset(newest));
-                newest
-            }
-            None => newest,
+        let (first, seen) = match wanted {
+            Some(after) if self.db.remembers(after).await? => (frame::hello(after), after),
+            Some(_) => (frame::reset(newest), newest),
+            None => (frame::hello(newest), newest),
         };
         Ok(Subscription {
             events: self.clone(),
@@ -87,7 +83,7 @@ impl Events {
             frames,
             seen,
             until: newest,
-            first,
+            first: Some(first),
             cut: false,
             stopping: self.stopping.subscribe(),
             beats: beats(),

@@ -67,7 +67,7 @@ pub struct Subscription {
     pub seen: i64,
     /// The position up to which the log is read, before the live events.
     pub until: i64,
-    pub first: Vec<Bytes>,
+    pub first: Option<Bytes>,
     /// Nothing more is sent.
     pub cut: bool,
     pub stopping: watch::Receiver<bool>,
@@ -104,8 +104,8 @@ impl Subscription {
     }
 
     async fn step(&mut self) -> Step {
-        if !self.first.is_empty() {
-            return Step::Send(self.first.remove(0));
+        if let Some(first) = self.first.take() {
+            return Step::Send(first);
         }
         if self.cut {
             return Step::End;
@@ -127,7 +127,7 @@ impl Subscription {
             biased;
             _ = self.stopping.wait_for(|stopping| *stopping) => return Step::Again,
             frame = self.frames.recv() => frame,
-            _ = self.beats.tick() => return Step::Send(frame::beat()),
+            _ = self.beats.tick() => return Step::Send(frame::beat(self.seen)),
         };
         // Who is too slow reads on from the log when it comes back.
         frame.map_or(Step::End, |frame| self.live(&frame))

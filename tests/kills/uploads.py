@@ -4,17 +4,16 @@ import http.client
 import json
 import os
 import random
-import re
-import signal
 import sqlite3
 import struct
-import subprocess
 import sys
 import threading
 import time
 import zlib
 
-tenon, folder, email, password, times = *sys.argv[1:5], int(sys.argv[5])
+from service import Service
+
+folder, times = sys.argv[2], int(sys.argv[5])
 random.seed(7)
 
 
@@ -32,36 +31,6 @@ def png(seed, side=120):
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(data))) + chunk(b"IEND", b"")
     )
-
-
-class Service:
-    def __enter__(self):
-        command = [tenon, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for line in self.process.stdout:
-            found = re.match(r"listening on http://(.*)", line)
-            if found:
-                self.address = found.group(1)
-                return self
-        sys.exit("the service did not start")
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-
-    def ask(self, method, path, body=None, **fields):
-        connection = http.client.HTTPConnection(self.address, timeout=20)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in fields.items()})
-        answer = connection.getresponse()
-        found = answer.status, answer.read()
-        connection.close()
-        return found
-
-    def token(self):
-        body = json.dumps({"email": email, "password": password})
-        status, answer = self.ask("POST", "/api/auth/login", body, Content_Type="application/json")
-        return json.loads(answer)["accessToken"]
 
 
 answered, counter = [], iter(range(1, 10**9))
