@@ -50,11 +50,10 @@ impl Serve {
             format!("cannot listen on {}: {error}. Choose another address with --listen", config.listen)
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let url = match config.text("public_url") {
-            "" => format!("http://{address}"),
-            url => url.to_owned(),
-        };
-        problem::set_base(&url);
+        match config.text("public_url") {
+            "" => problem::set_base(&format!("http://{address}")),
+            url => problem::set_base(url),
+        }
         let edge = Arc::new(edge(&app, &config)?);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());

@@ -119,16 +119,7 @@ impl Operation {
                 Some(BodyRule { media, form, schema, most })
             }
         };
-        let successes = written["responses"].as_object().into_iter().flatten();
-        let contents = successes
-            .filter(|(status, _)| status.starts_with('2'))
-            .filter_map(|(_, response)| response["content"].as_object());
-        let mut produces: Vec<String> = Vec::new();
-        for media in contents.flat_map(|content| content.keys()) {
-            if !produces.contains(media) {
-                produces.push(media.clone());
-            }
-        }
+        let produces = produces(written);
         let pictures = produces.iter().any(|media| media.starts_with("image/"));
         let limited = written["responses"].get("429").is_some();
         let access = Access::compile(written);
@@ -144,6 +135,21 @@ impl Operation {
             ending: ending(written)?,
         })
     }
+}
+
+/// The types of its answers, each once.
+fn produces(written: &Value) -> Vec<String> {
+    let successes = written["responses"].as_object().into_iter().flatten();
+    let contents = successes
+        .filter(|(status, _)| status.starts_with('2'))
+        .filter_map(|(_, response)| response["content"].as_object());
+    let mut produces: Vec<String> = Vec::new();
+    for media in contents.flat_map(|content| content.keys()) {
+        if !produces.contains(media) {
+            produces.push(media.clone());
+        }
+    }
+    produces
 }
 
 /// The fields of `x-deprecation`.

@@ -57,7 +57,7 @@ pub fn encode(pixels: Pixels, guard: &Guard) -> Result<Vec<u8>, Refused> {
     // libwebp cannot be stopped: it gets no more work than fits in the time.
     config.method = match u64::from(pixels.width) * u64::from(pixels.height) {
         ..=4_000_000 => 4,
-        ..=12_000_000 => 2,
+        4_000_001..=12_000_000 => 2,
         _ => 0,
     };
     let encoder = if pixels.transparent() {

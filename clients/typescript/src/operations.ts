@@ -8,6 +8,7 @@ export const keyed: ReadonlySet<string> = new Set([
   "POST /api/redirects/import",
   "POST /api/redirects/import/csv",
   "POST /api/redirects/import/netlify",
+  "POST /api/upload",
   "POST /api/users",
   "POST /api/v2/customers",
   "POST /api/v2/invoices/{locale}"
@@ -21,6 +22,8 @@ export const conditional: ReadonlySet<string> = new Set([
   "DELETE /api/docs/{path}",
   "POST /api/documents/{id}/revisions/{revision}/restore",
   "PATCH /api/me",
+  "DELETE /api/media/{id}",
+  "PATCH /api/media/{id}",
   "PUT /api/posts/{id}",
   "DELETE /api/posts/{id}",
   "PATCH /api/posts/{id}",
@@ -39,18 +42,22 @@ export const conditional: ReadonlySet<string> = new Set([
   "DELETE /api/v2/invoices/{locale}/{id}",
   "PATCH /api/v2/invoices/{locale}/{id}",
   "PUT /api/v2/revenues/{locale}/{month}",
-  "DELETE /api/v2/revenues/{locale}/{month}"
+  "DELETE /api/v2/revenues/{locale}/{month}",
+  "DELETE /api/webhook-endpoints/{id}",
+  "PATCH /api/webhook-endpoints/{id}"
 ]);
 
 /** Operations whose body is a merge patch. */
 export const mergePatches: ReadonlySet<string> = new Set([
   "PATCH /api/comments/{id}",
   "PATCH /api/me",
+  "PATCH /api/media/{id}",
   "PATCH /api/posts/{id}",
   "PATCH /api/tags/{slug}",
   "PATCH /api/users/{id}",
   "PATCH /api/v2/customers/{id}",
-  "PATCH /api/v2/invoices/{locale}/{id}"
+  "PATCH /api/v2/invoices/{locale}/{id}",
+  "PATCH /api/webhook-endpoints/{id}"
 ]);
 
 /** Paths with a parameter of several segments. */

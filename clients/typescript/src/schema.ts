@@ -525,8 +525,8 @@ export interface paths {
          *     caller gets those about what they may read. A client that was away sends the `id` of the last event that it
          *     has, as `Last-Event-ID` or as `after`, and gets what it missed; events are kept for 24 hours. Where something
          *     is missing nevertheless, an event `reset` comes first: its `data` is `{"after": …}`, the position behind which
-         *     the stream goes on, and whatever the client shows has to be read anew. A comment every 15 seconds keeps the
-         *     connection open. Who reads too slowly is cut off and can read on. A caller has ten streams at a time.
+         *     the stream goes on, and whatever the client shows has to be read anew. At the begin and every 15 seconds an
+         *     `id` without `data` tells how far the log has come, which keeps the connection open. Who reads too slowly is cut off and can read on. A caller has ten streams at a time.
          */
         get: operations["eventsListen"];
         put?: never;
@@ -652,6 +652,60 @@ export interface paths {
          *     other sessions. Role, status and e-mail address are an admin's to change.
          */
         patch: operations["mePatch"];
+        trace?: never;
+    };
+    "/api/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List pictures, newest first
+         * @description Authors see their own, editors all.
+         */
+        get: operations["mediaList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/media/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The picture's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read what is known of a picture
+         * @description Of one's own, or as an editor of any.
+         */
+        get: operations["mediaRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a picture
+         * @description With its bytes and those of all its sizes. Caches may show it for as long as they were allowed to.
+         */
+        delete: operations["mediaRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what is said of a picture
+         * @description A merge patch (RFC 7396). The picture itself never changes: upload another one.
+         */
+        patch: operations["mediaPatch"];
         trace?: never;
     };
     "/api/posts": {
@@ -1212,6 +1266,27 @@ export interface paths {
         patch: operations["tagsPatch"];
         trace?: never;
     };
+    "/api/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a picture
+         * @description One picture in each request. It is kept without what does not belong to it, under an address of its own;
+         *     of a picture that the caller has uploaded before, the answer is that one (200).
+         */
+        post: operations["mediaUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -1646,6 +1721,195 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhook-deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The delivery's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a delivery
+         * @description How far it is, and what the endpoint answered last.
+         */
+        get: operations["webhookDeliveriesRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-deliveries/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The delivery's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver once more
+         * @description What was delivered or has failed, with the same `webhook-id` and body.
+         */
+        post: operations["webhookDeliveriesReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhook endpoints, newest first
+         * @description Their secrets are not among what is told.
+         */
+        get: operations["webhookEndpointsList"];
+        put?: never;
+        /**
+         * Make a webhook endpoint
+         * @description It is told of what happens from now on. The member `secret` is shown this once. As it is a secret, the answer
+         *     is not kept for a repeated request.
+         */
+        post: operations["webhookEndpointsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a webhook endpoint
+         * @description Without its secret.
+         */
+        get: operations["webhookEndpointsRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook endpoint
+         * @description And all that is known of its deliveries.
+         */
+        delete: operations["webhookEndpointsRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook endpoint
+         * @description A merge patch (RFC 7396). One that is enabled again is told of what happens from then on.
+         */
+        patch: operations["webhookEndpointsPatch"];
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List what was delivered to an endpoint, newest first
+         * @description What has ended is kept for 30 days.
+         */
+        get: operations["webhookEndpointsListDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook endpoint a new secret
+         * @description The old one signs too for another 24 hours, so that the receiver can follow.
+         */
+        post: operations["webhookEndpointsRotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a webhook endpoint a test
+         * @description An event of the type `webhook.test`, whatever the endpoint wants to know of.
+         */
+        post: operations["webhookEndpointsTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhook-events": {
         parameters: {
             query?: never;
@@ -1800,6 +2064,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/media/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of its bytes, from the picture's `url`.
+                 * @example 7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Look at a picture
+         * @description As it is kept, or in another size and form, which is made when it is asked for first. Everybody may, and pages of
+         *     other sites may show it.
+         */
+        get: operations["mediaFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -1821,7 +2112,748 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "comment.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `comment.created`
+         * @description A comment was written. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksCommentCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "comment.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `comment.updated`
+         * @description A comment says something else, or others can see it now. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksCommentUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "comment.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `comment.deleted`
+         * @description A comment is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksCommentDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "customer.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `customer.created`
+         * @description There is a new customer. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksCustomerCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "customer.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `customer.updated`
+         * @description A customer has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksCustomerUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "customer.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `customer.deleted`
+         * @description A customer is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksCustomerDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `document.created`
+         * @description A document was written. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksDocumentCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `document.updated`
+         * @description A document has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksDocumentUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `document.deleted`
+         * @description A document is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksDocumentDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "document.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `document.restored`
+         * @description A document is back from the trash. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksDocumentRestored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `invoice.created`
+         * @description There is a new invoice. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksInvoiceCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `invoice.updated`
+         * @description An invoice has changed, but for being paid or void. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksInvoiceUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.paid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `invoice.paid`
+         * @description An invoice is paid. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksInvoicePaid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.voided": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `invoice.voided`
+         * @description An invoice is void. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksInvoiceVoided"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `invoice.deleted`
+         * @description An invoice is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksInvoiceDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "media.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `media.created`
+         * @description There is a new picture. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksMediaCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "media.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `media.updated`
+         * @description What is said of a picture has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksMediaUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "media.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `media.deleted`
+         * @description A picture is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksMediaDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `post.created`
+         * @description A draft was written. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksPostCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `post.updated`
+         * @description A post has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksPostUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `post.published`
+         * @description Everybody can read a post from now on. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksPostPublished"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.unpublished": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `post.unpublished`
+         * @description A post is a draft again. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksPostUnpublished"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `post.deleted`
+         * @description A post is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksPostDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `post.restored`
+         * @description A post is back from the trash. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksPostRestored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "rates.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `rates.updated`
+         * @description New rates were told. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRatesUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "redirect.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `redirect.created`
+         * @description There is a new rule. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRedirectCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "redirect.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `redirect.updated`
+         * @description A rule has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRedirectUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "redirects.imported": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `redirects.imported`
+         * @description Many rules were written at once. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRedirectsImported"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "redirect.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `redirect.deleted`
+         * @description A rule is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRedirectDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "revenue.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `revenue.updated`
+         * @description What a month brought in was written. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRevenueUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "revenue.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `revenue.deleted`
+         * @description What was written of a month is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksRevenueDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tag.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `tag.created`
+         * @description A tag is new. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksTagCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tag.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `tag.updated`
+         * @description A tag has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksTagUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tag.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `tag.deleted`
+         * @description A tag is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksTagDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `user.created`
+         * @description There is a new account. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksUserCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `user.updated`
+         * @description An account has changed. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksUserUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `user.deleted`
+         * @description An account is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksUserDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -2670,6 +3702,16 @@ export interface components {
          */
         Deleted: "only";
         /**
+         * @description How far a delivery is.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /**
+         * @description Why an endpoint is not called.
+         * @enum {string}
+         */
+        DisabledReason: "asked" | "gone" | "failing";
+        /**
          * @description A document as a whole.
          * @example {
          *       "id": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
@@ -2920,6 +3962,11 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
+         * @description Whether an endpoint is called.
+         * @enum {string}
+         */
+        EndpointState: "enabled" | "disabled";
+        /**
          * @description Something that happened.
          * @example {
          *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
@@ -2991,7 +4038,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
+        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
         /**
          * @description Whether the client's country is looked at.
          * @enum {string}
@@ -3339,6 +4386,74 @@ export interface components {
             key: string;
         };
         /**
+         * @description A webhook endpoint with its secret, which is shown this once.
+         * @example {
+         *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+         *       "url": "https://hooks.acme.test/tenon",
+         *       "description": "Tells the warehouse what is paid.",
+         *       "events": [
+         *         "invoice.paid",
+         *         "posts"
+         *       ],
+         *       "state": "enabled",
+         *       "createdAt": "2025-11-21T10:30:00.000Z",
+         *       "updatedAt": "2025-11-21T10:30:00.000Z",
+         *       "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+         *     }
+         */
+        IssuedWebhookEndpoint: {
+            /**
+             * Format: uuid
+             * @description What the endpoint is known by.
+             * @example 0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71
+             */
+            id: string;
+            /**
+             * @description Where it is called.
+             * @example https://hooks.acme.test/tenon
+             */
+            url: string;
+            /**
+             * @description What it is for.
+             * @example Tells the warehouse what is paid.
+             */
+            description?: string;
+            /**
+             * @description What it wants to know of: types of events and topics. Empty: everything.
+             * @example [
+             *       "invoice.paid",
+             *       "posts"
+             *     ]
+             */
+            events: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /** @description Whether it is called. */
+            state: components["schemas"]["EndpointState"];
+            /** @description Why it is not. */
+            disabledReason?: components["schemas"]["DisabledReason"];
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation signs too.
+             */
+            previousUntil?: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description What deliveries are signed with: `whsec_` and the key in base64.
+             * @example whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+             */
+            secret: string;
+        };
+        /**
          * @description Something that is done after an answer.
          * @example {
          *       "id": "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f",
@@ -3610,6 +4725,272 @@ export interface components {
             session?: string;
         };
         /**
+         * @description A picture that was uploaded.
+         * @example {
+         *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+         *       "filename": "dovetail.jpg",
+         *       "type": "image/jpeg",
+         *       "size": 48213,
+         *       "width": 1600,
+         *       "height": 1200,
+         *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+         *       "alt": "A dovetail joint, seen from the side",
+         *       "focusX": 0.5,
+         *       "focusY": 0.25,
+         *       "variants": [
+         *         {
+         *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *           "width": 640,
+         *           "height": 480
+         *         }
+         *       ],
+         *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "createdAt": "2025-11-20T09:00:00.000Z",
+         *       "updatedAt": "2025-11-21T09:00:00.000Z"
+         *     }
+         */
+        Media: {
+            /**
+             * Format: uuid
+             * @description What the picture is known by.
+             * @example 0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            id: string;
+            /**
+             * @description Where its bytes are: an absolute path on this service, for everybody.
+             * @example /media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg
+             */
+            url: string;
+            /**
+             * @description The name under which it is saved.
+             * @example dovetail.jpg
+             */
+            filename: string;
+            /** @description What it is, told by its bytes. */
+            type: components["schemas"]["MediaType"];
+            /**
+             * Format: int64
+             * @description How many bytes it has as it is kept.
+             * @example 48213
+             */
+            size: number;
+            /**
+             * Format: int32
+             * @description Pixels from left to right.
+             * @example 1600
+             */
+            width: number;
+            /**
+             * Format: int32
+             * @description Pixels from top to bottom.
+             * @example 1200
+             */
+            height: number;
+            /**
+             * @description The SHA-256 of the bytes as they are kept, in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
+            /**
+             * @description A blur to show while the picture loads (BlurHash).
+             * @example LEHV6nWB2yk8pyo0adR*.7kCMdnj
+             */
+            blurhash: string;
+            /**
+             * @description What it shows, for those who do not see it.
+             * @example A dovetail joint, seen from the side
+             */
+            alt?: string;
+            /**
+             * Format: double
+             * @description What must stay in sight when the picture is cut, from the left (0) to the right (1).
+             * @example 0.5
+             */
+            focusX?: number;
+            /**
+             * Format: double
+             * @description The same from the top (0) to the bottom (1).
+             * @example 0.25
+             */
+            focusY?: number;
+            /**
+             * @description The same picture in the widths that pages use, narrowest first.
+             * @example [
+             *       {
+             *         "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+             *         "width": 640,
+             *         "height": 480
+             *       }
+             *     ]
+             */
+            variants: components["schemas"]["MediaVariant"][];
+            /**
+             * Format: uuid
+             * @description Who uploaded it, while they have an account.
+             * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            uploadedBy?: string;
+            /**
+             * Format: date-time
+             * @description When it was uploaded.
+             * @example 2025-11-20T09:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When what is said of it was last changed.
+             * @example 2025-11-21T09:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description What becomes of a picture whose sides have another ratio than those that are asked for.
+         * @enum {string}
+         */
+        MediaFit: "cover" | "contain" | "inside";
+        /**
+         * @description The form of a picture's bytes.
+         * @enum {string}
+         */
+        MediaForm: "auto" | "jpeg" | "png" | "webp" | "gif";
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+         *           "filename": "dovetail.jpg",
+         *           "type": "image/jpeg",
+         *           "size": 48213,
+         *           "width": 1600,
+         *           "height": 1200,
+         *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *           "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+         *           "alt": "A dovetail joint, seen from the side",
+         *           "focusX": 0.5,
+         *           "focusY": 0.25,
+         *           "variants": [
+         *             {
+         *               "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *               "width": 640,
+         *               "height": 480
+         *             }
+         *           ],
+         *           "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "createdAt": "2025-11-20T09:00:00.000Z",
+         *           "updatedAt": "2025-11-21T09:00:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        MediaPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+             *         "filename": "dovetail.jpg",
+             *         "type": "image/jpeg",
+             *         "size": 48213,
+             *         "width": 1600,
+             *         "height": 1200,
+             *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+             *         "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+             *         "alt": "A dovetail joint, seen from the side",
+             *         "focusX": 0.5,
+             *         "focusY": 0.25,
+             *         "variants": [
+             *           {
+             *             "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+             *             "width": 640,
+             *             "height": 480
+             *           }
+             *         ],
+             *         "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "createdAt": "2025-11-20T09:00:00.000Z",
+             *         "updatedAt": "2025-11-21T09:00:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Media"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What shall be said of a picture: members left out stay, `null` clears.
+         * @example {
+         *       "filename": "joint.jpg",
+         *       "alt": "A dovetail joint, seen from the side",
+         *       "focusX": 0.5,
+         *       "focusY": 0.25
+         *     }
+         */
+        MediaPatch: {
+            /**
+             * @description The name under which it is saved; its ending is made to fit.
+             * @example joint.jpg
+             */
+            filename?: string;
+            /**
+             * @description What it shows, for those who do not see it.
+             * @example A dovetail joint, seen from the side
+             */
+            alt?: string | null;
+            /**
+             * Format: double
+             * @description What must stay in sight when the picture is cut, from the left (0) to the right (1).
+             * @example 0.5
+             */
+            focusX?: number | null;
+            /**
+             * Format: double
+             * @description The same from the top (0) to the bottom (1).
+             * @example 0.25
+             */
+            focusY?: number | null;
+        };
+        /**
+         * @description What a picture is.
+         * @enum {string}
+         */
+        MediaType: "image/jpeg" | "image/png" | "image/webp" | "image/gif";
+        /**
+         * @description A picture in another size.
+         * @example {
+         *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+         *       "width": 640,
+         *       "height": 480
+         *     }
+         */
+        MediaVariant: {
+            /**
+             * @description Where its bytes are: an absolute path on this service.
+             * @example /media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp
+             */
+            url: string;
+            /**
+             * Format: int32
+             * @description Pixels from left to right.
+             * @example 640
+             */
+            width: number;
+            /**
+             * Format: int32
+             * @description Pixels from top to bottom.
+             * @example 480
+             */
+            height: number;
+        };
+        /**
          * @description A member that differs.
          * @example {
          *       "member": "title",
@@ -3749,6 +5130,26 @@ export interface components {
             date?: string;
         };
         /**
+         * @description A picture to be kept.
+         * @example {
+         *       "file": "GIF89a…",
+         *       "alt": "A joint that fits"
+         *     }
+         */
+        NewMedia: {
+            /**
+             * Format: binary
+             * @description The picture: JPEG, PNG, WebP or GIF, of at most 5 MiB, 40 million pixels, 8,192 pixels a side and 100 frames. Its bytes say what it is, whatever its name and type say; what does not belong to the picture, such as where it was taken, is left out.
+             * @example GIF89a…
+             */
+            file: string;
+            /**
+             * @description What the picture shows, for those who do not see it.
+             * @example A joint that fits
+             */
+            alt?: string;
+        };
+        /**
          * @description A post to be written.
          * @example {
          *       "title": "A joint that fits",
@@ -3884,6 +5285,38 @@ export interface components {
             password: string;
             /** @description What the account may do; left out, it is a reader. Others only by an admin in person. */
             role?: components["schemas"]["Role"];
+        };
+        /**
+         * @description An endpoint to be made.
+         * @example {
+         *       "url": "https://hooks.acme.test/tenon",
+         *       "description": "Tells the warehouse what is paid.",
+         *       "events": [
+         *         "invoice.paid",
+         *         "posts"
+         *       ]
+         *     }
+         */
+        NewWebhookEndpoint: {
+            /**
+             * @description Where it is called: `https://…`, at a public address, without a user or a password in it.
+             * @example https://hooks.acme.test/tenon
+             */
+            url: string;
+            /**
+             * @description What it is for; spaces around it are dropped.
+             * @example Tells the warehouse what is paid.
+             */
+            description?: string;
+            /**
+             * @description What it wants to know of: types of events and topics. Left out or empty: everything.
+             * @default []
+             * @example [
+             *       "invoice.paid",
+             *       "posts"
+             *     ]
+             */
+            events?: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
         };
         /**
          * @description What an amount was before it was converted, and by which rate.
@@ -5311,7 +6744,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "users:read" | "users:write" | "webhook-events:read" | "webhook-events:write";
+        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "media:read" | "media:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "users:read" | "users:write" | "webhook-deliveries:read" | "webhook-deliveries:write" | "webhook-endpoints:read" | "webhook-endpoints:write" | "webhook-events:read" | "webhook-events:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -5578,7 +7011,7 @@ export interface components {
          * @description What events are about.
          * @enum {string}
          */
-        Topic: "comments" | "customers" | "documents" | "invoices" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
+        Topic: "comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
         /**
          * @description An account, as its owner and those who run the service see it.
          * @example {
@@ -5743,6 +7176,283 @@ export interface components {
              * @example mortise and tenon
              */
             currentPassword?: string;
+        };
+        /**
+         * @description An event on its way to an endpoint.
+         * @example {
+         *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+         *       "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+         *       "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "type": "post.published",
+         *       "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+         *       "state": "delivered",
+         *       "attempts": 1,
+         *       "lastStatus": 204,
+         *       "createdAt": "2025-11-21T10:30:00.000Z",
+         *       "updatedAt": "2025-11-21T10:30:00.120Z",
+         *       "deliveredAt": "2025-11-21T10:30:00.120Z"
+         *     }
+         */
+        WebhookDelivery: {
+            /**
+             * Format: uuid
+             * @description What the delivery is known by.
+             * @example 0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description Where it goes.
+             * @example 0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71
+             */
+            endpointId: string;
+            /**
+             * Format: uuid
+             * @description What is delivered: the same as `webhook-id`, in each attempt.
+             * @example 0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f
+             */
+            eventId: string;
+            /**
+             * @description What happened; `webhook.test` in tests.
+             * @example post.published
+             */
+            type: string;
+            /**
+             * @description The body, as it is signed and sent.
+             * @example {"type":"post.published","timestamp":"2025-11-21T10:30:00.000Z","data":{"id":"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f","href":"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f","version":3}}
+             */
+            payload: string;
+            /** @description How far it is. */
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: int32
+             * @description How often it was tried since it was last asked for.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Format: int32
+             * @description What the last attempt was answered with.
+             * @example 204
+             */
+            lastStatus?: number;
+            /** @description Why the last attempt failed. */
+            lastError?: string;
+            /** @description How the last answer began. */
+            response?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next.
+             */
+            nextAt?: string;
+            /**
+             * Format: date-time
+             * @description When it was written down.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When something last changed.
+             * @example 2025-11-21T10:30:00.120Z
+             */
+            updatedAt: string;
+            /**
+             * Format: date-time
+             * @description When it arrived.
+             * @example 2025-11-21T10:30:00.120Z
+             */
+            deliveredAt?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+         *           "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+         *           "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+         *           "type": "post.published",
+         *           "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+         *           "state": "delivered",
+         *           "attempts": 1,
+         *           "lastStatus": 204,
+         *           "createdAt": "2025-11-21T10:30:00.000Z",
+         *           "updatedAt": "2025-11-21T10:30:00.120Z",
+         *           "deliveredAt": "2025-11-21T10:30:00.120Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        WebhookDeliveryPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+             *         "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+             *         "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+             *         "type": "post.published",
+             *         "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+             *         "state": "delivered",
+             *         "attempts": 1,
+             *         "lastStatus": 204,
+             *         "createdAt": "2025-11-21T10:30:00.000Z",
+             *         "updatedAt": "2025-11-21T10:30:00.120Z",
+             *         "deliveredAt": "2025-11-21T10:30:00.120Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["WebhookDelivery"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description A program outside that is called when something happens.
+         * @example {
+         *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+         *       "url": "https://hooks.acme.test/tenon",
+         *       "description": "Tells the warehouse what is paid.",
+         *       "events": [
+         *         "invoice.paid",
+         *         "posts"
+         *       ],
+         *       "state": "enabled",
+         *       "createdAt": "2025-11-21T10:30:00.000Z",
+         *       "updatedAt": "2025-11-21T10:30:00.000Z"
+         *     }
+         */
+        WebhookEndpoint: {
+            /**
+             * Format: uuid
+             * @description What the endpoint is known by.
+             * @example 0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71
+             */
+            id: string;
+            /**
+             * @description Where it is called.
+             * @example https://hooks.acme.test/tenon
+             */
+            url: string;
+            /**
+             * @description What it is for.
+             * @example Tells the warehouse what is paid.
+             */
+            description?: string;
+            /**
+             * @description What it wants to know of: types of events and topics. Empty: everything.
+             * @example [
+             *       "invoice.paid",
+             *       "posts"
+             *     ]
+             */
+            events: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /** @description Whether it is called. */
+            state: components["schemas"]["EndpointState"];
+            /** @description Why it is not. */
+            disabledReason?: components["schemas"]["DisabledReason"];
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation signs too.
+             */
+            previousUntil?: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+         *           "url": "https://hooks.acme.test/tenon",
+         *           "description": "Tells the warehouse what is paid.",
+         *           "events": [
+         *             "invoice.paid",
+         *             "posts"
+         *           ],
+         *           "state": "enabled",
+         *           "createdAt": "2025-11-21T10:30:00.000Z",
+         *           "updatedAt": "2025-11-21T10:30:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        WebhookEndpointPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+             *         "url": "https://hooks.acme.test/tenon",
+             *         "description": "Tells the warehouse what is paid.",
+             *         "events": [
+             *           "invoice.paid",
+             *           "posts"
+             *         ],
+             *         "state": "enabled",
+             *         "createdAt": "2025-11-21T10:30:00.000Z",
+             *         "updatedAt": "2025-11-21T10:30:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["WebhookEndpoint"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What shall change in an endpoint.
+         * @example {
+         *       "url": "https://hooks.acme.test/tenon",
+         *       "description": null,
+         *       "events": [
+         *         "invoice.paid",
+         *         "posts"
+         *       ],
+         *       "state": "enabled"
+         *     }
+         */
+        WebhookEndpointPatch: {
+            /**
+             * @description Where it is called from now on, also with what waits already.
+             * @example https://hooks.acme.test/tenon
+             */
+            url?: string;
+            /**
+             * @description What it is for; `null` clears it.
+             * @example null
+             */
+            description?: string | null;
+            /**
+             * @description What it wants to know of from now on.
+             * @example [
+             *       "invoice.paid",
+             *       "posts"
+             *     ]
+             */
+            events?: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /** @description Whether it is called. What waits when it is disabled fails. */
+            state?: components["schemas"]["EndpointState"];
         };
         /**
          * @description An event that a provider told, with its body.
@@ -6044,6 +7754,7 @@ export interface components {
          *     - `payload-too-large`: The body is too large
          *     - `uri-too-long`: The address is too long
          *     - `unsupported-media-type`: This media type is not taken
+         *     - `range-not-satisfiable`: There are no such bytes
          *     - `idempotency-key-reused`: The Idempotency-Key was used for another request
          *     - `precondition-required`: An If-Match is required
          *     - `too-many-requests`: Too many requests
@@ -6053,13 +7764,1012 @@ export interface components {
          * @example not-found
          * @enum {string}
          */
-        ProblemCode: "invalid" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "unavailable";
+        ProblemCode: "invalid" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "unavailable";
         /**
          * @description The rule that a place in the request breaks.
          * @example too-long
          * @enum {string}
          */
         ProblemEntryCode: "required" | "unknown" | "duplicate" | "type" | "format" | "pattern" | "too-short" | "too-long" | "too-small" | "too-large" | "too-few-items" | "too-many-items" | "not-unique" | "not-in-enum" | "encoding" | "malformed" | "too-deep" | "conflict" | "invalid";
+        /**
+         * @description What is sent when this happened: a comment was written.
+         * @example {
+         *       "type": "comment.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/comments/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        CommentCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example comment.created
+             * @enum {string}
+             */
+            type: "comment.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a comment says something else, or others can see it now.
+         * @example {
+         *       "type": "comment.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/comments/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        CommentUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example comment.updated
+             * @enum {string}
+             */
+            type: "comment.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a comment is gone.
+         * @example {
+         *       "type": "comment.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/comments/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        CommentDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example comment.deleted
+             * @enum {string}
+             */
+            type: "comment.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: there is a new customer.
+         * @example {
+         *       "type": "customer.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/customers/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        CustomerCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example customer.created
+             * @enum {string}
+             */
+            type: "customer.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a customer has changed.
+         * @example {
+         *       "type": "customer.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/customers/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        CustomerUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example customer.updated
+             * @enum {string}
+             */
+            type: "customer.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a customer is gone.
+         * @example {
+         *       "type": "customer.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/customers/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        CustomerDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example customer.deleted
+             * @enum {string}
+             */
+            type: "customer.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a document was written.
+         * @example {
+         *       "type": "document.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/docs/guides/first-steps",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        DocumentCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example document.created
+             * @enum {string}
+             */
+            type: "document.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a document has changed.
+         * @example {
+         *       "type": "document.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/docs/guides/first-steps",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        DocumentUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example document.updated
+             * @enum {string}
+             */
+            type: "document.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a document is gone.
+         * @example {
+         *       "type": "document.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/docs/guides/first-steps",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        DocumentDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example document.deleted
+             * @enum {string}
+             */
+            type: "document.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a document is back from the trash.
+         * @example {
+         *       "type": "document.restored",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/docs/guides/first-steps",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        DocumentRestoredWebhook: {
+            /**
+             * @description What happened.
+             * @example document.restored
+             * @enum {string}
+             */
+            type: "document.restored";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: there is a new invoice.
+         * @example {
+         *       "type": "invoice.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        InvoiceCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example invoice.created
+             * @enum {string}
+             */
+            type: "invoice.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: an invoice has changed, but for being paid or void.
+         * @example {
+         *       "type": "invoice.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        InvoiceUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example invoice.updated
+             * @enum {string}
+             */
+            type: "invoice.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: an invoice is paid.
+         * @example {
+         *       "type": "invoice.paid",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        InvoicePaidWebhook: {
+            /**
+             * @description What happened.
+             * @example invoice.paid
+             * @enum {string}
+             */
+            type: "invoice.paid";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: an invoice is void.
+         * @example {
+         *       "type": "invoice.voided",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        InvoiceVoidedWebhook: {
+            /**
+             * @description What happened.
+             * @example invoice.voided
+             * @enum {string}
+             */
+            type: "invoice.voided";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: an invoice is gone.
+         * @example {
+         *       "type": "invoice.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        InvoiceDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example invoice.deleted
+             * @enum {string}
+             */
+            type: "invoice.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: there is a new picture.
+         * @example {
+         *       "type": "media.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/media/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        MediaCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example media.created
+             * @enum {string}
+             */
+            type: "media.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: what is said of a picture has changed.
+         * @example {
+         *       "type": "media.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/media/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        MediaUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example media.updated
+             * @enum {string}
+             */
+            type: "media.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a picture is gone.
+         * @example {
+         *       "type": "media.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/media/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        MediaDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example media.deleted
+             * @enum {string}
+             */
+            type: "media.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a draft was written.
+         * @example {
+         *       "type": "post.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        PostCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example post.created
+             * @enum {string}
+             */
+            type: "post.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a post has changed.
+         * @example {
+         *       "type": "post.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        PostUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example post.updated
+             * @enum {string}
+             */
+            type: "post.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: everybody can read a post from now on.
+         * @example {
+         *       "type": "post.published",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        PostPublishedWebhook: {
+            /**
+             * @description What happened.
+             * @example post.published
+             * @enum {string}
+             */
+            type: "post.published";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a post is a draft again.
+         * @example {
+         *       "type": "post.unpublished",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        PostUnpublishedWebhook: {
+            /**
+             * @description What happened.
+             * @example post.unpublished
+             * @enum {string}
+             */
+            type: "post.unpublished";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a post is gone.
+         * @example {
+         *       "type": "post.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        PostDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example post.deleted
+             * @enum {string}
+             */
+            type: "post.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a post is back from the trash.
+         * @example {
+         *       "type": "post.restored",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        PostRestoredWebhook: {
+            /**
+             * @description What happened.
+             * @example post.restored
+             * @enum {string}
+             */
+            type: "post.restored";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: new rates were told.
+         * @example {
+         *       "type": "rates.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/rates/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RatesUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example rates.updated
+             * @enum {string}
+             */
+            type: "rates.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: there is a new rule.
+         * @example {
+         *       "type": "redirect.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RedirectCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example redirect.created
+             * @enum {string}
+             */
+            type: "redirect.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a rule has changed.
+         * @example {
+         *       "type": "redirect.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RedirectUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example redirect.updated
+             * @enum {string}
+             */
+            type: "redirect.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: many rules were written at once.
+         * @example {
+         *       "type": "redirects.imported",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RedirectsImportedWebhook: {
+            /**
+             * @description What happened.
+             * @example redirects.imported
+             * @enum {string}
+             */
+            type: "redirects.imported";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a rule is gone.
+         * @example {
+         *       "type": "redirect.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RedirectDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example redirect.deleted
+             * @enum {string}
+             */
+            type: "redirect.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: what a month brought in was written.
+         * @example {
+         *       "type": "revenue.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RevenueUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example revenue.updated
+             * @enum {string}
+             */
+            type: "revenue.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: what was written of a month is gone.
+         * @example {
+         *       "type": "revenue.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        RevenueDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example revenue.deleted
+             * @enum {string}
+             */
+            type: "revenue.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a tag is new.
+         * @example {
+         *       "type": "tag.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        TagCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example tag.created
+             * @enum {string}
+             */
+            type: "tag.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a tag has changed.
+         * @example {
+         *       "type": "tag.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        TagUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example tag.updated
+             * @enum {string}
+             */
+            type: "tag.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a tag is gone.
+         * @example {
+         *       "type": "tag.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        TagDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example tag.deleted
+             * @enum {string}
+             */
+            type: "tag.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: there is a new account.
+         * @example {
+         *       "type": "user.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/users/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        UserCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example user.created
+             * @enum {string}
+             */
+            type: "user.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: an account has changed.
+         * @example {
+         *       "type": "user.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/users/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        UserUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example user.updated
+             * @enum {string}
+             */
+            type: "user.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: an account is gone.
+         * @example {
+         *       "type": "user.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/users/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        UserDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example user.deleted
+             * @enum {string}
+             */
+            type: "user.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
     };
     responses: {
         /** @description The request is not valid; or: The body is not JSON; or: The signature is not valid; or: The cursor does not belong to this list; or: The request cannot be read */
@@ -6320,6 +9030,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description There are no such bytes */
+        RangeNotSatisfiable: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Content-Range": components["headers"]["Content-Range"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The Idempotency-Key was used for another request */
         UnprocessableEntity: {
             headers: {
@@ -6482,6 +9210,16 @@ export interface components {
          */
         IfNoneMatch: string;
         /**
+         * @description The bytes that are wanted, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, 14.2). Several ranges, and what cannot be read, are passed over: the answer is the whole.
+         * @example bytes=0-1023
+         */
+        Range: string;
+        /**
+         * @description The ETag of the copy of which the client has a part (RFC 9110, 13.1.5). If another version is there now, the answer is the whole of it.
+         * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+         */
+        IfRange: string;
+        /**
          * @description The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.
          * @example fr-CA, fr;q=0.9, en;q=0.5
          */
@@ -6501,6 +9239,21 @@ export interface components {
          * @example return=minimal
          */
         Prefer: string;
+        /**
+         * @description The event. The same in each attempt: what was seen already can be passed over.
+         * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+         */
+        WebhookId: string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+         * @example 1763721000
+         */
+        WebhookTimestamp: number;
+        /**
+         * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        WebhookSignature: string;
     };
     requestBodies: never;
     headers: {
@@ -6520,10 +9273,25 @@ export interface components {
          */
         "Cache-Control": string;
         /**
-         * @description That the answer is a file to keep, and under which name (RFC 6266).
+         * @description Whether the answer is a file to keep or one to show, and under which name it is kept (RFC 6266).
          * @example attachment; filename="invoice-1.pdf"; filename*=UTF-8''invoice-1.pdf
          */
         "Content-Disposition": string;
+        /**
+         * @description That some bytes of it can be asked for by `Range` (RFC 9110, 14.3).
+         * @example bytes
+         */
+        "Accept-Ranges": "bytes";
+        /**
+         * @description Which bytes these are, and how many there are in all (RFC 9110, 14.4).
+         * @example bytes 0-1023/48213
+         */
+        "Content-Range": string;
+        /**
+         * @description The request fields that the answer depends on (RFC 9110, 12.5.5).
+         * @example Accept, Accept-Encoding, Authorization, Cookie
+         */
+        "Vary.optional": string;
         /**
          * @description The request fields that the answer depends on (RFC 9110, 12.5.5).
          * @example Accept, Accept-Encoding, Authorization, Cookie
@@ -9346,6 +12114,407 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    mediaList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Words that the name or the description contain, whatever their case or accents.
+                 * @example joint
+                 */
+                q?: string;
+                /**
+                 * @description Pictures of this kind only.
+                 * @example image/jpeg
+                 */
+                type?: components["schemas"]["MediaType"];
+                /**
+                 * @description Pictures of this account only. Authors see none but their own in any case.
+                 * @example 0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                uploadedBy?: string;
+                /**
+                 * @description The order, with `-` for falling; the newest first without it. Equal pictures follow by id.
+                 * @example -createdAt
+                 */
+                sort?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+                     *           "filename": "dovetail.jpg",
+                     *           "type": "image/jpeg",
+                     *           "size": 48213,
+                     *           "width": 1600,
+                     *           "height": 1200,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                     *           "alt": "A dovetail joint, seen from the side",
+                     *           "focusX": 0.5,
+                     *           "focusY": 0.25,
+                     *           "variants": [
+                     *             {
+                     *               "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+                     *               "width": 640,
+                     *               "height": 480
+                     *             }
+                     *           ],
+                     *           "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "createdAt": "2025-11-20T09:00:00.000Z",
+                     *           "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MediaPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    mediaRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The picture's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+                     *       "filename": "dovetail.jpg",
+                     *       "type": "image/jpeg",
+                     *       "size": 48213,
+                     *       "width": 1600,
+                     *       "height": 1200,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                     *       "alt": "A dovetail joint, seen from the side",
+                     *       "focusX": 0.5,
+                     *       "focusY": 0.25,
+                     *       "variants": [
+                     *         {
+                     *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+                     *           "width": 640,
+                     *           "height": 480
+                     *         }
+                     *       ],
+                     *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    mediaRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The picture's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    mediaPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The picture's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/media/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "filename": "joint.jpg",
+                 *       "alt": "A dovetail joint, seen from the side",
+                 *       "focusX": 0.5,
+                 *       "focusY": 0.25
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["MediaPatch"];
+                /**
+                 * @example {
+                 *       "filename": "joint.jpg",
+                 *       "alt": "A dovetail joint, seen from the side",
+                 *       "focusX": 0.5,
+                 *       "focusY": 0.25
+                 *     }
+                 */
+                "application/json": components["schemas"]["MediaPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+                     *       "filename": "dovetail.jpg",
+                     *       "type": "image/jpeg",
+                     *       "size": 48213,
+                     *       "width": 1600,
+                     *       "height": 1200,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                     *       "alt": "A dovetail joint, seen from the side",
+                     *       "focusX": 0.5,
+                     *       "focusY": 0.25,
+                     *       "variants": [
+                     *         {
+                     *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+                     *           "width": 640,
+                     *           "height": 480
+                     *         }
+                     *       ],
+                     *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -12367,6 +15536,138 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    mediaUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A form with the picture as its part `file`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "file": "GIF89a…",
+                 *       "alt": "A joint that fits"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["NewMedia"];
+            };
+        };
+        responses: {
+            /** @description The same picture was there already */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+                     *       "filename": "dovetail.jpg",
+                     *       "type": "image/jpeg",
+                     *       "size": 48213,
+                     *       "width": 1600,
+                     *       "height": 1200,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                     *       "alt": "A dovetail joint, seen from the side",
+                     *       "focusX": 0.5,
+                     *       "focusY": 0.25,
+                     *       "variants": [
+                     *         {
+                     *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+                     *           "width": 640,
+                     *           "height": 480
+                     *         }
+                     *       ],
+                     *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+                     *       "filename": "dovetail.jpg",
+                     *       "type": "image/jpeg",
+                     *       "size": 48213,
+                     *       "width": 1600,
+                     *       "height": 1200,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                     *       "alt": "A dovetail joint, seen from the side",
+                     *       "focusX": 0.5,
+                     *       "focusY": 0.25,
+                     *       "variants": [
+                     *         {
+                     *           "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",
+                     *           "width": 640,
+                     *           "height": 480
+                     *         }
+                     *       ],
+                     *       "uploadedBy": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "createdAt": "2025-11-20T09:00:00.000Z",
+                     *       "updatedAt": "2025-11-21T09:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Media"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     usersList: {
         parameters: {
             query?: {
@@ -15261,6 +18562,809 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    webhookDeliveriesRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The delivery's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+                     *       "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "type": "post.published",
+                     *       "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+                     *       "state": "delivered",
+                     *       "attempts": 1,
+                     *       "lastStatus": 204,
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.120Z",
+                     *       "deliveredAt": "2025-11-21T10:30:00.120Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookDeliveriesReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The delivery's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What will be done */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+                     *       "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "type": "post.published",
+                     *       "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+                     *       "state": "delivered",
+                     *       "attempts": 1,
+                     *       "lastStatus": 204,
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.120Z",
+                     *       "deliveredAt": "2025-11-21T10:30:00.120Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Endpoints in this state.
+                 * @example enabled
+                 */
+                state?: components["schemas"]["EndpointState"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *           "url": "https://hooks.acme.test/tenon",
+                     *           "description": "Tells the warehouse what is paid.",
+                     *           "events": [
+                     *             "invoice.paid",
+                     *             "posts"
+                     *           ],
+                     *           "state": "enabled",
+                     *           "createdAt": "2025-11-21T10:30:00.000Z",
+                     *           "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/webhook-endpoints` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.acme.test/tenon",
+                 *       "description": "Tells the warehouse what is paid.",
+                 *       "events": [
+                 *         "invoice.paid",
+                 *         "posts"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhookEndpoint"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "url": "https://hooks.acme.test/tenon",
+                     *       "description": "Tells the warehouse what is paid.",
+                     *       "events": [
+                     *         "invoice.paid",
+                     *         "posts"
+                     *       ],
+                     *       "state": "enabled",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z",
+                     *       "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "url": "https://hooks.acme.test/tenon",
+                     *       "description": "Tells the warehouse what is paid.",
+                     *       "events": [
+                     *         "invoice.paid",
+                     *         "posts"
+                     *       ],
+                     *       "state": "enabled",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/webhook-endpoints/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.acme.test/tenon",
+                 *       "description": null,
+                 *       "events": [
+                 *         "invoice.paid",
+                 *         "posts"
+                 *       ],
+                 *       "state": "enabled"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["WebhookEndpointPatch"];
+                /**
+                 * @example {
+                 *       "url": "https://hooks.acme.test/tenon",
+                 *       "description": null,
+                 *       "events": [
+                 *         "invoice.paid",
+                 *         "posts"
+                 *       ],
+                 *       "state": "enabled"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookEndpointPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "url": "https://hooks.acme.test/tenon",
+                     *       "description": "Tells the warehouse what is paid.",
+                     *       "events": [
+                     *         "invoice.paid",
+                     *         "posts"
+                     *       ],
+                     *       "state": "enabled",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsListDeliveries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Deliveries in this state.
+                 * @example failed
+                 */
+                state?: components["schemas"]["DeliveryState"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+                     *           "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *           "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *           "type": "post.published",
+                     *           "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+                     *           "state": "delivered",
+                     *           "attempts": 1,
+                     *           "lastStatus": 204,
+                     *           "createdAt": "2025-11-21T10:30:00.000Z",
+                     *           "updatedAt": "2025-11-21T10:30:00.120Z",
+                     *           "deliveredAt": "2025-11-21T10:30:00.120Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsRotateSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "url": "https://hooks.acme.test/tenon",
+                     *       "description": "Tells the warehouse what is paid.",
+                     *       "events": [
+                     *         "invoice.paid",
+                     *         "posts"
+                     *       ],
+                     *       "state": "enabled",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z",
+                     *       "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhookEndpointsTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The endpoint's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What will be done */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e72",
+                     *       "endpointId": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "eventId": "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f",
+                     *       "type": "post.published",
+                     *       "payload": "{\"type\":\"post.published\",\"timestamp\":\"2025-11-21T10:30:00.000Z\",\"data\":{\"id\":\"0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"href\":\"/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f\",\"version\":3}}",
+                     *       "state": "delivered",
+                     *       "attempts": 1,
+                     *       "lastStatus": 204,
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.120Z",
+                     *       "deliveredAt": "2025-11-21T10:30:00.120Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     webhookEventsList: {
         parameters: {
             query?: {
@@ -15701,6 +19805,144 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    mediaFile: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Pixels from left to right; as the height asks without it.
+                 * @example 640
+                 */
+                w?: number;
+                /**
+                 * @description Pixels from top to bottom; as the width asks without it.
+                 * @example 480
+                 */
+                h?: number;
+                /**
+                 * @description What becomes of a picture of another ratio, when both sides are given; `inside` without it.
+                 * @example cover
+                 */
+                fit?: components["schemas"]["MediaFit"];
+                /**
+                 * @description What stays in sight when the picture is cut, from the left and from the top, each between 0 and 1. Without it
+                 *     the picture's own focus counts, which may change.
+                 * @example 0.5,0.25
+                 */
+                focus?: string;
+                /**
+                 * @description The form of the bytes; the one in which the picture is kept without it.
+                 * @example webp
+                 */
+                format?: components["schemas"]["MediaForm"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /**
+                 * @description The bytes that are wanted, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, 14.2). Several ranges, and what cannot be read, are passed over: the answer is the whole.
+                 * @example bytes=0-1023
+                 */
+                Range?: components["parameters"]["Range"];
+                /**
+                 * @description The ETag of the copy of which the client has a part (RFC 9110, 13.1.5). If another version is there now, the answer is the whole of it.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-Range"?: components["parameters"]["IfRange"];
+            };
+            path: {
+                /**
+                 * @description The name of its bytes, from the picture's `url`.
+                 * @example 7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary.optional"];
+                    "Accept-Ranges": components["headers"]["Accept-Ranges"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example GIF89a… */
+                    "image/jpeg": string;
+                    /** @example GIF89a… */
+                    "image/png": string;
+                    /** @example GIF89a… */
+                    "image/webp": string;
+                    /** @example GIF89a… */
+                    "image/gif": string;
+                };
+            };
+            /** @description The bytes of it that were asked for */
+            206: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary.optional"];
+                    "Accept-Ranges": components["headers"]["Accept-Ranges"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Content-Range": components["headers"]["Content-Range"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example GIF89a… */
+                    "image/jpeg": string;
+                    /** @example GIF89a… */
+                    "image/png": string;
+                    /** @example GIF89a… */
+                    "image/webp": string;
+                    /** @example GIF89a… */
+                    "image/gif": string;
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    Vary: components["headers"]["Vary.optional"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            416: components["responses"]["RangeNotSatisfiable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     healthReady: {
         parameters: {
             query?: never;
@@ -15734,6 +19976,2633 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    webhooksCommentCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "comment.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/comments/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CommentCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksCommentUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "comment.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/comments/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CommentUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksCommentDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "comment.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/comments/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CommentDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksCustomerCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "customer.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/customers/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CustomerCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksCustomerUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "customer.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/customers/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CustomerUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksCustomerDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "customer.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/customers/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CustomerDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksDocumentCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "document.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/docs/guides/first-steps",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["DocumentCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksDocumentUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "document.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/docs/guides/first-steps",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["DocumentUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksDocumentDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "document.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/docs/guides/first-steps",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["DocumentDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksDocumentRestored: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "document.restored",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/docs/guides/first-steps",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["DocumentRestoredWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksInvoiceCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "invoice.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvoiceCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksInvoiceUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "invoice.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvoiceUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksInvoicePaid: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "invoice.paid",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvoicePaidWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksInvoiceVoided: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "invoice.voided",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvoiceVoidedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksInvoiceDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "invoice.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvoiceDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksMediaCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "media.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/media/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MediaCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksMediaUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "media.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/media/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MediaUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksMediaDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "media.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/media/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MediaDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksPostCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "post.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksPostUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "post.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksPostPublished: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "post.published",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostPublishedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksPostUnpublished: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "post.unpublished",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostUnpublishedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksPostDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "post.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksPostRestored: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "post.restored",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PostRestoredWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRatesUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "rates.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/rates/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RatesUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRedirectCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "redirect.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedirectCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRedirectUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "redirect.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedirectUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRedirectsImported: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "redirects.imported",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedirectsImportedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRedirectDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "redirect.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedirectDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRevenueUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "revenue.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevenueUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksRevenueDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "revenue.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevenueDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksTagCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "tag.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksTagUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "tag.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksTagDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "tag.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TagDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksUserCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "user.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/users/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserCreatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksUserUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "user.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/users/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserUpdatedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksUserDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; no more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "user.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/users/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserDeletedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

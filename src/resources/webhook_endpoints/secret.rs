@@ -37,7 +37,7 @@ mod tests {
     fn signatures_are_those_of_the_standard() {
         let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-        let signed = signatures(&[secret.clone()], id, 1_614_265_330, "{\"test\": 2432232314}");
+        let signed = signatures(std::slice::from_ref(&secret), id, 1_614_265_330, "{\"test\": 2432232314}");
         assert_eq!(signed.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
         let both = signatures(&[secret.clone(), secret], id, 1, "").expect("two");
         assert_eq!(both.split(' ').count(), 2);
