@@ -1,6 +1,7 @@
 //! The tables, one module each. Nothing here knows about HTTP or about rules.
 pub mod alias;
 pub mod api_key;
+pub mod channel;
 pub mod collection;
 pub mod comment;
 pub mod customer;
@@ -13,6 +14,7 @@ pub mod job;
 pub mod lease;
 pub mod media;
 pub mod media_leftover;
+pub mod message;
 pub mod post;
 pub mod post_coauthor;
 pub mod post_slug;

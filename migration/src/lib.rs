@@ -14,6 +14,7 @@ mod m20261121_000009_webhook_events;
 mod m20261121_000010_revisions;
 mod m20261121_000011_media;
 mod m20261121_000012_webhook_endpoints;
+mod m20261121_000013_channels;
 
 pub struct Migrator;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_revisions::Migration),
             Box::new(m20261121_000011_media::Migration),
             Box::new(m20261121_000012_webhook_endpoints::Migration),
+            Box::new(m20261121_000013_channels::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     resources::{
         api_keys::ApiKeysApi,
         authors::AuthorsApi,
+        channels::ChannelsApi,
         comments::CommentsApi,
         customers::CustomersApi,
         dashboard::DashboardApi,
@@ -23,6 +24,7 @@ use crate::{
         jobs::JobsApi,
         me::MeApi,
         media::{FilesApi, MediaApi},
+        messages::MessagesApi,
         posts::{PostRevisionsApi, PostsApi},
         rates::RatesApi,
         redirects::RedirectsApi,
@@ -41,6 +43,7 @@ pub use document::{projection, yaml};
 pub enum Tag {
     ApiKeys,
     Authors,
+    Channels,
     Comments,
     Customers,
     Dashboard,
@@ -51,6 +54,7 @@ pub enum Tag {
     Jobs,
     Me,
     Media,
+    Messages,
     Posts,
     Rates,
     Redirects,
@@ -67,6 +71,7 @@ pub enum Tag {
 const TAGS: &[(&str, &str)] = &[
     ("ApiKeys", "Keys for programs: scoped, rotated, shown once."),
     ("Authors", "Authors: what everybody may know of those who write."),
+    ("Channels", "Where people talk: everybody, accounts, or those who work for the house."),
     ("Comments", "What readers say about a post: in threads, with moderation."),
     ("Customers", "Who is billed."),
     ("Dashboard", "What an office looks at first, in one answer."),
@@ -77,6 +82,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Jobs", "What is done after an answer, and what became of it."),
     ("Me", "The caller's own account."),
     ("Media", "Pictures: uploaded, made harmless, and shown in any size."),
+    ("Messages", "What is said in channels, told as it is said."),
     ("Posts", "Articles: by slug, tag and author, draft or published."),
     ("Rates", "What currencies are worth, and who says so."),
     ("Redirects", "Paths that lead elsewhere, before anything else is looked at."),
@@ -92,11 +98,12 @@ const TAGS: &[(&str, &str)] = &[
 type Pictures = (MediaApi, FilesApi);
 type Content =
     (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, Pictures, RedirectsApi);
+type Chat = (ChannelsApi, MessagesApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
 type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi, HealthApi);
-type Contract = (Content, Accounts, Office, After);
+type Contract = (Content, Chat, Accounts, Office, After);
 
 /// Every operation with its service behind it.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
@@ -110,6 +117,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         (MediaApi(app.media.clone()), FilesApi(app.media.clone())),
         RedirectsApi(app.redirects.clone()),
     );
+    let chat = (ChannelsApi(app.channels.clone()), MessagesApi(app.messages.clone()));
     let accounts = (
         UsersApi(app.users.clone()),
         AuthorsApi(app.authors.clone()),
@@ -138,7 +146,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
         HealthApi(app.health.clone()),
     );
-    (content, accounts, office, after)
+    (content, chat, accounts, office, after)
 }
 
 /// The finished document, OpenAPI 3.1. It needs nothing but the code.

@@ -43,6 +43,11 @@ impl Role {
     pub fn edits(self) -> bool {
         matches!(self, Role::Editor | Role::Admin)
     }
+
+    /// Editors, accountants and admins: those who work for the house.
+    pub fn is_staff(self) -> bool {
+        matches!(self, Role::Editor | Role::Accountant | Role::Admin)
+    }
 }
 
 impl fmt::Display for Role {
@@ -122,6 +127,8 @@ rights! {
     Accountants = "accountant,admin";
     /// Those who run the service.
     Admins = "admin";
+    /// The owner of the resource, and nobody else.
+    Owner = "owner";
     /// The owner of the resource, or those who look after all content.
     OwnerOrEditors = "owner,editor,admin";
     /// The owner of the resource, or those who run the service.

@@ -67,6 +67,8 @@ macro_rules! topics {
 }
 
 topics! {
+    /// Where people talk.
+    Channels = "channels", "channels:read";
     /// What readers say.
     Comments = "comments", "comments:read";
     /// Who is billed.
@@ -77,6 +79,8 @@ topics! {
     Invoices = "invoices", "invoices:read";
     /// Pictures.
     Media = "media", "media:read";
+    /// What is said in channels.
+    Messages = "messages", "messages:read";
     /// Articles.
     Posts = "posts", "posts:read";
     /// What currencies are worth.
@@ -92,6 +96,12 @@ topics! {
 }
 
 events! {
+    /// There is a new channel.
+    ChannelCreated = "channel.created" in Channels;
+    /// A channel has changed, or others can read it now.
+    ChannelUpdated = "channel.updated" in Channels;
+    /// A channel is gone, with all its messages.
+    ChannelDeleted = "channel.deleted" in Channels;
     /// A comment was written.
     CommentCreated = "comment.created" in Comments;
     /// A comment says something else, or others can see it now.
@@ -128,6 +138,12 @@ events! {
     MediaUpdated = "media.updated" in Media;
     /// A picture is gone.
     MediaDeleted = "media.deleted" in Media;
+    /// Something was said in a channel.
+    MessageCreated = "message.created" in Messages;
+    /// A message says something else.
+    MessageUpdated = "message.updated" in Messages;
+    /// A message is gone.
+    MessageDeleted = "message.deleted" in Messages;
     /// A draft was written.
     PostCreated = "post.created" in Posts;
     /// A post has changed.
@@ -172,6 +188,10 @@ events! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     Public,
+    /// Everybody who is signed in.
+    Accounts,
+    /// Those who work for the house.
+    Staff,
     /// Editors, and whoever it belongs to.
     Editors(Option<Uuid>),
     /// Those who look after the back office.
@@ -184,6 +204,8 @@ impl Audience {
     fn parts(self) -> (&'static str, Option<Uuid>) {
         match self {
             Audience::Public => ("public", None),
+            Audience::Accounts => ("accounts", None),
+            Audience::Staff => ("staff", None),
             Audience::Editors(owner) => ("editors", owner),
             Audience::Office => ("office", None),
             Audience::Admins(owner) => ("admins", owner),
@@ -194,6 +216,8 @@ impl Audience {
     pub fn parse(text: &str, owner: Option<Uuid>) -> Self {
         match text {
             "public" => Audience::Public,
+            "accounts" => Audience::Accounts,
+            "staff" => Audience::Staff,
             "editors" => Audience::Editors(owner),
             "office" => Audience::Office,
             _ => Audience::Admins(owner),
@@ -206,6 +230,8 @@ impl Audience {
         let role = viewer.map(|viewer| viewer.role);
         match self {
             Audience::Public => true,
+            Audience::Accounts => viewer.is_some(),
+            Audience::Staff => role.is_some_and(Role::is_staff),
             Audience::Editors(owner) => owns(owner) || role.is_some_and(Role::edits),
             Audience::Office => matches!(role, Some(Role::Accountant | Role::Admin)),
             Audience::Admins(owner) => owns(owner) || role == Some(Role::Admin),

@@ -26,6 +26,7 @@ pub mod patch;
 pub mod picture;
 pub mod problem;
 pub mod range;
+pub mod received;
 pub mod redirect;
 pub mod request;
 pub mod rows;

@@ -1,6 +1,7 @@
 //! One folder per resource.
 pub mod api_keys;
 pub mod authors;
+pub mod channels;
 pub mod comments;
 pub mod customers;
 pub mod dashboard;
@@ -12,6 +13,7 @@ pub mod invoices;
 pub mod jobs;
 pub mod me;
 pub mod media;
+pub mod messages;
 pub mod posts;
 pub mod rates;
 pub mod redirects;

@@ -12,23 +12,23 @@ use crate::{held, posts::new, support::Api};
 const SOON: Duration = Duration::from_secs(5);
 
 /// A client of the stream.
-struct Stream {
+pub struct Stream {
     body: futures_util::stream::BoxStream<'static, std::io::Result<bytes::Bytes>>,
     text: String,
     /// Behind which event it goes on.
-    begin: Option<i64>,
+    pub begin: Option<i64>,
 }
 
 /// One event as it came: its id, its name and its data.
 #[derive(Debug, PartialEq)]
-struct Sent {
-    id: Option<i64>,
-    name: String,
-    data: Value,
+pub struct Sent {
+    pub id: Option<i64>,
+    pub name: String,
+    pub data: Value,
 }
 
 impl Stream {
-    async fn open(api: &Api, query: &str) -> Stream {
+    pub async fn open(api: &Api, query: &str) -> Stream {
         let mut response = api.begin(Method::GET, &format!("/api/events{query}"), None).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.content_type(), Some("text/event-stream"));
@@ -53,7 +53,7 @@ impl Stream {
         }
     }
 
-    async fn next(&mut self) -> Sent {
+    pub async fn next(&mut self) -> Sent {
         let block = self.block().await.expect("the stream goes on");
         held::event(&block);
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
@@ -65,7 +65,7 @@ impl Stream {
     }
 
     /// The names of the next events.
-    async fn names(&mut self, many: usize) -> Vec<String> {
+    pub async fn names(&mut self, many: usize) -> Vec<String> {
         let mut names = Vec::new();
         for _ in 0..many {
             names.push(self.next().await.name);

@@ -1,6 +1,7 @@
 //! The service as its clients see it.
 mod access;
 mod accounts;
+mod channels;
 mod commands;
 mod content;
 mod dashboard;

@@ -81,6 +81,11 @@ async fn no_filter_and_no_order_reads_a_whole_table() {
     let api = filled().await;
     let author = api.get("/api/authors").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
     let post = api.get("/api/posts").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
+    let channel = json!({ "name": "Workshop", "audience": "public" });
+    let editor = api.sign_in(Role::Editor).await;
+    let channel = editor.post("/api/channels", channel).await.is(201).header("location").to_owned();
+    let messages = format!("{channel}/messages");
+    let message = editor.post(&messages, json!({ "text": "Hello" })).await.is(201);
     let backend = api.app.db.read().get_database_backend();
     let from = tenon::contract::time::Timestamp(START);
     for path in [
@@ -95,6 +100,9 @@ async fn no_filter_and_no_order_reads_a_whole_table() {
         &format!("/api/posts/{post}"),
         &format!("/api/posts/{post}/comments"),
         "/api/tags/tag-1",
+        &channel,
+        &messages,
+        message.header("location"),
     ] {
         api.statements();
         api.get(path).await.is(200);

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Asks all at the same time, and says with which statuses they were answered, sorted.
-async fn at_once<F, Fut>(count: usize, ask: F) -> Vec<u16>
+pub async fn at_once<F, Fut>(count: usize, ask: F) -> Vec<u16>
 where
     F: Fn(usize) -> Fut,
     Fut: Future<Output = Answer> + Send + 'static,

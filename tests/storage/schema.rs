@@ -20,7 +20,7 @@ async fn the_schema_goes_up_down_to_nothing_and_up_again() {
     assert!(db.ready().await.is_err());
     db.migrate().await.unwrap();
     let made = tables(&db).await;
-    assert_eq!(made.len(), 32 + 1, "{made:?}");
+    assert_eq!(made.len(), 34 + 1, "{made:?}");
     assert!(db.ready().await.is_ok());
     db.migrate().await.unwrap();
     let steps = db.steps().await.unwrap();

@@ -32,6 +32,8 @@ macro_rules! scopes {
 
 scopes! {
     AuthorsRead = "authors:read", "Read authors.";
+    ChannelsRead = "channels:read", "Read channels.";
+    ChannelsWrite = "channels:write", "Write channels.";
     CommentsRead = "comments:read", "Read comments.";
     CommentsWrite = "comments:write", "Write comments.";
     CustomersRead = "customers:read", "Read customers.";
@@ -47,6 +49,8 @@ scopes! {
     MediaRead = "media:read", "Read what is known of pictures.";
     MediaWrite = "media:write", "Upload pictures, and change what is said of them.";
     MeRead = "me:read", "Read one's own account.";
+    MessagesRead = "messages:read", "Read messages.";
+    MessagesWrite = "messages:write", "Write messages.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
     RatesRead = "rates:read", "Read rates.";

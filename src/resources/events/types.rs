@@ -72,7 +72,7 @@ impl Event {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct EventQuery {
     /// Events about these; all of them if it is left out. Given once for each.
-    #[oai(default, validator(max_items = "11"))]
+    #[oai(default, validator(max_items = "13"))]
     pub topics: Vec<Topic>,
     /// The `id` of the last event that the client has: what followed is sent first. For clients that cannot send
     /// `Last-Event-ID`, which wins over it.

@@ -13,8 +13,9 @@ use crate::{
         caller::{Caller, OwnerOrEditors, Writers},
         id::Id,
         problem::{Fault, Invalid, NotFound, Once, Receiving, Stale, Unauthorized, Unconditional},
+        received::Received,
         request::{IdempotencyKey, IfMatch, IfNoneMatch, Patch, Path, Query},
-        upload::{Received, Upload},
+        upload::Upload,
     },
 };
 

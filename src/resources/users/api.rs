@@ -85,7 +85,7 @@ impl UsersApi {
 
     /// Delete an account
     ///
-    /// Its sessions and keys go with it. A user with posts or comments stays, and so does the last admin.
+    /// Its sessions and keys go with it. A user with posts, comments or messages stays, and so does the last admin.
     #[oai(path = "/:id", method = "delete", operation_id = "usersRemove")]
     async fn remove(
         &self,

@@ -1,5 +1,5 @@
 //! Rows of the `users` table: made, changed and shown, and what must stay among them.
-use entity::{comment, post, post_coauthor, user};
+use entity::{comment, message, post, post_coauthor, user};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
@@ -60,9 +60,10 @@ pub(super) async fn wrote_nothing(tx: &Tx, id: Uuid) -> Result<()> {
     let posts = post::Entity::find().filter(post::Column::AuthorId.eq(id)).count(&**tx).await?;
     let shared = post_coauthor::Entity::find().filter(post_coauthor::Column::UserId.eq(id));
     let comments = comment::Entity::find().filter(comment::Column::AuthorId.eq(id)).count(&**tx).await?;
-    match posts + shared.count(&**tx).await? + comments {
+    let messages = message::Entity::find().filter(message::Column::AuthorId.eq(id)).count(&**tx).await?;
+    match posts + shared.count(&**tx).await? + comments + messages {
         0 => Ok(()),
-        _ => Err(Error::Conflict("this user has posts or comments: disable the account instead")),
+        _ => Err(Error::Conflict("this user has posts, comments or messages: disable the account instead")),
     }
 }
 
