@@ -66,7 +66,7 @@ pub(super) async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
 pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     let now = app.clock.now();
     // One that fails keeps none of the others back.
-    let swept: [Result<(), Failed>; 7] = [
+    let swept: [Result<(), Failed>; 8] = [
         app.sessions.sweep().await.map_err(Failed::from),
         app.posts.sweep().await.map_err(Failed::from),
         app.media.sweep().await.map_err(Failed::from),

@@ -1,6 +1,6 @@
 //! Who may do what: every operation, asked as everybody who may come, with good, missing and bad credentials.
 use poem::{Body, http::Method};
-use serde_json::{Value, json};
+use serde_json::json;
 use tenon::contract::caller::Role;
 
 use crate::{
@@ -109,6 +109,9 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("tagsRead", "anonymous", "keys"),
     ("tagsRemove", "editor,admin", "keys"),
     ("tagsReplace", "editor,admin", "keys"),
+    ("upstreamsList", "author,editor,accountant,admin", "keys"),
+    ("upstreamsRead", "author,editor,accountant,admin", "keys"),
+    ("upstreamsSend", "author,editor,accountant,admin", "keys"),
     ("usersCreate", "anonymous", "keys"),
     ("usersList", "admin", "keys"),
     ("usersPatch", "owner,admin", "person"),
@@ -199,7 +202,7 @@ impl Operation {
         who.send(self.method.clone(), &self.path, self.body.clone().map(Body::from)).await
     }
 
-    fn changes(&self) -> bool {
+    pub fn changes(&self) -> bool {
         self.method != Method::GET
     }
 
@@ -363,39 +366,4 @@ async fn what_is_somebody_elses_stays_as_it_is() {
         friend.patch(&path, json!({ "title": "Ours" })).await.is(200);
         friend.post_empty(&format!("{path}/preview")).await.is(201);
     }
-}
-
-/// Words that may never leave: they are planted where only the service looks.
-#[tokio::test]
-async fn no_answer_holds_what_its_reader_may_not_see() {
-    let api = Api::start().await;
-    let (admin, email) = api.account(Role::Admin).await;
-    let author = api.sign_in(Role::Author).await;
-    let mut draft = new("canary draft");
-    draft["published"] = json!(false);
-    author.post("/api/posts", draft).await.is(201);
-    author.post("/api/posts", new("Open")).await.is(201);
-    let viewers: Vec<(Option<Role>, Api)> = {
-        let mut all = vec![(None, api.clone())];
-        for role in AUTHORITIES {
-            all.push((Some(role), api.sign_in(role).await));
-        }
-        all
-    };
-    for operation in operations().iter().filter(|operation| !operation.changes()) {
-        for (role, viewer) in &viewers {
-            let answer = operation.ask(viewer).await;
-            let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
-            assert!(!text.contains("argon2") && !text.contains("hash"), "{}", operation.id);
-            let edits = role.is_some_and(Role::edits);
-            assert!(edits || !text.contains("canary draft"), "{} as {role:?}", operation.id);
-            assert!(*role == Some(Role::Admin) || !text.contains(&email), "{} as {role:?}", operation.id);
-        }
-    }
-    for query in ["status=any&q=canary", "status=draft&sort=title", "status=any&fields=content&expand=author"]
-    {
-        let list: Value = api.get(&format!("/api/posts?{query}")).await.is(200).body;
-        assert!(!list.to_string().contains("canary"), "{query}");
-    }
-    admin.get("/api/users").await.is(200);
 }

@@ -1,9 +1,13 @@
 //! What only some may see does not show by any road: not in lists, not in what things are about, and not in
 //! the version of what everybody gets.
-use serde_json::json;
+use serde_json::{Value, json};
 use tenon::contract::caller::Role;
 
-use crate::support::{Api, PASSWORD};
+use crate::{
+    access::operations,
+    posts::new,
+    support::{Api, PASSWORD},
+};
 
 #[tokio::test]
 async fn work_on_drafts_leaves_no_trace_in_what_everybody_gets() {
@@ -96,4 +100,39 @@ async fn a_password_from_an_admin_ends_the_keys_too() {
     let given = json!({ "password": "one more long password" });
     admin.patch(&format!("/api/users/{id}"), given).await.is(200);
     program.post("/api/posts", post).await.is(401);
+}
+
+/// Words that may never leave: they are planted where only the service looks.
+#[tokio::test]
+async fn no_answer_holds_what_its_reader_may_not_see() {
+    let api = Api::start().await;
+    let (admin, email) = api.account(Role::Admin).await;
+    let author = api.sign_in(Role::Author).await;
+    let mut draft = new("canary draft");
+    draft["published"] = json!(false);
+    author.post("/api/posts", draft).await.is(201);
+    author.post("/api/posts", new("Open")).await.is(201);
+    let viewers: Vec<(Option<Role>, Api)> = {
+        let mut all = vec![(None, api.clone())];
+        for role in Role::ALL {
+            all.push((Some(role), api.sign_in(role).await));
+        }
+        all
+    };
+    for operation in operations().iter().filter(|operation| !operation.changes()) {
+        for (role, viewer) in &viewers {
+            let answer = operation.ask(viewer).await;
+            let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
+            assert!(!text.contains("argon2") && !text.contains("hash"), "{}", operation.id);
+            let edits = role.is_some_and(Role::edits);
+            assert!(edits || !text.contains("canary draft"), "{} as {role:?}", operation.id);
+            assert!(*role == Some(Role::Admin) || !text.contains(&email), "{} as {role:?}", operation.id);
+        }
+    }
+    for query in ["status=any&q=canary", "status=draft&sort=title", "status=any&fields=content&expand=author"]
+    {
+        let list: Value = api.get(&format!("/api/posts?{query}")).await.is(200).body;
+        assert!(!list.to_string().contains("canary"), "{query}");
+    }
+    admin.get("/api/users").await.is(200);
 }
