@@ -106,7 +106,7 @@ impl Config {
         value::public_url(text("public_url"))?;
         value::database_url(text("database_url"))?;
         let private = switch("outgoing_private")?;
-        let scale = value::factor(text("timeout_scale"))?;
+        let timeout_scale = value::factor(text("timeout_scale"))?;
         let locales = value::locales(text("locales"))?;
         let config = Config {
             listen: value::listen(text("listen"))?,
@@ -123,7 +123,7 @@ impl Config {
                 all: value::count("events_streams", text("events_streams"))?,
                 caller: value::count("events_streams_per_caller", text("events_streams_per_caller"))?,
             },
-            timeout_scale: scale,
+            timeout_scale,
             log: value::level(text("log"))?,
             log_format: value::log_format(text("log_format"))?,
             log_sql: value::log_sql(text("log_sql"))?,
@@ -133,12 +133,7 @@ impl Config {
             locales,
             seller: value::seller(text)?,
             webhooks: webhooks::trust(&values)?,
-            upstreams: upstreams::settings(
-                text("upstreams"),
-                text("upstreams_authorization"),
-                private,
-                scale,
-            )?,
+            upstreams: upstreams::settings(text, private, timeout_scale)?,
             trash_days: value::days("trash_days", text("trash_days"))?,
             values: values.clone(),
         };

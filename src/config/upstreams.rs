@@ -17,12 +17,16 @@ const LONGEST_NAME: usize = 32;
 const LONGEST_BASE: usize = 400;
 const LONGEST_AUTHORIZATION: usize = 4000;
 
-pub fn settings(
-    upstreams: &str,
-    authorizations: &str,
+pub fn settings<'a>(
+    text: impl Fn(&str) -> &'a str,
     private: bool,
     scale: f64,
 ) -> Result<UpstreamSettings, String> {
+    let known = known(text("upstreams"), text("upstreams_authorization"), private)?;
+    Ok(UpstreamSettings { known, time: TIME.mul_f64(scale.clamp(0.001, 1000.0)) })
+}
+
+fn known(upstreams: &str, authorizations: &str, private: bool) -> Result<Vec<Destination>, String> {
     let mut known: Vec<Destination> = Vec::new();
     for pair in list(upstreams) {
         let upstream = destination(pair, private)?;
@@ -37,7 +41,7 @@ pub fn settings(
     for pair in list(authorizations) {
         authorize(&mut known, pair)?;
     }
-    Ok(UpstreamSettings { known, time: TIME.mul_f64(scale.clamp(0.001, 1000.0)) })
+    Ok(known)
 }
 
 fn destination(pair: &str, private: bool) -> Result<Destination, String> {
@@ -100,15 +104,15 @@ mod tests {
 
     #[test]
     fn upstreams_have_their_own_authorization() {
-        let read = settings(TWO, "stock = Basic YTpiPT0=", false, 1.0).expect("settings");
-        let [weather, stock] = &read.known[..] else { panic!("{read:?}") };
+        let read = known(TWO, "stock = Basic YTpiPT0=", false).expect("settings");
+        let [weather, stock] = &read[..] else { panic!("{read:?}") };
         assert_eq!((weather.name.as_str(), weather.base.as_str()), ("weather", "https://api.acme.test/v1"));
         assert_eq!((stock.name.as_str(), stock.base.as_str()), ("stock", "https://stock.acme.test:8443"));
         assert!(weather.authorization.is_none());
         let value = stock.authorization.as_ref().map(|value| value.expose().as_str());
         assert_eq!(value, Some("Basic YTpiPT0="), "all behind the first = is the value");
         assert!(!format!("{read:?}").contains("YTpiPT0="));
-        assert_eq!(settings("", "", false, -1.0).map(|read| read.time), Ok(TIME.mul_f64(0.001)));
+        assert_eq!(settings(|_| "", false, -1.0).map(|read| read.time), Ok(TIME.mul_f64(0.001)));
     }
 
     #[test]
@@ -121,21 +125,16 @@ mod tests {
             ("stock=Bearer geheim, geheim", "are pairs"),
             ("stock=Bearer geheim, stock=Bearer geheim", "stock twice"),
         ] {
-            let error = settings(TWO, authorizations, false, 1.0).expect_err(authorizations);
+            let error = known(TWO, authorizations, false).expect_err(authorizations);
             assert!(error.contains(words) && !error.contains("geheim"), "{error}");
         }
         let many: Vec<String> = (0..=MOST).map(|n| format!("u{n}=https://acme.test")).collect();
-        assert!(
-            settings(&many.join(","), "", false, 1.0).is_err_and(|error| error.contains("32 is the most"))
-        );
+        assert!(known(&many.join(","), "", false).is_err_and(|error| error.contains("32 is the most")));
         let long = format!("long=https://acme.test/{}", "a".repeat(LONGEST_BASE));
-        assert!(settings(&long, "", false, 1.0).is_err_and(|error| error.contains("400 characters")));
+        assert!(known(&long, "", false).is_err_and(|error| error.contains("400 characters")));
         for own in ["own=http://127.0.0.1:9", "own=https://[::1]/v1"] {
-            assert!(
-                settings(own, "", false, 1.0).is_err_and(|error| error.contains("outgoing_private")),
-                "{own}"
-            );
-            assert!(settings(own, "", true, 1.0).is_ok(), "{own}");
+            assert!(known(own, "", false).is_err_and(|error| error.contains("outgoing_private")), "{own}");
+            assert!(known(own, "", true).is_ok(), "{own}");
         }
     }
 }
