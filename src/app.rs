@@ -38,6 +38,7 @@ use crate::{
         sessions::Sessions,
         tags::Tags,
         trash::Trash,
+        upstreams::{UpstreamSettings, Upstreams},
         users::Users,
         webhook_endpoints::WebhookEndpoints,
         webhook_events::{Trust, WebhookEvents},
@@ -65,6 +66,10 @@ pub struct Settings {
     pub seller: Seller,
     /// Whose webhooks are believed.
     pub webhooks: Trust,
+    /// Who is asked for others.
+    pub upstreams: UpstreamSettings,
+    /// What events say they come from.
+    pub source: String,
     /// The folder that is imported again when GitHub tells of a push.
     pub github_docs: Option<PathBuf>,
     /// The sites to which redirects may lead.
@@ -87,6 +92,10 @@ impl Settings {
             "" => "tenon",
             url => url,
         };
+        let source = match config.text("public_url") {
+            "" => "/",
+            url => url,
+        };
         Settings {
             registration: config.registration,
             issuer: issuer.to_owned(),
@@ -98,6 +107,8 @@ impl Settings {
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             webhooks: config.webhooks.clone(),
+            upstreams: config.upstreams.clone(),
+            source: source.to_owned(),
             github_docs: config.webhooks_github_docs(),
             redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             media_dir: config.media_dir(),
@@ -143,6 +154,7 @@ pub struct App {
     pub tags: Tags,
     pub api_keys: ApiKeys,
     pub sessions: Sessions,
+    pub upstreams: Upstreams,
     pub users: Users,
     pub webhook_endpoints: WebhookEndpoints,
     pub authors: Authors,
@@ -183,11 +195,13 @@ impl App {
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
+            upstreams: Upstreams::new(settings.upstreams, office.outgoing.clone()),
             webhook_endpoints: WebhookEndpoints::new(
                 db.clone(),
                 clock.clone(),
                 cursors.clone(),
                 office.outgoing,
+                settings.source,
             ),
             webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
             github_docs: settings.github_docs,

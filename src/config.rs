@@ -1,5 +1,6 @@
 //! Every setting, with its default and its meaning. The only reader of the environment.
 mod settings;
+mod upstreams;
 mod value;
 mod webhooks;
 
@@ -19,6 +20,7 @@ use crate::{
         events::EventLimits,
         invoices::{Routes, Seller},
         rates::{Fallback, Source as RatesSource},
+        upstreams::UpstreamSettings,
         webhook_events::Trust,
     },
 };
@@ -61,6 +63,7 @@ pub struct Config {
     pub geo_routes: Routes,
     pub seller: Seller,
     pub webhooks: Trust,
+    pub upstreams: UpstreamSettings,
     pub trash_days: u16,
 }
 
@@ -103,6 +106,7 @@ impl Config {
         value::public_url(text("public_url"))?;
         value::database_url(text("database_url"))?;
         let private = switch("outgoing_private")?;
+        let timeout_scale = value::factor(text("timeout_scale"))?;
         let locales = value::locales(text("locales"))?;
         let config = Config {
             listen: value::listen(text("listen"))?,
@@ -119,7 +123,7 @@ impl Config {
                 all: value::count("events_streams", text("events_streams"))?,
                 caller: value::count("events_streams_per_caller", text("events_streams_per_caller"))?,
             },
-            timeout_scale: value::factor(text("timeout_scale"))?,
+            timeout_scale,
             log: value::level(text("log"))?,
             log_format: value::log_format(text("log_format"))?,
             log_sql: value::log_sql(text("log_sql"))?,
@@ -129,6 +133,7 @@ impl Config {
             locales,
             seller: value::seller(text)?,
             webhooks: webhooks::trust(&values)?,
+            upstreams: upstreams::settings(text, private, timeout_scale)?,
             trash_days: value::days("trash_days", text("trash_days"))?,
             values: values.clone(),
         };
@@ -236,7 +241,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 60] = [
+    const NONSENSE: [(&str, &str); 76] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -297,6 +302,22 @@ mod tests {
         ("webhooks_paypal_id", "8PT597110X687430LKGECATA"),
         ("webhooks_paypal_certificates", "/nonexistent/paypal.pem"),
         ("webhooks_github_docs", "/nonexistent/docs"),
+        ("upstreams", "weather"),
+        ("upstreams", "=https://weather.test"),
+        ("upstreams", "Weather=https://weather.test"),
+        ("upstreams", "a2345678901234567890123456789012345=https://weather.test"),
+        ("upstreams", "weather=weather.test"),
+        ("upstreams", "weather=ftp://weather.test"),
+        ("upstreams", "weather=http://weather.test"),
+        ("upstreams", "weather=https://10.0.0.1"),
+        ("upstreams", "weather=https://[::1]:8443/v1"),
+        ("upstreams", "weather=https://ada@weather.test"),
+        ("upstreams", "weather=https://weather.test/?key=1"),
+        ("upstreams", "weather=https://weather.test/#top"),
+        ("upstreams", "weather=https://weather.test/a/../b"),
+        ("upstreams", "weather=https://weather.test/a//b"),
+        ("upstreams", "weather=https://one.test, weather=https://two.test"),
+        ("upstreams_authorization", "weather=Bearer geheim"),
     ];
 
     #[test]

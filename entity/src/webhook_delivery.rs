@@ -11,6 +11,9 @@ pub struct Model {
     /// In the log of events; nothing for a test.
     pub position: Option<i64>,
     pub kind: String,
+    pub occurred_at: i64,
+    /// What the endpoint wanted when this was written down: `standard` or `cloudevents`.
+    pub format: String,
     /// The body, the same in every attempt.
     pub payload: String,
     /// `pending`, `delivered` or `failed`.

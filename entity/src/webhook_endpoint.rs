@@ -10,6 +10,8 @@ pub struct Model {
     pub description: Option<String>,
     /// A JSON list of types and topics; an empty one stands for all.
     pub events: String,
+    /// `standard` or `cloudevents`.
+    pub format: String,
     /// Signs, so it is kept as it is.
     pub secret: String,
     pub previous_secret: Option<String>,

@@ -31,6 +31,7 @@ use crate::{
         revenues::RevenuesApi,
         sessions::{KeysApi, SessionsApi},
         tags::TagsApi,
+        upstreams::UpstreamsApi,
         users::UsersApi,
         webhook_endpoints::{WebhookDeliveriesApi, WebhookEndpointsApi},
         webhook_events::WebhookEventsApi,
@@ -61,6 +62,7 @@ pub enum Tag {
     Revenues,
     Sessions,
     Tags,
+    Upstreams,
     Users,
     WebhookDeliveries,
     WebhookEndpoints,
@@ -89,6 +91,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Revenues", "What months brought in, in the currency of a locale."),
     ("Sessions", "Signing in and out, and every client that is signed in."),
     ("Tags", "What posts are about."),
+    ("Upstreams", "Other services, asked through this one."),
     ("Users", "Accounts: who may do what."),
     ("WebhookDeliveries", "What webhook endpoints were sent, and once more."),
     ("WebhookEndpoints", "Programs outside that are called when something happens."),
@@ -102,7 +105,8 @@ type Chat = (ChannelsApi, MessagesApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
 type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
 type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
-type After = (EventsApi, JobsApi, WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi, HealthApi);
+type Webhooks = (WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi);
+type After = (EventsApi, JobsApi, Webhooks, UpstreamsApi, HealthApi);
 type Contract = (Content, Chat, Accounts, Office, After);
 
 /// Every operation with its service behind it.
@@ -138,12 +142,16 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
     );
-    let after = (
-        EventsApi(app.events.clone()),
-        JobsApi(app.jobs.clone()),
+    let webhooks = (
         WebhookEndpointsApi(app.webhook_endpoints.clone()),
         WebhookDeliveriesApi(app.webhook_endpoints.clone()),
         WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
+    );
+    let after = (
+        EventsApi(app.events.clone()),
+        JobsApi(app.jobs.clone()),
+        webhooks,
+        UpstreamsApi(app.upstreams.clone()),
         HealthApi(app.health.clone()),
     );
     (content, chat, accounts, office, after)

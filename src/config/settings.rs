@@ -60,6 +60,18 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "upstreams",
+        default: "",
+        meaning: "services that staff may ask through this one: name=https://host/base, between commas; empty for none",
+        secret: false,
+    },
+    Setting {
+        name: "upstreams_authorization",
+        default: "",
+        meaning: "what some of them are sent as Authorization: name=value, between commas",
+        secret: true,
+    },
+    Setting {
         name: "seller_name",
         default: "",
         meaning: "who sends the invoices: the name on their PDFs",

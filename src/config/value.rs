@@ -33,7 +33,7 @@ pub fn switch(name: &str, text: &str) -> Result<bool, String> {
     }
 }
 
-fn list(text: &str) -> impl Iterator<Item = &str> {
+pub fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 

@@ -86,6 +86,10 @@ codes! {
         "Send at most 64 fields and 16,384 bytes of them.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "The request may be tried again. If it keeps failing, tell the operator the `trace`.";
+    BadGateway = "bad-gateway", BAD_GATEWAY, "The upstream gave nothing that can be handed on",
+        "`detail` says what the upstream did. Mend the path or the query, or wait until the upstream is well again.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The service is busy or stopping",
         "Try again after the seconds in `Retry-After`.";
+    GatewayTimeout = "gateway-timeout", GATEWAY_TIMEOUT, "The upstream took too long",
+        "Ask again later, or ask the upstream for less at a time.";
 }

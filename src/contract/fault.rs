@@ -51,6 +51,10 @@ reasons! {
     Reused = 422,
     /// Too many tries.
     Throttled = 429,
+    /// Somebody else that was asked gave nothing that can be handed on.
+    BadGateway = 502,
+    /// Somebody else that was asked took too long.
+    GatewayTimeout = 504,
 }
 
 /// Nothing but what the gate refuses.
@@ -73,6 +77,9 @@ tuples!((A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F
 pub type Owned = (NotFound, Forbidden, Stale, Unconditional);
 /// Making something once: no unique value taken, no key used for something else.
 pub type Once = (Conflict, Reused);
+
+/// Asking somebody else.
+pub type Asking = (BadGateway, GatewayTimeout);
 
 /// Reading a body as it comes.
 pub type Receiving = (Invalid, Slow, TooLarge, Untaken);

@@ -89,6 +89,12 @@ pub enum Error {
     /// Not now; the seconds after which to try again.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// Somebody else was asked, and gave nothing that can be handed on.
+    #[error("{0}")]
+    BadGateway(String),
+    /// Somebody else was asked, and took too long.
+    #[error("{0}")]
+    GatewayTimeout(String),
     #[error("storage failed")]
     Storage(#[from] sea_orm::DbErr),
     #[error("{0}")]
@@ -139,6 +145,8 @@ impl Error {
             Error::KeyInUse => Code::KeyInUse,
             Error::TooMany(_) => Code::TooManyRequests,
             Error::Unavailable(_) => Code::Unavailable,
+            Error::BadGateway(_) => Code::BadGateway,
+            Error::GatewayTimeout(_) => Code::GatewayTimeout,
             Error::Storage(error) if trouble::passing(error) => Code::Unavailable,
             Error::Storage(_) | Error::Internal(_) => Code::Internal,
         }
@@ -266,6 +274,9 @@ impl From<Error> for Problem {
         let code = error.code();
         if let Error::Unavailable(detail) = error {
             return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
+        }
+        if let Error::BadGateway(detail) | Error::GatewayTimeout(detail) = error {
+            return Problem::new(code, detail);
         }
         if code == Code::Unavailable {
             tracing::warn!(cause = ?error, "the database is busy or away");

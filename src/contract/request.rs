@@ -54,6 +54,8 @@ pub struct Client {
     pub agent: Option<String>,
     /// The country that a trusted proxy tells of.
     pub country: Option<Country>,
+    /// The id of the request, under which it stands in the log.
+    pub trace: String,
 }
 
 impl Client {

@@ -80,6 +80,7 @@ impl Edge {
             address: sender.address.clone(),
             agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
             country: self.proxies.country(peer, request.headers()),
+            trace: trace.clone(),
         };
         let asked = request.headers().clone();
         let mut passed = Passed::default();

@@ -152,6 +152,18 @@ impl Outgoing {
         self.send(url, Message { method: Method::POST, headers, body, cut: true }).await
     }
 
+    /// Asks with a method, fields and a body of one's own.
+    pub async fn request(
+        &self,
+        method: Method,
+        url: &str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+    ) -> Result<Answer, Refused> {
+        let headers = HeaderMap::from_iter(headers);
+        self.send(url, Message { method, headers, body, cut: false }).await
+    }
+
     /// Whether this address may be asked, as far as that can be said without looking up its name.
     pub fn allows(&self, url: &str) -> Result<(), Refused> {
         self.target(url).map(|_| ())

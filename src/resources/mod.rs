@@ -24,6 +24,7 @@ pub mod sessions;
 pub mod standing;
 pub mod tags;
 pub mod trash;
+pub mod upstreams;
 pub mod users;
 pub mod webhook_endpoints;
 pub mod webhook_events;

@@ -16,7 +16,7 @@ fn template(path: &str) -> Option<&'static str> {
     let paths = tenon::api::DOCUMENT["paths"].as_object()?;
     let fits = |template: &str| {
         let (wanted, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-        let rest = ["/docs/{", "/redirects/{"].iter().any(|rest| template.contains(rest));
+        let rest = ["/docs/{", "/redirects/{", "/upstreams/{"].iter().any(|rest| template.contains(rest));
         let rest = rest && given.len() >= wanted.len();
         let same = |(want, have): (&&str, &&str)| want.starts_with('{') || want == have;
         (wanted.len() == given.len() || rest) && wanted.iter().zip(&given).all(same)

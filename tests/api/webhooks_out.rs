@@ -1,124 +1,21 @@
 //! Webhooks to programs outside: signed, tried again, logged, and only sent where they may go.
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-};
-
-use aws_lc_rs::hmac;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tenon::{
-    contract::caller::Role,
+    contract::{caller::Role, time::Timestamp},
     jobs::{self, Pace},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
     sync::watch,
     time::{Duration, sleep},
 };
 
 use crate::{
     posts::new,
+    receiver::Receiver,
     support::{Answer, Api},
 };
 
 const HOUR: i64 = 3_600_000;
-
-/// A request as it came.
-#[derive(Debug, Clone)]
-struct Call {
-    head: String,
-    body: String,
-}
-
-impl Call {
-    fn header(&self, name: &str) -> &str {
-        let value = self.head.lines().find_map(|line| {
-            let (known, value) = line.split_once(": ")?;
-            known.eq_ignore_ascii_case(name).then_some(value.trim())
-        });
-        value.unwrap_or_default()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("JSON")
-    }
-
-    /// Whether one of the signatures is by this secret, computed from what Standard Webhooks says.
-    fn signed_by(&self, secret: &str) -> bool {
-        let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a prefix")).expect("base64");
-        let signed =
-            format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.body);
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
-        let signature = format!("v1,{}", STANDARD.encode(tag));
-        self.header("webhook-signature").split(' ').any(|known| known == signature)
-    }
-}
-
-/// A program outside: it answers with what it is told to, and else with 204.
-#[derive(Clone)]
-struct Receiver {
-    url: String,
-    calls: Arc<Mutex<Vec<Call>>>,
-    answers: Arc<Mutex<VecDeque<String>>>,
-}
-
-impl Receiver {
-    async fn start() -> Receiver {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
-        let receiver = Receiver { url, calls: Arc::default(), answers: Arc::default() };
-        let serves = receiver.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serves.clone().serve(stream));
-            }
-        });
-        receiver
-    }
-
-    async fn serve(self, mut stream: TcpStream) {
-        let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-        let call = loop {
-            let read = stream.read(&mut piece).await.unwrap_or(0);
-            bytes.extend_from_slice(&piece[..read]);
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let call = Call { head: head.to_owned(), body: body.to_owned() };
-                if call.header("content-length").parse() == Ok(call.body.len()) {
-                    break call;
-                }
-            }
-            if read == 0 {
-                return;
-            }
-        };
-        let told = self.answers.lock().expect("whole").pop_front();
-        self.calls.lock().expect("whole").push(call);
-        let answer = told.unwrap_or_else(|| "HTTP/1.1 204 No Content\r\n\r\n".to_owned());
-        let _ = stream.write_all(answer.as_bytes()).await;
-    }
-
-    fn answers(&self, status: &str, headers: &str, body: &str) {
-        let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
-        self.answers.lock().expect("whole").push_back(answer);
-    }
-
-    /// The calls, when there are so many.
-    async fn calls(&self, many: usize) -> Vec<Call> {
-        for _ in 0..300 {
-            let calls = self.calls.lock().expect("whole").clone();
-            if calls.len() >= many {
-                assert_eq!(calls.len(), many, "{calls:?}");
-                return calls;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        panic!("{many} calls did not come: {:?}", self.calls.lock().expect("whole"))
-    }
-}
 
 /// The service with workers, and an admin.
 async fn begun() -> (Api, Api, watch::Sender<bool>) {
@@ -185,6 +82,47 @@ async fn what_happens_is_delivered_and_signed() {
     let own = format!("/api/webhook-deliveries/{}", delivery["id"].as_str().expect("an id"));
     let read = admin.get(&own).await.is(200);
     admin.header("if-none-match", read.header("etag")).get(&own).await.is(304);
+}
+
+#[tokio::test]
+async fn an_endpoint_may_be_told_as_cloudevents() {
+    let (api, admin, _stop) = begun().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, secret) = endpoint(&admin, &receiver.url, json!(["post.created"])).await;
+    assert_eq!(admin.get(&endpoint).await.is(200).body["format"], "standard");
+    let set = async |format: &str| {
+        let set = admin.patch(&endpoint, json!({ "format": format })).await.is(200);
+        assert_eq!(set.body["format"], format);
+    };
+    set("cloudevents").await;
+    let post = write(&admin, "One").await;
+    let data = json!({ "id": post, "href": format!("/api/posts/{post}"), "version": 1 });
+    let call = receiver.calls(1).await.remove(0);
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", call.header("webhook-id")),
+        ("ce-source", "/"),
+        ("ce-type", "post.created"),
+        ("ce-time", &Timestamp(api.clock.now()).to_string()),
+    ] {
+        assert_eq!(call.header(name), value, "{name}");
+    }
+    assert_eq!(call.json(), data);
+    assert!(call.signed_by(&secret), "{}", call.head);
+    let delivery = until(&admin, &endpoint, "delivered", 1).await;
+    assert_eq!(delivery["payload"], call.body);
+    // What was written down in one form stays in it.
+    set("standard").await;
+    let replay = format!("/api/webhook-deliveries/{}/replay", delivery["id"].as_str().expect("an id"));
+    admin.post_empty(&replay).await.is(202);
+    let again = receiver.calls(2).await.remove(1);
+    assert_eq!((again.header("ce-id"), &again.body), (call.header("ce-id"), &call.body));
+    write(&admin, "Two").await;
+    let third = receiver.calls(3).await.remove(2);
+    assert_eq!((third.header("ce-id"), &third.json()["type"]), ("", &json!("post.created")));
+    let unheard = json!({ "url": "https://hooks.acme.test/", "format": "xml" });
+    assert_eq!(admin.post("/api/webhook-endpoints", unheard).await.is(400).places(), ["#/format"]);
 }
 
 #[tokio::test]

@@ -30,6 +30,49 @@ fn fields() -> [(&'static str, &'static str, Value, Value); 3] {
     ]
 }
 
+/// The header fields of CloudEvents, for endpoints whose `format` is `cloudevents`.
+fn attributes() -> [(&'static str, &'static str, Value, Value); 5] {
+    let text = |pattern: &str, most: u32| json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": most });
+    [
+        (
+            "ce-specversion",
+            "The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.",
+            json!({ "type": "string", "enum": ["1.0"] }),
+            json!("1.0"),
+        ),
+        (
+            "ce-id",
+            "The event: the same as `webhook-id`.",
+            json!({ "type": "string", "format": "uuid", "minLength": 36, "maxLength": 36 }),
+            json!(ID),
+        ),
+        (
+            "ce-source",
+            "The service that tells of it: its `public_url`, or `/` where none is set.",
+            text("^[\\u0021-\\u007e]+$", 2000),
+            json!("https://api.acme.test"),
+        ),
+        (
+            "ce-type",
+            "What happened, in the words of the member `type`.",
+            text("^[a-z]+(\\.[a-z]+)+$", 60),
+            json!("post.published"),
+        ),
+        (
+            "ce-time",
+            "When it happened.",
+            json!({ "type": "string", "format": "date-time", "minLength": 20, "maxLength": 30 }),
+            json!("2025-11-21T10:30:00.000Z"),
+        ),
+    ]
+}
+
+/// All fields, each with whether every webhook has it.
+fn parameters() -> impl Iterator<Item = (bool, (&'static str, &'static str, Value, Value))> {
+    let always = fields().into_iter().map(|field| (true, field));
+    always.chain(attributes().into_iter().map(|field| (false, field)))
+}
+
 /// `webhook-id` is `WebhookId`.
 fn pascal(text: &str) -> String {
     let words = text.split(['-', '.']);
@@ -51,9 +94,9 @@ pub fn section(components: &mut Map<String, Value>) -> Value {
             parts.insert(name, part);
         }
     };
-    for (name, meaning, schema, example) in fields() {
+    for (required, (name, meaning, schema, example)) in parameters() {
         let parameter = json!({
-            "name": name, "in": "header", "required": true,
+            "name": name, "in": "header", "required": required,
             "description": meaning, "schema": schema, "example": example
         });
         add("parameters", pascal(name), parameter);
@@ -106,9 +149,8 @@ fn lower_first(text: &str) -> String {
 
 fn webhook(kind: EventType) -> Value {
     let name = payload_name(kind);
-    let parameters: Vec<Value> = fields()
-        .iter()
-        .map(|(field, ..)| json!({ "$ref": format!("#/components/parameters/{}", pascal(field)) }))
+    let parameters: Vec<Value> = parameters()
+        .map(|(_, (field, ..))| json!({ "$ref": format!("#/components/parameters/{}", pascal(field)) }))
         .collect();
     json!({
         "operationId": format!("webhooks{}", pascal(kind.as_str())),
@@ -121,10 +163,13 @@ fn webhook(kind: EventType) -> Value {
         "security": [],
         "parameters": parameters,
         "requestBody": {
-            "description": "What happened, and to what; no more than 20 kB.",
+            "description": "What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB.",
             "required": true,
             "content": { "application/json": {
-                "schema": { "$ref": format!("#/components/schemas/{name}") },
+                "schema": { "anyOf": [
+                    { "$ref": format!("#/components/schemas/{name}") },
+                    { "$ref": "#/components/schemas/EventData" }
+                ] },
                 "example": example(kind)
             } }
         },

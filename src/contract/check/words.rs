@@ -47,6 +47,9 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (r"^/[^\u0000-\u001f?#\\]*$", "must be a path that begins with /, without ? and #"),
     (r"^[^\u0000-\u001f?#\\]+$", "must be a path without ? and #"),
+    (SEGMENTS, "must be a path of unescaped segments with single `/` between them, without % and ;"),
+    (ENCODED, "must be a query as it stands in an address, with everything else percent-encoded"),
+    (POINTER, "must be a JSON Pointer, such as /current/0/name"),
     (r"^[^\u0000-\u0020\\]+$", "must not contain spaces, control characters or backslashes"),
     (r"^/[\u0021-\u007e]*$", "must be a path that begins with /"),
     (r"^/api/posts/[A-Za-z0-9_?=.-]+$", "must be the address of a post"),
@@ -98,6 +101,12 @@ const PICTURE: &str = concat!(
     r#"^(https?://[A-Za-z0-9][^\u0000-\u0020"<>\\^`{|}]*"#,
     r#"|/[^\u0000-\u0020"<>\\^`{|}/][^\u0000-\u0020"<>\\^`{|}]*)$"#,
 );
+
+/// A path and a query that go into an address as they are (RFC 3986, 3.3 and 3.4), and a place in a JSON value
+/// (RFC 6901, 3).
+const SEGMENTS: &str = r"^[A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*$";
+const ENCODED: &str = r"^([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*$";
+const POINTER: &str = r"^(/([^\u0000/~]|~[01])*)*$";
 
 /// What the pattern asks for.
 pub fn words(pattern: &str) -> Option<String> {

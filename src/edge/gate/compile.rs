@@ -43,7 +43,7 @@ impl Gate {
             }
             router.add(
                 template,
-                ["/docs/{", "/redirects/{"].iter().any(|rest| template.contains(rest)),
+                ["/docs/{", "/redirects/{", "/upstreams/{"].iter().any(|rest| template.contains(rest)),
                 places.len(),
             );
             places.push(Resource::new(operations, template));

@@ -60,6 +60,8 @@ scopes! {
     RevenuesWrite = "revenues:write", "Write revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
+    UpstreamsRead = "upstreams:read", "Read from the upstreams.";
+    UpstreamsWrite = "upstreams:write", "Send to the upstreams.";
     UsersRead = "users:read", "Read accounts.";
     UsersWrite = "users:write", "Make accounts.";
     WebhookDeliveriesRead = "webhook-deliveries:read", "Read a delivery of a webhook.";

@@ -208,11 +208,12 @@ const VITAL: [(&str, bool); 9] = [
 ];
 
 /// What decides who gets in, and what others than editors look after: no rule acts on it or on what is below it.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "/.well-known",
     "/api/api-keys",
     "/api/me",
     "/api/rates",
+    "/api/upstreams",
     "/api/users",
     "/api/v1/invoices",
     "/api/v2",

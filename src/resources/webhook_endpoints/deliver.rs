@@ -18,12 +18,13 @@ use super::{
     log::give_up_all,
     secret::signatures,
     service::{WebhookEndpoints, held},
-    types::{DisabledReason, EndpointState},
+    types::{DisabledReason, EndpointState, WebhookFormat},
 };
 use crate::{
     contract::{
         problem::{Error, Result},
         secret::Secret,
+        time::Timestamp,
     },
     ports::{
         db::Tx,
@@ -135,16 +136,31 @@ impl WebhookEndpoints {
         let (id, timestamp) = (row.event_id.to_string(), now / SECOND);
         let signature = signatures(&secrets, &id, timestamp, &row.payload).unwrap_or_default();
         let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        for (name, value) in [
+        let mut fields = vec![
             ("webhook-id", id),
             ("webhook-timestamp", timestamp.to_string()),
             ("webhook-signature", signature),
-        ] {
+        ];
+        if WebhookFormat::parse(&row.format) == WebhookFormat::CloudEvents {
+            fields.extend(attributes(row, &self.source));
+        }
+        for (name, value) in fields {
             let value = HeaderValue::from_str(&value).map_err(|_| Refused::Url("its headers are none"))?;
             headers.push((HeaderName::from_static(name), value));
         }
         self.outgoing.post(&to.url, headers, row.payload.clone().into()).await
     }
+}
+
+/// The attributes of a CloudEvent as the HTTP binding has them in binary mode (CloudEvents 1.0.2, HTTP, 3.1.3).
+fn attributes(row: &delivery::Model, source: &str) -> [(&'static str, String); 5] {
+    [
+        ("ce-specversion", "1.0".to_owned()),
+        ("ce-id", row.event_id.to_string()),
+        ("ce-source", source.to_owned()),
+        ("ce-type", row.kind.clone()),
+        ("ce-time", Timestamp(row.occurred_at).to_string()),
+    ]
 }
 
 /// What came of an attempt.

@@ -6,7 +6,7 @@ use super::{
     filter::EventFilter,
     types::{
         EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint, WebhookEndpointPatch,
-        WebhookEndpointQuery,
+        WebhookEndpointQuery, WebhookFormat,
     },
 };
 use crate::contract::{
@@ -36,6 +36,7 @@ impl Example for WebhookEndpoint {
             url: URL.into(),
             description: Some(WORDS.into()),
             events: events(),
+            format: WebhookFormat::Standard,
             state: EndpointState::Enabled,
             disabled_reason: None,
             previous_until: None,
@@ -55,7 +56,12 @@ impl Example for IssuedWebhookEndpoint {
 
 impl Example for NewWebhookEndpoint {
     fn example() -> Self {
-        NewWebhookEndpoint { url: URL.into(), description: Some(WORDS.into()), events: events() }
+        NewWebhookEndpoint {
+            url: URL.into(),
+            description: Some(WORDS.into()),
+            events: events(),
+            format: WebhookFormat::CloudEvents,
+        }
     }
 }
 
@@ -65,6 +71,7 @@ impl Example for WebhookEndpointPatch {
             url: Some(URL.into()),
             description: Given::Null,
             events: Some(events()),
+            format: Some(WebhookFormat::Standard),
             state: Some(EndpointState::Enabled),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     deliver,
     filter::wants,
-    log::{payload, pending},
+    log::{Happened, pending},
     service::{WebhookEndpoints, wanted},
 };
 use crate::{contract::problem::Result, ports::db::Tx, resources::events::Event};
@@ -21,7 +21,7 @@ const POSITION: &str = "webhooks";
 /// Events that are handed on at once.
 const SOME: u64 = 100;
 
-/// Rows of one statement; each has sixteen values, and databases bound how many a statement has.
+/// Rows of one statement; each has eighteen values, and databases bound how many a statement has.
 const TOGETHER: usize = 400;
 
 impl WebhookEndpoints {
@@ -90,8 +90,9 @@ fn for_endpoint(endpoint: &endpoint::Model, events: &[event::Model], now: i64) -
         .filter(|event| event.position > endpoint.since && wants(&wanted, &event.kind, &event.topic));
     let rows = mine.filter_map(|row| {
         let event = Event::of(row)?;
-        let payload = payload(&row.kind, row.occurred_at, json!(event.data));
-        let mut delivery = pending(endpoint.id, row.id, &row.kind, payload, now);
+        let data = json!(event.data);
+        let happened = Happened { event: row.id, kind: &row.kind, at: row.occurred_at, data };
+        let mut delivery = pending(endpoint, happened, now);
         delivery.position = Set(Some(row.position));
         Some(delivery)
     });

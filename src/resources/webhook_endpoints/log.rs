@@ -4,14 +4,14 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
     sea_query::{Expr, ExprTrait},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     deliver,
     delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery},
     service::{WebhookEndpoints, held},
-    types::{EndpointState, WebhookEndpoint, address},
+    types::{EndpointState, WebhookEndpoint, WebhookFormat, address},
 };
 use crate::{
     contract::{
@@ -61,11 +61,12 @@ impl WebhookEndpoints {
     pub async fn test(&self, id: Id<WebhookEndpoint>) -> Result<WebhookDelivery> {
         let now = self.clock.now();
         let data = json!({ "id": id.to_string(), "href": address(id) });
-        let payload = payload(TEST, now, data);
         self.db
             .write(async move |tx: Tx| {
-                enabled(&held(&tx, id).await?)?;
-                let row = pending(id.0, Uuid::now_v7(), TEST, payload, now).insert(&*tx).await?;
+                let to = held(&tx, id).await?;
+                enabled(&to)?;
+                let happened = Happened { event: Uuid::now_v7(), kind: TEST, at: now, data };
+                let row = pending(&to, happened, now).insert(&*tx).await?;
                 deliver::ask(&tx, id.0, now, now).await?;
                 Ok(row.into())
             })
@@ -127,19 +128,36 @@ fn enabled(row: &endpoint::Model) -> Result<()> {
     }
 }
 
-/// A body as Standard Webhooks has it.
-pub fn payload(kind: &str, at: i64, data: serde_json::Value) -> String {
-    json!({ "type": kind, "timestamp": Timestamp(at).to_string(), "data": data }).to_string()
+/// What an endpoint is told of.
+pub struct Happened<'a> {
+    pub event: Uuid,
+    pub kind: &'a str,
+    pub at: i64,
+    pub data: Value,
+}
+
+/// The body as Standard Webhooks has it, or as CloudEvents has it in binary mode, where all else stands in the header.
+fn payload(happened: &Happened, format: WebhookFormat) -> String {
+    let Happened { kind, at, data, .. } = happened;
+    match format {
+        WebhookFormat::Standard => {
+            json!({ "type": kind, "timestamp": Timestamp(*at).to_string(), "data": data }).to_string()
+        }
+        WebhookFormat::CloudEvents => data.to_string(),
+    }
 }
 
 /// A delivery that is due.
-pub fn pending(endpoint: Uuid, event: Uuid, kind: &str, payload: String, now: i64) -> delivery::ActiveModel {
+pub fn pending(to: &endpoint::Model, happened: Happened, now: i64) -> delivery::ActiveModel {
+    let payload = payload(&happened, WebhookFormat::parse(&to.format));
     delivery::ActiveModel {
         id: Set(Uuid::now_v7()),
-        endpoint_id: Set(endpoint),
-        event_id: Set(event),
+        endpoint_id: Set(to.id),
+        event_id: Set(happened.event),
         position: Set(None),
-        kind: Set(kind.to_owned()),
+        kind: Set(happened.kind.to_owned()),
+        occurred_at: Set(happened.at),
+        format: Set(to.format.clone()),
         payload: Set(payload),
         state: Set(DeliveryState::Pending.as_str().to_owned()),
         attempts: Set(0),

@@ -17,5 +17,5 @@ pub use filter::EventFilter;
 pub use service::WebhookEndpoints;
 pub use types::{
     DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
-    WebhookEndpointPatch, WebhookEndpointQuery,
+    WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
 };

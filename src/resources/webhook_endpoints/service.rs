@@ -11,7 +11,7 @@ use super::{
     log, secret,
     types::{
         DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
-        WebhookEndpointPatch, WebhookEndpointQuery,
+        WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
     },
 };
 use crate::{
@@ -44,12 +44,14 @@ pub struct WebhookEndpoints {
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
     pub(super) outgoing: Outgoing,
+    /// Where CloudEvents come from.
+    pub(super) source: String,
 }
 
 impl WebhookEndpoints {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, outgoing: Outgoing) -> Self {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, outgoing: Outgoing, source: String) -> Self {
         let outgoing = Outgoing { patience: deliver::PATIENCE, ..outgoing };
-        WebhookEndpoints { db, clock, cursors, outgoing }
+        WebhookEndpoints { db, clock, cursors, outgoing, source }
     }
 
     pub async fn list(&self, query: &WebhookEndpointQuery) -> Result<Page<WebhookEndpoint>> {
@@ -86,6 +88,7 @@ impl WebhookEndpoints {
                     url: Set(new.url),
                     description: Set(words(new.description)),
                     events: Set(kept(&new.events)),
+                    format: Set(new.format.as_str().to_owned()),
                     secret: Set(signs.expose().clone()),
                     previous_secret: Set(None),
                     previous_until: Set(None),
@@ -184,6 +187,7 @@ async fn patched(tx: &Tx, known: &endpoint::Model, patch: WebhookEndpointPatch) 
         given => words(given.over(None)),
     };
     row.events = patch.events.map_or(row.events, |events| kept(&events));
+    row.format = patch.format.map_or(row.format, |format| format.as_str().to_owned());
     match patch.state.filter(|state| state.as_str() != known.state) {
         Some(EndpointState::Disabled) => {
             row.state = EndpointState::Disabled.as_str().to_owned();
@@ -231,6 +235,7 @@ fn wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
         url: row.url,
         description: row.description,
         events,
+        format: WebhookFormat::parse(&row.format),
         state: EndpointState::parse(&row.state),
         disabled_reason: row.disabled_reason.as_deref().map(DisabledReason::parse),
         previous_until: row.previous_until.filter(|until| now < *until).map(Timestamp),

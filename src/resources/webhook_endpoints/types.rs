@@ -24,6 +24,8 @@ pub struct WebhookEndpoint {
     /// What it wants to know of: types of events and topics. Empty: everything.
     #[oai(validator(max_items = "100"))]
     pub events: Vec<EventFilter>,
+    /// In which form it is told.
+    pub format: WebhookFormat,
     /// Whether it is called.
     pub state: EndpointState,
     /// Why it is not.
@@ -114,6 +116,32 @@ impl EndpointState {
     }
 }
 
+/// In which form an endpoint is told of an event. Both are signed as Standard Webhooks has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookFormat {
+    /// The body says what happened, when, and to what.
+    #[default]
+    Standard,
+    /// A CloudEvent 1.0 in binary mode: header fields say what happened and when, and the body says to what.
+    CloudEvents,
+}
+
+impl WebhookFormat {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WebhookFormat::Standard => "standard",
+            WebhookFormat::CloudEvents => "cloudevents",
+        }
+    }
+
+    /// As it was kept.
+    pub fn parse(text: &str) -> Self {
+        if text == "cloudevents" { WebhookFormat::CloudEvents } else { WebhookFormat::Standard }
+    }
+}
+
 /// Why an endpoint is not called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
@@ -158,6 +186,9 @@ pub struct NewWebhookEndpoint {
     /// What it wants to know of: types of events and topics. Left out or empty: everything.
     #[oai(default, validator(max_items = "100", unique_items))]
     pub events: Vec<EventFilter>,
+    /// In which form it is told.
+    #[oai(default)]
+    pub format: WebhookFormat,
 }
 
 /// What shall change in an endpoint.
@@ -173,6 +204,8 @@ pub struct WebhookEndpointPatch {
     /// What it wants to know of from now on.
     #[oai(validator(max_items = "100", unique_items))]
     pub events: Option<Vec<EventFilter>>,
+    /// In which form it is told of what happens from now on; what waits already stays as it is.
+    pub format: Option<WebhookFormat>,
     /// Whether it is called. What waits when it is disabled fails.
     pub state: Option<EndpointState>,
 }

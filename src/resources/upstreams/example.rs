@@ -1,0 +1,25 @@
+//! What stands in the document as an example.
+use poem_openapi::types::Example;
+
+use super::types::{Upstream, UpstreamList, UpstreamName, UpstreamQuery};
+
+impl Example for Upstream {
+    fn example() -> Self {
+        Upstream { name: UpstreamName("weather".into()), href: "/api/upstreams/weather".into() }
+    }
+}
+
+impl Example for UpstreamList {
+    fn example() -> Self {
+        UpstreamList { data: vec![Upstream::example()] }
+    }
+}
+
+impl Example for UpstreamQuery {
+    fn example() -> Self {
+        UpstreamQuery {
+            query: Some("city=Oslo&units=metric".into()),
+            pointer: Some("/current/temperature".into()),
+        }
+    }
+}
