@@ -2,6 +2,8 @@
 
 /** Creates that take an `Idempotency-Key`. */
 export const keyed: ReadonlySet<string> = new Set([
+  "POST /api/channels",
+  "POST /api/channels/{id}/messages",
   "POST /api/posts",
   "POST /api/posts/{id}/comments",
   "POST /api/redirects",
@@ -16,6 +18,8 @@ export const keyed: ReadonlySet<string> = new Set([
 
 /** Writes that take an `If-Match`. */
 export const conditional: ReadonlySet<string> = new Set([
+  "DELETE /api/channels/{id}",
+  "PATCH /api/channels/{id}",
   "DELETE /api/comments/{id}",
   "PATCH /api/comments/{id}",
   "PUT /api/docs/{path}",
@@ -24,6 +28,8 @@ export const conditional: ReadonlySet<string> = new Set([
   "PATCH /api/me",
   "DELETE /api/media/{id}",
   "PATCH /api/media/{id}",
+  "DELETE /api/messages/{id}",
+  "PATCH /api/messages/{id}",
   "PUT /api/posts/{id}",
   "DELETE /api/posts/{id}",
   "PATCH /api/posts/{id}",
@@ -49,9 +55,11 @@ export const conditional: ReadonlySet<string> = new Set([
 
 /** Operations whose body is a merge patch. */
 export const mergePatches: ReadonlySet<string> = new Set([
+  "PATCH /api/channels/{id}",
   "PATCH /api/comments/{id}",
   "PATCH /api/me",
   "PATCH /api/media/{id}",
+  "PATCH /api/messages/{id}",
   "PATCH /api/posts/{id}",
   "PATCH /api/tags/{slug}",
   "PATCH /api/users/{id}",
@@ -63,7 +71,8 @@ export const mergePatches: ReadonlySet<string> = new Set([
 /** Paths with a parameter of several segments. */
 export const deep: ReadonlySet<string> = new Set([
   "/api/docs/{path}",
-  "/api/redirects/{key}"
+  "/api/redirects/{key}",
+  "/api/upstreams/{upstream}/{path}"
 ]);
 
 /** Reads by another name, and the path that the same resource is written at. */

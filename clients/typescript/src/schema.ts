@@ -254,6 +254,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List channels by name
+         * @description Those that the caller can read.
+         */
+        get: operations["channelsList"];
+        put?: never;
+        /**
+         * Make a channel
+         * @description One name is one channel (409).
+         */
+        post: operations["channelsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a channel
+         * @description One that the caller cannot read is not there.
+         */
+        get: operations["channelsRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a channel
+         * @description All that was said in it goes with it.
+         */
+        delete: operations["channelsRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a channel
+         * @description A merge patch (RFC 7396). Another audience reads at once what was said before, and nobody else does any more.
+         */
+        patch: operations["channelsPatch"];
+        trace?: never;
+    };
+    "/api/channels/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the messages of a channel, newest first
+         * @description A walk by `after` meets every message that was there when it began, and each once, whatever is said meanwhile.
+         */
+        get: operations["messagesList"];
+        put?: never;
+        /**
+         * Say something in a channel
+         * @description Whoever can read the channel, and is signed in. The same `clientId` of the same author again answers with the
+         *     message that is there (200), as long as what was sent is the same (409).
+         */
+        post: operations["messagesCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/comments": {
         parameters: {
             query?: never;
@@ -706,6 +795,40 @@ export interface paths {
          * @description A merge patch (RFC 7396). The picture itself never changes: upload another one.
          */
         patch: operations["mediaPatch"];
+        trace?: never;
+    };
+    "/api/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The message's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a message
+         * @description Of a channel that the caller can read.
+         */
+        get: operations["messagesRead"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a message
+         * @description By its author, or by an editor.
+         */
+        delete: operations["messagesRemove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what a message says
+         * @description A merge patch (RFC 7396), by its author alone. The message says when it was changed.
+         */
+        patch: operations["messagesPatch"];
         trace?: never;
     };
     "/api/posts": {
@@ -1287,6 +1410,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/upstreams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the upstreams
+         * @description The services that an operator has set, by name. Where they are is not told.
+         */
+        get: operations["upstreamsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upstreams/{upstream}/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description What the upstream is called here.
+                 * @example weather
+                 */
+                upstream: string;
+                /**
+                 * @description The path below the upstream's base, of as many segments as it has there.
+                 * @example v1/forecast
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read from an upstream
+         * @description A `GET` to the path below the upstream's base, whose JSON is handed on, or the part of it that `pointer` names. No
+         *     field of the request goes out but `X-Request-Id`, and none of the answer comes back: the ETag is made of what is
+         *     handed on. Nothing is followed, and only success with `application/json` of at most 1 MiB will do: all else is
+         *     502, and what takes longer than 5 seconds is 504. With a slash at its end the path leads to the address without.
+         */
+        get: operations["upstreamsRead"];
+        put?: never;
+        /**
+         * Send JSON to an upstream
+         * @description A `POST`, else as with `GET`. It is sent once: whether it may be sent again is between the client and the
+         *     upstream, also after 502 and 504.
+         */
+        post: operations["upstreamsSend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -1334,7 +1516,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an account
-         * @description Its sessions and keys go with it. A user with posts or comments stays, and so does the last admin.
+         * @description Its sessions and keys go with it. A user with posts, comments or messages stays, and so does the last admin.
          */
         delete: operations["usersRemove"];
         options?: never;
@@ -2113,6 +2295,66 @@ export interface paths {
     };
 }
 export interface webhooks {
+    "channel.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `channel.created`
+         * @description There is a new channel. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksChannelCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "channel.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `channel.updated`
+         * @description A channel has changed, or others can read it now. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksChannelUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "channel.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `channel.deleted`
+         * @description A channel is gone, with all its messages. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksChannelDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "comment.created": {
         parameters: {
             query?: never;
@@ -2467,6 +2709,66 @@ export interface webhooks {
          * @description A picture is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
          */
         post: operations["webhooksMediaDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "message.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `message.created`
+         * @description Something was said in a channel. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksMessageCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "message.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `message.updated`
+         * @description A message says something else. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksMessageUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "message.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `message.deleted`
+         * @description A message is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksMessageDeleted"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3135,6 +3437,114 @@ export interface components {
          * @enum {string}
          */
         Change: "created" | "changed" | "imported" | "restored" | "deleted" | "undeleted" | "published" | "unpublished";
+        /**
+         * @description A place where people talk.
+         * @example {
+         *       "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+         *       "name": "Workshop",
+         *       "description": "What is on the bench today.",
+         *       "audience": "public",
+         *       "createdAt": "2025-11-21T10:30:00.000Z",
+         *       "updatedAt": "2025-11-21T10:30:00.000Z"
+         *     }
+         */
+        Channel: {
+            /**
+             * Format: uuid
+             * @description What the channel is known by for good.
+             * @example 0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71
+             */
+            id: string;
+            /**
+             * @description What people call it; unique.
+             * @example Workshop
+             */
+            name: string;
+            /**
+             * @description What it is for.
+             * @example What is on the bench today.
+             */
+            description?: string;
+            /** @description Who can read it. */
+            audience: components["schemas"]["ChannelAudience"];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed; what is said in it is no change.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description Who can read a channel. Nobody writes without being signed in.
+         * @enum {string}
+         */
+        ChannelAudience: "public" | "accounts" | "staff";
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+         *           "name": "Workshop",
+         *           "description": "What is on the bench today.",
+         *           "audience": "public",
+         *           "createdAt": "2025-11-21T10:30:00.000Z",
+         *           "updatedAt": "2025-11-21T10:30:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        ChannelPage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+             *         "name": "Workshop",
+             *         "description": "What is on the bench today.",
+             *         "audience": "public",
+             *         "createdAt": "2025-11-21T10:30:00.000Z",
+             *         "updatedAt": "2025-11-21T10:30:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Channel"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What of a channel shall change: members left out stay, `null` clears.
+         * @example {
+         *       "name": "The workshop",
+         *       "description": null,
+         *       "audience": "accounts"
+         *     }
+         */
+        ChannelPatch: {
+            /**
+             * @description What people call it, on one line; spaces around it are dropped. Unique.
+             * @example The workshop
+             */
+            name?: string;
+            /**
+             * @description What it is for; `null` clears it.
+             * @example null
+             */
+            description?: string | null;
+            /** @description Who can read it from now on, what was said before included. */
+            audience?: components["schemas"]["ChannelAudience"];
+        };
         /**
          * @description A comment.
          * @example {
@@ -4038,7 +4448,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        EventType: "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
+        EventType: "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
         /**
          * @description Whether the client's country is looked at.
          * @enum {string}
@@ -4395,6 +4805,7 @@ export interface components {
          *         "invoice.paid",
          *         "posts"
          *       ],
+         *       "format": "standard",
          *       "state": "enabled",
          *       "createdAt": "2025-11-21T10:30:00.000Z",
          *       "updatedAt": "2025-11-21T10:30:00.000Z",
@@ -4425,7 +4836,9 @@ export interface components {
              *       "posts"
              *     ]
              */
-            events: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /** @description In which form it is told. */
+            format: components["schemas"]["WebhookFormat"];
             /** @description Whether it is called. */
             state: components["schemas"]["EndpointState"];
             /** @description Why it is not. */
@@ -5024,6 +5437,122 @@ export interface components {
             after: string[];
         };
         /**
+         * @description What somebody said in a channel.
+         * @example {
+         *       "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+         *       "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+         *       "author": {
+         *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "name": "Ada Turner",
+         *         "avatarUrl": "https://www.acme.test/ada.webp"
+         *       },
+         *       "text": "The glue has set: the clamps can come off.",
+         *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+         *       "createdAt": "2025-11-21T10:40:00.000Z",
+         *       "editedAt": "2025-11-21T10:41:00.000Z"
+         *     }
+         */
+        Message: {
+            /**
+             * Format: uuid
+             * @description What the message is known by.
+             * @example 0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The channel in which it was said.
+             * @example 0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71
+             */
+            channelId: string;
+            /** @description Who said it. */
+            author: components["schemas"]["AuthorRef"];
+            /**
+             * @description What it says, as plain text.
+             * @example The glue has set: the clamps can come off.
+             */
+            text: string;
+            /**
+             * Format: uuid
+             * @description What the author's client calls it, if it does.
+             * @example 0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71
+             */
+            clientId?: string;
+            /**
+             * Format: date-time
+             * @description When it was said.
+             * @example 2025-11-21T10:40:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When its author last changed what it says; left out where that never was.
+             * @example 2025-11-21T10:41:00.000Z
+             */
+            editedAt?: string;
+        };
+        /**
+         * @description One page of a list.
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+         *           "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+         *           "author": {
+         *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+         *             "name": "Ada Turner",
+         *             "avatarUrl": "https://www.acme.test/ada.webp"
+         *           },
+         *           "text": "The glue has set: the clamps can come off.",
+         *           "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+         *           "createdAt": "2025-11-21T10:40:00.000Z",
+         *           "editedAt": "2025-11-21T10:41:00.000Z"
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "limit": 10,
+         *         "total": 1,
+         *         "pages": 1
+         *       }
+         *     }
+         */
+        MessagePage: {
+            /**
+             * @description The entries of this page, in the order asked for.
+             * @example [
+             *       {
+             *         "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+             *         "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+             *         "author": {
+             *           "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+             *           "name": "Ada Turner",
+             *           "avatarUrl": "https://www.acme.test/ada.webp"
+             *         },
+             *         "text": "The glue has set: the clamps can come off.",
+             *         "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+             *         "createdAt": "2025-11-21T10:40:00.000Z",
+             *         "editedAt": "2025-11-21T10:41:00.000Z"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Message"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * @description What of a message shall change.
+         * @example {
+         *       "text": "The glue has set: all clamps can come off."
+         *     }
+         */
+        MessagePatch: {
+            /**
+             * @description What it says; white space around it is dropped.
+             * @example The glue has set: all clamps can come off.
+             */
+            text?: string;
+        };
+        /**
          * @description A key to be made.
          * @example {
          *       "name": "Site build",
@@ -5054,6 +5583,28 @@ export interface components {
              * @example 2026-11-21T09:00:00.000Z
              */
             expiresAt?: string;
+        };
+        /**
+         * @description A channel to be made.
+         * @example {
+         *       "name": "Workshop",
+         *       "description": "What is on the bench today.",
+         *       "audience": "public"
+         *     }
+         */
+        NewChannel: {
+            /**
+             * @description What people call it, on one line; spaces around it are dropped. Unique.
+             * @example Workshop
+             */
+            name: string;
+            /**
+             * @description What it is for.
+             * @example What is on the bench today.
+             */
+            description?: string;
+            /** @description Who can read it. */
+            audience: components["schemas"]["ChannelAudience"];
         };
         /**
          * @description A comment to be written.
@@ -5148,6 +5699,26 @@ export interface components {
              * @example A joint that fits
              */
             alt?: string;
+        };
+        /**
+         * @description Something to be said.
+         * @example {
+         *       "text": "The glue has set: the clamps can come off.",
+         *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71"
+         *     }
+         */
+        NewMessage: {
+            /**
+             * @description What it says, as plain text; white space around it is dropped.
+             * @example The glue has set: the clamps can come off.
+             */
+            text: string;
+            /**
+             * Format: uuid
+             * @description What the client calls it: a UUID, new for each message. A message that is sent again under it is said once.
+             * @example 0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71
+             */
+            clientId?: string;
         };
         /**
          * @description A post to be written.
@@ -5294,7 +5865,8 @@ export interface components {
          *       "events": [
          *         "invoice.paid",
          *         "posts"
-         *       ]
+         *       ],
+         *       "format": "cloudevents"
          *     }
          */
         NewWebhookEndpoint: {
@@ -5316,7 +5888,12 @@ export interface components {
              *       "posts"
              *     ]
              */
-            events?: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /**
+             * @description In which form it is told.
+             * @default standard
+             */
+            format?: components["schemas"]["WebhookFormat"];
         };
         /**
          * @description What an amount was before it was converted, and by which rate.
@@ -6744,7 +7321,7 @@ export interface components {
          * @description What a key may be used for, as far as its owner may.
          * @enum {string}
          */
-        Scope: "authors:read" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "media:read" | "media:write" | "me:read" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "users:read" | "users:write" | "webhook-deliveries:read" | "webhook-deliveries:write" | "webhook-endpoints:read" | "webhook-endpoints:write" | "webhook-events:read" | "webhook-events:write";
+        Scope: "authors:read" | "channels:read" | "channels:write" | "comments:read" | "comments:write" | "customers:read" | "customers:write" | "dashboard:read" | "docs:read" | "docs:write" | "events:read" | "invoices:read" | "invoices:write" | "jobs:read" | "jobs:write" | "media:read" | "media:write" | "me:read" | "messages:read" | "messages:write" | "posts:read" | "posts:write" | "rates:read" | "redirects:read" | "redirects:write" | "revenues:read" | "revenues:write" | "tags:read" | "tags:write" | "upstreams:read" | "upstreams:write" | "users:read" | "users:write" | "webhook-deliveries:read" | "webhook-deliveries:write" | "webhook-endpoints:read" | "webhook-endpoints:write" | "webhook-events:read" | "webhook-events:write";
         /**
          * @description A client that is signed in.
          * @example {
@@ -7011,7 +7588,49 @@ export interface components {
          * @description What events are about.
          * @enum {string}
          */
-        Topic: "comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
+        Topic: "channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users";
+        /**
+         * @description A service elsewhere that may be asked through this one.
+         * @example {
+         *       "name": "weather",
+         *       "href": "/api/upstreams/weather"
+         *     }
+         */
+        Upstream: {
+            /**
+             * @description What it is called here.
+             * @example weather
+             */
+            name: string;
+            /**
+             * @description What its paths are added to.
+             * @example /api/upstreams/weather
+             */
+            href: string;
+        };
+        /**
+         * @description All upstreams, by name.
+         * @example {
+         *       "data": [
+         *         {
+         *           "name": "weather",
+         *           "href": "/api/upstreams/weather"
+         *         }
+         *       ]
+         *     }
+         */
+        UpstreamList: {
+            /**
+             * @description Those that are set.
+             * @example [
+             *       {
+             *         "name": "weather",
+             *         "href": "/api/upstreams/weather"
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Upstream"][];
+        };
         /**
          * @description An account, as its owner and those who run the service see it.
          * @example {
@@ -7322,6 +7941,7 @@ export interface components {
          *         "invoice.paid",
          *         "posts"
          *       ],
+         *       "format": "standard",
          *       "state": "enabled",
          *       "createdAt": "2025-11-21T10:30:00.000Z",
          *       "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -7351,7 +7971,9 @@ export interface components {
              *       "posts"
              *     ]
              */
-            events: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            events: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /** @description In which form it is told. */
+            format: components["schemas"]["WebhookFormat"];
             /** @description Whether it is called. */
             state: components["schemas"]["EndpointState"];
             /** @description Why it is not. */
@@ -7386,6 +8008,7 @@ export interface components {
          *             "invoice.paid",
          *             "posts"
          *           ],
+         *           "format": "standard",
          *           "state": "enabled",
          *           "createdAt": "2025-11-21T10:30:00.000Z",
          *           "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -7411,6 +8034,7 @@ export interface components {
              *           "invoice.paid",
              *           "posts"
              *         ],
+             *         "format": "standard",
              *         "state": "enabled",
              *         "createdAt": "2025-11-21T10:30:00.000Z",
              *         "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -7429,6 +8053,7 @@ export interface components {
          *         "invoice.paid",
          *         "posts"
          *       ],
+         *       "format": "standard",
          *       "state": "enabled"
          *     }
          */
@@ -7450,7 +8075,9 @@ export interface components {
              *       "posts"
              *     ]
              */
-            events?: ("comments" | "customers" | "documents" | "invoices" | "media" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /** @description In which form it is told of what happens from now on; what waits already stays as it is. */
+            format?: components["schemas"]["WebhookFormat"];
             /** @description Whether it is called. What waits when it is disabled fails. */
             state?: components["schemas"]["EndpointState"];
         };
@@ -7628,6 +8255,11 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
+         * @description In which form an endpoint is told of an event. Both are signed as Standard Webhooks has it.
+         * @enum {string}
+         */
+        WebhookFormat: "standard" | "cloudevents";
+        /**
          * @description What a provider hears back.
          * @example {
          *       "received": true
@@ -7760,17 +8392,100 @@ export interface components {
          *     - `too-many-requests`: Too many requests
          *     - `header-fields-too-large`: The header section is too large
          *     - `internal`: The service failed
+         *     - `bad-gateway`: The upstream gave nothing that can be handed on
          *     - `unavailable`: The service is busy or stopping
+         *     - `gateway-timeout`: The upstream took too long
          * @example not-found
          * @enum {string}
          */
-        ProblemCode: "invalid" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "unavailable";
+        ProblemCode: "invalid" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "bad-gateway" | "unavailable" | "gateway-timeout";
         /**
          * @description The rule that a place in the request breaks.
          * @example too-long
          * @enum {string}
          */
         ProblemEntryCode: "required" | "unknown" | "duplicate" | "type" | "format" | "pattern" | "too-short" | "too-long" | "too-small" | "too-large" | "too-few-items" | "too-many-items" | "not-unique" | "not-in-enum" | "encoding" | "malformed" | "too-deep" | "conflict" | "invalid";
+        /**
+         * @description What is sent when this happened: there is a new channel.
+         * @example {
+         *       "type": "channel.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/channels/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        ChannelCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example channel.created
+             * @enum {string}
+             */
+            type: "channel.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a channel has changed, or others can read it now.
+         * @example {
+         *       "type": "channel.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/channels/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        ChannelUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example channel.updated
+             * @enum {string}
+             */
+            type: "channel.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a channel is gone, with all its messages.
+         * @example {
+         *       "type": "channel.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/channels/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        ChannelDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example channel.deleted
+             * @enum {string}
+             */
+            type: "channel.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
         /**
          * @description What is sent when this happened: a comment was written.
          * @example {
@@ -8249,6 +8964,87 @@ export interface components {
              * @enum {string}
              */
             type: "media.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: something was said in a channel.
+         * @example {
+         *       "type": "message.created",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/messages/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        MessageCreatedWebhook: {
+            /**
+             * @description What happened.
+             * @example message.created
+             * @enum {string}
+             */
+            type: "message.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a message says something else.
+         * @example {
+         *       "type": "message.updated",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/messages/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        MessageUpdatedWebhook: {
+            /**
+             * @description What happened.
+             * @example message.updated
+             * @enum {string}
+             */
+            type: "message.updated";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a message is gone.
+         * @example {
+         *       "type": "message.deleted",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/messages/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "version": 3
+         *       }
+         *     }
+         */
+        MessageDeletedWebhook: {
+            /**
+             * @description What happened.
+             * @example message.deleted
+             * @enum {string}
+             */
+            type: "message.deleted";
             /**
              * Format: date-time
              * @description When it happened.
@@ -9158,6 +9954,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The upstream gave nothing that can be handed on */
+        BadGateway: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The service is busy or stopping */
         ServiceUnavailableDeprecated: {
             headers: {
@@ -9184,6 +9997,23 @@ export interface components {
             headers: {
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                Vary: components["headers"]["Vary"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The upstream took too long */
+        GatewayTimeout: {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 Vary: components["headers"]["Vary"];
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -9254,6 +10084,31 @@ export interface components {
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         WebhookSignature: string;
+        /**
+         * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+         * @example 1.0
+         */
+        CeSpecversion: "1.0";
+        /**
+         * @description The event: the same as `webhook-id`.
+         * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+         */
+        CeId: string;
+        /**
+         * @description The service that tells of it: its `public_url`, or `/` where none is set.
+         * @example https://api.acme.test
+         */
+        CeSource: string;
+        /**
+         * @description What happened, in the words of the member `type`.
+         * @example post.published
+         */
+        CeType: string;
+        /**
+         * @description When it happened.
+         * @example 2025-11-21T10:30:00.000Z
+         */
+        CeTime: string;
     };
     requestBodies: never;
     headers: {
@@ -10338,6 +11193,645 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    channelsList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+                /**
+                 * @description Channels that these can read.
+                 * @example public
+                 */
+                audience?: components["schemas"]["ChannelAudience"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *           "name": "Workshop",
+                     *           "description": "What is on the bench today.",
+                     *           "audience": "public",
+                     *           "createdAt": "2025-11-21T10:30:00.000Z",
+                     *           "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChannelPage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    channelsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What `/api/channels` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Workshop",
+                 *       "description": "What is on the bench today.",
+                 *       "audience": "public"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "name": "Workshop",
+                     *       "description": "What is on the bench today.",
+                     *       "audience": "public",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    channelsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "name": "Workshop",
+                     *       "description": "What is on the bench today.",
+                     *       "audience": "public",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    channelsRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    channelsPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/channels/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "The workshop",
+                 *       "description": null,
+                 *       "audience": "accounts"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["ChannelPatch"];
+                /**
+                 * @example {
+                 *       "name": "The workshop",
+                 *       "description": null,
+                 *       "audience": "accounts"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChannelPatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "name": "Workshop",
+                     *       "description": "What is on the bench today.",
+                     *       "audience": "public",
+                     *       "createdAt": "2025-11-21T10:30:00.000Z",
+                     *       "updatedAt": "2025-11-21T10:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    messagesList: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description How many entries a page has at most.
+                 * @example 10
+                 */
+                limit?: number;
+                /**
+                 * @description The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
+                 *     was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+                 * @example AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ
+                 */
+                after?: string;
+                /**
+                 * @description Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
+                 *     a cursor.
+                 * @example exact
+                 */
+                count?: components["schemas"]["Count"];
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+                     *           "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *           "author": {
+                     *             "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *             "name": "Ada Turner",
+                     *             "avatarUrl": "https://www.acme.test/ada.webp"
+                     *           },
+                     *           "text": "The glue has set: the clamps can come off.",
+                     *           "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+                     *           "createdAt": "2025-11-21T10:40:00.000Z",
+                     *           "editedAt": "2025-11-21T10:41:00.000Z"
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "page": 1,
+                     *         "limit": 10,
+                     *         "total": 1,
+                     *         "pages": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MessagePage"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    messagesCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.
+                 * @example 7f3e1b0c-post-welcome
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The channel's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/channels/{id}/messages` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "The glue has set: the clamps can come off.",
+                 *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewMessage"];
+            };
+        };
+        responses: {
+            /** @description The same was there already */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp"
+                     *       },
+                     *       "text": "The glue has set: the clamps can come off.",
+                     *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "createdAt": "2025-11-21T10:40:00.000Z",
+                     *       "editedAt": "2025-11-21T10:41:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description The new resource */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp"
+                     *       },
+                     *       "text": "The glue has set: the clamps can come off.",
+                     *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "createdAt": "2025-11-21T10:40:00.000Z",
+                     *       "editedAt": "2025-11-21T10:41:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -12490,6 +13984,241 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description Changed; the client preferred no body */
+            204: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    messagesRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description The message's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "Last-Modified": components["headers"]["Last-Modified"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp"
+                     *       },
+                     *       "text": "The glue has set: the clamps can come off.",
+                     *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "createdAt": "2025-11-21T10:40:00.000Z",
+                     *       "editedAt": "2025-11-21T10:41:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    messagesRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description The message's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is nothing left to show */
+            204: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    messagesPatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).
+                 * @example *
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /**
+                 * @description `return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.
+                 * @example return=minimal
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The message's id.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/messages/{id}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "The glue has set: all clamps can come off."
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["MessagePatch"];
+                /**
+                 * @example {
+                 *       "text": "The glue has set: all clamps can come off."
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessagePatch"];
+            };
+        };
+        responses: {
+            /** @description The resource as it is now */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "channelId": "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "author": {
+                     *         "id": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
+                     *         "name": "Ada Turner",
+                     *         "avatarUrl": "https://www.acme.test/ada.webp"
+                     *       },
+                     *       "text": "The glue has set: the clamps can come off.",
+                     *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71",
+                     *       "createdAt": "2025-11-21T10:40:00.000Z",
+                     *       "editedAt": "2025-11-21T10:41:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
                 };
             };
             /** @description Changed; the client preferred no body */
@@ -15562,7 +17291,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The same picture was there already */
+            /** @description The same was there already */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -15666,6 +17395,277 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    upstreamsList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "weather",
+                     *           "href": "/api/upstreams/weather"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UpstreamList"];
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    upstreamsRead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The query that the upstream is sent, as it stands behind the `?` of its address: percent-encoded there, and as
+                 *     the value of this parameter once more.
+                 * @example city=Oslo&units=metric
+                 */
+                query?: string;
+                /**
+                 * @description The part of the upstream's answer that is wanted, as a JSON Pointer (RFC 6901). Left out or empty: all of it.
+                 * @example /current/temperature
+                 */
+                pointer?: string;
+            };
+            header?: {
+                /**
+                 * @description The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.
+                 * @example "AZnA3npbfD2OHyo7TF1ufw-3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description What the upstream is called here.
+                 * @example weather
+                 */
+                upstream: string;
+                /**
+                 * @description The path below the upstream's base, of as many segments as it has there.
+                 * @example v1/forecast
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "city": "Oslo",
+                     *       "temperature": -4
+                     *     }
+                     */
+                    "application/json": unknown;
+                };
+            };
+            /** @description The client's copy is still current */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    upstreamsSend: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The query that the upstream is sent, as it stands behind the `?` of its address: percent-encoded there, and as
+                 *     the value of this parameter once more.
+                 * @example city=Oslo&units=metric
+                 */
+                query?: string;
+                /**
+                 * @description The part of the upstream's answer that is wanted, as a JSON Pointer (RFC 6901). Left out or empty: all of it.
+                 * @example /current/temperature
+                 */
+                pointer?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description What the upstream is called here.
+                 * @example weather
+                 */
+                upstream: string;
+                /**
+                 * @description The path below the upstream's base, of as many segments as it has there.
+                 * @example v1/forecast
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description What `/api/upstreams/{upstream}/{path}` takes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "city": "Oslo",
+                 *       "temperature": -4
+                 *     }
+                 */
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "city": "Oslo",
+                     *       "temperature": -4
+                     *     }
+                     */
+                    "application/json": unknown;
+                };
+            };
+            /** @description It has another address now */
+            308: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Allow-Credentials": components["headers"]["Access-Control-Allow-Credentials"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
         };
     };
     usersList: {
@@ -18773,6 +20773,7 @@ export interface operations {
                      *             "invoice.paid",
                      *             "posts"
                      *           ],
+                     *           "format": "standard",
                      *           "state": "enabled",
                      *           "createdAt": "2025-11-21T10:30:00.000Z",
                      *           "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -18831,7 +20832,8 @@ export interface operations {
                  *       "events": [
                  *         "invoice.paid",
                  *         "posts"
-                 *       ]
+                 *       ],
+                 *       "format": "cloudevents"
                  *     }
                  */
                 "application/json": components["schemas"]["NewWebhookEndpoint"];
@@ -18863,6 +20865,7 @@ export interface operations {
                      *         "invoice.paid",
                      *         "posts"
                      *       ],
+                     *       "format": "standard",
                      *       "state": "enabled",
                      *       "createdAt": "2025-11-21T10:30:00.000Z",
                      *       "updatedAt": "2025-11-21T10:30:00.000Z",
@@ -18930,6 +20933,7 @@ export interface operations {
                      *         "invoice.paid",
                      *         "posts"
                      *       ],
+                     *       "format": "standard",
                      *       "state": "enabled",
                      *       "createdAt": "2025-11-21T10:30:00.000Z",
                      *       "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -19046,6 +21050,7 @@ export interface operations {
                  *         "invoice.paid",
                  *         "posts"
                  *       ],
+                 *       "format": "standard",
                  *       "state": "enabled"
                  *     }
                  */
@@ -19058,6 +21063,7 @@ export interface operations {
                  *         "invoice.paid",
                  *         "posts"
                  *       ],
+                 *       "format": "standard",
                  *       "state": "enabled"
                  *     }
                  */
@@ -19089,6 +21095,7 @@ export interface operations {
                      *         "invoice.paid",
                      *         "posts"
                      *       ],
+                     *       "format": "standard",
                      *       "state": "enabled",
                      *       "createdAt": "2025-11-21T10:30:00.000Z",
                      *       "updatedAt": "2025-11-21T10:30:00.000Z"
@@ -19286,6 +21293,7 @@ export interface operations {
                      *         "invoice.paid",
                      *         "posts"
                      *       ],
+                     *       "format": "standard",
                      *       "state": "enabled",
                      *       "createdAt": "2025-11-21T10:30:00.000Z",
                      *       "updatedAt": "2025-11-21T10:30:00.000Z",
@@ -19978,6 +21986,294 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    webhooksChannelCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "channel.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/channels/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChannelCreatedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksChannelUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "channel.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/channels/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChannelUpdatedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksChannelDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "channel.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/channels/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChannelDeletedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     webhooksCommentCreated: {
         parameters: {
             query?: never;
@@ -19997,11 +22293,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20015,7 +22336,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["CommentCreatedWebhook"];
+                "application/json": components["schemas"]["CommentCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20068,11 +22389,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20086,7 +22432,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["CommentUpdatedWebhook"];
+                "application/json": components["schemas"]["CommentUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20139,11 +22485,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20157,7 +22528,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["CommentDeletedWebhook"];
+                "application/json": components["schemas"]["CommentDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20210,11 +22581,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20228,7 +22624,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["CustomerCreatedWebhook"];
+                "application/json": components["schemas"]["CustomerCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20281,11 +22677,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20299,7 +22720,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["CustomerUpdatedWebhook"];
+                "application/json": components["schemas"]["CustomerUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20352,11 +22773,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20370,7 +22816,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["CustomerDeletedWebhook"];
+                "application/json": components["schemas"]["CustomerDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20423,11 +22869,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20441,7 +22912,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["DocumentCreatedWebhook"];
+                "application/json": components["schemas"]["DocumentCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20494,11 +22965,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20512,7 +23008,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["DocumentUpdatedWebhook"];
+                "application/json": components["schemas"]["DocumentUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20565,11 +23061,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20583,7 +23104,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["DocumentDeletedWebhook"];
+                "application/json": components["schemas"]["DocumentDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20636,11 +23157,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20654,7 +23200,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["DocumentRestoredWebhook"];
+                "application/json": components["schemas"]["DocumentRestoredWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20707,11 +23253,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20725,7 +23296,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["InvoiceCreatedWebhook"];
+                "application/json": components["schemas"]["InvoiceCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20778,11 +23349,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20796,7 +23392,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["InvoiceUpdatedWebhook"];
+                "application/json": components["schemas"]["InvoiceUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20849,11 +23445,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20867,7 +23488,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["InvoicePaidWebhook"];
+                "application/json": components["schemas"]["InvoicePaidWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20920,11 +23541,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -20938,7 +23584,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["InvoiceVoidedWebhook"];
+                "application/json": components["schemas"]["InvoiceVoidedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -20991,11 +23637,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21009,7 +23680,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["InvoiceDeletedWebhook"];
+                "application/json": components["schemas"]["InvoiceDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21062,11 +23733,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21080,7 +23776,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["MediaCreatedWebhook"];
+                "application/json": components["schemas"]["MediaCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21133,11 +23829,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21151,7 +23872,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["MediaUpdatedWebhook"];
+                "application/json": components["schemas"]["MediaUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21204,11 +23925,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21222,7 +23968,295 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["MediaDeletedWebhook"];
+                "application/json": components["schemas"]["MediaDeletedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksMessageCreated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "message.created",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/messages/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessageCreatedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksMessageUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "message.updated",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/messages/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessageUpdatedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksMessageDeleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "message.deleted",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/messages/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "version": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessageDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21275,11 +24309,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21293,7 +24352,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["PostCreatedWebhook"];
+                "application/json": components["schemas"]["PostCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21346,11 +24405,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21364,7 +24448,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["PostUpdatedWebhook"];
+                "application/json": components["schemas"]["PostUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21417,11 +24501,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21435,7 +24544,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["PostPublishedWebhook"];
+                "application/json": components["schemas"]["PostPublishedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21488,11 +24597,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21506,7 +24640,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["PostUnpublishedWebhook"];
+                "application/json": components["schemas"]["PostUnpublishedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21559,11 +24693,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21577,7 +24736,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["PostDeletedWebhook"];
+                "application/json": components["schemas"]["PostDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21630,11 +24789,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21648,7 +24832,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["PostRestoredWebhook"];
+                "application/json": components["schemas"]["PostRestoredWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21701,11 +24885,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21719,7 +24928,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RatesUpdatedWebhook"];
+                "application/json": components["schemas"]["RatesUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21772,11 +24981,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21790,7 +25024,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RedirectCreatedWebhook"];
+                "application/json": components["schemas"]["RedirectCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21843,11 +25077,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21861,7 +25120,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RedirectUpdatedWebhook"];
+                "application/json": components["schemas"]["RedirectUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21914,11 +25173,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -21932,7 +25216,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RedirectsImportedWebhook"];
+                "application/json": components["schemas"]["RedirectsImportedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -21985,11 +25269,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22003,7 +25312,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RedirectDeletedWebhook"];
+                "application/json": components["schemas"]["RedirectDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22056,11 +25365,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22074,7 +25408,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RevenueUpdatedWebhook"];
+                "application/json": components["schemas"]["RevenueUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22127,11 +25461,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22145,7 +25504,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["RevenueDeletedWebhook"];
+                "application/json": components["schemas"]["RevenueDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22198,11 +25557,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22216,7 +25600,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["TagCreatedWebhook"];
+                "application/json": components["schemas"]["TagCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22269,11 +25653,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22287,7 +25696,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["TagUpdatedWebhook"];
+                "application/json": components["schemas"]["TagUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22340,11 +25749,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22358,7 +25792,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["TagDeletedWebhook"];
+                "application/json": components["schemas"]["TagDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22411,11 +25845,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22429,7 +25888,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["UserCreatedWebhook"];
+                "application/json": components["schemas"]["UserCreatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22482,11 +25941,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22500,7 +25984,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["UserUpdatedWebhook"];
+                "application/json": components["schemas"]["UserUpdatedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
@@ -22553,11 +26037,36 @@ export interface operations {
                  * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
                  */
                 "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description What happened, and to what; no more than 20 kB. */
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
         requestBody: {
             content: {
                 /**
@@ -22571,7 +26080,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["UserDeletedWebhook"];
+                "application/json": components["schemas"]["UserDeletedWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {
