@@ -50,7 +50,7 @@ async fn json_is_handed_on_as_it_is() {
         assert!(!read.headers.contains_key(name), "{name}");
     }
     assert_ne!(read.header("x-request-id"), "theirs");
-    upstream.answers("203 Whoever", &format!("Content-Type: Application/JSON; charset=utf-8\r\n"), text);
+    upstream.answers("203 Whoever", "Content-Type: Application/JSON; charset=utf-8\r\n", text);
     let known = author.header("if-none-match", read.header("etag"));
     assert!(known.get(path).await.is(304).bytes.is_empty());
     for (pointer, found) in [
