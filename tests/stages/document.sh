@@ -14,9 +14,10 @@ cmp "$lint/openapi.yaml" openapi.yaml || { echo "openapi.yaml is not what the co
 cd "$lint"
 for form in openapi.yaml openapi-3.0.json; do
   quietly "$venv/bin/openapi-spec-validator" "$form"
-  # Its exit code does not tell.
+  # Its exit code does not tell, and it does not look at webhooks: what only they use is unused to it.
   "$venv/bin/openapi-generator-cli" validate --recommend -i "$form" > validation 2>&1 || true
-  grep -q 'No validation issues detected' validation || { cat validation; exit 1; }
+  if ! grep -qE 'No validation issues detected|^Warnings:' validation ||
+    grep -E '^\s+- ' validation | grep -qvE 'Unused model: [A-Za-z]+Webhook$'; then cat validation; exit 1; fi
   quietly redocly lint --config redocly.yaml "$form"
 done
 spectral lint --fail-severity=hint -r spectral.yaml openapi.yaml
