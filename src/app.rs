@@ -195,7 +195,7 @@ impl App {
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
-            upstreams: Upstreams::new(settings.upstreams, office.outgoing.clone()),
+            upstreams: Upstreams::new(settings.upstreams.clone(), outgoing(settings.upstreams.private)?),
             webhook_endpoints: WebhookEndpoints::new(
                 db.clone(),
                 clock.clone(),
@@ -213,6 +213,11 @@ impl App {
             clock,
         })
     }
+}
+
+/// What the service asks others through, within the house only if that is allowed.
+fn outgoing(private: bool) -> Result<Outgoing> {
+    Outgoing::new(private).map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// The services of the back office, which lean on each other.
@@ -233,8 +238,7 @@ impl Office {
         let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
         let locales = || settings.locales.clone();
         let rates = Rates::new(db(), clock(), settings.fallback.clone());
-        let outgoing = Outgoing::new(settings.outgoing_private);
-        let outgoing = outgoing.map_err(|error| Error::Internal(error.to_string()))?;
+        let outgoing = outgoing(settings.outgoing_private)?;
         let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates.clone());
         let customers = Customers::new(db(), clock(), cursors());
         let printer = Printer::new(settings.seller.clone());

@@ -133,7 +133,7 @@ impl Config {
             locales,
             seller: value::seller(text)?,
             webhooks: webhooks::trust(&values)?,
-            upstreams: upstreams::settings(text, private, timeout_scale)?,
+            upstreams: upstreams::settings(text, switch("upstreams_private")?, timeout_scale)?,
             trash_days: value::days("trash_days", text("trash_days"))?,
             values: values.clone(),
         };
@@ -241,7 +241,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 76] = [
+    const NONSENSE: [(&str, &str); 77] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -281,6 +281,7 @@ mod tests {
         ("rates_every", "25h"),
         ("rates_every", "6"),
         ("outgoing_private", "perhaps"),
+        ("upstreams_private", "perhaps"),
         ("public_url", "api.acme.test"),
         ("public_url", "/api"),
         ("public_url", "ftp://api.acme.test"),

@@ -72,6 +72,12 @@ pub const SETTINGS: &[Setting] = &[
         secret: true,
     },
     Setting {
+        name: "upstreams_private",
+        default: "off",
+        meaning: "allows upstreams at http:// and at addresses that are not public; of all others outgoing_private says it",
+        secret: false,
+    },
+    Setting {
         name: "seller_name",
         default: "",
         meaning: "who sends the invoices: the name on their PDFs",

@@ -23,7 +23,7 @@ pub fn settings<'a>(
     scale: f64,
 ) -> Result<UpstreamSettings, String> {
     let known = known(text("upstreams"), text("upstreams_authorization"), private)?;
-    Ok(UpstreamSettings { known, time: TIME.mul_f64(scale.clamp(0.001, 1000.0)) })
+    Ok(UpstreamSettings { known, private, time: TIME.mul_f64(scale.clamp(0.001, 1000.0)) })
 }
 
 fn known(upstreams: &str, authorizations: &str, private: bool) -> Result<Vec<Destination>, String> {
@@ -66,12 +66,12 @@ fn destination(pair: &str, private: bool) -> Result<Destination, String> {
     }
     if !target.https && !private {
         return Err(format!(
-            "upstreams: the address of {name} starts with https://, unless outgoing_private = on"
+            "upstreams: the address of {name} starts with https://, unless upstreams_private = on"
         ));
     }
     let literal = target.host.parse::<IpAddr>().ok();
     if !private && literal.is_some_and(|literal| !address::public(literal)) {
-        return Err(format!("upstreams: {name} is at no public address: that needs outgoing_private = on"));
+        return Err(format!("upstreams: {name} is at no public address: that needs upstreams_private = on"));
     }
     Ok(Destination { name: name.to_owned(), base: base.to_owned(), authorization: None })
 }
@@ -133,7 +133,7 @@ mod tests {
         let long = format!("long=https://acme.test/{}", "a".repeat(LONGEST_BASE));
         assert!(known(&long, "", false).is_err_and(|error| error.contains("400 characters")));
         for own in ["own=http://127.0.0.1:9", "own=https://[::1]/v1"] {
-            assert!(known(own, "", false).is_err_and(|error| error.contains("outgoing_private")), "{own}");
+            assert!(known(own, "", false).is_err_and(|error| error.contains("upstreams_private")), "{own}");
             assert!(known(own, "", true).is_ok(), "{own}");
         }
     }

@@ -123,8 +123,8 @@ rights! {
     Writers = "author,editor,admin";
     /// Those who look after all content.
     Editors = "editor,admin";
-    /// Those who work here: everybody but readers.
-    Staff = "author,editor,accountant,admin";
+    /// Those who work for the house: [`Role::is_staff`].
+    Staff = "editor,accountant,admin";
     /// Those who look after the back office.
     Accountants = "accountant,admin";
     /// Those who run the service.

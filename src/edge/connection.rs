@@ -150,6 +150,8 @@ pub struct Meter(Mutex<Reading>);
 #[derive(Default)]
 struct Reading {
     failure: Option<BodyError>,
+    /// Nobody wanted all of it.
+    left_over: bool,
     since: Option<Instant>,
     waited: Duration,
 }
@@ -161,6 +163,11 @@ impl Meter {
 
     pub fn failure(&self) -> Option<BodyError> {
         self.reading(|reading| reading.failure)
+    }
+
+    /// Whether some of the body was not read: what follows it on the connection is not found any more.
+    pub fn left_over(&self) -> bool {
+        self.reading(|reading| reading.left_over)
     }
 
     /// How long the operation has waited for the peer.
@@ -187,11 +194,19 @@ pub struct Incoming {
     meter: Arc<Meter>,
     end: Pin<Box<Sleep>>,
     left: u64,
+    ended: bool,
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let left_over = !self.ended && !self.inner.is_end_stream();
+        self.meter.reading(|reading| reading.left_over = left_over);
+    }
 }
 
 impl Incoming {
     pub fn new(inner: BoxBody<Bytes, io::Error>, meter: Arc<Meter>, time: Duration, bytes: u64) -> Self {
-        Incoming { inner, meter, end: Box::pin(tokio::time::sleep(time)), left: bytes }
+        Incoming { inner, meter, end: Box::pin(tokio::time::sleep(time)), left: bytes, ended: false }
     }
 
     fn fail(&self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
@@ -234,7 +249,10 @@ impl Body for Incoming {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(_))) => self.fail(BodyError::Broken),
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                self.ended = true;
+                Poll::Ready(None)
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use super::{
     limits::Limits,
     server::Handler,
 };
-use crate::contract::{code::Code, problem::Problem};
+use crate::contract::{cache::vary, code::Code, problem::Problem};
 
 /// Answers with the handler, within the limits.
 pub async fn answer<H: Handler>(
@@ -40,12 +40,17 @@ pub async fn answer<H: Handler>(
         let body = Incoming::new(request.take_body().into(), meter.clone(), limits.body, most);
         request.set_body(Body::from(body.boxed()));
     }
-    let response = tokio::select! {
+    let persistent = request.version() != Version::HTTP_2;
+    let mut response = tokio::select! {
         response = handler.handle(request) => response,
         () = meter.used_up(limits.handler) => {
             return refuse(Refusal::new(Code::Unavailable, "the answer took too long"));
         }
     };
+    if persistent && meter.left_over() {
+        // The connection ends with this answer, and says so (RFC 9112, 9.6): else the next request on it would be lost.
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
     match meter.failure().map(code) {
         // Half a body means nothing, whatever the handler has made of it.
         Some(code) if response.status() != code.status() => refuse(Refusal::new(code, detail(code))),
@@ -111,6 +116,7 @@ pub fn refuse(refusal: Refusal) -> Response {
     tracing::info!(id = trace, status = refusal.code.status().as_u16(), cause = refusal.detail, "refused");
     let mut response = problem.render(&trace);
     super::headers::secure(response.headers_mut(), false);
+    vary(response.headers_mut(), "Origin");
     if let Ok(value) = trace.parse() {
         response.headers_mut().insert("x-request-id", value);
     }

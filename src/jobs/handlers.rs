@@ -14,7 +14,8 @@ pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
         webhook_endpoints::DELIVER => app.webhook_endpoints.deliver(job).await,
         webhook_events::HANDLE => super::webhook_events::run(app, job).await,
-        kind => Err(Failed::for_good(format!("this program knows no job of the kind {kind}"))),
+        // A newer version of the program may, which runs beside this one while they change over.
+        kind => Err(Failed::new(format!("this program knows no job of the kind {kind}"))),
     }
 }
 

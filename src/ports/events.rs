@@ -78,8 +78,7 @@ impl Db {
 
     /// The position of the newest event, also when it is forgotten; 0 before the first.
     pub async fn newest_event(&self) -> Result<i64, DbErr> {
-        let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(self.read()).await?;
-        Ok(last.map_or(0, |row| row.value))
+        newest(self.read()).await
     }
 
     /// Whether every event behind `position` is still there.
@@ -102,6 +101,18 @@ impl Db {
                 return Ok(forgotten);
             }
         }
+    }
+}
+
+async fn newest(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
+    Ok(last.map_or(0, |row| row.value))
+}
+
+impl Tx {
+    /// The position of the newest event that has committed; 0 before the first.
+    pub async fn newest_event(&self) -> Result<i64, DbErr> {
+        newest(&**self).await
     }
 }
 

@@ -35,9 +35,11 @@ pub use target::Target;
 pub enum Refused {
     #[error("the address cannot be asked: {0}")]
     Url(&'static str),
-    #[error("the address is not https:// (outgoing_private = on allows http)")]
+    #[error("the address is not https:// (a setting allows http: outgoing_private, upstreams_private)")]
     Open,
-    #[error("{0} is at {1}, which is no public address (outgoing_private = on allows it)")]
+    #[error(
+        "{0} is at {1}, which is no public address (a setting allows it: outgoing_private, upstreams_private)"
+    )]
     Private(String, IpAddr),
     #[error("no host of the name {0} is known")]
     Unknown(String),

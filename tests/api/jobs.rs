@@ -33,7 +33,8 @@ async fn until(admin: &Api, path: &str, state: &str) -> Answer {
 
 async fn ask(api: &Api, kind: &'static str) -> String {
     let now = api.clock.now();
-    let made = api.app.db.write(async move |tx: Tx| tx.later(NewJob::new(kind, &())?, now).await).await;
+    let made =
+        api.app.db.write(async move |tx: Tx| tx.later(NewJob::new(kind, &())?.attempts(1), now).await).await;
     format!("/api/jobs/{}", made.expect("the job is kept"))
 }
 

@@ -144,14 +144,12 @@ async fn what_does_not_belong_to_a_picture_is_not_kept() {
         [(b"tEXt", b"Comment\0GPS 48.8584 N, 2.2945 E"), (b"eXIf", b"MM\0*\0\0\0\x08 48.8584")];
     let archive = b"PK\x03\x04 <script>alert(1)</script> PK\x05\x06";
     let sent = [png_of(10, 10, &data, &more).as_slice(), archive].concat();
-    let answer = upload(&author, &[("file", Some("a.png.html"), &sent)]).await;
-    if answer.status == 201 {
-        let seen = api.get(answer.body["url"].as_str().expect("a url")).await.is(200).bytes;
-        for hidden in [&b"48.8584"[..], b"script", b"PK\x03\x04", b"tEXt", b"eXIf"] {
-            assert!(!seen.windows(hidden.len()).any(|part| part == hidden));
-        }
-        assert_eq!(answer.body["filename"], "a.png.html.png");
+    let answer = upload(&author, &[("file", Some("a.png.html"), &sent)]).await.is(201);
+    let seen = api.get(answer.body["url"].as_str().expect("a url")).await.is(200).bytes;
+    for hidden in [&b"48.8584"[..], b"script", b"PK\x03\x04", b"tEXt", b"eXIf"] {
+        assert!(!seen.windows(hidden.len()).any(|part| part == hidden));
     }
+    assert_eq!(answer.body["filename"], "a.png.html.png");
     let gif = [GIF, b"/*<script>alert(1)</script>*/"].concat();
     let answer = upload(&author, &[("file", Some("a.gif"), &gif)]).await.is(201);
     let seen = api.get(answer.body["url"].as_str().expect("a url")).await.is(200).bytes;
@@ -350,4 +348,31 @@ async fn a_picture_goes_with_all_its_bytes() {
         api.get(&gone).await.is(404);
     }
     author.get(made.header("location")).await.is(404);
+}
+
+#[tokio::test]
+async fn pictures_stay_when_their_uploader_goes_and_do_not_say_whose_they_were() {
+    let api = Api::start().await;
+    let (admin, author) = (api.sign_in(Role::Admin).await, api.sign_in(Role::Author).await);
+    let path = format!("/api/media/{}", picture(&author, 1).await.id());
+    let (one, all) = (admin.get(&path).await.is(200), admin.get("/api/media").await.is(200));
+    let uploader = one.body["uploadedBy"].as_str().expect("whose it is");
+    admin.delete(&format!("/api/users/{uploader}")).await.is(204);
+    let one = admin.header("if-none-match", one.header("etag")).get(&path).await.is(200);
+    assert!(one.body.get("uploadedBy").is_none());
+    let all = admin.header("if-none-match", all.header("etag")).get("/api/media").await.is(200);
+    assert!(all.body["data"][0].get("uploadedBy").is_none());
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_picture_last_is_newer_than_all_before() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let path = format!("/api/media/{}", picture(&author, 1).await.id());
+    author.patch(&path, json!({ "alt": "A joint" })).await.is(200);
+    author.delete(&path).await.is(204);
+    let told = api.app.db.events_after(0, 100).await.expect("the log");
+    let told: Vec<_> = told.iter().filter(|event| event.topic == "media").collect();
+    assert_eq!(told.len(), 3);
+    assert!(told.is_sorted_by(|before, after| before.version < after.version), "{told:?}");
 }

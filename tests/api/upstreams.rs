@@ -15,13 +15,13 @@ async fn begun() -> (Api, Receiver) {
     let receiver = Receiver::start().await;
     let known = format!("weather={}, stock={}/", receiver.url, receiver.url);
     let api = Api::with(&[
-        ("outgoing_private", "on"),
+        ("upstreams_private", "on"),
         ("timeout_scale", "0.1"),
         ("upstreams", &known),
         ("upstreams_authorization", "stock = Bearer geheim"),
     ])
     .await;
-    (api.sign_in(Role::Author).await, receiver)
+    (api.sign_in(Role::Editor).await, receiver)
 }
 
 fn fields(call: &Call) -> Vec<String> {
@@ -37,13 +37,13 @@ fn line(call: &Call) -> &str {
 
 #[tokio::test]
 async fn json_is_handed_on_as_it_is() {
-    let (author, upstream) = begun().await;
+    let (editor, upstream) = begun().await;
     let text = r#"{"now": {"temperature": 7.50, "id": 12345678901234567890123}, "a/b": [true]}"#;
     let fields_of_it =
         format!("{JSON}Set-Cookie: a=b\r\nETag: \"theirs\"\r\nX-Own: 1\r\nX-Request-Id: theirs\r\n");
     let path = "/api/upstreams/weather/v1/forecast?query=city%3DOslo%26at%3D12%253A30";
     upstream.answers("200 OK", &fields_of_it, text);
-    let read = author.get(path).await.is(200);
+    let read = editor.get(path).await.is(200);
     assert_eq!(String::from_utf8_lossy(&read.bytes), text);
     assert_eq!(read.header("cache-control"), "private, no-cache");
     for name in ["set-cookie", "x-own"] {
@@ -51,7 +51,7 @@ async fn json_is_handed_on_as_it_is() {
     }
     assert_ne!(read.header("x-request-id"), "theirs");
     upstream.answers("203 Whoever", "Content-Type: Application/JSON; charset=utf-8\r\n", text);
-    let known = author.header("if-none-match", read.header("etag"));
+    let known = editor.header("if-none-match", read.header("etag"));
     assert!(known.get(path).await.is(304).bytes.is_empty());
     for (pointer, found) in [
         ("", text),
@@ -60,20 +60,20 @@ async fn json_is_handed_on_as_it_is() {
         ("/a~1b/0", "true"),
     ] {
         upstream.answers("200 OK", JSON, text);
-        let read = author.get(&format!("{path}&pointer={pointer}")).await.is(200);
+        let read = editor.get(&format!("{path}&pointer={pointer}")).await.is(200);
         assert_eq!(String::from_utf8_lossy(&read.bytes), found, "{pointer}");
     }
     upstream.answers("200 OK", JSON, text);
-    author.get(&format!("{path}&pointer=/now/rain")).await.is(404);
+    editor.get(&format!("{path}&pointer=/now/rain")).await.is(404);
     let calls = upstream.calls(7).await;
     assert!(calls.iter().all(|call| line(call) == "GET /hook/v1/forecast?city=Oslo&at=12%3A30 HTTP/1.1"));
 }
 
 #[tokio::test]
 async fn nothing_of_the_caller_goes_out_but_the_id_of_the_request() {
-    let (author, upstream) = begun().await;
+    let (editor, upstream) = begun().await;
     let own = ["accept", "accept-encoding", "connection", "host", "user-agent", "x-request-id"];
-    let caller = author
+    let caller = editor
         .header("x-request-id", "trace-1")
         .header("x-forwarded-for", "192.0.2.7")
         .header("x-api-key", "secret")
@@ -107,7 +107,7 @@ fn words(answer: &Answer) -> String {
 
 #[tokio::test]
 async fn only_success_with_json_is_handed_on() {
-    let (author, upstream) = begun().await;
+    let (editor, upstream) = begun().await;
     let large = format!("[\"{}\"]", "a".repeat(1 << 20));
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     let coded = format!("{JSON}Content-Encoding: gzip\r\n");
@@ -130,7 +130,7 @@ async fn only_success_with_json_is_handed_on() {
     ];
     for (status, fields, body, said) in answers {
         upstream.answers(status, fields, body);
-        let refused = author.get("/api/upstreams/stock/a").await.is(502);
+        let refused = editor.get("/api/upstreams/stock/a").await.is(502);
         assert_eq!(refused.body["code"], "bad-gateway");
         assert!(
             words(&refused).starts_with("the upstream stock ") && words(&refused).ends_with(said),
@@ -139,12 +139,12 @@ async fn only_success_with_json_is_handed_on() {
         assert_eq!(refused.header("cache-control"), "no-store");
     }
     upstream.answers("503 Busy", "", "");
-    let refused = author.post("/api/upstreams/stock/a", json!(1)).await.is(502);
+    let refused = editor.post("/api/upstreams/stock/a", json!(1)).await.is(502);
     assert!(words(&refused).ends_with("answered with 503"));
     upstream.says_nothing();
     upstream.says_nothing();
     for refused in
-        [author.get("/api/upstreams/stock/a").await, author.post("/api/upstreams/stock/a", json!({})).await]
+        [editor.get("/api/upstreams/stock/a").await, editor.post("/api/upstreams/stock/a", json!({})).await]
     {
         let refused = refused.is(504);
         assert_eq!(
@@ -160,22 +160,22 @@ async fn what_is_not_there_or_not_public_is_not_asked() {
     let port = listener.local_addr().expect("an address").port();
     let known = format!("inside=https://localhost:{port}, nowhere=https://nowhere.invalid");
     let api = Api::with(&[("upstreams", &known)]).await;
-    let author = api.sign_in(Role::Author).await;
-    let refused = author.get("/api/upstreams/inside/a").await.is(502);
+    let editor = api.sign_in(Role::Editor).await;
+    let refused = editor.get("/api/upstreams/inside/a").await.is(502);
     assert_eq!(words(&refused), "the upstream inside is at an address that may not be asked");
     let connects = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept()).await;
     assert!(connects.is_err(), "nobody has connected");
     drop(listener);
     let own = format!("closed=http://127.0.0.1:{port}");
-    let api = Api::with(&[("upstreams", &own), ("outgoing_private", "on")]).await;
-    let author = api.sign_in(Role::Author).await;
-    let refused = author.get("/api/upstreams/closed/a").await.is(502);
+    let api = Api::with(&[("upstreams", &own), ("upstreams_private", "on")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let refused = editor.get("/api/upstreams/closed/a").await.is(502);
     assert_eq!(words(&refused), "the upstream closed cannot be reached");
 }
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_base() {
-    let (author, upstream) = begun().await;
+    let (editor, upstream) = begun().await;
     let long = "a".repeat(501);
     for path in [
         "a/../b",
@@ -204,17 +204,17 @@ async fn no_path_leads_out_of_the_base() {
         "%ff",
         &long,
     ] {
-        author.get(&format!("/api/upstreams/weather/{path}")).await.is(404);
+        editor.get(&format!("/api/upstreams/weather/{path}")).await.is(404);
     }
     // Slashes that a client has encoded, because they stand in one parameter, are slashes.
     upstream.answers("200 OK", JSON, "{}");
-    author.get("/api/upstreams/weather/a%2Fb~%21/c").await.is(200);
+    editor.get("/api/upstreams/weather/a%2Fb~%21/c").await.is(200);
     assert_eq!(line(&upstream.calls(1).await[0]), "GET /hook/a/b~!/c HTTP/1.1");
 }
 
 #[tokio::test]
 async fn what_an_upstream_cannot_be_asked_is_refused() {
-    let (author, upstream) = begun().await;
+    let (editor, upstream) = begun().await;
     for (query, place) in [
         ("query=a%23b", "query"),
         ("query=a%20b", "query"),
@@ -227,42 +227,42 @@ async fn what_an_upstream_cannot_be_asked_is_refused() {
         ("pointer=/a~2", "pointer"),
         ("city=Oslo", "city"),
     ] {
-        let refused = author.get(&format!("/api/upstreams/weather/a?{query}")).await.is(400);
+        let refused = editor.get(&format!("/api/upstreams/weather/a?{query}")).await.is(400);
         assert_eq!(refused.places(), [place], "{query}");
     }
     for path in ["other/a", "Weather/a", "weather", "weather/"] {
-        author.get(&format!("/api/upstreams/{path}")).await.is(404);
+        editor.get(&format!("/api/upstreams/{path}")).await.is(404);
     }
-    let moved = author.get("/api/upstreams/weather/a/b/?query=c").await.is(308);
+    let moved = editor.get("/api/upstreams/weather/a/b/?query=c").await.is(308);
     assert_eq!(moved.header("location"), "/api/upstreams/weather/a/b?query=c");
-    author.post("/api/upstreams/weather/a/b/", json!({})).await.is(308);
-    author.send(Method::POST, "/api/upstreams/weather/a", None).await.is(400);
-    let keyed = author.header("idempotency-key", "once").post("/api/upstreams/weather/a", json!({})).await;
+    editor.post("/api/upstreams/weather/a/b/", json!({})).await.is(308);
+    editor.send(Method::POST, "/api/upstreams/weather/a", None).await.is(400);
+    let keyed = editor.header("idempotency-key", "once").post("/api/upstreams/weather/a", json!({})).await;
     assert_eq!(keyed.is(400).places(), ["Idempotency-Key"]);
     upstream.calls(0).await;
 }
 
 #[tokio::test]
 async fn staff_may_know_the_upstreams_by_name() {
-    let (author, _) = begun().await;
+    let (editor, _) = begun().await;
     let names = json!([
         { "name": "stock", "href": "/api/upstreams/stock" },
         { "name": "weather", "href": "/api/upstreams/weather" },
     ]);
-    let list = author.get("/api/upstreams").await.is(200);
+    let list = editor.get("/api/upstreams").await.is(200);
     assert_eq!(list.body["data"], names);
-    author.header("if-none-match", list.header("etag")).get("/api/upstreams").await.is(304);
+    editor.header("if-none-match", list.header("etag")).get("/api/upstreams").await.is(304);
     let none: Value =
         Api::start().await.sign_in(Role::Accountant).await.get("/api/upstreams").await.is(200).body;
     assert_eq!(none, json!({ "data": [] }));
-    let reader = author.sign_in(Role::Reader).await;
+    let reader = editor.sign_in(Role::Reader).await;
     for path in ["/api/upstreams", "/api/upstreams/weather/a"] {
         reader.get(path).await.is(403);
     }
-    let admin = author.sign_in(Role::Admin).await;
+    let admin = editor.sign_in(Role::Admin).await;
     let new = json!({ "name": "k", "scopes": ["upstreams:read"] });
     let key = admin.post("/api/api-keys", new).await.is(201).body["key"].as_str().expect("a key").to_owned();
-    let program = author.bearer(&key);
+    let program = editor.bearer(&key);
     assert_eq!(program.get("/api/upstreams").await.is(200).body["data"], names);
     program.post("/api/upstreams/weather/a", json!({})).await.is(403);
 }

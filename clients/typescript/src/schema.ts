@@ -1970,7 +1970,8 @@ export interface paths {
         put?: never;
         /**
          * Make a webhook endpoint
-         * @description It is told of what happens from now on. The member `secret` is shown this once. As it is a secret, the answer
+         * @description It is told of what happens from now on. A key makes endpoints for what it may read itself, and needs the scopes
+         *     of all topics that are wanted (403). The member `secret` is shown this once. As it is a secret, the answer
          *     is not kept for a repeated request.
          */
         post: operations["webhookEndpointsCreate"];
@@ -2009,7 +2010,8 @@ export interface paths {
         head?: never;
         /**
          * Change a webhook endpoint
-         * @description A merge patch (RFC 7396). One that is enabled again is told of what happens from then on.
+         * @description A merge patch (RFC 7396). One that is enabled again is told of what happens from then on. A key needs the scopes
+         *     of all topics that the endpoint wants afterwards (403).
          */
         patch: operations["webhookEndpointsPatch"];
         trace?: never;
@@ -3149,6 +3151,26 @@ export interface webhooks {
          * @description An account is gone. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
          */
         post: operations["webhooksUserDeleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent for `webhook.test`
+         * @description A test that an admin has asked for. Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.
+         */
+        post: operations["webhooksWebhookTest"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4908,10 +4930,10 @@ export interface components {
             attempts: number;
             /**
              * Format: int32
-             * @description How often it is begun before it is given up.
+             * @description How often it is begun before it is given up; left out where it never is.
              * @example 8
              */
-            maxAttempts: number;
+            maxAttempts?: number;
             /** @description Why the last try failed. */
             lastError?: string;
             /**
@@ -8763,7 +8785,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
          *         "version": 3
          *       }
          *     }
@@ -8790,7 +8812,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
          *         "version": 3
          *       }
          *     }
@@ -8817,7 +8839,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
          *         "version": 3
          *       }
          *     }
@@ -8844,7 +8866,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
          *         "version": 3
          *       }
          *     }
@@ -8871,7 +8893,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
          *         "version": 3
          *       }
          *     }
@@ -9221,9 +9243,8 @@ export interface components {
          *       "type": "rates.updated",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/rates/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "rates",
+         *         "href": "/api/rates"
          *       }
          *     }
          */
@@ -9249,7 +9270,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/old-news",
          *         "version": 3
          *       }
          *     }
@@ -9276,7 +9297,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/old-news",
          *         "version": 3
          *       }
          *     }
@@ -9302,9 +9323,8 @@ export interface components {
          *       "type": "redirects.imported",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "redirects",
+         *         "href": "/api/redirects"
          *       }
          *     }
          */
@@ -9330,7 +9350,7 @@ export interface components {
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
          *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/redirects/old-news",
          *         "version": 3
          *       }
          *     }
@@ -9356,9 +9376,8 @@ export interface components {
          *       "type": "revenue.updated",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "2026-11",
+         *         "href": "/api/v2/revenues/en-us/2026-11"
          *       }
          *     }
          */
@@ -9383,9 +9402,8 @@ export interface components {
          *       "type": "revenue.deleted",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "2026-11",
+         *         "href": "/api/v2/revenues/en-us/2026-11"
          *       }
          *     }
          */
@@ -9410,9 +9428,8 @@ export interface components {
          *       "type": "tag.created",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "release",
+         *         "href": "/api/tags/release"
          *       }
          *     }
          */
@@ -9437,9 +9454,8 @@ export interface components {
          *       "type": "tag.updated",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "release",
+         *         "href": "/api/tags/release"
          *       }
          *     }
          */
@@ -9464,9 +9480,8 @@ export interface components {
          *       "type": "tag.deleted",
          *       "timestamp": "2025-11-21T10:30:00.000Z",
          *       "data": {
-         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-         *         "version": 3
+         *         "id": "release",
+         *         "href": "/api/tags/release"
          *       }
          *     }
          */
@@ -9558,6 +9573,32 @@ export interface components {
              * @enum {string}
              */
             type: "user.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             * @example 2025-11-21T10:30:00.000Z
+             */
+            timestamp: string;
+            data: components["schemas"]["EventData"];
+        };
+        /**
+         * @description What is sent when this happened: a test that an admin has asked for.
+         * @example {
+         *       "type": "webhook.test",
+         *       "timestamp": "2025-11-21T10:30:00.000Z",
+         *       "data": {
+         *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+         *         "href": "/api/webhook-endpoints/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f"
+         *       }
+         *     }
+         */
+        WebhookTestWebhook: {
+            /**
+             * @description What happened.
+             * @example webhook.test
+             * @enum {string}
+             */
+            type: "webhook.test";
             /**
              * Format: date-time
              * @description When it happened.
@@ -23291,7 +23332,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *         "version": 3
                  *       }
                  *     }
@@ -23387,7 +23428,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *         "version": 3
                  *       }
                  *     }
@@ -23483,7 +23524,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *         "version": 3
                  *       }
                  *     }
@@ -23579,7 +23620,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *         "version": 3
                  *       }
                  *     }
@@ -23675,7 +23716,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/v2/invoices/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/v2/invoices/en-us/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
                  *         "version": 3
                  *       }
                  *     }
@@ -24922,9 +24963,8 @@ export interface operations {
                  *       "type": "rates.updated",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/rates/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "rates",
+                 *         "href": "/api/rates"
                  *       }
                  *     }
                  */
@@ -25019,7 +25059,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/old-news",
                  *         "version": 3
                  *       }
                  *     }
@@ -25115,7 +25155,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/old-news",
                  *         "version": 3
                  *       }
                  *     }
@@ -25210,9 +25250,8 @@ export interface operations {
                  *       "type": "redirects.imported",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "redirects",
+                 *         "href": "/api/redirects"
                  *       }
                  *     }
                  */
@@ -25307,7 +25346,7 @@ export interface operations {
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
                  *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/redirects/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/redirects/old-news",
                  *         "version": 3
                  *       }
                  *     }
@@ -25402,9 +25441,8 @@ export interface operations {
                  *       "type": "revenue.updated",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "2026-11",
+                 *         "href": "/api/v2/revenues/en-us/2026-11"
                  *       }
                  *     }
                  */
@@ -25498,9 +25536,8 @@ export interface operations {
                  *       "type": "revenue.deleted",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/revenues/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "2026-11",
+                 *         "href": "/api/v2/revenues/en-us/2026-11"
                  *       }
                  *     }
                  */
@@ -25594,9 +25631,8 @@ export interface operations {
                  *       "type": "tag.created",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "release",
+                 *         "href": "/api/tags/release"
                  *       }
                  *     }
                  */
@@ -25690,9 +25726,8 @@ export interface operations {
                  *       "type": "tag.updated",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "release",
+                 *         "href": "/api/tags/release"
                  *       }
                  *     }
                  */
@@ -25786,9 +25821,8 @@ export interface operations {
                  *       "type": "tag.deleted",
                  *       "timestamp": "2025-11-21T10:30:00.000Z",
                  *       "data": {
-                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "href": "/api/tags/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
-                 *         "version": 3
+                 *         "id": "release",
+                 *         "href": "/api/tags/release"
                  *       }
                  *     }
                  */
@@ -26081,6 +26115,101 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["UserDeletedWebhook"] | components["schemas"]["EventData"];
+            };
+        };
+        responses: {
+            /** @description Gone: the endpoint is disabled at once */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Taken: it is not sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken: it is sent again later, and not before `Retry-After` */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    webhooksWebhookTest: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event. The same in each attempt: what was seen already can be passed over.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "webhook-id": components["parameters"]["WebhookId"];
+                /**
+                 * @description When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.
+                 * @example 1763721000
+                 */
+                "webhook-timestamp": components["parameters"]["WebhookTimestamp"];
+                /**
+                 * @description `v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.
+                 * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+                 */
+                "webhook-signature": components["parameters"]["WebhookSignature"];
+                /**
+                 * @description The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.
+                 * @example 1.0
+                 */
+                "ce-specversion"?: components["parameters"]["CeSpecversion"];
+                /**
+                 * @description The event: the same as `webhook-id`.
+                 * @example 0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f
+                 */
+                "ce-id"?: components["parameters"]["CeId"];
+                /**
+                 * @description The service that tells of it: its `public_url`, or `/` where none is set.
+                 * @example https://api.acme.test
+                 */
+                "ce-source"?: components["parameters"]["CeSource"];
+                /**
+                 * @description What happened, in the words of the member `type`.
+                 * @example post.published
+                 */
+                "ce-type"?: components["parameters"]["CeType"];
+                /**
+                 * @description When it happened.
+                 * @example 2025-11-21T10:30:00.000Z
+                 */
+                "ce-time"?: components["parameters"]["CeTime"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "webhook.test",
+                 *       "timestamp": "2025-11-21T10:30:00.000Z",
+                 *       "data": {
+                 *         "id": "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
+                 *         "href": "/api/webhook-endpoints/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookTestWebhook"] | components["schemas"]["EventData"];
             };
         };
         responses: {

@@ -1,4 +1,4 @@
-//! What the service sends to others: one webhook for each type of events, as OpenAPI 3.1 describes them.
+//! What the service sends to others: one webhook for each type of events, and the test, as OpenAPI 3.1 describes them.
 use serde_json::{Map, Value, json};
 
 use super::components::ID;
@@ -83,8 +83,33 @@ fn pascal(text: &str) -> String {
     words.collect()
 }
 
-fn payload_name(kind: EventType) -> String {
-    format!("{}Webhook", pascal(kind.as_str()))
+/// What is sent: its type, what that means, and the data of an example.
+struct Sent {
+    kind: &'static str,
+    meaning: &'static str,
+    data: Value,
+}
+
+impl Sent {
+    /// All that happens, and what an admin asks for to see that it arrives.
+    fn all() -> impl Iterator<Item = Sent> {
+        let event =
+            |kind: &EventType| Sent { kind: kind.as_str(), meaning: kind.meaning(), data: data(*kind) };
+        let test = Sent {
+            kind: "webhook.test",
+            meaning: "A test that an admin has asked for.",
+            data: json!({ "id": ID, "href": format!("/api/webhook-endpoints/{ID}") }),
+        };
+        EventType::ALL.iter().map(event).chain([test])
+    }
+
+    fn name(&self) -> String {
+        format!("{}Webhook", pascal(self.kind))
+    }
+
+    fn example(&self) -> Value {
+        json!({ "type": self.kind, "timestamp": "2025-11-21T10:30:00.000Z", "data": self.data })
+    }
 }
 
 /// Adds what the webhooks share to the components, and gives the webhooks.
@@ -101,36 +126,36 @@ pub fn section(components: &mut Map<String, Value>) -> Value {
         });
         add("parameters", pascal(name), parameter);
     }
-    for kind in EventType::ALL {
-        add("schemas", payload_name(*kind), payload(*kind));
+    for sent in Sent::all() {
+        add("schemas", sent.name(), payload(&sent));
     }
-    let each =
-        EventType::ALL.iter().map(|kind| (kind.as_str().to_owned(), json!({ "post": webhook(*kind) })));
-    Value::Object(each.collect())
+    Value::Object(Sent::all().map(|sent| (sent.kind.to_owned(), json!({ "post": webhook(&sent) }))).collect())
 }
 
-fn example(kind: EventType) -> Value {
-    let href = match kind.topic() {
-        Topic::Customers => format!("/api/v2/customers/{ID}"),
-        Topic::Documents => "/api/docs/guides/first-steps".to_owned(),
-        Topic::Invoices => format!("/api/v2/invoices/{ID}"),
-        topic => format!("/api/{}/{ID}", topic.as_str()),
-    };
-    json!({
-        "type": kind.as_str(),
-        "timestamp": "2025-11-21T10:30:00.000Z",
-        "data": { "id": ID, "href": href, "version": 3 }
-    })
+/// What an event says of its resource, and where that is read.
+fn data(kind: EventType) -> Value {
+    let counted = |href: String| json!({ "id": ID, "href": href, "version": 3 });
+    match (kind, kind.topic()) {
+        (EventType::RedirectsImported, _) => json!({ "id": "redirects", "href": "/api/redirects" }),
+        (_, Topic::Customers) => counted(format!("/api/v2/customers/{ID}")),
+        (_, Topic::Documents) => counted("/api/docs/guides/first-steps".to_owned()),
+        (_, Topic::Invoices) => counted(format!("/api/v2/invoices/en-us/{ID}")),
+        (_, Topic::Rates) => json!({ "id": "rates", "href": "/api/rates" }),
+        (_, Topic::Redirects) => counted("/api/redirects/old-news".to_owned()),
+        (_, Topic::Revenues) => json!({ "id": "2026-11", "href": "/api/v2/revenues/en-us/2026-11" }),
+        (_, Topic::Tags) => json!({ "id": "release", "href": "/api/tags/release" }),
+        (_, topic) => counted(format!("/api/{}/{ID}", topic.as_str())),
+    }
 }
 
-fn payload(kind: EventType) -> Value {
-    let meaning = kind.meaning().trim_end_matches('.');
+fn payload(sent: &Sent) -> Value {
+    let meaning = sent.meaning.trim_end_matches('.');
     json!({
         "type": "object",
         "description": format!("What is sent when this happened: {}.", lower_first(meaning)),
         "required": ["type", "timestamp", "data"],
         "properties": {
-            "type": { "type": "string", "description": "What happened.", "enum": [kind.as_str()] },
+            "type": { "type": "string", "description": "What happened.", "enum": [sent.kind] },
             "timestamp": {
                 "type": "string", "format": "date-time", "minLength": 20, "maxLength": 30,
                 "description": "When it happened."
@@ -138,7 +163,7 @@ fn payload(kind: EventType) -> Value {
             "data": { "$ref": "#/components/schemas/EventData" }
         },
         "additionalProperties": false,
-        "example": example(kind)
+        "example": sent.example()
     })
 }
 
@@ -147,18 +172,18 @@ fn lower_first(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-fn webhook(kind: EventType) -> Value {
-    let name = payload_name(kind);
+fn webhook(sent: &Sent) -> Value {
+    let name = sent.name();
     let parameters: Vec<Value> = parameters()
         .map(|(_, (field, ..))| json!({ "$ref": format!("#/components/parameters/{}", pascal(field)) }))
         .collect();
     json!({
-        "operationId": format!("webhooks{}", pascal(kind.as_str())),
+        "operationId": format!("webhooks{}", pascal(sent.kind)),
         "tags": [TAG],
-        "summary": format!("Sent for `{}`", kind.as_str()),
+        "summary": format!("Sent for `{}`", sent.kind),
         "description": format!(
             "{} Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.",
-            kind.meaning()
+            sent.meaning
         ),
         "security": [],
         "parameters": parameters,
@@ -170,7 +195,7 @@ fn webhook(kind: EventType) -> Value {
                     { "$ref": format!("#/components/schemas/{name}") },
                     { "$ref": "#/components/schemas/EventData" }
                 ] },
-                "example": example(kind)
+                "example": sent.example()
             } }
         },
         "responses": {

@@ -15,6 +15,7 @@ impl Handler for Echo {
         match request.uri().path() {
             "/slow" => tokio::time::sleep(Duration::from_secs(60)).await,
             "/big" => return Response::builder().body(vec![b'x'; 32 * 1024 * 1024]),
+            "/unread" => return StatusCode::FORBIDDEN.into(),
             "/peer" => return Response::builder().body(request.remote_addr().to_string()),
             _ => {}
         }
@@ -69,6 +70,20 @@ async fn pipelined_requests_are_answered_in_turn() {
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 23, "{answer}");
     assert!(answer.contains("\r\n\r\nhi") && answer.contains("\r\n\r\nyou"), "{answer}");
     assert!(answer.contains("socket://127.0.0.1:"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_to_half_a_request_says_that_it_is_the_last() {
+    let service = start(limits()).await;
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    stream.write_all(b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.expect("never closed");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("connection: close\r\n"), "{answer}");
+    let whole = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
+    let last = "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_eq!(ask(&service, &format!("{whole}{last}")).await.matches("connection: close").count(), 1);
 }
 
 #[tokio::test]

@@ -46,7 +46,9 @@ impl Bucket {
     pub fn new(account: &Account) -> io::Result<Self> {
         let times = ClientOptions::new()
             .with_connect_timeout(CONNECT)
-            .with_timeout(ANSWER)
+            // Of silence, not of the whole: who reads a picture slowly gets all of it.
+            .with_timeout_disabled()
+            .with_read_timeout(ANSWER)
             .with_allow_http(account.endpoint.starts_with("http://"));
         let backoff = BackoffConfig { init_backoff: Duration::from_millis(50), ..BackoffConfig::default() };
         let retry = RetryConfig { backoff, max_retries: 3, retry_timeout: ANSWER };

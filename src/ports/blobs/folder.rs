@@ -75,7 +75,11 @@ impl Folder {
             let mut entries = Vec::new();
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
-                let about = entry.metadata()?;
+                let about = match entry.metadata() {
+                    // It went while the others were looked at.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    about => about?,
+                };
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 let written = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let written_at = i64::try_from(written.as_millis()).unwrap_or(i64::MAX);

@@ -1,5 +1,5 @@
 //! What may happen to channels. The only writer of the `channels` table.
-use entity::channel;
+use entity::{channel, message};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
     QuerySelect, Select, Set, sea_query::LockType,
@@ -160,12 +160,28 @@ impl Channels {
                 let row = held(&tx, &editor, id).await?;
                 let mut gone = Channel::from(row.clone());
                 when.check(&gone.etag())?;
+                emptied(&tx, row.id).await?;
                 row.delete(&*tx).await?;
                 gone.version += 1;
                 tell(&tx, EventType::ChannelDeleted, &gone, gone.audience, now);
                 Ok(())
             })
             .await
+    }
+}
+
+/// Messages that one statement takes away: no statement may last.
+const SOME: u64 = 1000;
+
+async fn emptied(tx: &Tx, channel: Uuid) -> Result<()> {
+    loop {
+        let some = message::Entity::find().select_only().column(message::Column::Id);
+        let some = some.filter(message::Column::ChannelId.eq(channel)).limit(SOME);
+        let some: Vec<Uuid> = some.into_tuple().all(&**tx).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        message::Entity::delete_many().filter(message::Column::Id.is_in(some)).exec(&**tx).await?;
     }
 }
 

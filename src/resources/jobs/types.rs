@@ -21,9 +21,10 @@ pub struct Job {
     /// How often it was begun since it was last asked for.
     #[oai(validator(minimum(value = "0"), maximum(value = "2147483647")))]
     pub attempts: i32,
-    /// How often it is begun before it is given up.
-    #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
-    pub max_attempts: i32,
+    /// How often it is begun before it is given up; left out where it never is.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<i32>,
     /// Why the last try failed.
     #[oai(validator(max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +85,7 @@ impl From<entity::job::Model> for Job {
             state: JobState::parse(&state),
             run_at: Timestamp(run_at),
             attempts,
-            max_attempts,
+            max_attempts: Some(max_attempts).filter(|most| *most < i32::MAX),
             last_error,
             created_at: Timestamp(created_at),
             updated_at: Timestamp(updated_at),
@@ -150,7 +151,7 @@ impl Example for Job {
             state: JobState::Done,
             run_at: Timestamp(1_763_721_000_000),
             attempts: 1,
-            max_attempts: 8,
+            max_attempts: Some(8),
             last_error: None,
             created_at: Timestamp(1_763_721_000_000),
             updated_at: Timestamp(1_763_721_000_250),

@@ -1,12 +1,15 @@
 //! Bytes that no picture has a claim to: noted before they are written and when their picture goes, so that
 //! whatever ends the process in between, none of them stays for good.
-use entity::media_leftover::{ActiveModel, Column, Entity};
+use entity::{
+    media,
+    media_leftover::{ActiveModel, Column, Entity},
+};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 
-use super::stored::below;
+use super::stored::{below, stem};
 use crate::{
     contract::problem::{Error, Result},
     ports::{
@@ -61,11 +64,32 @@ pub async fn clear(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
     .await
 }
 
-/// Gives up what an upload has written and not claimed.
-pub async fn give_up(db: &Db, blobs: &Blobs, stem: &str, now: i64) -> Result<()> {
-    let doomed = stem.to_owned();
-    db.write(async move |tx: Tx| doom(&tx, &doomed, now).await).await?;
-    clear(db, blobs, stem).await
+/// Gives up what an upload has written and not claimed. Without its note it is claimed, although nobody has heard of it:
+/// the answer to a commit can be lost.
+pub async fn give_up(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
+    let noted = Entity::update_many().col_expr(Column::Doomed, Expr::value(1)).filter(Column::Stem.eq(stem));
+    let noted =
+        db.write(async move |tx: Tx| Ok::<_, Error>(noted.exec(&*tx).await?.rows_affected > 0)).await?;
+    if noted { clear(db, blobs, stem).await } else { Ok(()) }
+}
+
+/// Takes away what was made of a picture that is gone by now; whether it is.
+pub async fn orphaned(db: &Db, blobs: &Blobs, key: &str, now: i64) -> Result<bool> {
+    let (of, stem) = (key.to_owned(), stem(key).to_owned());
+    let doomed = stem.clone();
+    let gone = db
+        .write(async move |tx: Tx| {
+            let there = media::Entity::find().filter(media::Column::Key.eq(of)).count(&*tx).await? > 0;
+            if !there {
+                doom(&tx, &doomed, now).await?;
+            }
+            Ok::<_, Error>(!there)
+        })
+        .await?;
+    if gone {
+        clear(db, blobs, &stem).await?;
+    }
+    Ok(gone)
 }
 
 /// Takes away what nobody has claimed in time, and what a process has not finished taking away.
@@ -77,8 +101,10 @@ pub async fn sweep(db: &Db, blobs: &Blobs, now: i64) -> Result<()> {
     })
     .await?;
     let doomed = Entity::find().filter(Column::Doomed.eq(1)).order_by_asc(Column::Since).limit(BATCH);
+    // One that cannot be taken away keeps nobody else's.
+    let mut cleared = Ok(());
     for row in doomed.all(db.read()).await? {
-        clear(db, blobs, &row.stem).await?;
+        cleared = cleared.and(clear(db, blobs, &row.stem).await);
     }
-    Ok(())
+    cleared
 }

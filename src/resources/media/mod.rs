@@ -11,5 +11,5 @@ mod variants;
 
 pub use api::MediaApi;
 pub use files::api::FilesApi;
-pub use service::MediaLibrary;
+pub use service::{MediaLibrary, forget_uploader};
 pub use types::{Media, MediaPatch, MediaQuery};

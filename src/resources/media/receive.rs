@@ -138,7 +138,7 @@ impl MediaLibrary {
             once(&self.db, attempt, async move |tx| library.claim(&tx, &caller, row, written).await).await;
         let used = matches!(&kept, Ok(Outcome::Fresh(media)) if media.new);
         if written && !used {
-            leftovers::give_up(&self.db, &self.blobs, &claimed, now).await.or_log("giving up an upload");
+            leftovers::give_up(&self.db, &self.blobs, &claimed).await.or_log("giving up an upload");
         }
         kept
     }

@@ -1,6 +1,6 @@
 //! What may happen to pictures. The only writer of the `media` table.
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     num::NonZero,
     sync::{Arc, Mutex, Weak},
     thread,
@@ -9,9 +9,11 @@ use std::{
 use entity::media;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, ModelTrait, QueryFilter,
-    QuerySelect, Set, sea_query::ExprTrait,
+    QuerySelect, Set,
+    sea_query::{Expr, ExprTrait},
 };
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::{
     leftovers,
@@ -53,13 +55,22 @@ pub struct MediaLibrary {
     pub(super) sizing: Arc<Semaphore>,
     /// Variants that are being made, each once however many ask for it.
     pub(super) making: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
+    /// Places to wait for a turn.
+    pub(super) asking: Arc<Semaphore>,
+    /// Variants that would take too much.
+    pub(super) impossible: Arc<Mutex<HashSet<String>>>,
 }
+
+/// How many wait for sizes of pictures at a time.
+const ASKING: usize = 32;
 
 impl MediaLibrary {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
         let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
-        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, making: Arc::default() }
+        let asking = Arc::new(Semaphore::new(ASKING));
+        let (making, impossible) = (Arc::default(), Arc::default());
+        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, making, asking, impossible }
     }
 
     /// The version of every list of pictures for this caller.
@@ -158,8 +169,9 @@ impl MediaLibrary {
                 let row = held(&tx, &caller, id, &when).await?;
                 let gone = stem(&row.key).to_owned();
                 leftovers::doom(&tx, &gone, now).await?;
-                tell(&tx, EventType::MediaDeleted, &row, now).await?;
-                row.delete(&*tx).await?;
+                row.clone().delete(&*tx).await?;
+                let last = media::Model { version: row.version + 1, ..row };
+                tell(&tx, EventType::MediaDeleted, &last, now).await?;
                 Ok::<_, Error>(gone)
             })
             .await?;
@@ -176,6 +188,19 @@ impl MediaLibrary {
     pub async fn tidy(&self) {
         self.blobs.scratch().sweep(self.clock.now()).await.or_log("sweeping uploads that were broken off");
     }
+}
+
+/// Whoever has uploaded pictures is deleted: the pictures stay, and say no more whose they were.
+pub async fn forget_uploader(tx: &Tx, user: Uuid, now: i64) -> Result<()> {
+    let known = media::Entity::update_many()
+        .col_expr(media::Column::UploadedBy, Option::<Uuid>::None.into())
+        .col_expr(media::Column::Version, Expr::col(media::Column::Version).add(1))
+        .col_expr(media::Column::UpdatedAt, now.into())
+        .filter(media::Column::UploadedBy.eq(user));
+    if known.exec(&**tx).await?.rows_affected > 0 {
+        tx.touch("media").await?;
+    }
+    Ok(())
 }
 
 /// Lists change, and what happened to a picture is told to those who look after it.

@@ -1,7 +1,8 @@
 //! Pictures in other sizes and forms: made when they are asked for first, once, and kept beside the picture.
 use std::{
+    collections::HashSet,
     ops::Range,
-    sync::{Arc, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
 };
 
 use entity::media;
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{
     contract::{
+        check::{ErrorCode, Place, Violation},
         etag::ETag,
         picture::{Keep, Shown},
         problem::{Error, Result},
@@ -24,8 +26,11 @@ use crate::{
     ports::blobs::Blob,
 };
 
-/// As many are kept of one picture; the oldest goes for a new one.
+/// As many are kept of one picture, of so many bytes in all; the oldest go for a new one.
 const MOST: usize = 64;
+const BYTES: u64 = 32 << 20;
+/// How many are remembered that cannot be made.
+const REMEMBERED: usize = 1000;
 /// Changes whenever the same ask makes other bytes.
 const REVISION: &str = "1";
 
@@ -116,6 +121,11 @@ impl MediaLibrary {
 
     async fn make(&self, wanted: &Wanted, variant: Variant) -> Result<u64> {
         let busy = |error: tokio::sync::AcquireError| Error::Internal(error.to_string());
+        if self.impossible().contains(&wanted.blob) {
+            return Err(too_much());
+        }
+        let full = "many sizes of pictures are being made: try again in a moment";
+        let _place = self.asking.try_acquire().map_err(|_| Error::Unavailable(full))?;
         let work = self.sizing.clone().acquire_owned().await.map_err(busy)?;
         let local = self.blobs.local(&original(&wanted.key)).await.map_err(unkept)?;
         let local = local.ok_or(Error::NotFound("picture"))?;
@@ -125,14 +135,16 @@ impl MediaLibrary {
             drop((local, work));
             made
         });
-        let made = made.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(unmade)?;
+        let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
+        let made = made.map_err(|why| self.unmade(&wanted.blob, why))?;
         self.make_room(&wanted.key).await?;
         let size = made.bytes.len() as u64;
         self.blobs.put(&wanted.blob, made.bytes.into()).await.map_err(unkept)?;
         // The picture may have gone meanwhile, and all its bytes with it but these.
         let there = media::Entity::find().filter(media::Column::Key.eq(&wanted.key));
-        if there.count(self.db.read()).await? == 0 {
-            leftovers::give_up(&self.db, &self.blobs, stem(&wanted.key), self.clock.now()).await?;
+        if there.count(self.db.read()).await? == 0
+            && leftovers::orphaned(&self.db, &self.blobs, &wanted.key, self.clock.now()).await?
+        {
             return Err(Error::NotFound("picture"));
         }
         Ok(size)
@@ -141,11 +153,35 @@ impl MediaLibrary {
     async fn make_room(&self, key: &str) -> Result<()> {
         let mut kept = self.blobs.below(&below(stem(key))).await.map_err(unkept)?;
         kept.retain(|entry| entry.key != original(key));
-        kept.sort_by_key(|entry| entry.written_at);
-        for entry in kept.iter().take((kept.len() + 1).saturating_sub(MOST)) {
-            self.blobs.remove(&entry.key).await.map_err(unkept)?;
+        kept.sort_by_key(|entry| std::cmp::Reverse(entry.written_at));
+        let mut room = BYTES;
+        for (place, entry) in kept.iter().enumerate() {
+            room = room.saturating_sub(entry.size);
+            if place + 1 >= MOST || room == 0 {
+                self.blobs.remove(&entry.key).await.map_err(unkept)?;
+            }
         }
         Ok(())
+    }
+
+    fn impossible(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.impossible.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The picture was whole when it came: it is too much of it that is asked for, or the fault is ours.
+    fn unmade(&self, blob: &str, why: Refused) -> Error {
+        match why {
+            Refused::TooManyPixels | Refused::TooLarge => {
+                let mut impossible = self.impossible();
+                if impossible.len() >= REMEMBERED {
+                    impossible.clear();
+                }
+                impossible.insert(blob.to_owned());
+                too_much()
+            }
+            Refused::TooSlow => Error::Unavailable("this size took too long to make: try again later"),
+            why => Error::Internal(format!("a size of a picture cannot be made: {why}")),
+        }
     }
 }
 
@@ -227,9 +263,11 @@ fn takes_webp(accepted: Option<&str>) -> bool {
     })
 }
 
-/// The picture was whole when it came: what fails now is ours.
-fn unmade(why: Refused) -> Error {
-    Error::Internal(format!("a size of a picture cannot be made: {why}"))
+fn too_much() -> Error {
+    let place = Place::Parameter("format".to_owned());
+    let message =
+        "is too much for this picture in this size: ask for a smaller one, or for WebP or JPEG".to_owned();
+    Error::Invalid(vec![Violation { place, code: ErrorCode::Invalid, message }])
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Messages {
                     false => Err(Error::Unfit("clientId", "names a message that said something else")),
                 };
             }
-            // Not before nobody else writes in the channel: times and ids rise together.
+            // Not before nobody else writes in the channel: where clocks agree, times and ids rise together.
             let (id, now) = (Uuid::now_v7(), clock.now());
             let (client_id, client_digest) = client.unzip();
             let row = message::ActiveModel {

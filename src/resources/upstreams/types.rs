@@ -18,6 +18,8 @@ use crate::contract::{answer::Resource, cache::Cache, etag::ETag, scalar::string
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
     pub known: Vec<Destination>,
+    /// Whether they may be within the house.
+    pub private: bool,
     pub time: Duration,
 }
 

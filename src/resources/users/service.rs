@@ -32,7 +32,7 @@ use crate::{
         db::{Db, Tx},
         limiter::{Limiter, Policy},
     },
-    resources::sessions::Sessions,
+    resources::{media::forget_uploader, sessions::Sessions},
 };
 
 /// How often somebody may try to prove the present password.
@@ -182,6 +182,7 @@ impl Users {
                     another_admin(&tx, row.id).await?;
                 }
                 wrote_nothing(&tx, row.id).await?;
+                forget_uploader(&tx, row.id, now).await?;
                 user::Entity::delete_by_id(row.id).exec(&*tx).await?;
                 tell(&tx, EventType::UserDeleted, row.id, row.version + 1, now);
                 tx.touch("users").await?;

@@ -17,7 +17,7 @@ use crate::{
         cache::Cache,
         caller::{Admins, Caller},
         id::Id,
-        problem::{Conflict, Fault, Invalid, NotFound, Stale, Unconditional},
+        problem::{Conflict, Fault, Forbidden, Invalid, NotFound, Stale, Unconditional},
         request::{Body, IfMatch, IfNoneMatch, Patch, Path, Query},
     },
 };
@@ -41,15 +41,16 @@ impl WebhookEndpointsApi {
 
     /// Make a webhook endpoint
     ///
-    /// It is told of what happens from now on. The member `secret` is shown this once. As it is a secret, the answer
+    /// It is told of what happens from now on. A key makes endpoints for what it may read itself, and needs the scopes
+    /// of all topics that are wanted (403). The member `secret` is shown this once. As it is a secret, the answer
     /// is not kept for a repeated request.
     #[oai(path = "/", method = "post", operation_id = "webhookEndpointsCreate")]
     async fn create(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         new: Body<NewWebhookEndpoint>,
-    ) -> Result<Created<IssuedWebhookEndpoint>, Fault<Invalid>> {
-        Ok(Created::new(Outcome::Fresh(self.0.create(new.0).await?)))
+    ) -> Result<Created<IssuedWebhookEndpoint>, Fault<(Invalid, Forbidden)>> {
+        Ok(Created::new(Outcome::Fresh(self.0.create(&admin, new.0).await?)))
     }
 
     /// Read a webhook endpoint
@@ -68,17 +69,18 @@ impl WebhookEndpointsApi {
 
     /// Change a webhook endpoint
     ///
-    /// A merge patch (RFC 7396). One that is enabled again is told of what happens from then on.
+    /// A merge patch (RFC 7396). One that is enabled again is told of what happens from then on. A key needs the scopes
+    /// of all topics that the endpoint wants afterwards (403).
     #[oai(path = "/:id", method = "patch", operation_id = "webhookEndpointsPatch")]
     async fn patch(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         /// The endpoint's id.
         id: Path<Id<WebhookEndpoint>>,
         when: IfMatch,
         patch: Patch<WebhookEndpointPatch>,
-    ) -> Result<Changed<WebhookEndpoint>, Fault<(Invalid, NotFound, Stale, Unconditional)>> {
-        Ok(Changed::new(self.0.patch(id.0, patch.0, when.0).await?))
+    ) -> Result<Changed<WebhookEndpoint>, Fault<(Invalid, NotFound, Forbidden, Stale, Unconditional)>> {
+        Ok(Changed::new(self.0.patch(&admin, id.0, patch.0, when.0).await?))
     }
 
     /// Delete a webhook endpoint

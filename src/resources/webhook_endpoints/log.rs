@@ -1,7 +1,7 @@
 //! The log of deliveries: what was sent where, how far it is, and once more.
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
     sea_query::{Expr, ExprTrait},
 };
 use serde_json::{Value, json};
@@ -29,6 +29,9 @@ const TEST: &str = "webhook.test";
 
 /// How long deliveries that have ended can be looked at and sent again.
 const KEPT: i64 = 30 * 24 * 3_600_000;
+
+/// Rows that one statement changes: no statement may last.
+const SOME: u64 = 1000;
 
 impl WebhookEndpoints {
     pub async fn deliveries(
@@ -108,17 +111,32 @@ impl WebhookEndpoints {
     /// Forgets deliveries that ended long ago.
     pub async fn sweep(&self) -> Result<()> {
         let old = self.clock.now() - KEPT;
-        self.db
-            .write(async move |tx: Tx| {
-                delivery::Entity::delete_many()
-                    .filter(delivery::Column::State.is_in(["delivered", "failed"]))
-                    .filter(delivery::Column::UpdatedAt.lt(old))
-                    .exec(&*tx)
-                    .await?;
-                Ok(())
-            })
-            .await
+        loop {
+            let ended = Condition::all()
+                .add(delivery::Column::State.is_in(["delivered", "failed"]))
+                .add(delivery::Column::UpdatedAt.lt(old));
+            if self.db.write(async move |tx: Tx| forget(&tx, ended).await).await? < SOME {
+                return Ok(());
+            }
+        }
     }
+}
+
+async fn some(tx: &Tx, which: Condition) -> Result<Vec<Uuid>> {
+    let ids = delivery::Entity::find().select_only().column(delivery::Column::Id).filter(which);
+    Ok(ids.limit(SOME).into_tuple().all(&**tx).await?)
+}
+
+async fn forget(tx: &Tx, which: Condition) -> Result<u64> {
+    let some = delivery::Column::Id.is_in(some(tx, which).await?);
+    Ok(delivery::Entity::delete_many().filter(some).exec(&**tx).await?.rows_affected)
+}
+
+/// Takes the log of an endpoint away.
+pub async fn empty(tx: &Tx, endpoint: Uuid) -> Result<()> {
+    let own = || Condition::all().add(delivery::Column::EndpointId.eq(endpoint));
+    while forget(tx, own()).await? == SOME {}
+    Ok(())
 }
 
 fn enabled(row: &endpoint::Model) -> Result<()> {
@@ -175,15 +193,23 @@ pub fn pending(to: &endpoint::Model, happened: Happened, now: i64) -> delivery::
 /// What waits for an endpoint that is called no more has failed.
 pub async fn give_up_all(tx: &Tx, endpoint: Uuid, now: i64) -> Result<()> {
     tx.not_later(&deliver::key(endpoint)).await?;
-    delivery::Entity::update_many()
-        .col_expr(delivery::Column::State, DeliveryState::Failed.as_str().into())
-        .col_expr(delivery::Column::LastError, "the endpoint is disabled".into())
-        .col_expr(delivery::Column::NextAt, Option::<i64>::None.into())
-        .col_expr(delivery::Column::Version, Expr::col(delivery::Column::Version).add(1))
-        .col_expr(delivery::Column::UpdatedAt, now.into())
-        .filter(delivery::Column::EndpointId.eq(endpoint))
-        .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
-        .exec(&**tx)
-        .await?;
-    Ok(())
+    loop {
+        let pending = Condition::all()
+            .add(delivery::Column::EndpointId.eq(endpoint))
+            .add(delivery::Column::State.eq(DeliveryState::Pending.as_str()));
+        let some = some(tx, pending).await?;
+        let last = (some.len() as u64) < SOME;
+        delivery::Entity::update_many()
+            .col_expr(delivery::Column::State, DeliveryState::Failed.as_str().into())
+            .col_expr(delivery::Column::LastError, "the endpoint is disabled".into())
+            .col_expr(delivery::Column::NextAt, Option::<i64>::None.into())
+            .col_expr(delivery::Column::Version, Expr::col(delivery::Column::Version).add(1))
+            .col_expr(delivery::Column::UpdatedAt, now.into())
+            .filter(delivery::Column::Id.is_in(some))
+            .exec(&**tx)
+            .await?;
+        if last {
+            return Ok(());
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! What may happen to webhook endpoints. With its neighbours the only writer of their tables.
-use entity::{sequence, webhook_endpoint as endpoint};
+use entity::webhook_endpoint as endpoint;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, Set,
 };
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     deliver,
-    filter::EventFilter,
+    filter::{EventFilter, wants},
     log, secret,
     types::{
         DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
@@ -17,9 +17,11 @@ use super::{
 use crate::{
     contract::{
         answer::Resource,
+        caller::{Principal, Via},
         check::ErrorCode,
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::Precondition,
+        event::{EventType, Topic},
         id::Id,
         page::Page,
         patch::Given,
@@ -76,8 +78,9 @@ impl WebhookEndpoints {
         Ok(wire(row.ok_or(Error::NotFound("webhook endpoint"))?, self.clock.now()))
     }
 
-    pub async fn create(&self, new: NewWebhookEndpoint) -> Result<IssuedWebhookEndpoint> {
+    pub async fn create(&self, admin: &Principal, new: NewWebhookEndpoint) -> Result<IssuedWebhookEndpoint> {
         self.may_call(&new.url)?;
+        may_hear(admin, &kept(&new.events))?;
         let (now, secret) = (self.clock.now(), secret::fresh()?);
         let signs = secret.clone();
         let row = self
@@ -95,7 +98,7 @@ impl WebhookEndpoints {
                     state: Set(EndpointState::Enabled.as_str().to_owned()),
                     disabled_reason: Set(None),
                     failing_since: Set(None),
-                    since: Set(newest(&tx).await?),
+                    since: Set(tx.newest_event().await?),
                     version: Set(1),
                     created_at: Set(now),
                     updated_at: Set(now),
@@ -108,6 +111,7 @@ impl WebhookEndpoints {
 
     pub async fn patch(
         &self,
+        admin: &Principal,
         id: Id<WebhookEndpoint>,
         patch: WebhookEndpointPatch,
         when: Precondition,
@@ -115,11 +119,12 @@ impl WebhookEndpoints {
         if let Some(url) = &patch.url {
             self.may_call(url)?;
         }
-        let now = self.clock.now();
+        let (admin, now) = (admin.clone(), self.clock.now());
         let changed = self.db.write(async move |tx: Tx| {
             let known = held(&tx, id).await?;
             when.check(&wire(known.clone(), now).etag())?;
             let row = patched(&tx, &known, patch).await?;
+            may_hear(&admin, &row.events)?;
             if row == known {
                 return Ok(known);
             }
@@ -141,6 +146,7 @@ impl WebhookEndpoints {
                 let known = held(&tx, id).await?;
                 when.check(&wire(known.clone(), now).etag())?;
                 tx.not_later(&deliver::key(id.0)).await?;
+                log::empty(&tx, id.0).await?;
                 known.delete(&*tx).await?;
                 Ok(())
             })
@@ -172,10 +178,19 @@ impl WebhookEndpoints {
     }
 }
 
-/// The position of the newest event that has committed.
-pub(super) async fn newest(tx: &Tx) -> Result<i64> {
-    let last = sequence::Entity::find_by_id("events".to_owned()).one(&**tx).await?;
-    Ok(last.map_or(0, |row| row.value))
+/// Whether an admin may have others told of this. A key tells of what it may read, and of nothing else.
+fn may_hear(admin: &Principal, events: &str) -> Result<()> {
+    let Via::Key { scopes, .. } = &admin.via else { return Ok(()) };
+    let filters = &listed(events);
+    let wanted = |topic: &Topic| {
+        let of_topic = EventType::ALL.iter().filter(|kind| kind.topic() == *topic);
+        of_topic.into_iter().any(|kind| wants(filters, kind.as_str(), topic.as_str()))
+    };
+    let heard = Topic::ALL.iter().filter(|topic| wanted(topic));
+    match heard.into_iter().all(|topic| scopes.iter().any(|scope| scope == topic.scope())) {
+        true => Ok(()),
+        false => Err(Error::Forbidden("this key lacks the scope to read some of what the endpoint wants")),
+    }
 }
 
 /// The endpoint as it is after the patch.
@@ -197,7 +212,7 @@ async fn patched(tx: &Tx, known: &endpoint::Model, patch: WebhookEndpointPatch) 
             row.state = EndpointState::Enabled.as_str().to_owned();
             row.disabled_reason = None;
             row.failing_since = None;
-            row.since = newest(tx).await?;
+            row.since = tx.newest_event().await?;
         }
         None => {}
     }
@@ -221,7 +236,11 @@ fn kept(events: &[EventFilter]) -> String {
 
 /// What an endpoint wants to know of, as it is kept.
 pub(super) fn wanted(row: &endpoint::Model) -> Vec<String> {
-    serde_json::from_str(&row.events).unwrap_or_default()
+    listed(&row.events)
+}
+
+fn listed(events: &str) -> Vec<String> {
+    serde_json::from_str(events).unwrap_or_default()
 }
 
 fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebhookEndpoint {

@@ -8,7 +8,7 @@ use crate::{
     contract::{
         caller::Anyone,
         picture::Picture,
-        problem::{Error, Fault, NotFound, Nowhere},
+        problem::{Error, Fault, Invalid, NotFound, Nowhere},
         range::Span,
         request::{IfNoneMatch, IfRange, Path, Query, RangeField},
     },
@@ -35,7 +35,7 @@ impl FilesApi {
         known: IfNoneMatch,
         range: RangeField,
         if_range: IfRange,
-    ) -> Result<Picture, Fault<(NotFound, Nowhere)>> {
+    ) -> Result<Picture, Fault<(NotFound, Nowhere, Invalid)>> {
         let accepted = request.header(header::ACCEPT);
         let wanted = self.0.wanted(&key.0.0, &query, accepted).await?;
         if let Some(unchanged) = Picture::unchanged(&wanted.shown, &known.0) {
