@@ -170,16 +170,16 @@ async fn follow(mut stream: TcpStream, seen: mpsc::UnboundedSender<Seen>) {
 
 /// Makes a tag; gives back where it is.
 async fn write(address: &str, token: &str, number: usize) -> Result<String, Failure> {
-    let body = format!("{{\"name\":\"Tag {number} {}\"}}", Uuid::now_v7().simple());
+    let href = format!("/api/tags/bench-{number}-{}", Uuid::now_v7().simple());
+    let body = format!("{{\"name\":\"Tag {number}\"}}");
     let length = body.len();
     let request = format!(
-        "POST /api/tags HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "PUT {href} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
-    location.map(|location| location.trim().to_owned()).ok_or_else(|| answer.into())
+    if answer.starts_with("HTTP/1.1 201") { Ok(href) } else { Err(answer.into()) }
 }

@@ -75,9 +75,9 @@ fresh_database() {
 
 tenon=$root/target/debug/tenon
 
-# The same packages as the tests, so that nothing is compiled twice.
+# With the tests, whose dependencies ask for more of some crates: else these are compiled twice.
 build() {
-  cargo build --quiet --workspace
+  cargo build --quiet --workspace --bins --tests
 }
 
 # Starts the service in folder $1 with further arguments; sets $url, $address and $service.

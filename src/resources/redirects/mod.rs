@@ -7,6 +7,7 @@ mod glob;
 mod import;
 mod list;
 mod live;
+mod others;
 mod path;
 mod rules;
 mod service;

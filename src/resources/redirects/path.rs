@@ -2,7 +2,10 @@
 //! match them with.
 use std::{borrow::Cow, sync::LazyLock};
 
-use super::glob::{self, Glob};
+use super::{
+    glob::{self, Glob},
+    others::is_others,
+};
 
 /// The most characters of a source or a destination.
 pub const MAX: usize = 1000;
@@ -131,8 +134,8 @@ impl Pattern {
         match pattern.shadows() || is_others(&pattern.path) {
             true => {
                 Err("would shadow what keeps the service working or is others' business: /livez, /readyz, \
-                 /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, /api/redirects, \
-                 /api/rates, /api/v1/invoices, /api/v2, /api/webhooks and /api/webhook-events")
+                 /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, /api/jobs, \
+                 /api/redirects, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2 and /api/webhook…")
             }
             false => Ok(pattern),
         }
@@ -206,26 +209,6 @@ const VITAL: [(&str, bool); 9] = [
     ("/api/auth", false),
     ("/api/auth/", true),
 ];
-
-/// What decides who gets in, and what others than editors look after: no rule acts on it or on what is below it.
-const OTHERS: [&str; 10] = [
-    "/.well-known",
-    "/api/api-keys",
-    "/api/me",
-    "/api/rates",
-    "/api/upstreams",
-    "/api/users",
-    "/api/v1/invoices",
-    "/api/v2",
-    "/api/webhook-events",
-    "/api/webhooks",
-];
-
-/// Whether a path, in its canonical form, is none of an editor's business.
-pub fn is_others(path: &str) -> bool {
-    let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    OTHERS.iter().any(|others| path.strip_prefix(others).is_some_and(below))
-}
 
 static KEPT: LazyLock<Vec<Glob>> = LazyLock::new(|| {
     let region = |(path, below): &(&str, bool)| {

@@ -12,7 +12,8 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{
-    path::{DEEPEST, Kind, Pattern, STARS, canonical, is_others, vital},
+    others::is_others,
+    path::{DEEPEST, Kind, Pattern, STARS, canonical, vital},
     target::{Sites, Target},
 };
 
