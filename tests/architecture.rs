@@ -44,6 +44,13 @@ const ARROWS: &[(&str, &str, &[&str], &str)] = &[
         "a service speaks no HTTP",
     ),
     ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::ports"], "types are data"),
+    (
+        "src/resources/webhook_endpoints",
+        "deliver.rs",
+        &["poem::", "hyper::"],
+        "what is sent is said in plain names and values: the door speaks HTTP",
+    ),
+    ("src/resources/upstreams", "forward.rs", &["poem::", "hyper::"], "the door speaks HTTP"),
     ("src", "", &["unwrap_unchecked", "std::env::var(\"HOME"], "settings are read in config.rs"),
 ];
 

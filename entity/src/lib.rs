@@ -7,6 +7,7 @@ pub mod comment;
 pub mod customer;
 pub mod document;
 pub mod event;
+pub mod hidden;
 pub mod idempotency_key;
 pub mod import;
 pub mod invoice;

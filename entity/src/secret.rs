@@ -1,12 +1,14 @@
 //! `secrets`: secrets that all processes of one service share.
 use sea_orm::entity::prelude::*;
 
+use crate::hidden::Hidden;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "secrets")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    pub value: String,
+    pub value: Hidden,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,8 @@
 //! `users`: people who write, comment or run the service; imported authors have no e-mail and cannot sign in.
 use sea_orm::entity::prelude::*;
 
+use crate::hidden::Hidden;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
@@ -13,7 +15,7 @@ pub struct Model {
     pub avatar_url: Option<String>,
     pub role: String,
     pub status: String,
-    pub password_hash: Option<String>,
+    pub password_hash: Option<Hidden>,
     pub source: Option<String>,
     pub version: i64,
     pub created_at: i64,

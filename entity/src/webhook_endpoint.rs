@@ -1,9 +1,9 @@
 //! `webhook_endpoints`: who is called when something happens.
-use std::fmt;
-
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+use crate::hidden::Hidden;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_endpoints")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -15,8 +15,8 @@ pub struct Model {
     /// `standard` or `cloudevents`.
     pub format: String,
     /// Signs, so it is kept as it is.
-    pub secret: String,
-    pub previous_secret: Option<String>,
+    pub secret: Hidden,
+    pub previous_secret: Option<Hidden>,
     pub previous_until: Option<i64>,
     /// `enabled` or `disabled`.
     pub state: String,
@@ -29,13 +29,6 @@ pub struct Model {
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
-}
-
-/// Its secrets are for no log.
-impl fmt::Debug for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("webhook_endpoint::Model").field("id", &self.id).finish_non_exhaustive()
-    }
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -17,6 +17,7 @@ use super::{
     etag::{ETag, Tags},
     file::inline,
 };
+use crate::pictures::Format;
 
 /// How long caches keep a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +95,6 @@ fn marked(mut response: Response, shown: &Shown) -> Response {
     response
 }
 
-const TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/webp", "image/gif"];
-
 fn content() -> Vec<MetaMediaType> {
     let schema = || MetaSchema {
         min_length: Some(1),
@@ -105,7 +104,7 @@ fn content() -> Vec<MetaMediaType> {
     };
     let media =
         |content_type| MetaMediaType { content_type, schema: MetaSchemaRef::Inline(Box::new(schema())) };
-    TYPES.map(media).into()
+    Format::ALL.map(Format::media_type).map(media).into()
 }
 
 impl ApiResponse for Picture {

@@ -10,6 +10,7 @@ use super::{
     multipart::{Multipart, boundary},
     problem::{Error, Problem},
 };
+use crate::pictures::Format;
 
 pub const FORM: &str = "multipart/form-data";
 /// Bytes of the file, and of everything around it.
@@ -18,7 +19,9 @@ pub const BODY: usize = FILE + 64 * 1024;
 /// Characters of what a picture shows, in words.
 pub const ALT: usize = 1000;
 /// What the file may be; its bytes say which of them it is.
-pub const KINDS: &str = "image/jpeg, image/png, image/webp, image/gif";
+pub fn kinds() -> String {
+    Format::ALL.map(Format::media_type).join(", ")
+}
 
 const NAME: &str = "NewMedia";
 

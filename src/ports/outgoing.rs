@@ -55,7 +55,12 @@ pub enum Refused {
     Long(String, usize),
     #[error("{0} sends an encoded answer that nobody asked for")]
     Encoded(String),
+    #[error("the field {0} has a value that cannot be sent")]
+    Field(&'static str),
 }
+
+/// A field of a request: its name in lower case, and its value.
+pub type Field<'a> = (&'static str, &'a str);
 
 /// What somebody outside answered, a redirect too: nothing is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +111,17 @@ struct Message {
     cut: bool,
 }
 
+fn headers(fields: &[Field<'_>]) -> Result<HeaderMap, Refused> {
+    let field = |(name, value): &Field<'_>| {
+        let mut value = HeaderValue::from_str(value).map_err(|_| Refused::Field(name))?;
+        let name = HeaderName::from_static(name);
+        // A credential is shown to nobody who prints a request.
+        value.set_sensitive(name == header::AUTHORIZATION);
+        Ok((name, value))
+    };
+    fields.iter().map(field).collect()
+}
+
 /// Sends requests to others.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -139,30 +155,23 @@ impl Outgoing {
 
     /// Asks for what is at this address. `accept` are the media types that are wanted.
     pub async fn get(&self, url: &str, accept: &'static str) -> Result<Answer, Refused> {
-        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-        self.send(url, Message { method: Method::GET, headers, body: Bytes::new(), cut: false }).await
+        self.request(url, &[("accept", accept)], None).await
     }
 
     /// Sends a body to this address. Of a long answer only the beginning is read.
-    pub async fn post(
-        &self,
-        url: &str,
-        headers: Vec<(HeaderName, HeaderValue)>,
-        body: Bytes,
-    ) -> Result<Answer, Refused> {
-        let headers = HeaderMap::from_iter(headers);
-        self.send(url, Message { method: Method::POST, headers, body, cut: true }).await
+    pub async fn post(&self, url: &str, fields: &[Field<'_>], body: Bytes) -> Result<Answer, Refused> {
+        self.send(url, Message { method: Method::POST, headers: headers(fields)?, body, cut: true }).await
     }
 
-    /// Asks with a method, fields and a body of one's own.
+    /// Asks with fields of one's own: with POST where there is a body, else with GET.
     pub async fn request(
         &self,
-        method: Method,
         url: &str,
-        headers: Vec<(HeaderName, HeaderValue)>,
-        body: Bytes,
+        fields: &[Field<'_>],
+        body: Option<Bytes>,
     ) -> Result<Answer, Refused> {
-        let headers = HeaderMap::from_iter(headers);
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let (headers, body) = (headers(fields)?, body.unwrap_or_default());
         self.send(url, Message { method, headers, body, cut: false }).await
     }
 

@@ -219,12 +219,14 @@ impl Db {
         let old = Condition::any().add(old(DONE, done)).add(old(DEAD, dead));
         let mut forgotten = 0;
         loop {
-            let old = job::Entity::find().select_only().column(job::Column::Id).filter(old.clone());
-            let some: Vec<Uuid> = old.limit(SOME).into_tuple().all(self.read()).await?;
+            let old = old.clone();
+            let find = job::Entity::find().select_only().column(job::Column::Id).filter(old.clone());
+            let some: Vec<Uuid> = find.limit(SOME).into_tuple().all(self.read()).await?;
             let last = (some.len() as u64) < SOME;
             forgotten += self
                 .write(async move |tx: Tx| {
-                    let gone = job::Entity::delete_many().filter(job::Column::Id.is_in(some));
+                    // One that is tried again meanwhile is none of them any more.
+                    let gone = job::Entity::delete_many().filter(old).filter(job::Column::Id.is_in(some));
                     Ok::<_, DbErr>(gone.exec(&*tx).await?.rows_affected)
                 })
                 .await?;

@@ -19,7 +19,7 @@ pub async fn secret(db: &Db, name: &'static str) -> Result<Secret<[u8; 32]>> {
         None => make(db, name).await?,
     };
     let mut bytes = [0; 32];
-    match BASE64_URL_SAFE_NO_PAD.decode_slice(&row.value, &mut bytes) {
+    match BASE64_URL_SAFE_NO_PAD.decode_slice(row.value.expose(), &mut bytes) {
         Ok(32) => Ok(Secret::new(bytes)),
         _ => Err(Error::Internal(format!("the stored secret {name} is not 32 bytes"))),
     }
@@ -27,8 +27,8 @@ pub async fn secret(db: &Db, name: &'static str) -> Result<Secret<[u8; 32]>> {
 
 async fn make(db: &Db, name: &'static str) -> Result<secret::Model> {
     db.write(async move |tx| {
-        let row =
-            secret::ActiveModel { name: Set(name.to_owned()), value: Set(random_token().expose().clone()) };
+        let value = random_token().expose().clone().into();
+        let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(value) };
         secret::Entity::insert(row)
             .on_conflict(OnConflict::column(secret::Column::Name).do_nothing().to_owned())
             .exec_without_returning(&*tx)

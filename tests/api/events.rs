@@ -200,6 +200,30 @@ async fn streams_end_when_the_service_stops_or_too_many_are_open() {
 }
 
 #[tokio::test]
+async fn what_is_forgotten_while_it_is_sent_again_is_said() {
+    for all in [false, true] {
+        let api = Api::start().await;
+        let admin = api.sign_in(Role::Admin).await;
+        let begin = Stream::open(&admin, "").await.begin.expect("a position");
+        let write = async |title: &str| admin.post("/api/posts", new(title)).await.is(201);
+        write("Pins").await;
+        api.clock.advance(1000);
+        let middle = api.clock.now();
+        write("Tails").await;
+        let mut late = Stream::open(&admin, &format!("?after={begin}")).await;
+        // The stream has begun, and nothing of it was read.
+        let until = if all { middle + 1000 } else { middle };
+        api.app.db.forget_events(until).await.expect("forgotten");
+        assert!(late.block().await.expect("it goes on").starts_with("retry: "));
+        let reset = late.next().await;
+        assert_eq!(reset.name, "reset", "{reset:?}");
+        write("Sockets").await;
+        let next = late.next().await;
+        assert!(next.name != "reset" && next.id > reset.id, "{next:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_stream_is_said() {
     let api = Api::start().await;
     for (query, place) in

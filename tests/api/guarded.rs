@@ -4,11 +4,12 @@ use tenon::{contract::caller::Role, resources::posts::Imported};
 
 use crate::support::Api;
 
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "/api/users",
     "/.well-known/jwks.json",
     "/api/v2/invoices/*",
     "/api/v1/invoices",
+    "/api/events",
     "/api/jobs/*",
     "/api/upstreams/stock/*",
     "/api/webhook-endpoints",

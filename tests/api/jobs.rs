@@ -32,9 +32,13 @@ async fn until(admin: &Api, path: &str, state: &str) -> Answer {
 }
 
 async fn ask(api: &Api, kind: &'static str) -> String {
+    ask_for(api, kind, 1).await
+}
+
+async fn ask_for(api: &Api, kind: &'static str, attempts: i32) -> String {
     let now = api.clock.now();
-    let made =
-        api.app.db.write(async move |tx: Tx| tx.later(NewJob::new(kind, &())?.attempts(1), now).await).await;
+    let job = async move |tx: Tx| tx.later(NewJob::new(kind, &())?.attempts(attempts), now).await;
+    let made = api.app.db.write(job).await;
     format!("/api/jobs/{}", made.expect("the job is kept"))
 }
 
@@ -59,6 +63,28 @@ async fn jobs_are_done_and_what_cannot_be_done_is_dead_and_says_why() {
     let again = admin.post_empty(&format!("{bad}/retry")).await.is(202);
     assert_eq!(again.header("location"), bad);
     assert_ne!(until(&admin, &bad, "dead").await.header("etag"), tag);
+    drop(stop);
+}
+
+/// While a new version takes over, workers of the old one meet kinds that they do not know.
+#[tokio::test]
+async fn a_kind_that_a_worker_does_not_know_is_left_for_another_try() {
+    let api = Api::start().await;
+    let admin = api.sign_in(Role::Admin).await;
+    let job = ask_for(&api, "service.unheard", 2).await;
+    let stop = workers(&api);
+    for _ in 0..250 {
+        if admin.get(&job).await.is(200).body["attempts"] == 1 {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    let tried = until(&admin, &job, "ready").await.body;
+    assert_eq!(tried["attempts"], 1);
+    assert!(tried["lastError"].as_str().expect("a reason").contains("service.unheard"));
+    api.clock.advance(60_000);
+    let admin = api.sign_in(Role::Admin).await;
+    until(&admin, &job, "dead").await;
     drop(stop);
 }
 

@@ -1,10 +1,12 @@
 //! Looking at pictures: whole, in part, and in other sizes.
+use std::path::PathBuf;
+
 use poem::http::Method;
 use serde_json::json;
 use tenon::contract::caller::Role;
 
 use crate::{
-    forms::{png, upload},
+    forms::{png, png_of, upload},
     media::files,
     support::{Answer, Api},
 };
@@ -15,6 +17,12 @@ async fn shown(api: &Api, width: u32, height: u32) -> (Api, Answer, String) {
     let made = upload(&author, &[("file", Some("joint.png"), &png(width, height, 1))]).await.is(201);
     let url = made.body["url"].as_str().expect("a url").to_owned();
     (author, made, url)
+}
+
+/// The folder of a picture and its sizes.
+fn beside(api: &Api, url: &str) -> PathBuf {
+    let stem = url.strip_prefix("/media/").and_then(|name| name.split('.').next()).expect("a name");
+    api.media.join(&stem[..2]).join(stem)
 }
 
 /// What the header of a PNG says.
@@ -134,6 +142,49 @@ async fn a_picture_is_cut_around_its_focus() {
     let named = api.get(&format!("{cut}&focus=0,0")).await.is(200);
     assert_eq!((named.header("etag"), &named.bytes), (left.header("etag"), &left.bytes));
     assert!(named.header("cache-control").contains("immutable"));
+}
+
+#[tokio::test]
+async fn a_size_that_is_too_much_is_refused() {
+    let api = Api::start().await;
+    let (_, _, url) = shown(&api, 200, 100).await;
+    let original = beside(&api, &url).join("original.png");
+    let kept = std::fs::read(&original).expect("read");
+    // A picture of as many pixels takes seconds to be sent; one that says so is enough.
+    std::fs::write(&original, png_of(50_000, 50_000, &[0; 100], &[])).expect("written");
+    let asked = format!("{url}?w=100");
+    assert_eq!(api.get(&asked).await.is(400).places(), ["format"]);
+    std::fs::write(&original, kept).expect("written");
+    assert_eq!(api.get(&asked).await.is(400).places(), ["format"], "it is remembered");
+    api.get(&format!("{url}?w=99")).await.is(200);
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_a_size() {
+    let api = Api::start().await;
+    let (_, _, url) = shown(&api, 1000, 800).await;
+    let ask = async |width: u32| api.get(&format!("{url}?w={width}")).await;
+    let answers = futures_util::future::join_all((400..444).map(ask)).await;
+    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert!(!busy.is_empty() && busy.iter().all(|answer| answer.headers.contains_key("retry-after")));
+    assert!(answers.iter().filter(|answer| answer.status == 200).count() >= 32);
+}
+
+#[tokio::test]
+async fn the_sizes_of_a_picture_have_their_bytes() {
+    let api = Api::start().await;
+    let (_, made, url) = shown(&api, 200, 100).await;
+    let beside = beside(&api, &url);
+    for name in ["1x1.png", "2x2.png", "3x3.png"] {
+        std::fs::write(beside.join(name), vec![0; 12 << 20]).expect("written");
+    }
+    api.get(&format!("{url}?w=50")).await.is(200);
+    let bytes: u64 = std::fs::read_dir(&beside)
+        .expect("a folder")
+        .map(|entry| entry.and_then(|entry| entry.metadata()).expect("a file").len())
+        .sum();
+    assert!(bytes - made.body["size"].as_u64().expect("a size") <= 32 << 20, "{bytes}");
+    assert_eq!(files(&api.media), 4);
 }
 
 #[tokio::test]

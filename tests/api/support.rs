@@ -41,7 +41,7 @@ pub const START: i64 = 1_795_251_600_000;
 /// A running service.
 #[derive(Clone)]
 pub struct Api {
-    edge: Arc<Edge>,
+    pub edge: Arc<Edge>,
     pub app: App,
     pub clock: Clock,
     /// Where the bytes of pictures are.
@@ -169,7 +169,7 @@ impl Api {
             avatar_url: Set(None),
             role: Set(role.to_string()),
             status: Set("active".to_owned()),
-            password_hash: Set(Some(hash)),
+            password_hash: Set(Some(hash.into())),
             source: Set(None),
             version: Set(1),
             created_at: Set(START),

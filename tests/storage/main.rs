@@ -1,4 +1,5 @@
 //! The two doors of the storage on a real database, alike on SQLite and on PostgreSQL.
+mod leftovers;
 mod queue;
 mod rows;
 mod schema;

@@ -141,7 +141,7 @@ async fn touching_in_any_order_locks_nobody_out() {
 async fn readers_do_not_write() {
     let db = fresh().await;
     if on_sqlite(&db) {
-        let row = secret::ActiveModel { name: Set("x".into()), value: Set(String::new()) };
+        let row = secret::ActiveModel { name: Set("x".into()), value: Set(String::new().into()) };
         assert!(secret::Entity::insert(row).exec_without_returning(db.read()).await.is_err());
     }
 }

@@ -51,7 +51,7 @@ pub fn on_sqlite(db: &Db) -> bool {
 }
 
 pub async fn keep(tx: &Tx, name: &str) -> Result<(), DbErr> {
-    let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(String::new()) };
+    let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(String::new().into()) };
     secret::Entity::insert(row).exec_without_returning(&**tx).await.map(|_| ())
 }
 

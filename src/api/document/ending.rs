@@ -25,8 +25,9 @@ pub fn mark(operation: &mut Value) {
     if operation.get("x-deprecation").is_none() {
         return;
     }
-    let responses = operation["responses"].as_object_mut();
-    for response in responses.into_iter().flat_map(Map::values_mut) {
+    let responses = operation["responses"].as_object_mut().into_iter().flatten();
+    // What is too long is refused before anybody knows which operation is meant.
+    for (_, response) in responses.filter(|(status, _)| !["414", "431"].contains(&status.as_str())) {
         match response["$ref"].as_str() {
             Some(reference) => *response = json!({ "$ref": response_name(reference) }),
             None => fields(response),

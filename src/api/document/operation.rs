@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{components, ending, schema};
-use crate::contract::upload::{FORM, KINDS};
+use crate::contract::upload::{FORM, kinds};
 
 const VERBS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -36,7 +36,8 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
         let reference = format!("#/components/parameters/{}", components::parameter_name(field));
         others.iter().any(|parameter| parameter["$ref"] == json!(reference))
     };
-    let mut statuses = vec![400, 500, 503];
+    // What is longer than any request may be is refused before its meaning is looked at.
+    let mut statuses = vec![400, 414, 431, 500, 503];
     let limited = tag != "Health";
     if limited {
         statuses.push(429);
@@ -205,7 +206,7 @@ fn body(operation: &mut Value, path: &str) {
         body["description"] = json!(format!("What `{path}` takes."));
     }
     if let Some(form) = body["content"].get_mut(FORM) {
-        form["encoding"] = json!({ "file": { "contentType": KINDS } });
+        form["encoding"] = json!({ "file": { "contentType": kinds() } });
     }
 }
 

@@ -87,17 +87,23 @@ fn pascal(text: &str) -> String {
 struct Sent {
     kind: &'static str,
     meaning: &'static str,
+    to: &'static str,
     data: Value,
 }
 
 impl Sent {
     /// All that happens, and what an admin asks for to see that it arrives.
     fn all() -> impl Iterator<Item = Sent> {
-        let event =
-            |kind: &EventType| Sent { kind: kind.as_str(), meaning: kind.meaning(), data: data(*kind) };
+        let event = |kind: &EventType| Sent {
+            kind: kind.as_str(),
+            meaning: kind.meaning(),
+            to: "each enabled webhook endpoint that wants it",
+            data: data(*kind),
+        };
         let test = Sent {
             kind: "webhook.test",
             meaning: "A test that an admin has asked for.",
+            to: "the endpoint that it was asked for, whatever that wants",
             data: json!({ "id": ID, "href": format!("/api/webhook-endpoints/{ID}") }),
         };
         EventType::ALL.iter().map(event).chain([test])
@@ -182,8 +188,8 @@ fn webhook(sent: &Sent) -> Value {
         "tags": [TAG],
         "summary": format!("Sent for `{}`", sent.kind),
         "description": format!(
-            "{} Sent to each enabled webhook endpoint that wants it, signed as Standard Webhooks has it.",
-            sent.meaning
+            "{} Sent to {}, signed as Standard Webhooks has it.",
+            sent.meaning, sent.to
         ),
         "security": [],
         "parameters": parameters,

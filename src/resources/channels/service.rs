@@ -2,7 +2,7 @@
 use entity::{channel, message};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
-    QuerySelect, Select, Set, sea_query::LockType,
+    QueryOrder, QuerySelect, Select, Set, sea_query::LockType,
 };
 use uuid::Uuid;
 
@@ -155,12 +155,21 @@ impl Channels {
     /// Removes a channel with all that was said in it.
     pub async fn remove(&self, editor: &Principal, id: Id<Channel>, when: Precondition) -> Result<()> {
         let (editor, now) = (editor.clone(), self.clock.now());
+        let row = self.db.write(async move |tx| {
+            let row = held(&tx, &editor, id).await?;
+            when.check(&Channel::from(row.clone()).etag())?;
+            // Who has read it before this moment changes it no more.
+            let (version, mut row) = (row.version + 1, row.into_active_model());
+            row.version = Set(version);
+            Ok::<_, Error>(row.update(&*tx).await?)
+        });
+        // Much may have been said in it, and nobody is to wait for that: what follows finds little of it left.
+        self.empty(row.await?.id).await?;
         self.db
             .write(async move |tx| {
-                let row = held(&tx, &editor, id).await?;
+                let row = channel::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
+                let row = row.ok_or(Error::NotFound("channel"))?;
                 let mut gone = Channel::from(row.clone());
-                when.check(&gone.etag())?;
-                emptied(&tx, row.id).await?;
                 row.delete(&*tx).await?;
                 gone.version += 1;
                 tell(&tx, EventType::ChannelDeleted, &gone, gone.audience, now);
@@ -173,15 +182,24 @@ impl Channels {
 /// Messages that one statement takes away: no statement may last.
 const SOME: u64 = 1000;
 
-async fn emptied(tx: &Tx, channel: Uuid) -> Result<()> {
-    loop {
-        let some = message::Entity::find().select_only().column(message::Column::Id);
-        let some = some.filter(message::Column::ChannelId.eq(channel)).limit(SOME);
-        let some: Vec<Uuid> = some.into_tuple().all(&**tx).await?;
-        if some.is_empty() {
-            return Ok(());
+impl Channels {
+    /// Takes all messages of a channel away, a few at a time, each few in a transaction of their own.
+    async fn empty(&self, channel: Uuid) -> Result<()> {
+        loop {
+            let found = self.db.write(async move |tx: Tx| {
+                let some = message::Entity::find().select_only().column(message::Column::Id);
+                let some = some.filter(message::Column::ChannelId.eq(channel));
+                let some = some.order_by_asc(message::Column::Id).limit(SOME);
+                let some: Vec<Uuid> = some.into_tuple().all(&*tx).await?;
+                let found = some.len() as u64;
+                let gone = message::Entity::delete_many().filter(message::Column::Id.is_in(some));
+                gone.exec(&*tx).await?;
+                Ok::<_, Error>(found)
+            });
+            if found.await? < SOME {
+                return Ok(());
+            }
         }
-        message::Entity::delete_many().filter(message::Column::Id.is_in(some)).exec(&**tx).await?;
     }
 }
 

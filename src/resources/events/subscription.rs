@@ -136,8 +136,8 @@ impl Subscription {
     /// What the client has missed, from the log.
     async fn replay(&mut self) -> Step {
         let Ok(rows) = self.events.after(self.seen, SOME).await else { return Step::End };
-        // Positions have no gaps: what is missing was forgotten while it was read.
-        if rows.first().is_some_and(|row| row.position > self.seen + 1) {
+        // Positions have no gaps: what is missing was forgotten while it was read, and that may be all of it.
+        if rows.first().is_none_or(|row| row.position > self.seen + 1) {
             self.seen = self.until;
             return self.send(frame::reset(self.until));
         }

@@ -22,6 +22,8 @@ use crate::{
 const GRACE: i64 = 10 * 60 * 1000;
 /// As many are taken away in one go.
 const BATCH: u64 = 500;
+/// After as many failures in one go, it is the place of the bytes that fails.
+const FAILURES: u32 = 3;
 
 /// Notes that bytes are about to be written below a stem.
 pub async fn note(db: &Db, stem: &str, now: i64) -> Result<()> {
@@ -64,24 +66,18 @@ pub async fn clear(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
     .await
 }
 
-/// Gives up what an upload has written and not claimed. Without its note it is claimed, although nobody has heard of it:
-/// the answer to a commit can be lost.
-pub async fn give_up(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
-    let noted = Entity::update_many().col_expr(Column::Doomed, Expr::value(1)).filter(Column::Stem.eq(stem));
-    let noted =
-        db.write(async move |tx: Tx| Ok::<_, Error>(noted.exec(&*tx).await?.rows_affected > 0)).await?;
-    if noted { clear(db, blobs, stem).await } else { Ok(()) }
-}
-
-/// Takes away what was made of a picture that is gone by now; whether it is.
+/// Takes away what was written for a picture that is not there; whether it is not. An upload that has failed may be
+/// there all the same: the answer to a commit can be lost.
 pub async fn orphaned(db: &Db, blobs: &Blobs, key: &str, now: i64) -> Result<bool> {
     let (of, stem) = (key.to_owned(), stem(key).to_owned());
     let doomed = stem.clone();
     let gone = db
         .write(async move |tx: Tx| {
+            // First of all: this waits for an upload that is about to claim them.
+            doom(&tx, &doomed, now).await?;
             let there = media::Entity::find().filter(media::Column::Key.eq(of)).count(&*tx).await? > 0;
-            if !there {
-                doom(&tx, &doomed, now).await?;
+            if there {
+                Entity::delete_by_id(doomed).exec(&*tx).await?;
             }
             Ok::<_, Error>(!there)
         })
@@ -101,10 +97,17 @@ pub async fn sweep(db: &Db, blobs: &Blobs, now: i64) -> Result<()> {
     })
     .await?;
     let doomed = Entity::find().filter(Column::Doomed.eq(1)).order_by_asc(Column::Since).limit(BATCH);
-    // One that cannot be taken away keeps nobody else's.
-    let mut cleared = Ok(());
+    let mut failures = 0;
     for row in doomed.all(db.read()).await? {
-        cleared = cleared.and(clear(db, blobs, &row.stem).await);
+        let Err(error) = clear(db, blobs, &row.stem).await else { continue };
+        // One that cannot be taken away keeps nobody else's: it comes last from now on.
+        let later = Entity::update_many().col_expr(Column::Since, Expr::value(now));
+        let later = later.filter(Column::Stem.eq(row.stem));
+        db.write(async move |tx: Tx| Ok::<_, Error>(later.exec(&*tx).await.map(drop)?)).await?;
+        failures += 1;
+        if failures == FAILURES {
+            return Err(error);
+        }
     }
-    cleared
+    Ok(())
 }

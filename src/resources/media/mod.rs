@@ -2,7 +2,7 @@
 mod api;
 mod example;
 mod files;
-mod leftovers;
+pub mod leftovers;
 mod receive;
 mod service;
 mod stored;

@@ -29,7 +29,7 @@ use crate::{
         or_log::OrLog,
         problem::{Error, Result},
         text::{folded, trimmed},
-        upload::{ALT, FILE, KINDS},
+        upload::{ALT, FILE, kinds},
     },
     pictures::{self, Clean, Refused},
     ports::{blobs::Loose, db::Tx},
@@ -132,13 +132,13 @@ impl MediaLibrary {
             self.room(self.db.read(), caller.user, row.size).await?;
             self.write(&row, clean).await?;
         }
-        let (library, caller, claimed) = (self.clone(), caller.clone(), fresh);
+        let (library, caller, claimed) = (self.clone(), caller.clone(), row.key.clone());
         let written = known.is_none();
         let kept =
             once(&self.db, attempt, async move |tx| library.claim(&tx, &caller, row, written).await).await;
         let used = matches!(&kept, Ok(Outcome::Fresh(media)) if media.new);
         if written && !used {
-            leftovers::give_up(&self.db, &self.blobs, &claimed).await.or_log("giving up an upload");
+            leftovers::orphaned(&self.db, &self.blobs, &claimed, now).await.or_log("giving up an upload");
         }
         kept
     }
@@ -234,7 +234,7 @@ async fn cleaned(work: Arc<Semaphore>, path: PathBuf, held: impl Send + 'static)
 /// Why a picture is not taken.
 fn refused(why: &Refused) -> Error {
     match why {
-        Refused::Kind => Error::Untaken("file", format!("is of no kind that is taken: {KINDS}")),
+        Refused::Kind => Error::Untaken("file", format!("is of no kind that is taken: {}", kinds())),
         Refused::Coding | Refused::Animated => Error::Untaken("file", why.to_string()),
         Refused::TooLarge => Error::TooLarge(why.to_string()),
         Refused::Unreadable(_) => Error::Internal(why.to_string()),

@@ -1,6 +1,6 @@
 //! What may happen to pictures. The only writer of the `media` table.
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     num::NonZero,
     sync::{Arc, Mutex, Weak},
     thread,
@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::{
     leftovers,
-    stored::{PARTS, filename, format_of, stem},
-    types::{Media, MediaPatch, MediaQuery, MediaType},
+    stored::{PARTS, filename, format_of, named, stem},
+    types::{Media, MediaPatch, MediaQuery},
 };
 use crate::{
     contract::{
@@ -58,7 +58,7 @@ pub struct MediaLibrary {
     /// Places to wait for a turn.
     pub(super) asking: Arc<Semaphore>,
     /// Variants that would take too much.
-    pub(super) impossible: Arc<Mutex<HashSet<String>>>,
+    pub(super) impossible: Arc<Mutex<HashMap<String, Option<i64>>>>,
 }
 
 /// How many wait for sizes of pictures at a time.
@@ -88,7 +88,7 @@ impl MediaLibrary {
             find = find.filter(media::Column::UploadedBy.eq(user.0));
         }
         if let Some(kind) = query.media_type {
-            find = find.filter(media::Column::MediaType.eq(word(kind)));
+            find = find.filter(media::Column::MediaType.eq(named(kind)));
         }
         for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
             find = find.filter(media::Column::Search.into_simple_expr().like(containing(word)));
@@ -209,15 +209,6 @@ pub(super) async fn tell(tx: &Tx, kind: EventType, row: &media::Model, now: i64)
     tx.tell(of(kind, row.id, href, row.version, audience, now));
     tx.touch("media").await?;
     Ok(())
-}
-
-fn word(kind: MediaType) -> &'static str {
-    match kind {
-        MediaType::Jpeg => "image/jpeg",
-        MediaType::Png => "image/png",
-        MediaType::Webp => "image/webp",
-        MediaType::Gif => "image/gif",
-    }
 }
 
 /// A point as it is kept.

@@ -45,8 +45,7 @@ pub fn original(key: &str) -> String {
 }
 
 pub fn format_of(key: &str) -> Option<Format> {
-    let formats = [Format::Jpeg, Format::Png, Format::Webp, Format::Gif];
-    formats.into_iter().find(|format| key.ends_with(&format!(".{}", format.extension())))
+    Format::ALL.into_iter().find(|format| key.ends_with(&format!(".{}", format.extension())))
 }
 
 fn media_type(format: Format) -> MediaType {
@@ -58,10 +57,21 @@ fn media_type(format: Format) -> MediaType {
     }
 }
 
+/// The media type by which a row is found.
+pub fn named(kind: MediaType) -> &'static str {
+    let format = Format::ALL.into_iter().find(|format| media_type(*format) == kind);
+    format.unwrap_or(Format::Jpeg).media_type()
+}
+
+/// Whether it changes the direction of the text around it: a name would show another ending than it has (Unicode, UAX 9).
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What a client calls its file, without folders and with the ending of what it is.
 pub fn filename(sent: Option<&str>, format: Format) -> String {
     let name = sent.unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    let name: String = name.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
     let name = name.trim().trim_matches('.').trim();
     let stem = match name.rsplit_once('.') {
         Some((stem, "jpg" | "jpeg" | "png" | "webp" | "gif" | "JPG" | "JPEG" | "PNG" | "GIF")) => stem,

@@ -1,6 +1,6 @@
 //! Pictures in other sizes and forms: made when they are asked for first, once, and kept beside the picture.
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     ops::Range,
     sync::{Arc, MutexGuard, PoisonError},
 };
@@ -31,6 +31,10 @@ const MOST: usize = 64;
 const BYTES: u64 = 32 << 20;
 /// How many are remembered that cannot be made.
 const REMEMBERED: usize = 1000;
+/// For how long nobody tries again what took too long, in milliseconds.
+const PAUSE: i64 = 10 * 60 * 1000;
+const TOO_SLOW: Error =
+    Error::Unavailable("this size took too long to make: ask for a smaller one, or later");
 /// Changes whenever the same ask makes other bytes.
 const REVISION: &str = "1";
 
@@ -121,8 +125,8 @@ impl MediaLibrary {
 
     async fn make(&self, wanted: &Wanted, variant: Variant) -> Result<u64> {
         let busy = |error: tokio::sync::AcquireError| Error::Internal(error.to_string());
-        if self.impossible().contains(&wanted.blob) {
-            return Err(too_much());
+        if let Some(refused) = self.known_to_fail(&wanted.blob) {
+            return Err(refused);
         }
         let full = "many sizes of pictures are being made: try again in a moment";
         let _place = self.asking.try_acquire().map_err(|_| Error::Unavailable(full))?;
@@ -137,8 +141,8 @@ impl MediaLibrary {
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
         let made = made.map_err(|why| self.unmade(&wanted.blob, why))?;
-        self.make_room(&wanted.key).await?;
         let size = made.bytes.len() as u64;
+        self.make_room(&wanted.key, size).await?;
         self.blobs.put(&wanted.blob, made.bytes.into()).await.map_err(unkept)?;
         // The picture may have gone meanwhile, and all its bytes with it but these.
         let there = media::Entity::find().filter(media::Column::Key.eq(&wanted.key));
@@ -150,11 +154,12 @@ impl MediaLibrary {
         Ok(size)
     }
 
-    async fn make_room(&self, key: &str) -> Result<()> {
+    /// Takes the oldest away, until one more of this size is not too much.
+    async fn make_room(&self, key: &str, size: u64) -> Result<()> {
         let mut kept = self.blobs.below(&below(stem(key))).await.map_err(unkept)?;
         kept.retain(|entry| entry.key != original(key));
         kept.sort_by_key(|entry| std::cmp::Reverse(entry.written_at));
-        let mut room = BYTES;
+        let mut room = BYTES.saturating_sub(size);
         for (place, entry) in kept.iter().enumerate() {
             room = room.saturating_sub(entry.size);
             if place + 1 >= MOST || room == 0 {
@@ -164,22 +169,37 @@ impl MediaLibrary {
         Ok(())
     }
 
-    fn impossible(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn impossible(&self) -> MutexGuard<'_, HashMap<String, Option<i64>>> {
         self.impossible.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_to_fail(&self, blob: &str) -> Option<Error> {
+        match *self.impossible().get(blob)? {
+            None => Some(too_much()),
+            Some(until) => (self.clock.now() < until).then_some(TOO_SLOW),
+        }
+    }
+
+    fn remember(&self, blob: &str, until: Option<i64>) {
+        let mut impossible = self.impossible();
+        if impossible.len() >= REMEMBERED {
+            impossible.clear();
+        }
+        impossible.insert(blob.to_owned(), until);
     }
 
     /// The picture was whole when it came: it is too much of it that is asked for, or the fault is ours.
     fn unmade(&self, blob: &str, why: Refused) -> Error {
         match why {
             Refused::TooManyPixels | Refused::TooLarge => {
-                let mut impossible = self.impossible();
-                if impossible.len() >= REMEMBERED {
-                    impossible.clear();
-                }
-                impossible.insert(blob.to_owned());
+                self.remember(blob, None);
                 too_much()
             }
-            Refused::TooSlow => Error::Unavailable("this size took too long to make: try again later"),
+            // A machine that is busy now may not be so later.
+            Refused::TooSlow => {
+                self.remember(blob, Some(self.clock.now() + PAUSE));
+                TOO_SLOW
+            }
             why => Error::Internal(format!("a size of a picture cannot be made: {why}")),
         }
     }

@@ -1,9 +1,10 @@
 //! What editors do not look after.
 
 /// What decides who gets in, and what others than editors look after: no rule acts on it or on what is below it.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "/.well-known",
     "/api/api-keys",
+    "/api/events",
     "/api/jobs",
     "/api/me",
     "/api/rates",

@@ -51,7 +51,7 @@ async fn keep(tx: &Tx, now: i64) -> Result<()> {
         let key = SigningKey::generate(now, active_at).map_err(bad)?;
         let row = signing_key::ActiveModel {
             kid: Set(key.kid),
-            private_key: Set(BASE64_STANDARD.encode(key.pkcs8.expose())),
+            private_key: Set(BASE64_STANDARD.encode(key.pkcs8.expose()).into()),
             public_key: Set(BASE64_STANDARD.encode(&key.public)),
             created_at: Set(key.created_at),
             active_at: Set(key.active_at),
@@ -77,7 +77,7 @@ async fn stored<C: ConnectionTrait>(db: &C) -> Result<Vec<SigningKey>> {
     let key = |row: signing_key::Model| {
         Ok(SigningKey {
             kid: row.kid,
-            pkcs8: Secret::new(BASE64_STANDARD.decode(row.private_key).map_err(|_| BadKey)?),
+            pkcs8: Secret::new(BASE64_STANDARD.decode(row.private_key.expose()).map_err(|_| BadKey)?),
             public: BASE64_STANDARD.decode(row.public_key).map_err(|_| BadKey)?,
             created_at: row.created_at,
             active_at: row.active_at,

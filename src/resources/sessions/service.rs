@@ -1,7 +1,7 @@
 //! What may happen to sessions. The only writer of the `sessions` table; every road to a session is here.
 use std::sync::{Arc, atomic::AtomicI64};
 
-use entity::{session, user};
+use entity::{hidden::Hidden, session, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
     sea_query::Expr,
@@ -83,7 +83,7 @@ impl Sessions {
         self.throttle(&email, &client.address)?;
         let found = user::Entity::find().filter(user::Column::Email.eq(&email)).one(self.db.read()).await?;
         let usable = found.filter(|user| user.status == "active");
-        let stored = usable.as_ref().and_then(|user| user.password_hash.clone());
+        let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Hidden::into_inner);
         let proven = self.passwords.verify(Secret::new(password), stored).await.map_err(unhashed)?;
         let Some(user) = usable.filter(|_| proven) else { return Err(Error::WrongPassword) };
         self.open(user, client, cookie).await

@@ -1,10 +1,6 @@
 //! One request to an upstream: what goes out, and what of its answer comes in. Fields of the caller stay here, but for
 //! the id of its request, and so do those of the upstream.
 use bytes::Bytes;
-use poem::http::{
-    HeaderName, HeaderValue, Method,
-    header::{self, InvalidHeaderValue},
-};
 use serde_json::value::RawValue;
 
 use super::{
@@ -16,10 +12,10 @@ use crate::{
         check,
         problem::{Error, Result},
     },
-    ports::outgoing::{Answer, Refused},
+    ports::outgoing::{Answer, Field, Refused},
 };
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON: &str = "application/json";
 
 impl Upstreams {
     /// The JSON that the upstream answers with.
@@ -29,12 +25,9 @@ impl Upstreams {
         question: &Question,
         body: Option<Relayed>,
     ) -> Result<Box<RawValue>> {
+        let body = body.map(|body| Bytes::from(String::from(Box::<str>::from(body.0))));
         let fields = fields(to, question, body.is_some());
-        let fields =
-            fields.map_err(|_| Error::Internal(format!("no fields for the upstream {}", to.name)))?;
-        let method = if body.is_some() { Method::POST } else { Method::GET };
-        let body = body.map_or_else(Bytes::new, |body| Bytes::from(String::from(Box::<str>::from(body.0))));
-        let answer = self.outgoing.request(method, &address(to, question), fields, body).await;
+        let answer = self.outgoing.request(&address(to, question), &fields, body).await;
         let answer = answer.map_err(|refused| told(&to.name, &refused))?;
         taken(&to.name, answer)
     }
@@ -46,22 +39,11 @@ fn address(to: &Destination, question: &Question) -> String {
     format!("{}/{}{query}", to.base, question.path)
 }
 
-fn fields(
-    to: &Destination,
-    question: &Question,
-    body: bool,
-) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
-    let trace = HeaderValue::from_str(&question.trace)?;
-    let mut fields = vec![(header::ACCEPT, JSON), (HeaderName::from_static("x-request-id"), trace)];
-    if body {
-        fields.push((header::CONTENT_TYPE, JSON));
-    }
-    if let Some(authorization) = &to.authorization {
-        let mut value = HeaderValue::from_str(authorization.expose())?;
-        value.set_sensitive(true);
-        fields.push((header::AUTHORIZATION, value));
-    }
-    Ok(fields)
+fn fields<'a>(to: &'a Destination, question: &'a Question, body: bool) -> Vec<Field<'a>> {
+    let mut fields = vec![("accept", JSON), ("x-request-id", question.trace.as_str())];
+    fields.extend(body.then_some(("content-type", JSON)));
+    fields.extend(to.authorization.as_ref().map(|secret| ("authorization", secret.expose().as_str())));
+    fields
 }
 
 /// What a caller is told of an upstream that gave no answer; addresses go to the log alone.
@@ -70,6 +52,9 @@ fn told(name: &str, refused: &Refused) -> Error {
     let words = match refused {
         Refused::Slow(..) => {
             return Error::GatewayTimeout(format!("the upstream {name} gave no whole answer in time"));
+        }
+        Refused::Field(field) => {
+            return Error::Internal(format!("the field {field} cannot be sent to the upstream {name}"));
         }
         Refused::Private(..) | Refused::Open | Refused::Url(_) => "is at an address that may not be asked",
         Refused::Long(..) => "answered with more than 1 MiB",
@@ -88,7 +73,7 @@ fn taken(name: &str, answer: Answer) -> Result<Box<RawValue>> {
     if !(200..300).contains(&status) {
         return refused("");
     }
-    if answer.content_type != "application/json" {
+    if answer.content_type != JSON {
         return refused(", but not with application/json");
     }
     // Read strictly, so that nobody behind reads another thing in it.

@@ -1,5 +1,5 @@
 //! Rows of the `users` table: made, changed and shown, and what must stay among them.
-use entity::{comment, message, post, post_coauthor, user};
+use entity::{comment, hidden::Hidden, message, post, post_coauthor, user};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String
         row.status = status.as_str().to_owned();
     }
     if hash.is_some() {
-        row.password_hash = hash;
+        row.password_hash = hash.map(Hidden::from);
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn fresh(
         avatar_url: Set(None),
         role: Set(role.as_str().to_owned()),
         status: Set(Status::Active.as_str().to_owned()),
-        password_hash: Set(hash),
+        password_hash: Set(hash.map(Hidden::from)),
         source: Set(None),
         version: Set(1),
         created_at: Set(now),

@@ -1,7 +1,7 @@
 //! What may happen to accounts. The only writer of the `users` table.
 use std::sync::Arc;
 
-use entity::user;
+use entity::{hidden::Hidden, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -135,7 +135,7 @@ impl Users {
         when: Precondition,
         tag: impl Fn(&User) -> ETag,
         hash: Option<String>,
-        proven: Option<String>,
+        proven: Option<Hidden>,
     ) -> Result<User> {
         let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
         let mut row = row.ok_or(Error::NotFound("user"))?;
@@ -208,7 +208,12 @@ impl Users {
                 return Err(Error::Forbidden("changing your own password needs currentPassword"));
             };
             let current = Secret::new(current.clone());
-            if !self.passwords.verify(current, row.password_hash.clone()).await.map_err(unhashed)? {
+            if !self
+                .passwords
+                .verify(current, row.password_hash.clone().map(Hidden::into_inner))
+                .await
+                .map_err(unhashed)?
+            {
                 return Err(Error::Forbidden("currentPassword is not the present password"));
             }
         }

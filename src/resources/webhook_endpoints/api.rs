@@ -70,7 +70,7 @@ impl WebhookEndpointsApi {
     /// Change a webhook endpoint
     ///
     /// A merge patch (RFC 7396). One that is enabled again is told of what happens from then on. A key needs the scopes
-    /// of all topics that the endpoint wants afterwards (403).
+    /// of all topics that the endpoint wants, before and afterwards, and for another `url` of all that waits for it (403).
     #[oai(path = "/:id", method = "patch", operation_id = "webhookEndpointsPatch")]
     async fn patch(
         &self,
@@ -100,15 +100,16 @@ impl WebhookEndpointsApi {
 
     /// Give a webhook endpoint a new secret
     ///
-    /// The old one signs too for another 24 hours, so that the receiver can follow.
+    /// The old one signs too for another 24 hours, so that the receiver can follow. A key needs the scopes of all topics
+    /// that the endpoint wants (403).
     #[oai(path = "/:id/rotate-secret", method = "post", operation_id = "webhookEndpointsRotateSecret")]
     async fn rotate(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         /// The endpoint's id.
         id: Path<Id<WebhookEndpoint>>,
-    ) -> Result<Told<IssuedWebhookEndpoint>, Fault<NotFound>> {
-        Ok(Told::new(self.0.rotate(id.0).await?))
+    ) -> Result<Told<IssuedWebhookEndpoint>, Fault<(NotFound, Forbidden)>> {
+        Ok(Told::new(self.0.rotate(&admin, id.0).await?))
     }
 
     /// Send a webhook endpoint a test
@@ -126,17 +127,17 @@ impl WebhookEndpointsApi {
 
     /// List what was delivered to an endpoint, newest first
     ///
-    /// What has ended is kept for 30 days.
+    /// What has ended is kept for 30 days. A key is told of the topics that it has the scopes for, and of tests.
     #[oai(path = "/:id/deliveries", method = "get", operation_id = "webhookEndpointsListDeliveries")]
     async fn deliveries(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         /// The endpoint's id.
         id: Path<Id<WebhookEndpoint>>,
         query: Query<WebhookDeliveryQuery>,
         known: IfNoneMatch,
     ) -> Result<Listed<WebhookDelivery>, Fault<(Invalid, NotFound)>> {
-        let page = self.0.deliveries(id.0, &query).await?;
+        let page = self.0.deliveries(&admin, id.0, &query).await?;
         Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
     }
 }
@@ -147,28 +148,29 @@ pub struct WebhookDeliveriesApi(pub WebhookEndpoints);
 impl WebhookDeliveriesApi {
     /// Read a delivery
     ///
-    /// How far it is, and what the endpoint answered last.
+    /// How far it is, and what the endpoint answered last. A key needs the scope of what it tells of (403).
     #[oai(path = "/:id", method = "get", operation_id = "webhookDeliveriesRead")]
     async fn read(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         /// The delivery's id.
         id: Path<Id<WebhookDelivery>>,
         known: IfNoneMatch,
-    ) -> Result<Found<WebhookDelivery>, Fault<NotFound>> {
-        Ok(Found::new(self.0.delivery(id.0).await?, &known.0))
+    ) -> Result<Found<WebhookDelivery>, Fault<(NotFound, Forbidden)>> {
+        Ok(Found::new(self.0.delivery(&admin, id.0).await?, &known.0))
     }
 
     /// Deliver once more
     ///
-    /// What was delivered or has failed, with the same `webhook-id` and body.
+    /// What was delivered or has failed, with the same `webhook-id` and body. A key needs the scope of what it tells of
+    /// (403).
     #[oai(path = "/:id/replay", method = "post", operation_id = "webhookDeliveriesReplay")]
     async fn replay(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         /// The delivery's id.
         id: Path<Id<WebhookDelivery>>,
-    ) -> Result<Accepted<WebhookDelivery>, Fault<(NotFound, Conflict)>> {
-        Ok(Accepted::new(self.0.replay(id.0).await?))
+    ) -> Result<Accepted<WebhookDelivery>, Fault<(NotFound, Conflict, Forbidden)>> {
+        Ok(Accepted::new(self.0.replay(&admin, id.0).await?))
     }
 }

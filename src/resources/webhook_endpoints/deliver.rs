@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use futures_util::{StreamExt, stream};
-use poem::http::{HeaderName, HeaderValue, header};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     Set,
@@ -131,12 +130,16 @@ impl WebhookEndpoints {
 
     async fn send(&self, to: endpoint::Model, row: &delivery::Model) -> Result<Answer, Refused> {
         let now = self.clock.now();
-        let mut secrets = vec![Secret::new(to.secret)];
-        secrets.extend(to.previous_secret.filter(|_| to.previous_until > Some(now)).map(Secret::new));
+        let previous = to.previous_secret.filter(|_| to.previous_until > Some(now));
+        let secrets: Vec<_> = [Some(to.secret), previous]
+            .into_iter()
+            .flatten()
+            .map(|it| Secret::new(it.into_inner()))
+            .collect();
         let (id, timestamp) = (row.event_id.to_string(), now / SECOND);
         let signature = signatures(&secrets, &id, timestamp, &row.payload).unwrap_or_default();
-        let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         let mut fields = vec![
+            ("content-type", "application/json".to_owned()),
             ("webhook-id", id),
             ("webhook-timestamp", timestamp.to_string()),
             ("webhook-signature", signature),
@@ -144,11 +147,8 @@ impl WebhookEndpoints {
         if WebhookFormat::parse(&row.format) == WebhookFormat::CloudEvents {
             fields.extend(attributes(row, &self.source));
         }
-        for (name, value) in fields {
-            let value = HeaderValue::from_str(&value).map_err(|_| Refused::Url("its headers are none"))?;
-            headers.push((HeaderName::from_static(name), value));
-        }
-        self.outgoing.post(&to.url, headers, row.payload.clone().into()).await
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.outgoing.post(&to.url, &fields, row.payload.clone().into()).await
     }
 }
 

@@ -1,7 +1,8 @@
 //! The log of deliveries: what was sent where, how far it is, and once more.
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Set,
     sea_query::{Expr, ExprTrait},
 };
 use serde_json::{Value, json};
@@ -15,7 +16,9 @@ use super::{
 };
 use crate::{
     contract::{
+        caller::{Principal, Via},
         cursor::{Key, Slice, SortKey},
+        event::EventType,
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -36,17 +39,22 @@ const SOME: u64 = 1000;
 impl WebhookEndpoints {
     pub async fn deliveries(
         &self,
+        admin: &Principal,
         id: Id<WebhookEndpoint>,
         query: &WebhookDeliveryQuery,
     ) -> Result<Page<WebhookDelivery>> {
         self.read(id).await?;
         let mut find = delivery::Entity::find().filter(delivery::Column::EndpointId.eq(id.0));
+        let heard = heard(admin);
+        if let Some(kinds) = &heard {
+            find = find.filter(delivery::Column::Kind.is_in(kinds.clone()));
+        }
         if let Some(state) = query.state {
             find = find.filter(delivery::Column::State.eq(state.as_str()));
         }
         let slice = Slice {
             key: &self.cursors,
-            list: format!("webhook-deliveries {id} {:?}", query.state),
+            list: format!("webhook-deliveries {id} {:?} {heard:?}", query.state),
             order: vec![SortKey::falling(delivery::Column::Id)],
             paging: &query.paging,
         };
@@ -55,9 +63,11 @@ impl WebhookEndpoints {
         Ok(Page { data: rows.into_iter().map(WebhookDelivery::from).collect(), pagination })
     }
 
-    pub async fn delivery(&self, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+    pub async fn delivery(&self, admin: &Principal, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
         let row = delivery::Entity::find_by_id(id.0).one(self.db.read()).await?;
-        row.map(WebhookDelivery::from).ok_or(Error::NotFound("delivery"))
+        let row = row.ok_or(Error::NotFound("delivery"))?;
+        may_know(admin, &row.kind)?;
+        Ok(row.into())
     }
 
     /// Leaves a test to be delivered.
@@ -77,13 +87,14 @@ impl WebhookEndpoints {
     }
 
     /// Leaves what has ended to be delivered once more.
-    pub async fn replay(&self, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
-        let now = self.clock.now();
+    pub async fn replay(&self, admin: &Principal, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+        let (admin, now) = (admin.clone(), self.clock.now());
         self.db
             .write(async move |tx: Tx| {
                 let missing = Error::NotFound("delivery");
                 let find = delivery::Entity::find_by_id(id.0);
                 let known = find.one(&*tx).await?.ok_or(missing)?;
+                may_know(&admin, &known.kind)?;
                 // The endpoint's lock is taken first, here as everywhere.
                 enabled(&held(&tx, known.endpoint_id.into()).await?)?;
                 let known = delivery::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
@@ -111,32 +122,67 @@ impl WebhookEndpoints {
     /// Forgets deliveries that ended long ago.
     pub async fn sweep(&self) -> Result<()> {
         let old = self.clock.now() - KEPT;
+        let ended = delivery::Column::State.is_in(["delivered", "failed"]);
+        self.forget(Condition::all().add(ended).add(delivery::Column::UpdatedAt.lt(old))).await
+    }
+
+    /// Forgets all deliveries of an endpoint.
+    pub(super) async fn forget_log(&self, endpoint: Id<WebhookEndpoint>) -> Result<()> {
+        self.forget(Condition::all().add(delivery::Column::EndpointId.eq(endpoint.0))).await
+    }
+
+    /// A few at a time, each in a transaction of its own.
+    async fn forget(&self, which: Condition) -> Result<()> {
         loop {
-            let ended = Condition::all()
-                .add(delivery::Column::State.is_in(["delivered", "failed"]))
-                .add(delivery::Column::UpdatedAt.lt(old));
-            if self.db.write(async move |tx: Tx| forget(&tx, ended).await).await? < SOME {
+            let which = which.clone();
+            let found = self.db.write(async move |tx: Tx| {
+                let some = some(&tx, which.clone()).await?;
+                let found = some.len() as u64;
+                // One that is replayed meanwhile is none of them any more.
+                let gone = delivery::Entity::delete_many().filter(which);
+                gone.filter(delivery::Column::Id.is_in(some)).exec(&*tx).await?;
+                Ok::<_, Error>(found)
+            });
+            if found.await? < SOME {
                 return Ok(());
             }
         }
     }
 }
 
+/// The types that a key may know of; none for those who may know of all.
+fn heard(admin: &Principal) -> Option<Vec<&'static str>> {
+    let Via::Key { scopes, .. } = &admin.via else { return None };
+    let told = |kind: &&EventType| scopes.iter().any(|scope| scope == kind.topic().scope());
+    let kinds = EventType::ALL.iter().filter(told).map(|kind| kind.as_str());
+    Some(kinds.chain([TEST]).collect())
+}
+
+fn may_know(admin: &Principal, kind: &str) -> Result<()> {
+    match heard(admin).is_none_or(|kinds| kinds.contains(&kind)) {
+        true => Ok(()),
+        false => Err(Error::Forbidden("this key lacks the scope to read what this delivery tells of")),
+    }
+}
+
+/// Refuses a key that would lead elsewhere what it may not read: an endpoint may have wanted more before.
+pub async fn may_lead(tx: &Tx, admin: &Principal, endpoint: Uuid) -> Result<()> {
+    let Some(heard) = heard(admin) else { return Ok(()) };
+    let others = delivery::Entity::find()
+        .filter(delivery::Column::EndpointId.eq(endpoint))
+        .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
+        .filter(delivery::Column::Kind.is_not_in(heard));
+    match others.count(&**tx).await? {
+        0 => Ok(()),
+        _ => Err(Error::Forbidden("this key lacks the scope to read some of what waits for the endpoint")),
+    }
+}
+
 async fn some(tx: &Tx, which: Condition) -> Result<Vec<Uuid>> {
     let ids = delivery::Entity::find().select_only().column(delivery::Column::Id).filter(which);
-    Ok(ids.limit(SOME).into_tuple().all(&**tx).await?)
-}
-
-async fn forget(tx: &Tx, which: Condition) -> Result<u64> {
-    let some = delivery::Column::Id.is_in(some(tx, which).await?);
-    Ok(delivery::Entity::delete_many().filter(some).exec(&**tx).await?.rows_affected)
-}
-
-/// Takes the log of an endpoint away.
-pub async fn empty(tx: &Tx, endpoint: Uuid) -> Result<()> {
-    let own = || Condition::all().add(delivery::Column::EndpointId.eq(endpoint));
-    while forget(tx, own()).await? == SOME {}
-    Ok(())
+    // In one order, so that no two wait for each other.
+    let ids = ids.order_by_asc(delivery::Column::Id).limit(SOME);
+    Ok(ids.into_tuple().all(&**tx).await?)
 }
 
 fn enabled(row: &endpoint::Model) -> Result<()> {

@@ -92,7 +92,7 @@ impl WebhookEndpoints {
                     description: Set(words(new.description)),
                     events: Set(kept(&new.events)),
                     format: Set(new.format.as_str().to_owned()),
-                    secret: Set(signs.expose().clone()),
+                    secret: Set(signs.expose().clone().into()),
                     previous_secret: Set(None),
                     previous_until: Set(None),
                     state: Set(EndpointState::Enabled.as_str().to_owned()),
@@ -124,7 +124,11 @@ impl WebhookEndpoints {
             let known = held(&tx, id).await?;
             when.check(&wire(known.clone(), now).etag())?;
             let row = patched(&tx, &known, patch).await?;
+            may_hear(&admin, &known.events)?;
             may_hear(&admin, &row.events)?;
+            if row.url != known.url {
+                log::may_lead(&tx, &admin, id.0).await?;
+            }
             if row == known {
                 return Ok(known);
             }
@@ -141,29 +145,38 @@ impl WebhookEndpoints {
 
     pub async fn remove(&self, id: Id<WebhookEndpoint>, when: Precondition) -> Result<()> {
         let now = self.clock.now();
-        self.db
-            .write(async move |tx: Tx| {
-                let known = held(&tx, id).await?;
-                when.check(&wire(known.clone(), now).etag())?;
-                tx.not_later(&deliver::key(id.0)).await?;
-                log::empty(&tx, id.0).await?;
-                known.delete(&*tx).await?;
-                Ok(())
-            })
-            .await
+        let checked = self.db.write(async move |tx: Tx| {
+            let known = held(&tx, id).await?;
+            when.check(&wire(known.clone(), now).etag())?;
+            // Who has read it before this moment changes it no more.
+            let (version, mut row) = (known.version + 1, known.into_active_model());
+            row.version = Set(version);
+            Ok::<_, Error>(row.update(&*tx).await.map(drop)?)
+        });
+        checked.await?;
+        // Its log may be long, and nobody is to wait for it: what follows finds little of it left.
+        self.forget_log(id).await?;
+        let last = self.db.write(async move |tx: Tx| {
+            let known = held(&tx, id).await?;
+            tx.not_later(&deliver::key(id.0)).await?;
+            known.delete(&*tx).await?;
+            Ok::<_, Error>(())
+        });
+        last.await
     }
 
     /// A new secret; the old one signs too for another day.
-    pub async fn rotate(&self, id: Id<WebhookEndpoint>) -> Result<IssuedWebhookEndpoint> {
+    pub async fn rotate(&self, admin: &Principal, id: Id<WebhookEndpoint>) -> Result<IssuedWebhookEndpoint> {
         let (now, secret) = (self.clock.now(), secret::fresh()?);
-        let signs = secret.clone();
+        let (admin, signs) = (admin.clone(), secret.clone());
         let rotated = self.db.write(async move |tx: Tx| {
             let known = held(&tx, id).await?;
+            may_hear(&admin, &known.events)?;
             let (old, version) = (known.secret.clone(), known.version);
             let mut row = known.into_active_model();
             row.previous_secret = Set(Some(old));
             row.previous_until = Set(Some(now + OVERLAP));
-            row.secret = Set(signs.expose().clone());
+            row.secret = Set(signs.expose().clone().into());
             row.version = Set(version + 1);
             row.updated_at = Set(now);
             Ok::<_, Error>(row.update(&*tx).await?)
