@@ -45,8 +45,8 @@ async fn messages(m: &SchemaManager<'_>) -> Result<(), DbErr> {
         number("updated_at"),
     ];
     create(m, "messages", columns, |t| {
+        // Nothing holds it to its channel: what was said in a long one goes after it, a few at a time.
         primary(t, &["id"]);
-        reference(t, &["channel_id"], "channels", &["id"], ForeignKeyAction::Cascade);
         reference(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
     })
     .await?;

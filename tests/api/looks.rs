@@ -160,17 +160,6 @@ async fn a_size_that_is_too_much_is_refused() {
 }
 
 #[tokio::test]
-async fn only_so_many_wait_for_a_size() {
-    let api = Api::start().await;
-    let (_, _, url) = shown(&api, 1000, 800).await;
-    let ask = async |width: u32| api.get(&format!("{url}?w={width}")).await;
-    let answers = futures_util::future::join_all((400..444).map(ask)).await;
-    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
-    assert!(!busy.is_empty() && busy.iter().all(|answer| answer.headers.contains_key("retry-after")));
-    assert!(answers.iter().filter(|answer| answer.status == 200).count() >= 32);
-}
-
-#[tokio::test]
 async fn the_sizes_of_a_picture_have_their_bytes() {
     let api = Api::start().await;
     let (_, made, url) = shown(&api, 200, 100).await;

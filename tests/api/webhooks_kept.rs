@@ -97,4 +97,11 @@ async fn a_long_log_goes_with_its_endpoint() {
     assert_eq!(known().await, 1_002);
     admin.header("if-match", &tag).delete(&path).await.is(204);
     assert_eq!(known().await, 0);
+    // What a removal that was broken off has left is nobody's, and goes with the next sweep.
+    long(1_001, api.clock.now()).await;
+    let some = delivery::Entity::find().filter(delivery::Column::EndpointId.eq(id));
+    let some = some.one(api.app.db.read()).await.expect("read").expect("a delivery");
+    admin.get(&format!("/api/webhook-deliveries/{}", some.id)).await.is(404);
+    api.app.webhook_endpoints.sweep().await.expect("swept");
+    assert_eq!(known().await, 0);
 }

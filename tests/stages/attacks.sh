@@ -1,10 +1,11 @@
-# Slow, greedy and broken clients: honest requests keep being answered, and memory stays where it is.
+# Slow, greedy and broken clients: honest requests keep being answered, and memory stays where it is. P99 is what they
+# may wait at most, in milliseconds: here only so long that nobody starves, as other work may run on the machine.
 build
 export TENON_RATE_LIMITS=off TENON_TIMEOUT_SCALE=0.1
 serve "$work/attacks"
 account editor "$work/attacks"
 python3 tests/attacks/fill.py "$url" "$(token editor)"
-python3 tests/attacks/attacks.py "$address" "$service" "/api/posts?limit=10&fields=content"
+python3 tests/attacks/attacks.py "$address" "$service" "/api/posts?limit=10&fields=content" --p99 "${P99:-2000}"
 stop "$service"
 # The same with hardly a descriptor to spare.
 descriptors=$(ulimit -Sn)

@@ -7,7 +7,7 @@ mkdir -p "$s3/service"
 port=$(free_port)
 s3rver --directory "$s3/service" --address 127.0.0.1 --port "$port" --silent --configure-bucket pictures \
   > "$s3/log" 2>&1 &
-echo $! >> "$work/pids"
+started $!
 for _ in $(seq 100); do
   python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null && break
   sleep 0.1

@@ -54,9 +54,12 @@ house() { # house NAME "ROLES", with further arguments for tenon
 }
 
 # Both at once: the tester has one thread for each.
+fresh_database
 house sqlite "reader author editor accountant admin" & one=$!
 # The same contract on the other database: what differs between them shows in fewer tries, and to fewer.
-fresh_database
-EXAMPLES=$(( (${EXAMPLES:-10} + 2) / 3 )) house postgres "editor admin" --database-url "$database_url"
-wait "$one"
+EXAMPLES=$(( (${EXAMPLES:-10} + 2) / 3 )) house postgres "editor admin" --database-url "$database_url" & other=$!
+broken=0
+wait "$one" || broken=1
+wait "$other" || broken=1
+if [ "$broken" = 1 ]; then echo "a service or the tester did not start"; exit 1; fi
 if [ -s "$work/surprises" ]; then echo "it was surprised; see $(paste -sd ' ' "$work/surprises")"; exit 1; fi

@@ -2,9 +2,9 @@
 
 # Ends every service that a stage has left behind.
 stop_services() {
-  [ -f "$work/pids" ] || return 0
-  while read -r pid; do kill "$pid" 2>/dev/null; done < "$work/pids"
-  rm -f "$work/pids"
+  local pid
+  for pid in "$work"/pids/*; do kill "$(basename "$pid")" 2>/dev/null; done
+  rm -rf "$work/pids"
 }
 
 stop_postgres() {
@@ -80,13 +80,16 @@ build() {
   cargo build --quiet --workspace --bins --tests
 }
 
+# Notes a process, so that it ends with the stage.
+started() { mkdir -p "$work/pids"; : > "$work/pids/$1"; }
+
 # Starts the service in folder $1 with further arguments; sets $url, $address and $service.
 serve() {
   local folder=$1; shift
   mkdir -p "$folder"
   "$tenon" serve --listen 127.0.0.1:0 --data-dir "$folder" "$@" > "$folder/out" 2> "$folder/log" &
   service=$!
-  echo "$service" >> "$work/pids"
+  started "$service"
   for _ in $(seq 200); do
     url=$(sed -n 's/^listening on //p' "$folder/out")
     if [ -n "$url" ]; then address=${url#http://}; return 0; fi
@@ -101,7 +104,7 @@ stop() {
   kill "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
   # Its number may belong to another process soon.
-  sed -i "/^$1\$/d" "$work/pids"
+  rm -f "$work/pids/$1"
 }
 
 # Makes an account of role $1 in folder $2 (and the same further arguments); its password is $password.

@@ -2,7 +2,7 @@
 use entity::{channel, message};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, Set, sea_query::LockType,
+    QuerySelect, QueryTrait, Select, Set, sea_query::LockType,
 };
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::{
         etag::Precondition,
         event::{EventType, of},
         id::Id,
+        or_log::OrLog,
         page::Page,
         problem::{Error, Result},
         text::trimmed,
@@ -155,27 +156,26 @@ impl Channels {
     /// Removes a channel with all that was said in it.
     pub async fn remove(&self, editor: &Principal, id: Id<Channel>, when: Precondition) -> Result<()> {
         let (editor, now) = (editor.clone(), self.clock.now());
-        let row = self.db.write(async move |tx| {
+        let gone = self.db.write(async move |tx| {
             let row = held(&tx, &editor, id).await?;
-            when.check(&Channel::from(row.clone()).etag())?;
-            // Who has read it before this moment changes it no more.
-            let (version, mut row) = (row.version + 1, row.into_active_model());
-            row.version = Set(version);
-            Ok::<_, Error>(row.update(&*tx).await?)
+            let mut gone = Channel::from(row.clone());
+            when.check(&gone.etag())?;
+            row.delete(&*tx).await?;
+            gone.version += 1;
+            tell(&tx, EventType::ChannelDeleted, &gone, gone.audience, now);
+            Ok::<_, Error>(())
         });
-        // Much may have been said in it, and nobody is to wait for that: what follows finds little of it left.
-        self.empty(row.await?.id).await?;
-        self.db
-            .write(async move |tx| {
-                let row = channel::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
-                let row = row.ok_or(Error::NotFound("channel"))?;
-                let mut gone = Channel::from(row.clone());
-                row.delete(&*tx).await?;
-                gone.version += 1;
-                tell(&tx, EventType::ChannelDeleted, &gone, gone.audience, now);
-                Ok(())
-            })
-            .await
+        gone.await?;
+        // What is broken off here the sweep takes up.
+        let said = Condition::all().add(message::Column::ChannelId.eq(id.0));
+        self.forget(said).await.or_log("forgetting what was said in a channel that is gone");
+        Ok(())
+    }
+
+    /// Forgets what was said in channels that are gone.
+    pub async fn sweep(&self) -> Result<()> {
+        let there = channel::Entity::find().select_only().column(channel::Column::Id).into_query();
+        self.forget(Condition::all().add(message::Column::ChannelId.not_in_subquery(there))).await
     }
 }
 
@@ -183,20 +183,16 @@ impl Channels {
 const SOME: u64 = 1000;
 
 impl Channels {
-    /// Takes all messages of a channel away, a few at a time, each few in a transaction of their own.
-    async fn empty(&self, channel: Uuid) -> Result<()> {
+    /// A few messages at a time, each few in a transaction of their own. Of a channel that is gone, nobody else has them.
+    async fn forget(&self, which: Condition) -> Result<()> {
         loop {
-            let found = self.db.write(async move |tx: Tx| {
-                let some = message::Entity::find().select_only().column(message::Column::Id);
-                let some = some.filter(message::Column::ChannelId.eq(channel));
-                let some = some.order_by_asc(message::Column::Id).limit(SOME);
-                let some: Vec<Uuid> = some.into_tuple().all(&*tx).await?;
-                let found = some.len() as u64;
-                let gone = message::Entity::delete_many().filter(message::Column::Id.is_in(some));
-                gone.exec(&*tx).await?;
-                Ok::<_, Error>(found)
-            });
-            if found.await? < SOME {
+            let some = message::Entity::find().select_only().column(message::Column::Id);
+            let some = some.filter(which.clone()).limit(SOME);
+            let some: Vec<Uuid> = some.into_tuple().all(self.db.read()).await?;
+            let last = (some.len() as u64) < SOME;
+            let gone = message::Entity::delete_many().filter(message::Column::Id.is_in(some));
+            self.db.write(async move |tx: Tx| Ok::<_, Error>(gone.exec(&*tx).await.map(drop)?)).await?;
+            if last {
                 return Ok(());
             }
         }

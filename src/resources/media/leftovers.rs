@@ -23,7 +23,7 @@ const GRACE: i64 = 10 * 60 * 1000;
 /// As many are taken away in one go.
 const BATCH: u64 = 500;
 /// After as many failures in one go, it is the place of the bytes that fails.
-const FAILURES: u32 = 3;
+const FAILURES: usize = 3;
 
 /// Notes that bytes are about to be written below a stem.
 pub async fn note(db: &Db, stem: &str, now: i64) -> Result<()> {
@@ -97,17 +97,18 @@ pub async fn sweep(db: &Db, blobs: &Blobs, now: i64) -> Result<()> {
     })
     .await?;
     let doomed = Entity::find().filter(Column::Doomed.eq(1)).order_by_asc(Column::Since).limit(BATCH);
-    let mut failures = 0;
+    let mut failures = Vec::new();
     for row in doomed.all(db.read()).await? {
         let Err(error) = clear(db, blobs, &row.stem).await else { continue };
+        tracing::warn!(stem = row.stem, ?error, "bytes of a picture cannot be taken away");
         // One that cannot be taken away keeps nobody else's: it comes last from now on.
         let later = Entity::update_many().col_expr(Column::Since, Expr::value(now));
         let later = later.filter(Column::Stem.eq(row.stem));
         db.write(async move |tx: Tx| Ok::<_, Error>(later.exec(&*tx).await.map(drop)?)).await?;
-        failures += 1;
-        if failures == FAILURES {
-            return Err(error);
+        failures.push(error);
+        if failures.len() == FAILURES {
+            break;
         }
     }
-    Ok(())
+    failures.into_iter().next().map_or(Ok(()), Err)
 }

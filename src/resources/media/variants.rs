@@ -32,7 +32,7 @@ const BYTES: u64 = 32 << 20;
 /// How many are remembered that cannot be made.
 const REMEMBERED: usize = 1000;
 /// For how long nobody tries again what took too long, in milliseconds.
-const PAUSE: i64 = 10 * 60 * 1000;
+const PAUSE: i64 = 60 * 1000;
 const TOO_SLOW: Error =
     Error::Unavailable("this size took too long to make: ask for a smaller one, or later");
 /// Changes whenever the same ask makes other bytes.

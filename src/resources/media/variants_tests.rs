@@ -2,6 +2,10 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::{
+    contract::cursor::CursorKey,
+    ports::{blobs::Blobs, clock::Clock, db::Db},
+};
 
 fn row(width: i64, height: i64) -> media::Model {
     media::Model {
@@ -68,4 +72,31 @@ fn only_clients_that_name_it_get_webp() {
     ] {
         assert_eq!(takes_webp(accepted), takes, "{accepted:?}");
     }
+}
+
+#[tokio::test]
+async fn who_finds_no_place_to_wait_is_told_at_once() {
+    let folder = std::env::temp_dir().join(format!("tenon-places-{}", Uuid::now_v7().simple()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let db = Db::open(&format!("sqlite://{}", folder.join("t.db").display())).await.expect("a database");
+    let blobs = Blobs::folder(folder.join("media"));
+    let library = MediaLibrary::new(db, Clock::fixed(0), CursorKey::new(&[0; 32]), blobs);
+    let (etag, filename) = (ETag::of_parts(&["a"]), "a.png".to_owned());
+    let shown = Shown { media_type: "image/png", filename, etag, keep: Keep::ForGood, chosen: false };
+    let query = FileQuery { w: Some(10), h: None, fit: None, focus: None, format: None };
+    let variant = variant(&row(1000, 500), &query, Format::Png);
+    let (key, blob) = (format!("{}.png", "00".repeat(16)), format!("00/{}/10x5.png", "00".repeat(16)));
+    let wanted = Wanted { shown, key, blob, variant };
+    let places = library.asking.clone().acquire_many_owned(32).await.expect("all places");
+    assert!(library.asking.try_acquire().is_err(), "there are no more than 32");
+    assert!(matches!(library.made(&wanted).await, Err(Error::Unavailable(_))));
+    drop(places);
+    // Now it gets as far as the picture, which is not there.
+    assert!(matches!(library.made(&wanted).await, Err(Error::NotFound(_))));
+    // What took too long is not tried again at once.
+    library.unmade(&wanted.blob, Refused::TooSlow);
+    assert!(matches!(library.made(&wanted).await, Err(Error::Unavailable(_))));
+    library.clock.advance(PAUSE);
+    assert!(matches!(library.made(&wanted).await, Err(Error::NotFound(_))));
+    let _ = std::fs::remove_dir_all(&folder);
 }

@@ -2,8 +2,8 @@
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set,
-    sea_query::{Expr, ExprTrait},
+    QueryOrder, QuerySelect, QueryTrait, Set,
+    sea_query::{Expr, ExprTrait, SelectStatement},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -64,7 +64,8 @@ impl WebhookEndpoints {
     }
 
     pub async fn delivery(&self, admin: &Principal, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
-        let row = delivery::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        let there = delivery::Column::EndpointId.in_subquery(endpoints());
+        let row = delivery::Entity::find_by_id(id.0).filter(there).one(self.db.read()).await?;
         let row = row.ok_or(Error::NotFound("delivery"))?;
         may_know(admin, &row.kind)?;
         Ok(row.into())
@@ -123,7 +124,8 @@ impl WebhookEndpoints {
     pub async fn sweep(&self) -> Result<()> {
         let old = self.clock.now() - KEPT;
         let ended = delivery::Column::State.is_in(["delivered", "failed"]);
-        self.forget(Condition::all().add(ended).add(delivery::Column::UpdatedAt.lt(old))).await
+        self.forget(Condition::all().add(ended).add(delivery::Column::UpdatedAt.lt(old))).await?;
+        self.forget(Condition::all().add(delivery::Column::EndpointId.not_in_subquery(endpoints()))).await
     }
 
     /// Forgets all deliveries of an endpoint.
@@ -148,6 +150,11 @@ impl WebhookEndpoints {
             }
         }
     }
+}
+
+/// The ids of all endpoints: the deliveries of others are about to go.
+fn endpoints() -> SelectStatement {
+    endpoint::Entity::find().select_only().column(endpoint::Column::Id).into_query()
 }
 
 /// The types that a key may know of; none for those who may know of all.
@@ -180,8 +187,8 @@ pub async fn may_lead(tx: &Tx, admin: &Principal, endpoint: Uuid) -> Result<()> 
 
 async fn some(tx: &Tx, which: Condition) -> Result<Vec<Uuid>> {
     let ids = delivery::Entity::find().select_only().column(delivery::Column::Id).filter(which);
-    // In one order, so that no two wait for each other.
-    let ids = ids.order_by_asc(delivery::Column::Id).limit(SOME);
+    // Locked in one order, so that no two wait for each other.
+    let ids = ids.order_by_asc(delivery::Column::Id).limit(SOME).lock_exclusive();
     Ok(ids.into_tuple().all(&**tx).await?)
 }
 

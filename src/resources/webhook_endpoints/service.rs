@@ -23,6 +23,7 @@ use crate::{
         etag::Precondition,
         event::{EventType, Topic},
         id::Id,
+        or_log::OrLog,
         page::Page,
         patch::Given,
         problem::{Error, Result},
@@ -145,24 +146,17 @@ impl WebhookEndpoints {
 
     pub async fn remove(&self, id: Id<WebhookEndpoint>, when: Precondition) -> Result<()> {
         let now = self.clock.now();
-        let checked = self.db.write(async move |tx: Tx| {
+        let gone = self.db.write(async move |tx: Tx| {
             let known = held(&tx, id).await?;
             when.check(&wire(known.clone(), now).etag())?;
-            // Who has read it before this moment changes it no more.
-            let (version, mut row) = (known.version + 1, known.into_active_model());
-            row.version = Set(version);
-            Ok::<_, Error>(row.update(&*tx).await.map(drop)?)
-        });
-        checked.await?;
-        // Its log may be long, and nobody is to wait for it: what follows finds little of it left.
-        self.forget_log(id).await?;
-        let last = self.db.write(async move |tx: Tx| {
-            let known = held(&tx, id).await?;
             tx.not_later(&deliver::key(id.0)).await?;
             known.delete(&*tx).await?;
             Ok::<_, Error>(())
         });
-        last.await
+        gone.await?;
+        // What is broken off here the sweep takes up.
+        self.forget_log(id).await.or_log("forgetting the deliveries of an endpoint that is gone");
+        Ok(())
     }
 
     /// A new secret; the old one signs too for another day.

@@ -152,16 +152,17 @@ impl WebhookEvents {
         }))
     }
 
-    /// Notes what came of an event, in the transaction of its effect. A failure takes nothing back but another one: the
-    /// event may have been handled by another worker meanwhile.
+    /// Notes what came of an event, in the transaction of its effect. A failure takes nothing back but an earlier one, and
+    /// one for now not even that: the event may have been handled by another worker meanwhile.
     pub async fn note(&self, tx: &Tx, id: Uuid, outcome: Outcome) -> Result<()> {
         let now = self.clock.now();
         let words = outcome.words.map(|words| words.chars().take(WORDS).collect::<String>());
         let handled = (outcome.state != WebhookEventState::Received).then_some(now);
         let column = |column: webhook_event::Column| Expr::col(column);
         let failed = matches!(outcome.state, WebhookEventState::Received | WebhookEventState::Failed);
-        let open = [WebhookEventState::Received.as_str(), WebhookEventState::Failed.as_str()];
-        let waiting = webhook_event::Column::State.is_in(open);
+        let last = outcome.state == WebhookEventState::Failed;
+        let open = [WebhookEventState::Received].into_iter().chain(last.then_some(WebhookEventState::Failed));
+        let waiting = webhook_event::Column::State.is_in(open.map(WebhookEventState::as_str));
         webhook_event::Entity::update_many()
             .filter(if failed { waiting.into_condition() } else { Condition::all() })
             .col_expr(webhook_event::Column::State, outcome.state.as_str().into())
