@@ -3,7 +3,8 @@
 # Ends every service that a stage has left behind.
 stop_services() {
   local pid
-  for pid in "$work"/pids/*; do kill "$(basename "$pid")" 2>/dev/null; done
+  # Without one, the star stands for itself.
+  for pid in "$work"/pids/*; do kill "$(basename "$pid")" 2>/dev/null || true; done
   rm -rf "$work/pids"
 }
 
