@@ -3,7 +3,7 @@ use crate::{
     app::App,
     contract::problem::Error,
     ports::queue::{Claimed, Failed},
-    resources::{webhook_endpoints, webhook_events},
+    resources::{channels, webhook_endpoints, webhook_events},
 };
 
 /// Does a job.
@@ -13,6 +13,8 @@ pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
         super::schedule::PURGE => super::purge::run(app, job).await,
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
         webhook_endpoints::DELIVER => app.webhook_endpoints.deliver(job).await,
+        webhook_endpoints::FORGET => app.webhook_endpoints.forget_gone(job).await,
+        channels::FORGET => app.channels.forget_gone(job).await,
         webhook_events::HANDLE => super::webhook_events::run(app, job).await,
         // A newer version of the program may, which runs beside this one while they change over.
         kind => Err(Failed::new(format!("this program knows no job of the kind {kind}"))),

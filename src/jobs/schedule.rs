@@ -66,13 +66,12 @@ pub(super) async fn again(app: &App, job: &Claimed) -> Result<(), Failed> {
 pub async fn sweep(app: &App, job: &Claimed) -> Result<(), Failed> {
     let now = app.clock.now();
     // One that fails keeps none of the others back.
-    let swept: [Result<(), Failed>; 9] = [
+    let swept: [Result<(), Failed>; 8] = [
         app.sessions.sweep().await.map_err(Failed::from),
         app.posts.sweep().await.map_err(Failed::from),
         attempt::sweep(&app.db, now).await.map_err(Failed::from),
         app.webhook_events.sweep().await.map_err(Failed::from),
         app.webhook_endpoints.sweep().await.map_err(Failed::from),
-        app.channels.sweep().await.map_err(Failed::from),
         forget_events(app, now).await,
         app.db.forget_jobs(now - DONE_KEPT, now - DEAD_KEPT).await.map(drop).map_err(Failed::from),
         // The last, as it waits for others.

@@ -1,8 +1,6 @@
 //! Channels and what is said in them: who reads and writes where, what is told to whom, and what is sent twice.
-use entity::message;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use serde_json::{Value, json};
-use tenon::{contract::caller::Role, ports::db::Tx};
+use tenon::contract::caller::Role;
 use uuid::Uuid;
 
 use crate::{
@@ -14,12 +12,12 @@ use crate::{
 const AUDIENCES: [&str; 3] = ["public", "accounts", "staff"];
 
 /// A new channel, by its path.
-async fn channel(editor: &Api, audience: &str) -> String {
+pub async fn channel(editor: &Api, audience: &str) -> String {
     let new = json!({ "name": format!("For {audience} {}", Uuid::now_v7()), "audience": audience });
     editor.post("/api/channels", new).await.is(201).header("location").to_owned()
 }
 
-async fn say(who: &Api, channel: &str, text: &str) -> Answer {
+pub async fn say(who: &Api, channel: &str, text: &str) -> Answer {
     who.post(&format!("{channel}/messages"), json!({ "text": text })).await
 }
 
@@ -359,37 +357,4 @@ async fn what_is_wrong_is_refused_by_name() {
     api.get("/api/channels?audience=nobody").await.is(400);
     editor.post(&path, json!({ "text": "ä".repeat(4000) })).await.is(201);
     editor.post("/api/channels/none/messages", json!({ "text": "a" })).await.is(404);
-}
-
-#[tokio::test]
-async fn much_that_was_said_goes_with_its_channel() {
-    let api = Api::start().await;
-    let editor = api.sign_in(Role::Editor).await;
-    let path = channel(&editor, "accounts").await;
-    let first = say(&editor, &path, "First").await.is(201).id();
-    let find = message::Entity::find_by_id(first.parse::<Uuid>().expect("an id"));
-    let first = find.one(api.app.db.read()).await.expect("read").expect("a message");
-    let more = async |count: usize| {
-        let another = || message::Model { id: Uuid::now_v7(), ..first.clone() };
-        let rows: Vec<_> = (0..count).map(|_| another().into_active_model().reset_all()).collect();
-        let insert = message::Entity::insert_many(rows);
-        let done = api.app.db.write(async move |tx: Tx| insert.exec_without_returning(&*tx).await).await;
-        done.expect("written");
-    };
-    let known = || async { message::Entity::find().count(api.app.db.read()).await.expect("counted") };
-    more(1_500).await;
-    editor.header("if-match", "\"other\"").delete(&path).await.is(412);
-    assert_eq!(known().await, 1_501);
-    editor.delete(&path).await.is(204);
-    assert_eq!(known().await, 0);
-    // What a removal that was broken off has left is nobody's, and goes with the next sweep.
-    more(1_001).await;
-    let another = channel(&editor, "accounts").await;
-    say(&editor, &another, "Here").await.is(201);
-    assert_eq!(
-        editor.get(&format!("{another}/messages")).await.is(200).body["data"].as_array().map(Vec::len),
-        Some(1)
-    );
-    api.app.channels.sweep().await.expect("swept");
-    assert_eq!(known().await, 1);
 }

@@ -11,6 +11,7 @@ mod exports;
 mod forms;
 mod geo;
 mod geo_commands;
+mod gone;
 mod guarded;
 mod held;
 mod hidden;

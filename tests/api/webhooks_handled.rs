@@ -20,6 +20,17 @@ use crate::{
     webhooks::{GITHUB, STRIPE, event, github, house, listed, stripe},
 };
 
+/// What comes to be there in time.
+async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..250 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it never came");
+}
+
 /// Workers, until the sender is dropped.
 fn workers(api: &Api) -> (watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stopping) = watch::channel(false);
@@ -151,14 +162,11 @@ async fn an_event_that_fails_says_why_and_can_be_handled_again() {
     assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(1)));
     assert_eq!(failed["outcome"], "there is no invoice of this name");
     // Done again as a job, it says so; and who is late with a failure for now changes nothing.
-    let dead = admin.get("/api/jobs?state=dead").await.is(200).body["data"][0]["id"].clone();
-    admin.post_empty(&format!("/api/jobs/{}/retry", dead.as_str().expect("an id"))).await.is(202);
-    for _ in 0..250 {
-        if listed(&admin, "").await[0]["attempts"] == 2 {
-            break;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
+    let dead = until(async || {
+        admin.get("/api/jobs?state=dead").await.is(200).body["data"][0]["id"].as_str().map(str::to_owned)
+    });
+    admin.post_empty(&format!("/api/jobs/{}/retry", dead.await)).await.is(202);
+    until(async || (listed(&admin, "").await[0]["attempts"] == 2).then_some(())).await;
     let late = Outcome { state: WebhookEventState::Received, words: Some("late".to_owned()) };
     let (events, id) = (api.app.webhook_events.clone(), failed["id"].as_str().expect("an id").parse());
     let id: Uuid = id.expect("an id");

@@ -2,8 +2,9 @@
 use entity::{channel, message};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
-    QuerySelect, QueryTrait, Select, Set, sea_query::LockType,
+    QuerySelect, Select, Set, sea_query::LockType,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::types::{Channel, ChannelAudience, ChannelPatch, ChannelQuery, NewChannel, address};
@@ -16,7 +17,6 @@ use crate::{
         etag::Precondition,
         event::{EventType, of},
         id::Id,
-        or_log::OrLog,
         page::Page,
         problem::{Error, Result},
         text::trimmed,
@@ -25,8 +25,16 @@ use crate::{
     ports::{
         clock::Clock,
         db::{Db, Tx},
+        queue::{Claimed, Failed, NewJob},
     },
 };
+
+pub const FORGET: &str = "channels.forget";
+
+#[derive(Serialize, Deserialize)]
+struct Silent {
+    channel: Uuid,
+}
 
 #[derive(Clone)]
 pub struct Channels {
@@ -163,41 +171,32 @@ impl Channels {
             row.delete(&*tx).await?;
             gone.version += 1;
             tell(&tx, EventType::ChannelDeleted, &gone, gone.audience, now);
+            // Much may have been said in it, and nobody is to wait for that.
+            tx.later(NewJob::new(FORGET, &Silent { channel: id.0 })?.attempts(i32::MAX), now).await?;
             Ok::<_, Error>(())
         });
-        gone.await?;
-        // What is broken off here the sweep takes up.
-        let said = Condition::all().add(message::Column::ChannelId.eq(id.0));
-        self.forget(said).await.or_log("forgetting what was said in a channel that is gone");
-        Ok(())
+        gone.await
     }
 
-    /// Forgets what was said in channels that are gone.
-    pub async fn sweep(&self) -> Result<()> {
-        let there = channel::Entity::find().select_only().column(channel::Column::Id).into_query();
-        self.forget(Condition::all().add(message::Column::ChannelId.not_in_subquery(there))).await
-    }
-}
-
-/// Messages that one statement takes away: no statement may last.
-const SOME: u64 = 1000;
-
-impl Channels {
-    /// A few messages at a time, each few in a transaction of their own. Of a channel that is gone, nobody else has them.
-    async fn forget(&self, which: Condition) -> Result<()> {
+    /// Forgets what was said in a channel that is gone, a few messages at a time.
+    pub async fn forget_gone(&self, job: &Claimed) -> Result<(), Failed> {
+        let Silent { channel } = job.data()?;
         loop {
             let some = message::Entity::find().select_only().column(message::Column::Id);
-            let some = some.filter(which.clone()).limit(SOME);
+            let some = some.filter(message::Column::ChannelId.eq(channel)).limit(SOME);
             let some: Vec<Uuid> = some.into_tuple().all(self.db.read()).await?;
             let last = (some.len() as u64) < SOME;
             let gone = message::Entity::delete_many().filter(message::Column::Id.is_in(some));
-            self.db.write(async move |tx: Tx| Ok::<_, Error>(gone.exec(&*tx).await.map(drop)?)).await?;
+            self.db.write(async move |tx: Tx| gone.exec(&*tx).await.map(drop)).await?;
             if last {
                 return Ok(());
             }
         }
     }
 }
+
+/// Messages that one statement takes away: no statement may last.
+const SOME: u64 = 1000;
 
 fn tell(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
     tx.tell(of(kind, channel.id, address(channel.id), channel.version, audience.told(), now));

@@ -99,7 +99,15 @@ impl WebhookEndpoints {
         let (job, now) = (job.clone(), self.clock.now());
         self.db
             .write(async move |tx: Tx| {
+                // One that is gone meanwhile asks for nothing more.
+                let there = match held(&tx, endpoint.into()).await {
+                    Err(Error::NotFound(_)) => false,
+                    held => held.map(|_| true)?,
+                };
                 job.finish(&tx, now).await?;
+                if !there {
+                    return Ok(());
+                }
                 let next = delivery::Entity::find()
                     .select_only()
                     .column(delivery::Column::NextAt)
@@ -107,12 +115,12 @@ impl WebhookEndpoints {
                     .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
                     .order_by_asc(delivery::Column::NextAt);
                 match next.into_tuple::<Option<i64>>().one(&*tx).await?.flatten() {
-                    Some(at) => ask(&tx, endpoint, at, now).await,
+                    Some(at) => Ok(ask(&tx, endpoint, at, now).await?),
                     None => Ok(()),
                 }
             })
             .await
-            .map_err(|error: DbErr| Failed::new(error))
+            .map_err(|error: Error| Failed::from(error))
     }
 
     /// Sends a delivery, if it is still to be sent, and writes down what came of it.

@@ -1,10 +1,11 @@
 //! The log of deliveries: what was sent where, how far it is, and once more.
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
     sea_query::{Expr, ExprTrait, SelectStatement},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,8 +25,18 @@ use crate::{
         problem::{Error, Result},
         time::Timestamp,
     },
-    ports::db::Tx,
+    ports::{
+        db::Tx,
+        queue::{Claimed, Failed, NewJob},
+    },
 };
+
+pub const FORGET: &str = "webhooks.forget";
+
+#[derive(Serialize, Deserialize)]
+struct Gone {
+    endpoint: Uuid,
+}
 
 /// The type of a test.
 const TEST: &str = "webhook.test";
@@ -124,13 +135,15 @@ impl WebhookEndpoints {
     pub async fn sweep(&self) -> Result<()> {
         let old = self.clock.now() - KEPT;
         let ended = delivery::Column::State.is_in(["delivered", "failed"]);
-        self.forget(Condition::all().add(ended).add(delivery::Column::UpdatedAt.lt(old))).await?;
-        self.forget(Condition::all().add(delivery::Column::EndpointId.not_in_subquery(endpoints()))).await
+        self.forget(Condition::all().add(ended).add(delivery::Column::UpdatedAt.lt(old))).await
     }
 
-    /// Forgets all deliveries of an endpoint.
-    pub(super) async fn forget_log(&self, endpoint: Id<WebhookEndpoint>) -> Result<()> {
-        self.forget(Condition::all().add(delivery::Column::EndpointId.eq(endpoint.0))).await
+    /// Forgets all deliveries of an endpoint that is gone.
+    pub async fn forget_gone(&self, job: &Claimed) -> Result<(), Failed> {
+        let Gone { endpoint } = job.data()?;
+        self.forget(Condition::all().add(delivery::Column::EndpointId.eq(endpoint)))
+            .await
+            .map_err(Failed::from)
     }
 
     /// A few at a time, each in a transaction of its own.
@@ -150,6 +163,11 @@ impl WebhookEndpoints {
             }
         }
     }
+}
+
+/// Leaves the job that forgets the log of an endpoint, when this transaction has taken the endpoint away.
+pub async fn forget_later(tx: &Tx, endpoint: Uuid, now: i64) -> Result<(), DbErr> {
+    tx.later(NewJob::new(FORGET, &Gone { endpoint })?.attempts(i32::MAX), now).await.map(|_| ())
 }
 
 /// The ids of all endpoints: the deliveries of others are about to go.

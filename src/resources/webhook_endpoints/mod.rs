@@ -14,6 +14,7 @@ pub use api::{WebhookDeliveriesApi, WebhookEndpointsApi};
 pub use deliver::{DELIVER, MOST_AT_A_TIME};
 pub use delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery};
 pub use filter::EventFilter;
+pub use log::FORGET;
 pub use service::WebhookEndpoints;
 pub use types::{
     DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,

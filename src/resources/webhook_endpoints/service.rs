@@ -23,7 +23,6 @@ use crate::{
         etag::Precondition,
         event::{EventType, Topic},
         id::Id,
-        or_log::OrLog,
         page::Page,
         patch::Given,
         problem::{Error, Result},
@@ -151,12 +150,10 @@ impl WebhookEndpoints {
             when.check(&wire(known.clone(), now).etag())?;
             tx.not_later(&deliver::key(id.0)).await?;
             known.delete(&*tx).await?;
-            Ok::<_, Error>(())
+            // Its log may be long, and nobody is to wait for that.
+            Ok::<_, Error>(log::forget_later(&tx, id.0, now).await?)
         });
-        gone.await?;
-        // What is broken off here the sweep takes up.
-        self.forget_log(id).await.or_log("forgetting the deliveries of an endpoint that is gone");
-        Ok(())
+        gone.await
     }
 
     /// A new secret; the old one signs too for another day.
