@@ -12,6 +12,8 @@ const browser = await chromium.launch({
   ],
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
+// How long the page takes to draw depends on the machine.
+page.setDefaultTimeout(120_000);
 const strange = [];
 page.on("console", (message) => {
   // A refused request is what some of these steps are about; the browser logs each one.
@@ -27,6 +29,8 @@ const block = (id) => page.locator(`[id$="-${id}"].opblock`);
 // Opens an operation and sends its example, changed by `edit` where the step is about that.
 async function execute(id, edit = async () => {}) {
   const operation = block(id);
+  // What was open before is closed, as a person would do: all that is open is drawn again with each answer.
+  for (const open of await page.locator(`.opblock.is-open:not([id$="-${id}"]) .opblock-summary-control`).all()) await open.click();
   await operation.scrollIntoViewIfNeeded();
   if (!(await operation.getAttribute("class")).includes("is-open")) await operation.locator(".opblock-summary-control").click();
   await operation.locator("button.execute").waitFor();
