@@ -93,6 +93,14 @@ impl Principal {
             Via::Machine | Via::Key { .. } => None,
         }
     }
+
+    /// Whether a scope is no hindrance: a key has those that it was given, and nobody else needs any.
+    pub fn within(&self, scope: &str) -> bool {
+        match &self.via {
+            Via::Key { scopes, .. } => scopes.iter().any(|given| given == scope),
+            Via::Session(_) | Via::Machine => true,
+        }
+    }
 }
 
 /// What an operation asks of its caller; `ALLOW` stands in the document as `x-authz`.

@@ -183,14 +183,12 @@ impl Access {
         let Some(principal) = principal else {
             return if self.anonymous { Ok(()) } else { Err(Error::Unauthenticated) };
         };
-        if let Via::Key { scopes, .. } = &principal.via {
-            match &self.scope {
-                None => return Err(Error::Forbidden("an API key will not do here: sign in yourself")),
-                Some(scope) if !scopes.contains(scope) => {
-                    return Err(Error::InsufficientScope(scope.clone()));
-                }
-                Some(_) => {}
+        match &self.scope {
+            None if matches!(principal.via, Via::Key { .. }) => {
+                return Err(Error::Forbidden("an API key will not do here: sign in yourself"));
             }
+            Some(scope) if !principal.within(scope) => return Err(Error::InsufficientScope(scope.clone())),
+            _ => {}
         }
         let admits = |word: &String| match word.as_str() {
             "anonymous" | "authenticated" | "owner" => true,

@@ -13,7 +13,7 @@ use tokio::{
 use crate::support::{Answer, Api};
 
 /// Workers, until the sender is dropped or says so.
-fn workers(api: &Api) -> watch::Sender<bool> {
+pub fn workers(api: &Api) -> watch::Sender<bool> {
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
     stop

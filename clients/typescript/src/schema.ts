@@ -300,7 +300,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a channel
-         * @description All that was said in it goes with it.
+         * @description All that was said in it is nowhere from now on, and forgotten a moment later.
          */
         delete: operations["channelsRemove"];
         options?: never;
@@ -2004,7 +2004,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a webhook endpoint
-         * @description And all that is known of its deliveries.
+         * @description It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later.
          */
         delete: operations["webhookEndpointsRemove"];
         options?: never;

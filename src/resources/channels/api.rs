@@ -79,7 +79,7 @@ impl ChannelsApi {
 
     /// Delete a channel
     ///
-    /// All that was said in it goes with it.
+    /// All that was said in it is nowhere from now on, and forgotten a moment later.
     #[oai(path = "/:id", method = "delete", operation_id = "channelsRemove")]
     async fn remove(
         &self,

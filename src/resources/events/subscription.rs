@@ -20,7 +20,7 @@ use super::{
     service::Events,
 };
 use crate::contract::{
-    caller::{Principal, Via},
+    caller::Principal,
     event::{Audience, Topic},
 };
 
@@ -50,12 +50,8 @@ impl Listener {
             && (frame.audience == Audience::Public || self.reads(frame.topic))
     }
 
-    /// A key tells of what it may read, and of nothing else.
     fn reads(&self, topic: Topic) -> bool {
-        match self.viewer.as_ref().map(|viewer| &viewer.via) {
-            Some(Via::Key { scopes, .. }) => scopes.iter().any(|scope| scope == topic.scope()),
-            _ => true,
-        }
+        self.viewer.as_ref().is_none_or(|viewer| viewer.within(topic.scope()))
     }
 }
 

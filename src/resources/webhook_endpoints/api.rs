@@ -85,7 +85,7 @@ impl WebhookEndpointsApi {
 
     /// Delete a webhook endpoint
     ///
-    /// And all that is known of its deliveries.
+    /// It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later.
     #[oai(path = "/:id", method = "delete", operation_id = "webhookEndpointsRemove")]
     async fn remove(
         &self,

@@ -99,15 +99,15 @@ impl WebhookEndpoints {
         let (job, now) = (job.clone(), self.clock.now());
         self.db
             .write(async move |tx: Tx| {
-                // One that is gone meanwhile asks for nothing more.
-                let there = match held(&tx, endpoint.into()).await {
+                // One that is gone or disabled meanwhile asks for nothing more, and took this job with it.
+                let called = match held(&tx, endpoint.into()).await {
                     Err(Error::NotFound(_)) => false,
-                    held => held.map(|_| true)?,
+                    held => EndpointState::parse(&held?.state) == EndpointState::Enabled,
                 };
-                job.finish(&tx, now).await?;
-                if !there {
+                if !called {
                     return Ok(());
                 }
+                job.finish(&tx, now).await?;
                 let next = delivery::Entity::find()
                     .select_only()
                     .column(delivery::Column::NextAt)

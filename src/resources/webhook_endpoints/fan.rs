@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::{
     deliver,
-    filter::wants,
+    filter::{wanted, wants},
     log::{Happened, pending},
-    service::{WebhookEndpoints, wanted},
+    service::WebhookEndpoints,
 };
 use crate::{contract::problem::Result, ports::db::Tx, resources::events::Event};
 
@@ -84,7 +84,7 @@ async fn fan(tx: &Tx, now: i64) -> Result<bool> {
 }
 
 fn for_endpoint(endpoint: &endpoint::Model, events: &[event::Model], now: i64) -> Vec<delivery::ActiveModel> {
-    let wanted = wanted(endpoint);
+    let wanted = wanted(&endpoint.events);
     let mine = events
         .iter()
         .filter(|event| event.position > endpoint.since && wants(&wanted, &event.kind, &event.topic));

@@ -39,6 +39,17 @@ impl Hash for EventFilter {
     }
 }
 
+/// Filters as they are kept.
+pub fn kept(filters: &[EventFilter]) -> String {
+    let words: Vec<&str> = filters.iter().map(|filter| filter.as_str()).collect();
+    serde_json::to_string(&words).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// The words of filters that were kept.
+pub fn wanted(kept: &str) -> Vec<String> {
+    serde_json::from_str(kept).unwrap_or_default()
+}
+
 /// Whether a list of filters, as it is kept, wants this event; an empty one wants all.
 pub fn wants(filters: &[String], kind: &str, topic: &str) -> bool {
     filters.is_empty() || filters.iter().any(|filter| filter == kind || filter == topic)

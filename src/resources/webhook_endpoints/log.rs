@@ -1,8 +1,8 @@
 //! The log of deliveries: what was sent where, how far it is, and once more.
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Set,
     sea_query::{Expr, ExprTrait, SelectStatement},
 };
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use uuid::Uuid;
 use super::{
     deliver,
     delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery},
+    rights::{known, may_know},
     service::{WebhookEndpoints, held},
     types::{EndpointState, WebhookEndpoint, WebhookFormat, address},
 };
 use crate::{
     contract::{
-        caller::{Principal, Via},
+        caller::Principal,
         cursor::{Key, Slice, SortKey},
-        event::EventType,
         id::Id,
         page::Page,
         problem::{Error, Result},
@@ -39,7 +39,7 @@ struct Gone {
 }
 
 /// The type of a test.
-const TEST: &str = "webhook.test";
+pub const TEST: &str = "webhook.test";
 
 /// How long deliveries that have ended can be looked at and sent again.
 const KEPT: i64 = 30 * 24 * 3_600_000;
@@ -56,8 +56,8 @@ impl WebhookEndpoints {
     ) -> Result<Page<WebhookDelivery>> {
         self.read(id).await?;
         let mut find = delivery::Entity::find().filter(delivery::Column::EndpointId.eq(id.0));
-        let heard = heard(admin);
-        if let Some(kinds) = &heard {
+        let known = known(admin);
+        if let Some(kinds) = &known {
             find = find.filter(delivery::Column::Kind.is_in(kinds.clone()));
         }
         if let Some(state) = query.state {
@@ -65,7 +65,7 @@ impl WebhookEndpoints {
         }
         let slice = Slice {
             key: &self.cursors,
-            list: format!("webhook-deliveries {id} {:?} {heard:?}", query.state),
+            list: format!("webhook-deliveries {id} {:?} {known:?}", query.state),
             order: vec![SortKey::falling(delivery::Column::Id)],
             paging: &query.paging,
         };
@@ -173,34 +173,6 @@ pub async fn forget_later(tx: &Tx, endpoint: Uuid, now: i64) -> Result<(), DbErr
 /// The ids of all endpoints: the deliveries of others are about to go.
 fn endpoints() -> SelectStatement {
     endpoint::Entity::find().select_only().column(endpoint::Column::Id).into_query()
-}
-
-/// The types that a key may know of; none for those who may know of all.
-fn heard(admin: &Principal) -> Option<Vec<&'static str>> {
-    let Via::Key { scopes, .. } = &admin.via else { return None };
-    let told = |kind: &&EventType| scopes.iter().any(|scope| scope == kind.topic().scope());
-    let kinds = EventType::ALL.iter().filter(told).map(|kind| kind.as_str());
-    Some(kinds.chain([TEST]).collect())
-}
-
-fn may_know(admin: &Principal, kind: &str) -> Result<()> {
-    match heard(admin).is_none_or(|kinds| kinds.contains(&kind)) {
-        true => Ok(()),
-        false => Err(Error::Forbidden("this key lacks the scope to read what this delivery tells of")),
-    }
-}
-
-/// Refuses a key that would lead elsewhere what it may not read: an endpoint may have wanted more before.
-pub async fn may_lead(tx: &Tx, admin: &Principal, endpoint: Uuid) -> Result<()> {
-    let Some(heard) = heard(admin) else { return Ok(()) };
-    let others = delivery::Entity::find()
-        .filter(delivery::Column::EndpointId.eq(endpoint))
-        .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
-        .filter(delivery::Column::Kind.is_not_in(heard));
-    match others.count(&**tx).await? {
-        0 => Ok(()),
-        _ => Err(Error::Forbidden("this key lacks the scope to read some of what waits for the endpoint")),
-    }
 }
 
 async fn some(tx: &Tx, which: Condition) -> Result<Vec<Uuid>> {

@@ -6,6 +6,7 @@ mod example;
 mod fan;
 mod filter;
 mod log;
+mod rights;
 mod secret;
 mod service;
 mod types;

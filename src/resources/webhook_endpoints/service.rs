@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 use super::{
     deliver,
-    filter::{EventFilter, wants},
-    log, secret,
+    filter::{kept, wanted},
+    log,
+    rights::{may_hear, may_lead},
+    secret,
     types::{
         DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
         WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
@@ -17,11 +19,10 @@ use super::{
 use crate::{
     contract::{
         answer::Resource,
-        caller::{Principal, Via},
+        caller::Principal,
         check::ErrorCode,
         cursor::{CursorKey, Key, Slice, SortKey},
         etag::Precondition,
-        event::{EventType, Topic},
         id::Id,
         page::Page,
         patch::Given,
@@ -127,7 +128,7 @@ impl WebhookEndpoints {
             may_hear(&admin, &known.events)?;
             may_hear(&admin, &row.events)?;
             if row.url != known.url {
-                log::may_lead(&tx, &admin, id.0).await?;
+                may_lead(&tx, &admin, id.0).await?;
             }
             if row == known {
                 return Ok(known);
@@ -182,21 +183,6 @@ impl WebhookEndpoints {
     }
 }
 
-/// Whether an admin may have others told of this. A key tells of what it may read, and of nothing else.
-fn may_hear(admin: &Principal, events: &str) -> Result<()> {
-    let Via::Key { scopes, .. } = &admin.via else { return Ok(()) };
-    let filters = &listed(events);
-    let wanted = |topic: &Topic| {
-        let of_topic = EventType::ALL.iter().filter(|kind| kind.topic() == *topic);
-        of_topic.into_iter().any(|kind| wants(filters, kind.as_str(), topic.as_str()))
-    };
-    let heard = Topic::ALL.iter().filter(|topic| wanted(topic));
-    match heard.into_iter().all(|topic| scopes.iter().any(|scope| scope == topic.scope())) {
-        true => Ok(()),
-        false => Err(Error::Forbidden("this key lacks the scope to read some of what the endpoint wants")),
-    }
-}
-
 /// The endpoint as it is after the patch.
 async fn patched(tx: &Tx, known: &endpoint::Model, patch: WebhookEndpointPatch) -> Result<endpoint::Model> {
     let mut row = known.clone();
@@ -233,26 +219,12 @@ fn words(text: Option<String>) -> Option<String> {
     text.map(|text| trimmed(&text)).filter(|text| !text.is_empty())
 }
 
-fn kept(events: &[EventFilter]) -> String {
-    let words: Vec<&str> = events.iter().map(|filter| filter.as_str()).collect();
-    serde_json::to_string(&words).unwrap_or_else(|_| "[]".to_owned())
-}
-
-/// What an endpoint wants to know of, as it is kept.
-pub(super) fn wanted(row: &endpoint::Model) -> Vec<String> {
-    listed(&row.events)
-}
-
-fn listed(events: &str) -> Vec<String> {
-    serde_json::from_str(events).unwrap_or_default()
-}
-
 fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebhookEndpoint {
     IssuedWebhookEndpoint { endpoint: wire(row, now), secret: secret.expose().clone() }
 }
 
 fn wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
-    let events = wanted(&row).iter().filter_map(|word| word.parse().ok()).collect();
+    let events = wanted(&row.events).iter().filter_map(|word| word.parse().ok()).collect();
     WebhookEndpoint {
         id: row.id.into(),
         url: row.url,
