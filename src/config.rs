@@ -241,7 +241,7 @@ fn from_file(path: &Path, named: bool) -> Result<Vec<(&'static str, String)>, St
 mod tests {
     use super::*;
 
-    const NONSENSE: [(&str, &str); 77] = [
+    const NONSENSE: [(&str, &str); 78] = [
         ("listen", "somewhere"),
         ("listen", "0.0.0.0:80"),
         ("rate_limits", "perhaps"),
@@ -253,6 +253,7 @@ mod tests {
         ("geo_routes", "FR:french"),
         ("geo_routes", "FR:fr,FR:de"),
         ("locales", ""),
+        ("locales", "fr:EUR,en-us:USD,fr:USD"),
         ("cors_origins", "*"),
         ("redirect_hosts", "https://shop.acme.test"),
         ("redirect_hosts", "shop.acme.test/sale"),

@@ -164,9 +164,11 @@ fn info() -> Value {
     json!({
         "title": "Tenon",
         "summary": "A backend for front-end teams",
-        "description": "Posts, comments, documents and accounts for a site and its dashboard.\n\n\
+        "description": "Posts, documents, pictures, talk, invoices, redirects, webhooks and live events for a site and its \
+            dashboard.\n\n\
             Every list is paged, every resource has an ETag, every failure is a problem (RFC 9457). \
-            What this document forbids is refused; what it allows is taken.",
+            What this document forbids is refused; what it allows is taken. Where a redirect of an editor has the \
+            path of a request, its answer is 307 or 308 with `Location` instead.",
         "version": env!("CARGO_PKG_VERSION"),
         "termsOfService": "https://github.com/tenon-api/tenon/blob/main/README.md",
         "contact": { "name": "Tenon", "url": "https://github.com/tenon-api/tenon", "email": "tenon@acme.test" },

@@ -1,5 +1,5 @@
 //! `tenon serve`: the service itself.
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -15,7 +15,7 @@ use crate::{
     api,
     app::App,
     config::{Config, LogFormat},
-    contract::{or_log::OrLog, problem},
+    contract::{money::Currency, or_log::OrLog, problem},
     edge::{Budgets, Cors, Edge, Elsewhere, Signpost, limits::Limits, server, site::Site},
     jobs::{self, Pace},
     ports::limiter::Limiter,
@@ -89,6 +89,17 @@ impl Serve {
     }
 }
 
+/// Warns of amounts that cannot be shown in other currencies: settings may have changed since they were written.
+async fn unrated(app: &App) -> problem::Result<()> {
+    let (invoices, revenues) = (app.invoices.currencies().await?, app.revenues.currencies().await?);
+    for currency in invoices.into_iter().chain(revenues).collect::<BTreeSet<_>>() {
+        if let Err(error) = app.rates.exchanges(&[currency], Currency::USD).await {
+            tracing::warn!(%error, "invoices and revenues cannot be shown");
+        }
+    }
+    Ok(())
+}
+
 /// For how many seconds caches keep a permanent redirect, so that a mistake can be taken back.
 const KEPT: i64 = 3600;
 
@@ -99,6 +110,7 @@ async fn tend(app: App) {
         hours.tick().await;
         app.sessions.keep_keys().await.or_log("keeping the signing keys");
         app.media.tidy().await;
+        unrated(&app).await.or_log("looking for currencies without a rate");
     }
 }
 

@@ -21,7 +21,10 @@ pub fn told(error: &Error) -> String {
 /// The same of an entry in a file, which has members and no flags.
 pub fn entry(error: &Error) -> String {
     let member = |one: &Violation| match &one.place {
-        Place::Pointer(pointer) => format!("{}: {}", pointer.trim_start_matches("#/"), one.message),
+        Place::Pointer(pointer) => {
+            let member = pointer.trim_start_matches("#/").replace("~1", "/").replace("~0", "~");
+            format!("{member}: {}", one.message)
+        }
         _ => one.message.clone(),
     };
     match error {

@@ -164,7 +164,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "redirect_hosts",
         default: "",
-        meaning: "other hosts to which redirects may lead, such as shop.acme.test",
+        meaning: "other hosts to which redirects may lead, such as shop.acme.test; a port counts",
         secret: false,
     },
     Setting {

@@ -196,7 +196,11 @@ pub fn locales(text: &str) -> Result<Locales, String> {
         let (locale, currency) = pair.split_once(':').ok_or_else(form)?;
         Ok((locale_name(locale).ok_or_else(form)?, currency.parse()?))
     };
-    let locales: Vec<_> = list(text).map(pair).collect::<Result<_, String>>()?;
+    let locales: Vec<(Locale, Currency)> = list(text).map(pair).collect::<Result<_, String>>()?;
+    let known = |place: usize| locales[..place].iter().any(|(locale, _)| *locale == locales[place].0);
+    if (0..locales.len()).any(known) {
+        return Err(format!("locales name one of them twice: {text}"));
+    }
     match locales.is_empty() {
         true => Err("locales name at least one, such as en-us:USD".to_owned()),
         false => Ok(Locales(locales)),

@@ -196,10 +196,13 @@ fn disposition(fields: &[u8]) -> Result<Part> {
     }
     let rest = &value[kind.len()..];
     let name = parameter(rest, "name").ok_or_else(unnamed)?;
-    Ok(Part { name, filename: parameter(rest, "filename") })
+    let filename = parameter(rest, "filename");
+    // Browsers write three characters so, and no others (HTML, multipart/form-data encoding).
+    let plain = |name: String| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
+    Ok(Part { name, filename: filename.map(plain) })
 }
 
-/// The value of a parameter such as `; name="file"`. Programs write a quote in it as `\"` or as `%22`.
+/// The value of a parameter such as `; name="file"`.
 fn parameter(text: &[u8], wanted: &str) -> Option<String> {
     let mut rest = text;
     loop {

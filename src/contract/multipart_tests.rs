@@ -19,7 +19,7 @@ async fn read(body: &[u8], size: usize, limit: usize) -> Result<Read> {
 }
 
 const FORM: &[u8] = b"preamble\r\n--line\r\nContent-Disposition: form-data; name=\"alt\"\r\n\r\nA \r\n--lin e\r\n\
---line  \r\ncontent-disposition:form-data;name=file ; filename=\"a \\\"b\\\".png\"\r\nContent-Type: image/png\r\n\r\n\
+--line  \r\ncontent-disposition:form-data;name=file ; filename=\"a \\\"b%22.png\"\r\nContent-Type: image/png\r\n\r\n\
 \r\n\r\n--\r\n--line\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n\r\n--line--\r\nepilogue";
 
 #[tokio::test]

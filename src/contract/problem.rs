@@ -12,6 +12,7 @@ use super::{
     check::{ErrorCode, Place, Violation},
     code::Code,
     etag::ETag,
+    money::Currency,
 };
 use crate::ports::trouble;
 
@@ -89,6 +90,11 @@ pub enum Error {
     /// Not now; the seconds after which to try again.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// No amount in this currency can be converted.
+    #[error(
+        "there is no rate for {0}, in which some of what is asked for is written: the operator can name one in rates_fallback"
+    )]
+    Unrated(Currency),
     /// Somebody else was asked, and gave nothing that can be handed on.
     #[error("{0}")]
     BadGateway(String),
@@ -144,7 +150,7 @@ impl Error {
             Error::KeyReused => Code::KeyReused,
             Error::KeyInUse => Code::KeyInUse,
             Error::TooMany(_) => Code::TooManyRequests,
-            Error::Unavailable(_) => Code::Unavailable,
+            Error::Unavailable(_) | Error::Unrated(_) => Code::Unavailable,
             Error::BadGateway(_) => Code::BadGateway,
             Error::GatewayTimeout(_) => Code::GatewayTimeout,
             Error::Storage(error) if trouble::passing(error) => Code::Unavailable,
@@ -274,6 +280,10 @@ impl From<Error> for Problem {
         let code = error.code();
         if let Error::Unavailable(detail) = error {
             return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
+        }
+        if let Error::Unrated(currency) = error {
+            tracing::error!(%currency, "there is no rate: name one in rates_fallback");
+            return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "60");
         }
         if let Error::BadGateway(detail) | Error::GatewayTimeout(detail) = error {
             return Problem::new(code, detail);

@@ -4,13 +4,17 @@ use poem::{Request, error::ReadBodyError};
 pub use crate::contract::body::BodyError;
 use crate::contract::{code::Code, problem::Problem, upload::BODY};
 
+/// Where larger files have another way.
+const IMPORT: &str = "/api/redirects/import";
+
 /// The whole body, unless it is larger than `limit` bytes or does not come.
 pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        let words =
-            format!("a body may have {limit} bytes here; the command `tenon import json` takes larger files");
-        Problem::new(Code::PayloadTooLarge, words)
+    let more = match request.uri().path().starts_with(IMPORT) {
+        true => "; the command `tenon import json` takes larger files",
+        false => "",
     };
+    let too_large =
+        || Problem::new(Code::PayloadTooLarge, format!("a body may have {limit} bytes here{more}"));
     if exceeds(request, limit) {
         return Err(too_large());
     }

@@ -1,5 +1,6 @@
 //! JSON files, made into the records of an office: lists of customers, invoices and revenues, and maps of redirects.
 use std::{
+    collections::HashSet,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -142,9 +143,13 @@ fn read(path: &Path) -> Result<Value, String> {
 }
 
 fn entries_of(name: &str, entries: Vec<Value>, records: &mut Vec<ImportedRecord>, report: &mut Report) {
+    let mut seen = HashSet::new();
     for (entry, number) in entries.into_iter().zip(1..) {
         let file = format!("{name}#{number}");
         match record(entry) {
+            Ok(record) if record.name().is_some_and(|name| !seen.insert(name)) => {
+                report.fail(&file, "stands in this file twice");
+            }
             Ok(record) => {
                 for member in record.unused() {
                     *report.unused_members.entry(member.clone()).or_default() += 1;
@@ -175,6 +180,16 @@ fn typed<T: DeserializeOwned>(entry: Value) -> Result<T, String> {
 }
 
 impl Record {
+    /// What an entry of a file is known by, if it has a name of its own.
+    fn name(&self) -> Option<(u8, String)> {
+        match self {
+            Record::Customer(customer) => Some((0, customer.id.clone()?)),
+            Record::Invoice(invoice) => Some((1, invoice.id.clone()?)),
+            Record::Revenue(revenue) => Some((2, revenue.month.to_ascii_lowercase())),
+            Record::Redirects(_) => None,
+        }
+    }
+
     /// The names of members that mean nothing here.
     fn unused(&self) -> Vec<&String> {
         match self {

@@ -1,5 +1,4 @@
-//! PNG: read row by row, written with a palette if it has few colours. Of a moving one, the still picture
-//! that it carries for readers that know no better is kept.
+//! PNG: read row by row, written with a palette if it has few colours.
 use png::{
     BitDepth, ColorType, Compression, Decoder, DecodingError, DeflateCompression, Encoder, Filter, Limits,
     Transformations,
@@ -26,6 +25,9 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
     let (width, height) = (header.width, header.height);
     afford(width, height, 10)?;
     let mut reader = decoder.read_info().map_err(failed)?;
+    if reader.info().animation_control.is_some_and(|moving| moving.num_frames > 1) {
+        return Err(Refused::Animated);
+    }
     let channels = reader.output_color_type().0.samples();
     let orientation =
         reader.info().exif_metadata.as_deref().map_or(Orientation::UPRIGHT, Orientation::from_exif);

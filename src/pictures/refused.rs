@@ -11,7 +11,7 @@ pub enum Refused {
     Broken,
     /// A kind that is taken, written in a way that is not.
     Coding,
-    /// A WebP that moves.
+    /// A picture that moves and is no GIF.
     Animated,
     TooManyPixels,
     TooManyFrames,
@@ -34,7 +34,7 @@ impl fmt::Display for Refused {
                 "this picture is written in a rare way that is not taken; save it as an ordinary JPEG or PNG",
             ),
             Refused::Animated => to.write_str(
-                "moving WebP pictures are not taken; send a moving GIF, or a WebP that stands still",
+                "moving pictures are taken as GIF only; send a moving GIF, or a picture that stands still",
             ),
             Refused::TooManyPixels => write!(
                 to,

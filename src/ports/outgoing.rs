@@ -35,10 +35,12 @@ pub use target::Target;
 pub enum Refused {
     #[error("the address cannot be asked: {0}")]
     Url(&'static str),
-    #[error("the address is not https:// (a setting allows http: outgoing_private, upstreams_private)")]
+    #[error(
+        "the address is not https:// (the setting outgoing_private allows http, for upstreams upstreams_private)"
+    )]
     Open,
     #[error(
-        "{0} is at {1}, which is no public address (a setting allows it: outgoing_private, upstreams_private)"
+        "{0} is at {1}, which is no public address (the setting outgoing_private allows it, for upstreams upstreams_private)"
     )]
     Private(String, IpAddr),
     #[error("no host of the name {0} is known")]

@@ -4,12 +4,13 @@ use tenon::{contract::caller::Role, resources::posts::Imported};
 
 use crate::support::Api;
 
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "/api/users",
     "/.well-known/jwks.json",
     "/api/v2/invoices/*",
     "/api/v1/invoices",
     "/api/events",
+    "/api/health",
     "/api/jobs/*",
     "/api/upstreams/stock/*",
     "/api/webhook-endpoints",

@@ -190,3 +190,37 @@ async fn a_size_is_made_once_and_only_some_are_kept() {
     assert_eq!(files(&api.media), 1 + 64);
     assert_eq!(api.get(&asked).await.is(200).bytes, all[0].bytes);
 }
+
+/// A GIF of two frames, as wide as it is high.
+fn moving(side: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut bytes, side, side, &[9, 9, 9, 255, 0, 0]).expect("a GIF");
+    for colour in 0..2 {
+        let all = vec![colour; usize::from(side) * usize::from(side)];
+        let frame = gif::Frame::from_indexed_pixels(side, side, all, None);
+        encoder.write_frame(&frame).expect("a frame");
+    }
+    drop(encoder);
+    bytes
+}
+
+#[tokio::test]
+async fn a_gif_goes_on_moving_where_nobody_asks_for_another_kind() {
+    let api = Api::start().await;
+    let author = api.sign_in(Role::Author).await;
+    let made = upload(&author, &[("file", Some("saw.gif"), &moving(200))]).await.is(201);
+    let (url, small) = (made.body["url"].as_str().expect("a url"), made.body["variants"][0]["url"].as_str());
+    for (path, media, frames) in [
+        (url, "image/gif", 2),
+        (small.expect("a variant"), "image/gif", 2),
+        (&format!("{url}?w=50&format=auto"), "image/gif", 2),
+        (&format!("{url}?w=50&format=webp"), "image/webp", 0),
+    ] {
+        let seen = api.header("accept", "image/webp,*/*").get(path).await.is(200);
+        assert_eq!(seen.header("content-type"), media, "{path}");
+        let mut read = gif::DecodeOptions::new().read_info(&seen.bytes[..]);
+        let next = |read: &mut gif::Decoder<&[u8]>| read.read_next_frame().expect("a frame").is_some();
+        let moves = read.as_mut().map_or(0, |read| std::iter::from_fn(|| next(read).then_some(())).count());
+        assert_eq!(moves, frames, "{path}");
+    }
+}

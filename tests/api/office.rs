@@ -1,6 +1,6 @@
 //! The back office, as those who keep the books see it.
-use entity::rate;
-use sea_orm::{ActiveModelTrait, Set};
+use entity::{invoice, rate};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
 use serde_json::{Value, json};
 use tenon::contract::caller::Role;
 
@@ -162,6 +162,21 @@ async fn an_invoice_is_shown_in_the_currency_of_the_locale() {
     books.get("/api/v2/invoices/EN-US").await.is(404);
     let owes = json!({ "customerId": customers[0], "amount": 1, "status": "draft" });
     books.post("/api/v2/invoices/it", owes).await.is(404);
+}
+
+/// Settings may have changed since it was written.
+#[tokio::test]
+async fn what_has_no_rate_is_named_by_its_currency() {
+    let api = Api::start().await;
+    let books = api.sign_in(Role::Accountant).await;
+    acme(&books).await;
+    let row = invoice::Entity::update_many().col_expr(invoice::Column::Currency, Expr::value("KWD"));
+    let row = row.filter(invoice::Column::Amount.eq(666));
+    api.app.db.write(async move |tx| row.exec(&*tx).await).await.expect("written");
+    let none = books.get("/api/v2/invoices/fr").await.is(503);
+    assert!(none.body["detail"].as_str().is_some_and(|words| words.contains("no rate for KWD")), "{none:?}");
+    let some = books.get("/api/v2/invoices/fr?status=pending").await.is(200);
+    assert_eq!(some.body["pagination"]["total"], 2);
 }
 
 #[tokio::test]

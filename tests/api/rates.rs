@@ -278,7 +278,7 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
 async fn rates_grow_old_and_fall_back_and_come_again() {
     let source = Source::start().await;
     let api = with(&source).await;
-    source.tells("USD", START, json!({ "EUR": 0.9 }));
+    source.tells("USD", START, json!({ "EUR": 0.9, "CHF": 0.8 }));
     api.app.refresh.now(Jumps::Refused).await.expect("rates");
     source.says("503 Service Unavailable", "text/plain", "later");
     for (hours, state, rate) in [(35, "fresh", "0.9"), (2, "lastKnown", "0.9"), (130, "lastKnown", "0.9")] {
@@ -293,6 +293,10 @@ async fn rates_grow_old_and_fall_back_and_come_again() {
     assert_eq!((&told["rateState"], &told["rate"]), (&json!("fallback"), &json!("0.86")));
     assert!(told.get("fetchedAt").is_none() && told.get("rateDate").is_none(), "{told}");
     assert_eq!(shown["original"]["rateSource"], "fallback");
+    // Where the operator has no figure, an old one is better than none, and is told as what it is.
+    let table = api.get("/api/rates").await.is(200).body["rates"].clone();
+    let franc = table.as_array().expect("rates").iter().find(|rate| rate["currency"] == "CHF").cloned();
+    assert_eq!(franc.expect("an old rate")["rateState"], "lastKnown");
     source.tells("USD", api.clock.now(), json!({ "EUR": 0.91 }));
     assert!(api.app.refresh.now(Jumps::Refused).await.expect("rates").changed);
     assert_eq!(

@@ -35,6 +35,7 @@ async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
     // Nor is what somebody else wants led elsewhere.
     let (all, _) = endpoint(&admin, "http://127.0.0.1:9/", json!([])).await;
     program.patch(&all, json!({ "url": "http://127.0.0.1:8/" })).await.is(403);
+    program.delete(&all).await.is(403);
     admin.patch(&all, json!({ "url": "http://127.0.0.1:8/" })).await.is(200);
     // Nor is its secret told, nor what was sent to it.
     program.post_empty(&format!("{path}/rotate-secret")).await.is(200);
@@ -58,6 +59,21 @@ async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
     admin.patch(&all, json!({ "events": ["posts"] })).await.is(200);
     program.patch(&all, json!({ "url": "http://127.0.0.1:7/" })).await.is(403);
     program.patch(&all, json!({ "description": "Ours" })).await.is(200);
+    program.delete(&all).await.is(204);
+}
+
+#[tokio::test]
+async fn there_are_so_many_endpoints_and_no_more() {
+    let api = Api::with(&[("outgoing_private", "on")]).await;
+    let admin = api.sign_in(Role::Admin).await;
+    let mut last = String::new();
+    for _ in 0..100 {
+        last = endpoint(&admin, "http://127.0.0.1:9/", json!([])).await.0;
+    }
+    let new = json!({ "url": "http://127.0.0.1:9/" });
+    admin.post("/api/webhook-endpoints", new.clone()).await.is(409);
+    admin.delete(&last).await.is(204);
+    admin.post("/api/webhook-endpoints", new).await.is(201);
 }
 
 #[tokio::test]

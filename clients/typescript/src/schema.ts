@@ -613,7 +613,7 @@ export interface paths {
          * @description A stream of events (HTML, 9.2), each as soon as its change is committed, in one order for everybody. Each
          *     caller gets those about what they may read. A client that was away sends the `id` of the last event that it
          *     has, as `Last-Event-ID` or as `after`, and gets what it missed; events are kept for 24 hours. Where something
-         *     is missing nevertheless, an event `reset` comes first: its `data` is `{"after": …}`, the position behind which
+         *     is missing nevertheless, an event `reset` says so, first or in the midst: its `data` is `{"after": …}`, the position behind which
          *     the stream goes on, and whatever the client shows has to be read anew. At the begin and every 15 seconds an
          *     `id` without `data` tells how far the log has come, which keeps the connection open. Who reads too slowly is cut off and can read on. A caller has ten streams at a time.
          */
@@ -1972,7 +1972,7 @@ export interface paths {
         /**
          * Make a webhook endpoint
          * @description It is told of what happens from now on. A key makes endpoints for what it may read itself, and needs the scopes
-         *     of all topics that are wanted (403). The member `secret` is shown this once. As it is a secret, the answer
+         *     of all topics that are wanted (403). There may be 100 (409). The member `secret` is shown this once. As it is a secret, the answer
          *     is not kept for a repeated request.
          */
         post: operations["webhookEndpointsCreate"];
@@ -2004,7 +2004,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a webhook endpoint
-         * @description It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later.
+         * @description It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later. A key needs the scopes of
+         *     all topics that the endpoint wants (403).
          */
         delete: operations["webhookEndpointsRemove"];
         options?: never;
@@ -21187,6 +21188,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];

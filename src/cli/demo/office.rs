@@ -84,7 +84,7 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
         ("-api-v1-revenues".to_owned(), moved("/api/v2/revenues/en-us", false)),
         ("/handbook/*".to_owned(), moved("/api/docs/*", true)),
     ]);
-    app.redirects.import(tx, forms::from_map(map)).await?;
+    app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
     Ok(())
 }
 

@@ -5,7 +5,10 @@ use super::violation::one_of;
 /// The patterns of the document and what they ask for, as a sentence that begins with a value.
 const WORDS: &[(&str, &str)] = &[
     (r"^[^\u0000]*$", "must not contain the character U+0000"),
-    (r"^[^\u0000]*[^\u0000-\u0020][^\u0000]*$", "must not be blank"),
+    (
+        r"^[^\u0000]*[^\u0000-\u0020\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\ufeff][^\u0000]*$",
+        "must not be blank",
+    ),
     (
         LINE,
         "must not be blank, nor hold line breaks, control characters or characters that turn the direction of text",
@@ -92,7 +95,7 @@ const WORDS: &[(&str, &str)] = &[
 /// A name, on one line.
 const LINE: &str = concat!(
     r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*",
-    r"[^\u0000-\u0020\u007f-\u009f\u2028-\u202e\u2066-\u2069]",
+    r"[^\u0000-\u0020\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\ufeff]",
     r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$",
 );
 

@@ -162,10 +162,13 @@ fn a_kind_in_the_name_of_another_is_refused() {
 }
 
 #[test]
-fn a_webp_that_moves_is_refused() {
+fn what_moves_and_is_no_gif_is_refused() {
     let webp = samples::webp(&samples::quarters(8, 8), true);
     let frame = [&[0; 6][..], &[7, 0, 0, 7, 0, 0, 100, 0, 0, 0], &webp[12..]].concat();
     let chunks: &[(&[u8; 4], &[u8])] = &[(b"ANIM", &[0; 6]), (b"ANMF", &frame)];
+    let png =
+        samples::with_chunk(&samples::png(&samples::quarters(8, 8)), b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]);
+    assert_eq!(cleaned(&png), Err(Refused::Animated));
     assert_eq!(cleaned(&samples::extended(b"RIFF\0\0\0\0WEBP", 2, 8, 8, chunks)), Err(Refused::Animated));
 }
 

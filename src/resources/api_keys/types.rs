@@ -38,11 +38,11 @@ scopes! {
     CommentsWrite = "comments:write", "Write comments.";
     CustomersRead = "customers:read", "Read customers.";
     CustomersWrite = "customers:write", "Write customers.";
-    DashboardRead = "dashboard:read", "Read the dashboard.";
+    DashboardRead = "dashboard:read", "Read the dashboard, with the names of customers.";
     DocsRead = "docs:read", "Read pages of documentation.";
     DocsWrite = "docs:write", "Write pages of documentation.";
     EventsRead = "events:read", "Listen to events.";
-    InvoicesRead = "invoices:read", "Read invoices.";
+    InvoicesRead = "invoices:read", "Read invoices, with the names and addresses of their customers.";
     InvoicesWrite = "invoices:write", "Write invoices.";
     JobsRead = "jobs:read", "Read jobs.";
     JobsWrite = "jobs:write", "Have jobs done again.";
@@ -175,7 +175,7 @@ pub struct NewApiKey {
     #[oai(validator(
         min_length = "1",
         max_length = "100",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: String,
     /// What it may be used for.

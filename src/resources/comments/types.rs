@@ -121,7 +121,7 @@ pub struct NewComment {
     #[oai(validator(
         min_length = "1",
         max_length = "5000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub content: String,
     /// The comment of the same post that it answers.
@@ -137,7 +137,7 @@ pub struct CommentPatch {
     #[oai(validator(
         min_length = "1",
         max_length = "5000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub content: Option<String>,
     /// Who can see it.

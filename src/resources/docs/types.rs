@@ -119,7 +119,7 @@ pub struct DocumentReplacement {
     #[oai(validator(
         min_length = "1",
         max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: String,
     /// The text, in Markdown.

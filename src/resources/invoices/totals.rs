@@ -28,6 +28,13 @@ struct Sum {
 }
 
 impl Invoices {
+    /// The currencies in which invoices were made out.
+    pub async fn currencies(&self) -> Result<Vec<Currency>> {
+        let find = invoice::Entity::find().select_only().column(invoice::Column::Currency).distinct();
+        let names: Vec<String> = find.into_tuple().all(self.db.read()).await?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
     /// The sums of all paid and of all pending invoices, and the number of all invoices.
     pub async fn totals(&self, place: &Place, rates: &Book) -> Result<(i64, i64, i64)> {
         let find = invoice::Entity::find()

@@ -65,7 +65,8 @@ impl MediaLibrary {
         let row = row.ok_or(Error::NotFound("picture"))?;
         let kept = format_of(&row.key).ok_or(Error::NotFound("picture"))?;
         let format = match query.format {
-            Some(Form::Auto) if !takes_webp(accepted) => kept,
+            // A GIF may move, and as WebP it would stand still.
+            Some(Form::Auto) if kept == Format::Gif || !takes_webp(accepted) => kept,
             Some(Form::Auto | Form::Webp) => Format::Webp,
             Some(Form::Jpeg) => Format::Jpeg,
             Some(Form::Png) => Format::Png,

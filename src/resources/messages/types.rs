@@ -73,7 +73,7 @@ pub struct NewMessage {
     #[oai(validator(
         min_length = "1",
         max_length = "4000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub text: String,
     /// What the client calls it: a UUID, new for each message. A message that is sent again under it is said once.
@@ -88,7 +88,7 @@ pub struct MessagePatch {
     #[oai(validator(
         min_length = "1",
         max_length = "4000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub text: Option<String>,
 }

@@ -179,7 +179,7 @@ pub struct NewPost {
     #[oai(validator(
         min_length = "1",
         max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: String,
     /// The text, in Markdown.
@@ -205,7 +205,7 @@ pub struct NewPost {
             max_items = "10",
             min_length = "1",
             max_length = "50",
-            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
+            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
         )
     )]
     pub tags: Vec<String>,
@@ -226,7 +226,7 @@ pub struct PostReplacement {
     #[oai(validator(
         min_length = "1",
         max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: String,
     /// The text, in Markdown.
@@ -252,7 +252,7 @@ pub struct PostReplacement {
             max_items = "10",
             min_length = "1",
             max_length = "50",
-            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
+            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
         )
     )]
     pub tags: Vec<String>,
@@ -273,7 +273,7 @@ pub struct PostPatch {
     #[oai(validator(
         min_length = "1",
         max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020][^\\u0000]*$"
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: Option<String>,
     /// The text, in Markdown.
@@ -297,7 +297,7 @@ pub struct PostPatch {
         max_items = "10",
         min_length = "1",
         max_length = "50",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub tags: Option<Vec<String>>,
     /// Whether everybody may read it; `true` is now, whatever was to be later.

@@ -51,8 +51,7 @@ impl Book {
     pub fn table(&self, base: Currency) -> Result<RateTable> {
         let mut known = BTreeSet::from([Currency::USD]);
         known.extend(self.fallback.0.iter().map(|(currency, _)| *currency));
-        let young = self.rows.iter().filter(|row| self.age(row) < USEFUL);
-        known.extend(young.filter_map(|row| row.quote.parse::<Currency>().ok()));
+        known.extend(self.rows.iter().filter_map(|row| row.quote.parse::<Currency>().ok()));
         if !known.remove(&base) {
             let message = format!("there is no rate of {base}");
             let place = Place::Parameter("base".to_owned());
@@ -92,8 +91,7 @@ impl Book {
             let (date, fetched_at) = (row.date.parse().ok(), Some(Timestamp(row.fetched_at)));
             return Ok(Known { date, fetched_at, ..known(rate, &row.source, state) });
         }
-        let none = "there is no rate for one of the currencies: the operator can name it in rates_fallback";
-        let (_, rate) = own.ok_or(Error::Unavailable(none))?;
+        let (_, rate) = own.ok_or(Error::Unrated(currency))?;
         Ok(known(*rate, "fallback", RateState::Fallback))
     }
 }

@@ -22,7 +22,7 @@ pub struct Fallback(pub Vec<(Currency, Decimal)>);
 pub enum RateState {
     /// The source told it within the last 36 hours.
     Fresh,
-    /// The source told it within the last week, and nothing since.
+    /// The source told it within the last week, and nothing since; or before, where the operator has no figure.
     LastKnown,
     /// Nobody told it: the operator's own figure.
     Fallback,

@@ -65,7 +65,7 @@ impl RedirectsApi {
         key: IdempotencyKey,
         map: Body<RedirectMap>,
     ) -> Result<Created<RedirectImport>, Fault<(Invalid, Once)>> {
-        Ok(Created::new(self.0.take(Ok(from_map(map.0)), key.0).await?))
+        Ok(Created::new(self.0.take(from_map(map.0), key.0).await?))
     }
 
     /// Write the redirects of a CSV file

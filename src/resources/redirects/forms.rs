@@ -2,7 +2,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    path::escaped,
+    path::{Key, escaped},
     target::SPLAT,
     types::{NewRedirect, RedirectMap, RedirectReplacement},
 };
@@ -51,15 +51,21 @@ impl Form for Netlify {
 }
 
 /// Rules from a JSON map.
-pub fn from_map(map: RedirectMap) -> Vec<Entry> {
-    let entry = |(key, to): (String, RedirectReplacement)| {
+pub fn from_map(map: RedirectMap) -> Read {
+    let (mut entries, mut violations) = (Vec::new(), Vec::new());
+    for (key, to) in map.0 {
         let place = format!("#/{}", key.replace('~', "~0").replace('/', "~1"));
+        let read = Key::read(&key);
+        if !key.starts_with('/') && matches!(read, Key::Path(_)) {
+            let why = "must begin with a slash, or be a key form such as -api-v1-revenues";
+            violations.push(violation(&place, why));
+            continue;
+        }
         let RedirectReplacement { destination, permanent, starts_at, ends_at } = to;
-        let source = super::path::Key::read(&key).path().to_owned();
-        let new = NewRedirect { source, destination, permanent, starts_at, ends_at };
-        Entry { place, line: String::new(), new }
-    };
-    map.0.into_iter().map(entry).collect()
+        let new = NewRedirect { source: read.path().to_owned(), destination, permanent, starts_at, ends_at };
+        entries.push(Entry { place, line: String::new(), new });
+    }
+    if violations.is_empty() { Ok(entries) } else { Err(violations) }
 }
 
 const COLUMNS: [&str; 5] = ["source", "destination", "permanent", "startsAt", "endsAt"];

@@ -1,10 +1,11 @@
 //! What editors do not look after.
 
 /// What decides who gets in, and what others than editors look after: no rule acts on it or on what is below it.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "/.well-known",
     "/api/api-keys",
     "/api/events",
+    "/api/health",
     "/api/jobs",
     "/api/me",
     "/api/rates",

@@ -28,8 +28,9 @@ impl Sites {
     /// What stands before the path of an address, the path, and whether that is one of this service.
     fn divided<'a>(&self, text: &'a str) -> Result<(&'a str, &'a str, bool), &'static str> {
         let refused = "must be a path of this service, beginning with one slash, or an http or https address of \
-                       its own host or of one in the setting redirect_hosts";
+                       its own host or of one in the setting redirect_hosts, where a port counts";
         let (scheme, rest) = text.split_once("://").ok_or(refused)?;
+        let scheme = &scheme.to_ascii_lowercase();
         if scheme != "https" && scheme != "http" {
             return Err(refused);
         }
@@ -39,7 +40,7 @@ impl Sites {
         if let Some(path) = own.filter(|path| path.is_empty() || path.starts_with('/')) {
             return Ok((&text[..text.len() - path.len()], path, true));
         }
-        match self.others.contains(&host.to_ascii_lowercase()) {
+        match self.others.contains(&plain(scheme, host)) {
             true => Ok((&text[..text.len() - path.len()], path, false)),
             false => Err(refused),
         }

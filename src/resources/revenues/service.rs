@@ -43,6 +43,13 @@ struct Sum {
 }
 
 impl Revenues {
+    /// The currencies in which revenues were written.
+    pub async fn currencies(&self) -> Result<Vec<Currency>> {
+        let find = revenue::Entity::find().select_only().column(revenue::Column::Currency).distinct();
+        let names: Vec<String> = find.into_tuple().all(self.db.read()).await?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, rates: Rates, locales: Locales) -> Self {
         Revenues { db, clock, cursors, rates, locales }
     }

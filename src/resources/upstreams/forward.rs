@@ -73,6 +73,9 @@ fn taken(name: &str, answer: Answer) -> Result<Box<RawValue>> {
     if !(200..300).contains(&status) {
         return refused("");
     }
+    if answer.body.is_empty() {
+        return refused(", but with nothing");
+    }
     if answer.content_type != JSON {
         return refused(", but not with application/json");
     }

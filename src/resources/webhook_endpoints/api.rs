@@ -42,14 +42,14 @@ impl WebhookEndpointsApi {
     /// Make a webhook endpoint
     ///
     /// It is told of what happens from now on. A key makes endpoints for what it may read itself, and needs the scopes
-    /// of all topics that are wanted (403). The member `secret` is shown this once. As it is a secret, the answer
+    /// of all topics that are wanted (403). There may be 100 (409). The member `secret` is shown this once. As it is a secret, the answer
     /// is not kept for a repeated request.
     #[oai(path = "/", method = "post", operation_id = "webhookEndpointsCreate")]
     async fn create(
         &self,
         admin: Caller<Admins>,
         new: Body<NewWebhookEndpoint>,
-    ) -> Result<Created<IssuedWebhookEndpoint>, Fault<(Invalid, Forbidden)>> {
+    ) -> Result<Created<IssuedWebhookEndpoint>, Fault<(Invalid, Forbidden, Conflict)>> {
         Ok(Created::new(Outcome::Fresh(self.0.create(&admin, new.0).await?)))
     }
 
@@ -85,16 +85,17 @@ impl WebhookEndpointsApi {
 
     /// Delete a webhook endpoint
     ///
-    /// It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later.
+    /// It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later. A key needs the scopes of
+    /// all topics that the endpoint wants (403).
     #[oai(path = "/:id", method = "delete", operation_id = "webhookEndpointsRemove")]
     async fn remove(
         &self,
-        _admin: Caller<Admins>,
+        admin: Caller<Admins>,
         /// The endpoint's id.
         id: Path<Id<WebhookEndpoint>>,
         when: IfMatch,
-    ) -> Result<Gone, Fault<(NotFound, Stale, Unconditional)>> {
-        self.0.remove(id.0, when.0).await?;
+    ) -> Result<Gone, Fault<(NotFound, Forbidden, Stale, Unconditional)>> {
+        self.0.remove(&admin, id.0, when.0).await?;
         Ok(Gone::new())
     }
 

@@ -1,7 +1,8 @@
 //! What may happen to webhook endpoints. With its neighbours the only writer of their tables.
 use entity::webhook_endpoint as endpoint;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, Set,
 };
 use uuid::Uuid;
 
@@ -40,6 +41,9 @@ use crate::{
 
 /// How long the secret before a rotation still signs, in milliseconds.
 const OVERLAP: i64 = 24 * 3_600_000;
+
+/// Each event is a delivery for each of them.
+const MOST: u64 = 100;
 
 #[derive(Clone)]
 pub struct WebhookEndpoints {
@@ -87,6 +91,9 @@ impl WebhookEndpoints {
         let row = self
             .db
             .write(async move |tx: Tx| {
+                if endpoint::Entity::find().count(&*tx).await? >= MOST {
+                    return Err(Error::Conflict("there are 100 webhook endpoints: delete one first"));
+                }
                 let row = endpoint::ActiveModel {
                     id: Set(Uuid::now_v7()),
                     url: Set(new.url),
@@ -144,10 +151,11 @@ impl WebhookEndpoints {
         Ok(wire(changed.await?, now))
     }
 
-    pub async fn remove(&self, id: Id<WebhookEndpoint>, when: Precondition) -> Result<()> {
-        let now = self.clock.now();
+    pub async fn remove(&self, admin: &Principal, id: Id<WebhookEndpoint>, when: Precondition) -> Result<()> {
+        let (admin, now) = (admin.clone(), self.clock.now());
         let gone = self.db.write(async move |tx: Tx| {
             let known = held(&tx, id).await?;
+            may_hear(&admin, &known.events)?;
             when.check(&wire(known.clone(), now).etag())?;
             tx.not_later(&deliver::key(id.0)).await?;
             known.delete(&*tx).await?;

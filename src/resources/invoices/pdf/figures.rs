@@ -11,6 +11,7 @@ const GAP: char = '\u{a0}';
 fn marks(manner: Manner) -> (char, char) {
     match manner.language {
         Language::English | Language::Japanese => (',', '.'),
+        Language::German if manner.swiss => ('’', '.'),
         Language::German => ('.', ','),
         Language::French => ('\u{202f}', ','),
     }
@@ -44,7 +45,7 @@ pub fn money(amount: i64, currency: Currency, manner: Manner) -> String {
         figure.push(point);
         figure.push_str(&format!("{minor:0width$}", width = currency.digits() as usize));
     }
-    let behind = matches!(manner.language, Language::French | Language::German);
+    let behind = matches!(manner.language, Language::French | Language::German) && !manner.swiss;
     match (sign(currency, manner), behind) {
         (Some(sign), true) => format!("{figure}{GAP}{sign}"),
         (Some(sign), false) => format!("{sign}{figure}"),
@@ -125,6 +126,7 @@ mod tests {
             ("en-us", 123_456, "USD", "$1,234.56"),
             ("en-gb", 123_456, "GBP", "£1,234.56"),
             ("de", 123_456, "EUR", "1.234,56\u{a0}€"),
+            ("de-ch", 1_234_567, "CHF", "CHF\u{a0}12’345.67"),
             ("fr", 123_456_789, "EUR", "1\u{202f}234\u{202f}567,89\u{a0}€"),
             ("ja", 1234, "JPY", "¥1,234"),
             ("fr", 15795, "USD", "157,95\u{a0}USD"),

@@ -15,11 +15,12 @@ pub enum Language {
     Japanese,
 }
 
-/// How a place writes: its language, and whether it is the United States.
+/// How a place writes: its language, and whether it is one of those that write otherwise than most of that language.
 #[derive(Debug, Clone, Copy)]
 pub struct Manner {
     pub language: Language,
     pub american: bool,
+    pub swiss: bool,
     /// The tag of the language (RFC 5646).
     pub tag: &'static str,
 }
@@ -29,11 +30,11 @@ impl Manner {
         use Language::{English, French, German, Japanese};
         let (language, tag) = match locale.split('-').next().unwrap_or_default() {
             "fr" => (French, "fr"),
-            "de" => (German, "de"),
+            "de" => (German, if locale == "de-ch" { "de-CH" } else { "de" }),
             "ja" => (Japanese, "ja"),
             _ => (English, if locale == "en-us" { "en-US" } else { "en-GB" }),
         };
-        Manner { language, american: locale == "en-us", tag }
+        Manner { language, american: locale == "en-us", swiss: locale == "de-ch", tag }
     }
 }
 
