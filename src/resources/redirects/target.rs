@@ -40,7 +40,7 @@ impl Sites {
         if let Some(path) = own.filter(|path| path.is_empty() || path.starts_with('/')) {
             return Ok((&text[..text.len() - path.len()], path, true));
         }
-        match self.others.contains(&plain(scheme, host)) {
+        match [plain(scheme, host), host.to_ascii_lowercase()].iter().any(|host| self.others.contains(host)) {
             true => Ok((&text[..text.len() - path.len()], path, false)),
             false => Err(refused),
         }
