@@ -15,7 +15,11 @@ use crate::{
     api,
     app::App,
     config::{Config, LogFormat},
-    contract::{money::Currency, or_log::OrLog, problem},
+    contract::{
+        money::Currency,
+        or_log::OrLog,
+        problem::{self, Error},
+    },
     edge::{Budgets, Cors, Edge, Elsewhere, Signpost, limits::Limits, server, site::Site},
     jobs::{self, Pace},
     ports::limiter::Limiter,
@@ -93,8 +97,9 @@ impl Serve {
 async fn unrated(app: &App) -> problem::Result<()> {
     let (invoices, revenues) = (app.invoices.currencies().await?, app.revenues.currencies().await?);
     for currency in invoices.into_iter().chain(revenues).collect::<BTreeSet<_>>() {
-        if let Err(error) = app.rates.exchanges(&[currency], Currency::USD).await {
-            tracing::warn!(%error, "invoices and revenues cannot be shown");
+        match app.rates.exchanges(&[currency], Currency::USD).await {
+            Err(error @ Error::Unrated(_)) => tracing::warn!(%error, "invoices and revenues cannot be shown"),
+            known => drop(known?),
         }
     }
     Ok(())

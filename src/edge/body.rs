@@ -9,7 +9,7 @@ const IMPORT: &str = "/api/redirects/import";
 
 /// The whole body, unless it is larger than `limit` bytes or does not come.
 pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let more = match request.uri().path().starts_with(IMPORT) {
+    let more = match request.uri().path() == IMPORT {
         true => "; the command `tenon import json` takes larger files",
         false => "",
     };

@@ -155,7 +155,7 @@ async fn what_a_row_leaves_out_is_as_if_it_were_new() {
 async fn a_file_that_is_too_large_is_told_where_to_go() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    let refused = sent(&editor, "/csv", "text/csv", &vec![b'x'; 1_048_577]).await.is(413);
+    let refused = sent(&editor, "", "application/json", &vec![b'x'; 1_048_577]).await.is(413);
     let detail = refused.body["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("1048576 bytes") && detail.contains("tenon import json"), "{detail}");
 }

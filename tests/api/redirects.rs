@@ -289,9 +289,8 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
     assert_eq!(moved.header("location"), "/api/posts/slug/tails-first");
     api.app.redirects.refresh().await.unwrap();
     assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/slug/tails-first");
-    let on = editor.put("/api/redirects/tails", to("/api/posts/slug/dovetails")).await.is(409);
-    let detail = on.body["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("/api/posts/slug/dovetails, which leads on"), "{detail}");
+    // A former slug is in nobody's way.
+    editor.put("/api/redirects/blog/*", to("/api/posts/slug/*")).await.is(201);
     editor.put("/api/redirects/dt", to("/api/tags")).await.is(201);
     assert_eq!(api.get("/dt").await.is(307).header("location"), "/api/tags", "a rule wins");
     editor.patch(&path, json!({ "published": false })).await.is(200);

@@ -5254,7 +5254,7 @@ export interface components {
              */
             focusY?: number;
             /**
-             * @description The same picture in the widths that pages use, narrowest first.
+             * @description The same picture in the widths that pages use, narrowest first; none of a GIF, as it may move.
              * @example [
              *       {
              *         "url": "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg?w=640&format=webp",

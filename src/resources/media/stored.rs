@@ -83,11 +83,11 @@ pub fn filename(sent: Option<&str>, format: Format) -> String {
 }
 
 fn ready(row: &media::Model) -> Vec<MediaVariant> {
-    let narrower = WIDTHS.into_iter().filter(|width| *width < row.width);
-    // A GIF may move, and as WebP it would stand still.
-    let form = if format_of(&row.key) == Some(Format::Gif) { "" } else { "&format=webp" };
+    // A GIF may move: as WebP it would stand still, and as a smaller GIF it can be larger.
+    let still = format_of(&row.key) != Some(Format::Gif);
+    let narrower = WIDTHS.into_iter().filter(|width| still && *width < row.width);
     let variant = |width: i64| MediaVariant {
-        url: format!("/media/{}?w={width}{form}", row.key),
+        url: format!("/media/{}?w={width}&format=webp", row.key),
         width: width as i32,
         height: ((row.height * width + row.width / 2) / row.width).max(1) as i32,
     };

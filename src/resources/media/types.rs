@@ -78,7 +78,7 @@ pub struct Media {
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focus_y: Option<f64>,
-    /// The same picture in the widths that pages use, narrowest first.
+    /// The same picture in the widths that pages use, narrowest first; none of a GIF, as it may move.
     #[oai(validator(max_items = "8"))]
     pub variants: Vec<MediaVariant>,
     /// Who uploaded it, while they have an account.

@@ -84,7 +84,7 @@ impl Live {
         let (sites, last) = (self.sites.clone(), before.snapshot.clone());
         let made = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::build(&rules, &former, &sites, Some(&last));
-            let web = Arc::new(web(&rules, &former, &sites));
+            let web = Arc::new(web(&rules, &former.aliases, &sites));
             Known { snapshot: Arc::new(snapshot), rules, web, former, versions }
         });
         let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
@@ -111,7 +111,7 @@ impl Live {
             false => Arc::new(rules(&**tx).await?),
         };
         let (all, sites) = (rules.clone(), self.sites.clone());
-        let made = tokio::task::spawn_blocking(move || web(&all, &former, &sites)).await;
+        let made = tokio::task::spawn_blocking(move || web(&all, &former.aliases, &sites)).await;
         let web = Arc::new(made.map_err(|error| Error::Internal(error.to_string()))?);
         Ok(Standing { rules, web })
     }

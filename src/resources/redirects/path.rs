@@ -135,7 +135,7 @@ impl Pattern {
             true => {
                 Err("would shadow what keeps the service working or is others' business: /livez, /readyz, \
                  /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, \
-                 /api/events, /api/jobs, /api/redirects, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2, \
+                 /api/events, /api/health, /api/jobs, /api/redirects, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2, \
                  /api/webhook-deliveries, /api/webhook-endpoints, /api/webhook-events and /api/webhooks")
             }
             false => Ok(pattern),

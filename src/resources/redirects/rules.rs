@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::{
     path::{Kind, Pattern, canonical},
-    snapshot::{Former, Rule},
+    snapshot::Rule,
     target::{Sites, Target},
     web::{Tangle, TooMuch, Weave, Web, Work},
 };
@@ -32,27 +32,25 @@ const STEPS: usize = 50_000_000;
 
 /// The rules and the former addresses as they hang together. Rules win; those to hosts that are not listed any
 /// more are left out, as they do not act.
-pub fn web(rules: &[Rule], former: &Former, sites: &Sites) -> Web {
+pub fn web(rules: &[Rule], aliases: &[(String, String)], sites: &Sites) -> Web {
     let read = |rule: &Rule| {
         let target = Target::parse(&rule.destination, &rule.pattern, sites).ok()?;
         Some((rule.pattern.clone(), target))
     };
-    let lead = |(path, destination): &(String, String)| {
+    let former = |(path, destination): &(String, String)| {
         let source = Pattern { kind: Kind::Exact, path: canonical(path)?.into_owned() };
         let target = Target::parse(destination, &source, sites).ok()?;
         Some((source, target))
     };
     // Of two equal ones the last leads, as in the snapshot.
-    let before = former.aliases.iter().rev().chain(&former.slugs);
-    Web::new(rules.iter().filter_map(read).chain(before.filter_map(lead)))
+    Web::new(rules.iter().filter_map(read).chain(aliases.iter().rev().filter_map(former)))
 }
 
 /// Refuses rules that together with those that stand would lead in circles, or from one to the next. Dates are
 /// not looked at: what cannot happen today could tomorrow.
 pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, sites: &Sites) -> Result<()> {
     let (standing, sites) = (standing.clone(), sites.clone());
-    let found =
-        tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &Former::default(), &sites))).await;
+    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &[], &sites))).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(clash) => Err(Error::Clash(clash)),
         None => Ok(()),

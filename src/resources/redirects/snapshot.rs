@@ -34,7 +34,7 @@ pub struct Rule {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Former {
     pub aliases: Vec<(String, String)>,
-    /// Those that posts look after themselves; here they only tell what leads on or goes round.
+    /// Those that posts look after themselves; here they only tell what would go round.
     pub slugs: Vec<(String, String)>,
 }
 

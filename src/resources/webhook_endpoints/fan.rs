@@ -52,12 +52,17 @@ async fn start<C: ConnectionTrait>(db: &C) -> Result<Option<i64>, DbErr> {
     Ok(Some(first.max(handed_on.map_or(0, |row| row.value))))
 }
 
-async fn fan(tx: &Tx, now: i64) -> Result<bool> {
-    // Whoever else hands on waits here, and goes on behind this.
+/// Whoever else hands on, or makes an endpoint, waits here and goes on behind this.
+pub async fn take_turns(tx: &Tx) -> Result<()> {
     let row = sequence::ActiveModel { name: Set(POSITION.to_owned()), value: Set(0) };
     let known = OnConflict::column(sequence::Column::Name).do_nothing().to_owned();
     sequence::Entity::insert(row).on_conflict(known).exec_without_returning(&**tx).await?;
     sequence::Entity::find_by_id(POSITION.to_owned()).lock_exclusive().one(&**tx).await?;
+    Ok(())
+}
+
+async fn fan(tx: &Tx, now: i64) -> Result<bool> {
+    take_turns(tx).await?;
     let Some(from) = start(&**tx).await? else { return Ok(false) };
     let events = event::Entity::find().filter(event::Column::Position.gt(from));
     let events = events.order_by_asc(event::Column::Position).limit(SOME).all(&**tx).await?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     deliver,
+    fan::take_turns,
     filter::{kept, wanted},
     log,
     rights::{may_hear, may_lead},
@@ -91,8 +92,11 @@ impl WebhookEndpoints {
         let row = self
             .db
             .write(async move |tx: Tx| {
+                take_turns(&tx).await?;
                 if endpoint::Entity::find().count(&*tx).await? >= MOST {
-                    return Err(Error::Conflict("there are 100 webhook endpoints: delete one first"));
+                    return Err(Error::Clash(format!(
+                        "there are {MOST} webhook endpoints: delete one first"
+                    )));
                 }
                 let row = endpoint::ActiveModel {
                     id: Set(Uuid::now_v7()),
