@@ -39,8 +39,8 @@ fn text(description: &'static str, most: usize, example: &str) -> MetaSchema {
 }
 
 fn schema() -> MetaSchema {
-    let file = "The picture: JPEG, PNG, WebP or GIF, of at most 5 MiB, 40 million pixels, 8,192 pixels a side and \
-                100 frames. Its bytes say what it is, whatever its name and type say; what does not belong to the \
+    let file = "The picture: JPEG, PNG, WebP or GIF, of at most 5 MiB, 40 million pixels (25 million if it is \
+                transparent or progressive), 8,192 pixels a side and 100 frames. Its bytes say what it is, whatever its name and type say; what does not belong to the \
                 picture, such as where it was taken, is left out.";
     let file = MetaSchema { format: Some("binary"), ..text(file, FILE, "GIF89a…") };
     let alt = text("What the picture shows, for those who do not see it.", ALT, "A joint that fits");

@@ -5715,7 +5715,7 @@ export interface components {
         NewMedia: {
             /**
              * Format: binary
-             * @description The picture: JPEG, PNG, WebP or GIF, of at most 5 MiB, 40 million pixels, 8,192 pixels a side and 100 frames. Its bytes say what it is, whatever its name and type say; what does not belong to the picture, such as where it was taken, is left out.
+             * @description The picture: JPEG, PNG, WebP or GIF, of at most 5 MiB, 40 million pixels (25 million if it is transparent or progressive), 8,192 pixels a side and 100 frames. Its bytes say what it is, whatever its name and type say; what does not belong to the picture, such as where it was taken, is left out.
              * @example GIF89a…
              */
             file: string;

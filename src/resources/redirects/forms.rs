@@ -78,6 +78,9 @@ pub fn from_csv(text: &str) -> Read {
     let names = reader.headers().map_err(|error| vec![wrong(1, error.to_string())])?.clone();
     let known = names.iter().all(|name| COLUMNS.contains(&name));
     let place = |column: &str| names.iter().position(|name| name == column);
+    if COLUMNS.iter().any(|column| names.iter().filter(|name| name == column).count() > 1) {
+        return Err(vec![wrong(1, "the first line must name no column twice".to_owned())]);
+    }
     if !known || place("source").is_none() || place("destination").is_none() {
         let why = format!("the first line must name columns among {}", COLUMNS.join(", "));
         return Err(vec![wrong(1, why)]);

@@ -39,6 +39,7 @@ fn comma_separated_values_go_round() {
         ("", "line 1"),
         ("source\n/a\n", "line 1"),
         ("source,destination,colour\n", "line 1"),
+        ("source,destination,destination\n/a,/b,/c\n", "line 1: the first line must name no column twice"),
         ("source,destination\n/a\n", "line 2"),
         ("source,destination,permanent\n/a,/b,yes\n", "line 2: permanent"),
         ("source,destination,endsAt\n/a,/b,\n/c,/d,tomorrow\n", "line 3: endsAt"),

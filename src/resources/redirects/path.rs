@@ -241,7 +241,11 @@ impl Key {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         match text.as_bytes().first() {
             Some(b'/') => Key::Path(text.to_owned()),
-            Some(b'-') if text.chars().all(plain) => Key::Form(text.to_owned(), text.replace('-', "/")),
+            Some(b'-') if text.chars().all(plain) => {
+                // A slash at the end of a path is no part of it.
+                let form = text.strip_suffix('-').filter(|form| !form.is_empty()).unwrap_or(text);
+                Key::Form(form.to_owned(), form.replace('-', "/"))
+            }
             _ => Key::Path(format!("/{text}")),
         }
     }

@@ -134,13 +134,13 @@ impl WebhookEndpoints {
         let (admin, now) = (admin.clone(), self.clock.now());
         let changed = self.db.write(async move |tx: Tx| {
             let known = held(&tx, id).await?;
-            when.check(&wire(known.clone(), now).etag())?;
             let row = patched(&tx, &known, patch).await?;
             may_hear(&admin, &known.events)?;
             may_hear(&admin, &row.events)?;
             if row.url != known.url {
                 may_lead(&tx, &admin, id.0).await?;
             }
+            when.check(&wire(known.clone(), now).etag())?;
             if row == known {
                 return Ok(known);
             }
