@@ -1,4 +1,4 @@
-//! `aliases`: former addresses of imported content.
+//! `aliases`: former paths of imported content.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

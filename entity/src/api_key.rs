@@ -1,4 +1,4 @@
-//! `api_keys`: keys of programs; only the hash of the secret is kept.
+//! `api_keys`: API keys of users. Only hashes of the secrets are stored.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

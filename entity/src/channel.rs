@@ -1,4 +1,4 @@
-//! `channels`: where people talk.
+//! `channels`: chat channels.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -1,4 +1,5 @@
-//! `collections`: a counter for each collection, bumped by every write to it.
+//! `collections`: a version counter for each collection, incremented by every write to it. List ETags contain
+//! it.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

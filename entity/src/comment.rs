@@ -1,4 +1,4 @@
-//! `comments`: what readers say about a post, in threads.
+//! `comments`: threaded comments on posts.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

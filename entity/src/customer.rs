@@ -1,4 +1,4 @@
-//! `customers`: who is billed.
+//! `customers`: the recipients of invoices.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

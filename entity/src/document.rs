@@ -1,4 +1,4 @@
-//! `documents`: pages of documentation, by path.
+//! `documents`: documentation pages by path.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

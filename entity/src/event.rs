@@ -1,10 +1,10 @@
-//! `events`: what happened to which resource, in the order of the commits.
+//! `events`: the event log, in commit order.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "events")]
 pub struct Model {
-    /// Without gaps.
+    /// The position in the log, from 1 without gaps.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
     pub id: Uuid,
@@ -15,7 +15,7 @@ pub struct Model {
     pub version: i64,
     /// `public`, `editors`, `office` or `admins`.
     pub audience: String,
-    /// Who may know of it beside the audience.
+    /// A user who receives the event in addition to the audience.
     pub owner: Option<Uuid>,
     pub occurred_at: i64,
 }

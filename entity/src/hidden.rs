@@ -1,13 +1,14 @@
-//! Text that no log may have: a secret, or what a password is checked against.
+//! Text that must not appear in logs, such as secrets and password hashes.
 use std::fmt;
 
 use sea_orm::DeriveValueType;
 
-/// A column of text that prints as nothing, in rows and in changes of them alike.
+/// A text column whose `Debug` output is `[hidden]`, in models and in active models.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 pub struct Hidden(String);
 
 impl Hidden {
+    /// Returns the text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -37,11 +38,11 @@ mod tests {
     use crate::secret::Model;
 
     #[test]
-    fn neither_a_row_nor_its_change_prints_it() {
+    fn debug_output_does_not_contain_the_text() {
         let row = Model { name: "cursors".to_owned(), value: Hidden::from("hunter2".to_owned()) };
         assert!(row.value.expose() == "hunter2");
-        let change = row.clone().into_active_model().reset_all();
-        let printed = format!("{row:?} {change:?}");
+        let active = row.clone().into_active_model().reset_all();
+        let printed = format!("{row:?} {active:?}");
         assert!(printed.contains("cursors") && !printed.contains("hunter2"), "{printed}");
     }
 }

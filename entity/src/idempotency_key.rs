@@ -1,4 +1,4 @@
-//! `idempotency_keys`: the answers that repeated creates get again.
+//! `idempotency_keys`: stored responses of creates, replayed for a repeated `Idempotency-Key`.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

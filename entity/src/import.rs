@@ -1,4 +1,4 @@
-//! `imports`: what came from files, as it was when it came.
+//! `imports`: the import log, one row per imported item.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -8,10 +8,10 @@ pub struct Model {
     pub kind: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub source: String,
-    /// Of everything that the file said.
+    /// The digest of all values of the item.
     pub digest: String,
     pub target: Uuid,
-    /// The version of the row right after the import.
+    /// The version of the target that the import wrote.
     pub version: i64,
 }
 

@@ -1,4 +1,4 @@
-//! `invoices`: what customers owe, in minor units of one currency.
+//! `invoices`: invoices, with amounts in minor units of their currency.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,12 +11,12 @@ pub struct Model {
     pub amount: i64,
     pub currency: String,
     pub status: String,
-    /// `YYYY-MM-DD`, so that text order is the order of time.
+    /// `YYYY-MM-DD`, so that text order is chronological order.
     pub date: String,
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
-    /// When it was first paid; it stays when the invoice is taken back.
+    /// The time of the first payment; retained when the invoice is voided.
     pub paid_at: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! `jobs`: what is to be done after an answer, and what became of it.
+//! `jobs`: the job queue, with the results of finished jobs.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -7,20 +7,20 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub kind: String,
-    /// Who waits for whom: jobs of one lane share their workers.
+    /// The queue; jobs of one queue share its workers.
     pub lane: String,
-    /// Of jobs that are not finished there is one of this key.
+    /// Deduplicates jobs: at most one unfinished job has this key.
     pub unique_key: Option<String>,
-    /// JSON.
+    /// The arguments, as JSON.
     pub data: String,
     /// `ready`, `running`, `done` or `dead`.
     pub state: String,
     pub run_at: i64,
-    /// How often it was asked for; more than when it was begun means once again.
+    /// The number of times that the job was enqueued. A value that increased during the run means: run again.
     pub asked: i32,
     pub attempts: i32,
     pub max_attempts: i32,
-    /// Whose attempt this is; whoever holds another one is too late.
+    /// The id of the current attempt. A worker with another id has lost its lease and must not write.
     pub lease: Option<Uuid>,
     pub leased_until: Option<i64>,
     pub last_error: Option<String>,

@@ -1,4 +1,4 @@
-//! `leases`: until when nobody else takes a turn at something.
+//! `leases`: leases of tasks that only one process may run at a time.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

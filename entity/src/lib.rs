@@ -1,4 +1,4 @@
-//! The tables, one module each. Nothing here knows about HTTP or about rules.
+//! SeaORM entities, one module per table. This crate contains no HTTP and no business rules.
 pub mod alias;
 pub mod api_key;
 pub mod channel;

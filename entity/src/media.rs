@@ -1,4 +1,4 @@
-//! `media`: pictures that were uploaded. Their bytes lie elsewhere, under the key.
+//! `media`: uploaded images. The bytes are in blob storage under `key`.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -12,10 +12,10 @@ pub struct Model {
     pub size: i64,
     pub width: i64,
     pub height: i64,
-    /// Of the bytes as they are kept, in hexadecimal.
+    /// The SHA-256 hash of the stored bytes, in hexadecimal.
     pub sha256: String,
     pub blurhash: String,
-    /// From the left and from the top, in ten-thousandths.
+    /// The focal point, measured from the left and the top in ten-thousandths of width and height.
     pub focus_x: Option<i64>,
     pub focus_y: Option<i64>,
     pub alt: Option<String>,

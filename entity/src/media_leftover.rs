@@ -1,13 +1,13 @@
-//! `media_leftovers`: bytes that no row of `media` has a claim to, not yet or not any more.
+//! `media_leftovers`: prefixes of blobs that no row of `media` references, either not yet or no longer.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "media_leftovers")]
 pub struct Model {
-    /// What the keys of the bytes have in common.
+    /// The common prefix of the blob keys.
     #[sea_orm(primary_key, auto_increment = false)]
     pub stem: String,
-    /// 1 once they are to go, whatever happens; 0 while an upload may still claim them.
+    /// 1 if the blobs must be deleted; 0 while an upload can still reference them.
     pub doomed: i32,
     pub since: i64,
 }

@@ -1,4 +1,4 @@
-//! `messages`: what is said in a channel.
+//! `messages`: messages in channels.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -9,9 +9,10 @@ pub struct Model {
     pub channel_id: Uuid,
     pub author_id: Uuid,
     pub text: String,
-    /// What the author's client calls it.
+    /// The id that the client assigned, for deduplication.
     pub client_id: Option<Uuid>,
-    /// The hash of what it said first, where there is a `client_id`: by then it may say something else.
+    /// The hash of the original text, set together with `client_id`. A later edit does not change it, so that
+    /// a repeated request is still detected.
     pub client_digest: Option<String>,
     pub version: i64,
     pub created_at: i64,

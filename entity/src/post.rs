@@ -1,4 +1,4 @@
-//! `posts`: one row per article; `published_at` is 0 in drafts, so that it sorts alike on all databases.
+//! `posts`: one row per article. `published_at` is 0 for drafts, because databases sort NULL differently.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -13,7 +13,7 @@ pub struct Model {
     pub cover_image: Option<String>,
     pub author_id: Uuid,
     pub published_at: i64,
-    /// When it is to be published, and when that is to end.
+    /// The scheduled times of publication and of its end.
     pub publish_at: Option<i64>,
     pub unpublish_at: Option<i64>,
     pub comments_count: i64,

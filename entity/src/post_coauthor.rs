@@ -1,4 +1,4 @@
-//! `post_coauthors`: who wrote a post together with its author.
+//! `post_coauthors`: co-authors of posts, in order.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

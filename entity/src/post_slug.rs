@@ -1,4 +1,4 @@
-//! `post_slugs`: every slug that a post has or had; its primary key makes slugs unique for good.
+//! `post_slugs`: current and former slugs of posts. The primary key makes slugs unique across both.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

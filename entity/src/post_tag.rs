@@ -1,4 +1,4 @@
-//! `post_tags`: which post has which tags, in which order.
+//! `post_tags`: tags of posts, in order.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -1,4 +1,4 @@
-//! `previews`: links that show a draft.
+//! `previews`: preview links of posts.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -1,4 +1,4 @@
-//! `rates`: what one unit of a currency is in another, as a decimal number.
+//! `rates`: exchange rates as decimal numbers: the amount of `quote` for one unit of `base`.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -1,4 +1,4 @@
-//! `redirects`: paths that lead elsewhere, each pattern once.
+//! `redirects`: redirect rules, one per pattern.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -9,7 +9,7 @@ pub struct Model {
     /// `exact`, `prefix` or `wildcard`.
     pub kind: String,
     pub source: String,
-    /// The pattern with hyphens for slashes; several rules may share one.
+    /// The pattern with hyphens instead of slashes; not unique.
     pub key_form: String,
     pub destination: String,
     pub permanent: i32,

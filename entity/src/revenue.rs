@@ -1,4 +1,4 @@
-//! `revenues`: what months brought in, where the books say so themselves.
+//! `revenues`: monthly revenues that were entered, instead of computed from invoices.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

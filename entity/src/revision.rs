@@ -1,4 +1,4 @@
-//! `revisions`: what posts and documents were, a row for each version.
+//! `revisions`: versions of posts and documents, one row each.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,10 +11,10 @@ pub struct Model {
     pub version: i64,
     pub change: String,
     pub changed_by: Option<Uuid>,
-    /// The revision that this one brought back.
+    /// The id of the revision that this version restored.
     pub restored_from: Option<Uuid>,
     pub created_at: i64,
-    /// The members that can be written, as JSON.
+    /// The editable fields, as JSON.
     pub content: String,
 }
 

@@ -1,4 +1,4 @@
-//! `secrets`: secrets that all processes of one service share.
+//! `secrets`: secrets shared by all processes of one service.
 use sea_orm::entity::prelude::*;
 
 use crate::hidden::Hidden;

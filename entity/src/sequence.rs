@@ -1,4 +1,4 @@
-//! `sequences`: the numbers that were given out last.
+//! `sequences`: the last value of each number sequence.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

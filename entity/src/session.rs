@@ -1,4 +1,4 @@
-//! `sessions`: one signed-in client; its refresh tokens are one family.
+//! `sessions`: signed-in clients. The refresh tokens of a session are one family.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

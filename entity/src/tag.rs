@@ -1,4 +1,4 @@
-//! `tags`: what posts are about.
+//! `tags`: tags of posts.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -9,7 +9,7 @@ pub struct Model {
     pub slug: String,
     pub name: String,
     pub description: Option<String>,
-    /// 1 where an editor made or changed it: it is there also without a post.
+    /// 1 if an editor created or changed the tag: it is then listed even without posts.
     pub kept: i32,
     pub version: i64,
     pub created_at: i64,

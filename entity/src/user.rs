@@ -1,4 +1,4 @@
-//! `users`: people who write, comment or run the service; imported authors have no e-mail and cannot sign in.
+//! `users`: accounts. Imported authors have no e-mail address and cannot sign in.
 use sea_orm::entity::prelude::*;
 
 use crate::hidden::Hidden;

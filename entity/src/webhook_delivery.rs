@@ -1,4 +1,4 @@
-//! `webhook_deliveries`: one event on its way to one endpoint.
+//! `webhook_deliveries`: one event to be sent to one endpoint, with the result of the attempts.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -8,20 +8,20 @@ pub struct Model {
     pub id: Uuid,
     pub endpoint_id: Uuid,
     pub event_id: Uuid,
-    /// In the log of events; nothing for a test.
+    /// The position in the event log; `None` for a test delivery.
     pub position: Option<i64>,
     pub kind: String,
     pub occurred_at: i64,
-    /// What the endpoint wanted when this was written down: `standard` or `cloudevents`.
+    /// The format of the endpoint at the creation of the delivery: `standard` or `cloudevents`.
     pub format: String,
-    /// The body, the same in every attempt.
+    /// The request body, identical in all attempts.
     pub payload: String,
     /// `pending`, `delivered` or `failed`.
     pub state: String,
     pub attempts: i32,
     pub last_status: Option<i32>,
     pub last_error: Option<String>,
-    /// How the last answer began.
+    /// The beginning of the last response body.
     pub response: Option<String>,
     pub next_at: Option<i64>,
     pub version: i64,

@@ -1,4 +1,4 @@
-//! `webhook_endpoints`: who is called when something happens.
+//! `webhook_endpoints`: URLs that receive events by webhook.
 use sea_orm::entity::prelude::*;
 
 use crate::hidden::Hidden;
@@ -10,11 +10,11 @@ pub struct Model {
     pub id: Uuid,
     pub url: String,
     pub description: Option<String>,
-    /// A JSON list of types and topics; an empty one stands for all.
+    /// The subscribed event types and topics, as a JSON list; an empty list means all.
     pub events: String,
     /// `standard` or `cloudevents`.
     pub format: String,
-    /// Signs, so it is kept as it is.
+    /// The signing secret. It is needed to sign, so it cannot be hashed.
     pub secret: Hidden,
     pub previous_secret: Option<Hidden>,
     pub previous_until: Option<i64>,
@@ -22,9 +22,10 @@ pub struct Model {
     pub state: String,
     /// `asked`, `gone` or `failing`.
     pub disabled_reason: Option<String>,
-    /// When the first call failed since the last good one.
+    /// The time of the first failed attempt after the last successful one.
     pub failing_since: Option<i64>,
-    /// The position of the newest event that is not meant for it.
+    /// The position of the last event before the endpoint was created or enabled again; only later events are
+    /// sent.
     pub since: i64,
     pub version: i64,
     pub created_at: i64,

@@ -1,4 +1,4 @@
-//! `webhook_events`: what providers told, each once, as it came.
+//! `webhook_events`: events received from webhook providers, once each, with the original body.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -8,15 +8,15 @@ pub struct Model {
     pub id: Uuid,
     /// `stripe`, `github` or `paypal`.
     pub provider: String,
-    /// What the provider calls it; one row each.
+    /// The provider's id of the event; unique per provider.
     pub provider_id: String,
-    /// Under which number it was sent, where that is another one; nothing else comes under it.
+    /// The provider's id of the delivery, if it differs from that of the event; unique per provider.
     pub delivery: Option<String>,
     pub kind: String,
     pub body: String,
     /// `received`, `handled`, `kept`, `failed` or `ignored`.
     pub state: String,
-    /// What came of it.
+    /// The result of the handling, as text.
     pub outcome: Option<String>,
     pub attempts: i32,
     pub version: i64,

@@ -1,26 +1,26 @@
-//! Kinds of columns. Text that is compared or sorted is ordered by code point on every database.
+//! Helpers for tables, columns and indexes. Text is compared and sorted by code point on all databases.
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
-pub fn id(name: &'static str) -> ColumnDef {
+pub fn uuid(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).uuid().not_null().take()
 }
 
-pub fn maybe_id(name: &'static str) -> ColumnDef {
+pub fn nullable_uuid(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).uuid().take()
 }
 
-pub fn number(name: &'static str) -> ColumnDef {
+pub fn bigint(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).big_integer().not_null().take()
 }
 
-pub fn maybe_number(name: &'static str) -> ColumnDef {
+pub fn nullable_bigint(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).big_integer().take()
 }
 
-pub fn small(name: &'static str) -> ColumnDef {
+pub fn integer(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).integer().not_null().take()
 }
 
@@ -28,16 +28,17 @@ pub fn text(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).text().not_null().take()
 }
 
-pub fn maybe_text(name: &'static str) -> ColumnDef {
+pub fn nullable_text(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).text().take()
 }
 
-/// Makes a table; on PostgreSQL all its text is ordered by code point, as SQLite does anyway.
-pub async fn create(
+/// Creates a table. On PostgreSQL, text columns get the collation `C`, which sorts by code point like SQLite.
+/// Otherwise the order of lists would depend on the database.
+pub async fn create_table(
     manager: &SchemaManager<'_>,
     name: &'static str,
     columns: Vec<ColumnDef>,
-    finish: impl FnOnce(&mut TableCreateStatement),
+    constraints: impl FnOnce(&mut TableCreateStatement),
 ) -> Result<(), DbErr> {
     let texts: Vec<String> = columns
         .iter()
@@ -49,7 +50,7 @@ pub async fn create(
     for column in columns {
         table.col(column);
     }
-    finish(&mut table);
+    constraints(&mut table);
     manager.create_table(table).await?;
     if manager.get_database_backend() == DbBackend::Postgres {
         for column in texts {
@@ -60,7 +61,7 @@ pub async fn create(
     Ok(())
 }
 
-pub fn primary(table: &mut TableCreateStatement, columns: &[&'static str]) {
+pub fn primary_key(table: &mut TableCreateStatement, columns: &[&'static str]) {
     let mut index = Index::create();
     for column in columns {
         index.col(Alias::new(*column));
@@ -68,20 +69,20 @@ pub fn primary(table: &mut TableCreateStatement, columns: &[&'static str]) {
     table.primary_key(&mut index);
 }
 
-/// What happens to a row when the row that it points to goes.
-pub fn reference(
+/// Adds a foreign key. `on_delete` is the action on a row when the referenced row is deleted.
+pub fn foreign_key(
     table: &mut TableCreateStatement,
     from: &[&'static str],
     to: &'static str,
     columns: &[&'static str],
-    gone: ForeignKeyAction,
+    on_delete: ForeignKeyAction,
 ) {
     let mut key = ForeignKey::create();
-    let own = table.get_table_name().cloned();
-    if let Some(own) = own {
-        key.from_tbl(own);
+    let table_name = table.get_table_name().cloned();
+    if let Some(table_name) = table_name {
+        key.from_tbl(table_name);
     }
-    key.to_tbl(Alias::new(to)).on_delete(gone);
+    key.to_tbl(Alias::new(to)).on_delete(on_delete);
     for column in from {
         key.from_col(Alias::new(*column));
     }
@@ -91,7 +92,8 @@ pub fn reference(
     table.foreign_key(&mut key);
 }
 
-pub async fn index(
+/// Creates an index with a name derived from the table and the columns.
+pub async fn create_index(
     manager: &SchemaManager<'_>,
     table: &'static str,
     columns: &[&'static str],
@@ -109,7 +111,7 @@ pub async fn index(
     manager.create_index(index).await
 }
 
-pub async fn drop(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
+pub async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
     for table in tables {
         manager.drop_table(Table::drop().table(Alias::new(*table)).to_owned()).await?;
     }

@@ -1,4 +1,4 @@
-//! The steps that bring a database from nothing to the present schema, and back.
+//! Schema migrations, in order. Each has an `up` and a `down` step.
 pub use sea_orm_migration::prelude::*;
 
 mod columns;
@@ -39,7 +39,8 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// The step that this program knows as the newest; a database beyond it belongs to a newer program.
+/// Returns the name of the latest migration. A database with a later one belongs to a newer version of the
+/// program.
 pub fn newest() -> String {
-    Migrator::migrations().last().map(|step| step.name().to_owned()).unwrap_or_default()
+    Migrator::migrations().last().map(|migration| migration.name().to_owned()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Accounts: users, their sessions and keys, and the keys of the service.
+//! Accounts: users, sessions, API keys, signing keys and secrets.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,109 +9,109 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "users",
             vec![
-                id("id"),
-                maybe_text("email"),
+                uuid("id"),
+                nullable_text("email"),
                 text("name"),
-                maybe_text("bio"),
-                maybe_text("url"),
-                maybe_text("avatar_url"),
+                nullable_text("bio"),
+                nullable_text("url"),
+                nullable_text("avatar_url"),
                 text("role"),
                 text("status"),
-                maybe_text("password_hash"),
-                maybe_text("source"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                nullable_text("password_hash"),
+                nullable_text("source"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
             |t| {
-                primary(t, &["id"]);
+                primary_key(t, &["id"]);
             },
         )
         .await?;
-        index(m, "users", &["email"], true).await?;
-        index(m, "users", &["source"], true).await?;
-        index(m, "users", &["created_at", "id"], false).await?;
-        index(m, "users", &["name", "id"], false).await?;
-        create(
+        create_index(m, "users", &["email"], true).await?;
+        create_index(m, "users", &["source"], true).await?;
+        create_index(m, "users", &["created_at", "id"], false).await?;
+        create_index(m, "users", &["name", "id"], false).await?;
+        create_table(
             m,
             "sessions",
             vec![
-                id("id"),
-                id("user_id"),
+                uuid("id"),
+                uuid("user_id"),
                 text("family_hash"),
                 text("refresh_hash"),
-                maybe_text("rotation_salt"),
-                maybe_number("rotated_at"),
-                maybe_text("cookie_hash"),
-                maybe_text("user_agent"),
-                maybe_text("ip"),
-                number("created_at"),
-                number("last_used_at"),
-                number("expires_at"),
-                maybe_number("revoked_at"),
+                nullable_text("rotation_salt"),
+                nullable_bigint("rotated_at"),
+                nullable_text("cookie_hash"),
+                nullable_text("user_agent"),
+                nullable_text("ip"),
+                bigint("created_at"),
+                bigint("last_used_at"),
+                bigint("expires_at"),
+                nullable_bigint("revoked_at"),
             ],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["user_id"], "users", &["id"], ForeignKeyAction::Cascade);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["user_id"], "users", &["id"], ForeignKeyAction::Cascade);
             },
         )
         .await?;
-        index(m, "sessions", &["family_hash"], true).await?;
-        index(m, "sessions", &["cookie_hash"], true).await?;
-        index(m, "sessions", &["user_id", "created_at"], false).await?;
-        create(
+        create_index(m, "sessions", &["family_hash"], true).await?;
+        create_index(m, "sessions", &["cookie_hash"], true).await?;
+        create_index(m, "sessions", &["user_id", "created_at"], false).await?;
+        create_table(
             m,
             "api_keys",
             vec![
-                id("id"),
-                id("user_id"),
+                uuid("id"),
+                uuid("user_id"),
                 text("name"),
                 text("hash"),
-                maybe_text("previous_hash"),
-                maybe_number("previous_until"),
+                nullable_text("previous_hash"),
+                nullable_bigint("previous_until"),
                 text("scopes"),
-                maybe_number("expires_at"),
-                maybe_number("last_used_at"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                nullable_bigint("expires_at"),
+                nullable_bigint("last_used_at"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["user_id"], "users", &["id"], ForeignKeyAction::Cascade);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["user_id"], "users", &["id"], ForeignKeyAction::Cascade);
             },
         )
         .await?;
-        index(m, "api_keys", &["user_id", "created_at"], false).await?;
-        index(m, "api_keys", &["created_at", "id"], false).await?;
-        create(
+        create_index(m, "api_keys", &["user_id", "created_at"], false).await?;
+        create_index(m, "api_keys", &["created_at", "id"], false).await?;
+        create_table(
             m,
             "signing_keys",
             vec![
                 text("kid"),
                 text("private_key"),
                 text("public_key"),
-                number("created_at"),
-                number("active_at"),
-                maybe_number("expires_at"),
+                bigint("created_at"),
+                bigint("active_at"),
+                nullable_bigint("expires_at"),
             ],
             |t| {
-                primary(t, &["kid"]);
+                primary_key(t, &["kid"]);
             },
         )
         .await?;
-        create(m, "secrets", vec![text("name"), text("value")], |t| {
-            primary(t, &["name"]);
+        create_table(m, "secrets", vec![text("name"), text("value")], |t| {
+            primary_key(t, &["name"]);
         })
         .await?;
         Ok(())
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["secrets", "signing_keys", "api_keys", "sessions", "users"]).await
+        drop_tables(m, &["secrets", "signing_keys", "api_keys", "sessions", "users"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! Posts with their slugs, authors, tags, previews and former addresses; documents.
+//! Posts with slugs, co-authors, tags, preview links and former paths; documents.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,113 +9,113 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "posts",
             vec![
-                id("id"),
+                uuid("id"),
                 text("slug"),
                 text("title"),
-                maybe_text("excerpt"),
-                maybe_text("cover_image"),
-                id("author_id"),
-                number("published_at"),
-                maybe_number("publish_at"),
-                maybe_number("unpublish_at"),
-                number("comments_count"),
+                nullable_text("excerpt"),
+                nullable_text("cover_image"),
+                uuid("author_id"),
+                bigint("published_at"),
+                nullable_bigint("publish_at"),
+                nullable_bigint("unpublish_at"),
+                bigint("comments_count"),
                 text("search"),
-                maybe_text("source"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
-                maybe_number("deleted_at"),
-                // Last: what stands behind a long text is read through it.
+                nullable_text("source"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
+                nullable_bigint("deleted_at"),
+                // The last column: SQLite reads overflow pages of a long text to reach the columns behind it.
                 text("content"),
             ],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
             },
         )
         .await?;
-        index(m, "posts", &["slug"], true).await?;
-        index(m, "posts", &["source"], true).await?;
-        index(m, "posts", &["deleted_at", "published_at", "id"], false).await?;
-        index(m, "posts", &["created_at", "id"], false).await?;
-        index(m, "posts", &["updated_at", "id"], false).await?;
-        index(m, "posts", &["title", "id"], false).await?;
-        index(m, "posts", &["author_id", "published_at"], false).await?;
-        // No reference to the post: a slug is claimed before its post is there.
-        create(m, "post_slugs", vec![text("slug"), id("post_id"), number("created_at")], |t| {
-            primary(t, &["slug"]);
+        create_index(m, "posts", &["slug"], true).await?;
+        create_index(m, "posts", &["source"], true).await?;
+        create_index(m, "posts", &["deleted_at", "published_at", "id"], false).await?;
+        create_index(m, "posts", &["created_at", "id"], false).await?;
+        create_index(m, "posts", &["updated_at", "id"], false).await?;
+        create_index(m, "posts", &["title", "id"], false).await?;
+        create_index(m, "posts", &["author_id", "published_at"], false).await?;
+        // No foreign key to posts: a slug is reserved before its post is inserted.
+        create_table(m, "post_slugs", vec![text("slug"), uuid("post_id"), bigint("created_at")], |t| {
+            primary_key(t, &["slug"]);
         })
         .await?;
-        index(m, "post_slugs", &["post_id"], false).await?;
-        create(m, "post_coauthors", vec![id("post_id"), id("user_id"), small("position")], |t| {
-            primary(t, &["post_id", "user_id"]);
-            reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-            reference(t, &["user_id"], "users", &["id"], ForeignKeyAction::Restrict);
+        create_index(m, "post_slugs", &["post_id"], false).await?;
+        create_table(m, "post_coauthors", vec![uuid("post_id"), uuid("user_id"), integer("position")], |t| {
+            primary_key(t, &["post_id", "user_id"]);
+            foreign_key(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+            foreign_key(t, &["user_id"], "users", &["id"], ForeignKeyAction::Restrict);
         })
         .await?;
-        index(m, "post_coauthors", &["user_id", "post_id"], false).await?;
-        create(
+        create_index(m, "post_coauthors", &["user_id", "post_id"], false).await?;
+        create_table(
             m,
             "tags",
             vec![
-                id("id"),
+                uuid("id"),
                 text("slug"),
                 text("name"),
-                maybe_text("description"),
-                small("kept"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                nullable_text("description"),
+                integer("kept"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
             |t| {
-                primary(t, &["id"]);
+                primary_key(t, &["id"]);
             },
         )
         .await?;
-        index(m, "tags", &["slug"], true).await?;
-        create(m, "post_tags", vec![id("post_id"), id("tag_id"), small("position")], |t| {
-            primary(t, &["post_id", "tag_id"]);
-            reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-            reference(t, &["tag_id"], "tags", &["id"], ForeignKeyAction::Cascade);
+        create_index(m, "tags", &["slug"], true).await?;
+        create_table(m, "post_tags", vec![uuid("post_id"), uuid("tag_id"), integer("position")], |t| {
+            primary_key(t, &["post_id", "tag_id"]);
+            foreign_key(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+            foreign_key(t, &["tag_id"], "tags", &["id"], ForeignKeyAction::Cascade);
         })
         .await?;
-        index(m, "post_tags", &["tag_id", "post_id"], false).await?;
-        create(
+        create_index(m, "post_tags", &["tag_id", "post_id"], false).await?;
+        create_table(
             m,
             "previews",
-            vec![id("id"), id("post_id"), id("created_by"), number("expires_at"), number("created_at")],
+            vec![uuid("id"), uuid("post_id"), uuid("created_by"), bigint("expires_at"), bigint("created_at")],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
             },
         )
         .await?;
-        index(m, "previews", &["post_id"], false).await?;
-        create(
+        create_index(m, "previews", &["post_id"], false).await?;
+        create_table(
             m,
             "documents",
             vec![
-                id("id"),
+                uuid("id"),
                 text("path"),
                 text("title"),
                 text("content"),
-                number("position"),
+                bigint("position"),
                 text("search"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
-                maybe_number("deleted_at"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
+                nullable_bigint("deleted_at"),
             ],
             |t| {
-                primary(t, &["id"]);
+                primary_key(t, &["id"]);
             },
         )
         .await?;
-        // What is in the trash leaves its path to others.
+        // Partial: a deleted document does not reserve its path.
         m.create_index(
             Index::create()
                 .name("uq_documents_path")
@@ -126,15 +126,15 @@ impl MigrationTrait for Migration {
                 .to_owned(),
         )
         .await?;
-        index(m, "documents", &["deleted_at", "position", "path"], false).await?;
-        create(
+        create_index(m, "documents", &["deleted_at", "position", "path"], false).await?;
+        create_table(
             m,
             "aliases",
-            vec![text("path"), maybe_id("post_id"), maybe_id("document_id"), number("created_at")],
+            vec![text("path"), nullable_uuid("post_id"), nullable_uuid("document_id"), bigint("created_at")],
             |t| {
-                primary(t, &["path"]);
-                reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-                reference(t, &["document_id"], "documents", &["id"], ForeignKeyAction::Cascade);
+                primary_key(t, &["path"]);
+                foreign_key(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+                foreign_key(t, &["document_id"], "documents", &["id"], ForeignKeyAction::Cascade);
             },
         )
         .await?;
@@ -142,7 +142,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(
+        drop_tables(
             m,
             &[
                 "aliases",

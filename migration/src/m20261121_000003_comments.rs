@@ -1,4 +1,5 @@
-//! Comments in threads: a reply can only answer a comment of the same post.
+//! Comments in threads. The composite foreign key restricts the parent of a reply to comments on the same
+//! post.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,23 +10,23 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "comments",
             vec![
-                id("id"),
-                id("post_id"),
-                maybe_id("parent_id"),
-                id("author_id"),
+                uuid("id"),
+                uuid("post_id"),
+                nullable_uuid("parent_id"),
+                uuid("author_id"),
                 text("content"),
                 text("status"),
-                small("depth"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                integer("depth"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
             |t| {
-                primary(t, &["id"]);
+                primary_key(t, &["id"]);
                 t.index(
                     Index::create()
                         .unique()
@@ -33,25 +34,25 @@ impl MigrationTrait for Migration {
                         .col(Alias::new("post_id"))
                         .col(Alias::new("id")),
                 );
-                reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-                reference(
+                foreign_key(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+                foreign_key(
                     t,
                     &["post_id", "parent_id"],
                     "comments",
                     &["post_id", "id"],
                     ForeignKeyAction::Cascade,
                 );
-                reference(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
+                foreign_key(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
             },
         )
         .await?;
-        index(m, "comments", &["post_id", "created_at", "id"], false).await?;
-        index(m, "comments", &["status", "created_at", "id"], false).await?;
-        index(m, "comments", &["post_id", "parent_id"], false).await?;
+        create_index(m, "comments", &["post_id", "created_at", "id"], false).await?;
+        create_index(m, "comments", &["status", "created_at", "id"], false).await?;
+        create_index(m, "comments", &["post_id", "parent_id"], false).await?;
         Ok(())
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["comments"]).await
+        drop_tables(m, &["comments"]).await
     }
 }

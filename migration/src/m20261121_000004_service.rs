@@ -1,4 +1,5 @@
-//! What the service keeps for itself: answers to repeated creates, and counters of change.
+//! Internal tables: stored responses for idempotency keys, the import log, and version counters of
+//! collections.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,38 +10,38 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "idempotency_keys",
             vec![
                 text("scope"),
                 text("fingerprint"),
-                small("status"),
-                maybe_text("location"),
-                maybe_text("etag"),
+                integer("status"),
+                nullable_text("location"),
+                nullable_text("etag"),
                 text("body"),
-                number("created_at"),
-                number("expires_at"),
+                bigint("created_at"),
+                bigint("expires_at"),
             ],
             |t| {
-                primary(t, &["scope"]);
+                primary_key(t, &["scope"]);
             },
         )
         .await?;
-        index(m, "idempotency_keys", &["expires_at"], false).await?;
-        let came = vec![text("kind"), text("source"), text("digest"), id("target"), number("version")];
-        create(m, "imports", came, |t| {
-            primary(t, &["kind", "source"]);
+        create_index(m, "idempotency_keys", &["expires_at"], false).await?;
+        let imports = vec![text("kind"), text("source"), text("digest"), uuid("target"), bigint("version")];
+        create_table(m, "imports", imports, |t| {
+            primary_key(t, &["kind", "source"]);
         })
         .await?;
-        create(m, "collections", vec![text("name"), number("version")], |t| {
-            primary(t, &["name"]);
+        create_table(m, "collections", vec![text("name"), bigint("version")], |t| {
+            primary_key(t, &["name"]);
         })
         .await?;
         Ok(())
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["collections", "imports", "idempotency_keys"]).await
+        drop_tables(m, &["collections", "imports", "idempotency_keys"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! The back office: who is billed, for what, and the rates between currencies.
+//! Billing: customers, invoices, revenues, exchange rates and number sequences.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,63 +9,63 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "customers",
             vec![
-                id("id"),
+                uuid("id"),
                 text("name"),
                 text("email"),
-                maybe_text("image_url"),
+                nullable_text("image_url"),
                 text("search"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
-            |t| primary(t, &["id"]),
+            |t| primary_key(t, &["id"]),
         )
         .await?;
-        index(m, "customers", &["email"], true).await?;
-        index(m, "customers", &["name", "id"], false).await?;
-        index(m, "customers", &["created_at", "id"], false).await?;
-        create(
+        create_index(m, "customers", &["email"], true).await?;
+        create_index(m, "customers", &["name", "id"], false).await?;
+        create_index(m, "customers", &["created_at", "id"], false).await?;
+        create_table(
             m,
             "invoices",
             vec![
-                id("id"),
-                number("number"),
-                id("customer_id"),
-                number("amount"),
+                uuid("id"),
+                bigint("number"),
+                uuid("customer_id"),
+                bigint("amount"),
                 text("currency"),
                 text("status"),
                 text("date"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
-                maybe_number("paid_at"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
+                nullable_bigint("paid_at"),
             ],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["customer_id"], "customers", &["id"], ForeignKeyAction::Restrict);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["customer_id"], "customers", &["id"], ForeignKeyAction::Restrict);
             },
         )
         .await?;
-        index(m, "invoices", &["number"], true).await?;
-        index(m, "invoices", &["date", "id"], false).await?;
-        index(m, "invoices", &["created_at", "id"], false).await?;
-        index(m, "invoices", &["customer_id", "date", "id"], false).await?;
-        index(m, "invoices", &["status", "date", "id"], false).await?;
-        // Sums are read from this one alone.
-        index(m, "invoices", &["status", "date", "currency", "amount"], false).await?;
-        create(
+        create_index(m, "invoices", &["number"], true).await?;
+        create_index(m, "invoices", &["date", "id"], false).await?;
+        create_index(m, "invoices", &["created_at", "id"], false).await?;
+        create_index(m, "invoices", &["customer_id", "date", "id"], false).await?;
+        create_index(m, "invoices", &["status", "date", "id"], false).await?;
+        // A covering index for sums.
+        create_index(m, "invoices", &["status", "date", "currency", "amount"], false).await?;
+        create_table(
             m,
             "revenues",
-            vec![id("id"), text("month"), number("amount"), text("currency"), number("version")],
-            |t| primary(t, &["id"]),
+            vec![uuid("id"), text("month"), bigint("amount"), text("currency"), bigint("version")],
+            |t| primary_key(t, &["id"]),
         )
         .await?;
-        index(m, "revenues", &["month"], true).await?;
-        create(
+        create_index(m, "revenues", &["month"], true).await?;
+        create_table(
             m,
             "rates",
             vec![
@@ -74,17 +74,17 @@ impl MigrationTrait for Migration {
                 text("rate"),
                 text("date"),
                 text("source"),
-                number("fetched_at"),
+                bigint("fetched_at"),
             ],
             |t| {
-                primary(t, &["base", "quote"]);
+                primary_key(t, &["base", "quote"]);
             },
         )
         .await?;
-        create(m, "sequences", vec![text("name"), number("value")], |t| primary(t, &["name"])).await
+        create_table(m, "sequences", vec![text("name"), bigint("value")], |t| primary_key(t, &["name"])).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["sequences", "rates", "revenues", "invoices", "customers"]).await
+        drop_tables(m, &["sequences", "rates", "revenues", "invoices", "customers"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! Redirects: which paths lead elsewhere, and how often they did.
+//! Redirect rules with their hit counters.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,47 +9,47 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "redirects",
             vec![
-                id("id"),
+                uuid("id"),
                 text("kind"),
                 text("source"),
                 text("key_form"),
                 text("destination"),
-                small("permanent"),
-                maybe_number("starts_at"),
-                maybe_number("ends_at"),
-                number("hits"),
+                integer("permanent"),
+                nullable_bigint("starts_at"),
+                nullable_bigint("ends_at"),
+                bigint("hits"),
                 text("search"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
-            |t| primary(t, &["id"]),
+            |t| primary_key(t, &["id"]),
         )
         .await?;
-        index(m, "redirects", &["kind", "source"], true).await?;
-        index(m, "redirects", &["source", "id"], false).await?;
-        index(m, "redirects", &["key_form"], false).await?;
-        index(m, "redirects", &["hits", "id"], false).await?;
-        index(m, "redirects", &["created_at", "id"], false).await?;
-        // Writers of rules take turns on this row, also before the first rule is there.
-        let first = Query::insert()
+        create_index(m, "redirects", &["kind", "source"], true).await?;
+        create_index(m, "redirects", &["source", "id"], false).await?;
+        create_index(m, "redirects", &["key_form"], false).await?;
+        create_index(m, "redirects", &["hits", "id"], false).await?;
+        create_index(m, "redirects", &["created_at", "id"], false).await?;
+        // Writers of redirects lock this row, so it must exist before the first redirect.
+        let insert = Query::insert()
             .into_table(Alias::new("collections"))
             .columns([Alias::new("name"), Alias::new("version")])
             .values_panic(["redirects".into(), 1.into()])
             .to_owned();
-        m.exec_stmt(first).await
+        m.exec_stmt(insert).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        let gone = Query::delete()
+        let delete = Query::delete()
             .from_table(Alias::new("collections"))
             .and_where(Expr::col(Alias::new("name")).eq("redirects"))
             .to_owned();
-        m.exec_stmt(gone).await?;
-        drop(m, &["redirects"]).await
+        m.exec_stmt(delete).await?;
+        drop_tables(m, &["redirects"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! What only one of several processes does at a time.
+//! Leases of tasks that only one process may run at a time.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,10 +9,10 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(m, "leases", vec![text("name"), number("ends_at")], |t| primary(t, &["name"])).await
+        create_table(m, "leases", vec![text("name"), bigint("ends_at")], |t| primary_key(t, &["name"])).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["leases"]).await
+        drop_tables(m, &["leases"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! What happens after an answer, and what is told of what happened.
+//! The job queue and the event log.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -14,51 +14,51 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["events", "jobs"]).await
+        drop_tables(m, &["events", "jobs"]).await
     }
 }
 
 async fn jobs(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
-        id("id"),
+        uuid("id"),
         text("kind"),
         text("lane"),
-        maybe_text("unique_key"),
+        nullable_text("unique_key"),
         text("data"),
         text("state"),
-        number("run_at"),
-        small("asked"),
-        small("attempts"),
-        small("max_attempts"),
-        maybe_id("lease"),
-        maybe_number("leased_until"),
-        maybe_text("last_error"),
-        number("version"),
-        number("created_at"),
-        number("updated_at"),
-        maybe_number("finished_at"),
+        bigint("run_at"),
+        integer("asked"),
+        integer("attempts"),
+        integer("max_attempts"),
+        nullable_uuid("lease"),
+        nullable_bigint("leased_until"),
+        nullable_text("last_error"),
+        bigint("version"),
+        bigint("created_at"),
+        bigint("updated_at"),
+        nullable_bigint("finished_at"),
     ];
-    create(m, "jobs", columns, |t| primary(t, &["id"])).await?;
-    index(m, "jobs", &["unique_key"], true).await?;
-    index(m, "jobs", &["state", "lane", "run_at", "id"], false).await?;
-    index(m, "jobs", &["state", "leased_until"], false).await?;
-    index(m, "jobs", &["state", "finished_at"], false).await?;
-    index(m, "jobs", &["kind", "id"], false).await
+    create_table(m, "jobs", columns, |t| primary_key(t, &["id"])).await?;
+    create_index(m, "jobs", &["unique_key"], true).await?;
+    create_index(m, "jobs", &["state", "lane", "run_at", "id"], false).await?;
+    create_index(m, "jobs", &["state", "leased_until"], false).await?;
+    create_index(m, "jobs", &["state", "finished_at"], false).await?;
+    create_index(m, "jobs", &["kind", "id"], false).await
 }
 
 async fn events(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
-        number("position"),
-        id("id"),
+        bigint("position"),
+        uuid("id"),
         text("kind"),
         text("topic"),
         text("subject"),
         text("href"),
-        number("version"),
+        bigint("version"),
         text("audience"),
-        maybe_id("owner"),
-        number("occurred_at"),
+        nullable_uuid("owner"),
+        bigint("occurred_at"),
     ];
-    create(m, "events", columns, |t| primary(t, &["position"])).await?;
-    index(m, "events", &["occurred_at"], false).await
+    create_table(m, "events", columns, |t| primary_key(t, &["position"])).await?;
+    create_index(m, "events", &["occurred_at"], false).await
 }

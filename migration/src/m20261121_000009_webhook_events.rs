@@ -1,4 +1,4 @@
-//! What providers tell by webhooks.
+//! Events received from webhook providers.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,34 +9,34 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "webhook_events",
             vec![
-                id("id"),
+                uuid("id"),
                 text("provider"),
                 text("provider_id"),
-                maybe_text("delivery"),
+                nullable_text("delivery"),
                 text("kind"),
                 text("body"),
                 text("state"),
-                maybe_text("outcome"),
-                small("attempts"),
-                number("version"),
-                number("received_at"),
-                number("updated_at"),
-                maybe_number("handled_at"),
+                nullable_text("outcome"),
+                integer("attempts"),
+                bigint("version"),
+                bigint("received_at"),
+                bigint("updated_at"),
+                nullable_bigint("handled_at"),
             ],
-            |t| primary(t, &["id"]),
+            |t| primary_key(t, &["id"]),
         )
         .await?;
-        index(m, "webhook_events", &["provider", "provider_id"], true).await?;
-        index(m, "webhook_events", &["provider", "delivery"], true).await?;
-        index(m, "webhook_events", &["received_at", "id"], false).await?;
-        index(m, "webhook_events", &["state", "received_at"], false).await
+        create_index(m, "webhook_events", &["provider", "provider_id"], true).await?;
+        create_index(m, "webhook_events", &["provider", "delivery"], true).await?;
+        create_index(m, "webhook_events", &["received_at", "id"], false).await?;
+        create_index(m, "webhook_events", &["state", "received_at"], false).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["webhook_events"]).await
+        drop_tables(m, &["webhook_events"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! What posts and documents were, version by version.
+//! Revisions of posts and documents.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,34 +9,34 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "revisions",
             vec![
-                id("id"),
-                maybe_id("post_id"),
-                maybe_id("document_id"),
-                number("version"),
+                uuid("id"),
+                nullable_uuid("post_id"),
+                nullable_uuid("document_id"),
+                bigint("version"),
                 text("change"),
-                // No reference to the user: who has gone has still written what was written.
-                maybe_id("changed_by"),
-                maybe_id("restored_from"),
-                number("created_at"),
-                // Last: what stands behind a long text is read through it.
+                // No foreign key to users: revisions retain the id of a deleted user.
+                nullable_uuid("changed_by"),
+                nullable_uuid("restored_from"),
+                bigint("created_at"),
+                // The last column: SQLite reads overflow pages of a long text to reach the columns behind it.
                 text("content"),
             ],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
-                reference(t, &["document_id"], "documents", &["id"], ForeignKeyAction::Cascade);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["post_id"], "posts", &["id"], ForeignKeyAction::Cascade);
+                foreign_key(t, &["document_id"], "documents", &["id"], ForeignKeyAction::Cascade);
             },
         )
         .await?;
-        index(m, "revisions", &["post_id", "version"], true).await?;
-        index(m, "revisions", &["document_id", "version"], true).await
+        create_index(m, "revisions", &["post_id", "version"], true).await?;
+        create_index(m, "revisions", &["document_id", "version"], true).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["revisions"]).await
+        drop_tables(m, &["revisions"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! Media: pictures that were uploaded, and bytes that no picture has a claim to.
+//! Media: uploaded images, and prefixes of unreferenced blobs.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -9,46 +9,46 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        create(
+        create_table(
             m,
             "media",
             vec![
-                id("id"),
+                uuid("id"),
                 text("key"),
                 text("filename"),
                 text("media_type"),
-                number("size"),
-                number("width"),
-                number("height"),
+                bigint("size"),
+                bigint("width"),
+                bigint("height"),
                 text("sha256"),
                 text("blurhash"),
-                maybe_number("focus_x"),
-                maybe_number("focus_y"),
-                maybe_text("alt"),
-                maybe_id("uploaded_by"),
+                nullable_bigint("focus_x"),
+                nullable_bigint("focus_y"),
+                nullable_text("alt"),
+                nullable_uuid("uploaded_by"),
                 text("search"),
-                number("version"),
-                number("created_at"),
-                number("updated_at"),
+                bigint("version"),
+                bigint("created_at"),
+                bigint("updated_at"),
             ],
             |t| {
-                primary(t, &["id"]);
-                reference(t, &["uploaded_by"], "users", &["id"], ForeignKeyAction::SetNull);
+                primary_key(t, &["id"]);
+                foreign_key(t, &["uploaded_by"], "users", &["id"], ForeignKeyAction::SetNull);
             },
         )
         .await?;
-        index(m, "media", &["key"], true).await?;
-        index(m, "media", &["uploaded_by", "sha256"], true).await?;
-        index(m, "media", &["created_at", "id"], false).await?;
-        index(m, "media", &["filename", "id"], false).await?;
-        index(m, "media", &["size", "id"], false).await?;
-        create(m, "media_leftovers", vec![text("stem"), small("doomed"), number("since")], |t| {
-            primary(t, &["stem"]);
+        create_index(m, "media", &["key"], true).await?;
+        create_index(m, "media", &["uploaded_by", "sha256"], true).await?;
+        create_index(m, "media", &["created_at", "id"], false).await?;
+        create_index(m, "media", &["filename", "id"], false).await?;
+        create_index(m, "media", &["size", "id"], false).await?;
+        create_table(m, "media_leftovers", vec![text("stem"), integer("doomed"), bigint("since")], |t| {
+            primary_key(t, &["stem"]);
         })
         .await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["media_leftovers", "media"]).await
+        drop_tables(m, &["media_leftovers", "media"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! Who is called when something happens, and what became of each call.
+//! Webhook endpoints and their deliveries.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -14,60 +14,61 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["webhook_deliveries", "webhook_endpoints"]).await
+        drop_tables(m, &["webhook_deliveries", "webhook_endpoints"]).await
     }
 }
 
 async fn endpoints(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
-        id("id"),
+        uuid("id"),
         text("url"),
-        maybe_text("description"),
+        nullable_text("description"),
         text("events"),
         text("format"),
         text("secret"),
-        maybe_text("previous_secret"),
-        maybe_number("previous_until"),
+        nullable_text("previous_secret"),
+        nullable_bigint("previous_until"),
         text("state"),
-        maybe_text("disabled_reason"),
-        maybe_number("failing_since"),
-        number("since"),
-        number("version"),
-        number("created_at"),
-        number("updated_at"),
+        nullable_text("disabled_reason"),
+        nullable_bigint("failing_since"),
+        bigint("since"),
+        bigint("version"),
+        bigint("created_at"),
+        bigint("updated_at"),
     ];
-    create(m, "webhook_endpoints", columns, |t| primary(t, &["id"])).await?;
-    index(m, "webhook_endpoints", &["state", "id"], false).await
+    create_table(m, "webhook_endpoints", columns, |t| primary_key(t, &["id"])).await?;
+    create_index(m, "webhook_endpoints", &["state", "id"], false).await
 }
 
 async fn deliveries(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
-        id("id"),
-        id("endpoint_id"),
-        id("event_id"),
-        maybe_number("position"),
+        uuid("id"),
+        uuid("endpoint_id"),
+        uuid("event_id"),
+        nullable_bigint("position"),
         text("kind"),
-        number("occurred_at"),
+        bigint("occurred_at"),
         text("format"),
         text("payload"),
         text("state"),
-        small("attempts"),
+        integer("attempts"),
         ColumnDef::new(Alias::new("last_status")).integer().take(),
-        maybe_text("last_error"),
-        maybe_text("response"),
-        maybe_number("next_at"),
-        number("version"),
-        number("created_at"),
-        number("updated_at"),
-        maybe_number("delivered_at"),
+        nullable_text("last_error"),
+        nullable_text("response"),
+        nullable_bigint("next_at"),
+        bigint("version"),
+        bigint("created_at"),
+        bigint("updated_at"),
+        nullable_bigint("delivered_at"),
     ];
-    create(m, "webhook_deliveries", columns, |t| {
-        // Nothing holds it to its endpoint: a long log goes after it, a few at a time.
-        primary(t, &["id"]);
+    create_table(m, "webhook_deliveries", columns, |t| {
+        // No foreign key to the endpoint: its deliveries can be many, so they are deleted after it, in
+        // batches.
+        primary_key(t, &["id"]);
     })
     .await?;
-    index(m, "webhook_deliveries", &["endpoint_id", "event_id"], true).await?;
-    index(m, "webhook_deliveries", &["endpoint_id", "state", "next_at", "id"], false).await?;
-    index(m, "webhook_deliveries", &["endpoint_id", "id"], false).await?;
-    index(m, "webhook_deliveries", &["state", "updated_at"], false).await
+    create_index(m, "webhook_deliveries", &["endpoint_id", "event_id"], true).await?;
+    create_index(m, "webhook_deliveries", &["endpoint_id", "state", "next_at", "id"], false).await?;
+    create_index(m, "webhook_deliveries", &["endpoint_id", "id"], false).await?;
+    create_index(m, "webhook_deliveries", &["state", "updated_at"], false).await
 }

@@ -1,4 +1,4 @@
-//! Channels, and what is said in them.
+//! Channels and messages.
 use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
@@ -14,43 +14,43 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop(m, &["messages", "channels"]).await
+        drop_tables(m, &["messages", "channels"]).await
     }
 }
 
 async fn channels(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
-        id("id"),
+        uuid("id"),
         text("name"),
-        maybe_text("description"),
+        nullable_text("description"),
         text("audience"),
-        number("version"),
-        number("created_at"),
-        number("updated_at"),
+        bigint("version"),
+        bigint("created_at"),
+        bigint("updated_at"),
     ];
-    create(m, "channels", columns, |t| primary(t, &["id"])).await?;
-    index(m, "channels", &["name"], true).await
+    create_table(m, "channels", columns, |t| primary_key(t, &["id"])).await?;
+    create_index(m, "channels", &["name"], true).await
 }
 
 async fn messages(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
-        id("id"),
-        id("channel_id"),
-        id("author_id"),
+        uuid("id"),
+        uuid("channel_id"),
+        uuid("author_id"),
         text("text"),
-        maybe_id("client_id"),
-        maybe_text("client_digest"),
-        number("version"),
-        number("created_at"),
-        number("updated_at"),
+        nullable_uuid("client_id"),
+        nullable_text("client_digest"),
+        bigint("version"),
+        bigint("created_at"),
+        bigint("updated_at"),
     ];
-    create(m, "messages", columns, |t| {
-        // Nothing holds it to its channel: what was said in a long one goes after it, a few at a time.
-        primary(t, &["id"]);
-        reference(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
+    create_table(m, "messages", columns, |t| {
+        // No foreign key to the channel: its messages can be many, so they are deleted after it, in batches.
+        primary_key(t, &["id"]);
+        foreign_key(t, &["author_id"], "users", &["id"], ForeignKeyAction::Restrict);
     })
     .await?;
-    index(m, "messages", &["channel_id", "id"], false).await?;
-    index(m, "messages", &["author_id"], false).await?;
-    index(m, "messages", &["channel_id", "author_id", "client_id"], true).await
+    create_index(m, "messages", &["channel_id", "id"], false).await?;
+    create_index(m, "messages", &["author_id"], false).await?;
+    create_index(m, "messages", &["channel_id", "author_id", "client_id"], true).await
 }

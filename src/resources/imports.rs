@@ -1,5 +1,5 @@
-//! What was imported, as it was: a second import changes only what its file has changed, and nothing that
-//! somebody has changed here since.
+//! Import log: the digest and the target of each imported item. A repeated import skips items that did not
+//! change in the source, and rejects items whose target was changed or deleted in the service.
 use entity::import;
 use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::{
     ports::db::Tx,
 };
 
-/// What an import did with an item.
+/// The result of the import of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     Created,
@@ -20,14 +20,14 @@ pub enum Effect {
     Unchanged,
 }
 
-/// One item of a source, by what the source calls it, with everything that it says.
+/// An item to be imported: kind, identifier in the source, and digest of all its values.
 pub struct Item<'a> {
     pub kind: &'static str,
     pub source: &'a str,
     digest: String,
 }
 
-/// What the item became when it was imported before.
+/// The target of an earlier import of the item.
 pub struct Before {
     pub target: Uuid,
     version: i64,
@@ -35,11 +35,12 @@ pub struct Before {
 }
 
 impl<'a> Item<'a> {
-    pub fn new(kind: &'static str, source: &'a str, says: &impl std::fmt::Debug) -> Self {
-        Item { kind, source, digest: secret::digest(&format!("{says:?}")) }
+    /// Creates an item. The digest covers the `Debug` text of `values`.
+    pub fn new(kind: &'static str, source: &'a str, values: &impl std::fmt::Debug) -> Self {
+        Item { kind, source, digest: secret::digest(&format!("{values:?}")) }
     }
 
-    /// What became of it the last time, if there was one.
+    /// Returns the earlier import of the item, if any.
     pub async fn before(&self, tx: &Tx) -> Result<Option<Before>> {
         let key = (self.kind.to_owned(), self.source.to_owned());
         let row = import::Entity::find_by_id(key).one(&**tx).await?;
@@ -50,7 +51,7 @@ impl<'a> Item<'a> {
         }))
     }
 
-    /// Remembers what became of it now.
+    /// Stores the target of this import with its version.
     pub async fn remember(&self, tx: &Tx, target: Uuid, version: i64) -> Result<()> {
         let row = import::ActiveModel {
             kind: Set(self.kind.to_owned()),
@@ -59,26 +60,29 @@ impl<'a> Item<'a> {
             target: Set(target),
             version: Set(version),
         };
-        let again = OnConflict::columns([import::Column::Kind, import::Column::Source])
+        let upsert = OnConflict::columns([import::Column::Kind, import::Column::Source])
             .update_columns([import::Column::Digest, import::Column::Target, import::Column::Version])
             .to_owned();
-        import::Entity::insert(row).on_conflict(again).exec_without_returning(&**tx).await?;
+        import::Entity::insert(row).on_conflict(upsert).exec_without_returning(&**tx).await?;
         Ok(())
     }
 }
 
 impl Before {
-    /// Whether the item says just what it said then.
+    /// Returns whether the values of the item are the same as in the earlier import.
     pub fn is_same(&self) -> bool {
         self.same
     }
 
-    /// Refuses to write over what is gone, or is another version than the import left.
+    /// Rejects an update of a target that was deleted, or whose `version` is not the one that the import
+    /// wrote.
     pub fn check(&self, version: Option<i64>) -> Result<()> {
         match version {
-            None => Err(Error::Conflict("what came from this file was deleted here")),
+            None => Err(Error::Conflict(
+                "the resource imported from this file was deleted here: restore it, or remove the file",
+            )),
             Some(version) if version != self.version => Err(Error::Conflict(
-                "the file has changed, and so has what came from it: nothing was written",
+                "both the file and the resource imported from it have changed: nothing was written",
             )),
             Some(_) => Ok(()),
         }

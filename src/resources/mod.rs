@@ -1,4 +1,4 @@
-//! One folder per resource.
+//! REST resources: one module each, with operations, types and service.
 pub mod api_keys;
 pub mod authors;
 pub mod channels;

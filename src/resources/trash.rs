@@ -1,32 +1,33 @@
-//! The trash: how long what was deleted can be brought back.
+//! Deleted posts and documents: the retention period and the list filter.
 use poem_openapi::Enum;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// How many things leave the trash for good in one transaction.
-pub const AT_ONCE: u64 = 20;
+/// The number of rows that one transaction purges.
+pub const PURGE_BATCH: u64 = 20;
 
-/// Whether a list shows what was deleted.
+/// Filter for deleted resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum Deleted {
-    /// Nothing else.
+    /// Deleted resources only.
     Only,
 }
 
-/// The trash.
+/// The retention period of deleted resources.
 #[derive(Debug, Clone, Copy)]
 pub struct Trash {
-    kept: i64,
+    retention: i64,
 }
 
 impl Trash {
     pub fn of_days(days: u16) -> Self {
-        Trash { kept: i64::from(days) * DAY }
+        Trash { retention: i64::from(days) * DAY }
     }
 
-    /// What was deleted by then is gone for good.
-    pub fn since(self, now: i64) -> i64 {
-        now - self.kept
+    /// Returns the start of the retention period: resources deleted at or before this time cannot be
+    /// restored.
+    pub fn cutoff(self, now: i64) -> i64 {
+        now - self.retention
     }
 }

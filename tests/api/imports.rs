@@ -64,7 +64,7 @@ async fn posts_are_left_as_somebody_made_them_here() {
     let path = format!("/api/posts/{}", read.id());
     editor.patch(&path, json!({ "published": false })).await.is(200);
     assert_eq!(post(&api, "one", "One, mended").await, Ok(Unchanged));
-    assert!(post(&api, "one", "One, again").await.unwrap_err().contains("so has what came from it"));
+    assert!(post(&api, "one", "One, again").await.unwrap_err().contains("both the file and the resource"));
     api.get(&path).await.is(404);
     editor.delete(&path).await.is(204);
     assert_eq!(post(&api, "one", "One, mended").await, Ok(Unchanged));
@@ -77,7 +77,7 @@ async fn documents_are_left_as_somebody_made_them_here() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     editor.put("/api/docs/own", json!({ "title": "Own", "content": "" })).await.is(201);
-    assert!(document(&api, "own", "From a file").await.unwrap_err().contains("no import made"));
+    assert!(document(&api, "own", "From a file").await.unwrap_err().contains("was not imported"));
     assert_eq!(document(&api, "guide", "Guide").await, Ok(Created));
     assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Updated));
     editor.put("/api/docs/guide", json!({ "title": "By hand", "content": "" })).await.is(200);

@@ -72,20 +72,20 @@ try {
   assert.equal(list.status(), 200);
   assert.equal((await list.json()).data[0].id, (await again.json()).id);
 
-  const read = await execute("postsRead");
+  const read = await execute("postsGet");
   assert.equal(read.status(), 200);
   assert.equal((await read.json()).slug, "a-joint-that-fits");
 
-  const stale = await execute("postsPatch", async (operation) => {
+  const stale = await execute("postsUpdate", async (operation) => {
     await operation.locator('tr[data-param-name="If-Match"] input').fill('"an-older-version"');
   });
   assert.equal(stale.status(), 412);
   await shot("stale");
-  const patched = await execute("postsPatch", async (operation) => {
+  const patched = await execute("postsUpdate", async (operation) => {
     await operation.locator('tr[data-param-name="If-Match"] input').fill("");
   });
   assert.equal(patched.status(), 200);
-  for (const id of ["tagsList", "docsList", "docsRead", "commentsListForPost", "authorsList", "meRead", "healthRead"]) {
+  for (const id of ["tagsList", "docsList", "docsGet", "commentsListForPost", "authorsList", "meRead", "healthRead"]) {
     assert.equal((await execute(id)).status(), 200, id);
   }
   assert.deepEqual(strange, []);

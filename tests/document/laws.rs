@@ -193,7 +193,7 @@ pub fn writes_can_be_made_safe() {
         "sessionsLogout",
         "apiKeysCreate",
         "apiKeysRotate",
-        "postsPreview",
+        "postsCreatePreview",
         "webhookEndpointsCreate",
         "webhookEndpointsRotateSecret",
     ];

@@ -380,14 +380,14 @@ export interface paths {
          * Read a comment
          * @description One that waits or was rejected is there for its author and for editors alone.
          */
-        get: operations["commentsRead"];
+        get: operations["commentsGet"];
         put?: never;
         post?: never;
         /**
          * Delete a comment
          * @description All replies below it go with it.
          */
-        delete: operations["commentsRemove"];
+        delete: operations["commentsDelete"];
         options?: never;
         head?: never;
         /**
@@ -396,7 +396,7 @@ export interface paths {
          *     Editors may change both; a comment that is approved no longer takes the replies below out of sight, and
          *     a reply cannot be approved before what it answers (409).
          */
-        patch: operations["commentsPatch"];
+        patch: operations["commentsUpdate"];
         trace?: never;
     };
     "/api/docs": {
@@ -436,7 +436,7 @@ export interface paths {
          * Read a document
          * @description The path may be ten segments deep. With a slash at its end it leads to the address without.
          */
-        get: operations["docsRead"];
+        get: operations["docsGet"];
         /**
          * Write or replace a document
          * @description `If-None-Match: *` writes it only if there is none at the path yet.
@@ -448,7 +448,7 @@ export interface paths {
          * @description What lies below it stays. The document can be taken out of the trash for 30 days, unless the service is set
          *     otherwise; its path is free at once.
          */
-        delete: operations["docsRemove"];
+        delete: operations["docsDelete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -529,7 +529,7 @@ export interface paths {
          * Read a revision of a document
          * @description With everything that could be written of the document.
          */
-        get: operations["docsRevisionsRead"];
+        get: operations["docsRevisionsGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -874,7 +874,7 @@ export interface paths {
          * Read a post by its slug
          * @description A slug that the post had before leads to the present one.
          */
-        get: operations["postsReadBySlug"];
+        get: operations["postsGetBySlug"];
         put?: never;
         post?: never;
         delete?: never;
@@ -900,7 +900,7 @@ export interface paths {
          * Read a post
          * @description A draft is there for its author, for editors, and for whoever has a preview link.
          */
-        get: operations["postsRead"];
+        get: operations["postsGet"];
         /**
          * Replace a post
          * @description Members left out are as in a new post; the slug stays unless another one is given.
@@ -912,14 +912,14 @@ export interface paths {
          * @description It can be taken out of the trash for 30 days, unless the service is set otherwise, with its comments and its
          *     slugs, which stay taken so long.
          */
-        delete: operations["postsRemove"];
+        delete: operations["postsDelete"];
         options?: never;
         head?: never;
         /**
          * Change a post
          * @description A merge patch (RFC 7396): members left out stay as they are, `null` clears.
          */
-        patch: operations["postsPatch"];
+        patch: operations["postsUpdate"];
         trace?: never;
     };
     "/api/posts/{id}/comments": {
@@ -972,12 +972,12 @@ export interface paths {
          * Make a link that shows a draft
          * @description Whoever has the link may read this one post for three days, without signing in.
          */
-        post: operations["postsPreview"];
+        post: operations["postsCreatePreview"];
         /**
          * End all links that show a draft
          * @description Whoever still has one gets the same answer as for a post that is not there.
          */
-        delete: operations["postsEndPreviews"];
+        delete: operations["postsDeletePreviews"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1058,7 +1058,7 @@ export interface paths {
          * Read a revision of a post
          * @description With everything that could be written of the post.
          */
-        get: operations["postsRevisionsRead"];
+        get: operations["postsRevisionsGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1368,7 +1368,7 @@ export interface paths {
          * Read a tag
          * @description With the number of its published posts.
          */
-        get: operations["tagsRead"];
+        get: operations["tagsGet"];
         /**
          * Make or replace a tag
          * @description `If-None-Match: *` makes it only if it is not there yet.
@@ -1379,14 +1379,14 @@ export interface paths {
          * Delete a tag
          * @description It is taken off all posts.
          */
-        delete: operations["tagsRemove"];
+        delete: operations["tagsDelete"];
         options?: never;
         head?: never;
         /**
          * Change a tag
          * @description A merge patch (RFC 7396). All posts with the tag show the new name at once.
          */
-        patch: operations["tagsPatch"];
+        patch: operations["tagsUpdate"];
         trace?: never;
     };
     "/api/upload": {
@@ -12095,7 +12095,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    commentsRead: {
+    commentsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -12184,7 +12184,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    commentsRemove: {
+    commentsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -12233,7 +12233,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    commentsPatch: {
+    commentsUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -12469,7 +12469,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    docsRead: {
+    docsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -12716,7 +12716,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    docsRemove: {
+    docsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -12952,7 +12952,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    docsRevisionsRead: {
+    docsRevisionsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -14699,7 +14699,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsReadBySlug: {
+    postsGetBySlug: {
         parameters: {
             query?: never;
             header?: {
@@ -14813,7 +14813,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsRead: {
+    postsGet: {
         parameters: {
             query?: {
                 /**
@@ -15044,7 +15044,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsRemove: {
+    postsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -15093,7 +15093,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsPatch: {
+    postsUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -15451,7 +15451,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsPreview: {
+    postsCreatePreview: {
         parameters: {
             query?: never;
             header?: never;
@@ -15505,7 +15505,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsEndPreviews: {
+    postsDeletePreviews: {
         parameters: {
             query?: never;
             header?: never;
@@ -15734,7 +15734,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    postsRevisionsRead: {
+    postsRevisionsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -17139,7 +17139,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    tagsRead: {
+    tagsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -17346,7 +17346,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    tagsRemove: {
+    tagsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -17395,7 +17395,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    tagsPatch: {
+    tagsUpdate: {
         parameters: {
             query?: never;
             header?: {

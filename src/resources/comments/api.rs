@@ -1,9 +1,9 @@
-//! What clients can do with comments.
+//! HTTP operations on comments.
 use poem_openapi::OpenApi;
 
 use super::{
     service::Comments,
-    types::{Comment, CommentPatch, NewComment, QueueQuery, ThreadQuery},
+    types::{Comment, CommentPatch, CommentQuery, NewComment, PostCommentQuery},
 };
 use crate::{
     api::Tag,
@@ -24,34 +24,35 @@ pub struct CommentsApi(pub Comments);
 impl CommentsApi {
     /// List the comments of a post, oldest first
     ///
-    /// Everybody gets approved ones; their authors and editors also those that wait.
+    /// Anonymous callers get approved comments. Signed-in users also get their own pending and rejected
+    /// comments, editors get all.
     #[oai(path = "/posts/:id/comments", method = "get", operation_id = "commentsListForPost")]
     async fn list_for_post(
         &self,
         viewer: Viewer,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        query: Query<ThreadQuery>,
-        known: IfNoneMatch,
+        query: Query<PostCommentQuery>,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Comment>, Fault<(Invalid, NotFound)>> {
-        self.0.there(viewer.0.as_ref(), id.0).await?;
+        self.0.check_post_visible(viewer.0.as_ref(), id.0).await?;
         let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
-        let page = self.0.thread(viewer.0.as_ref(), id.0, &query).await?;
+        let page = self.0.list_for_post(viewer.0.as_ref(), id.0, &query).await?;
         Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
-    /// Write a comment
+    /// Create a comment
     ///
-    /// Comments by editors and by the post's author are seen at once, others when an editor has approved
-    /// them. A draft takes no comments (409).
+    /// Comments by editors and by the author of the post are approved immediately; others are pending until
+    /// an editor approves them. Drafts reject comments (409).
     #[oai(path = "/posts/:id/comments", method = "post", operation_id = "commentsCreate")]
     async fn create(
         &self,
         author: Caller<SignedIn>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
         key: IdempotencyKey,
         new: Body<NewComment>,
@@ -61,64 +62,65 @@ impl CommentsApi {
 
     /// List comments of all posts
     ///
-    /// The moderators' queue: `status=pending` is what waits.
+    /// The moderation queue. `status=pending` lists the comments that await approval.
     #[oai(path = "/comments", method = "get", operation_id = "commentsList")]
     async fn list(
         &self,
         editor: Caller<Editors>,
-        query: Query<QueueQuery>,
-        known: IfNoneMatch,
+        query: Query<CommentQuery>,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Comment>, Fault<Invalid>> {
         let etag = self.0.list_etag(Some(&editor), &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.queue(&editor, &query).await?, &etag, &query.target, Cache::Private))
+        Ok(Listed::new(self.0.list(&editor, &query).await?, &etag, &query.target, Cache::Private))
     }
 
-    /// Read a comment
+    /// Get a comment
     ///
-    /// One that waits or was rejected is there for its author and for editors alone.
-    #[oai(path = "/comments/:id", method = "get", operation_id = "commentsRead")]
-    async fn read(
+    /// Only its author and editors get a pending or rejected comment; other callers get 404.
+    #[oai(path = "/comments/:id", method = "get", operation_id = "commentsGet")]
+    async fn get(
         &self,
         viewer: Viewer,
-        /// The comment's id.
+        /// The id of the comment.
         id: Path<Id<Comment>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Comment>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(viewer.0.as_ref(), id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(viewer.0.as_ref(), id.0).await?, &if_none_match.0))
     }
 
-    /// Change or moderate a comment
+    /// Update or moderate a comment
     ///
-    /// Its author may change what it says for 15 minutes, and what an editor had approved then waits again.
-    /// Editors may change both; a comment that is approved no longer takes the replies below out of sight, and
-    /// a reply cannot be approved before what it answers (409).
-    #[oai(path = "/comments/:id", method = "patch", operation_id = "commentsPatch")]
-    async fn patch(
+    /// A merge patch (RFC 7396). The author can change the content for 15 minutes; the comment is then
+    /// pending again, unless the caller is the author of the post. Editors can change content and status at
+    /// any time. When an approved comment loses its approval, its approved replies become pending. A reply
+    /// can be approved only after its parent (409).
+    #[oai(path = "/comments/:id", method = "patch", operation_id = "commentsUpdate")]
+    async fn update(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The comment's id.
+        /// The id of the comment.
         id: Path<Id<Comment>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<CommentPatch>,
     ) -> Result<Changed<Comment>, Fault<(Owned, Conflict)>> {
-        Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, when.0).await?))
+        Ok(Changed::new(self.0.update(&caller, id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a comment
     ///
-    /// All replies below it go with it.
-    #[oai(path = "/comments/:id", method = "delete", operation_id = "commentsRemove")]
-    async fn remove(
+    /// Deletes the comment with all direct and indirect replies. There is no undo.
+    #[oai(path = "/comments/:id", method = "delete", operation_id = "commentsDelete")]
+    async fn delete(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The comment's id.
+        /// The id of the comment.
         id: Path<Id<Comment>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<Owned>> {
-        self.0.remove(&caller, id.0, when.0).await?;
+        self.0.delete(&caller, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

@@ -1,4 +1,4 @@
-//! Reading comments: what a caller may see, one select with its author and its post.
+//! Queries for comments that the caller can see: one SELECT with author and post.
 use entity::{comment, post, user};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, JoinType,
@@ -19,7 +19,8 @@ use crate::{
     resources::users::AuthorRef,
 };
 
-/// The comments that this caller may see, on posts that they may see. Every read of comments starts here.
+/// Returns a query for the comments that the caller can see, on posts that the caller can see. All reads of
+/// comments start from this query.
 pub fn visible_to(viewer: Option<&Principal>) -> Select<comment::Entity> {
     let find = comment::Entity::find()
         .join(JoinType::InnerJoin, comment::Relation::Post.def())
@@ -39,7 +40,7 @@ pub fn visible_to(viewer: Option<&Principal>) -> Select<comment::Entity> {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Row {
+struct CommentRow {
     id: Uuid,
     post_id: Uuid,
     parent_id: Option<Uuid>,
@@ -56,8 +57,8 @@ struct Row {
     post_title: String,
 }
 
-impl Row {
-    fn whole(self, with_post: bool) -> Comment {
+impl CommentRow {
+    fn into_comment(self, with_post: bool) -> Comment {
         let post_id = Id::from(self.post_id);
         Comment {
             id: Id::from(self.id),
@@ -101,39 +102,41 @@ fn columns(find: Select<comment::Entity>) -> Select<comment::Entity> {
         .column_as(post::Column::Title, "post_title")
 }
 
-/// One comment as a whole.
-pub(super) async fn whole<C: ConnectionTrait>(
+/// Loads one comment with its author.
+pub(super) async fn load_full<C: ConnectionTrait>(
     db: &C,
     find: Select<comment::Entity>,
 ) -> Result<Option<Comment>> {
-    Ok(columns(find).into_model::<Row>().one(db).await?.map(|row| row.whole(false)))
+    Ok(columns(find).into_model::<CommentRow>().one(db).await?.map(|row| row.into_comment(false)))
 }
 
-/// How a page of comments is asked for.
-pub(super) struct Wanted<'a> {
+/// The parameters of a page of comments.
+pub(super) struct PageRequest<'a> {
     pub key: &'a CursorKey,
-    /// Names the list and its filters.
+    /// Identifies the list and its filters; binds cursors to them.
     pub list: String,
-    pub falling: bool,
+    pub descending: bool,
     pub paging: &'a Paging,
     pub with_post: bool,
 }
 
-/// A page of the comments that `find` finds.
+/// Returns a page of the comments that `find` selects, by creation time.
 pub(super) async fn page<C: ConnectionTrait>(
     db: &C,
     find: Select<comment::Entity>,
-    wanted: Wanted<'_>,
+    request: PageRequest<'_>,
 ) -> Result<Page<Comment>> {
-    let key =
-        |column: comment::Column| SortKey { column: column.into_simple_expr(), descending: wanted.falling };
-    let slice = Slice {
-        key: wanted.key,
-        list: format!("{} {}", wanted.list, wanted.falling),
-        order: vec![key(comment::Column::CreatedAt), key(comment::Column::Id)],
-        paging: wanted.paging,
+    let key = |column: comment::Column| SortKey {
+        column: column.into_simple_expr(),
+        descending: request.descending,
     };
-    let place = |row: &Row| vec![Key::Number(row.created_at), Key::Id(row.id)];
-    let (rows, pagination) = slice.page(db, find, columns, place).await?;
-    Ok(Page { data: rows.into_iter().map(|row| row.whole(wanted.with_post)).collect(), pagination })
+    let slice = Slice {
+        key: request.key,
+        list: format!("{} {}", request.list, request.descending),
+        order: vec![key(comment::Column::CreatedAt), key(comment::Column::Id)],
+        paging: request.paging,
+    };
+    let sort_values = |row: &CommentRow| vec![Key::Number(row.created_at), Key::Id(row.id)];
+    let (rows, pagination) = slice.page(db, find, columns, sort_values).await?;
+    Ok(Page { data: rows.into_iter().map(|row| row.into_comment(request.with_post)).collect(), pagination })
 }

@@ -1,4 +1,4 @@
-//! Comments: what readers say about a post, in threads, with moderation.
+//! Comments on posts: threaded, with moderation.
 mod api;
 mod list;
 mod service;

@@ -1,4 +1,4 @@
-//! What may happen to a comment. The only writer of the `comments` table.
+//! Comment service: rules and queries. The only writer of the `comments` table.
 use entity::{comment, post};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
@@ -7,9 +7,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    list::{Wanted, page, visible_to, whole},
-    thread::{alone, count, depth_below, judge, seen_below},
-    types::{Comment, CommentPatch, CommentSort, CommentStatus, NewComment, QueueQuery, ThreadQuery},
+    list::{PageRequest, load_full, page, visible_to},
+    thread::{adjust_count, apply_status, count_approved, lock_thread, reply_depth},
+    types::{Comment, CommentPatch, CommentQuery, CommentSort, CommentStatus, NewComment, PostCommentQuery},
 };
 use crate::{
     contract::{
@@ -34,8 +34,11 @@ use crate::{
     },
 };
 
-/// How long an author may change what a comment says, in milliseconds.
-const EDITABLE: i64 = 15 * 60 * 1000;
+/// The time after creation in which an author can change the content of a comment, in milliseconds.
+const EDIT_WINDOW: i64 = 15 * 60 * 1000;
+
+const EDIT_WINDOW_ENDED: &str = "the content of a comment can be changed for 15 minutes after its creation";
+const POST_IS_DRAFT: &str = "the post is a draft: comments are accepted after its publication";
 
 #[derive(Clone)]
 pub struct Comments {
@@ -49,38 +52,44 @@ impl Comments {
         Comments { db, clock, cursors }
     }
 
-    /// The version of every list of comments for this caller.
+    /// Returns the ETag of a list for this caller. It changes with every write to comments, posts or users.
     pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
         let version = self.db.versions(&shown(viewer, &["comments", "posts", "users"])).await?;
         Ok(ETag::weak(&["comments", &version.to_string(), &class(viewer), target]))
     }
 
-    /// Refuses callers who may not know of the post.
-    pub async fn there(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<()> {
+    /// Returns 404 unless the caller can see the post.
+    pub async fn check_post_visible(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<()> {
         let find = posts::visible_to(viewer).filter(post::Column::Id.eq(id.0));
         let found: Option<Uuid> =
             find.select_only().column(post::Column::Id).into_tuple().one(self.db.read()).await?;
         found.map(|_| ()).ok_or(Error::NotFound("post"))
     }
 
-    pub async fn thread(
+    pub async fn list_for_post(
         &self,
         viewer: Option<&Principal>,
         id: Id<Post>,
-        query: &ThreadQuery,
+        query: &PostCommentQuery,
     ) -> Result<Page<Comment>> {
         let mut find = visible_to(viewer).filter(comment::Column::PostId.eq(id.0));
         if let Some(parent) = query.parent {
             find = find.filter(comment::Column::ParentId.eq(parent.0));
         }
         let list = format!("comments of {id} {:?}", query.parent);
-        let wanted =
-            Wanted { key: &self.cursors, list, falling: false, paging: &query.paging, with_post: false };
-        page(self.db.read(), find, wanted).await
+        let request = PageRequest {
+            key: &self.cursors,
+            list,
+            descending: false,
+            paging: &query.paging,
+            with_post: false,
+        };
+        page(self.db.read(), find, request).await
     }
 
-    pub async fn queue(&self, viewer: &Principal, query: &QueueQuery) -> Result<Page<Comment>> {
-        let QueueQuery { status, post, author, sort, expand, paging } = query;
+    /// Lists comments of all posts, for moderation.
+    pub async fn list(&self, viewer: &Principal, query: &CommentQuery) -> Result<Page<Comment>> {
+        let CommentQuery { status, post, author, sort, expand, paging } = query;
         let mut find = visible_to(Some(viewer));
         if let Some(status) = status {
             find = find.filter(comment::Column::Status.eq(status.as_str()));
@@ -92,17 +101,18 @@ impl Comments {
             find = find.filter(comment::Column::AuthorId.eq(author.0));
         }
         let list = format!("comments {status:?} {post:?} {author:?}");
-        let falling = *sort == CommentSort::CreatedAtFalling;
-        let wanted = Wanted { key: &self.cursors, list, falling, paging, with_post: expand.is_some() };
-        page(self.db.read(), find, wanted).await
+        let descending = *sort == CommentSort::CreatedAtDescending;
+        let request =
+            PageRequest { key: &self.cursors, list, descending, paging, with_post: expand.is_some() };
+        page(self.db.read(), find, request).await
     }
 
-    pub async fn read(&self, viewer: Option<&Principal>, id: Id<Comment>) -> Result<Comment> {
+    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Comment>) -> Result<Comment> {
         let find = visible_to(viewer).filter(comment::Column::Id.eq(id.0));
-        whole(self.db.read(), find).await?.ok_or(Error::NotFound("comment"))
+        load_full(self.db.read(), find).await?.ok_or(Error::NotFound("comment"))
     }
 
-    /// Writes a comment. Editors and the post's author are seen at once, others when somebody has looked.
+    /// Creates a comment: approved if by an editor or the author of the post, else pending.
     pub async fn create(
         &self,
         author: &Principal,
@@ -113,11 +123,11 @@ impl Comments {
         let (author, now) = (author.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
             still_there(&tx, &author).await?;
-            alone(&tx, post.0).await?;
+            lock_thread(&tx, post.0).await?;
             let find = posts::visible_to(Some(&author)).filter(post::Column::Id.eq(post.0));
             let row = find.one(&*tx).await?.ok_or(Error::NotFound("post"))?;
             if row.published_at == 0 {
-                return Err(Error::Conflict("a draft takes no comments"));
+                return Err(Error::Conflict(POST_IS_DRAFT));
             }
             let status = if author.role.edits() || row.author_id == author.user {
                 CommentStatus::Approved
@@ -126,7 +136,7 @@ impl Comments {
             };
             let depth = match new.parent_id {
                 None => 0,
-                Some(parent) => depth_below(&tx, &author, post, parent, status).await?,
+                Some(parent) => reply_depth(&tx, &author, post, parent, status).await?,
             };
             let id = Uuid::now_v7();
             let row = comment::ActiveModel {
@@ -143,80 +153,87 @@ impl Comments {
             };
             row.insert(&*tx).await?;
             if status == CommentStatus::Approved {
-                count(&tx, post.0, 1).await?;
+                adjust_count(&tx, post.0, 1).await?;
             }
             tx.touch(HIDDEN).await?;
-            let made = reread(&tx, id).await?;
-            tx.tell(told(EventType::CommentCreated, &made, id, 1, audience(status, author.user), now));
-            Ok(made)
+            let created = reload(&tx, id).await?;
+            tx.tell(told(EventType::CommentCreated, &created, id, 1, audience(status, author.user), now));
+            Ok(created)
         })
         .await
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         caller: &Principal,
         id: Id<Comment>,
         patch: CommentPatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Comment> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let mut row = held(&tx, &caller, id, &when).await?;
+                let mut row = load_for_update(&tx, &caller, id, &precondition).await?;
                 let before = row.clone();
                 let CommentPatch { content, mut status } = patch;
                 if status.is_some() && !caller.role.edits() {
-                    return Err(Error::Forbidden("only editors decide who can see a comment"));
+                    return Err(Error::Forbidden("only editors can change the status of a comment"));
                 }
                 let content = content.map(|content| trimmed(&content));
                 if let Some(content) = content.filter(|content| *content != row.content) {
-                    if !caller.role.edits() && now - row.created_at > EDITABLE {
-                        return Err(Error::Forbidden("a comment can be changed for 15 minutes"));
+                    if !caller.role.edits() && now - row.created_at > EDIT_WINDOW {
+                        return Err(Error::Forbidden(EDIT_WINDOW_ENDED));
                     }
                     row.content = content;
-                    // What was approved is not what it says now.
-                    if !trusted(&tx, &caller, row.post_id).await? {
+                    // An approval applies to the content that the editor read.
+                    if !is_auto_approved(&tx, &caller, row.post_id).await? {
                         status = Some(CommentStatus::Pending);
                     }
                 }
-                let (was, owner) = (CommentStatus::parse(&row.status), row.author_id);
-                let was_seen = was == CommentStatus::Approved;
+                let (old_status, owner) = (CommentStatus::parse(&row.status), row.author_id);
+                let was_approved = old_status == CommentStatus::Approved;
                 if let Some(status) = status {
-                    judge(&tx, &row, status, now).await?;
+                    apply_status(&tx, &row, status, now).await?;
                     row.status = status.as_str().to_owned();
                 }
-                let is_seen = row.status == CommentStatus::Approved.as_str();
+                let is_approved = row.status == CommentStatus::Approved.as_str();
                 if row == before {
-                    return reread(&tx, id.0).await;
+                    return reload(&tx, id.0).await;
                 }
                 row.version += 1;
                 let version = row.version;
                 row.updated_at = now;
                 row.into_active_model().reset_all().update(&*tx).await?;
-                tx.touch(if was_seen || is_seen { "comments" } else { HIDDEN }).await?;
-                let made = reread(&tx, id.0).await?;
-                let seen = if was_seen { was } else { made.status };
-                tx.tell(told(EventType::CommentUpdated, &made, id, version, audience(seen, owner), now));
-                Ok(made)
+                tx.touch(if was_approved || is_approved { "comments" } else { HIDDEN }).await?;
+                let updated = reload(&tx, id.0).await?;
+                // Public also when the approval is withdrawn, so that clients can remove the comment.
+                let status = if was_approved { old_status } else { updated.status };
+                tx.tell(told(EventType::CommentUpdated, &updated, id, version, audience(status, owner), now));
+                Ok(updated)
             })
             .await
     }
 
-    /// Removes a comment with all replies below it.
-    pub async fn remove(&self, caller: &Principal, id: Id<Comment>, when: Precondition) -> Result<()> {
+    /// Deletes a comment with all direct and indirect replies.
+    pub async fn delete(
+        &self,
+        caller: &Principal,
+        id: Id<Comment>,
+        precondition: Precondition,
+    ) -> Result<()> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = held(&tx, &caller, id, &when).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
                 let audience = audience(CommentStatus::parse(&row.status), row.author_id);
                 let (href, version) = (format!("/api/comments/{id}"), row.version + 1);
                 tx.tell(of(EventType::CommentDeleted, id, href, version, audience, now));
-                let seen = seen_below(&tx, &row).await?;
+                let approved = count_approved(&tx, &row).await?;
                 let post = row.post_id;
+                // The foreign key deletes the replies.
                 row.delete(&*tx).await?;
-                if seen > 0 {
-                    count(&tx, post, -seen).await?;
+                if approved > 0 {
+                    adjust_count(&tx, post, -approved).await?;
                 }
                 tx.touch(HIDDEN).await?;
                 Ok(())
@@ -225,33 +242,39 @@ impl Comments {
     }
 }
 
-/// Who may know of a comment.
+/// Returns the recipients of events about a comment.
 fn audience(status: CommentStatus, owner: Uuid) -> Audience {
     if status == CommentStatus::Approved { Audience::Public } else { Audience::Editors(Some(owner)) }
 }
 
-/// Whether what this caller says under the post is seen at once.
-async fn trusted(tx: &Tx, caller: &Principal, post: Uuid) -> Result<bool> {
-    let own = post::Entity::find_by_id(post).filter(post::Column::AuthorId.eq(caller.user));
-    Ok(caller.role.edits() || own.count(&**tx).await? > 0)
+/// Returns whether comments of the caller on this post need no approval.
+async fn is_auto_approved(tx: &Tx, caller: &Principal, post: Uuid) -> Result<bool> {
+    let own_post = post::Entity::find_by_id(post).filter(post::Column::AuthorId.eq(caller.user));
+    Ok(caller.role.edits() || own_post.count(&**tx).await? > 0)
 }
 
-/// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
-async fn held(tx: &Tx, caller: &Principal, id: Id<Comment>, when: &Precondition) -> Result<comment::Model> {
+/// Locks the thread and returns the row for an update, after the checks of visibility (404), author (403) and
+/// `If-Match` (412). The row is read after the lock, so that it is the latest version.
+async fn load_for_update(
+    tx: &Tx,
+    caller: &Principal,
+    id: Id<Comment>,
+    precondition: &Precondition,
+) -> Result<comment::Model> {
     let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
     let post = find.clone().select_only().column(comment::Column::PostId);
     let post: Option<Uuid> = post.into_tuple().one(&**tx).await?;
-    alone(tx, post.ok_or(Error::NotFound("comment"))?).await?;
+    lock_thread(tx, post.ok_or(Error::NotFound("comment"))?).await?;
     let row = find.one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
     if row.author_id != caller.user && !caller.role.edits() {
-        return Err(Error::Forbidden("only its author and editors may change a comment"));
+        return Err(Error::Forbidden("only the author and editors can change a comment"));
     }
-    when.check(&reread(tx, id.0).await?.etag())?;
+    precondition.check(&reload(tx, id.0).await?.etag())?;
     Ok(row)
 }
 
-async fn reread(tx: &Tx, id: Uuid) -> Result<Comment> {
+async fn reload(tx: &Tx, id: Uuid) -> Result<Comment> {
     use sea_orm::{JoinType, RelationTrait};
     let find = comment::Entity::find_by_id(id).join(JoinType::InnerJoin, comment::Relation::Post.def());
-    whole(&**tx, find).await?.ok_or(Error::NotFound("comment"))
+    load_full(&**tx, find).await?.ok_or(Error::NotFound("comment"))
 }

@@ -1,5 +1,5 @@
-//! The thread under a post: where a reply stands in it, and how many of it everybody sees. The only writer of
-//! the posts' counts of comments.
+//! The thread of a post: depth and visibility of replies, and the number of approved comments. The only writer
+//! of `posts.comments_count`.
 use entity::{comment, post};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     list::visible_to,
-    types::{Comment, CommentStatus, DEEPEST},
+    types::{Comment, CommentStatus, MAX_DEPTH},
 };
 use crate::{
     contract::{
@@ -21,20 +21,24 @@ use crate::{
     resources::posts::Post,
 };
 
-const ABOVE_FIRST: &str = "approve the comment that this one answers first";
+const PARENT_NOT_APPROVED: &str = "the parent comment is not approved: approve it first";
 
-/// From here on nobody else writes in the thread of this post: a comment that is judged twice at once must
-/// not count twice, and one that is answered while it goes must take the answer along. The weaker lock lets
-/// others go on to refer to the post.
-pub(super) async fn alone(tx: &Tx, post: Uuid) -> Result<()> {
+/// Locks the thread of a post until the end of the transaction.
+///
+/// Without the lock, two concurrent approvals of one comment would count twice, and the count would be wrong
+/// for a reply that is written while its parent is deleted. `FOR NO KEY UPDATE` is the weakest lock that
+/// excludes other writers of the thread; it still permits inserts of rows that reference the post.
+pub(super) async fn lock_thread(tx: &Tx, post: Uuid) -> Result<()> {
     let find = post::Entity::find_by_id(post).select_only().column(post::Column::Id);
     find.lock(LockType::NoKeyUpdate).into_tuple::<Uuid>().one(&**tx).await?;
     Ok(())
 }
 
-/// How deep a reply to `parent` stands; refused if the parent is of another post, too deep itself, or not seen
-/// by everybody while the reply would be.
-pub(super) async fn depth_below(
+/// Returns the depth of a reply to `parent`.
+///
+/// Rejects a parent of another post, a parent at the maximum depth, and a parent that is not approved if the
+/// reply is.
+pub(super) async fn reply_depth(
     tx: &Tx,
     author: &Principal,
     post: Id<Post>,
@@ -45,22 +49,23 @@ pub(super) async fn depth_below(
         .filter(comment::Column::Id.eq(parent.0))
         .filter(comment::Column::PostId.eq(post.0));
     let Some(parent) = find.one(&**tx).await? else {
-        return Err(Error::Unfit("parentId", "names no comment of this post"));
+        return Err(Error::Unfit("parentId", "must be the id of a comment on this post"));
     };
     if status == CommentStatus::Approved && parent.status != status.as_str() {
-        return Err(Error::Conflict(ABOVE_FIRST));
+        return Err(Error::Conflict(PARENT_NOT_APPROVED));
     }
-    match parent.depth < DEEPEST {
+    match parent.depth < MAX_DEPTH {
         true => Ok(parent.depth + 1),
         false => Err(Error::Unfit(
             "parentId",
-            "stands too deep: a thread is six comments deep, so answer one further up",
+            "must have a depth of at most 4, as threads have 6 levels: reply to one of its ancestors",
         )),
     }
 }
 
-/// Adds to the post's count in the database itself, so that writers side by side do not undo each other.
-pub(super) async fn count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
+/// Adds `change` to the comment count of the post. The database computes the sum, so that concurrent
+/// transactions do not overwrite each other's change.
+pub(super) async fn adjust_count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
     post::Entity::update_many()
         .col_expr(post::Column::CommentsCount, Expr::col(post::Column::CommentsCount).add(change))
         .filter(post::Column::Id.eq(post))
@@ -71,35 +76,40 @@ pub(super) async fn count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
     Ok(())
 }
 
-/// What a new status of a comment does to the thread around it: a reply is seen only below what is seen.
-pub(super) async fn judge(tx: &Tx, row: &comment::Model, status: CommentStatus, now: i64) -> Result<()> {
+/// Updates count and replies for a new status of `row`. A reply can be approved only if its parent is.
+pub(super) async fn apply_status(
+    tx: &Tx,
+    row: &comment::Model,
+    status: CommentStatus,
+    now: i64,
+) -> Result<()> {
     let approved = CommentStatus::Approved.as_str();
     match (row.status == approved, status == CommentStatus::Approved) {
         (false, true) => {
-            let above = row.parent_id.map(comment::Entity::find_by_id);
-            let above = match above {
-                Some(above) => above.one(&**tx).await?,
+            let parent = row.parent_id.map(comment::Entity::find_by_id);
+            let parent = match parent {
+                Some(parent) => parent.one(&**tx).await?,
                 None => None,
             };
-            if above.is_some_and(|above| above.status != approved) {
-                return Err(Error::Conflict(ABOVE_FIRST));
+            if parent.is_some_and(|parent| parent.status != approved) {
+                return Err(Error::Conflict(PARENT_NOT_APPROVED));
             }
-            count(tx, row.post_id, 1).await
+            adjust_count(tx, row.post_id, 1).await
         }
         (true, false) => {
-            count(tx, row.post_id, -seen_below(tx, row).await?).await?;
-            hide_below(tx, row, now).await
+            adjust_count(tx, row.post_id, -count_approved(tx, row).await?).await?;
+            hide_replies(tx, row, now).await
         }
         _ => Ok(()),
     }
 }
 
-/// Takes the replies below out of sight, level by level.
-async fn hide_below(tx: &Tx, top: &comment::Model, now: i64) -> Result<()> {
+/// Sets all approved replies below `top` to pending, level by level.
+async fn hide_replies(tx: &Tx, top: &comment::Model, now: i64) -> Result<()> {
     let mut level = vec![top.id];
-    for _ in top.depth..DEEPEST {
-        let below = comment::Entity::find().filter(comment::Column::ParentId.is_in(level));
-        level = below.select_only().column(comment::Column::Id).into_tuple().all(&**tx).await?;
+    for _ in top.depth..MAX_DEPTH {
+        let replies = comment::Entity::find().filter(comment::Column::ParentId.is_in(level));
+        level = replies.select_only().column(comment::Column::Id).into_tuple().all(&**tx).await?;
         if level.is_empty() {
             break;
         }
@@ -115,8 +125,8 @@ async fn hide_below(tx: &Tx, top: &comment::Model, now: i64) -> Result<()> {
     Ok(())
 }
 
-/// How many comments that everybody sees go with this one, itself included.
-pub(super) async fn seen_below(tx: &Tx, top: &comment::Model) -> Result<i64> {
+/// Returns the number of approved comments in the subtree of `top`, including `top`.
+pub(super) async fn count_approved(tx: &Tx, top: &comment::Model) -> Result<i64> {
     let columns = [comment::Column::Id, comment::Column::Status];
     let replies = Query::select()
         .columns(columns.map(|column| (comment::Entity, column)))
@@ -127,20 +137,20 @@ pub(super) async fn seen_below(tx: &Tx, top: &comment::Model) -> Result<i64> {
         )
         .and_where(comment::Column::PostId.eq(top.post_id))
         .to_owned();
-    let all = Query::select()
+    let subtree = Query::select()
         .columns(columns)
         .from(comment::Entity)
         .and_where(comment::Column::Id.eq(top.id))
         .union(UnionType::All, replies)
         .to_owned();
-    let below = CommonTableExpression::new().table_name("below").columns(columns).query(all).to_owned();
-    let seen = Query::select()
+    let below = CommonTableExpression::new().table_name("below").columns(columns).query(subtree).to_owned();
+    let approved = Query::select()
         .expr(Expr::col(comment::Column::Id).count())
         .from("below")
         .and_where(Expr::col(comment::Column::Status).eq(CommentStatus::Approved.as_str()))
         .to_owned();
-    let counted = seen.with(WithClause::new().recursive(true).cte(below).to_owned());
-    match tx.query_one(&counted).await? {
+    let query = approved.with(WithClause::new().recursive(true).cte(below).to_owned());
+    match tx.query_one(&query).await? {
         Some(row) => Ok(row.try_get_by_index(0)?),
         None => Ok(0),
     }

@@ -1,4 +1,4 @@
-//! How a comment looks on the wire.
+//! Request and response bodies of comments.
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
@@ -7,37 +7,37 @@ use crate::{
     resources::{posts::Post, users::AuthorRef},
 };
 
-/// How deep replies may stand in each other.
-pub const DEEPEST: i32 = 5;
+/// The maximum depth of a reply; the schema of `Comment` contains it too.
+pub const MAX_DEPTH: i32 = 5;
 
-/// A comment.
+/// A comment on a post.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Comment {
-    /// What the comment is known by.
+    /// The unique identifier.
     pub id: Id<Comment>,
-    /// The post that it is about.
+    /// The id of the post.
     pub post_id: Id<Post>,
-    /// The comment that it answers, if it is a reply.
+    /// The id of the parent comment; omitted unless the comment is a reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Id<Comment>>,
-    /// 0 for a comment on the post, 1 for a reply to it, and so on.
+    /// The depth in the thread: 0 for a comment on the post, 1 for a reply to it, up to 5.
     #[oai(validator(minimum(value = "0"), maximum(value = "5")))]
     pub depth: i32,
-    /// Who wrote it.
+    /// The author.
     pub author: AuthorRef,
-    /// What it says, as plain text.
+    /// The content, as plain text.
     #[oai(validator(min_length = "1", max_length = "5000"))]
     pub content: String,
-    /// Who can see it.
+    /// The moderation status.
     pub status: CommentStatus,
-    /// The post, with `expand=post`.
+    /// The post; included only with `expand=post`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post: Option<PostRef>,
-    /// When it was written.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -48,10 +48,11 @@ impl Resource for Comment {
     const FIELDS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        // A renamed author or a new picture changes the representation without a new version of the row.
-        let [id, name, picture, bio] = self.author.parts();
+        // The author's name and avatar are part of the representation, but their changes do not increment the
+        // version.
+        let [id, name, avatar, bio] = self.author.parts();
         let version = self.version.to_string();
-        ETag::of_parts(&[&self.id.to_string(), &version, &id, &name, &picture, &bio])
+        ETag::of_parts(&[&self.id.to_string(), &version, &id, &name, &avatar, &bio])
     }
     fn location(&self) -> String {
         format!("/api/comments/{}", self.id)
@@ -67,31 +68,31 @@ impl Resource for Comment {
     }
 }
 
-/// A post, by name.
+/// A reference to a post.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct PostRef {
-    /// The post's id.
+    /// The id of the post.
     pub id: Id<Post>,
-    /// The post's name in addresses.
+    /// The identifier of the post in URLs.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
     pub slug: String,
-    /// The post's heading.
+    /// The title of the post.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
 }
 
-/// Who can see a comment.
+/// The moderation status, which decides the visibility of a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum CommentStatus {
-    /// Its author and the editors, until somebody has looked at it.
+    /// Awaits moderation: visible to its author and editors.
     Pending,
-    /// Everybody who can see the post.
+    /// Visible to all readers of the post.
     Approved,
-    /// Its author and the editors.
+    /// Rejected by an editor: visible to its author and editors.
     Rejected,
 }
 
@@ -113,89 +114,89 @@ impl CommentStatus {
     }
 }
 
-/// A comment to be written.
+/// A new comment.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewComment {
-    /// What it says, as plain text; white space around it is dropped.
+    /// The content, as plain text; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "5000",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub content: String,
-    /// The comment of the same post that it answers.
+    /// The id of the parent comment, on the same post, for a reply.
     pub parent_id: Option<Id<Comment>>,
 }
 
-/// What of a comment shall change. Its author may change what it says for 15 minutes; editors decide who can
-/// see it.
+/// A merge patch for a comment: omitted fields are unchanged. Authors can change `content` for 15 minutes;
+/// only editors can change `status`.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct CommentPatch {
-    /// What it says; white space around it is dropped.
+    /// The content, as plain text; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "5000",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub content: Option<String>,
-    /// Who can see it.
+    /// The new moderation status; only for editors.
     pub status: Option<CommentStatus>,
 }
 
-/// Which comments of a post are listed.
+/// Filters of the comments of one post.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct ThreadQuery {
+pub struct PostCommentQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Only the replies to this comment.
+    /// Direct replies to this comment only.
     pub parent: Option<Id<Comment>>,
 }
 
-/// Which comments of all posts are listed.
+/// Filters and order of the comments of all posts.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct QueueQuery {
+pub struct CommentQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Comments in this state.
+    /// Comments with this moderation status.
     pub status: Option<CommentStatus>,
     /// Comments on this post.
     pub post: Option<Id<Post>>,
     /// Comments by this author.
     pub author: Option<Id<crate::resources::users::User>>,
-    /// The order. Comments of one moment follow by id.
+    /// Sort order. Ties are sorted by id.
     #[oai(default)]
     pub sort: CommentSort,
-    /// `post` adds which post each is about.
+    /// `post` includes a reference to the post of each comment.
     pub expand: Option<CommentExpand>,
 }
 
-/// Orders of comments.
+/// Sort orders of comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
 pub enum CommentSort {
-    /// Oldest first.
+    /// By creation time, ascending.
     #[default]
     #[oai(rename = "createdAt")]
     CreatedAt,
-    /// Newest first.
+    /// By creation time, descending.
     #[oai(rename = "-createdAt")]
-    CreatedAtFalling,
+    CreatedAtDescending,
 }
 
-/// What may be told in more detail.
+/// Relations that can be expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum CommentExpand {
-    /// The post.
+    /// The post of the comment.
     Post,
 }
 
-const COMMENT: &str = "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f";
-const PARENT: &str = "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f";
-const POST: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+const COMMENT_ID: &str = "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f";
+const PARENT_ID: &str = "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f";
+const POST_ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
 const TEXT: &str = "Does this work for a drawer as well?";
 
 fn id<T>(text: &str) -> Id<T> {
@@ -205,9 +206,9 @@ fn id<T>(text: &str) -> Id<T> {
 impl Example for Comment {
     fn example() -> Self {
         Comment {
-            id: id(COMMENT),
-            post_id: id(POST),
-            parent_id: Some(id(PARENT)),
+            id: id(COMMENT_ID),
+            post_id: id(POST_ID),
+            parent_id: Some(id(PARENT_ID)),
             depth: 1,
             author: AuthorRef {
                 id: id("0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f"),
@@ -227,7 +228,7 @@ impl Example for Comment {
 
 impl Example for PostRef {
     fn example() -> Self {
-        PostRef { id: id(POST), slug: "a-joint-that-fits".into(), title: "A joint that fits".into() }
+        PostRef { id: id(POST_ID), slug: "a-joint-that-fits".into(), title: "A joint that fits".into() }
     }
 }
 
@@ -246,20 +247,20 @@ impl Example for CommentPatch {
     }
 }
 
-impl Example for ThreadQuery {
+impl Example for PostCommentQuery {
     fn example() -> Self {
-        ThreadQuery { paging: Paging::example(), parent: Some(id(PARENT)) }
+        PostCommentQuery { paging: Paging::example(), parent: Some(id(PARENT_ID)) }
     }
 }
 
-impl Example for QueueQuery {
+impl Example for CommentQuery {
     fn example() -> Self {
-        QueueQuery {
+        CommentQuery {
             paging: Paging::example(),
             status: Some(CommentStatus::Pending),
-            post: Some(id(POST)),
+            post: Some(id(POST_ID)),
             author: Some(id("0199c0de-4444-7c3d-8e1f-2a3b4c5d6e7f")),
-            sort: CommentSort::CreatedAtFalling,
+            sort: CommentSort::CreatedAtDescending,
             expand: Some(CommentExpand::Post),
         }
     }

@@ -1,4 +1,4 @@
-//! What clients can do with documents.
+//! HTTP operations on documents by path.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -20,68 +20,70 @@ pub struct DocsApi(pub Docs);
 
 #[OpenApi(prefix_path = "/api/docs", tag = "Tag::Docs")]
 impl DocsApi {
-    /// List documents in the order of the tree
+    /// List documents
     ///
-    /// By position, then by path; `prefix` takes one branch of it. `deleted=only` shows editors the trash.
+    /// Sorted by position, then by path. `prefix` selects a subtree. With `deleted=only`, editors list
+    /// deleted documents.
     #[oai(path = "/", method = "get", operation_id = "docsList")]
     async fn list(
         &self,
         viewer: Viewer,
         query: Query<DocumentQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<DocumentSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(viewer.0.as_ref(), &query, &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
         let page = self.0.list(viewer.0.as_ref(), &query).await?;
         Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
-    /// Read a document
+    /// Get a document
     ///
-    /// The path may be ten segments deep. With a slash at its end it leads to the address without.
-    #[oai(path = "/:path", method = "get", operation_id = "docsRead")]
-    async fn read(
+    /// A path has at most ten segments. A trailing slash redirects (308) to the path without it.
+    #[oai(path = "/:path", method = "get", operation_id = "docsGet")]
+    async fn get(
         &self,
         _viewer: Viewer,
-        /// The document's place in the tree.
+        /// The path of the document in the tree.
         path: Path<DocPath>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Or<Found<Document>>, Fault<NotFound>> {
-        Ok(Or::Here(Found::new(self.0.read(&path.0.0).await?, &known.0)))
+        Ok(Or::Here(Found::new(self.0.get(&path.0.0).await?, &if_none_match.0)))
     }
 
-    /// Write or replace a document
+    /// Create or replace a document
     ///
-    /// `If-None-Match: *` writes it only if there is none at the path yet.
+    /// With `If-None-Match: *`, the document is created only if none exists at the path.
     #[oai(path = "/:path", method = "put", operation_id = "docsReplace")]
     async fn replace(
         &self,
         editor: Caller<Editors>,
-        /// The document's place in the tree.
+        /// The path of the document in the tree.
         path: Path<DocPath>,
-        when: IfMatch,
-        known: IfNoneMatch,
+        if_match: IfMatch,
+        if_none_match: IfNoneMatch,
         new: Body<DocumentReplacement>,
     ) -> Result<Or<Replaced<Document>>, Fault<(Stale, Unconditional)>> {
-        let (document, fresh) = self.0.replace(&editor, &path.0.0, new.0, when.0.unless(known.0)).await?;
-        Ok(Or::Here(Replaced::new(document, fresh)))
+        let (document, created) =
+            self.0.replace(&editor, &path.0.0, new.0, if_match.0.unless(if_none_match.0)).await?;
+        Ok(Or::Here(Replaced::new(document, created)))
     }
 
     /// Delete a document
     ///
-    /// What lies below it stays. The document can be taken out of the trash for 30 days, unless the service is set
-    /// otherwise; its path is free at once.
-    #[oai(path = "/:path", method = "delete", operation_id = "docsRemove")]
-    async fn remove(
+    /// Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_days`). The
+    /// path is available immediately.
+    #[oai(path = "/:path", method = "delete", operation_id = "docsDelete")]
+    async fn delete(
         &self,
         editor: Caller<Editors>,
-        /// The document's place in the tree.
+        /// The path of the document in the tree.
         path: Path<DocPath>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Or<Gone>, Fault<(NotFound, Stale, Unconditional)>> {
-        self.0.remove(&editor, &path.0.0, when.0).await?;
+        self.0.delete(&editor, &path.0.0, if_match.0).await?;
         Ok(Or::Here(Gone::new()))
     }
 }

@@ -1,4 +1,4 @@
-//! What can be written of a document, as its history keeps it.
+//! Editable fields of a document, as stored in its revisions.
 use entity::document;
 use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::{
     resources::revisions::{Change, Content, Revision, Subject, Written},
 };
 
-/// A revision of a document, with what was written.
+/// A revision of a document with its content.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -17,7 +17,7 @@ pub struct DocumentRevision {
     #[oai(flatten)]
     #[serde(flatten)]
     pub revision: Revision,
-    /// What the document was.
+    /// The editable fields of the document in this revision.
     pub document: DocumentContent,
     #[oai(skip)]
     #[serde(skip)]
@@ -36,20 +36,20 @@ impl Resource for DocumentRevision {
     }
 }
 
-/// What can be written of a document.
+/// The editable fields of a document.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentContent {
-    /// Its place in the tree.
+    /// The path of the document in the tree.
     pub path: DocPath,
-    /// The heading.
+    /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "0", max_length = "500000"))]
     pub content: String,
-    /// Its place among its neighbours.
+    /// The position in lists, ascending.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub position: i64,
 }
@@ -59,7 +59,7 @@ impl Content for DocumentContent {
         &self.content
     }
 
-    fn members(&self) -> Vec<(&'static str, Vec<String>)> {
+    fn fields(&self) -> Vec<(&'static str, Vec<String>)> {
         let DocumentContent { path, title, content: _, position } = self;
         vec![
             ("path", vec![path.to_string()]),
@@ -69,8 +69,8 @@ impl Content for DocumentContent {
     }
 }
 
-/// This version, for the history.
-pub(super) fn written(row: &document::Model, change: Change, now: i64) -> Result<Written> {
+/// Returns the version in `row` as a revision to be stored.
+pub(super) fn revision(row: &document::Model, change: Change, now: i64) -> Result<Written> {
     let content = DocumentContent {
         path: DocPath(row.path.clone()),
         title: row.title.clone(),

@@ -1,7 +1,7 @@
-//! Documents that come from files.
+//! Import of documents from files.
 use super::{
-    content::written,
-    service::{Docs, at, put, tell},
+    content::revision,
+    service::{Docs, emit_written, find_for_update, write},
     types::DocumentReplacement,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A document from a file.
+/// A document read from a file.
 #[derive(Debug, Clone)]
 pub struct ImportedDocument {
     pub path: String,
@@ -23,36 +23,40 @@ pub struct ImportedDocument {
 }
 
 impl Docs {
-    /// Writes a document from a file, or brings the one that the file made before up to date; the version that
-    /// this makes joins the `history` that is to be kept in the same transaction.
+    /// Creates the document of a file, or updates the document that an earlier import of the file created.
+    ///
+    /// Appends the new version to `revisions`. The caller stores these in the same transaction, many at once.
     pub async fn import(
         &self,
         tx: &Tx,
         document: &ImportedDocument,
-        history: &mut Vec<Written>,
+        revisions: &mut Vec<Written>,
     ) -> Result<Effect> {
         let item = Item::new("document", &document.path, document);
         let ImportedDocument { path, title, content, position } = document;
-        let known = at(tx, path).await?;
+        let existing = find_for_update(tx, path).await?;
         let effect = match item.before(tx).await? {
             Some(before) if before.is_same() => return Ok(Effect::Unchanged),
-            None if known.is_some() => {
-                return Err(Error::Conflict("there is a document at this path that no import made"));
+            None if existing.is_some() => {
+                return Err(Error::Conflict(
+                    "a document that was not imported already exists at this path: delete one of them",
+                ));
             }
             None => Effect::Created,
             Some(before) => {
-                let own = known.as_ref().filter(|row| row.id == before.target);
-                before.check(own.map(|row| row.version))?;
+                // The path can belong to another document now, if the imported one was deleted.
+                let imported = existing.as_ref().filter(|row| row.id == before.target);
+                before.check(imported.map(|row| row.version))?;
                 Effect::Updated
             }
         };
         let new = DocumentReplacement { title: title.clone(), content: content.clone(), position: *position };
         let now = self.clock.now();
-        let row = put(tx, known, path, new, now).await?;
+        let row = write(tx, existing, path, new, now).await?;
         item.remember(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
-        tell(tx, &row, now);
-        history.push(written(&row, Change::Imported, now)?);
+        emit_written(tx, &row, now);
+        revisions.push(revision(&row, Change::Imported, now)?);
         Ok(effect)
     }
 }

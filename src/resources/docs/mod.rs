@@ -1,4 +1,4 @@
-//! Documents: pages of documentation in a tree, by path.
+//! Documents: documentation pages in a tree, addressed by path.
 mod api;
 mod content;
 mod import;

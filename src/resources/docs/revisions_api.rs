@@ -1,5 +1,6 @@
-//! What clients can do with what documents were. A path belongs to whatever is there now, and any path may be a
-//! document's: what lasts longer is addressed by the document's id.
+//! HTTP operations on revisions and deleted documents. They address documents by id, because a path can
+//! belong to another document later, and because any suffix such as `/revisions` is itself a valid document
+//! path.
 use poem_openapi::OpenApi;
 
 use super::{content::DocumentRevision, service::Docs, types::Document};
@@ -21,15 +22,15 @@ pub struct DocRevisionsApi(pub Docs);
 
 #[OpenApi(prefix_path = "/api/documents", tag = "Tag::Docs")]
 impl DocRevisionsApi {
-    /// Take a document out of the trash
+    /// Restore a deleted document
     ///
-    /// It is as it was when it was deleted, at its path, unless another document is there by now. One that is
-    /// not in the trash stays as it is.
+    /// The document is restored at its former path; if another document exists there, the request fails
+    /// (409). A document that is not deleted is returned unchanged.
     #[oai(path = "/:id/restore", method = "post", operation_id = "docsRestore")]
     async fn restore(
         &self,
         editor: Caller<Editors>,
-        /// The document's id.
+        /// The id of the document.
         id: Path<Id<Document>>,
     ) -> Result<Done<Document>, Fault<(NotFound, Conflict)>> {
         Ok(Done::new(self.0.restore(&editor, id.0).await?))
@@ -37,67 +38,68 @@ impl DocRevisionsApi {
 
     /// List the revisions of a document, newest first
     ///
-    /// Every write leaves one; the newest 200 are kept.
+    /// Every write creates a revision; the newest 200 of a document are stored.
     #[oai(path = "/:id/revisions", method = "get", operation_id = "docsRevisionsList")]
     async fn list(
         &self,
         _editor: Caller<Editors>,
-        /// The document's id.
+        /// The id of the document.
         id: Path<Id<Document>>,
         query: Query<RevisionQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Revision>, Fault<(Invalid, NotFound)>> {
         let page = self.0.revisions(id.0, &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Read a revision of a document
+    /// Get a revision of a document
     ///
-    /// With everything that could be written of the document.
-    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "docsRevisionsRead")]
-    async fn read(
+    /// The response contains all editable fields of the document in that version.
+    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "docsRevisionsGet")]
+    async fn get(
         &self,
         _editor: Caller<Editors>,
-        /// The document's id.
+        /// The id of the document.
         id: Path<Id<Document>>,
-        /// The revision's id.
+        /// The id of the revision.
         revision: Path<Id<Revision>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<DocumentRevision>, Fault<NotFound>> {
-        Ok(Found::new(self.0.revision(id.0, revision.0).await?, &known.0))
+        Ok(Found::new(self.0.revision(id.0, revision.0).await?, &if_none_match.0))
     }
 
     /// Compare two revisions of a document
     ///
-    /// The text line by line, the other members by value.
+    /// The content is compared line by line, the other fields by value. Without `against`, the previous
+    /// revision is used.
     #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "docsRevisionsDiff")]
     async fn diff(
         &self,
         _editor: Caller<Editors>,
-        /// The document's id.
+        /// The id of the document.
         id: Path<Id<Document>>,
-        /// The revision's id.
+        /// The id of the revision.
         revision: Path<Id<Revision>>,
         query: Query<DiffQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<RevisionDiff>, Fault<NotFound>> {
-        Ok(Found::new(self.0.diff(id.0, revision.0, query.against).await?, &known.0))
+        Ok(Found::new(self.0.diff(id.0, revision.0, query.against).await?, &if_none_match.0))
     }
 
-    /// Bring back a revision of a document
+    /// Restore a revision of a document
     ///
-    /// Title, text and position are as they were then, in a new version; the path stays. What
-    /// says just that already stays as it is.
+    /// Title, content and position of the revision are written as a new version. The path does not change. If
+    /// the document already equals the revision, no version is created.
     #[oai(path = "/:id/revisions/:revision/restore", method = "post", operation_id = "docsRevisionsRestore")]
     async fn restore_revision(
         &self,
         editor: Caller<Editors>,
-        /// The document's id.
+        /// The id of the document.
         id: Path<Id<Document>>,
-        /// The revision's id.
+        /// The id of the revision.
         revision: Path<Id<Revision>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Done<Document>, Fault<(NotFound, Stale, Unconditional)>> {
-        Ok(Done::new(self.0.restore_revision(&editor, id.0, revision.0, when.0).await?))
+        Ok(Done::new(self.0.restore_revision(&editor, id.0, revision.0, if_match.0).await?))
     }
 }

@@ -1,4 +1,4 @@
-//! What may happen to documents. The only writer of the `documents` table.
+//! Document service: rules and queries. The only writer of the `documents` table.
 use entity::document;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
@@ -7,7 +7,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    content::written,
+    content::revision,
     trash::in_trash,
     types::{DocPath, Document, DocumentQuery, DocumentReplacement, DocumentSummary},
 };
@@ -43,7 +43,7 @@ pub struct Docs {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Line {
+struct SummaryRow {
     id: Uuid,
     path: String,
     title: String,
@@ -84,7 +84,7 @@ impl Docs {
         Docs { db, clock, cursors, trash }
     }
 
-    /// The version of every list of documents for this caller.
+    /// Returns the ETag of a list for this caller. It changes with every write to documents.
     pub async fn list_etag(
         &self,
         viewer: Option<&Principal>,
@@ -92,7 +92,7 @@ impl Docs {
         target: &str,
     ) -> Result<ETag> {
         let version = self.db.versions(&["documents"]).await?;
-        // But for the trash, all get the same.
+        // Only lists of deleted documents differ between callers.
         let class = query.deleted.map(|_| class(viewer)).unwrap_or_default();
         Ok(ETag::weak(&["documents", &version.to_string(), &class, target]))
     }
@@ -103,8 +103,8 @@ impl Docs {
         query: &DocumentQuery,
     ) -> Result<Page<DocumentSummary>> {
         let mut find = match query.deleted {
-            None => there(),
-            Some(_) => in_trash(viewer, self.trash.since(self.clock.now())),
+            None => not_deleted(),
+            Some(_) => in_trash(viewer, self.trash.cutoff(self.clock.now())),
         };
         if let Some(DocPath(prefix)) = &query.prefix {
             let below = document::Column::Path.starts_with(format!("{prefix}/"));
@@ -131,11 +131,11 @@ impl Docs {
             document::Column::UpdatedAt,
             document::Column::DeletedAt,
         ];
-        let place =
-            |row: &Line| vec![Key::Number(row.position), Key::Text(row.path.clone()), Key::Id(row.id)];
-        let shown = |find: Select<document::Entity>| find.select_only().columns(columns);
-        let (rows, pagination) = slice.page(self.db.read(), find, shown, place).await?;
-        let line = |Line { id, path, title, position, updated_at, deleted_at }| DocumentSummary {
+        let sort_values =
+            |row: &SummaryRow| vec![Key::Number(row.position), Key::Text(row.path.clone()), Key::Id(row.id)];
+        let select = |find: Select<document::Entity>| find.select_only().columns(columns);
+        let (rows, pagination) = slice.page(self.db.read(), find, select, sort_values).await?;
+        let summary = |SummaryRow { id, path, title, position, updated_at, deleted_at }| DocumentSummary {
             id: Id::from(id),
             path: DocPath(path),
             title,
@@ -143,109 +143,112 @@ impl Docs {
             updated_at: Timestamp(updated_at),
             deleted_at: deleted_at.map(Timestamp),
         };
-        Ok(Page { data: rows.into_iter().map(line).collect(), pagination })
+        Ok(Page { data: rows.into_iter().map(summary).collect(), pagination })
     }
 
-    pub async fn read(&self, path: &str) -> Result<Document> {
-        let row = there().filter(document::Column::Path.eq(path)).one(self.db.read()).await?;
+    pub async fn get(&self, path: &str) -> Result<Document> {
+        let row = not_deleted().filter(document::Column::Path.eq(path)).one(self.db.read()).await?;
         row.map(Document::from).ok_or(Error::NotFound("document"))
     }
 
-    /// The document as it is now, and whether it is new.
+    /// Creates or replaces the document; returns it and whether it was created.
     pub async fn replace(
         &self,
         editor: &Principal,
         path: &str,
         new: DocumentReplacement,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<(Document, bool)> {
-        // Who asked for no version means whatever is there, also when somebody else was first this very moment.
-        match self.replaced(editor, path, new.clone(), when.clone()).await {
-            Err(Error::Raced) if !when.asks() => self.replaced(editor, path, new, when).await,
-            done => done,
+        // A concurrent request can create the document between the SELECT and the INSERT. Without a
+        // precondition the client accepts any current version, so the second try replaces that document.
+        match self.try_replace(editor, path, new.clone(), precondition.clone()).await {
+            Err(Error::Raced) if !precondition.asks() => {
+                self.try_replace(editor, path, new, precondition).await
+            }
+            result => result,
         }
     }
 
-    async fn replaced(
+    async fn try_replace(
         &self,
         editor: &Principal,
         path: &str,
         new: DocumentReplacement,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<(Document, bool)> {
         let (editor, path, now) = (editor.clone(), path.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let known = at(&tx, &path).await?;
-                match &known {
-                    Some(row) => when.check(&Document::from(row.clone()).etag())?,
-                    None => when.check_absent()?,
+                let existing = find_for_update(&tx, &path).await?;
+                match &existing {
+                    Some(row) => precondition.check(&Document::from(row.clone()).etag())?,
+                    None => precondition.check_absent()?,
                 }
-                if let Some(row) = known.as_ref().filter(|row| says(row, &new)) {
+                if let Some(row) = existing.as_ref().filter(|row| is_unchanged(row, &new)) {
                     return Ok((row.clone().into(), false));
                 }
-                let fresh = known.is_none();
-                let row = put(&tx, known, &path, new, now).await?;
-                let change = if fresh { Change::Created } else { Change::Changed };
-                keep(&tx, [written(&row, change, now)?.by(&editor)]).await?;
+                let created = existing.is_none();
+                let row = write(&tx, existing, &path, new, now).await?;
+                let change = if created { Change::Created } else { Change::Changed };
+                keep(&tx, [revision(&row, change, now)?.changed_by(&editor)]).await?;
                 tx.touch("documents").await?;
-                tell(&tx, &row, now);
-                Ok((row.into(), fresh))
+                emit_written(&tx, &row, now);
+                Ok((row.into(), created))
             })
             .await
     }
 
-    pub async fn remove(&self, editor: &Principal, path: &str, when: Precondition) -> Result<()> {
+    pub async fn delete(&self, editor: &Principal, path: &str, precondition: Precondition) -> Result<()> {
         let (editor, path, now) = (editor.clone(), path.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = at(&tx, &path).await?.ok_or(Error::NotFound("document"))?;
-                when.check(&Document::from(row.clone()).etag())?;
+                let row = find_for_update(&tx, &path).await?.ok_or(Error::NotFound("document"))?;
+                precondition.check(&Document::from(row.clone()).etag())?;
                 let version = row.version + 1;
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
                 row.version = Set(version);
                 let row = row.update(&*tx).await?;
-                say(&tx, EventType::DocumentDeleted, &row, now);
+                emit(&tx, EventType::DocumentDeleted, &row, now);
                 tx.touch("documents").await?;
-                keep(&tx, [written(&row, Change::Deleted, now)?.by(&editor)]).await
+                keep(&tx, [revision(&row, Change::Deleted, now)?.changed_by(&editor)]).await
             })
             .await
     }
 }
 
-/// The documents that are not in the trash. Every read of documents starts here.
-pub(super) fn there() -> Select<document::Entity> {
+/// Returns a query for the documents that are not deleted. All reads of documents start from this query.
+pub(super) fn not_deleted() -> Select<document::Entity> {
     document::Entity::find().filter(document::Column::DeletedAt.is_null())
 }
 
-/// Whether writing this would change nothing.
-pub(super) fn says(row: &document::Model, new: &DocumentReplacement) -> bool {
+/// Returns whether `new` equals the row, so that a write would change nothing.
+pub(super) fn is_unchanged(row: &document::Model, new: &DocumentReplacement) -> bool {
     let DocumentReplacement { title, content, position } = new;
     (&row.title, &row.content, row.position) == (&trimmed(title), content, *position)
 }
 
-/// Says that a document was written.
-pub(super) fn tell(tx: &Tx, row: &document::Model, now: i64) {
+/// Emits `document.created` for the first version of a document, else `document.updated`.
+pub(super) fn emit_written(tx: &Tx, row: &document::Model, now: i64) {
     let kind = if row.version == 1 { EventType::DocumentCreated } else { EventType::DocumentUpdated };
-    say(tx, kind, row, now);
+    emit(tx, kind, row, now);
 }
 
-pub(super) fn say(tx: &Tx, kind: EventType, row: &document::Model, now: i64) {
+pub(super) fn emit(tx: &Tx, kind: EventType, row: &document::Model, now: i64) {
     let (document, version) = (Document::from(row.clone()), row.version);
     tx.tell(told(kind, &document, row.id, version, Audience::Public, now));
 }
 
-/// The row for a change. It is locked: who comes with the same version at once must find the next one.
-pub(super) async fn at(tx: &Tx, path: &str) -> Result<Option<document::Model>> {
-    let find = there().filter(document::Column::Path.eq(path));
+/// Locks and returns the row, so that of two concurrent updates with the same `If-Match` one gets 412.
+pub(super) async fn find_for_update(tx: &Tx, path: &str) -> Result<Option<document::Model>> {
+    let find = not_deleted().filter(document::Column::Path.eq(path));
     Ok(find.lock_exclusive().one(&**tx).await?)
 }
 
-/// Writes a document over the one that is there, or as a new one.
-pub(super) async fn put(
+/// Writes the next version of `existing`, or a new document at `path`.
+pub(super) async fn write(
     tx: &Tx,
-    known: Option<document::Model>,
+    existing: Option<document::Model>,
     path: &str,
     new: DocumentReplacement,
     now: i64,
@@ -253,7 +256,7 @@ pub(super) async fn put(
     let DocumentReplacement { title, content, position } = new;
     let title = trimmed(&title);
     let search = folded(&title);
-    Ok(match known {
+    Ok(match existing {
         Some(row) => {
             let version = row.version;
             let mut row = row.into_active_model();

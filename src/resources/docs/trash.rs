@@ -1,4 +1,4 @@
-//! Documents that were deleted: they can be brought back for a while, and then they go for good.
+//! Deleted documents: restorable during the retention period, then purged.
 use entity::document;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select, Set,
@@ -6,8 +6,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    content::written,
-    service::{Docs, say},
+    content::revision,
+    service::{Docs, emit},
     types::Document,
 };
 use crate::{
@@ -19,13 +19,14 @@ use crate::{
     },
     resources::{
         revisions::{Change, keep},
-        trash::AT_ONCE,
+        trash::PURGE_BATCH,
     },
 };
 
-const TAKEN: &str = "there is another document at its path now: delete that one first";
+const PATH_EXISTS: &str = "another document exists at the path of the deleted one: delete it first";
 
-/// The documents in the trash that this caller may see: those deleted since then, for editors.
+/// Returns a query for the documents deleted after `since`; it matches nothing unless the caller is an
+/// editor.
 pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<document::Entity> {
     let find = document::Entity::find().filter(document::Column::DeletedAt.gt(since));
     match viewer.is_some_and(|viewer| viewer.role.edits()) {
@@ -35,10 +36,10 @@ pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<documen
 }
 
 impl Docs {
-    /// Takes a document out of the trash; one that is there stays as it is.
+    /// Restores a deleted document; returns a document that is not deleted unchanged.
     pub async fn restore(&self, editor: &Principal, id: Id<Document>) -> Result<Document> {
         let (editor, now) = (editor.clone(), self.clock.now());
-        let since = self.trash.since(now);
+        let since = self.trash.cutoff(now);
         self.db
             .write(async move |tx| {
                 let row = document::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
@@ -52,37 +53,40 @@ impl Docs {
                 row.deleted_at = Set(None);
                 row.version = Set(version);
                 let row = row.update(&*tx).await.map_err(|error| match Error::raced(error) {
-                    Error::Raced => Error::Conflict(TAKEN),
+                    Error::Raced => Error::Conflict(PATH_EXISTS),
                     other => other,
                 })?;
-                say(&tx, EventType::DocumentRestored, &row, now);
-                keep(&tx, [written(&row, Change::Undeleted, now)?.by(&editor)]).await?;
+                emit(&tx, EventType::DocumentRestored, &row, now);
+                keep(&tx, [revision(&row, Change::Undeleted, now)?.changed_by(&editor)]).await?;
                 tx.touch("documents").await?;
                 Ok(row.into())
             })
             .await
     }
 
-    /// Removes what has been in the trash for too long.
+    /// Purges the documents whose retention period has ended.
+    ///
+    /// Works in batches, because one long transaction would block other writers.
     pub async fn purge(&self) -> Result<()> {
-        let since = self.trash.since(self.clock.now());
+        let since = self.trash.cutoff(self.clock.now());
         loop {
-            let gone = self
+            let purged = self
                 .db
                 .write(async move |tx| {
-                    let over = document::Entity::find().filter(document::Column::DeletedAt.lte(since));
-                    let over = over.select_only().column(document::Column::Id).limit(AT_ONCE);
-                    let over: Vec<Uuid> = over.lock_exclusive().into_tuple().all(&*tx).await?;
-                    if over.is_empty() {
+                    let expired = document::Entity::find().filter(document::Column::DeletedAt.lte(since));
+                    let expired = expired.select_only().column(document::Column::Id).limit(PURGE_BATCH);
+                    let expired: Vec<Uuid> = expired.lock_exclusive().into_tuple().all(&*tx).await?;
+                    if expired.is_empty() {
                         return Ok(0);
                     }
-                    let all = document::Entity::delete_many().filter(document::Column::Id.is_in(over));
-                    let gone = all.exec(&*tx).await?.rows_affected;
+                    let documents = document::Entity::delete_many();
+                    let documents = documents.filter(document::Column::Id.is_in(expired));
+                    let purged = documents.exec(&*tx).await?.rows_affected;
                     tx.touch("documents").await?;
-                    Ok::<_, Error>(gone)
+                    Ok::<_, Error>(purged)
                 })
                 .await?;
-            if gone < AT_ONCE {
+            if purged < PURGE_BATCH {
                 return Ok(());
             }
         }

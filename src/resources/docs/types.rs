@@ -1,4 +1,4 @@
-//! How a document looks on the wire.
+//! Request and response bodies of documents.
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use poem_openapi::{Object, registry::MetaSchema, types::Example};
@@ -12,7 +12,7 @@ use crate::{
     resources::trash::Deleted,
 };
 
-/// The place of a document in the tree: words with hyphens, slashes between them.
+/// The path of a document in the tree: one to ten slugs, separated by slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocPath(pub String);
 
@@ -45,27 +45,27 @@ string_scalar!([] DocPath, "path", MetaSchema {
     ..MetaSchema::new("string")
 });
 
-/// A document as a whole.
+/// A document with its text.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
-    /// What the document is known by for good.
+    /// The unique, permanent identifier.
     pub id: Id<Document>,
-    /// Its place in the tree.
+    /// The path of the document in the tree.
     pub path: DocPath,
-    /// The heading.
+    /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "0", max_length = "500000"))]
     pub content: String,
-    /// Its place among its neighbours; lists go by it.
+    /// The position in lists, ascending. Documents with the same position are sorted by path.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub position: i64,
-    /// When it was written.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -89,63 +89,63 @@ impl Resource for Document {
     }
 }
 
-/// A document as an entry of the tree.
+/// A document in a list, without its text.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentSummary {
-    /// What the document is known by for good.
+    /// The unique, permanent identifier.
     pub id: Id<Document>,
-    /// Its place in the tree.
+    /// The path of the document in the tree.
     pub path: DocPath,
-    /// The heading.
+    /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
-    /// Its place among its neighbours.
+    /// The position in lists, ascending.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub position: i64,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// When it was put into the trash; only there.
+    /// The deletion time; included only with `deleted=only`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
 }
 
-/// A document as it shall be from now on.
+/// The replacement of a document, or a new document.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct DocumentReplacement {
-    /// The heading; white space around it is dropped.
+    /// The title; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "200",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "0", max_length = "500000"))]
     pub content: String,
-    /// Its place among its neighbours.
+    /// The position in lists, ascending.
     #[oai(default, validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub position: i64,
 }
 
-/// Which part of the tree is listed.
+/// Filters of a list of documents.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct DocumentQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// The document at this path and all below it.
+    /// The root of a subtree: the document at this path and all documents below it.
     pub prefix: Option<DocPath>,
-    /// Words that the heading contains, whatever their case or accents.
+    /// Search terms, separated by spaces. The title must contain all of them; case and accents are ignored.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// `only` lists the trash instead, for editors.
+    /// `only` lists deleted documents instead; for editors.
     pub deleted: Option<Deleted>,
 }
 
-const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
+const CREATED: Timestamp = Timestamp(1_763_715_600_000);
 
 fn text() -> String {
     "# Getting started\n\nCut the tenon to the mortise.".into()
@@ -159,8 +159,8 @@ impl Example for Document {
             title: "Getting started".into(),
             content: text(),
             position: 1,
-            created_at: WRITTEN,
-            updated_at: WRITTEN,
+            created_at: CREATED,
+            updated_at: CREATED,
             version: 1,
         }
     }

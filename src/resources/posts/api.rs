@@ -1,9 +1,9 @@
-//! What clients can do with posts.
+//! HTTP operations on posts.
 use poem_openapi::OpenApi;
 
 use super::{
     query::{PostQuery, PreviewQuery},
-    service::BySlug,
+    service::SlugLookup,
     types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::{
@@ -28,27 +28,27 @@ pub struct PostsApi(pub Posts);
 impl PostsApi {
     /// List posts, newest first
     ///
-    /// Everybody gets published posts; `status` lets authors and editors ask for the drafts that they may
-    /// see. A page past the end is empty, and an unknown tag has no posts.
+    /// By default, only published posts. With `status`, authors also list their own drafts, and editors list all
+    /// drafts. A page past the end is empty. An unknown tag matches no posts.
     #[oai(path = "/", method = "get", operation_id = "postsList")]
     async fn list(
         &self,
         viewer: Viewer,
         query: Query<PostQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<PostSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
         let page = self.0.list(viewer.0.as_ref(), &query).await?;
         Ok(Listed::new(page, &etag, &query.target, Cache::PUBLIC))
     }
 
-    /// Write a post
+    /// Create a post
     ///
-    /// The caller is its author. Without `published` it is a draft that only its author and editors see, until
-    /// `publishAt` comes if that is given.
+    /// The caller becomes the author. Unless `published` is true, the post is a draft: only its author and
+    /// editors can read it, until `publishAt` if that is set.
     #[oai(path = "/", method = "post", operation_id = "postsCreate")]
     async fn create(
         &self,
@@ -59,126 +59,127 @@ impl PostsApi {
         Ok(Created::new(self.0.create(&author, new.0, key.0).await?))
     }
 
-    /// Read a post
+    /// Get a post
     ///
-    /// A draft is there for its author, for editors, and for whoever has a preview link.
-    #[oai(path = "/:id", method = "get", operation_id = "postsRead")]
-    async fn read(
+    /// A draft is returned to its author, to editors, and to requests with the token of a preview link. Other
+    /// callers get 404.
+    #[oai(path = "/:id", method = "get", operation_id = "postsGet")]
+    async fn get(
         &self,
         viewer: Viewer,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
         query: Query<PreviewQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Post>, Fault<NotFound>> {
         let post = match &query.preview {
-            Some(token) => self.0.previewed(id.0, token).await?,
-            None => self.0.read(viewer.0.as_ref(), id.0).await?,
+            Some(token) => self.0.get_by_preview(id.0, token).await?,
+            None => self.0.get(viewer.0.as_ref(), id.0).await?,
         };
-        Ok(Found::new(post, &known.0))
+        Ok(Found::new(post, &if_none_match.0))
     }
 
     /// Replace a post
     ///
-    /// Members left out are as in a new post; the slug stays unless another one is given.
+    /// Omitted fields get the defaults of a new post. The slug changes only if the request contains one.
     #[oai(path = "/:id", method = "put", operation_id = "postsReplace")]
     async fn replace(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        when: IfMatch,
+        if_match: IfMatch,
         new: Body<PostReplacement>,
     ) -> Result<Changed<Post>, Fault<(Invalid, Owned, Conflict)>> {
-        Ok(Changed::new(self.0.replace(&caller, id.0, new.0, when.0).await?))
+        Ok(Changed::new(self.0.replace(&caller, id.0, new.0, if_match.0).await?))
     }
 
-    /// Change a post
+    /// Update a post
     ///
-    /// A merge patch (RFC 7396): members left out stay as they are, `null` clears.
-    #[oai(path = "/:id", method = "patch", operation_id = "postsPatch")]
-    async fn patch(
+    /// A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+    #[oai(path = "/:id", method = "patch", operation_id = "postsUpdate")]
+    async fn update(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<PostPatch>,
     ) -> Result<Changed<Post>, Fault<(Invalid, Owned, Conflict)>> {
-        Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, when.0).await?))
+        Ok(Changed::new(self.0.update(&caller, id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a post
     ///
-    /// It can be taken out of the trash for 30 days, unless the service is set otherwise, with its comments and its
-    /// slugs, which stay taken so long.
-    #[oai(path = "/:id", method = "delete", operation_id = "postsRemove")]
-    async fn remove(
+    /// Deleted posts can be restored, with their comments, for 30 days (`trash_days`). Until the post is
+    /// purged, its slugs remain reserved.
+    #[oai(path = "/:id", method = "delete", operation_id = "postsDelete")]
+    async fn delete(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<Owned>> {
-        self.0.remove(&caller, id.0, when.0).await?;
+        self.0.delete(&caller, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 
-    /// Take a post out of the trash
+    /// Restore a deleted post
     ///
-    /// It is as it was when it was deleted, published or not, with its comments. One that is not in the trash stays
-    /// as it is.
+    /// The post gets back its comments and its state at deletion, published or draft, without its schedule. A
+    /// post that is not deleted is returned unchanged.
     #[oai(path = "/:id/restore", method = "post", operation_id = "postsRestore")]
     async fn restore(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
     ) -> Result<Done<Post>, Fault<(NotFound, Forbidden)>> {
         Ok(Done::new(self.0.restore(&caller, id.0).await?))
     }
 
-    /// Read a post by its slug
+    /// Get a post by slug
     ///
-    /// A slug that the post had before leads to the present one.
-    #[oai(path = "/slug/:slug", method = "get", operation_id = "postsReadBySlug")]
-    async fn read_by_slug(
+    /// A former slug of the post redirects (308) to the current one.
+    #[oai(path = "/slug/:slug", method = "get", operation_id = "postsGetBySlug")]
+    async fn get_by_slug(
         &self,
         viewer: Viewer,
-        /// The post's slug.
+        /// The current or a former slug of the post.
         slug: Path<Slug>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Or<Found<Post>>, Fault<NotFound>> {
-        Ok(match self.0.by_slug(viewer.0.as_ref(), &slug.0.0).await? {
-            BySlug::Here(post) => Or::Here(Found::new(*post, &known.0)),
-            BySlug::Moved(location) => Or::Moved(location),
+        Ok(match self.0.get_by_slug(viewer.0.as_ref(), &slug.0.0).await? {
+            SlugLookup::Current(post) => Or::Here(Found::new(*post, &if_none_match.0)),
+            SlugLookup::Moved(location) => Or::Moved(location),
         })
     }
 
-    /// Make a link that shows a draft
+    /// Create a preview link for a post
     ///
-    /// Whoever has the link may read this one post for three days, without signing in.
-    #[oai(path = "/:id/preview", method = "post", operation_id = "postsPreview")]
-    async fn preview(
+    /// Anyone with the link can read this post, draft or not, for three days and without authentication.
+    #[oai(path = "/:id/preview", method = "post", operation_id = "postsCreatePreview")]
+    async fn create_preview(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
     ) -> Result<Created<PreviewLink>, Fault<(NotFound, Forbidden)>> {
-        Ok(Created::new(Outcome::Fresh(self.0.preview(&caller, id.0).await?)))
+        Ok(Created::new(Outcome::Fresh(self.0.create_preview(&caller, id.0).await?)))
     }
 
-    /// End all links that show a draft
+    /// Delete all preview links of a post
     ///
-    /// Whoever still has one gets the same answer as for a post that is not there.
-    #[oai(path = "/:id/preview", method = "delete", operation_id = "postsEndPreviews")]
-    async fn end_previews(
+    /// Requests with a deleted link get 404, as for a post that does not exist.
+    #[oai(path = "/:id/preview", method = "delete", operation_id = "postsDeletePreviews")]
+    async fn delete_previews(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
     ) -> Result<Gone, Fault<(NotFound, Forbidden)>> {
-        self.0.end_previews(&caller, id.0).await?;
+        self.0.delete_previews(&caller, id.0).await?;
         Ok(Gone::new())
     }
 }

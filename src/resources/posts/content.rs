@@ -1,4 +1,4 @@
-//! What can be written of a post, as its history keeps it.
+//! Editable fields of a post, as stored in its revisions.
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{
     resources::revisions::{Change, Content, Revision, Subject, Written},
 };
 
-/// A revision of a post, with what was written.
+/// A revision of a post with its content.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -16,7 +16,7 @@ pub struct PostRevision {
     #[oai(flatten)]
     #[serde(flatten)]
     pub revision: Revision,
-    /// What the post was.
+    /// The editable fields of the post in this revision.
     pub post: PostContent,
     #[oai(skip)]
     #[serde(skip)]
@@ -35,37 +35,37 @@ impl Resource for PostRevision {
     }
 }
 
-/// What can be written of a post.
+/// The editable fields of a post.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct PostContent {
-    /// The heading.
+    /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
-    /// The name of the post in addresses.
+    /// The identifier of the post in URLs.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
     pub slug: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "1", max_length = "200000"))]
     pub content: String,
-    /// A short text for lists.
+    /// A short summary for lists.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
-    /// The address of a picture.
+    /// The URL of the cover image.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_image: Option<String>,
-    /// The names of its tags.
+    /// The names of the tags, in order.
     #[oai(validator(max_items = "10", min_length = "1", max_length = "50"))]
     pub tags: Vec<String>,
-    /// Whether everybody could read it.
+    /// Whether the post was published.
     pub published: bool,
-    /// When it was to be published.
+    /// The scheduled publication time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_at: Option<Timestamp>,
-    /// When that was to end.
+    /// The scheduled time at which the post becomes a draft again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpublish_at: Option<Timestamp>,
 }
@@ -75,7 +75,7 @@ impl Content for PostContent {
         &self.content
     }
 
-    fn members(&self) -> Vec<(&'static str, Vec<String>)> {
+    fn fields(&self) -> Vec<(&'static str, Vec<String>)> {
         let PostContent { title, slug, content: _, excerpt, cover_image, tags, published, .. } = self;
         let time = |at: Option<Timestamp>| at.iter().map(Timestamp::to_string).collect();
         let maybe = |value: &Option<String>| value.iter().cloned().collect();
@@ -93,8 +93,8 @@ impl Content for PostContent {
 }
 
 impl Post {
-    /// This version, for the history.
-    pub(super) fn written(&self, change: Change, now: i64) -> Result<Written> {
+    /// Returns this version as a revision to be stored.
+    pub(super) fn to_revision(&self, change: Change, now: i64) -> Result<Written> {
         Written::new(Subject::Post(self.id.0), self.version, change, &self.content(), now)
     }
 

@@ -1,4 +1,4 @@
-//! What is told of posts: of drafts to those who may read them, of all else to everybody.
+//! Events about posts: events on drafts go to the author and editors, all others to everyone.
 use uuid::Uuid;
 
 use super::types::Post;
@@ -7,66 +7,67 @@ use crate::{
     ports::db::Tx,
 };
 
-fn audience(open: bool, owner: Uuid) -> Audience {
-    if open { Audience::Public } else { Audience::Editors(Some(owner)) }
+fn audience(public: bool, owner: Uuid) -> Audience {
+    if public { Audience::Public } else { Audience::Editors(Some(owner)) }
 }
 
-fn tell(tx: &Tx, kind: EventType, id: Uuid, version: i64, audience: Audience, now: i64) {
+fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, audience: Audience, now: i64) {
     tx.tell(of(kind, id, format!("/api/posts/{id}"), version, audience, now));
 }
 
-/// A post that was written, at once for everybody or not.
+/// Emits `post.created`, and `post.published` if the new post is published.
 pub fn created(tx: &Tx, post: &Post, now: i64) {
-    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
-    tell(tx, EventType::PostCreated, post.id.0, post.version, audience(open, owner), now);
-    if open {
-        tell(tx, EventType::PostPublished, post.id.0, post.version, Audience::Public, now);
+    emit_for(tx, EventType::PostCreated, post, now);
+    if post.published_at.is_some() {
+        emit_for(tx, EventType::PostPublished, post, now);
     }
 }
 
-/// A post that says something else, or is read by others, than before.
-pub fn changed(tx: &Tx, post: &Post, was_open: bool, now: i64) {
-    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
-    let kind = match (was_open, open) {
+/// Emits `post.published`, `post.unpublished` or `post.updated`, by the change of the post's state.
+pub fn updated(tx: &Tx, post: &Post, was_published: bool, now: i64) {
+    let (published, owner) = (post.published_at.is_some(), post.author.id.0);
+    let kind = match (was_published, published) {
         (false, true) => EventType::PostPublished,
         (true, false) => EventType::PostUnpublished,
         _ => EventType::PostUpdated,
     };
-    tell(tx, kind, post.id.0, post.version, audience(was_open || open, owner), now);
+    // Also public when the post becomes a draft, so that clients that show the post can remove it.
+    emit(tx, kind, post.id.0, post.version, audience(was_published || published, owner), now);
 }
 
+/// Emits `post.deleted`.
 pub fn deleted(tx: &Tx, post: &Post, now: i64) {
-    moved(tx, EventType::PostDeleted, post, now);
+    emit_for(tx, EventType::PostDeleted, post, now);
 }
 
-/// A post that is back from the trash.
+/// Emits `post.restored`.
 pub fn restored(tx: &Tx, post: &Post, now: i64) {
-    moved(tx, EventType::PostRestored, post, now);
+    emit_for(tx, EventType::PostRestored, post, now);
 }
 
-fn moved(tx: &Tx, kind: EventType, post: &Post, now: i64) {
-    let (open, owner) = (post.published_at.is_some(), post.author.id.0);
-    tell(tx, kind, post.id.0, post.version, audience(open, owner), now);
+fn emit_for(tx: &Tx, kind: EventType, post: &Post, now: i64) {
+    let (published, owner) = (post.published_at.is_some(), post.author.id.0);
+    emit(tx, kind, post.id.0, post.version, audience(published, owner), now);
 }
 
-/// A post that a file made, or changed from what it was.
+/// Emits the events of an imported post. `was_published` is `None` for a post that the import created.
 pub fn imported(
     tx: &Tx,
     (id, version): (Uuid, i64),
     owner: Uuid,
-    was_open: Option<bool>,
-    open: bool,
+    was_published: Option<bool>,
+    published: bool,
     now: i64,
 ) {
-    let seen = audience(open || was_open == Some(true), owner);
-    if was_open.is_none() {
-        tell(tx, EventType::PostCreated, id, version, seen, now);
+    let audience = audience(published || was_published == Some(true), owner);
+    if was_published.is_none() {
+        emit(tx, EventType::PostCreated, id, version, audience, now);
     }
-    let kind = match (was_open, open) {
+    let kind = match (was_published, published) {
         (None | Some(false), true) => EventType::PostPublished,
         (Some(true), false) => EventType::PostUnpublished,
         (Some(_), _) => EventType::PostUpdated,
         (None, false) => return,
     };
-    tell(tx, kind, id, version, seen, now);
+    emit(tx, kind, id, version, audience, now);
 }

@@ -1,4 +1,4 @@
-//! One post, told the same way throughout the document.
+//! Example values for the OpenAPI document: one post, the same in all schemas.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
@@ -10,16 +10,16 @@ use super::{
 };
 use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
-const STORY: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+const POST_ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
 
-fn story<T>() -> Id<T> {
-    STORY.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
+fn post_id<T>() -> Id<T> {
+    POST_ID.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
 }
 
-const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
+const CREATED: Timestamp = Timestamp(1_763_715_600_000);
 const PUBLISHED: Timestamp = Timestamp(1_763_717_400_000);
-/// Ahead of every reader of the document.
-const LATER: Timestamp = Timestamp(4_102_444_800_000);
+/// A date in 2100, so that the example passes the check for future dates.
+const FUTURE: Timestamp = Timestamp(4_102_444_800_000);
 const TITLE: &str = "A joint that fits";
 const CONTENT: &str = "A tenon is the part of a joint that is *cut to fit*.";
 const EXCERPT: &str = "Why every client is cut from the same contract.";
@@ -28,7 +28,7 @@ const COVER: &str = "https://www.acme.test/joint.webp";
 impl Example for Post {
     fn example() -> Self {
         Post {
-            id: story(),
+            id: post_id(),
             slug: "a-joint-that-fits".into(),
             title: TITLE.into(),
             content: CONTENT.into(),
@@ -40,9 +40,9 @@ impl Example for Post {
             published: true,
             published_at: Some(PUBLISHED),
             publish_at: None,
-            unpublish_at: Some(LATER),
+            unpublish_at: Some(FUTURE),
             comments_count: 2,
-            created_at: WRITTEN,
+            created_at: CREATED,
             updated_at: PUBLISHED,
             version: 3,
             deleted_at: None,
@@ -87,7 +87,7 @@ impl Example for NewPost {
             tags: vec!["Joinery".into()],
             published: true,
             publish_at: None,
-            unpublish_at: Some(LATER),
+            unpublish_at: Some(FUTURE),
         }
     }
 }
@@ -103,7 +103,7 @@ impl Example for PostReplacement {
             tags: vec!["Joinery".into()],
             published: true,
             publish_at: None,
-            unpublish_at: Some(LATER),
+            unpublish_at: Some(FUTURE),
         }
     }
 }
@@ -119,7 +119,7 @@ impl Example for PostPatch {
             tags: Some(vec!["Joinery".into()]),
             published: Some(true),
             publish_at: Given::Absent,
-            unpublish_at: Given::Value(LATER),
+            unpublish_at: Given::Value(FUTURE),
         }
     }
 }
@@ -129,11 +129,11 @@ impl Example for PostQuery {
         PostQuery {
             paging: Paging::example(),
             tag: vec!["joinery".into()],
-            author: Some(story()),
+            author: Some(post_id()),
             status: Some(PostStatus::Published),
             deleted: Some(Deleted::Only),
             q: Some("joint".into()),
-            published_from: Some(WRITTEN),
+            published_from: Some(CREATED),
             published_before: Some(Timestamp(1_795_252_800_000)),
             sort: Some("-publishedAt,title".into()),
             fields: Some("excerpt,content".into()),
@@ -153,7 +153,7 @@ impl Example for PostContent {
             tags: vec!["Joinery".into()],
             published: true,
             publish_at: None,
-            unpublish_at: Some(LATER),
+            unpublish_at: Some(FUTURE),
         }
     }
 }
@@ -168,8 +168,8 @@ impl Example for PreviewLink {
     fn example() -> Self {
         let token = "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g";
         PreviewLink {
-            id: story(),
-            url: format!("/api/posts/{STORY}?preview={token}"),
+            id: post_id(),
+            url: format!("/api/posts/{POST_ID}?preview={token}"),
             token: token.into(),
             expires_at: Timestamp(1_763_974_800_000),
         }

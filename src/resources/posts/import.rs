@@ -1,4 +1,4 @@
-//! Posts that come from files: written once, brought up to date when the file changes.
+//! Import of posts from files: created once, updated when the file changes.
 use entity::{alias, post, post_coauthor};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     content::PostContent,
     events,
-    service::{Posts, searchable},
-    slugs::claim_free,
+    service::{Posts, search_text},
+    slugs::claim_available,
 };
 use crate::{
     contract::{
@@ -25,40 +25,42 @@ use crate::{
     },
 };
 
-/// A post that comes from a file.
+/// A post read from a file.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// The id that it gets when it is new; else a fresh one.
+    /// The id for a new post; `None` generates one.
     pub id: Option<Uuid>,
-    /// What the file is known by; the same source is the same post.
+    /// The identifier of the file. A source maps to one post.
     pub source: String,
     pub title: String,
     pub content: String,
     pub excerpt: Option<String>,
     pub cover_image: Option<String>,
     pub slug: String,
-    /// First the author, then those who wrote with them.
+    /// The author first, then the co-authors.
     pub authors: Vec<Uuid>,
     pub tags: Vec<String>,
     pub aliases: Vec<String>,
-    /// 0 for drafts; nothing for posts that are published but have no date: they keep the time at which they
-    /// came in.
+    /// Milliseconds since the Unix epoch, 0 for drafts. `None` is for published posts without a date: they
+    /// are dated at the time of their first import.
     pub published_at: Option<i64>,
 }
 
 impl Posts {
-    /// Writes a post from a file, or brings the one that the file made before up to date; the version that this
-    /// makes joins the `history` that is to be kept in the same transaction.
-    pub async fn import(&self, tx: &Tx, post: &Imported, history: &mut Vec<Written>) -> Result<Effect> {
+    /// Creates the post of a file, or updates the post that an earlier import of the file created.
+    ///
+    /// Appends the new version to `revisions`. The caller stores these in the same transaction, many at once.
+    pub async fn import(&self, tx: &Tx, post: &Imported, revisions: &mut Vec<Written>) -> Result<Effect> {
         let now = self.clock.now();
         let item = Item::new("post", &post.source, post);
-        let author = *post.authors.first().ok_or_else(|| Error::Internal("a post without author".into()))?;
-        let (row, was_open, effect) = match item.before(tx).await? {
+        let author =
+            *post.authors.first().ok_or_else(|| Error::Internal("an imported post has no author".into()))?;
+        let (row, was_published, effect) = match item.before(tx).await? {
             Some(before) if before.is_same() => return Ok(Effect::Unchanged),
             None => {
                 let id = post.id.unwrap_or_else(Uuid::now_v7);
-                let slug = claim_free(tx, id, &post.slug, now).await?;
-                let row = fresh(post, id, slug, author, now).insert(&**tx).await?;
+                let slug = claim_available(tx, id, &post.slug, now).await?;
+                let row = new_row(post, id, slug, author, now).insert(&**tx).await?;
                 (row, None, Effect::Created)
             }
             Some(before) => {
@@ -66,25 +68,25 @@ impl Posts {
                 let row = find.lock_exclusive().one(&**tx).await?;
                 before.check(row.as_ref().map(|row| row.version))?;
                 let Some(row) = row else { return Err(Error::NotFound("post")) };
-                let was_open = row.published_at > 0;
-                let row = again(row, post, author, now).update(&**tx).await?;
-                (row, Some(was_open), Effect::Updated)
+                let was_published = row.published_at > 0;
+                let row = updated_row(row, post, author, now).update(&**tx).await?;
+                (row, Some(was_published), Effect::Updated)
             }
         };
-        self.tag(tx, row.id, &post.tags, now).await?;
-        coauthors(tx, row.id, post.authors.get(1..).unwrap_or_default()).await?;
-        aliases(tx, row.id, &post.aliases, now).await?;
+        self.set_tags(tx, row.id, &post.tags, now).await?;
+        replace_coauthors(tx, row.id, post.authors.get(1..).unwrap_or_default()).await?;
+        store_aliases(tx, row.id, &post.aliases, now).await?;
         item.remember(tx, row.id, row.version).await?;
-        let open = row.published_at > 0;
-        let seen = open || was_open == Some(true);
-        tx.touch(if seen { "posts" } else { HIDDEN }).await?;
-        events::imported(tx, (row.id, row.version), author, was_open, open, now);
-        history.push(written(row, &post.tags, now)?);
+        let published = row.published_at > 0;
+        let public = published || was_published == Some(true);
+        tx.touch(if public { "posts" } else { HIDDEN }).await?;
+        events::imported(tx, (row.id, row.version), author, was_published, published, now);
+        revisions.push(revision(row, &post.tags, now)?);
         Ok(effect)
     }
 }
 
-fn written(row: post::Model, tags: &[String], now: i64) -> Result<Written> {
+fn revision(row: post::Model, tags: &[String], now: i64) -> Result<Written> {
     let post::Model { id, slug, title, content, excerpt, cover_image, published_at, version, .. } = row;
     let (tags, published) = (tags.to_vec(), published_at > 0);
     let (publish_at, unpublish_at) = (row.publish_at.map(Timestamp), row.unpublish_at.map(Timestamp));
@@ -93,11 +95,11 @@ fn written(row: post::Model, tags: &[String], now: i64) -> Result<Written> {
     Written::new(Subject::Post(id), version, Change::Imported, &content, now)
 }
 
-/// The row as the file now wants it.
-fn again(row: post::Model, post: &Imported, author: Uuid, now: i64) -> post::ActiveModel {
+/// Returns the existing row with the values of the file; `published_at` is unchanged if the file has no date.
+fn updated_row(row: post::Model, post: &Imported, author: Uuid, now: i64) -> post::ActiveModel {
     let (version, published_at) = (row.version + 1, post.published_at.unwrap_or(row.published_at));
     let mut row = row.into_active_model();
-    row.search = Set(searchable(&post.title, post.excerpt.as_deref()));
+    row.search = Set(search_text(&post.title, post.excerpt.as_deref()));
     row.title = Set(post.title.clone());
     row.content = Set(post.content.clone());
     row.excerpt = Set(post.excerpt.clone());
@@ -109,13 +111,14 @@ fn again(row: post::Model, post: &Imported, author: Uuid, now: i64) -> post::Act
     row
 }
 
-fn fresh(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> post::ActiveModel {
+/// Returns the row of a new post, dated at its publication.
+fn new_row(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> post::ActiveModel {
     let published_at = post.published_at.unwrap_or(now);
-    let written = if published_at > 0 { published_at } else { now };
+    let created_at = if published_at > 0 { published_at } else { now };
     post::ActiveModel {
         id: Set(id),
         slug: Set(slug),
-        search: Set(searchable(&post.title, post.excerpt.as_deref())),
+        search: Set(search_text(&post.title, post.excerpt.as_deref())),
         title: Set(post.title.clone()),
         content: Set(post.content.clone()),
         excerpt: Set(post.excerpt.clone()),
@@ -125,15 +128,15 @@ fn fresh(post: &Imported, id: Uuid, slug: String, author: Uuid, now: i64) -> pos
         comments_count: Set(0),
         source: Set(Some(post.source.clone())),
         version: Set(1),
-        created_at: Set(written),
-        updated_at: Set(written),
+        created_at: Set(created_at),
+        updated_at: Set(created_at),
         deleted_at: Set(None),
         publish_at: Set(None),
         unpublish_at: Set(None),
     }
 }
 
-async fn coauthors(tx: &Tx, post: Uuid, authors: &[Uuid]) -> Result<()> {
+async fn replace_coauthors(tx: &Tx, post: Uuid, authors: &[Uuid]) -> Result<()> {
     post_coauthor::Entity::delete_many().filter(post_coauthor::Column::PostId.eq(post)).exec(&**tx).await?;
     let rows = authors.iter().zip(0..).map(|(user, position)| post_coauthor::ActiveModel {
         post_id: Set(post),
@@ -147,8 +150,9 @@ async fn coauthors(tx: &Tx, post: Uuid, authors: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Remembers the old addresses of a post, so that they can lead to it; the first post to claim one keeps it.
-async fn aliases(tx: &Tx, post: Uuid, paths: &[String], now: i64) -> Result<()> {
+/// Stores the former paths of a post, which redirect to it. A path that already belongs to a post stays with
+/// it.
+async fn store_aliases(tx: &Tx, post: Uuid, paths: &[String], now: i64) -> Result<()> {
     let rows: Vec<_> = paths
         .iter()
         .map(|path| alias::ActiveModel {

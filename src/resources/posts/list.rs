@@ -1,4 +1,4 @@
-//! Reading posts: what a caller may see, as pages and one by one. One select per page and one per relation.
+//! Queries for posts that the caller can see: one SELECT per page, and one per relation of the page.
 use std::collections::HashMap;
 
 use entity::{post, post_coauthor, post_tag, tag, user};
@@ -26,7 +26,7 @@ use crate::contract::{
     time::Timestamp,
 };
 
-/// The posts that this caller may see. Every read of posts starts here.
+/// Returns a query for the posts that the caller can see. All reads of posts start from this query.
 pub fn visible_to(viewer: Option<&Principal>) -> Select<post::Entity> {
     let find = post::Entity::find().filter(post::Column::DeletedAt.is_null());
     match viewer {
@@ -38,9 +38,9 @@ pub fn visible_to(viewer: Option<&Principal>) -> Select<post::Entity> {
     }
 }
 
-/// A row of a page, with its author.
+/// A post with the columns of its author.
 #[derive(Debug, FromQueryResult)]
-pub(super) struct Row {
+pub(super) struct PostRow {
     id: Uuid,
     slug: String,
     title: String,
@@ -62,10 +62,10 @@ pub(super) struct Row {
     unpublish_at: Option<i64>,
 }
 
-/// The columns of a row; those that were not asked for are read as nothing.
+/// Selects the columns of [`PostRow`]. Columns that are not requested are selected as NULL.
 fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post::Entity> {
-    let wanted = |name: &str| fields.split(',').any(|field| field == name);
-    let text = |column: post::Column, wanted: bool| match wanted {
+    let requested = |name: &str| fields.split(',').any(|field| field == name);
+    let text = |column: post::Column, requested: bool| match requested {
         true => column.into_simple_expr(),
         false => Expr::cust("CAST(NULL AS TEXT)"),
     };
@@ -93,9 +93,9 @@ fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post:
             post::Column::PublishAt,
             post::Column::UnpublishAt,
         ])
-        .expr_as(text(post::Column::Excerpt, wanted("excerpt")), "excerpt")
-        .expr_as(text(post::Column::CoverImage, wanted("coverImage")), "cover_image")
-        .expr_as(text(post::Column::Content, wanted("content")), "content")
+        .expr_as(text(post::Column::Excerpt, requested("excerpt")), "excerpt")
+        .expr_as(text(post::Column::CoverImage, requested("coverImage")), "cover_image")
+        .expr_as(text(post::Column::Content, requested("content")), "content")
         .join(JoinType::InnerJoin, post::Relation::Author.def())
         .column_as(user::Column::Name, "author_name")
         .column_as(user::Column::AvatarUrl, "author_avatar")
@@ -103,15 +103,18 @@ fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post:
         .expr_as(SimpleExpr::SubQuery(None, Box::new(coauthors.into())), "coauthors")
 }
 
-/// One post as a whole.
-pub(super) async fn whole<C: ConnectionTrait>(db: &C, find: Select<post::Entity>) -> Result<Option<Post>> {
-    let row = columns(find, "excerpt,coverImage,content", true).into_model::<Row>().one(db).await?;
+/// Loads one post with all fields and relations.
+pub(super) async fn load_full<C: ConnectionTrait>(
+    db: &C,
+    find: Select<post::Entity>,
+) -> Result<Option<Post>> {
+    let row = columns(find, "excerpt,coverImage,content", true).into_model::<PostRow>().one(db).await?;
     let Some(row) = row else { return Ok(None) };
-    let mut related = Related::of(db, std::slice::from_ref(&row), true).await?;
-    Ok(Some(row.whole(&mut related)))
+    let mut related = Related::load(db, std::slice::from_ref(&row), true).await?;
+    Ok(Some(row.into_post(&mut related)))
 }
 
-/// The filters of a list on top of what the caller may see.
+/// Applies the filters of a list to the posts that the caller can see.
 fn filtered(viewer: Option<&Principal>, query: &PostQuery, since: i64) -> Select<post::Entity> {
     let (mut find, status) = match query.deleted {
         None => (visible_to(viewer), PostStatus::Published),
@@ -132,18 +135,18 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery, since: i64) -> Select
         find = find.filter(post::Column::Id.in_subquery(tagged.into_query()));
     }
     if let Some(author) = query.author {
-        let together = post_coauthor::Entity::find()
+        let coauthored = post_coauthor::Entity::find()
             .select_only()
             .column(post_coauthor::Column::PostId)
             .filter(post_coauthor::Column::UserId.eq(author.0));
         find = find.filter(
             Condition::any()
                 .add(post::Column::AuthorId.eq(author.0))
-                .add(post::Column::Id.in_subquery(together.into_query())),
+                .add(post::Column::Id.in_subquery(coauthored.into_query())),
         );
     }
-    if let Some(words) = &query.q {
-        for word in folded(words).split_whitespace() {
+    if let Some(text) = &query.q {
+        for word in folded(text).split_whitespace() {
             find = find.filter(post::Column::Search.into_simple_expr().like(containing(word)));
         }
     }
@@ -159,7 +162,7 @@ fn filtered(viewer: Option<&Principal>, query: &PostQuery, since: i64) -> Select
 const DEFAULT_SORT: &str = "-publishedAt";
 const TRASH_SORT: &str = "-deletedAt";
 
-fn column(name: &str) -> post::Column {
+fn sort_column(name: &str) -> post::Column {
     match name {
         "title" => post::Column::Title,
         "createdAt" => post::Column::CreatedAt,
@@ -169,7 +172,7 @@ fn column(name: &str) -> post::Column {
     }
 }
 
-/// A page of what the caller may see; in the trash, of what was deleted since then.
+/// Returns a page of the posts that the caller can see, or of the deleted ones: those deleted after `since`.
 pub(super) async fn page<C: ConnectionTrait>(
     db: &C,
     key: &CursorKey,
@@ -177,28 +180,30 @@ pub(super) async fn page<C: ConnectionTrait>(
     query: &PostQuery,
     since: i64,
 ) -> Result<Page<PostSummary>> {
-    let usual = if query.deleted.is_some() { TRASH_SORT } else { DEFAULT_SORT };
-    let sort = Sort::by(query.sort.as_deref().unwrap_or(usual));
-    let order = sort.keys(|name| SortKey::rising(column(name)), SortKey::rising(post::Column::Id));
-    let slice = Slice { key, list: identity(query), order, paging: &query.paging };
+    let default_sort = if query.deleted.is_some() { TRASH_SORT } else { DEFAULT_SORT };
+    let sort = Sort::by(query.sort.as_deref().unwrap_or(default_sort));
+    let order = sort.keys(|name| SortKey::rising(sort_column(name)), SortKey::rising(post::Column::Id));
+    let slice = Slice { key, list: list_identity(query), order, paging: &query.paging };
     let fields = query.fields.as_deref().unwrap_or("excerpt,coverImage");
-    let shown = |find| columns(find, fields, query.expand.is_some());
-    let place = |row: &Row| row.place(&sort);
-    let (rows, pagination) = slice.page(db, filtered(viewer, query, since), shown, place).await?;
-    let mut related = Related::of(db, &rows, query.expand.is_some()).await?;
-    let data = rows.into_iter().map(|row| row.whole(&mut related).seen_by(viewer).into()).collect();
+    let select = |find| columns(find, fields, query.expand.is_some());
+    let sort_values = |row: &PostRow| row.sort_values(&sort);
+    let (rows, pagination) = slice.page(db, filtered(viewer, query, since), select, sort_values).await?;
+    let mut related = Related::load(db, &rows, query.expand.is_some()).await?;
+    let data = rows.into_iter().map(|row| row.into_post(&mut related).redacted_for(viewer).into()).collect();
     Ok(Page { data, pagination })
 }
 
-/// What a cursor is bound to: the list with its filters and sort, but not the part of it that is shown.
-fn identity(query: &PostQuery) -> String {
+/// Returns the text that binds a cursor to its list: filters and sort, but not `limit`, `fields` and
+/// `expand`.
+fn list_identity(query: &PostQuery) -> String {
     let PostQuery { tag, author, status, q, published_from, published_before, deleted, sort, .. } = query;
     let times = (published_from, published_before);
     format!("posts {tag:?} {author:?} {status:?} {q:?} {times:?} {deleted:?} {sort:?}")
 }
 
-impl Row {
-    fn place(&self, sort: &Sort) -> Vec<Key> {
+impl PostRow {
+    /// Returns the values of the sort keys, which a cursor encodes.
+    fn sort_values(&self, sort: &Sort) -> Vec<Key> {
         let value = |name: &str| match name {
             "title" => Key::Text(self.title.clone()),
             "createdAt" => Key::Number(self.created_at),
@@ -209,7 +214,7 @@ impl Row {
         sort.place(value, self.id)
     }
 
-    fn whole(self, related: &mut Related) -> Post {
+    fn into_post(self, related: &mut Related) -> Post {
         Post {
             id: Id::from(self.id),
             slug: self.slug,
@@ -264,10 +269,10 @@ impl From<Post> for PostSummary {
     }
 }
 
-/// A post, and one who wrote it together with its author: id, name, picture, words of their own.
-type Together = (Uuid, Uuid, String, Option<String>, Option<String>);
+/// The id of a post, and of its co-author the id, name, avatar URL and biography.
+type CoauthorRow = (Uuid, Uuid, String, Option<String>, Option<String>);
 
-/// The relations of a page of posts, one statement each.
+/// Tags and co-authors of a page of posts, by post id. One query each, so that pages do not cost N+1 queries.
 #[derive(Default)]
 struct Related {
     tags: HashMap<Uuid, Vec<TagRef>>,
@@ -275,7 +280,7 @@ struct Related {
 }
 
 impl Related {
-    async fn of<C: ConnectionTrait>(db: &C, rows: &[Row], bios: bool) -> Result<Self> {
+    async fn load<C: ConnectionTrait>(db: &C, rows: &[PostRow], bios: bool) -> Result<Self> {
         let mut related = Related::default();
         if rows.is_empty() {
             return Ok(related);
@@ -294,16 +299,16 @@ impl Related {
         for (post, slug, name) in tagged {
             related.tags.entry(post).or_default().push(TagRef { slug, name });
         }
-        let together: Vec<Uuid> = rows.iter().filter(|row| row.coauthors > 0).map(|row| row.id).collect();
-        if together.is_empty() {
+        let coauthored: Vec<Uuid> = rows.iter().filter(|row| row.coauthors > 0).map(|row| row.id).collect();
+        if coauthored.is_empty() {
             return Ok(related);
         }
-        let authors: Vec<Together> = post_coauthor::Entity::find()
+        let authors: Vec<CoauthorRow> = post_coauthor::Entity::find()
             .select_only()
             .column(post_coauthor::Column::PostId)
             .join(JoinType::InnerJoin, post_coauthor::Relation::User.def())
             .columns([user::Column::Id, user::Column::Name, user::Column::AvatarUrl, user::Column::Bio])
-            .filter(post_coauthor::Column::PostId.is_in(together))
+            .filter(post_coauthor::Column::PostId.is_in(coauthored))
             .order_by_asc(post_coauthor::Column::Position)
             .into_tuple()
             .all(db)

@@ -1,4 +1,4 @@
-//! Posts: articles, by slug, tag and author, draft or published.
+//! Posts: articles with slugs, tags and authors, as drafts or published.
 mod api;
 mod content;
 mod events;

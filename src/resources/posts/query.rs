@@ -1,16 +1,17 @@
-//! How posts are asked for.
+//! Query parameters of the operations on posts.
 use poem_openapi::{Enum, Object};
 
 use super::super::{trash::Deleted, users::User};
 use crate::contract::{id::Id, page::Paging, time::Timestamp};
 
-/// Which posts are listed, in which order, and what of them.
+/// Filters, order and fields of a list of posts.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PostQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Slugs of tags: posts with any of the slugs between commas. Given several times, all must be met.
+    /// Tag slugs: posts with at least one of the comma-separated slugs. Repeat the parameter to require
+    /// several tags.
     #[oai(
         default,
         validator(
@@ -21,64 +22,66 @@ pub struct PostQuery {
         )
     )]
     pub tag: Vec<String>,
-    /// Posts by this author, alone or with others.
+    /// Posts with this author or co-author.
     pub author: Option<Id<User>>,
-    /// Published posts, or drafts that the caller may see. Left out, it is `published`, and `any` in the trash.
+    /// State of the posts; drafts are listed only if the caller can read them. Default: `published`, with
+    /// `deleted=only` `any`.
     pub status: Option<PostStatus>,
-    /// `only` lists the trash instead: to authors their own, to editors all. What was deleted last comes first.
+    /// `only` lists deleted posts instead, latest deletion first: authors get their own, editors get all.
     pub deleted: Option<Deleted>,
-    /// Words that the title or the excerpt contain, whatever their case or accents.
+    /// Search terms, separated by spaces. Title or excerpt must contain all of them; case and accents are
+    /// ignored.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// Published at this time or later.
+    /// Posts published at or after this time.
     #[oai(rename = "publishedAt[gte]")]
     pub published_from: Option<Timestamp>,
-    /// Published before this time.
+    /// Posts published before this time.
     #[oai(rename = "publishedAt[lt]")]
     pub published_before: Option<Timestamp>,
-    /// The order: names of members between commas, each with `-` for falling. Equal posts follow by id.
+    /// Sort order: comma-separated field names, descending with the prefix `-`. Ties are sorted by id.
     #[oai(validator(
         pattern = "^-?(publishedAt|createdAt|updatedAt|title)(,-?(publishedAt|createdAt|updatedAt|title)){0,3}$",
         min_length = "5",
         max_length = "60"
     ))]
     pub sort: Option<String>,
-    /// Which of the optional members come along, between commas; left out: `excerpt,coverImage`.
+    /// Comma-separated optional fields to include. Default: `excerpt,coverImage`.
     #[oai(validator(
         pattern = "^(excerpt|coverImage|content)(,(excerpt|coverImage|content)){0,2}$",
         min_length = "7",
         max_length = "40"
     ))]
     pub fields: Option<String>,
-    /// `author` adds what the authors say of themselves.
+    /// `author` includes the biographies of the authors.
     pub expand: Option<PostExpand>,
 }
 
-/// Which posts by their state.
+/// Filter for the state of posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum PostStatus {
-    /// Those that everybody may read.
+    /// Published posts.
     Published,
-    /// Those that only their authors and editors may read.
+    /// Drafts, which only their authors and editors can read.
     Draft,
-    /// Both.
+    /// Published posts and drafts.
     Any,
 }
 
-/// What may be told in more detail.
+/// Relations that can be expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum PostExpand {
-    /// The authors.
+    /// The author and the co-authors.
     Author,
 }
 
-/// How a post is asked for.
+/// Query parameters for getting a post.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PreviewQuery {
-    /// The token of a preview link; with it the post is shown whether or not it is published.
+    /// The token of a preview link. It grants access to the post, draft or published.
     #[oai(validator(min_length = "10", max_length = "200", pattern = "^[A-Za-z0-9_.-]+$"))]
     pub preview: Option<String>,
 }

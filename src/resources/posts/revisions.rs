@@ -1,4 +1,4 @@
-//! What posts were: for whoever may write them.
+//! Revisions of posts, for callers that can edit the post.
 use entity::post;
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     content::{PostContent, PostRevision},
     list::visible_to,
-    service::{Posts, Wish, held},
+    service::{PostChange, Posts, load_for_update},
     types::Post,
 };
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
         problem::{Error, Result},
     },
     resources::revisions::{
-        Change, Past, Revision, RevisionDiff, RevisionQuery, Subject, compared, keep, page, past,
+        Change, Revision, RevisionDiff, RevisionQuery, StoredRevision, Subject, diff_revisions, keep,
+        list_revisions, load_revision,
     },
 };
 
@@ -29,8 +30,8 @@ impl Posts {
         id: Id<Post>,
         query: &RevisionQuery,
     ) -> Result<Page<Revision>> {
-        self.writable(caller, id).await?;
-        page(self.db.read(), &self.cursors, Subject::Post(id.0), &query.paging).await
+        self.check_can_edit(caller, id).await?;
+        list_revisions(self.db.read(), &self.cursors, Subject::Post(id.0), &query.paging).await
     }
 
     pub async fn revision(
@@ -39,9 +40,10 @@ impl Posts {
         id: Id<Post>,
         revision: Id<Revision>,
     ) -> Result<PostRevision> {
-        self.writable(caller, id).await?;
+        self.check_can_edit(caller, id).await?;
         let location = format!("/api/posts/{id}/revisions/{revision}");
-        let Past { revision, content } = past(self.db.read(), Subject::Post(id.0), revision).await?;
+        let StoredRevision { revision, content } =
+            load_revision(self.db.read(), Subject::Post(id.0), revision).await?;
         Ok(PostRevision { revision, post: content, location })
     }
 
@@ -52,48 +54,53 @@ impl Posts {
         revision: Id<Revision>,
         against: Option<Id<Revision>>,
     ) -> Result<RevisionDiff> {
-        self.writable(caller, id).await?;
+        self.check_can_edit(caller, id).await?;
         let location = format!("/api/posts/{id}/revisions/{revision}/diff");
-        compared::<_, PostContent>(self.db.read(), Subject::Post(id.0), revision, against, location).await
+        diff_revisions::<_, PostContent>(self.db.read(), Subject::Post(id.0), revision, against, location)
+            .await
     }
 
-    /// Brings back what a post said. Its address and who may read it stay as they are now.
+    /// Restores title, content, excerpt, cover image and tags of a revision. The slug, the published state
+    /// and the schedule of the post are unchanged.
     pub async fn restore_revision(
         &self,
         caller: &Principal,
         id: Id<Post>,
         revision: Id<Revision>,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Post> {
         let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = match held(&tx, &caller, id, &when).await {
+                // As in `check_can_edit`: the response must not reveal revisions to readers of the post.
+                let row = match load_for_update(&tx, &caller, id, &precondition).await {
                     Err(Error::Forbidden(_)) => Err(Error::NotFound("post")),
-                    held => held,
+                    loaded => loaded,
                 }?;
-                let past: Past<PostContent> = past(&*tx, Subject::Post(id.0), revision).await?;
-                let PostContent { title, content, excerpt, cover_image, tags, .. } = past.content;
-                let back = |row: &mut post::Model| {
+                let stored: StoredRevision<PostContent> =
+                    load_revision(&*tx, Subject::Post(id.0), revision).await?;
+                let PostContent { title, content, excerpt, cover_image, tags, .. } = stored.content;
+                let restore = |row: &mut post::Model| {
                     row.title = title;
                     row.content = content;
                     row.excerpt = excerpt;
                     row.cover_image = cover_image;
-                    Wish { tags: Some(tags), ..Wish::default() }
+                    PostChange { tags: Some(tags), ..PostChange::default() }
                 };
-                let (post, changed) = posts.rewrite(&tx, row, now, back).await?;
+                let (post, changed) = posts.write_version(&tx, row, now, restore).await?;
                 if changed {
-                    let written = post.written(Change::Restored, now)?.by(&caller).restored_from(revision);
-                    keep(&tx, [written]).await?;
+                    let stored =
+                        post.to_revision(Change::Restored, now)?.changed_by(&caller).restored_from(revision);
+                    keep(&tx, [stored]).await?;
                 }
                 Ok(post)
             })
             .await
     }
 
-    /// Refuses callers who may not write the post as if it were not there: what it was may be what nobody shall
-    /// read any more.
-    async fn writable(&self, caller: &Principal, id: Id<Post>) -> Result<()> {
+    /// Rejects callers that cannot edit the post, with 404 instead of 403: revisions can contain text that
+    /// was removed from the public post.
+    async fn check_can_edit(&self, caller: &Principal, id: Id<Post>) -> Result<()> {
         let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
         let author: Option<Uuid> =
             find.select_only().column(post::Column::AuthorId).into_tuple().one(self.db.read()).await?;

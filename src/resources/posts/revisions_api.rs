@@ -1,4 +1,4 @@
-//! What clients can do with what posts were.
+//! HTTP operations on revisions of posts.
 use poem_openapi::OpenApi;
 
 use super::{content::PostRevision, service::Posts, types::Post};
@@ -22,68 +22,70 @@ pub struct PostRevisionsApi(pub Posts);
 impl PostRevisionsApi {
     /// List the revisions of a post, newest first
     ///
-    /// Every write leaves one; the newest 200 are kept. Only whoever may change the post knows of them.
+    /// Every write creates a revision; the newest 200 of a post are stored. Callers that cannot edit the post
+    /// get 404.
     #[oai(path = "/:id/revisions", method = "get", operation_id = "postsRevisionsList")]
     async fn list(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
         query: Query<RevisionQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Revision>, Fault<(Invalid, NotFound)>> {
         let page = self.0.revisions(&caller, id.0, &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Read a revision of a post
+    /// Get a revision of a post
     ///
-    /// With everything that could be written of the post.
-    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "postsRevisionsRead")]
-    async fn read(
+    /// The response contains all editable fields of the post in that version.
+    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "postsRevisionsGet")]
+    async fn get(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        /// The revision's id.
+        /// The id of the revision.
         revision: Path<Id<Revision>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<PostRevision>, Fault<NotFound>> {
-        Ok(Found::new(self.0.revision(&caller, id.0, revision.0).await?, &known.0))
+        Ok(Found::new(self.0.revision(&caller, id.0, revision.0).await?, &if_none_match.0))
     }
 
     /// Compare two revisions of a post
     ///
-    /// The text line by line, the other members by value.
+    /// The content is compared line by line, the other fields by value. Without `against`, the previous
+    /// revision is used.
     #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "postsRevisionsDiff")]
     async fn diff(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        /// The revision's id.
+        /// The id of the revision.
         revision: Path<Id<Revision>>,
         query: Query<DiffQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<RevisionDiff>, Fault<NotFound>> {
-        Ok(Found::new(self.0.diff(&caller, id.0, revision.0, query.against).await?, &known.0))
+        Ok(Found::new(self.0.diff(&caller, id.0, revision.0, query.against).await?, &if_none_match.0))
     }
 
-    /// Bring back a revision of a post
+    /// Restore a revision of a post
     ///
-    /// Title, text, excerpt, picture and tags are as they were then, in a new version. The slug, and whether
-    /// everybody may read the post, stay as they are now. A post that says just that already stays
-    /// as it is.
+    /// Title, content, excerpt, cover image and tags of the revision are written as a new version. The slug,
+    /// the published state and the schedule do not change. If the post already equals the revision, no
+    /// version is created.
     #[oai(path = "/:id/revisions/:revision/restore", method = "post", operation_id = "postsRevisionsRestore")]
     async fn restore(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The post's id.
+        /// The id of the post.
         id: Path<Id<Post>>,
-        /// The revision's id.
+        /// The id of the revision.
         revision: Path<Id<Revision>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Done<Post>, Fault<(NotFound, Stale, Unconditional)>> {
-        Ok(Done::new(self.0.restore_revision(&caller, id.0, revision.0, when.0).await?))
+        Ok(Done::new(self.0.restore_revision(&caller, id.0, revision.0, if_match.0).await?))
     }
 }

@@ -1,10 +1,11 @@
-//! Posts that are published and taken back by themselves: a job for each, written with what it is to do.
+//! Scheduled publication: each post with a schedule has one job, enqueued in the transaction that sets the
+//! schedule.
 use entity::post;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::service::{Posts, Wish};
+use super::service::{PostChange, Posts};
 use crate::{
     contract::{
         patch::Given,
@@ -18,16 +19,16 @@ use crate::{
     resources::revisions::{Change, keep},
 };
 
-/// The kind of job that publishes a post or takes it back.
+/// The kind of the job that publishes or unpublishes a post.
 pub const SCHEDULE: &str = "posts.schedule";
 
-/// What such a job is about; when and what, the post says.
+/// The data of the job. The post's row holds the times, so the job needs only the id.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Due {
     pub post: Uuid,
 }
 
-/// What of a schedule a write changes.
+/// The changes of a write to the schedule of a post.
 #[derive(Default)]
 pub(super) struct Schedule {
     pub publish: Given<Timestamp>,
@@ -35,47 +36,49 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// This and nothing else.
-    pub fn exactly(publish: Option<Timestamp>, unpublish: Option<Timestamp>) -> Self {
-        let given = |at: Option<Timestamp>| at.map_or(Given::Null, Given::Value);
-        Schedule { publish: given(publish), unpublish: given(unpublish) }
+    /// Returns a schedule that replaces both times; `None` clears a time.
+    pub fn replacing(publish: Option<Timestamp>, unpublish: Option<Timestamp>) -> Self {
+        let patch = |at: Option<Timestamp>| at.map_or(Given::Null, Given::Value);
+        Schedule { publish: patch(publish), unpublish: patch(unpublish) }
     }
 
-    /// Puts it on a row that is published already as the write wants it, and `was_open` before.
-    pub fn put_on(self, row: &mut post::Model, was_open: bool, now: i64) -> Result<()> {
-        let given = |at: &Given<Timestamp>| match at {
+    /// Validates the schedule and applies it to `row`, whose `published_at` is already the new one.
+    /// `was_published` is the state before the write.
+    pub fn apply(self, row: &mut post::Model, was_published: bool, now: i64) -> Result<()> {
+        let new = |at: &Given<Timestamp>| match at {
             Given::Value(at) => Some(at.0),
             _ => None,
         };
-        let (publish, unpublish) = (given(&self.publish), given(&self.unpublish));
-        for (place, at) in [("publishAt", publish), ("unpublishAt", unpublish)] {
+        let (publish, unpublish) = (new(&self.publish), new(&self.unpublish));
+        for (field, at) in [("publishAt", publish), ("unpublishAt", unpublish)] {
             if at.is_some_and(|at| at <= now) {
-                return Err(Error::Unfit(place, "must lie in the future"));
+                return Err(Error::Unfit(field, "must be in the future"));
             }
         }
-        let open = row.published_at > 0;
-        if open && publish.is_some() {
-            return Err(Error::Unfit("publishAt", "is not for what is published already"));
+        let published = row.published_at > 0;
+        if published && publish.is_some() {
+            return Err(Error::Unfit("publishAt", "must not be set on a published post"));
         }
-        let taken_back = was_open && !open;
+        // A post that becomes a draft loses its end date, unless the same write sets a new one.
+        let unpublished = was_published && !published;
         let over = |given: Given<Timestamp>, at: Option<i64>| given.over(at.map(Timestamp)).map(|at| at.0);
-        row.publish_at = over(self.publish, row.publish_at).filter(|_| !open);
+        row.publish_at = over(self.publish, row.publish_at).filter(|_| !published);
         row.unpublish_at =
-            over(self.unpublish, row.unpublish_at).filter(|_| !taken_back || unpublish.is_some());
+            over(self.unpublish, row.unpublish_at).filter(|_| !unpublished || unpublish.is_some());
         if row.publish_at.zip(row.unpublish_at).is_some_and(|(publish, unpublish)| unpublish <= publish) {
-            return Err(Error::Unfit("unpublishAt", "must lie behind publishAt"));
+            return Err(Error::Unfit("unpublishAt", "must be after publishAt"));
         }
         Ok(())
     }
 }
 
-/// When something is to be done with the post by itself.
-pub(super) fn next(row: &post::Model) -> Option<i64> {
+/// Returns the time of the next scheduled change of the post.
+pub(super) fn next_change(row: &post::Model) -> Option<i64> {
     row.publish_at.into_iter().chain(row.unpublish_at).min()
 }
 
-/// Leaves the job, or takes it back; `before` is when there was something to do until now.
-pub(super) async fn arrange(
+/// Enqueues, moves or cancels the job of a post. `before` is the time for which it is enqueued now.
+pub(super) async fn reschedule(
     tx: &Tx,
     post: Uuid,
     before: Option<i64>,
@@ -85,7 +88,7 @@ pub(super) async fn arrange(
     let key = format!("{SCHEDULE} {post}");
     match next {
         _ if next == before => {}
-        // It is never given up: what was to be published is, however late.
+        // Unlimited attempts: a scheduled post must be published, however late.
         Some(at) => {
             let job = NewJob::new(SCHEDULE, &Due { post })?.unique(key).at(at).attempts(i32::MAX);
             tx.later(job, now).await?;
@@ -96,8 +99,10 @@ pub(super) async fn arrange(
 }
 
 impl Posts {
-    /// Does what is due with a post, and ends the job in the same transaction. What a post is to be is told by its
-    /// row alone, so that a job that comes too early, too late or again does no harm.
+    /// Publishes or unpublishes a post when it is due, and finishes the job in the same transaction.
+    ///
+    /// Only the row decides what is due. A job that runs early, late or twice is therefore harmless: it
+    /// reschedules or does nothing.
     pub async fn publish_due(&self, due: Due, job: Claimed) -> Result<()> {
         let (posts, now) = (self.clone(), self.clock.now());
         self.db
@@ -109,7 +114,9 @@ impl Posts {
                 let publish = row.publish_at.filter(|at| *at <= now);
                 let unpublish = row.unpublish_at.filter(|at| *at <= now);
                 let change = match (publish, unpublish) {
-                    (None, None) => return arrange(&tx, row.id, None, next(&row), now).await,
+                    (None, None) => {
+                        return reschedule(&tx, row.id, None, next_change(&row), now).await;
+                    }
                     (Some(_), None) => Change::Published,
                     (_, Some(_)) => Change::Unpublished,
                 };
@@ -122,10 +129,10 @@ impl Posts {
                         row.unpublish_at = None;
                         row.published_at = 0;
                     }
-                    Wish::default()
+                    PostChange::default()
                 };
-                let (post, _) = posts.rewrite(&tx, row, now, apply).await?;
-                keep(&tx, [post.written(change, now)?]).await
+                let (post, _) = posts.write_version(&tx, row, now, apply).await?;
+                keep(&tx, [post.to_revision(change, now)?]).await
             })
             .await
     }

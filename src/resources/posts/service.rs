@@ -1,4 +1,5 @@
-//! What may happen to a post. The only writer of the `posts` table and of what hangs on it.
+//! Post service: rules and queries. The only writer of `posts` and, except for comments, of its dependent
+//! tables.
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -8,11 +9,11 @@ use uuid::Uuid;
 
 use super::{
     events,
-    list::{page, visible_to, whole},
+    list::{load_full, page, visible_to},
     preview::PreviewKey,
     query::PostQuery,
-    schedule::{Schedule, arrange, next},
-    slugs::{claim_exactly, claim_free},
+    schedule::{Schedule, next_change, reschedule},
+    slugs::{claim_available, claim_exact},
     types::{NewPost, Post, PostPatch, PostReplacement, PostSummary},
 };
 use crate::{
@@ -50,9 +51,10 @@ pub struct Posts {
     pub(super) trash: Trash,
 }
 
-/// A post by its present slug, or by one that it had before.
-pub enum BySlug {
-    Here(Box<Post>),
+/// The result of a lookup by slug.
+pub enum SlugLookup {
+    Current(Box<Post>),
+    /// The slug is a former one; the path of the current one.
     Moved(String),
 }
 
@@ -68,38 +70,41 @@ impl Posts {
         Posts { db, clock, tags, cursors, previews, trash }
     }
 
-    /// The version of every list of posts for this caller; changes with whatever a list shows.
+    /// Returns the ETag of a list for this caller. It changes with every write to posts, tags or users, which
+    /// lists contain. So a 304 needs no query for the page.
     pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
         let version = self.db.versions(&shown(viewer, &["posts", "tags", "users"])).await?;
         Ok(ETag::weak(&["posts", &version.to_string(), &class(viewer), target]))
     }
 
     pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
-        let since = self.trash.since(self.clock.now());
+        let since = self.trash.cutoff(self.clock.now());
         page(self.db.read(), &self.cursors, viewer, query, since).await
     }
 
-    pub async fn read(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
+    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
         let find = visible_to(viewer).filter(post::Column::Id.eq(id.0));
-        let post = whole(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
-        Ok(post.seen_by(viewer))
+        let post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        Ok(post.redacted_for(viewer))
     }
 
-    pub async fn by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<BySlug> {
+    pub async fn get_by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<SlugLookup> {
         let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
-        if let Some(post) = whole(self.db.read(), find).await? {
-            return Ok(BySlug::Here(Box::new(post.seen_by(viewer))));
+        if let Some(post) = load_full(self.db.read(), find).await? {
+            return Ok(SlugLookup::Current(Box::new(post.redacted_for(viewer))));
         }
         let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
         let former = former.ok_or(Error::NotFound("post"))?;
-        let now: Option<String> = visible_to(viewer)
+        let current: Option<String> = visible_to(viewer)
             .filter(post::Column::Id.eq(former.post_id))
             .select_only()
             .column(post::Column::Slug)
             .into_tuple()
             .one(self.db.read())
             .await?;
-        now.map(|slug| BySlug::Moved(format!("/api/posts/slug/{slug}"))).ok_or(Error::NotFound("post"))
+        current
+            .map(|slug| SlugLookup::Moved(format!("/api/posts/slug/{slug}")))
+            .ok_or(Error::NotFound("post"))
     }
 
     pub async fn create(
@@ -115,23 +120,23 @@ impl Posts {
             let id = Uuid::now_v7();
             let title = trimmed(&title);
             let slug = match slug {
-                Some(slug) => claim_exactly(&tx, id, &slug, now).await?,
-                None => claim_free(&tx, id, &slugify(&title, "post"), now).await?,
+                Some(slug) => claim_exact(&tx, id, &slug, now).await?,
+                None => claim_available(&tx, id, &slugify(&title, "post"), now).await?,
             };
-            let search = searchable(&title, excerpt.as_deref());
+            let search = search_text(&title, excerpt.as_deref());
             let published_at = if published { now } else { 0 };
-            let draft = draft(id, author.user, now);
+            let draft = empty_draft(id, author.user, now);
             let mut row =
                 post::Model { slug, search, title, content, excerpt, cover_image, published_at, ..draft };
-            Schedule::exactly(new.publish_at, new.unpublish_at).put_on(&mut row, false, now)?;
-            let due = next(&row);
+            Schedule::replacing(new.publish_at, new.unpublish_at).apply(&mut row, false, now)?;
+            let due = next_change(&row);
             row.into_active_model().reset_all().insert(&*tx).await?;
-            arrange(&tx, id, None, due, now).await?;
-            posts.tag(&tx, id, &tags, now).await?;
+            reschedule(&tx, id, None, due, now).await?;
+            posts.set_tags(&tx, id, &tags, now).await?;
             tx.touch(if published { "posts" } else { HIDDEN }).await?;
-            let post = reread(&tx, id).await?;
+            let post = reload(&tx, id).await?;
             events::created(&tx, &post, now);
-            keep(&tx, [post.written(Change::Created, now)?.by(&author)]).await?;
+            keep(&tx, [post.to_revision(Change::Created, now)?.changed_by(&author)]).await?;
             Ok(post)
         })
         .await
@@ -142,30 +147,30 @@ impl Posts {
         caller: &Principal,
         id: Id<Post>,
         new: PostReplacement,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Post> {
         let PostReplacement { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
-        let schedule = Schedule::exactly(new.publish_at, new.unpublish_at);
-        self.change(caller, id, when, move |row| {
+        let schedule = Schedule::replacing(new.publish_at, new.unpublish_at);
+        self.update_with(caller, id, precondition, move |row| {
             row.title = trimmed(&title);
             row.content = content;
             row.excerpt = excerpt;
             row.cover_image = cover_image;
-            Wish { slug, tags: Some(tags), published: Some(published), schedule }
+            PostChange { slug, tags: Some(tags), published: Some(published), schedule }
         })
         .await
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         caller: &Principal,
         id: Id<Post>,
         patch: PostPatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Post> {
         let PostPatch { title, content, slug, excerpt, cover_image, tags, published, .. } = patch;
         let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
-        self.change(caller, id, when, move |row| {
+        self.update_with(caller, id, precondition, move |row| {
             if let Some(title) = title {
                 row.title = trimmed(&title);
             }
@@ -174,102 +179,110 @@ impl Posts {
             }
             row.excerpt = excerpt.over(row.excerpt.take());
             row.cover_image = cover_image.over(row.cover_image.take());
-            Wish { slug, tags, published, schedule }
+            PostChange { slug, tags, published, schedule }
         })
         .await
     }
 
-    pub async fn remove(&self, caller: &Principal, id: Id<Post>, when: Precondition) -> Result<()> {
+    pub async fn delete(&self, caller: &Principal, id: Id<Post>, precondition: Precondition) -> Result<()> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = held(&tx, &caller, id, &when).await?;
-                let (version, open) = (row.version, row.published_at > 0);
-                arrange(&tx, row.id, next(&row), None, now).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let (version, published) = (row.version, row.published_at > 0);
+                reschedule(&tx, row.id, next_change(&row), None, now).await?;
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
                 row.publish_at = Set(None);
                 row.unpublish_at = Set(None);
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
-                tx.touch(if open { "posts" } else { HIDDEN }).await?;
-                let post = reread(&tx, id.0).await?;
+                tx.touch(if published { "posts" } else { HIDDEN }).await?;
+                let post = reload(&tx, id.0).await?;
                 events::deleted(&tx, &post, now);
-                keep(&tx, [post.written(Change::Deleted, now)?.by(&caller)]).await
+                keep(&tx, [post.to_revision(Change::Deleted, now)?.changed_by(&caller)]).await
             })
             .await
     }
 
-    /// One transaction: is it there, is it the caller's, is it that version; then the change.
-    async fn change<F>(&self, caller: &Principal, id: Id<Post>, when: Precondition, apply: F) -> Result<Post>
+    /// Runs `edit` on the locked row, after the checks of existence, owner and `If-Match` in the same
+    /// transaction.
+    async fn update_with<F>(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        precondition: Precondition,
+        edit: F,
+    ) -> Result<Post>
     where
-        F: FnOnce(&mut post::Model) -> Wish + Send + 'static,
+        F: FnOnce(&mut post::Model) -> PostChange + Send + 'static,
     {
         let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = held(&tx, &caller, id, &when).await?;
-                let (post, changed) = posts.rewrite(&tx, row, now, apply).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let (post, changed) = posts.write_version(&tx, row, now, edit).await?;
                 if changed {
-                    keep(&tx, [post.written(Change::Changed, now)?.by(&caller)]).await?;
+                    keep(&tx, [post.to_revision(Change::Changed, now)?.changed_by(&caller)]).await?;
                 }
                 Ok(post)
             })
             .await
     }
 
-    /// Makes the next version of a row that is held, unless nothing changes; says whether it did.
-    pub(super) async fn rewrite<F>(
+    /// Writes the next version of a locked row, unless `edit` changes nothing; returns whether it wrote one.
+    pub(super) async fn write_version<F>(
         &self,
         tx: &Tx,
         mut row: post::Model,
         now: i64,
-        apply: F,
+        edit: F,
     ) -> Result<(Post, bool)>
     where
-        F: FnOnce(&mut post::Model) -> Wish,
+        F: FnOnce(&mut post::Model) -> PostChange,
     {
-        let (before, id, was_open) = (row.clone(), row.id, row.published_at > 0);
-        let wish = apply(&mut row);
-        if let Some(slug) = wish.slug.filter(|slug| *slug != row.slug) {
-            row.slug = claim_exactly(tx, id, &slug, now).await?;
+        let (before, id, was_published) = (row.clone(), row.id, row.published_at > 0);
+        let change = edit(&mut row);
+        if let Some(slug) = change.slug.filter(|slug| *slug != row.slug) {
+            row.slug = claim_exact(tx, id, &slug, now).await?;
         }
-        match wish.published {
+        match change.published {
             Some(true) if row.published_at == 0 => row.published_at = now,
             Some(false) => row.published_at = 0,
             _ => {}
         }
-        wish.schedule.put_on(&mut row, was_open, now)?;
-        row.search = searchable(&row.title, row.excerpt.as_deref());
-        let tagged = match wish.tags {
-            Some(tags) => self.tag(tx, id, &tags, now).await?,
+        change.schedule.apply(&mut row, was_published, now)?;
+        row.search = search_text(&row.title, row.excerpt.as_deref());
+        let tags_changed = match change.tags {
+            Some(tags) => self.set_tags(tx, id, &tags, now).await?,
             None => false,
         };
-        if row == before && !tagged {
-            return Ok((reread(tx, id).await?, false));
+        if row == before && !tags_changed {
+            return Ok((reload(tx, id).await?, false));
         }
-        arrange(tx, id, next(&before), next(&row), now).await?;
+        reschedule(tx, id, next_change(&before), next_change(&row), now).await?;
         row.version += 1;
         row.updated_at = now;
-        let open = was_open || row.published_at > 0;
+        let public = was_published || row.published_at > 0;
         let mut row = row.into_active_model().reset_all();
-        // Comments count themselves, also while this change runs.
+        // Not written, so that this update cannot overwrite the count that the comment service maintains.
         row.comments_count = NotSet;
         row.update(&**tx).await?;
-        tx.touch(if open { "posts" } else { HIDDEN }).await?;
-        let post = reread(tx, id).await?;
-        events::changed(tx, &post, was_open, now);
+        tx.touch(if public { "posts" } else { HIDDEN }).await?;
+        let post = reload(tx, id).await?;
+        events::updated(tx, &post, was_published, now);
         Ok((post, true))
     }
 
-    /// Gives a post exactly these tags, and says whether it had others.
-    pub(super) async fn tag(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
-        // First the tags, then what hangs on them, as whoever deletes a tag does.
+    /// Replaces the tags of a post, in this order; returns whether they changed.
+    pub(super) async fn set_tags(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
+        // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
         let tags = self.tags.ensure(tx, names, now).await?;
-        let known = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
-        let known = known.select_only().column(post_tag::Column::TagId);
-        let known: Vec<Uuid> = known.order_by_asc(post_tag::Column::Position).into_tuple().all(&**tx).await?;
-        if known == tags {
+        let current = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
+        let current = current.select_only().column(post_tag::Column::TagId);
+        let current: Vec<Uuid> =
+            current.order_by_asc(post_tag::Column::Position).into_tuple().all(&**tx).await?;
+        if current == tags {
             return Ok(false);
         }
         post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
@@ -286,17 +299,17 @@ impl Posts {
     }
 }
 
-/// What of a change is not a column of the row.
+/// The part of a change that is not a plain column of the row.
 #[derive(Default)]
-pub(super) struct Wish {
+pub(super) struct PostChange {
     pub slug: Option<String>,
     pub tags: Option<Vec<String>>,
     pub published: Option<bool>,
     pub schedule: Schedule,
 }
 
-/// A post that says nothing yet.
-fn draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
+/// Returns the row of a new draft without text.
+fn empty_draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
     post::Model {
         id,
         slug: String::new(),
@@ -318,36 +331,41 @@ fn draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
     }
 }
 
-/// The row for a change, if it is there for the caller, is the caller's and is the version that is meant.
-pub(super) async fn held(
+/// Locks and returns the row for an update, after the checks of visibility (404), owner (403) and `If-Match`
+/// (412).
+pub(super) async fn load_for_update(
     tx: &Tx,
     caller: &Principal,
     id: Id<Post>,
-    when: &Precondition,
+    precondition: &Precondition,
 ) -> Result<post::Model> {
     let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
-    let row = own(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
-    if when.asks() {
-        let post = whole(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
-        when.check(&post.etag())?;
+    let row = check_owner(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
+    if precondition.asks() {
+        let post = load_full(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
+        precondition.check(&post.etag())?;
     }
     Ok(row)
 }
 
-/// A row that the caller sees, if it is the caller's to change.
-pub(super) fn own(caller: &Principal, row: Option<post::Model>) -> Result<post::Model> {
+/// Returns the row if the caller can edit it: as its author or as an editor.
+pub(super) fn check_owner(caller: &Principal, row: Option<post::Model>) -> Result<post::Model> {
     let row = row.ok_or(Error::NotFound("post"))?;
     match row.author_id == caller.user || caller.role.edits() {
         true => Ok(row),
-        false => Err(Error::Forbidden("only its author and editors may change a post")),
+        false => Err(Error::Forbidden("only the author and editors can change a post")),
     }
 }
 
-pub(super) async fn reread(tx: &Tx, id: Uuid) -> Result<Post> {
+/// Loads the post as its own transaction sees it, for the response, the event and the revision.
+pub(super) async fn reload(tx: &Tx, id: Uuid) -> Result<Post> {
     let find = post::Entity::find_by_id(id);
-    whole(&**tx, find).await?.ok_or_else(|| Error::Internal("a post vanished in its own transaction".into()))
+    load_full(&**tx, find)
+        .await?
+        .ok_or_else(|| Error::Internal("a post is missing in its own transaction".into()))
 }
 
-pub(super) fn searchable(title: &str, excerpt: Option<&str>) -> String {
+/// Returns the text that the parameter `q` is matched against: case and accents are folded.
+pub(super) fn search_text(title: &str, excerpt: Option<&str>) -> String {
     folded(&format!("{title} {}", excerpt.unwrap_or_default()))
 }

@@ -1,4 +1,4 @@
-//! The slugs of posts: each belongs to one post, which keeps those that it had before.
+//! Slugs of posts. Each slug belongs to one post, which retains its former slugs for redirects.
 use entity::post_slug;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
 use uuid::Uuid;
@@ -8,18 +8,19 @@ use crate::{
     ports::db::Tx,
 };
 
-/// Makes a slug the post's own; the primary key decides races.
+/// Reserves a slug for the post; returns false if it already exists. The primary key resolves concurrent
+/// claims.
 async fn claim(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<bool> {
     let row = post_slug::ActiveModel { slug: Set(slug.to_owned()), post_id: Set(post), created_at: Set(now) };
-    let made = post_slug::Entity::insert(row)
+    let inserted = post_slug::Entity::insert(row)
         .on_conflict(OnConflict::column(post_slug::Column::Slug).do_nothing().to_owned())
         .exec_without_returning(&**tx)
         .await?;
-    Ok(made > 0)
+    Ok(inserted > 0)
 }
 
-/// The slug that was asked for, unless another post has or had it.
-pub(super) async fn claim_exactly(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
+/// Reserves this slug. Fails if it is a current or former slug of another post.
+pub(super) async fn claim_exact(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
     if claim(tx, post, slug, now).await? {
         return Ok(slug.to_owned());
     }
@@ -30,27 +31,27 @@ pub(super) async fn claim_exactly(tx: &Tx, post: Uuid, slug: &str, now: i64) -> 
     }
 }
 
-/// How many numbered names are looked at in one statement.
-const AT_ONCE: u32 = 100;
+/// The number of numbered slugs that one query checks.
+const BATCH: u32 = 100;
 
-/// The slug, or the slug with the first number that is free.
-pub(super) async fn claim_free(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
+/// Reserves the slug, or the first available one of `slug-2`, `slug-3` and so on.
+pub(super) async fn claim_available(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
     if claim(tx, post, slug, now).await? {
         return Ok(slug.to_owned());
     }
-    for first in (2..10_000).step_by(AT_ONCE as usize) {
-        let numbered = (first..first + AT_ONCE).map(|number| format!("{slug}-{number}"));
-        let numbered: Vec<String> = numbered.collect();
-        let taken: Vec<String> = post_slug::Entity::find()
+    for first in (2..10_000).step_by(BATCH as usize) {
+        let candidates = (first..first + BATCH).map(|number| format!("{slug}-{number}"));
+        let candidates: Vec<String> = candidates.collect();
+        let existing: Vec<String> = post_slug::Entity::find()
             .select_only()
             .column(post_slug::Column::Slug)
-            .filter(post_slug::Column::Slug.is_in(&numbered))
+            .filter(post_slug::Column::Slug.is_in(&candidates))
             .into_tuple()
             .all(&**tx)
             .await?;
-        for name in numbered.into_iter().filter(|name| !taken.contains(name)) {
-            if claim(tx, post, &name, now).await? {
-                return Ok(name);
+        for candidate in candidates.into_iter().filter(|candidate| !existing.contains(candidate)) {
+            if claim(tx, post, &candidate, now).await? {
+                return Ok(candidate);
             }
         }
     }

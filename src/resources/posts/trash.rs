@@ -1,4 +1,4 @@
-//! Posts that were deleted: they can be brought back for a while, and then they go for good.
+//! Deleted posts: restorable during the retention period, then purged.
 use entity::{post, post_slug};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select, Set,
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     events,
     list::visible_to,
-    service::{Posts, own, reread},
+    service::{Posts, check_owner, reload},
     types::Post,
 };
 use crate::{
@@ -19,11 +19,11 @@ use crate::{
     },
     resources::{
         revisions::{Change, keep},
-        trash::AT_ONCE,
+        trash::PURGE_BATCH,
     },
 };
 
-/// The posts in the trash that this caller may bring back: those deleted since then.
+/// Returns a query for the posts deleted after `since` that the caller can restore.
 pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<post::Entity> {
     let find = post::Entity::find().filter(post::Column::DeletedAt.gt(since));
     match viewer {
@@ -34,54 +34,57 @@ pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<post::E
 }
 
 impl Posts {
-    /// Takes a post out of the trash; one that is there stays as it is.
+    /// Restores a deleted post; returns a post that is not deleted unchanged.
     pub async fn restore(&self, caller: &Principal, id: Id<Post>) -> Result<Post> {
         let (caller, now) = (caller.clone(), self.clock.now());
-        let since = self.trash.since(now);
+        let since = self.trash.cutoff(now);
         self.db
             .write(async move |tx| {
                 let find = in_trash(Some(&caller), since).filter(post::Column::Id.eq(id.0));
                 let Some(row) = find.lock_exclusive().one(&*tx).await? else {
                     let find = visible_to(Some(&caller)).filter(post::Column::Id.eq(id.0));
-                    own(&caller, find.one(&*tx).await?)?;
-                    return reread(&tx, id.0).await;
+                    check_owner(&caller, find.one(&*tx).await?)?;
+                    return reload(&tx, id.0).await;
                 };
-                let (version, open) = (row.version + 1, row.published_at > 0);
+                let (version, published) = (row.version + 1, row.published_at > 0);
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(None);
                 row.version = Set(version);
                 row.update(&*tx).await?;
-                let post = reread(&tx, id.0).await?;
+                let post = reload(&tx, id.0).await?;
                 events::restored(&tx, &post, now);
-                keep(&tx, [post.written(Change::Undeleted, now)?.by(&caller)]).await?;
-                tx.touch(if open { "posts" } else { HIDDEN }).await?;
+                keep(&tx, [post.to_revision(Change::Undeleted, now)?.changed_by(&caller)]).await?;
+                tx.touch(if published { "posts" } else { HIDDEN }).await?;
                 Ok(post)
             })
             .await
     }
 
-    /// Removes what has been in the trash for too long, with all that hangs on it; its slugs are free again.
+    /// Purges the posts whose retention period has ended, with all dependent rows. Their slugs become
+    /// available.
+    ///
+    /// Works in batches, because one long transaction would block other writers.
     pub async fn purge(&self) -> Result<()> {
-        let since = self.trash.since(self.clock.now());
+        let since = self.trash.cutoff(self.clock.now());
         loop {
-            let gone = self
+            let purged = self
                 .db
                 .write(async move |tx| {
-                    let over = post::Entity::find().filter(post::Column::DeletedAt.lte(since));
-                    let over = over.select_only().column(post::Column::Id).limit(AT_ONCE);
-                    let over: Vec<Uuid> = over.lock_exclusive().into_tuple().all(&*tx).await?;
-                    if over.is_empty() {
+                    let expired = post::Entity::find().filter(post::Column::DeletedAt.lte(since));
+                    let expired = expired.select_only().column(post::Column::Id).limit(PURGE_BATCH);
+                    let expired: Vec<Uuid> = expired.lock_exclusive().into_tuple().all(&*tx).await?;
+                    if expired.is_empty() {
                         return Ok(0);
                     }
-                    let slugs = post_slug::Column::PostId.is_in(over.iter().copied());
+                    let slugs = post_slug::Column::PostId.is_in(expired.iter().copied());
                     post_slug::Entity::delete_many().filter(slugs).exec(&*tx).await?;
-                    let all = post::Entity::delete_many().filter(post::Column::Id.is_in(over));
-                    let gone = all.exec(&*tx).await?.rows_affected;
+                    let posts = post::Entity::delete_many().filter(post::Column::Id.is_in(expired));
+                    let purged = posts.exec(&*tx).await?.rows_affected;
                     tx.touch(HIDDEN).await?;
-                    Ok::<_, Error>(gone)
+                    Ok::<_, Error>(purged)
                 })
                 .await?;
-            if gone < AT_ONCE {
+            if purged < PURGE_BATCH {
                 return Ok(());
             }
         }

@@ -1,4 +1,4 @@
-//! How a post looks on the wire.
+//! Request and response bodies of posts.
 use poem_openapi::Object;
 use serde::Serialize;
 
@@ -7,55 +7,56 @@ use crate::contract::{
     answer::Resource, cache::Cache, caller::Principal, etag::ETag, id::Id, patch::Given, time::Timestamp,
 };
 
-/// A post as a whole.
+/// A post with all fields.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Post {
-    /// What the post is known by for good.
+    /// The unique, permanent identifier.
     pub id: Id<Post>,
-    /// The name of the post in addresses; unique. Former ones lead to the present one.
+    /// The identifier of the post in URLs; unique. Former slugs redirect to the current one.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
     pub slug: String,
-    /// The heading.
+    /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "1", max_length = "200000"))]
     pub content: String,
-    /// A short text for lists.
+    /// A short summary for lists.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
-    /// The address of a picture.
+    /// The URL of the cover image.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_image: Option<String>,
-    /// Who wrote it.
+    /// The author.
     pub author: AuthorRef,
-    /// Who wrote it together with the author.
+    /// The co-authors, in order.
     #[oai(validator(max_items = "10"))]
     pub coauthors: Vec<AuthorRef>,
-    /// What it is about.
+    /// The tags, in order.
     #[oai(validator(max_items = "10"))]
     pub tags: Vec<TagRef>,
-    /// Whether everybody may read it.
+    /// Whether the post is public.
     pub published: bool,
-    /// When it was published; left out in drafts.
+    /// The publication time; omitted for drafts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
-    /// When everybody is going to be able to read it; shown to whoever may change it.
+    /// The scheduled publication time; included only for callers that can edit the post.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_at: Option<Timestamp>,
-    /// When it is going to be a draft again; shown to whoever may change it.
+    /// The scheduled time at which the post becomes a draft again; included only for callers that can edit
+    /// the post.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpublish_at: Option<Timestamp>,
-    /// How many approved comments it has.
+    /// The number of approved comments.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub comments_count: i64,
-    /// When it was written.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -63,15 +64,15 @@ pub struct Post {
     #[oai(skip)]
     #[serde(skip)]
     pub(super) deleted_at: Option<Timestamp>,
-    /// Shown by a preview link: nobody may keep a copy.
+    /// Whether a preview link granted access. Such a response must not be cached or indexed.
     #[oai(skip)]
     #[serde(skip)]
     pub(super) previewed: bool,
 }
 
 impl Post {
-    /// The post as this viewer may see it: what is to come is a matter of whoever may change it.
-    pub(super) fn seen_by(self, viewer: Option<&Principal>) -> Self {
+    /// Removes the schedule unless the viewer can edit the post.
+    pub(super) fn redacted_for(self, viewer: Option<&Principal>) -> Self {
         match viewer.is_some_and(|viewer| viewer.role.edits() || viewer.user == self.author.id.0) {
             true => self,
             false => Post { publish_at: None, unpublish_at: None, ..self },
@@ -83,7 +84,8 @@ impl Resource for Post {
     const FIELDS: &'static [&'static str] = &["Last-Modified", "X-Robots-Tag"];
 
     fn etag(&self) -> ETag {
-        // A renamed author or tag changes the representation without a new version of the row.
+        // Names of authors and tags are part of the representation, but their changes do not increment the
+        // version.
         let mut parts = vec![self.id.to_string(), self.version.to_string(), self.comments_count.to_string()];
         for author in [&self.author].into_iter().chain(&self.coauthors) {
             parts.extend(author.parts());
@@ -114,91 +116,94 @@ impl Resource for Post {
     }
 }
 
-/// A post as an entry of a list. The members from `id` to `updatedAt` are always there; `fields` says
-/// which of the others come with them.
+/// A post in a list. The fields `excerpt`, `coverImage` and `content` are included as the query parameter
+/// `fields` requests.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct PostSummary {
-    /// What the post is known by for good.
+    /// The unique, permanent identifier.
     pub id: Id<Post>,
-    /// The name of the post in addresses.
+    /// The identifier of the post in URLs.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
     pub slug: String,
-    /// The heading.
+    /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
-    /// Who wrote it.
+    /// The author.
     pub author: AuthorRef,
-    /// Who wrote it together with the author.
+    /// The co-authors, in order.
     #[oai(validator(max_items = "10"))]
     pub coauthors: Vec<AuthorRef>,
-    /// What it is about.
+    /// The tags, in order.
     #[oai(validator(max_items = "10"))]
     pub tags: Vec<TagRef>,
-    /// Whether everybody may read it.
+    /// Whether the post is public.
     pub published: bool,
-    /// When it was published; left out in drafts.
+    /// The publication time; omitted for drafts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
-    /// When everybody is going to be able to read it; shown to whoever may change it.
+    /// The scheduled publication time; included only for callers that can edit the post.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_at: Option<Timestamp>,
-    /// When it is going to be a draft again; shown to whoever may change it.
+    /// The scheduled time at which the post becomes a draft again; included only for callers that can edit
+    /// the post.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpublish_at: Option<Timestamp>,
-    /// How many approved comments it has.
+    /// The number of approved comments.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub comments_count: i64,
-    /// When it was written.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// When it was put into the trash; only there.
+    /// The deletion time; included only with `deleted=only`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
-    /// A short text for lists, if the post has one.
+    /// A short summary for lists; omitted if the post has none.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
-    /// The address of a picture, if the post has one.
+    /// The URL of the cover image; omitted if the post has none.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover_image: Option<String>,
-    /// The text, in Markdown; only with `fields=content`.
+    /// The body text, in Markdown; included only with `fields=content`.
     #[oai(validator(min_length = "1", max_length = "200000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
 }
 
-/// A post to be written.
+/// A new post.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewPost {
-    /// The heading; white space around it is dropped.
+    /// The title; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "200",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "10", max_length = "200000"))]
     pub content: String,
-    /// The name of the post in addresses. Left out, it is made from the title; a taken one gets a number.
+    /// The identifier of the post in URLs; must be unique. Default: derived from the title, with a number if
+    /// that slug already exists.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
     pub slug: Option<String>,
-    /// A short text for lists.
+    /// A short summary for lists.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub excerpt: Option<String>,
-    /// The address of a picture.
+    /// The URL of the cover image.
     #[oai(validator(
         pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
         min_length = "8",
         max_length = "2000"
     ))]
     pub cover_image: Option<String>,
-    /// The names of its tags. Names that differ only in case or accents are one tag.
+    /// The names of the tags; unknown tags are created. Names that differ only in case or accents are the
+    /// same tag.
     #[oai(
         default,
         validator(
@@ -209,43 +214,45 @@ pub struct NewPost {
         )
     )]
     pub tags: Vec<String>,
-    /// Whether everybody may read it at once.
+    /// Whether the post is published immediately.
     #[oai(default)]
     pub published: bool,
-    /// When everybody may read it, in the future.
+    /// The scheduled publication time, for drafts; must be in the future.
     pub publish_at: Option<Timestamp>,
-    /// When it is a draft again, after that.
+    /// The scheduled time at which the post becomes a draft again; must be in the future and after
+    /// `publishAt`.
     pub unpublish_at: Option<Timestamp>,
 }
 
-/// A post as it shall be from now on; what is left out is as in a new post, but the slug stays.
+/// The replacement of a post. Omitted fields get the defaults of a new post, except that the slug is
+/// unchanged.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PostReplacement {
-    /// The heading; white space around it is dropped.
+    /// The title; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "200",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: String,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "10", max_length = "200000"))]
     pub content: String,
-    /// A new name of the post in addresses; the old one keeps leading to it.
+    /// The new identifier of the post in URLs; must be unique. The former slug redirects to it.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
     pub slug: Option<String>,
-    /// A short text for lists.
+    /// A short summary for lists.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub excerpt: Option<String>,
-    /// The address of a picture.
+    /// The URL of the cover image.
     #[oai(validator(
         pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
         min_length = "8",
         max_length = "2000"
     ))]
     pub cover_image: Option<String>,
-    /// The names of its tags.
+    /// The names of the tags.
     #[oai(
         default,
         validator(
@@ -256,43 +263,44 @@ pub struct PostReplacement {
         )
     )]
     pub tags: Vec<String>,
-    /// Whether everybody may read it.
+    /// Whether the post is public.
     #[oai(default)]
     pub published: bool,
-    /// When everybody may read it, in the future.
+    /// The scheduled publication time, for drafts; must be in the future.
     pub publish_at: Option<Timestamp>,
-    /// When it is a draft again, after that.
+    /// The scheduled time at which the post becomes a draft again; must be in the future and after
+    /// `publishAt`.
     pub unpublish_at: Option<Timestamp>,
 }
 
-/// What of a post shall change: members left out stay, `null` clears.
+/// A merge patch for a post: omitted fields are unchanged, `null` clears a field.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PostPatch {
-    /// The heading; white space around it is dropped.
+    /// The title; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "200",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub title: Option<String>,
-    /// The text, in Markdown.
+    /// The body text, in Markdown.
     #[oai(validator(min_length = "10", max_length = "200000"))]
     pub content: Option<String>,
-    /// A new name of the post in addresses; the old one keeps leading to it.
+    /// The new identifier of the post in URLs; must be unique. The former slug redirects to it.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
     pub slug: Option<String>,
-    /// A short text for lists; `null` clears it.
+    /// A short summary for lists; `null` clears it.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub excerpt: Given<String>,
-    /// The address of a picture; `null` clears it.
+    /// The URL of the cover image; `null` clears it.
     #[oai(validator(
         pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
         min_length = "8",
         max_length = "2000"
     ))]
     pub cover_image: Given<String>,
-    /// The names of its tags, all of them.
+    /// The names of all tags of the post; replaces the current ones.
     #[oai(validator(
         max_items = "10",
         min_length = "1",
@@ -300,28 +308,29 @@ pub struct PostPatch {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub tags: Option<Vec<String>>,
-    /// Whether everybody may read it; `true` is now, whatever was to be later.
+    /// Whether the post is public; `true` publishes it now and clears `publishAt`.
     pub published: Option<bool>,
-    /// When everybody may read it, in the future; `null` takes that back.
+    /// The scheduled publication time, for drafts; must be in the future. `null` clears it.
     pub publish_at: Given<Timestamp>,
-    /// When it is a draft again, after that; `null` takes that back.
+    /// The scheduled time at which the post becomes a draft again; must be in the future and after
+    /// `publishAt`. `null` clears it.
     pub unpublish_at: Given<Timestamp>,
 }
 
-/// A link that shows a draft to whoever has it, until it expires.
+/// A link that grants read access to one post until it expires.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviewLink {
-    /// What the link is known by.
+    /// The unique identifier of the link.
     pub id: Id<PreviewLink>,
-    /// An address on this service that answers with the draft.
+    /// The path and query of the post with the token, on this server.
     #[oai(validator(min_length = "10", max_length = "500", pattern = "^/api/posts/[A-Za-z0-9_?=.-]+$"))]
     pub url: String,
-    /// The token in that address.
+    /// The token in `url`.
     #[oai(validator(min_length = "10", max_length = "200", pattern = "^[A-Za-z0-9_.-]+$"))]
     pub token: String,
-    /// When the link ends.
+    /// The expiry time of the link.
     pub expires_at: Timestamp,
 }
 

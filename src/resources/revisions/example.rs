@@ -1,4 +1,4 @@
-//! One revision, told the same way throughout the document.
+//! Example values for the OpenAPI document: one revision, the same in all schemas.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
@@ -8,22 +8,22 @@ use super::{
 };
 use crate::contract::{id::Id, page::Paging, time::Timestamp};
 
-fn known(id: &str) -> Id<Revision> {
+fn parse(id: &str) -> Id<Revision> {
     id.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
 }
 
-fn third() -> Id<Revision> {
-    known("0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f")
+fn third_id() -> Id<Revision> {
+    parse("0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f")
 }
 
-fn second() -> Id<Revision> {
-    known("0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f")
+fn second_id() -> Id<Revision> {
+    parse("0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f")
 }
 
 impl Example for Revision {
     fn example() -> Self {
         Revision {
-            id: third(),
+            id: third_id(),
             version: 3,
             change: Change::Changed,
             restored_from: None,
@@ -41,7 +41,7 @@ impl Example for RevisionQuery {
 
 impl Example for DiffQuery {
     fn example() -> Self {
-        DiffQuery { against: Some(second()) }
+        DiffQuery { against: Some(second_id()) }
     }
 }
 
@@ -58,8 +58,8 @@ impl Example for MemberChange {
 impl Example for RevisionDiff {
     fn example() -> Self {
         RevisionDiff {
-            revision: third(),
-            against: Some(second()),
+            revision: third_id(),
+            against: Some(second_id()),
             members: vec![MemberChange::example()],
             content: Some("@@ -1 +1 @@\n-Cut it.\n+Cut it to fit.\n".into()),
             lines_added: 1,

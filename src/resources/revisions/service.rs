@@ -1,4 +1,4 @@
-//! What is kept of each version. The only writer of the `revisions` table.
+//! Revision service: stores and loads revisions. The only writer of the `revisions` table.
 use entity::{revision, user};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
@@ -24,10 +24,10 @@ use crate::{
     resources::users::AuthorRef,
 };
 
-/// How many revisions of one thing are kept.
-const KEPT: i64 = 200;
+/// The number of revisions that are stored for one resource.
+const MAX_REVISIONS: i64 = 200;
 
-/// What a revision is a revision of.
+/// The resource of a revision.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject {
     Post(Uuid),
@@ -49,20 +49,21 @@ impl Subject {
     }
 }
 
-/// A version on its way into the history.
+/// A version to be stored as a revision.
 #[derive(Debug)]
 pub struct Written {
     subject: Subject,
     version: i64,
     change: Change,
-    by: Option<Uuid>,
+    changed_by: Option<Uuid>,
     restored_from: Option<Uuid>,
     at: i64,
     content: String,
 }
 
 impl Written {
-    /// `content` holds what can be written, and nothing else: whatever it holds is shown again.
+    /// Creates a revision to be stored. `content` must contain only editable fields, because responses
+    /// contain all of it.
     pub fn new(
         subject: Subject,
         version: i64,
@@ -71,19 +72,19 @@ impl Written {
         at: i64,
     ) -> Result<Self> {
         let content = serde_json::to_string(content).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Written { subject, version, change, by: None, restored_from: None, at, content })
+        Ok(Written { subject, version, change, changed_by: None, restored_from: None, at, content })
     }
 
-    pub fn by(self, caller: &Principal) -> Self {
-        Written { by: Some(caller.user), ..self }
+    pub fn changed_by(self, caller: &Principal) -> Self {
+        Written { changed_by: Some(caller.user), ..self }
     }
 
-    /// The same, for a version that brings back this one.
+    /// Sets the revision that this version restores.
     pub fn restored_from(self, revision: Id<Revision>) -> Self {
         Written { restored_from: Some(revision.0), ..self }
     }
 
-    fn row(self) -> revision::ActiveModel {
+    fn into_row(self) -> revision::ActiveModel {
         let (post, document) = match self.subject {
             Subject::Post(id) => (Some(id), None),
             Subject::Document(id) => (None, Some(id)),
@@ -94,7 +95,7 @@ impl Written {
             document_id: Set(document),
             version: Set(self.version),
             change: Set(self.change.as_str().to_owned()),
-            changed_by: Set(self.by),
+            changed_by: Set(self.changed_by),
             restored_from: Set(self.restored_from),
             created_at: Set(self.at),
             content: Set(self.content),
@@ -102,33 +103,33 @@ impl Written {
     }
 }
 
-/// Keeps versions, in the transaction that writes them; the oldest give way.
-pub async fn keep(tx: &Tx, written: impl IntoIterator<Item = Written>) -> Result<()> {
-    let written: Vec<Written> = written.into_iter().collect();
-    if written.is_empty() {
+/// Stores revisions in the transaction that writes the versions, and deletes those beyond [`MAX_REVISIONS`].
+pub async fn keep(tx: &Tx, revisions: impl IntoIterator<Item = Written>) -> Result<()> {
+    let revisions: Vec<Written> = revisions.into_iter().collect();
+    if revisions.is_empty() {
         return Ok(());
     }
-    for Written { subject, version, .. } in written.iter().filter(|written| written.version > KEPT) {
+    for Written { subject, version, .. } in revisions.iter().filter(|new| new.version > MAX_REVISIONS) {
         revision::Entity::delete_many()
             .filter(subject.column().eq(subject.id()))
-            .filter(revision::Column::Version.lte(version - KEPT))
+            .filter(revision::Column::Version.lte(version - MAX_REVISIONS))
             .exec(&**tx)
             .await?;
     }
-    let rows = written.into_iter().map(Written::row);
+    let rows = revisions.into_iter().map(Written::into_row);
     revision::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     Ok(())
 }
 
-/// A revision with what was written.
+/// A revision with its content.
 #[derive(Debug)]
-pub struct Past<T> {
+pub struct StoredRevision<T> {
     pub revision: Revision,
     pub content: T,
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Row {
+struct RevisionRow {
     id: Uuid,
     version: i64,
     change: String,
@@ -140,15 +141,15 @@ struct Row {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Whole {
+struct ContentRow {
     #[sea_orm(nested)]
-    row: Row,
+    row: RevisionRow,
     content: String,
 }
 
-impl From<Row> for Revision {
-    fn from(row: Row) -> Self {
-        let Row { changed_by, by_name, by_avatar, .. } = row;
+impl From<RevisionRow> for Revision {
+    fn from(row: RevisionRow) -> Self {
+        let RevisionRow { changed_by, by_name, by_avatar, .. } = row;
         let by = changed_by.zip(by_name).map(|(id, name)| AuthorRef {
             id: Id::from(id),
             name,
@@ -166,7 +167,7 @@ impl From<Row> for Revision {
     }
 }
 
-fn of(subject: Subject) -> Select<revision::Entity> {
+fn revisions_of(subject: Subject) -> Select<revision::Entity> {
     revision::Entity::find().filter(subject.column().eq(subject.id()))
 }
 
@@ -185,8 +186,8 @@ fn columns(find: Select<revision::Entity>) -> Select<revision::Entity> {
         .column_as(user::Column::AvatarUrl, "by_avatar")
 }
 
-/// A page of the revisions, the newest first.
-pub async fn page<C: ConnectionTrait>(
+/// Returns a page of the revisions of a resource, newest first.
+pub async fn list_revisions<C: ConnectionTrait>(
     db: &C,
     key: &CursorKey,
     subject: Subject,
@@ -198,37 +199,37 @@ pub async fn page<C: ConnectionTrait>(
         order: vec![SortKey::falling(revision::Column::Version)],
         paging,
     };
-    let place = |row: &Row| vec![Key::Number(row.version)];
-    let (rows, pagination) = slice.page(db, of(subject), columns, place).await?;
+    let sort_values = |row: &RevisionRow| vec![Key::Number(row.version)];
+    let (rows, pagination) = slice.page(db, revisions_of(subject), columns, sort_values).await?;
     Ok(Page { data: rows.into_iter().map(Revision::from).collect(), pagination })
 }
 
-async fn whole<C: ConnectionTrait, T: Content>(
+async fn load<C: ConnectionTrait, T: Content>(
     db: &C,
     find: Select<revision::Entity>,
-) -> Result<Option<Past<T>>> {
-    let row = columns(find).column(revision::Column::Content).into_model::<Whole>().one(db).await?;
-    let Some(Whole { row, content }) = row else { return Ok(None) };
+) -> Result<Option<StoredRevision<T>>> {
+    let row = columns(find).column(revision::Column::Content).into_model::<ContentRow>().one(db).await?;
+    let Some(ContentRow { row, content }) = row else { return Ok(None) };
     let content = serde_json::from_str(&content).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Some(Past { revision: row.into(), content }))
+    Ok(Some(StoredRevision { revision: row.into(), content }))
 }
 
-/// One revision as a whole.
-pub async fn past<C: ConnectionTrait, T: Content>(
+/// Loads a revision with its content.
+pub async fn load_revision<C: ConnectionTrait, T: Content>(
     db: &C,
     subject: Subject,
     id: Id<Revision>,
-) -> Result<Past<T>> {
-    let found = whole(db, of(subject).filter(revision::Column::Id.eq(id.0))).await?;
+) -> Result<StoredRevision<T>> {
+    let found = load(db, revisions_of(subject).filter(revision::Column::Id.eq(id.0))).await?;
     found.ok_or(Error::NotFound("revision"))
 }
 
-/// The newest of the revisions before this one, if one is kept.
-pub(super) async fn before<C: ConnectionTrait, T: Content>(
+/// Loads the newest stored revision before `version`.
+pub(super) async fn load_previous<C: ConnectionTrait, T: Content>(
     db: &C,
     subject: Subject,
     version: i64,
-) -> Result<Option<Past<T>>> {
-    let earlier = of(subject).filter(revision::Column::Version.lt(version));
-    whole(db, earlier.order_by_desc(revision::Column::Version)).await
+) -> Result<Option<StoredRevision<T>>> {
+    let earlier = revisions_of(subject).filter(revision::Column::Version.lt(version));
+    load(db, earlier.order_by_desc(revision::Column::Version)).await
 }

@@ -1,34 +1,35 @@
-//! How a revision looks on the wire, whatever it is a revision of.
+//! Response bodies and query parameters of revisions, shared by posts and documents.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::super::users::AuthorRef;
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp};
 
-/// One version of something: when it came to be, how, and by whom.
+/// A stored version of a post or a document: the time, the kind and the author of the change.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
-    /// What the revision is known by.
+    /// The unique identifier.
     pub id: Id<Revision>,
-    /// The number of the version, counted from 1.
+    /// The version number, from 1.
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740991")))]
     pub version: i64,
-    /// How it came to be.
+    /// The kind of the change.
     pub change: Change,
-    /// The revision that it brought back, if it did.
+    /// The id of the revision that this version restored; omitted for other changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Id<Revision>>,
-    /// Who wrote it; left out for what the service did by itself, and for who is no user any more.
+    /// The user who made the change; omitted for automatic changes and for deleted users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<AuthorRef>,
-    /// When it was written.
+    /// The time of the change.
     pub created_at: Timestamp,
 }
 
 impl Revision {
-    /// What its representation depends on.
+    /// Returns the ETag. Revisions are immutable, but name and avatar of the user are part of the
+    /// representation.
     pub(in crate::resources) fn etag(&self) -> ETag {
         let mut parts = vec![self.id.to_string()];
         parts.extend(self.by.iter().flat_map(AuthorRef::parts));
@@ -37,26 +38,26 @@ impl Revision {
     }
 }
 
-/// How a version came to be.
+/// Kinds of changes that create a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// It is the first.
+    /// The first version.
     Created,
-    /// Somebody changed it.
+    /// A user replaced or updated the resource.
     Changed,
-    /// A file was imported.
+    /// An import created or updated the resource.
     Imported,
-    /// An earlier revision was brought back.
+    /// An earlier revision was restored.
     Restored,
-    /// It was put into the trash.
+    /// The resource was deleted.
     Deleted,
-    /// It was taken out of the trash.
+    /// The deleted resource was restored.
     Undeleted,
-    /// Its time to be published had come.
+    /// The post was published as scheduled.
     Published,
-    /// Its time as something published was over.
+    /// The post became a draft as scheduled.
     Unpublished,
 }
 
@@ -85,12 +86,12 @@ impl Change {
         }
     }
 
-    pub(super) fn parse(word: &str) -> Self {
-        Change::ALL.into_iter().find(|change| change.as_str() == word).unwrap_or(Change::Changed)
+    pub(super) fn parse(name: &str) -> Self {
+        Change::ALL.into_iter().find(|change| change.as_str() == name).unwrap_or(Change::Changed)
     }
 }
 
-/// Which revisions are listed.
+/// Query parameters of a list of revisions.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RevisionQuery {
@@ -98,36 +99,37 @@ pub struct RevisionQuery {
     pub paging: Paging,
 }
 
-/// What a revision is held against.
+/// Query parameters of a comparison of revisions.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct DiffQuery {
-    /// Another revision of the same; left out, the one before.
+    /// The id of another revision of the same resource. Default: the previous revision.
     pub against: Option<Id<Revision>>,
 }
 
-/// What lies between two revisions.
+/// The differences between two revisions of a resource.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionDiff {
-    /// The revision that is looked at.
+    /// The id of the revision.
     pub revision: Id<Revision>,
-    /// The revision that it is held against; left out if there is none before it: then all of it is new.
+    /// The id of the revision it is compared with; omitted if no earlier one is stored. Then all content is
+    /// new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<Id<Revision>>,
-    /// The other members that differ.
+    /// The changed fields other than `content`.
     #[oai(validator(max_items = "20"))]
     pub members: Vec<MemberChange>,
-    /// How the text differs, line by line, as hunks of a unified diff with three lines around each; left out if
-    /// it is the same.
+    /// The hunks of a unified diff of `content` with three lines of context; omitted if `content` is
+    /// unchanged.
     #[oai(validator(min_length = "1", max_length = "8000000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// How many lines of the text are new.
+    /// The number of lines added to `content`.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub lines_added: i64,
-    /// How many lines of the text are gone.
+    /// The number of lines removed from `content`.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub lines_removed: i64,
     #[oai(skip)]
@@ -135,18 +137,18 @@ pub struct RevisionDiff {
     pub(super) location: String,
 }
 
-/// A member that differs.
+/// A field with different values in two revisions.
 #[derive(Debug, PartialEq, Eq, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberChange {
-    /// The name of the member.
+    /// The name of the field.
     #[oai(validator(min_length = "1", max_length = "30"))]
     pub member: String,
-    /// What it was, as text: one value, several where it is a list, none where it was left out.
+    /// The old values as text: one for a single value, any number for a list, none for an omitted field.
     #[oai(validator(max_items = "20", max_length = "2000"))]
     pub before: Vec<String>,
-    /// What it is then.
+    /// The new values as text, in the same form.
     #[oai(validator(max_items = "20", max_length = "2000"))]
     pub after: Vec<String>,
 }

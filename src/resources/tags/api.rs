@@ -1,4 +1,4 @@
-//! What clients can do with tags.
+//! HTTP operations on tags.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -23,79 +23,80 @@ pub struct TagsApi(pub Tags);
 impl TagsApi {
     /// List tags with the number of their posts
     ///
-    /// Only published posts count. A tag that only drafts have is listed for those who may read them.
+    /// The number counts published posts. A tag that only drafts have is listed for callers that can read one
+    /// of them.
     #[oai(path = "/", method = "get", operation_id = "tagsList")]
     async fn list(
         &self,
         viewer: Viewer,
         query: Query<TagQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<TagView>, Fault<Invalid>> {
         let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
         Ok(Listed::new(self.0.list(viewer.0.as_ref(), &query).await?, &etag, &query.target, Cache::PUBLIC))
     }
 
-    /// Read a tag
+    /// Get a tag
     ///
-    /// With the number of its published posts.
-    #[oai(path = "/:slug", method = "get", operation_id = "tagsRead")]
-    async fn read(
+    /// The response contains the number of published posts with the tag.
+    #[oai(path = "/:slug", method = "get", operation_id = "tagsGet")]
+    async fn get(
         &self,
         viewer: Viewer,
-        /// The tag's slug.
+        /// The slug of the tag.
         slug: Path<Slug>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<TagView>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(viewer.0.as_ref(), &slug.0.0).await?, &known.0))
+        Ok(Found::new(self.0.get(viewer.0.as_ref(), &slug.0.0).await?, &if_none_match.0))
     }
 
-    /// Make or replace a tag
+    /// Create or replace a tag
     ///
-    /// `If-None-Match: *` makes it only if it is not there yet.
+    /// With `If-None-Match: *`, the tag is created only if it does not exist.
     #[oai(path = "/:slug", method = "put", operation_id = "tagsReplace")]
     async fn replace(
         &self,
         _editor: Caller<Editors>,
-        /// The tag's slug.
+        /// The slug of the tag.
         slug: Path<Slug>,
-        when: IfMatch,
-        known: IfNoneMatch,
+        if_match: IfMatch,
+        if_none_match: IfNoneMatch,
         new: Body<TagReplacement>,
     ) -> Result<Replaced<TagView>, Fault<(Stale, Unconditional)>> {
-        let (tag, fresh) = self.0.replace(&slug.0.0, new.0, when.0.unless(known.0)).await?;
-        Ok(Replaced::new(tag, fresh))
+        let (tag, created) = self.0.replace(&slug.0.0, new.0, if_match.0.unless(if_none_match.0)).await?;
+        Ok(Replaced::new(tag, created))
     }
 
-    /// Change a tag
+    /// Update a tag
     ///
-    /// A merge patch (RFC 7396). All posts with the tag show the new name at once.
-    #[oai(path = "/:slug", method = "patch", operation_id = "tagsPatch")]
-    async fn patch(
+    /// A merge patch (RFC 7396). A new name or slug applies to all posts with the tag immediately.
+    #[oai(path = "/:slug", method = "patch", operation_id = "tagsUpdate")]
+    async fn update(
         &self,
         _editor: Caller<Editors>,
-        /// The tag's slug.
+        /// The slug of the tag.
         slug: Path<Slug>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<TagPatch>,
     ) -> Result<Changed<TagView>, Fault<(NotFound, Stale, Unconditional, Conflict)>> {
-        Ok(Changed::new(self.0.patch(&slug.0.0, patch.0, when.0).await?))
+        Ok(Changed::new(self.0.update(&slug.0.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a tag
     ///
-    /// It is taken off all posts.
-    #[oai(path = "/:slug", method = "delete", operation_id = "tagsRemove")]
-    async fn remove(
+    /// The tag is removed from all posts.
+    #[oai(path = "/:slug", method = "delete", operation_id = "tagsDelete")]
+    async fn delete(
         &self,
         _editor: Caller<Editors>,
-        /// The tag's slug.
+        /// The slug of the tag.
         slug: Path<Slug>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<(NotFound, Stale, Unconditional)>> {
-        self.0.remove(&slug.0.0, when.0).await?;
+        self.0.delete(&slug.0.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

@@ -1,4 +1,4 @@
-//! Tags: what posts are about.
+//! Tags of posts.
 mod api;
 mod service;
 mod types;

@@ -1,4 +1,4 @@
-//! What may happen to tags. The only writer of the `tags` table.
+//! Tag service: rules and queries. The only writer of the `tags` table.
 use entity::{post, post_tag, tag};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
@@ -36,7 +36,7 @@ pub struct Tags {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Row {
+struct TagRow {
     slug: String,
     name: String,
     description: Option<String>,
@@ -45,15 +45,15 @@ struct Row {
     posts_count: i64,
 }
 
-impl From<Row> for TagView {
-    fn from(row: Row) -> Self {
-        let Row { slug, name, description, version, updated_at, posts_count } = row;
+impl From<TagRow> for TagView {
+    fn from(row: TagRow) -> Self {
+        let TagRow { slug, name, description, version, updated_at, posts_count } = row;
         TagView { slug, name, description, posts_count, updated_at: Timestamp(updated_at), version }
     }
 }
 
-/// How many posts with the tag everybody may read.
-fn published() -> SelectStatement {
+/// Returns a subquery for the number of published posts with the tag.
+fn published_posts() -> SelectStatement {
     Query::select()
         .expr(Expr::col((post_tag::Entity, post_tag::Column::PostId)).count())
         .from(post_tag::Entity)
@@ -69,11 +69,11 @@ fn published() -> SelectStatement {
         .to_owned()
 }
 
-fn count() -> SimpleExpr {
-    SimpleExpr::SubQuery(None, Box::new(published().into()))
+fn posts_count() -> SimpleExpr {
+    SimpleExpr::SubQuery(None, Box::new(published_posts().into()))
 }
 
-fn rows(find: Select<tag::Entity>) -> Select<tag::Entity> {
+fn columns(find: Select<tag::Entity>) -> Select<tag::Entity> {
     find.select_only()
         .columns([
             tag::Column::Slug,
@@ -82,11 +82,11 @@ fn rows(find: Select<tag::Entity>) -> Select<tag::Entity> {
             tag::Column::Version,
             tag::Column::UpdatedAt,
         ])
-        .expr_as(count(), "posts_count")
+        .expr_as(posts_count(), "posts_count")
 }
 
-/// The tags that this caller may know of: those that an editor has made, and those of posts that the caller
-/// may read. Every read of tags starts here.
+/// Returns a query for the tags that the caller can see: tags written by an editor (`kept`), and tags of
+/// posts that the caller can read. All reads of tags start from this query.
 fn visible_to(viewer: Option<&Principal>) -> Select<tag::Entity> {
     if viewer.is_some_and(|viewer| viewer.role.edits()) {
         return tag::Entity::find();
@@ -103,8 +103,8 @@ fn visible_to(viewer: Option<&Principal>) -> Select<tag::Entity> {
     tag::Entity::find().filter(Condition::any().add(tag::Column::Kept.eq(1)).add(Expr::exists(tagged)))
 }
 
-async fn view<C: ConnectionTrait>(db: &C, find: Select<tag::Entity>, slug: &str) -> Result<TagView> {
-    let row = rows(find.filter(tag::Column::Slug.eq(slug))).into_model::<Row>().one(db).await?;
+async fn load_view<C: ConnectionTrait>(db: &C, find: Select<tag::Entity>, slug: &str) -> Result<TagView> {
+    let row = columns(find.filter(tag::Column::Slug.eq(slug))).into_model::<TagRow>().one(db).await?;
     row.map(TagView::from).ok_or(Error::NotFound("tag"))
 }
 
@@ -113,7 +113,8 @@ impl Tags {
         Tags { db, clock, cursors }
     }
 
-    /// The version of every list of tags; changes with the tags and with what counts.
+    /// Returns the ETag of a list for this caller. It changes with every write to tags or posts, which are
+    /// counted.
     pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
         let version = self.db.versions(&shown(viewer, &["tags", "posts"])).await?;
         Ok(ETag::weak(&["tags", &version.to_string(), &class(viewer), target]))
@@ -126,48 +127,56 @@ impl Tags {
         }
         let order = match query.sort {
             TagSort::Slug => vec![SortKey::rising(tag::Column::Slug)],
-            TagSort::SlugFalling => vec![SortKey::falling(tag::Column::Slug)],
-            TagSort::PostsFalling => vec![SortKey::falling(count()), SortKey::rising(tag::Column::Slug)],
+            TagSort::SlugDescending => vec![SortKey::falling(tag::Column::Slug)],
+            TagSort::PostsDescending => {
+                vec![SortKey::falling(posts_count()), SortKey::rising(tag::Column::Slug)]
+            }
         };
-        let by_count = query.sort == TagSort::PostsFalling;
+        let by_count = query.sort == TagSort::PostsDescending;
         let list = format!("tags {:?} {:?}", query.q, query.sort);
         let slice = Slice { key: &self.cursors, list, order, paging: &query.paging };
-        let place = |row: &Row| {
+        let sort_values = |row: &TagRow| {
             let slug = Key::Text(row.slug.clone());
             if by_count { vec![Key::Number(row.posts_count), slug] } else { vec![slug] }
         };
-        let (rows, pagination) = slice.page(self.db.read(), find, rows, place).await?;
+        let (rows, pagination) = slice.page(self.db.read(), find, columns, sort_values).await?;
         Ok(Page { data: rows.into_iter().map(TagView::from).collect(), pagination })
     }
 
-    pub async fn read(&self, viewer: Option<&Principal>, slug: &str) -> Result<TagView> {
-        view(self.db.read(), visible_to(viewer), slug).await
+    pub async fn get(&self, viewer: Option<&Principal>, slug: &str) -> Result<TagView> {
+        load_view(self.db.read(), visible_to(viewer), slug).await
     }
 
-    /// The tag as it is now, and whether it is new.
+    /// Creates or replaces the tag; returns it and whether it was created.
     pub async fn replace(
         &self,
         slug: &str,
         new: TagReplacement,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<(TagView, bool)> {
-        // Who asked for no version means whatever is there, also when somebody else was first this very moment.
-        match self.replaced(slug, new.clone(), when.clone()).await {
-            Err(Error::Raced) if !when.asks() => self.replaced(slug, new, when).await,
-            done => done,
+        // A concurrent request can create the tag between the SELECT and the INSERT. Without a precondition
+        // the client accepts any current version, so the second try replaces that tag.
+        match self.try_replace(slug, new.clone(), precondition.clone()).await {
+            Err(Error::Raced) if !precondition.asks() => self.try_replace(slug, new, precondition).await,
+            result => result,
         }
     }
 
-    async fn replaced(&self, slug: &str, new: TagReplacement, when: Precondition) -> Result<(TagView, bool)> {
+    async fn try_replace(
+        &self,
+        slug: &str,
+        new: TagReplacement,
+        precondition: Precondition,
+    ) -> Result<(TagView, bool)> {
         let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let TagReplacement { name, description } = new;
-                let known = at(&tx, &slug).await?;
-                let fresh = known.is_none();
-                match known {
+                let existing = find_for_update(&tx, &slug).await?;
+                let created = existing.is_none();
+                match existing {
                     Some(row) => {
-                        when.check(&view(&*tx, tag::Entity::find(), &slug).await?.etag())?;
+                        precondition.check(&load_view(&*tx, tag::Entity::find(), &slug).await?.etag())?;
                         let version = row.version;
                         let mut row = row.into_active_model();
                         row.name = Set(trimmed(&name));
@@ -178,7 +187,7 @@ impl Tags {
                         row.update(&*tx).await?;
                     }
                     None => {
-                        when.check_absent()?;
+                        precondition.check_absent()?;
                         let row = tag::ActiveModel {
                             id: Set(Uuid::now_v7()),
                             slug: Set(slug.clone()),
@@ -193,18 +202,18 @@ impl Tags {
                     }
                 }
                 tx.touch("tags").await?;
-                let kind = if fresh { EventType::TagCreated } else { EventType::TagUpdated };
-                tell(&tx, kind, &slug, Audience::Public, now);
-                Ok((view(&*tx, tag::Entity::find(), &slug).await?, fresh))
+                let kind = if created { EventType::TagCreated } else { EventType::TagUpdated };
+                emit(&tx, kind, &slug, Audience::Public, now);
+                Ok((load_view(&*tx, tag::Entity::find(), &slug).await?, created))
             })
             .await
     }
 
-    pub async fn patch(&self, slug: &str, patch: TagPatch, when: Precondition) -> Result<TagView> {
+    pub async fn update(&self, slug: &str, patch: TagPatch, precondition: Precondition) -> Result<TagView> {
         let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let mut row = held(&tx, &slug, &when).await?;
+                let mut row = load_for_update(&tx, &slug, &precondition).await?;
                 let before = row.clone();
                 let TagPatch { name, slug, description } = patch;
                 if let Some(name) = name {
@@ -215,7 +224,7 @@ impl Tags {
                 }
                 row.description = description.over(row.description.take());
                 if row == before {
-                    return view(&*tx, tag::Entity::find(), &row.slug).await;
+                    return load_view(&*tx, tag::Entity::find(), &row.slug).await;
                 }
                 row.kept = 1;
                 row.version += 1;
@@ -223,18 +232,18 @@ impl Tags {
                 let row =
                     row.into_active_model().reset_all().update(&*tx).await.map_err(Error::taken("slug"))?;
                 tx.touch("tags").await?;
-                tell(&tx, EventType::TagUpdated, &row.slug, Audience::Public, now);
-                view(&*tx, tag::Entity::find(), &row.slug).await
+                emit(&tx, EventType::TagUpdated, &row.slug, Audience::Public, now);
+                load_view(&*tx, tag::Entity::find(), &row.slug).await
             })
             .await
     }
 
-    pub async fn remove(&self, slug: &str, when: Precondition) -> Result<()> {
+    pub async fn delete(&self, slug: &str, precondition: Precondition) -> Result<()> {
         let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
-                held(&tx, &slug, &when).await?.delete(&*tx).await?;
-                tell(&tx, EventType::TagDeleted, &slug, Audience::Public, now);
+                load_for_update(&tx, &slug, &precondition).await?.delete(&*tx).await?;
+                emit(&tx, EventType::TagDeleted, &slug, Audience::Public, now);
                 tx.touch("tags").await?;
                 tx.touch("posts").await?;
                 Ok(())
@@ -242,24 +251,25 @@ impl Tags {
             .await
     }
 
-    /// The tags of these names in their order, made where they do not exist yet. Names with one slug are
-    /// one tag.
+    /// Returns the ids of the tags with these names, in order, and creates missing tags. Names with the same
+    /// slug are the same tag.
     pub async fn ensure(&self, tx: &Tx, names: &[String], now: i64) -> Result<Vec<Uuid>> {
         let mut slugs: Vec<(String, String)> = Vec::new();
         for name in names {
             let name = trimmed(name);
             let slug = slugify(&name, "tag");
-            if !name.is_empty() && !slugs.iter().any(|(known, _)| *known == slug) {
+            if !name.is_empty() && !slugs.iter().any(|(other, _)| *other == slug) {
                 slugs.push((slug, name));
             }
         }
         if slugs.is_empty() {
             return Ok(Vec::new());
         }
-        // In one order, so that no two posts wait for each other's tags.
-        let mut rising: Vec<_> = slugs.iter().collect();
-        rising.sort();
-        let rows = rising.into_iter().map(|(slug, name)| tag::ActiveModel {
+        // All transactions insert and lock tags in the order of the slugs. Otherwise two posts with the same
+        // new tags could deadlock.
+        let mut sorted: Vec<_> = slugs.iter().collect();
+        sorted.sort();
+        let rows = sorted.into_iter().map(|(slug, name)| tag::ActiveModel {
             id: Set(Uuid::now_v7()),
             slug: Set(slug.clone()),
             name: Set(name.clone()),
@@ -269,11 +279,11 @@ impl Tags {
             created_at: Set(now),
             updated_at: Set(now),
         });
-        let made = tag::Entity::insert_many(rows)
+        let inserted = tag::Entity::insert_many(rows)
             .on_conflict(OnConflict::column(tag::Column::Slug).do_nothing().to_owned())
             .exec_without_returning(&**tx)
             .await?;
-        if made > 0 {
+        if inserted > 0 {
             tx.touch(HIDDEN).await?;
         }
         let found: Vec<(String, Uuid)> = tag::Entity::find()
@@ -281,30 +291,30 @@ impl Tags {
             .columns([tag::Column::Slug, tag::Column::Id])
             .filter(tag::Column::Slug.is_in(slugs.iter().map(|(slug, _)| slug.clone())))
             .order_by_asc(tag::Column::Slug)
-            // None of them may go before the post has it.
+            // Blocks the deletion of these tags until the post references them.
             .lock(LockType::KeyShare)
             .into_tuple()
             .all(&**tx)
             .await?;
-        let id = |slug: &String| found.iter().find(|(known, _)| known == slug).map(|(_, id)| *id);
+        let id = |slug: &String| found.iter().find(|(other, _)| other == slug).map(|(_, id)| *id);
         Ok(slugs.iter().filter_map(|(slug, _)| id(slug)).collect())
     }
 }
 
-/// The row for a change. It is locked: who comes with the same version at once must find the next one. The
-/// weaker lock lets posts go on to be given the tag.
-async fn at(tx: &Tx, slug: &str) -> Result<Option<tag::Model>> {
+/// Locks and returns the row, so that of two concurrent updates with the same `If-Match` one gets 412. The
+/// weaker `FOR NO KEY UPDATE` permits concurrent inserts into `post_tags`.
+async fn find_for_update(tx: &Tx, slug: &str) -> Result<Option<tag::Model>> {
     let find = tag::Entity::find().filter(tag::Column::Slug.eq(slug));
     Ok(find.lock(LockType::NoKeyUpdate).one(&**tx).await?)
 }
 
-/// The row for a change, if it is there and is the version that is meant.
-async fn held(tx: &Tx, slug: &str, when: &Precondition) -> Result<tag::Model> {
-    let row = at(tx, slug).await?.ok_or(Error::NotFound("tag"))?;
-    when.check(&view(&**tx, tag::Entity::find(), slug).await?.etag())?;
+/// Locks and returns the row for an update, after the checks of existence (404) and `If-Match` (412).
+async fn load_for_update(tx: &Tx, slug: &str, precondition: &Precondition) -> Result<tag::Model> {
+    let row = find_for_update(tx, slug).await?.ok_or(Error::NotFound("tag"))?;
+    precondition.check(&load_view(&**tx, tag::Entity::find(), slug).await?.etag())?;
     Ok(row)
 }
 
-fn tell(tx: &Tx, kind: EventType, slug: &str, audience: Audience, now: i64) {
+fn emit(tx: &Tx, kind: EventType, slug: &str, audience: Audience, now: i64) {
     tx.tell(of(kind, slug, format!("/api/tags/{slug}"), 0, audience, now));
 }

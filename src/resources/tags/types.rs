@@ -1,4 +1,4 @@
-//! How a tag looks on the wire.
+//! Request and response bodies of tags.
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
@@ -6,38 +6,38 @@ use crate::contract::{
     answer::Resource, cache::Cache, etag::ETag, page::Paging, patch::Given, time::Timestamp,
 };
 
-/// A tag, by name.
+/// A reference to a tag.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct TagRef {
-    /// What the tag is known by in filters.
+    /// The identifier of the tag in filters and URLs.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
     pub slug: String,
-    /// What people read.
+    /// The display name.
     #[oai(validator(min_length = "1", max_length = "50"))]
     pub name: String,
 }
 
-/// A tag as a whole.
+/// A tag with the number of its posts.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "Tag", rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct TagView {
-    /// What the tag is known by in filters and addresses.
+    /// The identifier of the tag in filters and URLs; unique.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
     pub slug: String,
-    /// What people read.
+    /// The display name.
     #[oai(validator(min_length = "1", max_length = "50"))]
     pub name: String,
-    /// What the tag is for, if somebody wrote it down.
+    /// The description; omitted if the tag has none.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// How many published posts have it.
+    /// The number of published posts with the tag.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub posts_count: i64,
-    /// When the tag itself was last changed.
+    /// The time of the last change of the tag; changes of its posts do not count.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -56,68 +56,68 @@ impl Resource for TagView {
     }
 }
 
-/// A tag as it shall be from now on.
+/// The replacement of a tag, or a new tag.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct TagReplacement {
-    /// What people read; white space around it is dropped.
+    /// The display name; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "50",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: String,
-    /// What the tag is for.
+    /// The description. If omitted, the tag has none.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub description: Option<String>,
 }
 
-/// What of a tag shall change: members left out stay, `null` clears.
+/// A merge patch for a tag: omitted fields are unchanged, `null` clears a field.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct TagPatch {
-    /// What people read; white space around it is dropped.
+    /// The display name; leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "50",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: Option<String>,
-    /// A new name in filters and addresses.
+    /// The new identifier in filters and URLs; must be unique.
     #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
     pub slug: Option<String>,
-    /// What the tag is for; `null` clears it.
+    /// The description; `null` clears it.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub description: Given<String>,
 }
 
-/// Which tags are listed, and in which order.
+/// Filter and order of a list of tags.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct TagQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Text that the slug contains.
+    /// Substring of the slug.
     #[oai(validator(pattern = "^[a-z0-9-]+$", min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// The order. Equal tags follow by slug.
+    /// Sort order. Ties are sorted by slug.
     #[oai(default)]
     pub sort: TagSort,
 }
 
-/// Orders of tags.
+/// Sort orders of tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
 pub enum TagSort {
-    /// By slug, rising.
+    /// By slug, ascending.
     #[default]
     #[oai(rename = "slug")]
     Slug,
-    /// By slug, falling.
+    /// By slug, descending.
     #[oai(rename = "-slug")]
-    SlugFalling,
-    /// By the number of published posts, most first.
+    SlugDescending,
+    /// By the number of published posts, descending.
     #[oai(rename = "-postsCount")]
-    PostsFalling,
+    PostsDescending,
 }
 
 impl Example for TagRef {
@@ -157,6 +157,6 @@ impl Example for TagPatch {
 
 impl Example for TagQuery {
     fn example() -> Self {
-        TagQuery { paging: Paging::example(), q: Some("join".into()), sort: TagSort::PostsFalling }
+        TagQuery { paging: Paging::example(), q: Some("join".into()), sort: TagSort::PostsDescending }
     }
 }
