@@ -1,69 +1,76 @@
 import type { Middleware } from "openapi-fetch";
-import type { Entry, Memory } from "./memory.js";
-import { aliases, conditional, keyed, mergePatches } from "./operations.js";
+import type { CacheEntry, EtagCache } from "./etag-cache.js";
+import { canonicalPaths, idempotencyKeyOperations, ifMatchOperations, mergePatchOperations } from "./operations.js";
 import type { Session } from "./session.js";
 
-/** What is known of a request while it is on its way. */
-interface Asked {
+/** The state of a request between `onRequest` and `onResponse`. */
+interface RequestState {
   request: Request;
-  generation: number;
-  /** For whom and as what: answers to other callers and of other media types are kept apart. */
-  apart: string;
+  /** The session epoch in which the request was sent. */
+  epoch: number;
+  /** Prefix of cache keys: separates responses by caller and by media type. */
+  keyPrefix: string;
   schemaPath: string;
-  entry?: Entry;
+  entry?: CacheEntry;
 }
 
-/** Writes the header fields that make requests safe to repeat and to answer from memory. */
-export function validators(memory: Memory, session: Session): Middleware {
-  // Another middleware may put another request in place; the options stay the same object for one call.
-  const asked = new WeakMap<object, Asked>();
+/**
+ * Middleware that sets `Idempotency-Key`, `If-Match` and `If-None-Match`, stores ETags and bodies in the cache, and
+ * returns the cached body for a 304 response.
+ */
+export function conditionalRequests(cache: EtagCache, session: Session): Middleware {
+  // The key is the options object, because another middleware may replace the request.
+  const states = new WeakMap<object, RequestState>();
   return {
     async onRequest({ request, schemaPath, options }) {
       await session.ready();
       const operation = `${request.method} ${schemaPath}`;
-      if (keyed.has(operation)) setAbsent(request.headers, "Idempotency-Key", crypto.randomUUID());
-      if (mergePatches.has(operation) && request.headers.get("Content-Type") === "application/json") {
+      if (idempotencyKeyOperations.has(operation)) {
+        setIfAbsent(request.headers, "Idempotency-Key", crypto.randomUUID());
+      }
+      if (mergePatchOperations.has(operation) && request.headers.get("Content-Type") === "application/json") {
         request.headers.set("Content-Type", "application/merge-patch+json");
       }
-      if (bypasses(request)) return;
-      const { generation } = session;
+      if (bypassesCache(request)) return;
+      const { epoch } = session;
       const { headers } = request;
-      const apart = `${generation} ${headers.get("Authorization") ?? ""} ${headers.get("Accept") ?? ""}`;
-      const state: Asked = { request, generation, apart, schemaPath };
-      asked.set(options, state);
-      const known = memory.get(keyOf(state));
-      if (known === undefined || request.headers.has("If-None-Match")) return;
-      if (request.method === "GET" && known.body !== undefined) {
-        request.headers.set("If-None-Match", known.etag);
-        state.entry = known;
-      } else if (conditional.has(operation) && isStrong(known.etag)) {
-        setAbsent(request.headers, "If-Match", known.etag);
+      const keyPrefix = `${epoch} ${headers.get("Authorization") ?? ""} ${headers.get("Accept") ?? ""}`;
+      const state: RequestState = { request, epoch, keyPrefix, schemaPath };
+      states.set(options, state);
+      const cached = cache.get(cacheKey(state));
+      if (cached === undefined || request.headers.has("If-None-Match")) return;
+      if (request.method === "GET" && cached.body !== undefined) {
+        request.headers.set("If-None-Match", cached.etag);
+        state.entry = cached;
+      } else if (ifMatchOperations.has(operation) && isStrong(cached.etag)) {
+        setIfAbsent(request.headers, "If-Match", cached.etag);
       }
     },
 
     async onResponse({ response, options }) {
-      const state = asked.get(options);
-      if (state === undefined || state.generation !== session.generation) return;
-      if (response.status === 304 && state.entry !== undefined) return fromMemory(state.entry, response);
-      await remember(memory, response, state);
+      const state = states.get(options);
+      // The user changed while the request was running: its response must not enter the new user's cache.
+      if (state === undefined || state.epoch !== session.epoch) return;
+      if (response.status === 304 && state.entry !== undefined) return cachedResponse(state.entry, response);
+      await updateCache(cache, response, state);
       return;
     },
   };
 }
 
-function keyOf({ request, apart }: Asked, url = request.url): string {
-  const address = new URL(url);
-  address.hash = "";
-  return `${apart} ${address.href}`;
+function cacheKey({ request, keyPrefix }: RequestState, url = request.url): string {
+  const parsed = new URL(url);
+  parsed.hash = "";
+  return `${keyPrefix} ${parsed.href}`;
 }
 
-function bypasses(request: Request): boolean {
+function bypassesCache(request: Request): boolean {
   return request.cache === "no-store" || request.cache === "reload" || request.headers.has("Range");
 }
 
-async function remember(memory: Memory, response: Response, asked: Asked): Promise<void> {
-  const { request } = asked;
-  const key = keyOf(asked);
+async function updateCache(cache: EtagCache, response: Response, state: RequestState): Promise<void> {
+  const { request } = state;
+  const key = cacheKey(state);
   const etag = response.headers.get("ETag");
   switch (request.method) {
     case "GET":
@@ -73,61 +80,65 @@ async function remember(memory: Memory, response: Response, asked: Asked): Promi
     case "POST": {
       const location = response.headers.get("Location");
       if (response.status === 201 && etag !== null && location !== null) {
-        memory.set(keyOf(asked, new URL(location, request.url).href), { etag });
+        cache.set(cacheKey(state, new URL(location, request.url).href), { etag });
       }
       return;
     }
     case "DELETE":
-      if (response.ok || isGone(response)) memory.delete(key);
+      if (response.ok || invalidatesEntry(response)) cache.delete(key);
       return;
     default:
       return;
   }
-  if (isGone(response)) return memory.delete(key);
+  if (invalidatesEntry(response)) return cache.delete(key);
   if (!response.ok) return;
-  if (etag === null) return memory.delete(key);
-  const entry = { etag, ...(await content(response)) };
-  memory.set(key, entry);
-  const home = aliases.get(asked.schemaPath);
-  if (request.method === "GET" && home !== undefined) rememberHome(memory, asked, home, entry);
+  if (etag === null) return cache.delete(key);
+  const entry = { etag, ...(await cacheableContent(response)) };
+  cache.set(key, entry);
+  const canonicalPath = canonicalPaths.get(state.schemaPath);
+  if (request.method === "GET" && canonicalPath !== undefined) {
+    storeCanonicalEtag(cache, state, canonicalPath, entry);
+  }
 }
 
-/** The same resource is written at another path: its version is known there as well. */
-function rememberHome(memory: Memory, asked: Asked, home: string, entry: Entry): void {
+/** Stores the ETag for the path at which the resource is written, so that a later write sends `If-Match`. */
+function storeCanonicalEtag(cache: EtagCache, state: RequestState, canonicalPath: string, entry: CacheEntry): void {
   if (entry.body === undefined) return;
   const { id } = JSON.parse(new TextDecoder().decode(entry.body)) as { id: string };
-  const { url } = asked.request;
-  const base = url.slice(0, url.indexOf(asked.schemaPath.split("{")[0] ?? ""));
-  const key = keyOf(asked, base + home.replace("{id}", id));
-  const there = memory.get(key);
-  if (there?.etag !== entry.etag) memory.set(key, { etag: entry.etag });
+  const { url } = state.request;
+  const base = url.slice(0, url.indexOf(state.schemaPath.split("{")[0] ?? ""));
+  const key = cacheKey(state, base + canonicalPath.replace("{id}", id));
+  const existing = cache.get(key);
+  if (existing?.etag !== entry.etag) cache.set(key, { etag: entry.etag });
 }
 
-async function content(response: Response): Promise<Pick<Entry, "body" | "headers">> {
+/** Returns the body and the headers of a response, or nothing if the body cannot be cached. */
+async function cacheableContent(response: Response): Promise<Pick<CacheEntry, "body" | "headers">> {
   const isJson = /^application\/json\b/.test(response.headers.get("Content-Type") ?? "");
-  const notToKeep = /\bno-store\b/.test(response.headers.get("Cache-Control") ?? "");
-  if (response.status === 204 || !isJson || notToKeep) return {};
+  const isNoStore = /\bno-store\b/.test(response.headers.get("Cache-Control") ?? "");
+  if (response.status === 204 || !isJson || isNoStore) return {};
   const body = await response.clone().arrayBuffer();
   const headers = new Headers(response.headers);
-  // They describe the bytes on the wire, and the body is kept decoded.
+  // These headers describe the encoded bytes, and the cached body is decoded.
   for (const name of ["Content-Length", "Content-Encoding", "Transfer-Encoding"]) headers.delete(name);
   return { body, headers };
 }
 
-function fromMemory(entry: Entry, response: Response): Response {
+/** Returns a response with the cached body and the headers of the 304 response. */
+function cachedResponse(entry: CacheEntry, notModified: Response): Response {
   const headers = new Headers(entry.headers);
-  response.headers.forEach((value, name) => {
+  notModified.headers.forEach((value, name) => {
     if (name !== "content-length" && name !== "content-encoding") headers.set(name, value);
   });
-  const answer = new Response(entry.body ?? null, { status: 200, headers });
-  // `ok` stays true and the body readable, but the status tells what was on the wire.
-  return Object.defineProperties(answer, { status: { value: 304 }, url: { value: response.url } });
+  const response = new Response(entry.body ?? null, { status: 200, headers });
+  // `status` is the status of the server. `ok` stays true and the body is readable.
+  return Object.defineProperties(response, { status: { value: 304 }, url: { value: notModified.url } });
 }
 
-const isGone = ({ status }: Response) => status === 404 || status === 410 || status === 412;
+const invalidatesEntry = ({ status }: Response) => status === 404 || status === 410 || status === 412;
 
 const isStrong = (etag: string) => !etag.startsWith("W/");
 
-function setAbsent(headers: Headers, name: string, value: string): void {
+function setIfAbsent(headers: Headers, name: string, value: string): void {
   if (!headers.has(name)) headers.set(name, value);
 }

@@ -1,28 +1,31 @@
-export interface MemoryOptions {
-  /** How many answers are kept at most; 500 unless told. */
-  entries?: number;
-  /** How many bytes they have together at most; 10 MB unless told. */
-  bytes?: number;
+export interface EtagCacheOptions {
+  /** Maximum number of entries. Default: 500. */
+  maxEntries?: number;
+  /** Maximum total size in bytes. Default: 10,000,000. */
+  maxBytes?: number;
 }
 
-export interface Entry {
+export interface CacheEntry {
   etag: string;
-  /** Left out when only the version is known, as after a create. */
+  /** Absent if only the ETag is known, such as after a create. */
   body?: ArrayBuffer;
   headers?: Headers;
 }
 
-/** The answers used last, by key, within bounds. */
-export class Memory {
-  readonly #entries = new Map<string, Entry & { size: number }>();
-  readonly #limit: { entries: number; bytes: number };
+/** A least-recently-used cache of ETags and response bodies, limited by entries and bytes. */
+export class EtagCache {
+  // A `Map` iterates in insertion order, so the first key is the least recently used.
+  readonly #entries = new Map<string, CacheEntry & { size: number }>();
+  readonly #maxEntries: number;
+  readonly #maxBytes: number;
   #bytes = 0;
 
-  constructor({ entries = 500, bytes = 10_000_000 }: MemoryOptions = {}) {
-    this.#limit = { entries, bytes };
+  constructor({ maxEntries = 500, maxBytes = 10_000_000 }: EtagCacheOptions = {}) {
+    this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
   }
 
-  get(key: string): Entry | undefined {
+  get(key: string): CacheEntry | undefined {
     const entry = this.#entries.get(key);
     if (entry !== undefined) {
       this.#entries.delete(key);
@@ -31,15 +34,15 @@ export class Memory {
     return entry;
   }
 
-  set(key: string, entry: Entry): void {
+  set(key: string, entry: CacheEntry): void {
     this.delete(key);
-    // Keys, tags and fields count for something too, or tags alone would never reach the bound.
+    // The size includes keys and headers, so that entries without a body count against the limit too.
     const size = 2 * key.length + (entry.body?.byteLength ?? 0) + (entry.headers ? 1000 : 100);
-    if (size > this.#limit.bytes) return;
+    if (size > this.#maxBytes) return;
     this.#entries.set(key, { ...entry, size });
     this.#bytes += size;
     for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#limit.entries && this.#bytes <= this.#limit.bytes) break;
+      if (this.#entries.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) break;
       this.delete(oldest);
     }
   }
