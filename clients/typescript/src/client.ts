@@ -5,83 +5,88 @@ import createClient, {
   type FetchResponse,
   type MaybeOptionalInit,
 } from "openapi-fetch";
-import { events, type Event, type EventsOptions, type Reset } from "./events.js";
-import { Memory, type MemoryOptions } from "./memory.js";
-import { deep } from "./operations.js";
-import { each, type ItemOf, type ListInit, type ListPath } from "./pages.js";
+import { conditionalRequests } from "./conditional-requests.js";
+import { EtagCache, type EtagCacheOptions } from "./etag-cache.js";
+import { events, type Event, type EventsOptions, type ResetEvent } from "./events.js";
+import { multiSegmentPaths } from "./operations.js";
+import { paginate, type ItemOf, type ListInit, type ListPath } from "./pagination.js";
 import { unwrap } from "./problem.js";
-import { retrying, type Fetch, type RetryOptions } from "./retry.js";
+import { withRetry, type Fetch, type RetryOptions } from "./retry.js";
 import type { paths } from "./schema.js";
-import { Session, type Credentials, type Store, type User } from "./session.js";
-import { validators } from "./validators.js";
+import { Session, type Credentials, type TokenStore, type User } from "./session.js";
 
 export interface TenonOptions {
-  /** Where the service is, such as `https://api.acme.test`. */
+  /** Base URL of the service, such as `https://api.acme.test`. */
   baseUrl: string;
-  /** An access token that somebody else looks after. */
+  /** An access token that the caller obtains and refreshes. */
   token?: string;
   /** An API key: `tenon_…`. */
   apiKey?: string;
-  /** Signs in when first needed, and again when the session has ended. */
+  /** Credentials for sign-in on the first request, and again when the session has expired. */
   credentials?: Credentials;
-  /** Keeps the session of `signIn` between pages or processes. */
-  store?: Store;
-  memory?: MemoryOptions;
+  /** Persists the session of `signIn` across pages or processes. */
+  store?: TokenStore;
+  /** Limits of the response cache. */
+  cache?: EtagCacheOptions;
   retry?: RetryOptions;
-  /** In place of `globalThis.fetch`. */
+  /** Sends requests. Default: `globalThis.fetch`. */
   fetch?: Fetch;
 }
 
-type Init<Path extends keyof paths, Method extends "put" | "patch"> = MaybeOptionalInit<paths[Path], Method>;
-type Rest<Given> = undefined extends Given ? [init?: Given] : [init: Given];
-type Preference<Given> = Given extends { params: { header: { Prefer: infer Preferred } } } ? Preferred : never;
-type WithoutEmpty<Operation> = Operation extends { responses: infer Responses }
+type WriteInit<Path extends keyof paths, Method extends "put" | "patch"> = MaybeOptionalInit<paths[Path], Method>;
+type InitArgs<Init> = undefined extends Init ? [init?: Init] : [init: Init];
+type PreferHeader<Init> = Init extends { params: { header: { Prefer: infer Prefer } } } ? Prefer : never;
+type WithoutNoContent<Operation> = Operation extends { responses: infer Responses }
   ? { responses: Omit<Responses, 204> }
   : never;
 
-/** There is no 204 but for those who prefer `return=minimal`. */
-type WriteAnswer<Operation extends Record<string, unknown>, Given> = "return=minimal" extends Preference<Given>
-  ? FetchResponse<Operation, Given, `${string}/${string}`>
-  : FetchResponse<WithoutEmpty<Operation>, Given, `${string}/${string}`>;
+/** The response of a write: 204 is possible only with `Prefer: return=minimal`. */
+type WriteResponse<Operation extends Record<string, unknown>, Init> = "return=minimal" extends PreferHeader<Init>
+  ? FetchResponse<Operation, Init, `${string}/${string}`>
+  : FetchResponse<WithoutNoContent<Operation>, Init, `${string}/${string}`>;
 
 type Write<Method extends "put" | "patch"> = <
   Path extends ClientPathsWithMethod<Client<paths>, Method>,
-  Given extends Init<Path, Method>,
+  Init extends WriteInit<Path, Method>,
 >(
   path: Path,
-  ...init: Rest<Given>
-) => Promise<WriteAnswer<paths[Path][Method] & {}, Given>>;
+  ...init: InitArgs<Init>
+) => Promise<WriteResponse<paths[Path][Method] & {}, Init>>;
 
-/** A client of one Tenon service, for one caller at a time. */
+/** A client of one Tenon service with at most one signed-in user. */
 export interface Tenon extends Omit<Client<paths>, "PUT" | "PATCH"> {
   PUT: Write<"put">;
   PATCH: Write<"patch">;
-  /** Who signed in; an API key or a token from elsewhere has no user here. */
+  /** The signed-in user; `undefined` for API keys and access tokens. */
   readonly user: User | undefined;
   signIn(email: string, password: string): Promise<User>;
-  /** Ends the session here in any case; what it throws says that the service may not know. */
+  /** Deletes the local session in any case. If it throws, the session on the server may still be active. */
   signOut(): Promise<void>;
-  /** Every entry of a list, over all pages. */
-  each<Path extends ListPath>(path: Path, ...init: Rest<ListInit<Path>>): AsyncGenerator<ItemOf<Path>, void, undefined>;
+  /** Yields the items of all pages of a list. */
+  paginate<Path extends ListPath>(
+    path: Path,
+    ...init: InitArgs<ListInit<Path>>
+  ): AsyncGenerator<ItemOf<Path>, void, undefined>;
   /**
-   * What happens, one after the other, until the signal ends it: a connection that breaks is made again, and nothing is
-   * missed or told twice.
+   * Yields events in commit order until the signal aborts. After a connection error it reconnects and resumes, so that
+   * every event is yielded exactly once.
    */
-  events(options?: EventsOptions): AsyncGenerator<Event | Reset, void, undefined>;
-  /** The data of an answer; a failure is thrown as a `TenonProblem`. */
+  events(options?: EventsOptions): AsyncGenerator<Event | ResetEvent, void, undefined>;
+  /** Returns the data of a response; throws a `TenonProblem` for an error response. */
   unwrap: typeof unwrap;
 }
 
+/** Creates a client. Throws a `TypeError` if more than one of `token`, `apiKey` and `credentials` is given. */
 export function createTenon(options: TenonOptions): Tenon {
   const { baseUrl, token, apiKey, credentials, store } = options;
-  if ([token, apiKey, credentials].filter((one) => one !== undefined).length > 1) {
-    throw new TypeError("give one of token, apiKey and credentials");
+  if ([token, apiKey, credentials].filter((option) => option !== undefined).length > 1) {
+    throw new TypeError("options: set only one of token, apiKey and credentials");
   }
-  const memory = new Memory(options.memory);
-  const fetch = retrying(options.fetch ?? ((request) => globalThis.fetch(request)), options.retry);
-  const session = new Session(fetch, baseUrl, { token: token ?? apiKey, credentials, store }, () => memory.clear());
+  const cache = new EtagCache(options.cache);
+  const fetch = withRetry(options.fetch ?? ((request) => globalThis.fetch(request)), options.retry);
+  const session = new Session(fetch, baseUrl, { token: token ?? apiKey, credentials, store }, () => cache.clear());
   const client = createClient<paths>({ baseUrl, fetch: (request) => session.send(request), pathSerializer });
-  client.use(validators(memory, session));
+  client.use(conditionalRequests(cache, session));
   const tenon = {
     ...client,
     get user() {
@@ -89,24 +94,25 @@ export function createTenon(options: TenonOptions): Tenon {
     },
     signIn: (email: string, password: string) => session.signIn({ email, password }),
     signOut: () => session.signOut(),
-    each: <Path extends ListPath>(path: Path, init?: ListInit<Path>) => each(client, path, init),
+    paginate: <Path extends ListPath>(path: Path, init?: ListInit<Path>) => paginate(client, path, init),
     events: (options?: EventsOptions) => events((request) => session.send(request), baseUrl, options),
     unwrap,
   };
   return tenon as unknown as Tenon;
 }
 
-/** A dot segment would lead to another operation, however it is encoded. */
-function pathSerializer(address: string, values: Record<string, unknown>): string {
-  const isDeep = [...deep].some((template) => address.endsWith(template));
+/** Serializes path parameters. Rejects dot segments, because URL normalization would select another operation. */
+function pathSerializer(url: string, values: Record<string, unknown>): string {
+  const isMultiSegment = [...multiSegmentPaths].some((template) => url.endsWith(template));
   for (const value of Object.values(values)) {
-    const segments = isDeep ? String(value).split("/") : [String(value)];
+    const segments = isMultiSegment ? String(value).split("/") : [String(value)];
     if (segments.some((segment) => ["", ".", ".."].includes(segment))) {
-      throw new TypeError(`${JSON.stringify(value)} cannot be part of ${address}`);
+      const got = JSON.stringify(value);
+      throw new TypeError(`${url}: path parameters must not have empty or dot segments, got ${got}`);
     }
   }
-  if (!isDeep) return defaultPathSerializer(address, values);
-  return address.replace(/\{(\w+)\}/g, (_, name: string) =>
+  if (!isMultiSegment) return defaultPathSerializer(url, values);
+  return url.replace(/\{(\w+)\}/g, (_, name: string) =>
     String(values[name]).split("/").map(encodeURIComponent).join("/"),
   );
 }

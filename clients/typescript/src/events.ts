@@ -1,129 +1,133 @@
 import { problemFrom } from "./problem.js";
+import type { Fetch } from "./retry.js";
 import type { components } from "./schema.js";
 
 export type Event = components["schemas"]["Event"];
 export type Topic = components["schemas"]["Topic"];
 
-/** Something was forgotten before it could be sent: what is shown has to be read anew. */
-export interface Reset {
+/** Events were deleted before they could be sent: the client must reload its data. */
+export interface ResetEvent {
   type: "reset";
-  /** The position behind which the events go on. */
+  /** The position after which the stream continues. */
   position: number;
 }
 
 export interface EventsOptions {
-  /** Events about these; all of them if it is left out. */
+  /** Topics of the events. Default: all topics. */
   topics?: Topic[];
-  /** The `position` of the last event that the caller has: what followed comes first. */
+  /** The `position` of the last received event. The stream starts after it. */
   after?: number;
   /** Ends the iteration. */
   signal?: AbortSignal;
-  /** The longest wait in milliseconds before the next try while the service cannot be reached; 30,000 unless told. */
-  longestDelay?: number;
+  /** Maximum delay in milliseconds before a reconnect. Default: 30,000. */
+  maxDelay?: number;
 }
 
-/** Where the stream goes on, and after how many milliseconds. */
-interface Place {
+/** The resume position, and the reconnect delay in milliseconds. */
+interface StreamState {
   after: number | undefined;
   retry: number;
 }
 
-type Send = (request: Request) => Promise<Response>;
+/** The server sends a heartbeat every 15 seconds; three missed heartbeats end the connection. */
+const IDLE_TIMEOUT_MS = 45_000;
 
-/** The service sends a sign of life every 15 seconds. */
-const SILENCE = 45_000;
-
-/** What happens, one after the other: a connection that breaks is made again, and nothing is missed or told twice. */
+/**
+ * Yields events in commit order. After a connection error it reconnects and resumes, so that every event is yielded
+ * exactly once.
+ */
 export async function* events(
-  send: Send,
+  fetch: Fetch,
   baseUrl: string,
   options: EventsOptions = {},
-): AsyncGenerator<Event | Reset, void, undefined> {
-  const { signal, longestDelay = 30_000 } = options;
-  const place: Place = { after: options.after, retry: 2000 };
-  for (let failures = 0; !aborted(signal); ) {
-    const stream = new AbortController();
-    const end = () => stream.abort(signal?.reason);
-    signal?.addEventListener("abort", end, { once: true });
+): AsyncGenerator<Event | ResetEvent, void, undefined> {
+  const { signal, maxDelay = 30_000 } = options;
+  const state: StreamState = { after: options.after, retry: 2000 };
+  for (let failures = 0; !isAborted(signal); ) {
+    const connection = new AbortController();
+    const abort = () => connection.abort(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
     try {
-      const response = await send(request(baseUrl, options.topics, place.after, stream.signal));
+      const response = await fetch(buildRequest(baseUrl, options.topics, state.after, connection.signal));
       if (!response.ok) throw problemFrom(await response.json().catch(() => undefined), response);
       failures = 0;
-      for await (const sent of read(response, stream, place)) {
-        place.after = sent.position;
-        yield sent;
+      for await (const event of readEvents(response, connection, state)) {
+        state.after = event.position;
+        yield event;
       }
     } catch (error) {
-      if (aborted(signal)) return;
-      // A refusal stays one; what is busy or away comes back.
-      if (error instanceof Error && "status" in error && !passing(error.status)) throw error;
+      if (isAborted(signal)) return;
+      // A permanent error is thrown; network errors, 429 and 5xx cause a reconnect.
+      if (error instanceof Error && "status" in error && !isTransient(error.status)) throw error;
       failures += 1;
     } finally {
-      signal?.removeEventListener("abort", end);
-      stream.abort();
+      signal?.removeEventListener("abort", abort);
+      connection.abort();
     }
-    await pause(Math.min(longestDelay, place.retry * 2 ** Math.max(0, failures - 1)) * (0.5 + Math.random() / 2), signal);
+    const backoff = Math.min(maxDelay, state.retry * 2 ** Math.max(0, failures - 1));
+    await sleep(backoff * (0.5 + Math.random() / 2), signal);
   }
 }
 
-/** Also during an iteration that began before. */
-function aborted(signal: AbortSignal | undefined): boolean {
+/** A function, because the compiler would narrow `signal.aborted` to `false` for the rest of the loop. */
+function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted ?? false;
 }
 
-function passing(status: unknown): boolean {
+function isTransient(status: unknown): boolean {
   return status === 429 || (typeof status === "number" && status >= 500);
 }
 
-function request(baseUrl: string, topics: Topic[] = [], after: number | undefined, signal: AbortSignal): Request {
+function buildRequest(baseUrl: string, topics: Topic[] = [], after: number | undefined, signal: AbortSignal): Request {
   const url = new URL(`${baseUrl.replace(/\/$/, "")}/api/events`);
   for (const topic of topics) url.searchParams.append("topics", topic);
   if (after !== undefined) url.searchParams.set("after", String(after));
   return new Request(url, { headers: { Accept: "text/event-stream" }, cache: "no-store", signal });
 }
 
-async function* read(
+async function* readEvents(
   response: Response,
-  stream: AbortController,
-  place: Place,
-): AsyncGenerator<Event | Reset, void, undefined> {
+  connection: AbortController,
+  state: StreamState,
+): AsyncGenerator<Event | ResetEvent, void, undefined> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
+  let buffer = "";
   while (reader !== undefined) {
-    const timer = setTimeout(() => stream.abort(new Error("the stream fell silent")), SILENCE);
+    const timer = setTimeout(() => connection.abort(new Error("event stream timed out")), IDLE_TIMEOUT_MS);
     const { done, value } = await reader.read().finally(() => clearTimeout(timer));
     if (done) return;
-    const blocks = (text + value).split("\n\n");
-    // The last one has not ended yet: it is not an event before it has.
-    text = blocks.pop() ?? "";
+    const blocks = (buffer + value).split("\n\n");
+    // The last block is incomplete until its blank line arrives.
+    buffer = blocks.pop() ?? "";
     for (const block of blocks) {
-      const sent = parsed(block, place);
-      if (sent !== undefined) yield sent;
+      const event = parseBlock(block, state);
+      if (event !== undefined) yield event;
     }
   }
 }
 
-function parsed(block: string, place: Place): Event | Reset | undefined {
-  const fields = new Map(block.split("\n").map((line) => split(line)));
+function parseBlock(block: string, state: StreamState): Event | ResetEvent | undefined {
+  const fields = new Map(block.split("\n").map((line) => parseLine(line)));
   const retry = Number(fields.get("retry"));
-  if (retry > 0) place.retry = retry;
+  if (retry > 0) state.retry = retry;
   const data = fields.get("data");
   if (data === undefined) {
-    // How far the log has come: nothing for this caller was in between.
+    // A heartbeat: its id advances the resume position past events that this caller may not see.
     const id = fields.get("id");
-    if (id !== undefined) place.after = Number(id);
+    if (id !== undefined) state.after = Number(id);
     return undefined;
   }
   if (fields.get("event") !== "reset") return JSON.parse(data) as Event;
   return { type: "reset", position: (JSON.parse(data) as { after: number }).after };
 }
 
-function split(line: string): [string, string] {
+function parseLine(line: string): [string, string] {
   const colon = line.indexOf(":");
   return [line.slice(0, colon), line.slice(colon + 1).trimStart()];
 }
 
-function pause(delay: number, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves after `delay` milliseconds, or when the signal aborts. */
+function sleep(delay: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
@@ -131,7 +135,7 @@ function pause(delay: number, signal: AbortSignal | undefined): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, delay);
-    if (aborted(signal)) done();
+    if (isAborted(signal)) done();
     else signal?.addEventListener("abort", done, { once: true });
   });
 }

@@ -1,7 +1,7 @@
 // Generated from openapi.yaml by `npm run generate`. Changes belong there.
 
-/** Creates that take an `Idempotency-Key`. */
-export const keyed: ReadonlySet<string> = new Set([
+/** Operations that accept `Idempotency-Key`. */
+export const idempotencyKeyOperations: ReadonlySet<string> = new Set([
   "POST /api/channels",
   "POST /api/channels/{id}/messages",
   "POST /api/posts",
@@ -16,8 +16,8 @@ export const keyed: ReadonlySet<string> = new Set([
   "POST /api/v2/invoices/{locale}"
 ]);
 
-/** Writes that take an `If-Match`. */
-export const conditional: ReadonlySet<string> = new Set([
+/** Write operations that accept `If-Match`. */
+export const ifMatchOperations: ReadonlySet<string> = new Set([
   "DELETE /api/channels/{id}",
   "PATCH /api/channels/{id}",
   "DELETE /api/comments/{id}",
@@ -53,8 +53,8 @@ export const conditional: ReadonlySet<string> = new Set([
   "PATCH /api/webhook-endpoints/{id}"
 ]);
 
-/** Operations whose body is a merge patch. */
-export const mergePatches: ReadonlySet<string> = new Set([
+/** Operations whose body is a JSON merge patch. */
+export const mergePatchOperations: ReadonlySet<string> = new Set([
   "PATCH /api/channels/{id}",
   "PATCH /api/comments/{id}",
   "PATCH /api/me",
@@ -68,15 +68,15 @@ export const mergePatches: ReadonlySet<string> = new Set([
   "PATCH /api/webhook-endpoints/{id}"
 ]);
 
-/** Paths with a parameter of several segments. */
-export const deep: ReadonlySet<string> = new Set([
+/** Paths whose last parameter can contain slashes. */
+export const multiSegmentPaths: ReadonlySet<string> = new Set([
   "/api/docs/{path}",
   "/api/redirects/{key}",
   "/api/upstreams/{upstream}/{path}"
 ]);
 
-/** Reads by another name, and the path that the same resource is written at. */
-export const aliases: ReadonlyMap<string, string> = new Map([
+/** Alternative read paths, with the path at which the same resource is written. */
+export const canonicalPaths: ReadonlyMap<string, string> = new Map([
   [
     "/api/posts/slug/{slug}",
     "/api/posts/{id}"

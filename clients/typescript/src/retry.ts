@@ -1,38 +1,42 @@
-/** Sends a request; `globalThis.fetch` is one. */
+/** Sends a request, such as `globalThis.fetch`. */
 export type Fetch = (request: Request) => Promise<Response>;
 
 export interface RetryOptions {
-  /** How often a request is sent again at most; 3 unless told. */
-  retries?: number;
-  /** The first wait in milliseconds; each further one is twice as long. 200 unless told. */
-  firstDelay?: number;
-  /** The longest wait in milliseconds. A `Retry-After` beyond it is left to the caller. 30,000 unless told. */
-  longestDelay?: number;
+  /** Maximum number of retries of one request. Default: 3. */
+  maxRetries?: number;
+  /** Delay before the first retry in milliseconds; doubles with each retry. Default: 200. */
+  initialDelay?: number;
+  /**
+   * Maximum delay in milliseconds. A response with a longer `Retry-After` is returned without a retry. Default: 30,000.
+   */
+  maxDelay?: number;
 }
 
-/** Sends requests again that were not answered, or put off, where a second time does no harm. */
-export function retrying(fetch: Fetch, options: RetryOptions = {}): Fetch {
-  const { retries = 3, firstDelay = 200, longestDelay = 30_000 } = options;
+/** Returns a `Fetch` that retries idempotent requests after network errors, 429 and 503. */
+export function withRetry(fetch: Fetch, options: RetryOptions = {}): Fetch {
+  const { maxRetries = 3, initialDelay = 200, maxDelay = 30_000 } = options;
   return async (request) => {
-    const limit = repeatable(request) ? retries : 0;
-    for (let attempt = 0; attempt < limit; attempt++) {
-      const backoff = Math.min(longestDelay, firstDelay * 2 ** attempt) * (0.5 + Math.random() / 2);
-      const wait = await attempted(fetch, request, backoff);
-      if (wait instanceof Response) return wait;
-      if (wait.delay > longestDelay) return wait.response ?? fetch(request);
-      await wait.response?.body?.cancel();
-      await pause(wait.delay, request.signal);
+    const retries = isIdempotent(request) ? maxRetries : 0;
+    for (let attempt = 0; attempt < retries; attempt++) {
+      // Jitter prevents many clients from retrying at the same time.
+      const backoff = Math.min(maxDelay, initialDelay * 2 ** attempt) * (0.5 + Math.random() / 2);
+      const result = await attemptRequest(fetch, request, backoff);
+      if (result instanceof Response) return result;
+      if (result.delay > maxDelay) return result.response ?? fetch(request);
+      await result.response?.body?.cancel();
+      await sleep(result.delay, request.signal);
     }
     return fetch(request);
   };
 }
 
-interface Wait {
+/** A failed attempt: the delay before the next one, and the response if there was one. */
+interface FailedAttempt {
   delay: number;
   response?: Response;
 }
 
-async function attempted(fetch: Fetch, request: Request, backoff: number): Promise<Response | Wait> {
+async function attemptRequest(fetch: Fetch, request: Request, backoff: number): Promise<Response | FailedAttempt> {
   try {
     const response = await fetch(request.clone());
     if (response.status !== 429 && response.status !== 503) return response;
@@ -43,7 +47,8 @@ async function attempted(fetch: Fetch, request: Request, backoff: number): Promi
   }
 }
 
-function repeatable(request: Request): boolean {
+/** Returns whether a repeated request has the same effect as a single one. */
+function isIdempotent(request: Request): boolean {
   switch (request.method) {
     case "GET":
     case "HEAD":
@@ -59,6 +64,7 @@ function repeatable(request: Request): boolean {
   }
 }
 
+/** Returns `Retry-After` in milliseconds (RFC 9110, 10.2.3), or 0. */
 function retryAfter(response: Response): number {
   const value = response.headers.get("Retry-After");
   if (value === null) return 0;
@@ -67,7 +73,8 @@ function retryAfter(response: Response): number {
   return Number.isNaN(delay) ? 0 : delay;
 }
 
-function pause(delay: number, signal: AbortSignal): Promise<void> {
+/** Resolves after `delay` milliseconds; rejects when the signal aborts. */
+function sleep(delay: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = () => {
       clearTimeout(timer);

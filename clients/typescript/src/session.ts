@@ -1,6 +1,6 @@
-import type { components } from "./schema.js";
-import type { Fetch } from "./retry.js";
 import { problemFrom } from "./problem.js";
+import type { Fetch } from "./retry.js";
+import type { components } from "./schema.js";
 
 export type User = components["schemas"]["User"];
 type Login = components["schemas"]["Login"];
@@ -12,70 +12,71 @@ export interface Credentials {
 
 export interface Tokens {
   accessToken: string;
-  /** Good for one use: whoever keeps it must keep every successor. */
+  /** Valid for one refresh. Every refresh returns a new refresh token, which must be stored. */
   refreshToken: string;
-  /** When the access token expires, in milliseconds since 1970. */
+  /** When the access token expires, in milliseconds since the Unix epoch. */
   expiresAt: number;
   user: User;
 }
 
-/** Where a session outlives the page or the process. Nothing to load or to keep is `undefined`. */
-export interface Store {
+/** Persists the tokens of a session. `undefined` means that there is no session. */
+export interface TokenStore {
   load(): Tokens | undefined | Promise<Tokens | undefined>;
   save(tokens: Tokens | undefined): void | Promise<void>;
 }
 
 export interface SessionOptions {
-  /** An access token or an API key, sent as it is. */
+  /** An access token or an API key, sent unchanged. */
   token?: string | undefined;
   credentials?: Credentials | undefined;
-  store?: Store | undefined;
+  store?: TokenStore | undefined;
 }
 
-/** How long before its end an access token is renewed, unless it lives shorter than twice that. */
-const MARGIN = 30_000;
+/** How long before expiry an access token is refreshed; half of the lifetime for tokens of less than a minute. */
+const REFRESH_MARGIN_MS = 30_000;
 
-/** Who the client is: keeps the tokens, renews them in time, and puts them on requests. */
+/** Authenticates requests: stores the tokens of the session and refreshes them before they expire. */
 export class Session {
-  readonly #send: Fetch;
+  readonly #fetch: Fetch;
   readonly #baseUrl: string;
   readonly #options: SessionOptions;
-  readonly #forget: () => void;
+  readonly #onUserChange: () => void;
   #tokens: Tokens | undefined;
-  #margin = MARGIN;
+  #refreshMargin = REFRESH_MARGIN_MS;
   #loading: Promise<void> | undefined;
-  #renewal: Promise<Response | undefined> | undefined;
-  #generation = 0;
+  #refreshing: Promise<Response | undefined> | undefined;
+  #epoch = 0;
 
-  constructor(send: Fetch, baseUrl: string, options: SessionOptions, forget: () => void) {
-    this.#send = send;
+  constructor(fetch: Fetch, baseUrl: string, options: SessionOptions, onUserChange: () => void) {
+    this.#fetch = fetch;
     this.#baseUrl = baseUrl.replace(/\/$/, "");
     this.#options = options;
-    this.#forget = forget;
+    this.#onUserChange = onUserChange;
   }
 
-  /** Rises whenever the client becomes somebody else. */
-  get generation(): number {
-    return this.#generation;
+  /** Increases whenever the user changes. Responses of an earlier epoch belong to another user. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   get user(): User | undefined {
     return this.#tokens?.user;
   }
 
-  /** Settles when a kept session is loaded. */
+  /** Resolves when the stored session is loaded. */
   ready(): Promise<void> {
     return (this.#loading ??= this.#load());
   }
 
   async signIn(credentials: Credentials): Promise<User> {
     await this.ready();
-    this.#turn();
-    const generation = this.#generation;
+    this.#startEpoch();
+    const epoch = this.#epoch;
     const response = await this.#post("/api/auth/login", credentials);
     if (!response.ok) throw await problemOf(response);
     const tokens = tokensOf((await response.json()) as Login);
-    if (generation === this.#generation) await this.#keep(tokens);
+    // A sign-in or sign-out that started later takes precedence.
+    if (epoch === this.#epoch) await this.#saveTokens(tokens);
     return tokens.user;
   }
 
@@ -87,77 +88,82 @@ export class Session {
       const response = await this.send(new Request(`${this.#baseUrl}/api/auth/logout`, { method: "POST" }));
       if (!response.ok && response.status !== 401) throw await problemOf(response);
     } finally {
-      this.#turn();
-      await this.#keep(undefined);
+      this.#startEpoch();
+      await this.#saveTokens(undefined);
     }
   }
 
-  /** Sends a request as this session, if it does not say itself who asks. */
+  /** Sends a request with the credentials of the session, unless it has an `Authorization` header. */
   async send(request: Request): Promise<Response> {
     await this.ready();
-    if (request.headers.has("Authorization")) return this.#send(request);
-    if (this.#options.token !== undefined) return this.#send(authorized(request, this.#options.token));
-    const refused = await this.#prepare();
-    if (refused !== undefined) return refused;
+    if (request.headers.has("Authorization")) return this.#fetch(request);
+    if (this.#options.token !== undefined) return this.#fetch(authorize(request, this.#options.token));
+    const errorResponse = await this.#ensureToken();
+    if (errorResponse !== undefined) return errorResponse;
     const token = this.#tokens?.accessToken;
-    if (token === undefined) return this.#send(request);
-    const again = request.clone();
-    const response = await this.#send(authorized(request, token));
+    if (token === undefined) return this.#fetch(request);
+    const retry = request.clone();
+    const response = await this.#fetch(authorize(request, token));
     if (response.status !== 401 || (await problemOf(response.clone())).code !== "invalid-token") return response;
-    if ((await this.#renew(token)) !== undefined || this.#tokens === undefined) return response;
-    return this.#send(authorized(again, this.#tokens.accessToken));
+    if ((await this.#refresh(token)) !== undefined || this.#tokens === undefined) return response;
+    return this.#fetch(authorize(retry, this.#tokens.accessToken));
   }
 
-  /** Sees to a token that is good for a while; answers with the refusal if there can be none. */
-  async #prepare(): Promise<Response | undefined> {
+  /** Refreshes an access token that expires soon. Returns the error response if no valid token is available. */
+  async #ensureToken(): Promise<Response | undefined> {
     const tokens = this.#tokens;
-    if (tokens === undefined) return this.#options.credentials && this.#renew(undefined);
-    const left = tokens.expiresAt - Date.now();
-    if (left > this.#margin) return undefined;
+    if (tokens === undefined) return this.#options.credentials && this.#refresh(undefined);
+    const remaining = tokens.expiresAt - Date.now();
+    if (remaining > this.#refreshMargin) return undefined;
     try {
-      const refused = await this.#renew(tokens.accessToken);
-      return left > 0 && this.#tokens !== undefined ? undefined : refused;
+      const errorResponse = await this.#refresh(tokens.accessToken);
+      // A failed refresh is not an error while the current token is valid.
+      return remaining > 0 && this.#tokens !== undefined ? undefined : errorResponse;
     } catch (error) {
-      if (left > 0) return undefined;
+      if (remaining > 0) return undefined;
       throw error;
     }
   }
 
-  /** Replaces the token that was used, once for all who ask meanwhile. */
-  async #renew(used: string | undefined): Promise<Response | undefined> {
-    if (this.#tokens?.accessToken !== used) return undefined;
-    this.#renewal ??= this.#next().finally(() => (this.#renewal = undefined));
-    return (await this.#renewal)?.clone();
+  /** Replaces `usedToken`. Concurrent calls share one refresh, because a refresh token is valid only once. */
+  async #refresh(usedToken: string | undefined): Promise<Response | undefined> {
+    if (this.#tokens?.accessToken !== usedToken) return undefined;
+    this.#refreshing ??= this.#requestTokens().finally(() => (this.#refreshing = undefined));
+    return (await this.#refreshing)?.clone();
   }
 
-  async #next(): Promise<Response | undefined> {
-    const generation = this.#generation;
-    if (await this.#adopt()) return undefined;
+  /** Obtains tokens from the store, by refresh or by sign-in. Returns the error response on failure. */
+  async #requestTokens(): Promise<Response | undefined> {
+    const epoch = this.#epoch;
+    if (await this.#reloadFromStore()) return undefined;
     const { credentials } = this.#options;
     let response: Response | undefined;
     if (this.#tokens !== undefined) {
-      response = await this.#refresh(this.#tokens.refreshToken);
-      if (response.status === 401 && generation === this.#generation) await this.#keep(undefined);
+      response = await this.#postRefresh(this.#tokens.refreshToken);
+      if (response.status === 401 && epoch === this.#epoch) await this.#saveTokens(undefined);
     }
     if (credentials && (response === undefined || response.status === 401)) {
       response = await this.#post("/api/auth/login", credentials);
     }
     if (!response?.ok) return response;
     const tokens = tokensOf((await response.json()) as Login);
-    if (generation === this.#generation) await this.#keep(tokens);
+    if (epoch === this.#epoch) await this.#saveTokens(tokens);
     return undefined;
   }
 
-  /** Another page or process that shares the store may have renewed the session already. */
-  async #adopt(): Promise<boolean> {
-    const kept = await this.#options.store?.load();
-    if (kept === undefined || kept.refreshToken === this.#tokens?.refreshToken) return false;
-    this.#become(kept);
-    return kept.expiresAt - Date.now() > this.#margin;
+  /** Returns whether the store has valid tokens that another page or process has refreshed. */
+  async #reloadFromStore(): Promise<boolean> {
+    const stored = await this.#options.store?.load();
+    if (stored === undefined || stored.refreshToken === this.#tokens?.refreshToken) return false;
+    this.#setTokens(stored);
+    return stored.expiresAt - Date.now() > this.#refreshMargin;
   }
 
-  /** The service gives the same answer to the same refresh for ten seconds, so a lost one is asked for again. */
-  async #refresh(refreshToken: string): Promise<Response> {
+  /**
+   * Sends the refresh request, once more after a network error: the service returns the same response to the same
+   * refresh token for ten seconds.
+   */
+  async #postRefresh(refreshToken: string): Promise<Response> {
     try {
       return await this.#post("/api/auth/refresh", { refreshToken });
     } catch {
@@ -167,28 +173,28 @@ export class Session {
 
   #post(path: string, body: Credentials | components["schemas"]["Refresh"]): Promise<Response> {
     const headers = { "Content-Type": "application/json" };
-    return this.#send(new Request(this.#baseUrl + path, { method: "POST", headers, body: JSON.stringify(body) }));
+    return this.#fetch(new Request(this.#baseUrl + path, { method: "POST", headers, body: JSON.stringify(body) }));
   }
 
   async #load(): Promise<void> {
-    const kept = await this.#options.store?.load();
-    if (kept !== undefined) this.#become(kept);
+    const stored = await this.#options.store?.load();
+    if (stored !== undefined) this.#setTokens(stored);
   }
 
-  async #keep(tokens: Tokens | undefined): Promise<void> {
-    this.#become(tokens);
+  async #saveTokens(tokens: Tokens | undefined): Promise<void> {
+    this.#setTokens(tokens);
     await this.#options.store?.save(tokens);
   }
 
-  #become(tokens: Tokens | undefined): void {
-    if (this.#tokens !== undefined && this.#tokens.user.id !== tokens?.user.id) this.#turn();
+  #setTokens(tokens: Tokens | undefined): void {
+    if (this.#tokens !== undefined && this.#tokens.user.id !== tokens?.user.id) this.#startEpoch();
     this.#tokens = tokens;
-    if (tokens !== undefined) this.#margin = Math.min(MARGIN, (tokens.expiresAt - Date.now()) / 2);
+    if (tokens !== undefined) this.#refreshMargin = Math.min(REFRESH_MARGIN_MS, (tokens.expiresAt - Date.now()) / 2);
   }
 
-  #turn(): void {
-    this.#generation++;
-    this.#forget();
+  #startEpoch(): void {
+    this.#epoch++;
+    this.#onUserChange();
   }
 }
 
@@ -196,7 +202,7 @@ function tokensOf({ accessToken, refreshToken, expiresIn, user }: Login): Tokens
   return { accessToken, refreshToken, expiresAt: Date.now() + expiresIn * 1000, user };
 }
 
-function authorized(request: Request, token: string): Request {
+function authorize(request: Request, token: string): Request {
   request.headers.set("Authorization", `Bearer ${token}`);
   return request;
 }

@@ -1,4 +1,4 @@
-/** The story of a dashboard: records come in from files, are looked at, changed, and taken home. */
+/** The workflow of a billing dashboard: import records from files, read, update and export them. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,8 +12,8 @@ import { ADMIN, startService, type Service } from "./service.js";
 const RABBIT = "d6e15727-9fe1-4961-8c5b-ea44a9bd81aa";
 const TURNER = "3958dc9e-742f-4377-85e9-fec4b6a6442a";
 
-/** An office of its own, or (`TENON_STORY=FOLDER`) somebody's. */
-const OFFICE: Record<string, unknown> = {
+/** Sample records; `TENON_BILLING_DATA=FOLDER` replaces them with the files of a folder. */
+const RECORDS: Record<string, unknown> = {
   "customers.json": [
     { id: RABBIT, name: "Evil Rabbit", email: "evil@rabbit.acme.test", imageUrl: "/customers/evil-rabbit.png" },
     { id: TURNER, name: 'Ada "the lathe" Turner, =1+1', email: "ada@turner.acme.test" },
@@ -33,7 +33,7 @@ const OFFICE: Record<string, unknown> = {
   "redirects.json": { "-api-v1-revenues": { destination: "/api/v2/revenues/en-us", permanent: false } },
 };
 
-interface Told {
+interface InvoiceRecord {
   customerId: string;
   amount: number;
   status: string;
@@ -43,15 +43,15 @@ interface Told {
 let service: Service;
 let tenon: Tenon;
 let folder: string;
-let told: Told[];
+let invoiceRecords: InvoiceRecord[];
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "tenon-story-"));
-  for (const [name, records] of Object.entries(OFFICE)) writeFileSync(join(folder, name), JSON.stringify(records));
-  const from = process.env["TENON_STORY"] ?? folder;
-  told = JSON.parse(readFileSync(join(from, "invoices.json"), "utf8")) as Told[];
+  folder = mkdtempSync(join(tmpdir(), "tenon-billing-"));
+  for (const [name, records] of Object.entries(RECORDS)) writeFileSync(join(folder, name), JSON.stringify(records));
+  const source = process.env["TENON_BILLING_DATA"] ?? folder;
+  invoiceRecords = JSON.parse(readFileSync(join(source, "invoices.json"), "utf8")) as InvoiceRecord[];
   service = await startService();
-  const files = readdirSync(from).map((name) => join(from, name));
+  const files = readdirSync(source).map((name) => join(source, name));
   execFileSync(service.binary, ["import", "json", "--data-dir", service.data, ...files], { stdio: "pipe" });
   ({ tenon } = service.client());
   await tenon.signIn(ADMIN.email, ADMIN.password);
@@ -62,105 +62,107 @@ after(async () => {
 });
 
 const sum = (status: string) =>
-  told.filter((invoice) => invoice.status === status).reduce((all, { amount }) => all + amount, 0);
+  invoiceRecords
+    .filter((invoice) => invoice.status === status)
+    .reduce((total, { amount }) => total + amount, 0);
 
-/** Half to the even cent, in whole numbers. */
-function euros(cents: number): number {
-  const [whole, rest] = [Math.floor((cents * 86) / 100), (cents * 86) % 100];
-  return rest > 50 || (rest === 50 && whole % 2 === 1) ? whole + 1 : whole;
+/** Converts US cents to euro cents with the rate 0.86, rounded half to even. */
+function toEuroCents(cents: number): number {
+  const [quotient, remainder] = [Math.floor((cents * 86) / 100), (cents * 86) % 100];
+  return remainder > 50 || (remainder === 50 && quotient % 2 === 1) ? quotient + 1 : quotient;
 }
 
 const french = { params: { path: { locale: "fr" } } };
 const american = { params: { path: { locale: "en-us" } } };
 
-describe("a dashboard", () => {
-  test("has cards, a chart and the latest invoices", async () => {
+describe("billing dashboard", () => {
+  test("returns totals, a chart and the latest invoices", async () => {
     const { cards, revenues, latest, rates, failed } = await tenon.unwrap(tenon.GET("/api/v2/dashboard"));
     assert.deepEqual(failed, []);
     assert.equal(cards?.collected, sum("paid"));
     assert.equal(cards?.pending, sum("pending"));
-    assert.equal(cards?.invoices, told.length);
+    assert.equal(cards?.invoices, invoiceRecords.length);
     assert.equal(revenues?.length, 12);
     assert.ok(revenues?.some(({ source, amount }) => source === "imported" && amount === 200000));
-    const dates = told.map(({ date }) => date).sort().reverse();
+    const dates = invoiceRecords.map(({ date }) => date).sort().reverse();
     assert.deepEqual(latest?.map(({ date }) => date), dates.slice(0, 5));
     assert.ok(latest?.every(({ customer }) => customer !== undefined && customer.name.length > 0));
     assert.equal(rates?.find(({ base }) => base === "EUR")?.rateState, "fallback");
   });
 
-  test("shows every invoice in euros to the cent", async () => {
+  test("converts every invoice to euros", async () => {
     const invoices = [];
-    for await (const invoice of tenon.each("/api/v2/invoices/{locale}", french)) invoices.push(invoice);
-    assert.equal(invoices.length, told.length);
+    for await (const invoice of tenon.paginate("/api/v2/invoices/{locale}", french)) invoices.push(invoice);
+    assert.equal(invoices.length, invoiceRecords.length);
     for (const { amount, currency, original } of invoices) {
       assert.equal(currency, "EUR");
       assert.equal(original?.rate, "0.86");
-      assert.equal(amount, euros(original?.amount ?? 0));
+      assert.equal(amount, toEuroCents(original?.amount ?? 0));
     }
   });
 
-  test("is downloaded as a table that says what the list says", async () => {
+  test("exports the same data as CSV and NDJSON as the list", async () => {
     const list = [];
     const query = { expand: "customer", status: "pending" } as const;
-    for await (const invoice of tenon.each("/api/v2/invoices/{locale}", { params: { ...french.params, query } })) {
+    for await (const invoice of tenon.paginate("/api/v2/invoices/{locale}", { params: { ...french.params, query } })) {
       list.push(invoice);
     }
-    const answer = await tenon.GET("/api/v2/invoices/{locale}/csv", {
+    const csv = await tenon.GET("/api/v2/invoices/{locale}/csv", {
       params: { ...french.params, query: { status: "pending" } },
       parseAs: "text",
     });
-    assert.equal(answer.response.headers.get("Content-Type"), "text/csv; charset=utf-8; header=present");
-    assert.match(answer.response.headers.get("Content-Disposition") ?? "", /filename="invoices-fr-[\d-]+\.csv"/);
-    const lines = parse(answer.data ?? "", { columns: true }) as Record<string, string>[];
-    const table = lines.map((line) => [line["id"], line["amount"], line["customer.name"], line["original.amount"]]);
-    const text = (value: string) => (/^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value);
-    const meant = list.map(({ id, amount, customer, original }) => [
+    assert.equal(csv.response.headers.get("Content-Type"), "text/csv; charset=utf-8; header=present");
+    assert.match(csv.response.headers.get("Content-Disposition") ?? "", /filename="invoices-fr-[\d-]+\.csv"/);
+    const rows = parse(csv.data ?? "", { columns: true }) as Record<string, string>[];
+    const actual = rows.map((row) => [row["id"], row["amount"], row["customer.name"], row["original.amount"]]);
+    const escapeFormula = (value: string) => (/^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value);
+    const expected = list.map(({ id, amount, customer, original }) => [
       id,
       String(amount),
-      text(customer?.name ?? ""),
+      escapeFormula(customer?.name ?? ""),
       String(original?.amount),
     ]);
-    assert.ok(meant.length > 0);
-    assert.deepEqual(table, meant);
+    assert.ok(expected.length > 0);
+    assert.deepEqual(actual, expected);
     const ndjson = await tenon.GET("/api/v2/invoices/{locale}/ndjson", {
       params: { ...french.params, query },
       parseAs: "text",
     });
-    const entries = String(ndjson.data).trim().split("\n").map((line) => JSON.parse(line) as unknown);
-    assert.deepEqual(entries, list);
+    const items = String(ndjson.data).trim().split("\n").map((line) => JSON.parse(line) as unknown);
+    assert.deepEqual(items, list);
   });
 
-  test("takes a new invoice, refuses a stale change, and prints and deletes it", async () => {
-    const customer = told[0]?.customerId ?? "";
+  test("creates an invoice, rejects a stale update, renders a PDF and deletes it", async () => {
+    const customer = invoiceRecords[0]?.customerId ?? "";
     const body = { customerId: customer, amount: 12345, status: "draft", date: "2026-11-20" } as const;
-    const made = await tenon.unwrap(tenon.POST("/api/v2/invoices/{locale}", { ...american, body }));
-    const path = { locale: "en-us", id: made.id };
+    const created = await tenon.unwrap(tenon.POST("/api/v2/invoices/{locale}", { ...american, body }));
+    const path = { locale: "en-us", id: created.id };
     const first = await tenon.GET("/api/v2/invoices/{locale}/{id}", { params: { path } });
     const etag = first.response.headers.get("ETag") ?? "";
-    const change = { params: { path, header: { "If-Match": etag } }, body: { amount: 23456 } };
-    const changed = await tenon.unwrap(tenon.PATCH("/api/v2/invoices/{locale}/{id}", change));
-    assert.equal(changed.amount, 23456);
-    const stale = tenon.unwrap(tenon.PATCH("/api/v2/invoices/{locale}/{id}", change));
-    await assert.rejects(stale, (error) => isProblem(error, "stale") && error.status === 412);
+    const update = { params: { path, header: { "If-Match": etag } }, body: { amount: 23456 } };
+    const updated = await tenon.unwrap(tenon.PATCH("/api/v2/invoices/{locale}/{id}", update));
+    assert.equal(updated.amount, 23456);
+    const stale = tenon.unwrap(tenon.PATCH("/api/v2/invoices/{locale}/{id}", update));
+    await assert.rejects(stale, (error) => isProblem(error, "precondition-failed") && error.status === 412);
     const pdf = await tenon.GET("/api/v2/invoices/{locale}/{id}/pdf", { params: { path }, parseAs: "arrayBuffer" });
     const bytes = new Uint8Array((pdf.data as unknown as ArrayBuffer) ?? new ArrayBuffer(0));
     assert.equal(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");
     assert.ok(bytes.length > 5000);
-    const gone = await tenon.DELETE("/api/v2/invoices/{locale}/{id}", { params: { path } });
-    assert.equal(gone.response.status, 204);
-    const after = await tenon.GET("/api/v2/invoices/{locale}/{id}", { params: { path } });
-    assert.equal(after.response.status, 404);
+    const deleted = await tenon.DELETE("/api/v2/invoices/{locale}/{id}", { params: { path } });
+    assert.equal(deleted.response.status, 204);
+    const afterDelete = await tenon.GET("/api/v2/invoices/{locale}/{id}", { params: { path } });
+    assert.equal(afterDelete.response.status, 404);
   });
 
-  test("is still found at its old address", async () => {
-    const ask = () => fetch(`${service.url}/api/v1/revenues?limit=3`, { redirect: "manual" });
-    let answer = await ask();
-    // The rules were imported beside the service, which takes them over in its own time.
-    for (let tries = 0; answer.status === 404 && tries < 100; tries++) {
-      await new Promise((done) => setTimeout(done, 100));
-      answer = await ask();
+  test("redirects from the old path", async () => {
+    const send = () => fetch(`${service.url}/api/v1/revenues?limit=3`, { redirect: "manual" });
+    let response = await send();
+    // The import runs in another process, and the server polls for changed redirects.
+    for (let attempts = 0; response.status === 404 && attempts < 100; attempts++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      response = await send();
     }
-    assert.equal(answer.status, 307);
-    assert.equal(answer.headers.get("Location"), "/api/v2/revenues/en-us?limit=3");
+    assert.equal(response.status, 307);
+    assert.equal(response.headers.get("Location"), "/api/v2/revenues/en-us?limit=3");
   });
 });

@@ -7,8 +7,9 @@ import { createTenon, type Tenon, type TenonOptions } from "@tenon/client";
 
 export const ADMIN = { email: "ada@acme.test", password: "mortise and tenon, cut to fit" };
 
-/** What went over the wire, in order. */
-export interface Sent {
+/** A request with the status of its response, as sent over the network. */
+export interface SentRequest {
+  /** Method and path. */
   line: string;
   headers: Headers;
   status: number;
@@ -16,14 +17,16 @@ export interface Sent {
 
 export interface Service {
   url: string;
-  /** The program, and the folder that its data is in. */
+  /** Path of the server binary. */
   binary: string;
+  /** Path of the data folder. */
   data: string;
-  /** A client and what it sends. */
-  client(options?: Partial<TenonOptions>): { tenon: Tenon; sent: Sent[] };
+  /** Creates a client, and records its requests in `sent`. */
+  client(options?: Partial<TenonOptions>): { tenon: Tenon; sent: SentRequest[] };
   stop(): Promise<void>;
 }
 
+/** Starts a server with one admin, on a free port and a temporary data folder. */
 export async function startService(): Promise<Service> {
   const binary = resolve(process.env["TENON_BIN"] ?? "../../target/debug/tenon");
   const data = mkdtempSync(join(tmpdir(), "tenon-client-"));
@@ -35,33 +38,33 @@ export async function startService(): Promise<Service> {
   const child = spawn(binary, ["serve", "--data-dir", data, "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
-  const ended = new Promise<void>((done) => child.once("exit", () => done()));
-  const url = await new Promise<string>((found, failed) => {
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
       const address = /^listening on (http:\S+)$/.exec(line)?.[1];
-      if (address !== undefined) found(address);
+      if (address !== undefined) resolve(address);
     });
-    child.once("exit", (code) => failed(new Error(`the service ended with ${code}`)));
-    child.once("error", failed);
+    child.once("exit", (code) => reject(new Error(`the server exited with code ${code}`)));
+    child.once("error", reject);
   });
   return {
     url,
     binary,
     data,
     client: (options = {}) => {
-      const sent: Sent[] = [];
-      const { fetch = globalThis.fetch, ...others } = options;
-      const recording = async (request: Request) => {
+      const sent: SentRequest[] = [];
+      const { fetch = globalThis.fetch, ...otherOptions } = options;
+      const recordingFetch = async (request: Request) => {
         const line = `${request.method} ${request.url.slice(url.length)}`;
         const response = await fetch(request);
         sent.push({ line, headers: request.headers, status: response.status });
         return response;
       };
-      return { tenon: createTenon({ baseUrl: url, ...others, fetch: recording }), sent };
+      return { tenon: createTenon({ baseUrl: url, ...otherOptions, fetch: recordingFetch }), sent };
     },
     stop: async () => {
       child.kill();
-      await ended;
+      await exited;
       rmSync(data, { recursive: true, force: true });
     },
   };

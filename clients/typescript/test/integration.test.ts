@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { isProblem, TenonProblem, type Store, type Tenon, type Tokens } from "@tenon/client";
-import { ADMIN, startService, type Sent, type Service } from "./service.js";
+import { isProblem, TenonProblem, type Tenon, type Tokens, type TokenStore } from "@tenon/client";
+import { ADMIN, startService, type SentRequest, type Service } from "./service.js";
 
 let service: Service;
 let admin: Tenon;
-let sent: Sent[];
+let sent: SentRequest[];
 
 before(async () => {
   service = await startService();
@@ -14,20 +14,20 @@ before(async () => {
 });
 after(() => service.stop());
 
-const last = () => sent.at(-1) as Sent;
+const lastRequest = () => sent.at(-1) as SentRequest;
 const post = (title: string) => ({ title, content: "Cut the tenon to the mortise.", published: true });
 const create = (title: string) => admin.unwrap(admin.POST("/api/posts", { body: post(title) }));
-/** A new admin, because one account may not sign in often. */
-async function person() {
+/** Creates an admin with a random e-mail address, because sign-ins to one account are rate limited. */
+async function createAdmin() {
   const email = `${crypto.randomUUID()}@acme.test`;
   const password = "another long passphrase";
   await admin.unwrap(admin.POST("/api/users", { body: { email, password, name: "Bea Joiner", role: "admin" } }));
   return { email, password };
 }
-const at = ({ id }: { id: string }) => ({ params: { path: { id } } });
+const byId = ({ id }: { id: string }) => ({ params: { path: { id } } });
 
-/** A store that keeps somebody's session. */
-async function shelf(): Promise<Store & { tokens: Tokens | undefined }> {
+/** Creates a token store with the session of a new admin. */
+async function storeWithSession(): Promise<TokenStore & { tokens: Tokens | undefined }> {
   const store = {
     tokens: undefined as Tokens | undefined,
     load() {
@@ -37,15 +37,15 @@ async function shelf(): Promise<Store & { tokens: Tokens | undefined }> {
       this.tokens = tokens;
     },
   };
-  const { email, password } = await person();
+  const { email, password } = await createAdmin();
   await service.client({ store }).tenon.signIn(email, password);
   return store;
 }
 
-describe("the session", () => {
-  test("signs in, says who it is, and signs out", async () => {
+describe("session", () => {
+  test("signs in, exposes the user, and signs out", async () => {
     const { tenon, sent } = service.client();
-    const { email, password } = await person();
+    const { email, password } = await createAdmin();
     assert.equal((await tenon.GET("/api/me")).response.status, 401);
     const user = await tenon.signIn(email, password);
     assert.deepEqual(tenon.user, user);
@@ -58,33 +58,34 @@ describe("the session", () => {
     assert.equal(error?.code, "invalid-token");
   });
 
-  test("a wrong password is a problem", async () => {
+  test("rejects a wrong password with a problem", async () => {
     const { tenon } = service.client();
-    await assert.rejects(tenon.signIn(ADMIN.email, "not this one"), (error) => isProblem(error, "wrong-password"));
+    const signIn = tenon.signIn(ADMIN.email, "not the password");
+    await assert.rejects(signIn, (error) => isProblem(error, "invalid-credentials"));
   });
 
-  test("a refused token is renewed once for all requests, and they are repeated", async () => {
-    const store = await shelf();
+  test("refreshes a rejected token once for concurrent requests and retries them", async () => {
+    const store = await storeWithSession();
     const first = store.tokens as Tokens;
     store.tokens = { ...first, accessToken: `${first.accessToken.slice(0, -8)}AAAAAAAA` };
     const { tenon, sent } = service.client({ store });
-    const answers = await Promise.all(Array.from({ length: 5 }, () => tenon.unwrap(tenon.GET("/api/me"))));
-    assert.ok(answers.every(({ id }) => id === first.user.id));
+    const users = await Promise.all(Array.from({ length: 5 }, () => tenon.unwrap(tenon.GET("/api/me"))));
+    assert.ok(users.every(({ id }) => id === first.user.id));
     assert.equal(sent.filter(({ line }) => line === "POST /api/auth/refresh").length, 1);
     assert.notEqual(store.tokens.refreshToken, first.refreshToken);
     assert.equal(tenon.user?.id, first.user.id);
   });
 
-  test("a token is renewed before it expires, with a body that is sent once", async () => {
-    const store = await shelf();
+  test("refreshes a token before it expires and sends the body once", async () => {
+    const store = await storeWithSession();
     store.tokens = { ...(store.tokens as Tokens), expiresAt: Date.now() - 1 };
     const { tenon, sent } = service.client({ store });
-    await tenon.unwrap(tenon.POST("/api/posts", { body: post("Renewed") }));
+    await tenon.unwrap(tenon.POST("/api/posts", { body: post("Refreshed") }));
     assert.deepEqual(sent.map(({ line }) => line), ["POST /api/auth/refresh", "POST /api/posts"]);
   });
 
-  test("clients that share a store share the session", async () => {
-    const store = await shelf();
+  test("clients with the same store share a session", async () => {
+    const store = await storeWithSession();
     const { tenon: one } = service.client({ store });
     const { tenon: other } = service.client({ store });
     await other.GET("/api/me");
@@ -96,24 +97,24 @@ describe("the session", () => {
     assert.equal(store.tokens, undefined);
   });
 
-  test("a session that ended elsewhere is told, and the store emptied", async () => {
-    const store = await shelf();
+  test("reports a session that another client ended and clears the store", async () => {
+    const store = await storeWithSession();
     const { tenon } = service.client({ store });
-    const { tenon: elsewhere } = service.client({ store: { load: () => store.tokens, save: () => {} } });
+    const { tenon: otherClient } = service.client({ store: { load: () => store.tokens, save: () => {} } });
     await tenon.unwrap(tenon.GET("/api/me"));
-    await elsewhere.signOut();
+    await otherClient.signOut();
     await assert.rejects(tenon.unwrap(tenon.GET("/api/me")), (error) => isProblem(error, "invalid-token"));
     assert.equal(store.tokens, undefined);
     assert.equal(tenon.user, undefined);
   });
 
-  test("credentials sign in when first needed", async () => {
-    const { tenon, sent } = service.client({ credentials: await person() });
+  test("signs in with credentials on the first request", async () => {
+    const { tenon, sent } = service.client({ credentials: await createAdmin() });
     await Promise.all([tenon.unwrap(tenon.GET("/api/me")), tenon.unwrap(tenon.GET("/api/me"))]);
     assert.equal(sent.filter(({ line }) => line === "POST /api/auth/login").length, 1);
   });
 
-  test("an API key does what its scopes allow", async () => {
+  test("limits an API key to its scopes", async () => {
     const body = { name: "Site", scopes: ["posts:read" as const] };
     const { key } = await admin.unwrap(admin.POST("/api/api-keys", { body }));
     const { tenon } = service.client({ apiKey: key });
@@ -123,92 +124,92 @@ describe("the session", () => {
   });
 });
 
-describe("the memory", () => {
-  test("an unchanged answer comes from memory", async () => {
-    const { id } = await create("Remembered");
-    const first = await admin.GET("/api/posts/{id}", at({ id }));
-    const second = await admin.GET("/api/posts/{id}", at({ id }));
+describe("response cache", () => {
+  test("returns an unchanged response from the cache", async () => {
+    const { id } = await create("Cached");
+    const first = await admin.GET("/api/posts/{id}", byId({ id }));
+    const second = await admin.GET("/api/posts/{id}", byId({ id }));
     assert.equal(second.response.status, 304);
     assert.ok(second.response.ok);
     assert.deepEqual(second.data, first.data);
     assert.equal(second.response.headers.get("Content-Type"), first.response.headers.get("Content-Type"));
   });
 
-  test("lists as well, coded ones too", async () => {
+  test("caches lists and compressed responses", async () => {
     const content = "Cut the tenon to the mortise. ".repeat(100);
     const { id } = await admin.unwrap(admin.POST("/api/posts", { body: { ...post("Long"), content } }));
-    const read = await admin.GET("/api/posts/{id}", at({ id }));
+    const read = await admin.GET("/api/posts/{id}", byId({ id }));
     assert.match(read.response.headers.get("ETag") ?? "", /~(gzip|br|zstd)"$/);
-    assert.equal((await admin.GET("/api/posts/{id}", at({ id }))).response.status, 304);
-    await admin.unwrap(admin.PATCH("/api/posts/{id}", { ...at({ id }), body: { title: "Longer" } }));
-    assert.match(last().headers.get("If-Match") ?? "", /~(gzip|br|zstd)"$/);
+    assert.equal((await admin.GET("/api/posts/{id}", byId({ id }))).response.status, 304);
+    await admin.unwrap(admin.PATCH("/api/posts/{id}", { ...byId({ id }), body: { title: "Longer" } }));
+    assert.match(lastRequest().headers.get("If-Match") ?? "", /~(gzip|br|zstd)"$/);
     await admin.GET("/api/posts");
     const list = await admin.GET("/api/posts");
     assert.equal(list.response.status, 304);
     assert.equal(list.data?.data[0]?.title, "Longer");
   });
 
-  test("nobody is answered from another's memory", async () => {
-    const { tenon, sent } = service.client({ store: await shelf() });
+  test("does not share cached responses between users", async () => {
+    const { tenon, sent } = service.client({ store: await storeWithSession() });
     await tenon.GET("/api/posts");
     await tenon.signOut();
     assert.equal((await tenon.GET("/api/posts")).response.status, 200);
     assert.equal(sent.at(-1)?.headers.get("If-None-Match"), null);
   });
 
-  test("a stale write is refused, and goes through once the newer version was read", async () => {
+  test("rejects a stale write, and accepts it after the current version was read", async () => {
     const { id } = await create("Contested");
-    const { tenon: other } = service.client({ credentials: await person() });
-    await other.unwrap(other.PATCH("/api/posts/{id}", { ...at({ id }), body: { title: "Theirs" } }));
-    const mine = { ...at({ id }), body: { title: "Mine" } };
+    const { tenon: other } = service.client({ credentials: await createAdmin() });
+    await other.unwrap(other.PATCH("/api/posts/{id}", { ...byId({ id }), body: { title: "Theirs" } }));
+    const mine = { ...byId({ id }), body: { title: "Mine" } };
     const error = await admin.unwrap(admin.PATCH("/api/posts/{id}", mine)).catch((error: unknown) => error);
-    assert.ok(isProblem(error, "stale"));
+    assert.ok(isProblem(error, "precondition-failed"));
     assert.ok(error.currentEtag);
-    assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", at({ id })))).title, "Theirs");
+    assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", byId({ id })))).title, "Theirs");
     assert.equal((await admin.unwrap(admin.PATCH("/api/posts/{id}", mine))).title, "Mine");
-    assert.ok(last().headers.get("If-Match"));
+    assert.ok(lastRequest().headers.get("If-Match"));
   });
 
-  test("a write can insist", async () => {
-    const { id } = await create("Insisted");
-    const { tenon: other } = service.client({ credentials: await person() });
-    await other.unwrap(other.PATCH("/api/posts/{id}", { ...at({ id }), body: { title: "Theirs" } }));
+  test("If-Match: * overwrites any version", async () => {
+    const { id } = await create("Overwritten");
+    const { tenon: other } = service.client({ credentials: await createAdmin() });
+    await other.unwrap(other.PATCH("/api/posts/{id}", { ...byId({ id }), body: { title: "Theirs" } }));
     const params = { path: { id }, header: { "If-Match": "*" } };
     const { title } = await admin.unwrap(admin.PATCH("/api/posts/{id}", { params, body: { title: "Mine" } }));
     assert.equal(title, "Mine");
   });
 
-  test("writes follow each other, with and without a body in the answer", async () => {
-    const { id } = await create("Followed");
+  test("sends If-Match in consecutive writes, with and without a response body", async () => {
+    const { id } = await create("Consecutive");
     const params = { path: { id }, header: { Prefer: "return=minimal" as const } };
     assert.equal(await admin.unwrap(admin.PATCH("/api/posts/{id}", { params, body: { title: "Two" } })), undefined);
-    await admin.unwrap(admin.PUT("/api/posts/{id}", { ...at({ id }), body: post("Three") }));
-    assert.ok(last().headers.get("If-Match"));
-    assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", at({ id })))).title, "Three");
-    await admin.unwrap(admin.DELETE("/api/posts/{id}", at({ id })));
-    assert.ok(last().headers.get("If-Match"));
-    assert.equal((await admin.GET("/api/posts/{id}", at({ id }))).error?.code, "not-found");
-    assert.equal(last().headers.get("If-None-Match"), null);
+    await admin.unwrap(admin.PUT("/api/posts/{id}", { ...byId({ id }), body: post("Three") }));
+    assert.ok(lastRequest().headers.get("If-Match"));
+    assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", byId({ id })))).title, "Three");
+    await admin.unwrap(admin.DELETE("/api/posts/{id}", byId({ id })));
+    assert.ok(lastRequest().headers.get("If-Match"));
+    assert.equal((await admin.GET("/api/posts/{id}", byId({ id }))).error?.code, "not-found");
+    assert.equal(lastRequest().headers.get("If-None-Match"), null);
   });
 
-  test("a post that was read by its slug is guarded as well", async () => {
+  test("sends If-Match after a read by slug", async () => {
     const { slug } = await create("By its slug");
-    const { tenon, sent } = service.client({ credentials: await person() });
+    const { tenon, sent } = service.client({ credentials: await createAdmin() });
     const { id } = await tenon.unwrap(tenon.GET("/api/posts/slug/{slug}", { params: { path: { slug } } }));
-    await tenon.unwrap(tenon.PATCH("/api/posts/{id}", { ...at({ id }), body: { excerpt: "Short" } }));
+    await tenon.unwrap(tenon.PATCH("/api/posts/{id}", { ...byId({ id }), body: { excerpt: "Short" } }));
     assert.ok(sent.at(-1)?.headers.get("If-Match"));
   });
 });
 
-describe("repeating", () => {
-  test("a create whose answer was lost is made once", async () => {
-    let losses = 1;
+describe("retries", () => {
+  test("a retried create has one effect", async () => {
+    let failures = 1;
     const { tenon, sent } = service.client({
-      credentials: await person(),
-      retry: { firstDelay: 1 },
+      credentials: await createAdmin(),
+      retry: { initialDelay: 1 },
       fetch: async (request) => {
         const response = await globalThis.fetch(request);
-        if (request.url.endsWith("/api/posts") && losses-- > 0) throw new TypeError("connection lost");
+        if (request.url.endsWith("/api/posts") && failures-- > 0) throw new TypeError("connection lost");
         return response;
       },
     });
@@ -220,33 +221,33 @@ describe("repeating", () => {
   });
 });
 
-describe("lists", () => {
-  test("each gives every entry once, in order, under the filters", async () => {
+describe("pagination", () => {
+  test("yields every item once, in order, with filters", async () => {
     const titles = ["P1", "P2", "P3", "P4", "P5", "P6", "P7"];
     for (const title of titles) {
       await admin.unwrap(admin.POST("/api/posts", { body: { ...post(title), tags: ["Paged"] } }));
     }
     const query = { tag: ["paged"], limit: 3, sort: "title" };
-    const before = sent.length;
+    const sentBefore = sent.length;
     const seen: string[] = [];
-    for await (const { title } of admin.each("/api/posts", { params: { query } })) seen.push(title);
+    for await (const { title } of admin.paginate("/api/posts", { params: { query } })) seen.push(title);
     assert.deepEqual(seen, titles);
-    assert.equal(sent.length - before, 3);
-    for await (const tag of admin.each("/api/tags")) assert.ok(tag.slug);
-    for await (const { title } of admin.each("/api/posts", { params: { query } })) {
+    assert.equal(sent.length - sentBefore, 3);
+    for await (const tag of admin.paginate("/api/tags")) assert.ok(tag.slug);
+    for await (const { title } of admin.paginate("/api/posts", { params: { query } })) {
       assert.equal(title, "P1");
       break;
     }
   });
 
-  test("each throws what a page was refused with", async () => {
-    const list = admin.each("/api/posts", { params: { query: { sort: "nothing" } } });
+  test("throws the problem of a rejected page", async () => {
+    const list = admin.paginate("/api/posts", { params: { query: { sort: "nothing" } } });
     await assert.rejects(list.next(), (error) => isProblem(error, "invalid"));
   });
 });
 
 describe("problems", () => {
-  test("every violation is named, with its place", async () => {
+  test("reports every violation with its pointer", async () => {
     const body = { title: "", content: "short" };
     const error = await admin.unwrap(admin.POST("/api/posts", { body })).catch((error: unknown) => error);
     assert.ok(error instanceof TenonProblem && isProblem(error, "invalid"));
@@ -256,37 +257,39 @@ describe("problems", () => {
   });
 });
 
-describe("the other resources", () => {
-  test("documents, however deep", async () => {
+describe("other resources", () => {
+  test("documents with nested paths", async () => {
     const params = { path: { path: "guides/joints/tenon" } };
     const body = { title: "Tenon", content: "# Tenon" };
-    const made = await admin.unwrap(admin.PUT("/api/docs/{path}", { params, body }));
-    assert.equal(made.path, "guides/joints/tenon");
+    const created = await admin.unwrap(admin.PUT("/api/docs/{path}", { params, body }));
+    assert.equal(created.path, "guides/joints/tenon");
     assert.equal((await admin.unwrap(admin.GET("/api/docs/{path}", { params }))).title, "Tenon");
     await admin.unwrap(admin.DELETE("/api/docs/{path}", { params }));
-    assert.ok(last().headers.get("If-Match"));
+    assert.ok(lastRequest().headers.get("If-Match"));
   });
 
-  test("comments, tags, authors and accounts", async () => {
+  test("comments, tags, authors and users", async () => {
     const { id } = await create("Discussed");
-    const comment = await admin.unwrap(admin.POST("/api/posts/{id}/comments", { ...at({ id }), body: { content: "Fits." } }));
+    const comment = await admin.unwrap(
+      admin.POST("/api/posts/{id}/comments", { ...byId({ id }), body: { content: "Fits." } }),
+    );
     const approved = await admin.unwrap(
-      admin.PATCH("/api/comments/{id}", { ...at(comment), body: { status: "approved" } }),
+      admin.PATCH("/api/comments/{id}", { ...byId(comment), body: { status: "approved" } }),
     );
     assert.equal(approved.status, "approved");
-    const listed = await admin.unwrap(admin.GET("/api/posts/{id}/comments", at({ id })));
+    const listed = await admin.unwrap(admin.GET("/api/posts/{id}/comments", byId({ id })));
     assert.equal(listed.data.length, 1);
 
     const params = { path: { slug: "joinery" }, header: { "If-None-Match": "*" } };
     const tag = { params, body: { name: "Joinery" } };
     assert.equal((await admin.unwrap(admin.PUT("/api/tags/{slug}", tag))).name, "Joinery");
-    assert.equal((await admin.PUT("/api/tags/{slug}", tag)).error?.code, "stale");
+    assert.equal((await admin.PUT("/api/tags/{slug}", tag)).error?.code, "precondition-failed");
 
     const body = { email: "bea@acme.test", name: "Bea Joiner", password: "another long passphrase" };
     const user = await admin.unwrap(admin.POST("/api/users", { body }));
-    const promoted = await admin.unwrap(admin.PATCH("/api/users/{id}", { ...at(user), body: { role: "author" } }));
+    const promoted = await admin.unwrap(admin.PATCH("/api/users/{id}", { ...byId(user), body: { role: "author" } }));
     assert.equal(promoted.role, "author");
-    const author = await admin.unwrap(admin.GET("/api/authors/{id}", at(admin.user as { id: string })));
+    const author = await admin.unwrap(admin.GET("/api/authors/{id}", byId(admin.user as { id: string })));
     assert.equal(author.name, "Ada Turner");
   });
 });

@@ -2,14 +2,14 @@ import type { Client, ClientPathsWithMethod, MaybeOptionalInit } from "openapi-f
 import { unwrap } from "./problem.js";
 import type { paths } from "./schema.js";
 
-/** What the list at a path holds; never for a path that is not a list. */
+/** The item type of the list at a path; `never` for a path that is not a list. */
 export type ItemOf<Path extends keyof paths> = paths[Path] extends {
   get: { responses: { 200: { content: { "application/json": { data: (infer Item)[]; pagination: unknown } } } } };
 }
   ? Item
   : never;
 
-/** The paths of lists. */
+/** The paths of paginated lists. */
 export type ListPath = {
   [Path in keyof paths]: [ItemOf<Path>] extends [never] ? never : Path;
 }[keyof paths] &
@@ -26,21 +26,22 @@ interface Init {
   params?: { query?: Record<string, unknown> };
 }
 
-type Read<Item> = (path: string, init: Init) => Promise<{ data?: Page<Item>; error?: unknown; response: Response }>;
+type GetPage<Item> = (path: string, init: Init) => Promise<{ data?: Page<Item>; error?: unknown; response: Response }>;
 
-/** Every entry of a list, page after page, each page asked for when it is needed. */
-export async function* each<Path extends ListPath>(
+/** Yields the items of all pages of a list. Each page is requested when its first item is needed. */
+export async function* paginate<Path extends ListPath>(
   client: Client<paths>,
   path: Path,
   init: Init = {},
 ): AsyncGenerator<ItemOf<Path>, void, undefined> {
-  const read = client.GET as unknown as Read<ItemOf<Path>>;
+  const getPage = client.GET as unknown as GetPage<ItemOf<Path>>;
   let query: Record<string, unknown> = { limit: 50, ...init.params?.query };
   for (;;) {
-    const page = (await unwrap(read(path, { ...init, params: { ...init.params, query } }))) as Page<ItemOf<Path>>;
+    const page = (await unwrap(getPage(path, { ...init, params: { ...init.params, query } }))) as Page<ItemOf<Path>>;
     yield* page.data;
     const { nextCursor } = page.pagination;
     if (nextCursor === undefined) return;
+    // The cursor replaces `page`, which the server ignores together with `after`.
     const { page: _, ...others } = query;
     query = { ...others, after: nextCursor };
   }
