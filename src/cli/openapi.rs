@@ -1,23 +1,24 @@
-//! `tenon openapi`: the document, from the code alone.
+//! `tenon openapi`: prints the OpenAPI document. Needs neither settings nor a database.
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::say;
+use super::print;
 use crate::api;
 
 #[derive(Args)]
 pub struct Openapi {
-    /// The form
+    /// Output format
     #[arg(long, value_enum, default_value = "yaml")]
     format: Format,
-    /// The version of OpenAPI
+    /// OpenAPI version
     #[arg(long, value_enum, default_value = "3.1")]
     oas: Oas,
-    /// Write openapi.yaml in this folder instead of printing
+    /// Write the document to openapi.yaml in the current folder instead of printing it
     #[arg(long)]
     write: bool,
-    // The flags of the other commands, taken and passed over: the document needs no data.
+    // The global options of the other commands. They are accepted and ignored, because the OpenAPI document
+    // needs no data.
     #[arg(long, hide = true)]
     data_dir: Option<String>,
     #[arg(long, hide = true)]
@@ -52,7 +53,7 @@ impl Openapi {
             std::fs::write("openapi.yaml", text)
                 .map_err(|error| format!("cannot write openapi.yaml: {error}"))?;
         } else {
-            say(&text);
+            print(&text);
         }
         Ok(ExitCode::SUCCESS)
     }

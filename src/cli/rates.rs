@@ -1,12 +1,12 @@
-//! `tenon rates`: what currencies are worth, fetched by hand.
+//! `tenon rates`: fetches exchange rates on demand.
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::{
-    app, say,
-    told::{plain, told},
-    warn,
+    app,
+    errors::{database_message, message},
+    print, warn,
 };
 use crate::{
     config::Config,
@@ -15,39 +15,39 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum Rates {
-    /// Ask the source of rates_url now, and print what it told
+    /// Fetch exchange rates from rates_url now, and print them
     Fetch {
-        /// Take rates that moved too far as well
+        /// Accept rates that differ too much from the stored ones
         #[arg(long)]
-        accept_jumps: bool,
+        allow_large_changes: bool,
     },
 }
 
 impl Rates {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
-        let Rates::Fetch { accept_jumps } = self;
-        let jumps = if accept_jumps { Jumps::Accepted } else { Jumps::Refused };
+        let Rates::Fetch { allow_large_changes } = self;
+        let jumps = if allow_large_changes { Jumps::Accepted } else { Jumps::Refused };
         if config.rates.is_none() {
             return Err(Untold::Off.to_string());
         }
         let app = app(config).await?;
         let taken = app.refresh.now(jumps).await.map_err(|error| match error {
-            Untold::Storage(error) => told(&error),
+            Untold::Storage(error) => message(&error),
             other => other.to_string(),
         });
-        app.db.close().await.map_err(|error| plain(&error))?;
+        app.db.close().await.map_err(|error| database_message(&error))?;
         let taken = taken?;
         taken.jumped.iter().for_each(|jump| {
-            warn(&format!("{jump} is too far: it stays as it was, unless you say --accept-jumps"))
+            warn(&format!("rate change rejected as too large: {jump}. Accept it with --allow-large-changes"))
         });
-        say(&written(&taken));
+        print(&format_rates(&taken));
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn written(taken: &Taken) -> String {
+fn format_rates(taken: &Taken) -> String {
     let Taken { source, date, rates, .. } = taken;
     let lines: String = rates.iter().map(|(currency, rate)| format!("{currency} {rate}\n")).collect();
     let noun = if rates.len() == 1 { "rate" } else { "rates" };
-    format!("{lines}{} {noun} of {date} from {source}: what a dollar is\n", rates.len())
+    format!("{lines}{} {noun} of {date} from {source}, per US dollar\n", rates.len())
 }

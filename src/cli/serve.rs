@@ -1,4 +1,4 @@
-//! `tenon serve`: the service itself.
+//! `tenon serve`: starts the server, the workers and the periodic tasks.
 use std::{collections::BTreeSet, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
@@ -8,8 +8,9 @@ use tokio::{
 };
 
 use super::{
-    app, demo, say,
-    told::{plain, told},
+    app, demo,
+    errors::{database_message, message},
+    print,
 };
 use crate::{
     api,
@@ -28,30 +29,33 @@ use crate::{
 
 #[derive(Args)]
 pub struct Serve {
-    /// Address and port; port 0 picks a free one [default: 127.0.0.1:8080]
+    /// Address and port to listen on; port 0 selects a free port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// The field in which trusted proxies say who is behind them: x-forwarded-for or forwarded
+    /// Header in which trusted proxies send the client address: x-forwarded-for or forwarded
     /// [default: x-forwarded-for]
-    #[arg(long, value_name = "FIELD")]
+    #[arg(long, value_name = "HEADER")]
     pub forwarded_header: Option<String>,
-    /// Fill an empty database with a small made-up site
+    /// Fill an empty database with demo content
     #[arg(long)]
     pub demo: bool,
 }
 
+const NO_ADMIN: &str = "there is no admin yet. Create one: \
+                        tenon user create --role admin --password-stdin --email E --name N\n";
+
 impl Serve {
     pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
-        log(&config);
+        init_log(&config);
         let limits = Limits::default().scaled(config.timeout_scale);
-        // Streams last for hours, and must not take all connections.
+        // Event streams stay open for hours, so they may use at most four fifths of the connections.
         config.event_limits.all = config.event_limits.all.min(limits.connections / 5 * 4);
         let app = app(&config).await?;
-        if self.demo && !demo::fill(&app).await.map_err(|error| told(&error))? {
-            say("there is content already: the made-up site is left out\n");
+        if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
+            print("the database already has content: skipped the demo content\n");
         }
         let listener = server::listen(config.listen).map_err(|error| {
-            format!("cannot listen on {}: {error}. Choose another address with --listen", config.listen)
+            format!("cannot listen on {}: {error}. Set another address with --listen", config.listen)
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         match config.text("public_url") {
@@ -62,64 +66,67 @@ impl Serve {
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
         tokio::spawn(async move {
-            stopped().await;
+            stop_signal().await;
             health.drain();
             events.stop();
             let _ = stop.send(true);
         });
-        tokio::spawn(tend(app.clone()));
+        tokio::spawn(hourly_maintenance(app.clone()));
         tokio::spawn(app.refresh.clone().keep(stopping.clone()));
-        jobs::schedule::begin(&app).await.or_log("beginning the schedules");
+        jobs::schedule::begin(&app).await.or_log("starting the schedules");
         let pace = Pace::scaled(config.timeout_scale);
         let workers = tokio::spawn(jobs::work(app.clone(), pace, stopping.clone()));
-        app.redirects.refresh().await.or_log("reading the redirects");
+        app.redirects.refresh().await.or_log("loading the redirects");
         let redirects = app.redirects.clone();
         tokio::spawn(async move { redirects.tend().await });
         app.countries.refresh().await;
         tokio::spawn(app.countries.clone().keep());
-        if app.users.owner_of_keys(None).await.is_ok_and(|admin| admin.is_none()) {
-            say(
-                "there is no admin yet: tenon user create --role admin --password-stdin --email E --name N\n",
-            );
+        if app.users.find_key_owner(None).await.is_ok_and(|admin| admin.is_none()) {
+            print(NO_ADMIN);
         }
-        say(&format!("listening on http://{address}\n"));
+        print(&format!("listening on http://{address}\n"));
         server::serve(listener, limits, config.proxies.clone(), edge, stopping)
             .await
             .map_err(|error| error.to_string())?;
         let _ = workers.await;
-        app.redirects.flush().await.or_log("keeping the counts of redirects");
-        app.db.close().await.map_err(|error| plain(&error))?;
+        app.redirects.flush().await.or_log("storing the hit counts of redirects");
+        app.db.close().await.map_err(|error| database_message(&error))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Warns of amounts that cannot be shown in other currencies: settings may have changed since they were written.
-async fn unrated(app: &App) -> problem::Result<()> {
+/// Logs a warning for each stored currency without an exchange rate. This happens when rates are removed from
+/// the settings after amounts were stored.
+async fn warn_missing_rates(app: &App) -> problem::Result<()> {
     let (invoices, revenues) = (app.invoices.currencies().await?, app.revenues.currencies().await?);
     for currency in invoices.into_iter().chain(revenues).collect::<BTreeSet<_>>() {
         match app.rates.exchanges(&[currency], Currency::USD).await {
-            Err(error @ Error::Unrated(_)) => tracing::warn!(%error, "invoices and revenues cannot be shown"),
-            known => drop(known?),
+            Err(error @ Error::Unrated(_)) => {
+                tracing::warn!(%error, "cannot convert the amounts of some invoices or revenues")
+            }
+            rates => drop(rates?),
         }
     }
     Ok(())
 }
 
-/// For how many seconds caches keep a permanent redirect, so that a mistake can be taken back.
-const KEPT: i64 = 3600;
+/// The maximum `max-age` of a redirect, in seconds. Without it, browsers would cache a wrong permanent
+/// redirect indefinitely.
+const MAX_REDIRECT_AGE: i64 = 3600;
 
-/// What each process has to do every hour.
-async fn tend(app: App) {
+/// Runs the hourly tasks of each process: rotates and reloads the signing keys, cleans up media, checks the
+/// rates.
+async fn hourly_maintenance(app: App) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
-        app.sessions.keep_keys().await.or_log("keeping the signing keys");
+        app.sessions.keep_keys().await.or_log("rotating the signing keys");
         app.media.tidy().await;
-        unrated(&app).await.or_log("looking for currencies without a rate");
+        warn_missing_rates(&app).await.or_log("checking for currencies without an exchange rate");
     }
 }
 
-/// Everything between the network and the services.
+/// Assembles the HTTP layer: routing, the OpenAPI document, redirects, rate limits and CORS.
 pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
     let document = &api::DOCUMENT;
     let site = Site::new(document, &api::projection(document), api::yaml(document));
@@ -128,7 +135,7 @@ pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
     let limiter = if config.rate_limits { Limiter::memory() } else { Limiter::Off };
     Ok(Edge {
         gate,
-        signpost: signpost(app),
+        signpost: redirect_lookup(app),
         site,
         budgets: Budgets(limiter),
         cors: Cors(config.cors_origins.clone()),
@@ -137,17 +144,17 @@ pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
     })
 }
 
-/// Where paths lead, as the edge asks for it.
-fn signpost(app: &App) -> Signpost {
+/// Returns the function that looks up the redirect of a path.
+fn redirect_lookup(app: &App) -> Signpost {
     let redirects = app.redirects.clone();
     Arc::new(move |path, query, now| {
         let Found { location, permanent, ends_at } = redirects.find(path, query, now)?;
-        let left = ends_at.map_or(i64::MAX, |end| (end - now) / 1000);
-        Some(Elsewhere { location, permanent, keep: left.clamp(0, KEPT) })
+        let remaining = ends_at.map_or(i64::MAX, |end| (end - now) / 1000);
+        Some(Elsewhere { location, permanent, keep: remaining.clamp(0, MAX_REDIRECT_AGE) })
     })
 }
 
-fn log(config: &Config) {
+fn init_log(config: &Config) {
     let log = tracing_subscriber::fmt().with_max_level(config.log);
     let log = log.with_writer(std::io::stderr).with_target(false);
     match config.log_format {
@@ -156,7 +163,8 @@ fn log(config: &Config) {
     }
 }
 
-async fn stopped() {
+/// Waits for SIGTERM or SIGINT.
+async fn stop_signal() {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;

@@ -1,21 +1,21 @@
-//! Items handed to a library in batches, and their outcomes put into the report.
+//! Writes items to a target in batches, and adds the results to the report.
 use super::{
     Answers, BATCH, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library, Outcome, Progress,
     Report,
 };
 
-/// What a library takes.
+/// An item that can be written to a target.
 pub(super) trait Item: Sized + Sync {
     fn file(&self) -> &str;
-    fn put<L: Library>(library: &L, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send;
+    fn put<T: Library>(target: &T, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send;
 }
 
 impl Item for ImportedPost {
     fn file(&self) -> &str {
         &self.file
     }
-    fn put<L: Library>(library: &L, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
-        library.put_posts(items, dry_run)
+    fn put<T: Library>(target: &T, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
+        target.put_posts(items, dry_run)
     }
 }
 
@@ -23,8 +23,8 @@ impl Item for ImportedDocument {
     fn file(&self) -> &str {
         &self.file
     }
-    fn put<L: Library>(library: &L, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
-        library.put_documents(items, dry_run)
+    fn put<T: Library>(target: &T, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
+        target.put_documents(items, dry_run)
     }
 }
 
@@ -32,70 +32,76 @@ impl Item for ImportedRecord {
     fn file(&self) -> &str {
         &self.file
     }
-    fn put<L: Library>(library: &L, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
-        library.put_records(items, dry_run)
+    fn put<T: Library>(target: &T, items: &[Self], dry_run: bool) -> impl Future<Output = Answers> + Send {
+        target.put_records(items, dry_run)
     }
 }
 
-pub(super) async fn write<T: Item, L: Library>(
-    what: &'static str,
-    items: &[T],
-    library: &L,
+/// Writes all items, and stops at the first error that makes the target unavailable.
+pub(super) async fn write<I: Item, T: Library>(
+    label: &'static str,
+    items: &[I],
+    target: &T,
     report: &mut Report,
     progress: &mut Progress,
 ) {
-    progress.start(what, items.len());
+    progress.start(label, items.len());
     let mut rest = items;
     while !rest.is_empty() {
         let (batch, after) = rest.split_at(rest.len().min(BATCH));
-        let usable = match T::put(library, batch, report.dry_run).await {
-            // One bad item takes its whole transaction with it: alone, the good ones get through.
-            Err(ImportError::Refused(_)) if batch.len() > 1 => one_by_one(batch, library, report).await,
-            answers => settle(batch, answers, report),
+        let available = match I::put(target, batch, report.dry_run).await {
+            // One rejected item rolls back the transaction of the batch, so the items are retried one at a
+            // time.
+            Err(ImportError::Refused(_)) if batch.len() > 1 => write_one_by_one(batch, target, report).await,
+            result => record(batch, result, report),
         };
         rest = after;
         progress.advance(batch.len());
-        if !usable {
+        if !available {
             break;
         }
     }
     for item in rest {
-        report.fail(item.file(), "was not tried, because nothing could be written any more");
+        report.fail(item.file(), "not attempted after the previous error");
     }
     progress.finish();
 }
 
-async fn one_by_one<T: Item, L: Library>(batch: &[T], library: &L, report: &mut Report) -> bool {
-    let mut usable = true;
+async fn write_one_by_one<I: Item, T: Library>(batch: &[I], target: &T, report: &mut Report) -> bool {
+    let mut available = true;
     for item in batch.chunks(1) {
-        if usable {
-            usable = settle(item, T::put(library, item, report.dry_run).await, report);
+        if available {
+            available = record(item, I::put(target, item, report.dry_run).await, report);
         } else {
-            settle(item, Err(ImportError::Unavailable("was not tried".to_owned())), report);
+            record(
+                item,
+                Err(ImportError::Unavailable("not attempted after the previous error".to_owned())),
+                report,
+            );
         }
     }
-    usable
+    available
 }
 
-/// Puts answers into the report; says whether more may be written.
-fn settle<T: Item>(batch: &[T], answers: Answers, report: &mut Report) -> bool {
-    let mut usable = true;
-    let mut note = |item: &T, answer: Result<Outcome, ImportError>, report: &mut Report| match answer {
-        Ok(outcome) => report.done(item.file(), outcome),
+/// Adds the results to the report, and returns whether the target is still available.
+fn record<I: Item>(batch: &[I], result: Answers, report: &mut Report) -> bool {
+    let mut available = true;
+    let mut add = |item: &I, result: Result<Outcome, ImportError>, report: &mut Report| match result {
+        Ok(outcome) => report.add(item.file(), outcome),
         Err(error) => {
-            usable &= !matches!(error, ImportError::Unavailable(_));
+            available &= !matches!(error, ImportError::Unavailable(_));
             report.fail(item.file(), error);
         }
     };
-    match answers {
-        Ok(answers) => {
-            let missing = || Err(ImportError::Refused("got no answer".to_owned()));
-            let answers = answers.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-            for (item, answer) in batch.iter().zip(answers) {
-                note(item, answer.unwrap_or_else(missing), report);
+    match result {
+        Ok(results) => {
+            let missing = || Err(ImportError::Refused("internal error: no result for this item".to_owned()));
+            let results = results.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+            for (item, result) in batch.iter().zip(results) {
+                add(item, result.unwrap_or_else(missing), report);
             }
         }
-        Err(error) => batch.iter().for_each(|item| note(item, Err(error.clone()), report)),
+        Err(error) => batch.iter().for_each(|item| add(item, Err(error.clone()), report)),
     }
-    usable
+    available
 }

@@ -1,31 +1,36 @@
-//! A folder of Markdown files, made into documentation: one document for each file, in the order of
-//! `SUMMARY.md`.
+//! Converts a folder of Markdown files to documents: one document per file, in the order of `SUMMARY.md`.
 use std::{collections::HashMap, path::Path};
 
-use super::{ImportedDocument, files, front_matter, posts::MAX_CONTENT, prose, report::Report};
+use super::{
+    ImportedDocument, files, front_matter, markdown,
+    posts::{MAX_CONTENT, check_max},
+    report::Report,
+};
 use crate::contract::slug::slugify;
 
 const SUMMARY: &str = "SUMMARY.md";
 const MAX_PATH: usize = 500;
 const MAX_TITLE: usize = 200;
 
-/// The documents that the files below a folder make, in their order.
+/// Reads the documents of a folder and its subfolders, in their order.
 pub(super) fn plan(root: &Path, report: &mut Report) -> Vec<ImportedDocument> {
     let Some(tree) = super::list(root, report) else { return Vec::new() };
     let mut order: HashMap<String, usize> = HashMap::new();
-    let mut first: HashMap<String, String> = HashMap::new();
+    let mut paths: HashMap<String, String> = HashMap::new();
     let mut documents = Vec::new();
     for file in &tree {
-        let Some(text) = super::text(root, file, report) else { continue };
+        let Some(text) = super::read_text(root, file, report) else { continue };
         if file == SUMMARY {
             order = summary(&text, &tree, report);
         }
         match document(file, &text, report) {
             Err(reason) => report.skip(file, reason),
-            Ok(document) => match first.get(&document.path) {
-                Some(other) => report.skip(file, format!("has the same path as {other}: {}", document.path)),
+            Ok(document) => match paths.get(&document.path) {
+                Some(other) => {
+                    report.skip(file, format!("path: {} is already used by {other}", document.path))
+                }
                 None => {
-                    first.insert(document.path.clone(), file.clone());
+                    paths.insert(document.path.clone(), file.clone());
                     documents.push(document);
                 }
             },
@@ -40,82 +45,82 @@ pub(super) fn plan(root: &Path, report: &mut Report) -> Vec<ImportedDocument> {
     documents
 }
 
+/// Converts a file to a document. The error is the reason why the file is skipped.
 fn document(file: &str, text: &str, report: &mut Report) -> Result<ImportedDocument, String> {
     let (title, body) = title_and_body(file, text, report);
     let content = body.trim_start_matches('\n');
     let title = title
-        .or_else(|| prose::first_heading(content))
-        .unwrap_or_else(|| prose::cut(files::stem(file), MAX_TITLE));
+        .or_else(|| markdown::first_heading(content))
+        .unwrap_or_else(|| markdown::truncate(files::stem(file), MAX_TITLE));
     if content.trim().is_empty() {
-        return Err("has no text".to_owned());
+        return Err("content: required".to_owned());
     }
-    if content.chars().count() > MAX_CONTENT {
-        return Err(format!("has a text of more than {MAX_CONTENT} characters"));
+    check_max("content", content, MAX_CONTENT)?;
+    if title.contains('\0') {
+        return Err("title: must not contain NUL characters".to_owned());
     }
-    if title.contains('\0') || title.chars().count() > MAX_TITLE {
-        return Err(format!("has a title of more than {MAX_TITLE} characters, or with a NUL character"));
-    }
-    let path = path(file).ok_or("has a folder or file name without letters and digits")?;
+    check_max("title", &title, MAX_TITLE)?;
+    let path = path(file).ok_or("path: each folder and file name must contain a letter or a digit")?;
     if path.len() > MAX_PATH {
-        return Err(format!("has a path of more than {MAX_PATH} characters"));
+        return Err(format!("path: must be at most {MAX_PATH} characters, got {}", path.len()));
     }
     Ok(ImportedDocument { path, file: file.to_owned(), title, content: content.to_owned(), position: 0 })
 }
 
-/// Front matter is rare in documentation, and a line `---` may as well be a rule across the page: what
-/// cannot be read as front matter is text.
+/// Splits a file into the title of its front matter and the body. Front matter that cannot be parsed is part
+/// of the body: it is rare in documentation, and `---` may also be a thematic break.
 fn title_and_body<'a>(file: &str, text: &'a str, report: &mut Report) -> (Option<String>, &'a str) {
     let Ok(parts) = front_matter::split(text) else { return (None, text) };
     let Some((format, front)) = parts.front else { return (None, text) };
     match front_matter::parse(format, front) {
         Ok(front) => {
-            for member in front.unused {
-                *report.unused_members.entry(member).or_default() += 1;
+            for field in front.unused {
+                *report.unused_fields.entry(field).or_default() += 1;
             }
             (front.title, parts.body)
         }
         Err(error) => {
-            report.note(file, format!("its beginning is taken as text ({error})"));
+            report.warn(file, format!("front matter imported as text: {error}"));
             (None, text)
         }
     }
 }
 
-/// The path of a document: lower-case words with hyphens between them; the page of a folder has the
-/// folder's.
+/// Returns the path of a document: one slug per folder and file name. A `README.md` or `index.md` has the
+/// path of its folder.
 fn path(file: &str) -> Option<String> {
     let stem = files::stem(file);
     let folder = files::folder(file);
-    let of_folder = ["readme", "index"].iter().any(|name| stem.eq_ignore_ascii_case(name));
-    let place = match (of_folder, folder.is_empty()) {
+    let is_index = ["readme", "index"].iter().any(|name| stem.eq_ignore_ascii_case(name));
+    let source = match (is_index, folder.is_empty()) {
         (true, true) => "index".to_owned(),
         (true, false) => folder.to_owned(),
         (false, true) => stem.to_owned(),
         (false, false) => format!("{folder}/{stem}"),
     };
-    let segments: Vec<String> = place.split('/').map(|segment| slugify(segment, "")).collect();
+    let segments: Vec<String> = source.split('/').map(|segment| slugify(segment, "")).collect();
     segments.iter().all(|segment| !segment.is_empty()).then(|| segments.join("/"))
 }
 
-/// The place of each file that the summary links to, by its first link.
+/// Returns the position of each file that the summary links to, by its first link.
 fn summary(text: &str, tree: &[String], report: &mut Report) -> HashMap<String, usize> {
     let mut order = HashMap::new();
-    for target in prose::links(text) {
+    for target in markdown::links(text) {
         let target = target.split(['#', '?']).next().unwrap_or_default();
-        let target = decoded(target.strip_prefix("./").unwrap_or(target));
+        let target = decode(target.strip_prefix("./").unwrap_or(target));
         if target.is_empty() || target.contains("://") || order.contains_key(&target) {
             continue;
         }
         if !tree.contains(&target) {
-            report.note(SUMMARY, format!("links to {target}, which is not there"));
+            report.warn(SUMMARY, format!("link to a missing file: {target}"));
         }
         order.insert(target, order.len());
     }
     order
 }
 
-/// Undoes percent-encoding.
-fn decoded(text: &str) -> String {
+/// Decodes percent-encoding. Invalid escapes stay unchanged.
+fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -1,4 +1,4 @@
-//! What lies in a folder, and the text of one of its files.
+//! Lists the files of a folder and reads text files.
 use std::{
     fs::{self, DirEntry, File},
     io::{self, Read},
@@ -7,33 +7,33 @@ use std::{
 
 use thiserror::Error;
 
-/// The most bytes that a Markdown file may have.
+/// The maximum size of a Markdown file, in bytes.
 pub const MAX_FILE: u64 = 4 * 1024 * 1024;
 const MAX_DEPTH: usize = 32;
 const MAX_FILES: usize = 100_000;
 
-/// The files below a folder, as paths relative to it with `/` between segments, in code point order.
+/// The files in a folder and its subfolders: relative paths with `/` as separator, sorted by code points.
 #[derive(Debug, Default)]
 pub struct Tree {
     pub markdown: Vec<String>,
-    pub pictures: Vec<String>,
-    /// How many files are neither.
-    pub others: usize,
-    /// Entries that were not looked into, each with the reason.
+    pub images: Vec<String>,
+    /// The number of files that are neither Markdown nor images.
+    pub other_files: usize,
+    /// Entries that were not read, each with the reason.
     pub skipped: Vec<(String, String)>,
 }
 
-/// Why a file gave no text.
+/// The reason why a file could not be read as text.
 #[derive(Debug, Error)]
-pub enum Unread {
+pub enum ReadError {
     #[error("{0}")]
-    Unfit(String),
-    #[error("cannot be read: {0}")]
-    Failed(#[from] io::Error),
+    Invalid(String),
+    #[error("cannot read the file: {0}")]
+    Io(#[from] io::Error),
 }
 
-/// Lists a folder with all its sub-folders. Hidden entries are left out; symbolic links are not followed,
-/// so nothing outside the folder is read and nothing inside it twice.
+/// Lists a folder and its subfolders. Ignores hidden entries, and does not follow symbolic links: no file
+/// outside of the folder is read, and none is read twice.
 pub fn walk(root: &Path) -> io::Result<Tree> {
     let mut tree = Tree::default();
     let mut folders = vec![(String::new(), 0)];
@@ -43,11 +43,11 @@ pub fn walk(root: &Path) -> io::Result<Tree> {
             let entry = entry?;
             seen += 1;
             if seen > MAX_FILES {
-                return Err(io::Error::other(format!("there are more than {MAX_FILES} files in it")));
+                return Err(io::Error::other(format!("more than {MAX_FILES} files")));
             }
-            if let Some(inner) = tree.sort_in(&folder, &entry)? {
+            if let Some(inner) = tree.add(&folder, &entry)? {
                 if depth == MAX_DEPTH {
-                    tree.skip(inner, &format!("lies more than {MAX_DEPTH} folders deep"));
+                    tree.skip(inner, &format!("nested more than {MAX_DEPTH} folders deep"));
                 } else {
                     folders.push((inner, depth + 1));
                 }
@@ -55,18 +55,18 @@ pub fn walk(root: &Path) -> io::Result<Tree> {
         }
     }
     tree.markdown.sort();
-    tree.pictures.sort();
+    tree.images.sort();
     tree.skipped.sort();
     Ok(tree)
 }
 
 impl Tree {
-    /// Notes what an entry is; a folder is given back.
-    fn sort_in(&mut self, folder: &str, entry: &DirEntry) -> io::Result<Option<String>> {
+    /// Adds a directory entry. Returns the path of the entry if it is a folder.
+    fn add(&mut self, folder: &str, entry: &DirEntry) -> io::Result<Option<String>> {
         let name = entry.file_name();
         let join = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         let Some(name) = name.to_str() else {
-            self.skip(join(&name.to_string_lossy()), "its name is not UTF-8");
+            self.skip(join(&name.to_string_lossy()), "the file name is not valid UTF-8");
             return Ok(None);
         };
         if name.starts_with('.') {
@@ -78,16 +78,16 @@ impl Tree {
             return Ok(Some(path));
         }
         if kind.is_symlink() {
-            self.skip(path, "is a symbolic link, which is not followed");
+            self.skip(path, "symbolic links are not followed");
         } else if !kind.is_file() {
-            self.skip(path, "is not a regular file");
+            self.skip(path, "not a regular file");
         } else {
             match extension(name).as_str() {
                 "md" | "markdown" => self.markdown.push(path),
                 "png" | "jpg" | "jpeg" | "gif" | "webp" | "avif" | "svg" | "bmp" | "ico" | "tif" | "tiff" => {
-                    self.pictures.push(path);
+                    self.images.push(path);
                 }
-                _ => self.others += 1,
+                _ => self.other_files += 1,
             }
         }
         Ok(None)
@@ -98,32 +98,32 @@ impl Tree {
     }
 }
 
-/// The text of a file, without byte order mark and with `\n` at the end of each line.
-pub fn read(root: &Path, path: &str) -> Result<String, Unread> {
+/// Reads a file as UTF-8. Removes a byte order mark and converts CRLF line endings to LF.
+pub fn read(root: &Path, path: &str) -> Result<String, ReadError> {
     let mut bytes = Vec::new();
-    // The length is measured while reading: a file may grow after it was looked at.
+    // The size is limited while reading, because the file may grow after its metadata was read.
     File::open(root.join(path))?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Unread::Unfit(format!("is larger than {} MiB", MAX_FILE / (1024 * 1024))));
+        return Err(ReadError::Invalid(format!("larger than {} MiB", MAX_FILE / (1024 * 1024))));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Unread::Unfit("is not UTF-8".to_owned()))?;
+    let text = String::from_utf8(bytes).map_err(|_| ReadError::Invalid("not valid UTF-8".to_owned()))?;
     if text.contains('\0') {
-        return Err(Unread::Unfit("contains a NUL character".to_owned()));
+        return Err(ReadError::Invalid("contains a NUL character".to_owned()));
     }
     Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))
 }
 
-/// The last segment of a path.
+/// Returns the last segment of a path.
 pub fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// The folder that a path lies in; empty at the top.
+/// Returns the parent folder of a path, or an empty string at the top level.
 pub fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// The last segment of a path without its extension.
+/// Returns the last segment of a path without its extension.
 pub fn stem(path: &str) -> &str {
     let name = name(path);
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)

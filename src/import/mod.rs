@@ -1,13 +1,13 @@
-//! Files into posts, documents and records: finding them, reading them, planning what is to be written, telling
-//! what became of each. Where they are written is the business of a [`Library`].
+//! Import of posts, documents and records from files. Finds and parses the files, validates their contents,
+//! writes them in batches to a [`Library`], and reports the result of each file.
 mod batches;
 mod documents;
 pub(crate) mod files;
 mod front_matter;
-mod pictures;
+mod images;
+mod markdown;
 mod posts;
 pub mod progress;
-mod prose;
 mod records;
 pub mod report;
 
@@ -19,66 +19,67 @@ use std::{
 use thiserror::Error;
 
 pub use progress::Progress;
-pub use records::{CustomerRecord, ImportedRecord, InvoiceRecord, Record, RevenueRecord, Year};
+pub use records::{CustomerRecord, DefaultYear, ImportedRecord, InvoiceRecord, Record, RevenueRecord};
 pub use report::{Report, Subject};
 
-/// The most items that a library gets at once.
+/// The maximum number of items in a batch.
 pub const BATCH: usize = 50;
 
-/// A post that a file made.
+/// A post read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedPost {
-    /// What the post is known by when it is imported again: the `path` of its front matter, else its file.
+    /// The key that identifies the post in later imports: the `path` in its front matter, or its file.
     pub source: String,
-    /// The file below the folder, for the report.
+    /// The path of the file, relative to the folder. Used in the report.
     pub file: String,
     /// 1 to 200 characters.
     pub title: String,
-    /// The slug that the file asks for, at most 100 characters; other posts may ask for the same.
+    /// The requested slug, at most 100 characters. Not necessarily unique.
     pub slug: String,
     /// 10 to 200,000 characters of Markdown.
     pub content: String,
-    /// Where the content names pictures of the folder, in the order of the text, and their files below it.
-    pub pictures: Vec<(Range<usize>, String)>,
+    /// The references to images in the folder: the byte range of each in `content`, in ascending order, and
+    /// the path of the image file relative to the folder.
+    pub images: Vec<(Range<usize>, String)>,
     /// At most 500 characters.
     pub excerpt: Option<String>,
-    /// An `http` or `https` address.
+    /// An `http` or `https` URL.
     pub cover_image: Option<String>,
     pub publication: Publication,
-    /// The names of those who wrote it, first the main author; possibly none.
+    /// The names of the authors, the main author first; may be empty.
     pub authors: Vec<String>,
-    /// At most 10 names, no two with the same slug.
+    /// At most 10 tag names with distinct slugs.
     pub tags: Vec<String>,
-    /// Paths on the site that shall lead to the post; no other post of the import has them.
+    /// Paths on this site that redirect to the post. Unique among the posts of one import.
     pub aliases: Vec<String>,
 }
 
-/// Whether and when a post was published.
+/// The publication state of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Publication {
     Draft,
-    /// Published, but nothing says when: the time of the first import is meant.
+    /// Published without a date. The time of the first import is used.
     Undated,
-    /// In milliseconds since 1970, greater than 0.
+    /// Published at this time, in Unix milliseconds, greater than 0.
     At(i64),
 }
 
-/// A page of documentation that a file made.
+/// A document read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedDocument {
-    /// Lower-case words with hyphens, in segments between `/`; at most 500 characters.
+    /// Lower-case slugs separated by `/`; at most 500 characters.
     pub path: String,
-    /// The file below the folder, for the report.
+    /// The path of the file, relative to the folder. Used in the report.
     pub file: String,
     /// 1 to 200 characters.
     pub title: String,
     /// 1 to 200,000 characters of Markdown.
     pub content: String,
-    /// Its place among the others, from 1.
+    /// The position in the list of documents, from 1.
     pub position: i64,
 }
 
-/// What became of an item, or in a dry run would become of it.
+/// The result of writing an item. In a dry run, the result that a write would have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Created,
@@ -86,22 +87,23 @@ pub enum Outcome {
     Unchanged,
 }
 
-/// Why an item was not written.
+/// The reason why an item was not written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ImportError {
-    /// This item cannot be written; others may.
+    /// This item was rejected. Other items may still be written.
     #[error("{0}")]
     Refused(String),
-    /// Nothing more can be written.
+    /// The target is unavailable. No further item can be written.
     #[error("{0}")]
     Unavailable(String),
 }
 
-/// The outcome for each item of a batch, in order. The outer error says that nothing of the batch was
-/// written; if it is [`ImportError::Refused`], the items come again one at a time.
+/// The result for each item of a batch, in order. The outer error means that no item of the batch was
+/// written. If it is [`ImportError::Refused`], the items are retried one at a time.
 pub type Answers = Result<Vec<Result<Outcome, ImportError>>, ImportError>;
 
-/// Where posts and documents are written, up to [`BATCH`] at once. In a dry run nothing is written.
+/// A destination for imported items, which receives at most [`BATCH`] items at once. In a dry run it writes
+/// nothing.
 pub trait Library: Sync {
     fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> impl Future<Output = Answers> + Send;
 
@@ -111,7 +113,7 @@ pub trait Library: Sync {
         dry_run: bool,
     ) -> impl Future<Output = Answers> + Send;
 
-    /// Keeps a picture, and says where on the site it is.
+    /// Stores an image file, and returns its URL path on this site.
     fn put_picture(
         &self,
         file: &Path,
@@ -121,56 +123,57 @@ pub trait Library: Sync {
     fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> impl Future<Output = Answers> + Send;
 }
 
-/// Imports the Markdown files below a folder as posts.
-pub async fn markdown<L: Library>(
+/// Imports the Markdown files in a folder and its subfolders as posts.
+pub async fn import_posts<T: Library>(
     folder: &Path,
-    library: &L,
+    target: &T,
     dry_run: bool,
     progress: &mut Progress,
 ) -> Report {
-    let (mut posts, mut report) = planned(folder, Report::new(Subject::Posts, dry_run), posts::plan).await;
-    pictures::keep(folder, &mut posts, library, &mut report, progress).await;
-    batches::write("posts", &posts, library, &mut report, progress).await;
+    let (mut posts, mut report) =
+        plan_folder(folder, Report::new(Subject::Posts, dry_run), posts::plan).await;
+    images::import(folder, &mut posts, target, &mut report, progress).await;
+    batches::write("posts", &posts, target, &mut report, progress).await;
     report
 }
 
-/// Imports the Markdown files below a folder as documentation.
-pub async fn documents<L: Library>(
+/// Imports the Markdown files in a folder and its subfolders as documents.
+pub async fn documents<T: Library>(
     folder: &Path,
-    library: &L,
+    target: &T,
     dry_run: bool,
     progress: &mut Progress,
 ) -> Report {
     let (documents, mut report) =
-        planned(folder, Report::new(Subject::Documents, dry_run), documents::plan).await;
-    batches::write("documents", &documents, library, &mut report, progress).await;
+        plan_folder(folder, Report::new(Subject::Documents, dry_run), documents::plan).await;
+    batches::write("documents", &documents, target, &mut report, progress).await;
     report
 }
 
-/// Imports the entries of JSON files as records of the office.
-pub async fn records<L: Library>(
+/// Imports JSON files as customers, invoices, revenues and redirects.
+pub async fn import_records<T: Library>(
     files: Vec<PathBuf>,
-    library: &L,
+    target: &T,
     dry_run: bool,
     progress: &mut Progress,
 ) -> Report {
     let plan = move |report: &mut Report| records::plan(&files, report);
-    let (records, mut report) = apart(Report::new(Subject::Records, dry_run), plan).await;
-    batches::write("records", &records, library, &mut report, progress).await;
+    let (records, mut report) = plan_on_blocking_thread(Report::new(Subject::Records, dry_run), plan).await;
+    batches::write("records", &records, target, &mut report, progress).await;
     report
 }
 
-async fn planned<T: Send + 'static>(
+async fn plan_folder<T: Send + 'static>(
     folder: &Path,
     report: Report,
     plan: fn(&Path, &mut Report) -> Vec<T>,
 ) -> (Vec<T>, Report) {
     let root = folder.to_owned();
-    apart(report, move |report| plan(&root, report)).await
+    plan_on_blocking_thread(report, move |report| plan(&root, report)).await
 }
 
-/// Plans away from the threads that serve requests: reading files blocks.
-async fn apart<T: Send + 'static>(
+/// Runs `plan` on a thread for blocking work, because it reads files.
+async fn plan_on_blocking_thread<T: Send + 'static>(
     mut report: Report,
     plan: impl FnOnce(&mut Report) -> Vec<T> + Send + 'static,
 ) -> (Vec<T>, Report) {
@@ -181,37 +184,39 @@ async fn apart<T: Send + 'static>(
     });
     work.await.unwrap_or_else(|error| {
         let mut report = Report::new(subject, dry_run);
-        report.fail("the files", error);
+        report.fail("files", format!("internal error: {error}"));
         (Vec::new(), report)
     })
 }
 
-/// The Markdown files below a folder; what else lies there goes to the report.
+/// Lists the Markdown files in a folder and its subfolders. Adds images, other files and skipped entries to
+/// the report.
 fn list(root: &Path, report: &mut Report) -> Option<Vec<String>> {
     match files::walk(root) {
         Ok(tree) => {
             if tree.markdown.is_empty() {
-                report.note(&root.to_string_lossy(), "there are no Markdown files in this folder");
+                report.warn(&root.to_string_lossy(), "no Markdown files found in this folder");
             }
-            report.pictures = tree.pictures;
-            report.other_files = tree.others;
+            report.unreferenced_images = tree.images;
+            report.other_files = tree.other_files;
             for (file, reason) in tree.skipped {
                 report.skip(&file, reason);
             }
             Some(tree.markdown)
         }
         Err(error) => {
-            report.fail(&root.to_string_lossy(), format!("cannot be read: {error}"));
+            report.fail(&root.to_string_lossy(), format!("cannot read the folder: {error}"));
             None
         }
     }
 }
 
-fn text(root: &Path, file: &str, report: &mut Report) -> Option<String> {
+/// Reads a text file. On an error, adds it to the report and returns `None`.
+fn read_text(root: &Path, file: &str, report: &mut Report) -> Option<String> {
     match files::read(root, file) {
         Ok(text) => return Some(text),
-        Err(error @ files::Unread::Unfit(_)) => report.skip(file, error),
-        Err(error @ files::Unread::Failed(_)) => report.fail(file, error),
+        Err(error @ files::ReadError::Invalid(_)) => report.skip(file, error),
+        Err(error @ files::ReadError::Io(_)) => report.fail(file, error),
     }
     None
 }

@@ -1,8 +1,8 @@
-//! Markdown files with front matter, made into posts.
+//! Converts Markdown files with front matter to posts.
 //!
-//! Tags are those of the front matter. A file without any gets the name of the nearest folder above it
-//! that has an `_index.md` (the topmost folder does not count), and `release` if `[extra]` says
-//! `release = true`.
+//! The tags come from the front matter. A file without tags gets the name of its nearest parent folder with
+//! an `_index.md` as a tag, except the top-level folder, and the tag `release` if `[extra]` contains `release
+//! = true`.
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
@@ -11,7 +11,7 @@ use std::{
 use super::{
     ImportedPost, Publication, files,
     front_matter::{self, FrontMatter, date},
-    pictures, prose,
+    images, markdown,
     report::Report,
 };
 use crate::contract::slug::slugify;
@@ -20,39 +20,40 @@ const MAX_TITLE: usize = 200;
 const MIN_CONTENT: usize = 10;
 pub(super) const MAX_CONTENT: usize = 200_000;
 const MAX_EXCERPT: usize = 500;
-const CUT_EXCERPT: usize = 300;
+const GENERATED_EXCERPT: usize = 300;
 const MAX_AUTHORS: usize = 11;
-const MAX_AUTHOR: usize = 100;
+const MAX_AUTHOR_NAME: usize = 100;
 const MAX_TAGS: usize = 10;
-const MAX_TAG: usize = 50;
-const MAX_ADDRESS: usize = 2000;
+const MAX_TAG_NAME: usize = 50;
+const MAX_URL: usize = 2000;
 
-/// The posts that the files below a folder make, in the order of their sources.
+/// Reads the posts of a folder and its subfolders, sorted by source.
 pub(super) fn plan(root: &Path, report: &mut Report) -> Vec<ImportedPost> {
     let Some(tree) = super::list(root, report) else { return Vec::new() };
-    let (heads, texts): (Vec<String>, Vec<String>) =
+    let (section_files, post_files): (Vec<String>, Vec<String>) =
         tree.into_iter().partition(|path| files::name(path) == "_index.md");
-    let sections: HashSet<String> = heads.iter().map(|path| files::folder(path).to_owned()).collect();
-    report.sections = heads;
-    let pictures = report.pictures.clone();
-    let pictures: HashSet<&str> = pictures.iter().map(String::as_str).collect();
+    let sections: HashSet<String> = section_files.iter().map(|path| files::folder(path).to_owned()).collect();
+    report.sections = section_files;
+    let image_files = report.unreferenced_images.clone();
+    let image_files: HashSet<&str> = image_files.iter().map(String::as_str).collect();
 
     let mut posts: Vec<ImportedPost> = Vec::new();
-    for file in texts {
-        let Some(text) = super::text(root, &file, report) else { continue };
+    for file in post_files {
+        let Some(text) = super::read_text(root, &file, report) else { continue };
         match post(&file, &text, &sections, report) {
             Ok(mut post) => {
-                post.pictures = pictures::named(&file, &post.content, &pictures);
+                post.images = images::references(&file, &post.content, &image_files);
                 posts.push(post);
             }
             Err(reason) => report.skip(&file, reason),
         }
     }
-    // Slugs that collide get their numbers in this order, whatever the file system says.
+    // The order decides which of two equal slugs gets a number, so it must not depend on the file system.
     posts.sort_by(|a, b| (&a.source, &a.file).cmp(&(&b.source, &b.file)));
-    distinct(posts, report)
+    without_duplicates(posts, report)
 }
 
+/// Converts a file to a post. The error is the reason why the file is skipped.
 fn post(
     file: &str,
     text: &str,
@@ -61,19 +62,19 @@ fn post(
 ) -> Result<ImportedPost, String> {
     let parts = front_matter::split(text).map_err(|error| error.to_string())?;
     let Some((format, front)) = parts.front else {
-        return Err("has no front matter and so no title".to_owned());
+        return Err("title: required, but the file has no front matter".to_owned());
     };
     let mut front = front_matter::parse(format, front).map_err(|error| error.to_string())?;
-    for member in std::mem::take(&mut front.unused) {
-        *report.unused_members.entry(member).or_default() += 1;
+    for field in std::mem::take(&mut front.unused) {
+        *report.unused_fields.entry(field).or_default() += 1;
     }
     let Some(title) = front.title.take() else {
         return Err(match front.template {
-            Some(template) => format!("has no title, it only names the template {template}"),
-            None => "has no title".to_owned(),
+            Some(template) => format!("title: required, but the front matter only has template: {template}"),
+            None => "title: required".to_owned(),
         });
     };
-    let (named_date, name) = own_name(file);
+    let (name_date, name) = name_and_date(file);
     let slug = front.slug.as_deref().or_else(|| front.path.as_deref().map(files::name)).unwrap_or(name);
     let content = without_blank_lines(parts.body);
     let post = ImportedPost {
@@ -81,12 +82,11 @@ fn post(
         file: file.to_owned(),
         slug: slugify(slug, "post"),
         content: content.to_owned(),
-        pictures: Vec::new(),
-        excerpt: front
-            .description
-            .take()
-            .or_else(|| prose::first_paragraph(content).map(|text| prose::cut(&text, CUT_EXCERPT))),
-        publication: match front.date.or(named_date) {
+        images: Vec::new(),
+        excerpt: front.description.take().or_else(|| {
+            markdown::first_paragraph(content).map(|text| markdown::truncate(&text, GENERATED_EXCERPT))
+        }),
+        publication: match front.date.or(name_date) {
             _ if front.draft => Publication::Draft,
             Some(time) => Publication::At(time),
             None => Publication::Undated,
@@ -94,22 +94,24 @@ fn post(
         cover_image: cover(file, front.cover.take(), report),
         aliases: aliases(file, &front, report),
         tags: tags(file, &front, sections),
-        authors: once(front.authors, str::to_lowercase),
+        authors: distinct(front.authors, str::to_lowercase),
         title,
     };
-    within_limits(&post)?;
+    check_limits(&post)?;
     Ok(post)
 }
 
-/// The name of a post without a slug: the file's, or its folder's if the file is only its `index.md`; a
-/// date at its beginning is not part of it.
-fn own_name(file: &str) -> (Option<i64>, &str) {
+/// Returns the name of the file, or of its folder for an `index.md`, split into a leading date and the rest.
+/// The name is the default of the slug.
+fn name_and_date(file: &str) -> (Option<i64>, &str) {
     let stem = files::stem(file);
     let folder = files::name(files::folder(file));
     let name = if stem.eq_ignore_ascii_case("index") && !folder.is_empty() { folder } else { stem };
-    date::before_name(name).map_or((None, name), |(time, rest)| (Some(time), rest))
+    date::name_prefix(name).map_or((None, name), |(time, rest)| (Some(time), rest))
 }
 
+/// Removes leading blank lines. Indentation of the first text line is retained, because it may start a code
+/// block.
 fn without_blank_lines(body: &str) -> &str {
     let mut rest = body;
     while let Some((line, after)) = rest.split_once('\n') {
@@ -121,6 +123,7 @@ fn without_blank_lines(body: &str) -> &str {
     rest
 }
 
+/// Returns the tags of the front matter, or the default tags of the file.
 fn tags(file: &str, front: &FrontMatter, sections: &HashSet<String>) -> Vec<String> {
     let mut tags = front.tags.clone();
     if tags.is_empty() {
@@ -135,92 +138,96 @@ fn tags(file: &str, front: &FrontMatter, sections: &HashSet<String>) -> Vec<Stri
             tags.push("release".to_owned());
         }
     }
-    once(tags, |tag| slugify(tag, tag))
+    distinct(tags, |tag| slugify(tag, tag))
 }
 
-/// The former addresses of a post, and the one that its `path` gave it.
+/// Returns the former paths of a post: its valid aliases, and the path that its `path` field stands for.
 fn aliases(file: &str, front: &FrontMatter, report: &mut Report) -> Vec<String> {
-    let own = front.path.iter().map(|path| format!("/{path}/"));
+    let path_alias = front.path.iter().map(|path| format!("/{path}/"));
     let mut aliases = Vec::new();
-    for alias in front.aliases.iter().cloned().chain(own) {
-        let unfit = alias.contains("://") || alias.chars().any(|c| c.is_control() || "\\?#".contains(c));
-        if unfit || alias.chars().count() > MAX_ADDRESS || alias.trim_matches('/').is_empty() {
-            report.note(file, format!("the alias {alias} is left out: it is not a path on this site"));
+    for alias in front.aliases.iter().cloned().chain(path_alias) {
+        let invalid = alias.contains("://") || alias.chars().any(|c| c.is_control() || "\\?#".contains(c));
+        if invalid || alias.chars().count() > MAX_URL || alias.trim_matches('/').is_empty() {
+            report.warn(file, format!("aliases: ignored {alias}: must be a path on this site"));
         } else {
             aliases.push(format!("/{}", alias.trim_start_matches('/')));
         }
     }
-    once(aliases, str::to_owned)
+    distinct(aliases, str::to_owned)
 }
 
-fn cover(file: &str, address: Option<String>, report: &mut Report) -> Option<String> {
-    let address = address?;
-    let host = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
-    let fits = host.is_some_and(|host| host.starts_with(|c: char| c.is_ascii_alphanumeric()))
-        && !address.contains(|c: char| c <= ' ' || "\"<>\\^`{|}".contains(c))
-        && address.chars().count() <= MAX_ADDRESS;
-    if !fits {
-        report.note(
-            file,
-            format!("the cover image {address} is left out: only http and https addresses are kept"),
-        );
+/// Returns the URL of the cover image if it is valid, and otherwise adds a warning to the report.
+fn cover(file: &str, url: Option<String>, report: &mut Report) -> Option<String> {
+    let url = url?;
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let valid = host.is_some_and(|host| host.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        && !url.contains(|c: char| c <= ' ' || "\"<>\\^`{|}".contains(c))
+        && url.chars().count() <= MAX_URL;
+    if !valid {
+        report.warn(file, format!("cover image: ignored {url}: must be an http or https URL"));
     }
-    fits.then_some(address)
+    valid.then_some(url)
 }
 
-fn within_limits(post: &ImportedPost) -> Result<(), String> {
-    let length = |text: &str| text.chars().count();
-    if length(&post.title) > MAX_TITLE {
-        return Err(format!("has a title of more than {MAX_TITLE} characters"));
+/// Checks the limits of the API, because an import does not pass the schema validation of requests.
+fn check_limits(post: &ImportedPost) -> Result<(), String> {
+    let has_nul = |text: &str| text.contains('\0');
+    if has_nul(&post.title) || post.excerpt.as_deref().is_some_and(has_nul) {
+        return Err("front matter: must not contain NUL characters".to_owned());
     }
-    if post.title.contains('\0') || post.excerpt.as_ref().is_some_and(|text| text.contains('\0')) {
-        return Err("has a NUL character in its front matter".to_owned());
+    check_max("title", &post.title, MAX_TITLE)?;
+    if post.content.trim().is_empty() {
+        return Err("content: must not be blank".to_owned());
     }
-    if length(&post.content) < MIN_CONTENT || post.content.trim().is_empty() {
-        return Err(format!("has a text of less than {MIN_CONTENT} characters"));
+    let length = post.content.chars().count();
+    if length < MIN_CONTENT {
+        return Err(format!("content: must be at least {MIN_CONTENT} characters, got {length}"));
     }
-    if length(&post.content) > MAX_CONTENT {
-        return Err(format!("has a text of more than {MAX_CONTENT} characters"));
-    }
-    if post.excerpt.as_ref().is_some_and(|text| length(text) > MAX_EXCERPT) {
-        return Err(format!("has a description of more than {MAX_EXCERPT} characters"));
-    }
-    if post.authors.len() > MAX_AUTHORS || post.authors.iter().any(|name| length(name) > MAX_AUTHOR) {
-        return Err(format!(
-            "has more than {MAX_AUTHORS} authors, or one of more than {MAX_AUTHOR} characters"
-        ));
-    }
-    if post.tags.len() > MAX_TAGS || post.tags.iter().any(|name| length(name) > MAX_TAG) {
-        return Err(format!("has more than {MAX_TAGS} tags, or one of more than {MAX_TAG} characters"));
-    }
-    Ok(())
+    check_max("content", &post.content, MAX_CONTENT)?;
+    check_max("description", post.excerpt.as_deref().unwrap_or_default(), MAX_EXCERPT)?;
+    check_names("authors", &post.authors, MAX_AUTHORS, MAX_AUTHOR_NAME)?;
+    check_names("tags", &post.tags, MAX_TAGS, MAX_TAG_NAME)
 }
 
-/// Drops posts whose source an earlier one has, and tells of aliases that an earlier one claims.
-fn distinct(posts: Vec<ImportedPost>, report: &mut Report) -> Vec<ImportedPost> {
+pub(super) fn check_max(field: &str, text: &str, max: usize) -> Result<(), String> {
+    match text.chars().count() {
+        length if length > max => Err(format!("{field}: must be at most {max} characters, got {length}")),
+        _ => Ok(()),
+    }
+}
+
+fn check_names(field: &str, names: &[String], max_names: usize, max_length: usize) -> Result<(), String> {
+    if names.len() > max_names {
+        return Err(format!("{field}: must be at most {max_names} names, got {}", names.len()));
+    }
+    names.iter().try_for_each(|name| check_max(field, name, max_length))
+}
+
+/// Skips posts with the source of an earlier post, and removes aliases that an earlier post has.
+fn without_duplicates(posts: Vec<ImportedPost>, report: &mut Report) -> Vec<ImportedPost> {
     let mut sources: HashMap<String, String> = HashMap::new();
-    let mut claimed: HashMap<String, String> = HashMap::new();
-    let mut kept = Vec::with_capacity(posts.len());
+    let mut alias_owners: HashMap<String, String> = HashMap::new();
+    let mut unique = Vec::with_capacity(posts.len());
     for mut post in posts {
         if let Some(first) = sources.get(&post.source) {
-            report.skip(&post.file, format!("has the same path as {first}"));
+            report.skip(&post.file, format!("path: already used by {first}"));
             continue;
         }
         sources.insert(post.source.clone(), post.file.clone());
-        post.aliases.retain(|alias| match claimed.get(alias) {
+        post.aliases.retain(|alias| match alias_owners.get(alias) {
             Some(first) => {
-                report.note(&post.file, format!("the alias {alias} is left out: {first} has it"));
+                report.warn(&post.file, format!("aliases: ignored {alias}: already used by {first}"));
                 false
             }
-            None => claimed.insert(alias.clone(), post.file.clone()).is_none(),
+            None => alias_owners.insert(alias.clone(), post.file.clone()).is_none(),
         });
-        kept.push(post);
+        unique.push(post);
     }
-    kept
+    unique
 }
 
-/// The texts whose keys have not come before.
-fn once(texts: Vec<String>, key: impl Fn(&str) -> String) -> Vec<String> {
+/// Returns the texts with distinct keys, in order.
+fn distinct(texts: Vec<String>, key: impl Fn(&str) -> String) -> Vec<String> {
     let mut seen = HashSet::new();
     texts.into_iter().filter(|text| seen.insert(key(text))).collect()
 }

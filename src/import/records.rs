@@ -1,4 +1,4 @@
-//! JSON files, made into the records of an office: lists of customers, invoices and revenues, and maps of redirects.
+//! Reads JSON files: arrays of customers, invoices and revenues, and objects of redirects.
 use std::{
     collections::HashSet,
     fs::File,
@@ -12,26 +12,26 @@ use serde_json::{Map, Value};
 use super::report::Report;
 use crate::contract::date::{Date, Month};
 
-/// The most bytes that one file may have; it is held in memory as a whole.
+/// The maximum size of a file, in bytes. A file is read into memory as a whole.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// One entry of a file.
+/// A record of a file.
 #[derive(Debug, Clone)]
 pub struct ImportedRecord {
-    /// The file as it was named, and the number of the entry in it, from 1.
+    /// The path as given on the command line, and the number of the record, from 1: `invoices.json#3`.
     pub file: String,
     pub record: Record,
 }
 
-/// What an entry says. Its bounds are not looked at here.
+/// The content of a record. The limits of its fields are validated later, against the schemas of the API.
 #[derive(Debug, Clone)]
 pub enum Record {
     Customer(CustomerRecord),
     Invoice(InvoiceRecord),
     Revenue(RevenueRecord),
-    /// A whole file of rules, by source: they are checked against each other.
+    /// All redirect rules of a file, by source. They are validated together.
     Redirects(Map<String, Value>),
 }
 
@@ -53,9 +53,9 @@ pub struct InvoiceRecord {
     pub id: Option<String>,
     #[serde(alias = "customer_id")]
     pub customer_id: String,
-    /// In minor units.
+    /// The amount in minor units.
     pub amount: i64,
-    #[serde(default = "dollar")]
+    #[serde(default = "default_currency")]
     pub currency: String,
     pub status: String,
     pub date: String,
@@ -67,59 +67,61 @@ pub struct InvoiceRecord {
 #[serde(rename_all = "camelCase")]
 pub struct RevenueRecord {
     pub month: String,
-    /// In minor units.
+    /// The amount in minor units.
     pub amount: i64,
-    #[serde(default = "dollar")]
+    #[serde(default = "default_currency")]
     pub currency: String,
     #[serde(flatten)]
     unused: Map<String, Value>,
 }
 
-fn dollar() -> String {
+fn default_currency() -> String {
     "USD".to_owned()
 }
 
-/// What the months of a file mean that have a name and no year.
+/// The year of months that are given by name only.
 #[derive(Debug, Clone, Copy)]
-pub enum Year {
-    /// This one.
-    Of(i32),
-    /// Whichever makes the month one of the twelve that end on this day.
-    Before(Date),
+pub enum DefaultYear {
+    /// This year.
+    Fixed(i32),
+    /// The year for which the month is one of the twelve that end with the month of this day.
+    LastTwelveMonths(Date),
 }
 
-impl Year {
-    /// The month by its number or its English name.
+impl DefaultYear {
+    /// Parses a month in the form 2026-11, or an English month name. Compares the first three letters of a
+    /// name.
     pub fn month(self, text: &str) -> Option<Month> {
         if let Ok(month) = text.parse() {
             return Some(month);
         }
         let name = text.get(..3)?.to_ascii_lowercase();
         let number = MONTHS.iter().position(|known| *known == name)? + 1;
-        let of = |year: i32| format!("{year:04}-{number:02}").parse::<Month>().ok();
+        let in_year = |year: i32| format!("{year:04}-{number:02}").parse::<Month>().ok();
         match self {
-            Year::Of(year) => of(year),
-            Year::Before(day) => {
+            DefaultYear::Fixed(year) => in_year(year),
+            DefaultYear::LastTwelveMonths(day) => {
                 let now = Month::of(day);
                 let year: i32 = now.to_string().get(..4)?.parse().ok()?;
-                of(year).filter(|month| *month <= now).or_else(|| of(year - 1))
+                in_year(year).filter(|month| *month <= now).or_else(|| in_year(year - 1))
             }
         }
     }
 }
 
-/// The records of some files: customers before their invoices, else in the order of the files.
+/// Reads the records of all files, sorted by type, so that customers precede their invoices, and then by the
+/// order of the files.
 pub(super) fn plan(paths: &[PathBuf], report: &mut Report) -> Vec<ImportedRecord> {
     let mut records = Vec::new();
     for path in paths {
-        let shown = path.to_string_lossy().into_owned();
+        let name = path.to_string_lossy().into_owned();
         match read(path) {
-            Ok(Value::Array(entries)) => entries_of(&shown, entries, &mut records, report),
+            Ok(Value::Array(entries)) => add_records(&name, entries, &mut records, report),
             Ok(Value::Object(rules)) => {
-                records.push(ImportedRecord { file: shown, record: Record::Redirects(rules) });
+                records.push(ImportedRecord { file: name, record: Record::Redirects(rules) });
             }
-            Ok(_) => report.fail(&shown, "is neither a list of records nor a map of redirects"),
-            Err(reason) => report.fail(&shown, reason),
+            Ok(_) => report.fail(&name, "must be an array of records or an object of redirects"),
+            Err(reason) => report.fail(&name, reason),
         }
     }
     records.sort_by_key(|record| match record.record {
@@ -133,26 +135,28 @@ pub(super) fn plan(paths: &[PathBuf], report: &mut Report) -> Vec<ImportedRecord
 
 fn read(path: &Path) -> Result<Value, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    // The length is measured while reading: a file may grow after it was looked at.
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    let file = File::open(path).map_err(|error| format!("cannot read the file: {error}"))?;
+    // The size is limited while reading, because the file may grow after its metadata was read.
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot read the file: {error}"))?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(format!("is larger than {} MiB: split it", MAX_FILE / (1024 * 1024)));
+        return Err(format!("larger than {} MiB: split the file", MAX_FILE / (1024 * 1024)));
     }
-    serde_json::from_slice(&bytes).map_err(|error| format!("is no JSON: {error}"))
+    serde_json::from_slice(&bytes).map_err(|error| format!("invalid JSON: {error}"))
 }
 
-fn entries_of(name: &str, entries: Vec<Value>, records: &mut Vec<ImportedRecord>, report: &mut Report) {
+fn add_records(name: &str, entries: Vec<Value>, records: &mut Vec<ImportedRecord>, report: &mut Report) {
     let mut seen = HashSet::new();
     for (entry, number) in entries.into_iter().zip(1..) {
         let file = format!("{name}#{number}");
         match record(entry) {
-            Ok(record) if record.name().is_some_and(|name| !seen.insert(name)) => {
-                report.fail(&file, "stands in this file twice");
+            Ok(record) if record.key().is_some_and(|key| !seen.insert(key)) => {
+                report.fail(&file, "duplicate of an earlier record in this file");
             }
             Ok(record) => {
-                for member in record.unused() {
-                    *report.unused_members.entry(member.clone()).or_default() += 1;
+                for field in record.unused() {
+                    *report.unused_fields.entry(field.clone()).or_default() += 1;
                 }
                 records.push(ImportedRecord { file, record });
             }
@@ -161,27 +165,28 @@ fn entries_of(name: &str, entries: Vec<Value>, records: &mut Vec<ImportedRecord>
     }
 }
 
-/// Which kind an entry is, by the members that only that kind has.
+/// Determines the type of a record by the fields that only this type has, and parses it.
 fn record(entry: Value) -> Result<Record, String> {
     let has = |names: &[&str]| names.iter().any(|name| entry.get(name).is_some());
     if has(&["customerId", "customer_id"]) {
-        typed(entry).map(Record::Invoice)
+        parse(entry).map(Record::Invoice)
     } else if has(&["email"]) {
-        typed(entry).map(Record::Customer)
+        parse(entry).map(Record::Customer)
     } else if has(&["month"]) {
-        typed(entry).map(Record::Revenue)
+        parse(entry).map(Record::Revenue)
     } else {
-        Err("is no customer (email), no invoice (customerId) and no revenue (month)".to_owned())
+        Err("unknown record type: expected a customer (email), an invoice (customerId) or a revenue (month)"
+            .to_owned())
     }
 }
 
-fn typed<T: DeserializeOwned>(entry: Value) -> Result<T, String> {
+fn parse<T: DeserializeOwned>(entry: Value) -> Result<T, String> {
     serde_json::from_value(entry).map_err(|error| error.to_string())
 }
 
 impl Record {
-    /// What an entry of a file is known by, if it has a name of its own.
-    fn name(&self) -> Option<(u8, String)> {
+    /// Returns the key for detecting duplicates within a file, if the record has one.
+    fn key(&self) -> Option<(u8, String)> {
         match self {
             Record::Customer(customer) => Some((0, customer.id.clone()?)),
             Record::Invoice(invoice) => Some((1, invoice.id.clone()?)),
@@ -190,7 +195,7 @@ impl Record {
         }
     }
 
-    /// The names of members that mean nothing here.
+    /// Returns the names of unused fields.
     fn unused(&self) -> Vec<&String> {
         match self {
             Record::Customer(customer) => customer.unused.keys().collect(),
@@ -206,15 +211,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_month_without_a_year_is_one_of_the_last_twelve() {
-        let today = Year::Before("2026-11-21".parse().unwrap());
+    fn a_month_without_a_year_is_one_of_the_last_twelve_months() {
+        let today = DefaultYear::LastTwelveMonths("2026-11-21".parse().unwrap());
         for (text, year, month) in [
             ("Jan", today, "2026-01"),
             ("november", today, "2026-11"),
             ("Dec", today, "2025-12"),
             ("2024-02", today, "2024-02"),
-            ("Dec", Year::Of(2023), "2023-12"),
-            ("2024-02", Year::Of(2023), "2024-02"),
+            ("Dec", DefaultYear::Fixed(2023), "2023-12"),
+            ("2024-02", DefaultYear::Fixed(2023), "2024-02"),
         ] {
             assert_eq!(year.month(text).map(|month| month.to_string()).as_deref(), Some(month), "{text}");
         }

@@ -1,11 +1,11 @@
-//! What an import did with each file, for people and for programs.
+//! The report of an import: the result of each file, as text and as JSON.
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
 use super::Outcome;
 
-/// What was imported.
+/// The type of the imported items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
@@ -14,14 +14,14 @@ pub enum Subject {
     Records,
 }
 
-/// Something to say about a file.
+/// A message about a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Remark {
+pub struct Message {
     pub file: String,
     pub reason: String,
 }
 
-/// What an import did, or in a dry run would do. Files are named by their paths below the folder.
+/// The result of an import, or of a dry run. File paths are relative to the folder.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -30,23 +30,24 @@ pub struct Report {
     pub created: Vec<String>,
     pub updated: Vec<String>,
     pub unchanged: Vec<String>,
-    /// Files that are not fit to be imported.
-    pub skipped: Vec<Remark>,
-    /// Files that should have been imported and were not.
-    pub failed: Vec<Remark>,
-    /// What of an imported file was left out.
-    pub notes: Vec<Remark>,
-    /// Files that only head a section.
+    /// Files that cannot be imported because of their content.
+    pub skipped: Vec<Message>,
+    /// Files whose import failed.
+    pub failed: Vec<Message>,
+    /// Parts of imported files that were ignored.
+    pub warnings: Vec<Message>,
+    /// `_index.md` files, which describe a folder and are not imported.
     pub sections: Vec<String>,
-    /// Pictures that posts name, new ones and those that were kept before.
-    pub pictures_created: Vec<String>,
-    pub pictures_unchanged: Vec<String>,
-    /// Pictures that were not imported, because no post names them.
-    pub pictures: Vec<String>,
-    /// How many files are neither Markdown nor pictures.
+    /// Images that posts refer to and that were stored by this import.
+    pub images_created: Vec<String>,
+    /// Images that posts refer to and that were already stored.
+    pub images_unchanged: Vec<String>,
+    /// Images that were not imported because no post refers to them.
+    pub unreferenced_images: Vec<String>,
+    /// The number of files that are neither Markdown nor images.
     pub other_files: usize,
-    /// Members of front matter or of entries that mean nothing here, with the number of files that have them.
-    pub unused_members: BTreeMap<String, usize>,
+    /// Unused fields of front matter or of records, each with the number of files or records that have it.
+    pub unused_fields: BTreeMap<String, usize>,
 }
 
 impl Report {
@@ -59,27 +60,27 @@ impl Report {
             unchanged: Vec::new(),
             skipped: Vec::new(),
             failed: Vec::new(),
-            notes: Vec::new(),
+            warnings: Vec::new(),
             sections: Vec::new(),
-            pictures_created: Vec::new(),
-            pictures_unchanged: Vec::new(),
-            pictures: Vec::new(),
+            images_created: Vec::new(),
+            images_unchanged: Vec::new(),
+            unreferenced_images: Vec::new(),
             other_files: 0,
-            unused_members: BTreeMap::new(),
+            unused_fields: BTreeMap::new(),
         }
     }
 
-    /// The exit code of the command: 1 if anything failed.
+    /// Returns the exit code of the command: 1 if a file failed, otherwise 0.
     pub fn exit_code(&self) -> u8 {
         u8::from(!self.failed.is_empty())
     }
 
-    /// The report for programs.
+    /// Returns the report as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
 
-    pub(super) fn done(&mut self, file: &str, outcome: Outcome) {
+    pub(super) fn add(&mut self, file: &str, outcome: Outcome) {
         let files = match outcome {
             Outcome::Created => &mut self.created,
             Outcome::Updated => &mut self.updated,
@@ -88,29 +89,29 @@ impl Report {
         files.push(file.to_owned());
     }
 
-    pub(super) fn picture(&mut self, file: &str, outcome: Outcome) {
+    pub(super) fn image(&mut self, file: &str, outcome: Outcome) {
         match outcome {
-            Outcome::Created => self.pictures_created.push(file.to_owned()),
-            Outcome::Updated | Outcome::Unchanged => self.pictures_unchanged.push(file.to_owned()),
+            Outcome::Created => self.images_created.push(file.to_owned()),
+            Outcome::Updated | Outcome::Unchanged => self.images_unchanged.push(file.to_owned()),
         }
     }
 
     pub(super) fn skip(&mut self, file: &str, reason: impl fmt::Display) {
-        self.skipped.push(Remark::new(file, reason));
+        self.skipped.push(Message::new(file, reason));
     }
 
     pub(super) fn fail(&mut self, file: &str, reason: impl fmt::Display) {
-        self.failed.push(Remark::new(file, reason));
+        self.failed.push(Message::new(file, reason));
     }
 
-    pub(super) fn note(&mut self, file: &str, reason: impl fmt::Display) {
-        self.notes.push(Remark::new(file, reason));
+    pub(super) fn warn(&mut self, file: &str, reason: impl fmt::Display) {
+        self.warnings.push(Message::new(file, reason));
     }
 }
 
-impl Remark {
-    fn new(file: &str, reason: impl fmt::Display) -> Remark {
-        Remark { file: file.to_owned(), reason: reason.to_string() }
+impl Message {
+    fn new(file: &str, reason: impl fmt::Display) -> Message {
+        Message { file: file.to_owned(), reason: reason.to_string() }
     }
 }
 
@@ -121,7 +122,7 @@ impl fmt::Display for Report {
             Subject::Documents => "documents",
             Subject::Records => "records",
         };
-        let dry = if self.dry_run { " (dry run, nothing was written)" } else { "" };
+        let dry = if self.dry_run { " (dry run: nothing written)" } else { "" };
         writeln!(
             f,
             "{subject}: {} created, {} updated, {} unchanged, {} skipped, {} failed{dry}",
@@ -131,41 +132,41 @@ impl fmt::Display for Report {
             self.skipped.len(),
             self.failed.len(),
         )?;
-        remarks(f, "failed", &self.failed)?;
-        remarks(f, "skipped", &self.skipped)?;
-        remarks(f, "note", &self.notes)?;
+        messages(f, "failed", &self.failed)?;
+        messages(f, "skipped", &self.skipped)?;
+        messages(f, "warning", &self.warnings)?;
         if !self.sections.is_empty() {
-            let names: Vec<String> = self.sections.iter().map(|name| printable(name)).collect();
-            writeln!(f, "section headers, not imported: {}", names.join(", "))?;
+            let names: Vec<String> = self.sections.iter().map(|name| escaped(name)).collect();
+            writeln!(f, "section files, not imported: {}", names.join(", "))?;
         }
-        let (new, known) = (self.pictures_created.len(), self.pictures_unchanged.len());
-        if new + known > 0 {
-            writeln!(f, "pictures: {new} created, {known} unchanged")?;
+        let (created, unchanged) = (self.images_created.len(), self.images_unchanged.len());
+        if created + unchanged > 0 {
+            writeln!(f, "images: {created} created, {unchanged} unchanged")?;
         }
-        if !self.pictures.is_empty() {
-            writeln!(f, "pictures that nothing names, not imported: {}", self.pictures.len())?;
+        if !self.unreferenced_images.is_empty() {
+            writeln!(f, "unreferenced images, not imported: {}", self.unreferenced_images.len())?;
         }
         if self.other_files > 0 {
             writeln!(f, "other files, not imported: {}", self.other_files)?;
         }
-        if !self.unused_members.is_empty() {
-            let members =
-                self.unused_members.iter().map(|(name, files)| format!("{} ({files})", printable(name)));
-            writeln!(f, "members not used: {}", members.collect::<Vec<_>>().join(", "))?;
+        if !self.unused_fields.is_empty() {
+            let fields =
+                self.unused_fields.iter().map(|(name, files)| format!("{} ({files})", escaped(name)));
+            writeln!(f, "unused fields: {}", fields.collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
     }
 }
 
-fn remarks(f: &mut fmt::Formatter<'_>, word: &str, remarks: &[Remark]) -> fmt::Result {
-    for remark in remarks {
-        writeln!(f, "{word}: {}: {}", printable(&remark.file), printable(&remark.reason))?;
+fn messages(f: &mut fmt::Formatter<'_>, label: &str, messages: &[Message]) -> fmt::Result {
+    for message in messages {
+        writeln!(f, "{label} {}: {}", escaped(&message.file), escaped(&message.reason))?;
     }
     Ok(())
 }
 
-/// Names come from strangers' files: control characters in them must not reach the terminal.
-fn printable(text: &str) -> String {
+/// Escapes control characters. File names and fields are untrusted input and must not control the terminal.
+fn escaped(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect()
@@ -176,22 +177,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_reads_well() {
+    fn formats_the_report_as_text() {
         let mut report = Report::new(Subject::Posts, true);
-        report.done("a.md", Outcome::Created);
-        report.done("b.md", Outcome::Unchanged);
-        report.skip("c\u{1b}[2J.md", "has no title");
+        report.add("a.md", Outcome::Created);
+        report.add("b.md", Outcome::Unchanged);
+        report.skip("c\u{1b}[2J.md", "title: required");
         report.sections.push("_index.md".into());
-        report.picture("b.png", Outcome::Created);
-        report.pictures.push("a.png".into());
-        report.unused_members.insert("weight".into(), 2);
+        report.image("b.png", Outcome::Created);
+        report.unreferenced_images.push("a.png".into());
+        report.unused_fields.insert("weight".into(), 2);
         let text = concat!(
-            "posts: 1 created, 0 updated, 1 unchanged, 1 skipped, 0 failed (dry run, nothing was written)\n",
-            "skipped: c\\u{1b}[2J.md: has no title\n",
-            "section headers, not imported: _index.md\n",
-            "pictures: 1 created, 0 unchanged\n",
-            "pictures that nothing names, not imported: 1\n",
-            "members not used: weight (2)\n",
+            "posts: 1 created, 0 updated, 1 unchanged, 1 skipped, 0 failed (dry run: nothing written)\n",
+            "skipped c\\u{1b}[2J.md: title: required\n",
+            "section files, not imported: _index.md\n",
+            "images: 1 created, 0 unchanged\n",
+            "unreferenced images, not imported: 1\n",
+            "unused fields: weight (2)\n",
         );
         assert_eq!(report.to_string(), text);
         assert_eq!(report.exit_code(), 0);
@@ -200,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn programs_read_it_as_json() {
+    fn formats_the_report_as_json() {
         let mut report = Report::new(Subject::Documents, false);
-        report.skip("a.md", "is not UTF-8");
+        report.skip("a.md", "not valid UTF-8");
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["subject"], "documents");
         assert_eq!(json["dryRun"], false);
         assert_eq!(json["skipped"][0]["file"], "a.md");
-        assert_eq!(json["unusedMembers"], serde_json::json!({}));
+        assert_eq!(json["unusedFields"], serde_json::json!({}));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::*;
 
-/// A folder that goes away with the test.
+/// A temporary folder, deleted on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -31,55 +31,62 @@ impl Drop for Folder {
 }
 
 #[derive(Default)]
-struct Shelf {
+struct MemoryTarget {
     posts: Mutex<BTreeMap<String, ImportedPost>>,
     documents: Mutex<BTreeMap<String, ImportedDocument>>,
-    /// Where the records came from, in the order in which they came.
+    /// The files of the records, in the order of their arrival.
     records: Mutex<Vec<String>>,
     batches: AtomicUsize,
-    /// The source that spoils its batch.
-    bad: Option<&'static str>,
-    /// After so many batches nothing can be written.
-    full: Option<usize>,
+    /// The source that is rejected with its batch.
+    rejected: Option<&'static str>,
+    /// The number of batches after which the target is unavailable.
+    capacity: Option<usize>,
 }
 
-impl Shelf {
-    fn open(&self) -> Result<(), ImportError> {
+impl MemoryTarget {
+    fn begin_batch(&self) -> Result<(), ImportError> {
         let before = self.batches.fetch_add(1, Ordering::Relaxed);
-        match self.full {
-            Some(full) if before >= full => Err(ImportError::Unavailable("the shelf is full".into())),
+        match self.capacity {
+            Some(capacity) if before >= capacity => {
+                Err(ImportError::Unavailable("the target is full".into()))
+            }
             _ => Ok(()),
         }
     }
 }
 
-fn put<T: Clone + PartialEq>(shelf: &mut BTreeMap<String, T>, key: &str, item: &T, dry_run: bool) -> Outcome {
-    let outcome = match shelf.get(key) {
+fn put<T: Clone + PartialEq>(
+    stored: &mut BTreeMap<String, T>,
+    key: &str,
+    item: &T,
+    dry_run: bool,
+) -> Outcome {
+    let outcome = match stored.get(key) {
         None => Outcome::Created,
-        Some(known) if known == item => Outcome::Unchanged,
+        Some(existing) if existing == item => Outcome::Unchanged,
         Some(_) => Outcome::Updated,
     };
     if !dry_run {
-        shelf.insert(key.to_owned(), item.clone());
+        stored.insert(key.to_owned(), item.clone());
     }
     outcome
 }
 
-impl Library for Shelf {
+impl Library for MemoryTarget {
     async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
         assert!(posts.len() <= BATCH);
-        self.open()?;
-        if posts.iter().any(|post| Some(post.source.as_str()) == self.bad) {
-            return Err(ImportError::Refused("does not fit".into()));
+        self.begin_batch()?;
+        if posts.iter().any(|post| Some(post.source.as_str()) == self.rejected) {
+            return Err(ImportError::Refused("rejected by the target".into()));
         }
-        let mut shelf = self.posts.lock().unwrap();
-        Ok(posts.iter().map(|post| Ok(put(&mut shelf, &post.source, post, dry_run))).collect())
+        let mut stored = self.posts.lock().unwrap();
+        Ok(posts.iter().map(|post| Ok(put(&mut stored, &post.source, post, dry_run))).collect())
     }
 
     async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
-        self.open()?;
-        let mut shelf = self.documents.lock().unwrap();
-        Ok(documents.iter().map(|page| Ok(put(&mut shelf, &page.path, page, dry_run))).collect())
+        self.begin_batch()?;
+        let mut stored = self.documents.lock().unwrap();
+        Ok(documents.iter().map(|page| Ok(put(&mut stored, &page.path, page, dry_run))).collect())
     }
 
     async fn put_picture(&self, file: &Path, _: bool) -> Result<(String, Outcome), ImportError> {
@@ -88,30 +95,30 @@ impl Library for Shelf {
     }
 
     async fn put_records(&self, records: &[ImportedRecord], _: bool) -> Answers {
-        self.open()?;
-        let mut shelf = self.records.lock().unwrap();
-        shelf.extend(records.iter().map(|record| record.file.clone()));
+        self.begin_batch()?;
+        let mut stored = self.records.lock().unwrap();
+        stored.extend(records.iter().map(|record| record.file.clone()));
         Ok(records.iter().map(|_| Ok(Outcome::Created)).collect())
     }
 }
 
 async fn posts(files: &[(&str, &str)]) -> (Report, BTreeMap<String, ImportedPost>) {
     let folder = Folder::with(files);
-    let shelf = Shelf::default();
-    let report = markdown(&folder.0, &shelf, false, &mut Progress::silent()).await;
-    (report, shelf.posts.into_inner().unwrap())
+    let target = MemoryTarget::default();
+    let report = import_posts(&folder.0, &target, false, &mut Progress::silent()).await;
+    (report, target.posts.into_inner().unwrap())
 }
 
 fn post(front: &str) -> String {
     format!("+++\n{front}\n+++\n\n  \nA text that is long enough.\n")
 }
 
-fn reasons(remarks: &[report::Remark]) -> Vec<String> {
-    remarks.iter().map(|remark| format!("{}: {}", remark.file, remark.reason)).collect()
+fn reasons(messages: &[report::Message]) -> Vec<String> {
+    messages.iter().map(|message| format!("{}: {}", message.file, message.reason)).collect()
 }
 
 #[tokio::test]
-async fn a_file_becomes_a_post() {
+async fn converts_a_file_to_a_post() {
     let text = concat!(
         "\u{feff}+++\r\npath = \"2025/06/26/Dove-Tails\"\r\ntitle = \"Dove tails\"\r\nauthors = [\"Ada\", \"Bo\", \"ada\"]\r\n",
         "aliases = [\"2025/06/26/Dove-Tails.html\", \"/dt\", \"https://example.org/x\"]\r\n[extra]\r\ncover = \"/c.png\"\r\nteam = \"x\"\r\n+++\r\n",
@@ -127,7 +134,7 @@ async fn a_file_becomes_a_post() {
             title: "Dove tails".into(),
             slug: "dove-tails".into(),
             content: "    code\n\n![p](p.png)\n\nThey *hold*\nwell.\n".into(),
-            pictures: vec![],
+            images: vec![],
             excerpt: Some("They hold well.".into()),
             cover_image: None,
             publication: Publication::At(1_750_896_000_000),
@@ -141,21 +148,21 @@ async fn a_file_becomes_a_post() {
         }
     );
     assert_eq!(report.created, ["a/b.md"]);
-    assert_eq!(report.pictures, ["a/p.PNG"]);
+    assert_eq!(report.unreferenced_images, ["a/p.PNG"]);
     assert_eq!(report.other_files, 1);
-    assert_eq!(report.unused_members, BTreeMap::from([("extra.team".to_owned(), 1)]));
+    assert_eq!(report.unused_fields, BTreeMap::from([("extra.team".to_owned(), 1)]));
     assert_eq!(
-        reasons(&report.notes),
+        reasons(&report.warnings),
         [
-            "a/b.md: the cover image /c.png is left out: only http and https addresses are kept",
-            "a/b.md: the alias https://example.org/x is left out: it is not a path on this site",
+            "a/b.md: cover image: ignored /c.png: must be an http or https URL",
+            "a/b.md: aliases: ignored https://example.org/x: must be a path on this site",
         ]
     );
     assert_eq!(report.exit_code(), 0);
 }
 
 #[tokio::test]
-async fn names_dates_and_tags_have_defaults() {
+async fn derives_slugs_dates_and_tags_from_paths() {
     let plain = post("title = \"T\"");
     let (report, posts) = posts(&[
         ("_index.md", "+++\ntitle = \"All\"\n+++\n"),
@@ -185,7 +192,7 @@ async fn names_dates_and_tags_have_defaults() {
 }
 
 #[tokio::test]
-async fn unfit_files_are_skipped_with_a_reason() {
+async fn skips_invalid_files_with_a_reason() {
     let long = |n: usize| "x".repeat(n);
     let (report, posts) = posts(&[
         ("a.md", "Only text."),
@@ -205,17 +212,17 @@ async fn unfit_files_are_skipped_with_a_reason() {
     assert_eq!(
         reasons(&report.skipped),
         [
-            "a.md: has no front matter and so no title",
-            "b.md: has no title, it only names the template latest.html",
-            "c.md: has a text of less than 10 characters",
-            "d.md: has a title of more than 200 characters",
-            "e.md: has a description of more than 500 characters",
-            "f.md: has more than 10 tags, or one of more than 50 characters",
-            "g.md: has a text of more than 200000 characters",
-            "h.md: is larger than 4 MiB",
+            "a.md: title: required, but the file has no front matter",
+            "b.md: title: required, but the front matter only has template: latest.html",
+            "c.md: content: must be at least 10 characters, got 6",
+            "d.md: title: must be at most 200 characters, got 201",
+            "e.md: description: must be at most 500 characters, got 501",
+            "f.md: tags: must be at most 10 names, got 11",
+            "g.md: content: must be at most 200000 characters, got 200001",
+            "h.md: larger than 4 MiB",
             "i.md: contains a NUL character",
-            "l.md: has a NUL character in its front matter",
-            "k.md: has the same path as j.md",
+            "l.md: front matter: must not contain NUL characters",
+            "k.md: path: already used by j.md",
         ]
     );
     assert_eq!(posts.keys().collect::<Vec<_>>(), ["same"]);
@@ -223,12 +230,12 @@ async fn unfit_files_are_skipped_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_second_run_changes_nothing_and_a_dry_run_writes_nothing() {
+async fn is_idempotent_and_a_dry_run_writes_nothing() {
     let folder = Folder::with(&[("a.md", &post("title = \"A\"")), ("b.md", &post("title = \"B\""))]);
-    let shelf = Shelf::default();
-    let run = async |dry_run| markdown(&folder.0, &shelf, dry_run, &mut Progress::silent()).await;
+    let target = MemoryTarget::default();
+    let run = async |dry_run| import_posts(&folder.0, &target, dry_run, &mut Progress::silent()).await;
     assert_eq!(run(true).await.created, ["a.md", "b.md"]);
-    assert!(shelf.posts.lock().unwrap().is_empty());
+    assert!(target.posts.lock().unwrap().is_empty());
     assert_eq!(run(false).await.created, ["a.md", "b.md"]);
     assert_eq!(run(false).await.unchanged, ["a.md", "b.md"]);
     fs::write(folder.0.join("b.md"), post("title = \"Bee\"")).unwrap();
@@ -237,7 +244,7 @@ async fn a_second_run_changes_nothing_and_a_dry_run_writes_nothing() {
 }
 
 #[tokio::test]
-async fn the_order_is_that_of_the_sources_and_aliases_have_one_owner() {
+async fn sorts_by_source_and_rejects_duplicate_aliases() {
     let folder = Folder::with(&[
         ("a.md", &post("title = \"T\"\npath = \"2024/01/02/meeting\"\naliases = [\"x\"]")),
         ("b.md", &post("title = \"T\"\npath = \"2023/01/02/meeting\"\naliases = [\"x\"]")),
@@ -253,29 +260,29 @@ async fn the_order_is_that_of_the_sources_and_aliases_have_one_owner() {
             ("a.md", "meeting", &["/2024/01/02/meeting/".to_owned()][..]),
         ]
     );
-    assert_eq!(reasons(&report.notes), ["a.md: the alias /x is left out: b.md has it"]);
+    assert_eq!(reasons(&report.warnings), ["a.md: aliases: ignored /x: already used by b.md"]);
 }
 
 #[tokio::test]
-async fn one_bad_item_does_not_spoil_the_others() {
+async fn a_rejected_item_does_not_affect_the_others() {
     let files: Vec<_> = (0..120).map(|n| (format!("{n:03}.md"), post("title = \"T\""))).collect();
     let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let folder = Folder::with(&files);
-    let shelf = Shelf { bad: Some("060.md"), ..Shelf::default() };
-    let report = markdown(&folder.0, &shelf, false, &mut Progress::silent()).await;
+    let target = MemoryTarget { rejected: Some("060.md"), ..MemoryTarget::default() };
+    let report = import_posts(&folder.0, &target, false, &mut Progress::silent()).await;
     assert_eq!((report.created.len(), report.exit_code()), (119, 1));
-    assert_eq!(reasons(&report.failed), ["060.md: does not fit"]);
+    assert_eq!(reasons(&report.failed), ["060.md: rejected by the target"]);
 
-    let shelf = Shelf { full: Some(1), ..Shelf::default() };
-    let report = markdown(&folder.0, &shelf, false, &mut Progress::silent()).await;
+    let target = MemoryTarget { capacity: Some(1), ..MemoryTarget::default() };
+    let report = import_posts(&folder.0, &target, false, &mut Progress::silent()).await;
     assert_eq!((report.created.len(), report.failed.len()), (50, 70));
-    assert_eq!(report.failed[0].reason, "the shelf is full");
-    assert!(report.failed[69].reason.starts_with("was not tried"));
-    assert_eq!(shelf.batches.into_inner(), 2);
+    assert_eq!(report.failed[0].reason, "the target is full");
+    assert!(report.failed[69].reason.starts_with("not attempted"));
+    assert_eq!(target.batches.into_inner(), 2);
 }
 
 #[tokio::test]
-async fn a_folder_becomes_documentation() {
+async fn converts_a_folder_to_documents() {
     let folder = Folder::with(&[
         ("README.md", "# The `tool`\n\nWelcome."),
         (
@@ -290,9 +297,9 @@ async fn a_folder_becomes_documentation() {
         ("???.md", "words"),
         ("empty.md", "\n"),
     ]);
-    let shelf = Shelf::default();
-    let report = documents(&folder.0, &shelf, false, &mut Progress::silent()).await;
-    let mut pages: Vec<_> = shelf.documents.into_inner().unwrap().into_values().collect();
+    let target = MemoryTarget::default();
+    let report = documents(&folder.0, &target, false, &mut Progress::silent()).await;
+    let mut pages: Vec<_> = target.documents.into_inner().unwrap().into_values().collect();
     pages.sort_by_key(|page| page.position);
     let seen: Vec<_> =
         pages.iter().map(|page| (page.position, page.path.as_str(), page.title.as_str())).collect();
@@ -310,47 +317,48 @@ async fn a_folder_becomes_documentation() {
     assert_eq!(
         reasons(&report.skipped),
         [
-            "???.md: has a folder or file name without letters and digits",
-            "empty.md: has no text",
-            "guide/README.md: has the same path as guide.md: guide",
+            "???.md: path: each folder and file name must contain a letter or a digit",
+            "empty.md: content: required",
+            "guide/README.md: path: guide is already used by guide.md",
         ]
     );
-    assert!(report.notes.iter().any(|note| note.reason == "links to gone.md, which is not there"));
+    assert!(report.warnings.iter().any(|warning| warning.reason == "link to a missing file: gone.md"));
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_read_is_a_failure() {
+async fn an_unreadable_folder_is_a_failure() {
     let report =
-        documents(Path::new("/no/such/folder"), &Shelf::default(), false, &mut Progress::silent()).await;
+        documents(Path::new("/no/such/folder"), &MemoryTarget::default(), false, &mut Progress::silent())
+            .await;
     assert_eq!(report.exit_code(), 1);
-    assert!(report.failed[0].reason.starts_with("cannot be read"));
+    assert!(report.failed[0].reason.starts_with("cannot read the folder"));
     let folder = Folder::with(&[]);
-    let report = markdown(&folder.0, &Shelf::default(), false, &mut Progress::silent()).await;
-    assert_eq!(report.notes[0].reason, "there are no Markdown files in this folder");
+    let report = import_posts(&folder.0, &MemoryTarget::default(), false, &mut Progress::silent()).await;
+    assert_eq!(report.warnings[0].reason, "no Markdown files found in this folder");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn symbolic_links_are_not_followed() {
+async fn does_not_follow_symbolic_links() {
     let outside = Folder::with(&[("secret.md", &post("title = \"S\""))]);
     let folder = Folder::with(&[("a.md", &post("title = \"A\""))]);
     std::os::unix::fs::symlink(&outside.0, folder.0.join("out")).unwrap();
     std::os::unix::fs::symlink(outside.0.join("secret.md"), folder.0.join("b.md")).unwrap();
-    let report = markdown(&folder.0, &Shelf::default(), false, &mut Progress::silent()).await;
+    let report = import_posts(&folder.0, &MemoryTarget::default(), false, &mut Progress::silent()).await;
     assert_eq!(report.created, ["a.md"]);
     assert_eq!(report.skipped.iter().map(|skip| skip.file.as_str()).collect::<Vec<_>>(), ["b.md", "out"]);
 }
 
 #[tokio::test]
-async fn customers_come_before_what_they_owe_whatever_file_comes_first() {
+async fn imports_customers_before_invoices_regardless_of_file_order() {
     let folder = Folder::with(&[
         ("b.json", r#"[{"email":"a@b.test","name":"A"},{"month":"Jan","amount":1}]"#),
         ("a.json", r#"[{"customerId":"x","amount":1,"status":"paid","date":"2026-01-01"}, 7]"#),
     ]);
     let files = ["a.json", "b.json"].map(|name| folder.0.join(name)).to_vec();
-    let shelf = Shelf::default();
-    let report = records(files, &shelf, false, &mut Progress::silent()).await;
-    let records = shelf.records.lock().unwrap();
+    let target = MemoryTarget::default();
+    let report = import_records(files, &target, false, &mut Progress::silent()).await;
+    let records = target.records.lock().unwrap();
     let ends: Vec<&str> = records.iter().filter_map(|file| file.rsplit('/').next()).collect();
     assert_eq!(ends, ["b.json#1", "a.json#1", "b.json#2"]);
     assert!(report.created.len() == 3 && report.failed[0].file.ends_with("a.json#2"));

@@ -1,4 +1,4 @@
-//! Secrets that all processes of one service share. The only writer of the `secrets` table.
+//! Secrets shared by all processes of one service. The only writer of the `secrets` table.
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::secret;
 use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
@@ -11,12 +11,12 @@ use crate::{
     ports::db::Db,
 };
 
-/// The secret of this name; whoever asks first makes it.
+/// Returns the secret with this name, and creates it if it does not exist.
 pub async fn secret(db: &Db, name: &'static str) -> Result<Secret<[u8; 32]>> {
-    let known = secret::Entity::find_by_id(name).one(db.read()).await?;
-    let row = match known {
+    let existing = secret::Entity::find_by_id(name).one(db.read()).await?;
+    let row = match existing {
         Some(row) => row,
-        None => make(db, name).await?,
+        None => create(db, name).await?,
     };
     let mut bytes = [0; 32];
     match BASE64_URL_SAFE_NO_PAD.decode_slice(row.value.expose(), &mut bytes) {
@@ -25,7 +25,8 @@ pub async fn secret(db: &Db, name: &'static str) -> Result<Secret<[u8; 32]>> {
     }
 }
 
-async fn make(db: &Db, name: &'static str) -> Result<secret::Model> {
+/// Inserts a random secret. If another process has inserted one at the same time, returns that one.
+async fn create(db: &Db, name: &'static str) -> Result<secret::Model> {
     db.write(async move |tx| {
         let value = random_token().expose().clone().into();
         let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(value) };
@@ -33,8 +34,8 @@ async fn make(db: &Db, name: &'static str) -> Result<secret::Model> {
             .on_conflict(OnConflict::column(secret::Column::Name).do_nothing().to_owned())
             .exec_without_returning(&*tx)
             .await?;
-        let made = secret::Entity::find_by_id(name).one(&*tx).await?;
-        made.ok_or_else(|| Error::Internal(format!("the secret {name} vanished")))
+        let stored = secret::Entity::find_by_id(name).one(&*tx).await?;
+        stored.ok_or_else(|| Error::Internal(format!("the secret {name} is missing after its insertion")))
     })
     .await
 }

@@ -1,5 +1,5 @@
-//! Whether a caller is still who they were when their request came: accounts, sessions and keys may end while it
-//! runs, and what ends them must find everything that they made.
+//! Checks that a caller is still active: an account, session or API key may be disabled, revoked or deleted
+//! while a request or a stream is running.
 use entity::{api_key, session, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
@@ -11,21 +11,24 @@ use crate::{
     ports::db::Tx,
 };
 
-/// How often the last use of a session or a key is written at most, in milliseconds.
-pub const NOTED: i64 = 60_000;
+/// The minimum time between two writes of the last use of a session or an API key, in milliseconds. Without
+/// it, every request would write to the database.
+pub const LAST_USED_INTERVAL: i64 = 60_000;
 
-/// Whether a caller's account, session or key goes on, in the same role.
+/// Returns whether the caller's account is active with the same role, and its session or API key is neither
+/// revoked nor expired.
 pub async fn stands(connection: &impl ConnectionTrait, caller: &Principal, now: i64) -> Result<bool, DbErr> {
     let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq("active"));
     let user = user.filter(user::Column::Role.eq(caller.role.as_str())).count(connection).await?;
     Ok(user > 0
-        && credential(connection, &caller.via).await?
+        && credential_exists(connection, &caller.via).await?
         && !expired(connection, &caller.via, now).await?)
 }
 
-/// Whether the session or the key has come to its end by itself. That a stream is open is no use of it.
+/// Returns whether the session or the API key has reached its expiry time. The idle timeout is not checked,
+/// because an open stream does not record a use.
 async fn expired(connection: &impl ConnectionTrait, via: &Via, now: i64) -> Result<bool, DbErr> {
-    let ended = match via {
+    let count = match via {
         Via::Session(id) => {
             let session = session::Entity::find_by_id(*id).filter(session::Column::ExpiresAt.lte(now));
             session.count(connection).await?
@@ -36,12 +39,12 @@ async fn expired(connection: &impl ConnectionTrait, via: &Via, now: i64) -> Resu
             key.count(connection).await?
         }
     };
-    Ok(ended > 0)
+    Ok(count > 0)
 }
 
-/// Whether the session or the key is still there.
-async fn credential(connection: &impl ConnectionTrait, via: &Via) -> Result<bool, DbErr> {
-    let there = match via {
+/// Returns whether the session is not revoked, or the API key exists.
+async fn credential_exists(connection: &impl ConnectionTrait, via: &Via) -> Result<bool, DbErr> {
+    let count = match via {
         Via::Session(id) => {
             let session = session::Entity::find_by_id(*id).filter(session::Column::RevokedAt.is_null());
             session.count(connection).await?
@@ -49,15 +52,19 @@ async fn credential(connection: &impl ConnectionTrait, via: &Via) -> Result<bool
         Via::Machine => 1,
         Via::Key { id, .. } => api_key::Entity::find_by_id(*id).count(connection).await?,
     };
-    Ok(there > 0)
+    Ok(count > 0)
 }
 
-/// Refuses a caller whose account, session or key has ended meanwhile, and keeps the account from changing until
-/// this transaction has ended.
+/// Fails if the caller's account is no longer active, the session is revoked or the API key is deleted. Locks
+/// the row of the account until the end of the transaction.
+///
+/// The lock is shared. A concurrent transaction that disables or deletes the account needs an exclusive lock,
+/// so it either runs before, and this check fails, or waits and sees everything that this transaction has
+/// written.
 pub async fn still_there(tx: &Tx, caller: &Principal) -> Result<()> {
     let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq("active"));
     let user = user.lock_shared().one(&**tx).await?;
-    match user.is_some() && credential(&**tx, &caller.via).await? {
+    match user.is_some() && credential_exists(&**tx, &caller.via).await? {
         true => Ok(()),
         false => Err(Error::InvalidToken),
     }

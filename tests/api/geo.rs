@@ -37,7 +37,7 @@ impl File {
         file
     }
 
-    /// Puts other content in its place, as `tenon geo fetch` does.
+    /// Puts other content in its place, as `tenon geo install` does.
     fn write(&self, bytes: &[u8]) {
         let new = self.0.with_extension("new");
         fs::write(&new, bytes).expect("the file is written");

@@ -41,7 +41,7 @@ fn a_database_is_looked_at() {
     assert_eq!(machine.run(&set, "", &["geo", "check"]).done().out, told);
 
     let whole = database(Shape::Long, FRANCE);
-    machine.tenon(&["geo", "check"]).says(1, "country.mmdb: name a file");
+    machine.tenon(&["geo", "check"]).says(1, "country.mmdb does not exist: pass a file");
     machine.tenon(&["geo", "check", "nowhere.mmdb"]).says(1, "nowhere.mmdb: No such file");
     machine.tenon(&["geo", "check", &good, "--address", "here"]).says(2, "invalid IP address");
     for (name, bytes, words) in [
@@ -73,28 +73,28 @@ fn a_database_is_put_in_place_as_a_whole_or_not_at_all() {
     let (first, second) = (database(Shape::Flat, FRANCE), database(Shape::Long, FRANCE));
     let place = machine.0.join("data/country.mmdb");
     let plain = machine.file("first.mmdb", &first);
-    let told = machine.tenon(&["geo", "fetch", "--from", &plain]).done().out;
-    assert!(told.contains("it is not used yet: set geo_database"), "{told}");
+    let told = machine.tenon(&["geo", "install", &plain]).done().out;
+    assert!(told.contains("not in use yet: set geo_database"), "{told}");
     assert_eq!(fs::read(&place).expect("it is there"), first);
     let checked = machine.tenon(&["geo", "check"]).done().out;
     assert!(checked.starts_with(&place.display().to_string()), "{checked}");
-    assert!(checked.contains("it is not used yet: set geo_database"), "{checked}");
+    assert!(checked.contains("not in use yet: set geo_database"), "{checked}");
     let gzip = machine.gzip("second.mmdb.gz", &second);
-    machine.tenon(&["geo", "fetch", "--from", &gzip]).done();
+    machine.tenon(&["geo", "install", &gzip]).done();
     assert_eq!(fs::read(&place).expect("it is there"), second);
     let damaged = machine.gzip("damaged.mmdb.gz", &first[..first.len() / 2]);
     let cut = fs::read(&gzip).expect("it is there");
     let cut = machine.file("cut.mmdb.gz", &cut[..cut.len() / 2]);
-    for wrong in [&damaged, &cut] {
-        machine.tenon(&["geo", "fetch", "--from", wrong]).says(1, "it ");
+    for (wrong, words) in [(&damaged, "damaged"), (&cut, "cannot be read")] {
+        machine.tenon(&["geo", "install", wrong]).says(1, words);
     }
-    machine.tenon(&["geo", "fetch", "--from", "https://acme.test/country.mmdb"]).says(1, "No such file");
+    machine.tenon(&["geo", "install", "https://acme.test/country.mmdb"]).says(1, "No such file");
     assert_eq!(fs::read(&place).expect("it is there"), second);
     assert_eq!(fs::read_dir(machine.0.join("data")).expect("a folder").count(), 1, "nothing else is left");
 
     let elsewhere = machine.0.join("geo/country.mmdb").display().to_string();
     let set = [("TENON_GEO_DATABASE", elsewhere.as_str())];
-    let told = machine.run(&set, "", &["geo", "fetch", "--from", &plain]).done().out;
-    assert!(told.starts_with(&elsewhere) && !told.contains("not used"), "{told}");
+    let told = machine.run(&set, "", &["geo", "install", &plain]).done().out;
+    assert!(told.starts_with(&elsewhere) && !told.contains("not in use"), "{told}");
     assert_eq!(fs::read(&elsewhere).expect("it is there"), first);
 }

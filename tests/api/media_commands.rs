@@ -33,12 +33,12 @@ fn pictures_come_along_with_the_posts_that_name_them() {
     write("unused.png", &png(8, 6, 3));
     let folder = site.display().to_string();
     let told = machine.tenon(&["import", "markdown", "--dry-run", &folder]).done().out;
-    assert!(told.contains("pictures: 2 created, 0 unchanged\n"), "{told}");
+    assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
     assert!(!machine.0.join("data").exists());
 
     let told = machine.tenon(&["import", "markdown", &folder]).done().out;
-    assert!(told.contains("pictures: 2 created, 0 unchanged\n"), "{told}");
-    assert!(told.contains("pictures that nothing names, not imported: 1\n"), "{told}");
+    assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
+    assert!(told.contains("unreferenced images, not imported: 1\n"), "{told}");
     let made = content(&machine);
     assert_eq!(made.matches("](/media/").count(), 2, "{made}");
     assert!(made.contains("<img src=\"/media/") && made.contains("](lost.png)"), "{made}");
@@ -48,7 +48,7 @@ fn pictures_come_along_with_the_posts_that_name_them() {
     for arguments in [&["import", "markdown", &folder][..], &["import", "markdown", "--dry-run", &folder]] {
         let told = machine.tenon(arguments).done().out;
         assert!(told.contains("0 created, 0 updated, 1 unchanged"), "{told}");
-        assert!(told.contains("pictures: 0 created, 2 unchanged\n"), "{told}");
+        assert!(told.contains("images: 0 created, 2 unchanged\n"), "{told}");
     }
     assert_eq!((content(&machine), files(&machine.0.join("data/media"))), (made, 2));
 }
@@ -63,7 +63,7 @@ fn a_picture_that_is_not_taken_is_skipped_alone() {
     fs::write(site.join("oak.png"), "<svg onload='alert(1)'/>").expect("a file");
     fs::write(site.join("leaf.png"), png(8, 6, 1)).expect("a file");
     let ended = machine.tenon(&["import", "markdown", &site.display().to_string()]).done();
-    assert!(ended.out.contains("posts: 1 created") && ended.out.contains("skipped: oak.png: "), "{ended:?}");
+    assert!(ended.out.contains("posts: 1 created") && ended.out.contains("skipped oak.png: "), "{ended:?}");
     let made = content(&machine);
     assert!(made.contains("](oak.png)") && made.contains("](/media/"), "{made}");
 }

@@ -5,7 +5,7 @@ package=$modules/node_modules/@ip-location-db/geo-whois-asn-country-mmdb
 geo=$work/geo
 mkdir -p "$geo"
 (cd "$geo" && npm pack --silent "$package" >/dev/null)
-"$tenon" geo fetch --from "$geo"/*.tgz --data-dir "$geo" | tee "$geo/told"
+"$tenon" geo install "$geo"/*.tgz --data-dir "$geo" | tee "$geo/told"
 cmp "$geo/country.mmdb" "$package/geo-whois-asn-country.mmdb"
 export TENON_GEO_DATABASE=$geo/country.mmdb TENON_TRUSTED_PROXIES=127.0.0.1 TENON_RATE_LIMITS=off
 # Who gives these addresses out, and to whom, has not changed for many years.

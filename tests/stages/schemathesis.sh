@@ -51,7 +51,7 @@ house() { # house NAME "ROLES", with further arguments for tenon
   done
   # The admin before may have changed any account, its own too.
   account admin "$folder" "$@"
-  probe "$name-key" "$("$tenon" key create --name tester --scopes "$scopes" --owner admin@acme.test --data-dir "$folder" "$@")"
+  probe "$name-key" "$("$tenon" api-key create --name tester --scopes "$scopes" --owner admin@acme.test --data-dir "$folder" "$@")"
   stop "$service"
 }
 

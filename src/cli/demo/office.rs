@@ -1,4 +1,4 @@
-//! The office of the made-up site: who buys furniture, what they owe, and where old addresses lead.
+//! Demo customers, invoices and redirects.
 use uuid::Uuid;
 
 use crate::{
@@ -29,7 +29,7 @@ const CUSTOMERS: [(&str, &str); 6] = [
 
 use InvoiceStatus::{Draft, Paid, Pending, Void};
 
-/// Whose, how much in minor units, of what, how far, and how many months ago.
+/// Index of the customer, amount in minor units, currency, status, and age in months.
 const INVOICES: [(usize, i64, &str, InvoiceStatus, u32); 18] = [
     (0, 15_795, "USD", Pending, 0),
     (1, 20_348, "USD", Paid, 0),
@@ -54,7 +54,7 @@ const INVOICES: [(usize, i64, &str, InvoiceStatus, u32); 18] = [
 pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
     let mut customers = Vec::with_capacity(CUSTOMERS.len());
     for (i, (name, email)) in CUSTOMERS.into_iter().enumerate() {
-        // The first one is the customer of the document's examples.
+        // The first customer has the id of the examples in the OpenAPI document.
         let id = if i == 0 { rabbit().0 } else { Uuid::now_v7() };
         let new = NewCustomer { name: name.to_owned(), email: email.to_owned(), image_url: None };
         let source = format!("demo/customers/{i}");
@@ -62,33 +62,33 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
         customers.push(id);
     }
     let today = Timestamp(app.clock.now()).day();
-    // Numbers rise with the days.
-    for (i, (customer, amount, currency, status, ago)) in INVOICES.into_iter().enumerate().rev() {
+    // Oldest first, so that invoice numbers ascend with the dates.
+    for (i, (customer, amount, currency, status, months_ago)) in INVOICES.into_iter().enumerate().rev() {
         let currency: Currency = currency.parse().map_err(Error::Internal)?;
         let new = NewInvoice {
             customer_id: Id::from(customers[customer]),
             amount,
             status,
-            date: Some(day(today, ago)),
+            date: Some(day(today, months_ago)),
         };
         let source = format!("demo/invoices/{i}");
         app.invoices.import(tx, ImportedInvoice { source, id: None, currency, new }).await?;
     }
-    let moved = |destination: &str, permanent| RedirectReplacement {
+    let rule = |destination: &str, permanent| RedirectReplacement {
         destination: destination.to_owned(),
         permanent,
         starts_at: None,
         ends_at: None,
     };
     let map = RedirectMap::new(vec![
-        ("-api-v1-revenues".to_owned(), moved("/api/v2/revenues/en-us", false)),
-        ("/handbook/*".to_owned(), moved("/api/docs/*", true)),
+        ("-api-v1-revenues".to_owned(), rule("/api/v2/revenues/en-us", false)),
+        ("/handbook/*".to_owned(), rule("/api/docs/*", true)),
     ]);
     app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
     Ok(())
 }
 
-/// Today, or the first day of the month so many months before.
-fn day(today: Date, ago: u32) -> Date {
-    if ago == 0 { today } else { Month::of(today).back(ago).first_day() }
+/// Returns today, or the first day of the month `months_ago` months before.
+fn day(today: Date, months_ago: u32) -> Date {
+    if months_ago == 0 { today } else { Month::of(today).back(months_ago).first_day() }
 }

@@ -1,4 +1,5 @@
-//! Entries of JSON files, held against the document like the bodies of requests, and given to their services.
+//! Writes records of JSON files through their services. Validates them against the schemas of the OpenAPI
+//! document, like request bodies.
 use std::{
     collections::HashSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,14 +9,14 @@ use poem_openapi::types::ParseFromJSON;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::super::given::Form;
+use super::super::validate::BodySchema;
 use crate::{
     app::App,
     contract::{
         check::ErrorCode,
         problem::{Error, Result},
     },
-    import::{CustomerRecord, ImportedRecord, InvoiceRecord, Record, RevenueRecord, Year},
+    import::{CustomerRecord, DefaultYear, ImportedRecord, InvoiceRecord, Record, RevenueRecord},
     ports::db::Tx,
     resources::{
         customers::{ImportedCustomer, NewCustomer},
@@ -26,32 +27,33 @@ use crate::{
     },
 };
 
-/// What entries must look like, compiled once.
-pub struct Forms {
-    customer: Form,
-    invoice: Form,
-    revenue: Form,
-    redirects: Form,
-    year: Year,
-    /// Customers that a dry run would have made before their invoices came.
-    tried: Mutex<HashSet<Uuid>>,
+/// Validates and writes records, with the schemas compiled once.
+pub struct RecordWriter {
+    customer: BodySchema,
+    invoice: BodySchema,
+    revenue: BodySchema,
+    redirects: BodySchema,
+    year: DefaultYear,
+    /// The ids of customers imported so far. In a dry run, each batch is rolled back, so the customers of
+    /// earlier batches are missing in the database when their invoices are imported.
+    imported_customers: Mutex<HashSet<Uuid>>,
 }
 
-impl Forms {
-    pub fn new(year: Year) -> std::result::Result<Self, String> {
-        Ok(Forms {
-            customer: Form::of("NewCustomer")?,
-            invoice: Form::of("NewInvoice")?,
-            revenue: Form::of("RevenueFigure/properties/amount")?,
-            redirects: Form::of("RedirectMap")?,
+impl RecordWriter {
+    pub fn new(year: DefaultYear) -> std::result::Result<Self, String> {
+        Ok(RecordWriter {
+            customer: BodySchema::named("NewCustomer")?,
+            invoice: BodySchema::named("NewInvoice")?,
+            revenue: BodySchema::named("RevenueFigure/properties/amount")?,
+            redirects: BodySchema::named("RedirectMap")?,
             year,
-            tried: Mutex::default(),
+            imported_customers: Mutex::default(),
         })
     }
 
-    /// Writes an entry through the service that it belongs to.
-    pub async fn put(&self, app: &App, tx: &Tx, entry: ImportedRecord, dry_run: bool) -> Result<Effect> {
-        let ImportedRecord { file, record } = entry;
+    /// Writes a record through its service.
+    pub async fn write(&self, app: &App, tx: &Tx, record: ImportedRecord, dry_run: bool) -> Result<Effect> {
+        let ImportedRecord { file, record } = record;
         match record {
             Record::Customer(record) => self.customer(app, tx, file, record).await,
             Record::Invoice(record) => self.invoice(app, tx, file, record, dry_run).await,
@@ -65,9 +67,9 @@ impl Forms {
         if let Some(image) = record.image_url {
             body["imageUrl"] = image.into();
         }
-        let new: NewCustomer = typed(&self.customer, body)?;
-        let (source, id) = named(record.id, file)?;
-        self.tried().extend(id);
+        let new: NewCustomer = parse(&self.customer, body)?;
+        let (source, id) = source_and_id(record.id, file)?;
+        self.imported_customers().extend(id);
         app.customers.import(tx, ImportedCustomer { source, id, new }).await
     }
 
@@ -85,35 +87,38 @@ impl Forms {
             "status": record.status,
             "date": record.date,
         });
-        let new: NewInvoice = typed(&self.invoice, body)?;
-        let currency = record.currency.parse().map_err(wrong("currency"))?;
-        let (source, id) = named(record.id, file)?;
+        let new: NewInvoice = parse(&self.invoice, body)?;
+        let currency = record.currency.parse().map_err(field_error("currency"))?;
+        let (source, id) = source_and_id(record.id, file)?;
         let customer = new.customer_id.0;
         match app.invoices.import(tx, ImportedInvoice { source, id, currency, new }).await {
-            Err(Error::Unfit(..)) if dry_run && self.tried().contains(&customer) => Ok(Effect::Created),
-            done => done,
+            Err(Error::Unfit(..)) if dry_run && self.imported_customers().contains(&customer) => {
+                Ok(Effect::Created)
+            }
+            result => result,
         }
     }
 
     async fn revenue(&self, app: &App, tx: &Tx, record: RevenueRecord) -> Result<Effect> {
-        self.revenue.hold(&record.amount.into(), "#/amount").map_err(Error::Invalid)?;
+        self.revenue.validate(&record.amount.into(), "#/amount").map_err(Error::Invalid)?;
         let month = self.year.month(&record.month);
-        let form = "is no month: use 2026-11 (in the years 1900 to 2199) or its English name";
-        let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, form))?;
-        let currency = record.currency.parse().map_err(wrong("currency"))?;
-        // A name alone stays the month that it meant at first; one of a year that was given is that month.
+        let rule = "must be a month such as 2026-11 (years 1900 to 2199) or an English month name";
+        let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, rule))?;
+        let currency = record.currency.parse().map_err(field_error("currency"))?;
+        // A month without a year is identified by its name, so that a later import updates the month of the
+        // first import. With --year, the month itself is the identity.
         let source = match self.year {
-            Year::Of(_) => month.to_string(),
-            Year::Before(_) => record.month,
+            DefaultYear::Fixed(_) => month.to_string(),
+            DefaultYear::LastTwelveMonths(_) => record.month,
         };
         let amount = record.amount;
         app.revenues.import(tx, &ImportedRevenue { source, month, amount, currency }).await
     }
 
     async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<Effect> {
-        let map: RedirectMap = typed(&self.redirects, Value::Object(rules))?;
-        let done = app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
-        Ok(match (done.created, done.updated) {
+        let map: RedirectMap = parse(&self.redirects, Value::Object(rules))?;
+        let counts = app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
+        Ok(match (counts.created, counts.updated) {
             (1.., _) => Effect::Created,
             (_, 1..) => Effect::Updated,
             _ => Effect::Unchanged,
@@ -121,28 +126,28 @@ impl Forms {
     }
 }
 
-impl Forms {
-    fn tried(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
+impl RecordWriter {
+    fn imported_customers(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.imported_customers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn typed<T: ParseFromJSON>(form: &Form, body: Value) -> Result<T> {
-    form.hold(&body, "#").map_err(Error::Invalid)?;
+fn parse<T: ParseFromJSON>(schema: &BodySchema, body: Value) -> Result<T> {
+    schema.validate(&body, "#").map_err(Error::Invalid)?;
     T::parse_from_json(Some(body)).map_err(|error| Error::Internal(error.into_message()))
 }
 
-fn wrong(member: &str) -> impl Fn(String) -> Error {
-    move |why| Error::at(&format!("#/{member}"), ErrorCode::Format, &why)
+fn field_error(field: &str) -> impl Fn(String) -> Error {
+    move |message| Error::at(&format!("#/{field}"), ErrorCode::Format, &message)
 }
 
-/// What an entry is known by when it is imported again: its own id, else its place in the file.
-fn named(id: Option<String>, file: String) -> Result<(String, Option<Uuid>)> {
+/// Returns the key that identifies a record in later imports: its id, or otherwise its position in the file.
+fn source_and_id(id: Option<String>, file: String) -> Result<(String, Option<Uuid>)> {
     match id {
         None => Ok((file, None)),
         Some(id) => match id.parse() {
             Ok(uuid) => Ok((id, Some(uuid))),
-            Err(_) => Err(Error::at("#/id", ErrorCode::Format, "is no UUID")),
+            Err(_) => Err(Error::at("#/id", ErrorCode::Format, "must be a UUID")),
         },
     }
 }

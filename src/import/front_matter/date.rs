@@ -1,7 +1,7 @@
-//! Dates as they stand in front matter, in paths and in file names, in milliseconds since 1970.
+//! Parses dates in front matter, paths and file names to Unix milliseconds.
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 
-/// Reads RFC 3339, a date, or a date with a time of day; without an offset the time is UTC.
+/// Parses RFC 3339, a date, or a date with a time of day. Times without an offset are UTC.
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -18,7 +18,7 @@ pub fn parse(text: &str) -> Option<i64> {
     exact.ok().or_else(local).and_then(milliseconds)
 }
 
-/// The date in three segments that follow each other: `news/2025/06/26/a-title`.
+/// Returns the date in three consecutive segments of a path: `news/2025/06/26/a-title`.
 pub fn in_path(path: &str) -> Option<i64> {
     let segments: Vec<&str> = path.split('/').collect();
     segments.windows(3).find_map(|window| match window {
@@ -30,8 +30,8 @@ pub fn in_path(path: &str) -> Option<i64> {
     })
 }
 
-/// A file name that begins with a date, `2025-06-26-a-title`, as that date and the rest.
-pub fn before_name(name: &str) -> Option<(i64, &str)> {
+/// Splits a file name with a leading date, `2025-06-26-a-title`, into the date and the rest.
+pub fn name_prefix(name: &str) -> Option<(i64, &str)> {
     let (date, rest) = name.split_at_checked(10)?;
     let rest = rest.strip_prefix(['-', '_']).filter(|rest| !rest.is_empty())?;
     date.bytes()
@@ -50,7 +50,8 @@ fn midnight(date: NaiveDate) -> Option<i64> {
     date.and_hms_opt(0, 0, 0).and_then(milliseconds)
 }
 
-/// Only what RFC 3339 can write, and after 1970 has begun: earlier times are no times of publication.
+/// Returns `None` for times before 1970, because a publication time is greater than 0, and for years after
+/// 9999, which RFC 3339 cannot represent.
 fn milliseconds(time: NaiveDateTime) -> Option<i64> {
     let milliseconds = time.and_utc().timestamp_millis();
     (milliseconds > 0 && time.year() <= 9999).then_some(milliseconds)
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_their_usual_forms() {
+    fn parses_common_date_formats() {
         let midnight = 1_750_896_000_000;
         for (text, time) in [
             ("2025-06-26", Some(midnight)),
@@ -80,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_names_carry_dates() {
+    fn finds_dates_in_paths_and_file_names() {
         let midnight = 1_750_896_000_000;
         assert_eq!(in_path("2025/06/26/A-title"), Some(midnight));
         assert_eq!(in_path("inside/2025/06/26/a"), Some(midnight));
         assert_eq!(in_path("2025/13/26/a"), None);
         assert_eq!(in_path("notes/a"), None);
-        assert_eq!(before_name("2025-06-26-a-title"), Some((midnight, "a-title")));
-        assert_eq!(before_name("2025-06-26"), None);
-        assert_eq!(before_name("ÄÄÄÄÄÄÄÄ"), None);
+        assert_eq!(name_prefix("2025-06-26-a-title"), Some((midnight, "a-title")));
+        assert_eq!(name_prefix("2025-06-26"), None);
+        assert_eq!(name_prefix("ÄÄÄÄÄÄÄÄ"), None);
     }
 }

@@ -7,7 +7,7 @@ fn read(text: &str) -> Result<FrontMatter> {
 }
 
 #[test]
-fn toml_and_yaml_say_the_same() {
+fn toml_and_yaml_parse_to_the_same_result() {
     let toml = concat!(
         "+++\ntitle = \"Dowels\"\nslug = \"dowels\"\ndate = 2025-06-26T10:00:00Z\n",
         "description = \"Round wood.\"\naliases = [\"old/dowels.html\"]\ndraft = true\n",
@@ -33,7 +33,7 @@ fn toml_and_yaml_say_the_same() {
 }
 
 #[test]
-fn members_come_in_many_forms() {
+fn accepts_alternative_field_names_and_types() {
     let front = read("---\ntitle: 1984\nauthor: {name: Eric}\ntags: paper, ink\ncategory: books\npublished: 2024-01-02\ncover: {image: https://e.org/a}\n---\n").unwrap();
     assert_eq!(front.title.as_deref(), Some("1984"));
     assert_eq!(front.authors, ["Eric"]);
@@ -53,17 +53,17 @@ fn members_come_in_many_forms() {
 }
 
 #[test]
-fn unusable_front_matter_says_why() {
+fn errors_name_the_field_and_the_rule() {
     for (text, reason) in [
-        ("+++\ntitle = \"a\"\n", "front matter: the line that closes it is missing (+++)"),
-        ("+++\nfine = 1\ntitle = \n+++\n", "front matter: not TOML, line 3"),
-        ("---\n- a\n- b\n---\n", "front matter: it is not a list of members and values"),
-        ("---\ntitle: [a\n---\n", "front matter: not YAML"),
-        ("---\ntitle: a\ntitle: b\n---\n", "front matter: not YAML: duplicate mapping key"),
-        ("+++\ntitle = [\"a\"]\n+++\n", "front matter: title is not text"),
-        ("+++\ndate = 10:00:00\n+++\n", "front matter: date is not a date"),
-        ("+++\ndraft = \"perhaps\"\n+++\n", "front matter: draft is neither true nor false"),
-        ("+++\ntags = [[1]]\n+++\n", "front matter: tags is not a list of texts"),
+        ("+++\ntitle = \"a\"\n", "front matter: missing closing line (+++)"),
+        ("+++\nfine = 1\ntitle = \n+++\n", "front matter: invalid TOML at line 3"),
+        ("---\n- a\n- b\n---\n", "front matter: must be a mapping of fields to values"),
+        ("---\ntitle: [a\n---\n", "front matter: invalid YAML"),
+        ("---\ntitle: a\ntitle: b\n---\n", "front matter: invalid YAML: duplicate mapping key"),
+        ("+++\ntitle = [\"a\"]\n+++\n", "front matter: title: must be text"),
+        ("+++\ndate = 10:00:00\n+++\n", "front matter: date: must be a date"),
+        ("+++\ndraft = \"perhaps\"\n+++\n", "front matter: draft: must be true or false"),
+        ("+++\ntags = [[1]]\n+++\n", "front matter: tags: must be text or a list of texts"),
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(error.starts_with(reason), "{text:?}: {error}");
@@ -72,7 +72,7 @@ fn unusable_front_matter_says_why() {
 }
 
 #[test]
-fn yaml_stays_within_its_budget() {
+fn limits_the_size_and_depth_of_yaml() {
     let mut bomb = "---\na: &a [x, x, x, x, x, x, x, x]\n".to_owned();
     for (name, before) in ["b", "c", "d", "e", "f", "g"].iter().zip(["a", "b", "c", "d", "e", "f"]) {
         bomb.push_str(&format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 8].join(", ")));
@@ -83,5 +83,5 @@ fn yaml_stays_within_its_budget() {
     let deep = format!("---\na: {}{}\n---\n", "[".repeat(40), "]".repeat(40));
     assert!(read(&deep).is_err());
     let long = format!("---\na: {}\n---\n", "x".repeat(70 * 1024));
-    assert_eq!(read(&long).unwrap_err().to_string(), "front matter: it is larger than 64 KiB");
+    assert_eq!(read(&long).unwrap_err().to_string(), "front matter: larger than 64 KiB");
 }

@@ -1,4 +1,4 @@
-//! What clients can do with API keys.
+//! Operations on API keys.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -24,21 +24,22 @@ pub struct ApiKeysApi(pub ApiKeys);
 impl ApiKeysApi {
     /// List API keys, newest first
     ///
-    /// One's own; admins see all. The secrets are not among what is told.
+    /// Lists the caller's keys, or all keys for admins. The response contains no secrets.
     #[oai(path = "/", method = "get", operation_id = "apiKeysList")]
     async fn list(
         &self,
         caller: Caller<InPerson>,
         query: Query<ApiKeyQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<ApiKey>, Fault<Invalid>> {
         let page = self.0.list(&caller, &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Make an API key
+    /// Create an API key
     ///
-    /// The member `key` is shown this once. As it is a secret, the answer is not kept for a repeated request.
+    /// The field `key` is returned only in this response. It is a secret, so the response is not stored and
+    /// the operation accepts no `Idempotency-Key`.
     #[oai(path = "/", method = "post", operation_id = "apiKeysCreate")]
     async fn create(
         &self,
@@ -50,21 +51,21 @@ impl ApiKeysApi {
 
     /// Read an API key
     ///
-    /// One's own, or for admins any, without its secret.
+    /// Returns one of the caller's keys, or any key for admins, without its secret.
     #[oai(path = "/:id", method = "get", operation_id = "apiKeysRead")]
     async fn read(
         &self,
         caller: Caller<InPerson>,
         /// The key's id.
         id: Path<Id<ApiKey>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<ApiKey>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(&caller, id.0).await?, &known.0))
+        Ok(Found::new(self.0.read(&caller, id.0).await?, &if_none_match.0))
     }
 
     /// Delete an API key
     ///
-    /// It is refused from the next request on.
+    /// Requests with the key are rejected immediately.
     #[oai(path = "/:id", method = "delete", operation_id = "apiKeysRemove")]
     async fn remove(
         &self,
@@ -76,9 +77,10 @@ impl ApiKeysApi {
         Ok(Gone::new())
     }
 
-    /// Give an API key a new secret
+    /// Rotate the secret of an API key
     ///
-    /// Only its owner can. The old secret works for another 24 hours, so that programs can follow.
+    /// Only the owner may rotate a key. The previous secret stays valid for 24 hours, so that programs can
+    /// switch to the new one.
     #[oai(path = "/:id/rotate", method = "post", operation_id = "apiKeysRotate")]
     async fn rotate(
         &self,

@@ -1,4 +1,4 @@
-//! The key that the site of acme.test is built with.
+//! Examples for the OpenAPI document.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
@@ -9,9 +9,9 @@ use super::{
 use crate::contract::{id::Id, page::Paging, time::Timestamp};
 
 const NAME: &str = "Site build";
-const MADE: Timestamp = Timestamp(1_763_715_600_000);
-const USED: Timestamp = Timestamp(1_763_802_000_000);
-const ENDS: Timestamp = Timestamp(1_795_251_600_000);
+const CREATED_AT: Timestamp = Timestamp(1_763_715_600_000);
+const LAST_USED_AT: Timestamp = Timestamp(1_763_802_000_000);
+const EXPIRES_AT: Timestamp = Timestamp(1_795_251_600_000);
 
 impl Example for ApiKey {
     fn example() -> Self {
@@ -20,11 +20,11 @@ impl Example for ApiKey {
             name: NAME.into(),
             scopes: vec![Scope::PostsRead, Scope::TagsRead],
             owner: ada(),
-            expires_at: Some(ENDS),
-            last_used_at: Some(USED),
-            previous_until: Some(USED),
-            created_at: MADE,
-            updated_at: MADE,
+            expires_at: Some(EXPIRES_AT),
+            last_used_at: Some(LAST_USED_AT),
+            previous_until: Some(LAST_USED_AT),
+            created_at: CREATED_AT,
+            updated_at: CREATED_AT,
             version: 1,
         }
     }
@@ -40,7 +40,7 @@ impl Example for IssuedApiKey {
 impl Example for NewApiKey {
     fn example() -> Self {
         let scopes = vec![Scope::PostsRead, Scope::TagsRead];
-        NewApiKey { name: NAME.into(), scopes, expires_at: Some(ENDS) }
+        NewApiKey { name: NAME.into(), scopes, expires_at: Some(EXPIRES_AT) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys for programs that call without a person.
+//! API keys: credentials for programs, limited to scopes.
 mod api;
 mod example;
 pub mod secret;
@@ -6,5 +6,5 @@ mod service;
 mod types;
 
 pub use api::ApiKeysApi;
-pub use service::{ApiKeys, OVERLAP};
+pub use service::{ApiKeys, ROTATION_OVERLAP};
 pub use types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey, Scope};

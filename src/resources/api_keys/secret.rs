@@ -1,4 +1,5 @@
-//! How an API key is written: `tenon_<id>_<secret>`, so that leak scanners know it and its row is found without a search.
+//! The text form of an API key: `tenon_<id>_<secret>`. The prefix lets secret scanners detect leaked keys,
+//! and the id is the primary key of its row.
 use uuid::Uuid;
 
 use crate::contract::secret::{Secret, TOKEN_LENGTH, digest, is_token, random_token, same};
@@ -6,20 +7,20 @@ use crate::contract::secret::{Secret, TOKEN_LENGTH, digest, is_token, random_tok
 pub const PREFIX: &str = "tenon_";
 const ID_LENGTH: usize = 32;
 
-/// An API key as it is shown once, at its making, and presented with each request.
+/// An API key with its secret, as returned once on creation and sent with each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// The key's row. Not a secret.
+pub struct ApiKeyToken {
+    /// The id of the row. Not a secret.
     pub id: Uuid,
     secret: Secret<String>,
 }
 
-impl ApiKey {
+impl ApiKeyToken {
     pub fn generate(id: Uuid) -> Self {
         Self { id, secret: random_token() }
     }
 
-    /// Takes only what [`ApiKey::write`] writes, letter by letter: one key has one spelling.
+    /// Parses a key. Accepts exactly the output of [`ApiKeyToken::encode`]: each key has one text form.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX)?;
         let (id, secret) = rest.split_at_checked(ID_LENGTH)?;
@@ -29,21 +30,23 @@ impl ApiKey {
         is_token(secret).then(|| Self { id, secret: Secret::new(secret.to_owned()) })
     }
 
-    pub fn write(&self) -> Secret<String> {
+    /// Returns the key as text.
+    pub fn encode(&self) -> Secret<String> {
         Secret::new(format!("{PREFIX}{}_{}", self.id.simple(), self.secret.expose()))
     }
 
-    /// What the row holds in place of the secret.
+    /// Returns the hash of the secret, which the row stores.
     pub fn digest(&self) -> String {
         digest(self.secret.expose())
     }
 
+    /// Compares the secret with a stored hash in constant time.
     pub fn matches(&self, stored: &str) -> bool {
         same(self.digest(), stored)
     }
 }
 
-/// How many characters a written key has.
+/// The length of the text form, in characters.
 pub const LENGTH: usize = PREFIX.len() + ID_LENGTH + 1 + TOKEN_LENGTH;
 
 #[cfg(test)]
@@ -53,36 +56,36 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(0x0190_a1b2_c3d4_7e5f_8a6b_7c8d_9e0f_1a2b);
 
     #[test]
-    fn a_written_key_is_parsed_again() {
-        let key = ApiKey::generate(ID);
-        let written = key.write();
-        assert_eq!(written.expose().len(), LENGTH);
-        assert!(written.expose().starts_with("tenon_0190a1b2c3d47e5f8a6b7c8d9e0f1a2b_"));
-        assert_eq!(ApiKey::parse(written.expose()), Some(key));
+    fn parses_an_encoded_key() {
+        let key = ApiKeyToken::generate(ID);
+        let encoded = key.encode();
+        assert_eq!(encoded.expose().len(), LENGTH);
+        assert!(encoded.expose().starts_with("tenon_0190a1b2c3d47e5f8a6b7c8d9e0f1a2b_"));
+        assert_eq!(ApiKeyToken::parse(encoded.expose()), Some(key));
     }
 
     #[test]
-    fn only_its_own_secret_matches() {
-        let (key, other) = (ApiKey::generate(ID), ApiKey::generate(ID));
+    fn matches_only_the_hash_of_its_own_secret() {
+        let (key, other) = (ApiKeyToken::generate(ID), ApiKeyToken::generate(ID));
         assert!(key.matches(&key.digest()));
         assert!(!key.matches(&other.digest()));
         assert!(!key.matches(""));
-        assert!(!key.matches(key.secret.expose()), "the secret itself is not what is stored");
+        assert!(!key.matches(key.secret.expose()), "the hash is stored, not the secret");
         assert!(!key.digest().contains(key.secret.expose()));
     }
 
     #[test]
-    fn a_key_does_not_print() {
-        let key = ApiKey::generate(ID);
-        assert!(!format!("{key:?} {:?}", key.write()).contains(key.secret.expose()));
+    fn debug_output_hides_the_secret() {
+        let key = ApiKeyToken::generate(ID);
+        assert!(!format!("{key:?} {:?}", key.encode()).contains(key.secret.expose()));
     }
 
     #[test]
-    fn any_other_spelling_is_refused() {
+    fn rejects_malformed_keys() {
         let id = ID.simple().to_string();
         let secret = "A".repeat(TOKEN_LENGTH);
         let good = format!("tenon_{id}_{secret}");
-        assert!(ApiKey::parse(&good).is_some());
+        assert!(ApiKeyToken::parse(&good).is_some());
         for wrong in [
             String::new(),
             "tenon_".into(),
@@ -115,7 +118,7 @@ mod tests {
             format!("tenon_{id}_{}\0", &secret[1..]),
             good.replace('A', "Ａ"),
         ] {
-            assert_eq!(ApiKey::parse(&wrong), None, "{wrong:?}");
+            assert_eq!(ApiKeyToken::parse(&wrong), None, "{wrong:?}");
         }
     }
 }

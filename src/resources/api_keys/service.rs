@@ -1,4 +1,4 @@
-//! What may happen to API keys. The only writer of the `api_keys` table.
+//! API key service: authentication, rules and queries. The only writer of the `api_keys` table.
 use entity::{api_key, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    secret,
+    secret::ApiKeyToken,
     types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey},
 };
 use crate::{
@@ -26,11 +26,11 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::standing::{NOTED, still_there},
+    resources::standing::{LAST_USED_INTERVAL, still_there},
 };
 
-/// How long the secret before a rotation still works, in milliseconds.
-pub const OVERLAP: i64 = 24 * 3_600_000;
+/// How long the previous secret stays valid after a rotation, in milliseconds.
+pub const ROTATION_OVERLAP: i64 = 24 * 3_600_000;
 
 #[derive(Clone)]
 pub struct ApiKeys {
@@ -44,9 +44,10 @@ impl ApiKeys {
         ApiKeys { db, clock, cursors }
     }
 
-    /// Who is behind a key: its owner, as they are now, within the key's scopes. One select.
+    /// Authenticates a key. Returns its owner with their current role, limited to the scopes of the key.
+    /// Loads the key and the owner in one query.
     pub async fn authenticate(&self, text: &str) -> Result<Principal> {
-        let presented = secret::ApiKey::parse(text).ok_or(Error::InvalidToken)?;
+        let presented = ApiKeyToken::parse(text).ok_or(Error::InvalidToken)?;
         let now = self.clock.now();
         let find = api_key::Entity::find_by_id(presented.id)
             .join(JoinType::InnerJoin, api_key::Relation::User.def())
@@ -55,20 +56,21 @@ impl ApiKeys {
             return Err(Error::InvalidToken);
         };
         let previous = key.previous_hash.as_deref().filter(|_| key.previous_until.is_some_and(|t| now < t));
-        let proven = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
-        let alive = key.expires_at.is_none_or(|end| now < end) && owner.status == "active";
-        if !proven || !alive {
+        // `|` without short circuit: the duration must not depend on which secret matches.
+        let matches = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
+        let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == "active";
+        if !matches || !is_active {
             return Err(Error::InvalidToken);
         }
-        if key.last_used_at.is_none_or(|last| now - last >= NOTED) {
-            self.note(key.id, now).await.or_log("noting a key's use");
+        if key.last_used_at.is_none_or(|last| now - last >= LAST_USED_INTERVAL) {
+            self.record_use(key.id, now).await.or_log("recording the last use of an API key");
         }
         let scopes = key.scopes.split_whitespace().map(str::to_owned).collect();
         let role = owner.role.parse().map_err(Error::Internal)?;
         Ok(Principal { user: owner.id, role, via: Via::Key { id: key.id, scopes } })
     }
 
-    async fn note(&self, id: Uuid, now: i64) -> Result<()> {
+    async fn record_use(&self, id: Uuid, now: i64) -> Result<()> {
         self.db
             .write(async move |tx| {
                 api_key::Entity::update_many()
@@ -82,7 +84,7 @@ impl ApiKeys {
     }
 
     pub async fn list(&self, caller: &Principal, query: &ApiKeyQuery) -> Result<Page<ApiKey>> {
-        let mut find = api_key::Entity::find().filter(seen_by(caller));
+        let mut find = api_key::Entity::find().filter(visible_to(caller));
         if let Some(owner) = query.owner {
             find = find.filter(api_key::Column::UserId.eq(owner.0));
         }
@@ -92,21 +94,21 @@ impl ApiKeys {
             order: vec![SortKey::falling(api_key::Column::CreatedAt), SortKey::falling(api_key::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &api_key::Model| vec![Key::Number(row.created_at), Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        let cursor_keys = |row: &api_key::Model| vec![Key::Number(row.created_at), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, cursor_keys).await?;
         let now = self.clock.now();
-        let data = rows.into_iter().map(|row| wire(row, now)).collect::<Result<_>>()?;
+        let data = rows.into_iter().map(|row| to_api_key(row, now)).collect::<Result<_>>()?;
         Ok(Page { data, pagination })
     }
 
     pub async fn read(&self, caller: &Principal, id: Id<ApiKey>) -> Result<ApiKey> {
-        let find = api_key::Entity::find_by_id(id.0).filter(seen_by(caller));
+        let find = api_key::Entity::find_by_id(id.0).filter(visible_to(caller));
         let row = find.one(self.db.read()).await?.ok_or(Error::NotFound("API key"))?;
-        wire(row, self.clock.now())
+        to_api_key(row, self.clock.now())
     }
 
-    /// Ends all keys of a user.
-    pub async fn end_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
+    /// Deletes all keys of a user.
+    pub async fn delete_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
         api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user)).exec(&**tx).await?;
         Ok(())
     }
@@ -114,18 +116,18 @@ impl ApiKeys {
     pub async fn create(&self, caller: &Principal, new: NewApiKey) -> Result<IssuedApiKey> {
         let now = self.clock.now();
         if new.expires_at.is_some_and(|end| end.0 <= now) {
-            return Err(Error::Unfit("expiresAt", "lies in the past"));
+            return Err(Error::Unfit("expiresAt", "must be in the future"));
         }
-        let written = secret::ApiKey::generate(Uuid::now_v7());
+        let token = ApiKeyToken::generate(Uuid::now_v7());
         let mut scopes = new.scopes;
         scopes.sort();
         scopes.dedup();
         let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
         let row = api_key::ActiveModel {
-            id: Set(written.id),
+            id: Set(token.id),
             user_id: Set(caller.user),
             name: Set(trimmed(&new.name)),
-            hash: Set(written.digest()),
+            hash: Set(token.digest()),
             previous_hash: Set(None),
             previous_until: Set(None),
             scopes: Set(scopes.join(" ")),
@@ -136,39 +138,40 @@ impl ApiKeys {
             updated_at: Set(now),
         };
         let caller = caller.clone();
-        let made = self.db.write(async move |tx| {
-            // Who ends all keys of an account must not miss this one.
+        let inserted = self.db.write(async move |tx| {
+            // A concurrent request that disables the account or deletes its keys must not miss this key.
             still_there(&tx, &caller).await?;
             Ok::<_, Error>(row.insert(&*tx).await?)
         });
-        let row = made.await?;
-        Ok(IssuedApiKey { api_key: wire(row, now)?, key: written.write().expose().clone() })
+        let row = inserted.await?;
+        Ok(IssuedApiKey { api_key: to_api_key(row, now)?, key: token.encode().expose().clone() })
     }
 
-    /// A new secret for a key; the old one works for another day, so that programs can follow.
+    /// Replaces the secret of a key. The previous secret stays valid for 24 hours, so that programs can
+    /// switch.
     pub async fn rotate(&self, caller: &Principal, id: Id<ApiKey>) -> Result<IssuedApiKey> {
         let (caller, now) = (caller.clone(), self.clock.now());
-        let written = secret::ApiKey::generate(id.0);
-        let hash = written.digest();
+        let token = ApiKeyToken::generate(id.0);
+        let hash = token.digest();
         let rotated = self.db.write(async move |tx| {
-            let find = api_key::Entity::find_by_id(id.0).filter(seen_by(&caller)).lock_exclusive();
+            let find = api_key::Entity::find_by_id(id.0).filter(visible_to(&caller)).lock_exclusive();
             let row = find.one(&*tx).await?.ok_or(Error::NotFound("API key"))?;
             if row.user_id != caller.user {
-                return Err(Error::Forbidden("only its owner may have a key's secret"));
+                return Err(Error::Forbidden("only the owner of an API key may rotate it"));
             }
             if row.expires_at.is_some_and(|end| end <= now) {
-                return Err(Error::Conflict("this key has expired: make another one"));
+                return Err(Error::Conflict("this API key has expired: create another one"));
             }
             let (old, version) = (row.hash.clone(), row.version);
             let mut row = row.into_active_model();
             row.previous_hash = Set(Some(old));
-            row.previous_until = Set(Some(now + OVERLAP));
+            row.previous_until = Set(Some(now + ROTATION_OVERLAP));
             row.hash = Set(hash);
             row.version = Set(version + 1);
             row.updated_at = Set(now);
             Ok(row.update(&*tx).await?)
         });
-        Ok(IssuedApiKey { api_key: wire(rotated.await?, now)?, key: written.write().expose().clone() })
+        Ok(IssuedApiKey { api_key: to_api_key(rotated.await?, now)?, key: token.encode().expose().clone() })
     }
 
     pub async fn remove(&self, caller: &Principal, id: Id<ApiKey>) -> Result<()> {
@@ -176,7 +179,7 @@ impl ApiKeys {
         self.db
             .write(async move |tx| {
                 let find = api_key::Entity::delete_many().filter(api_key::Column::Id.eq(id.0));
-                match find.filter(seen_by(&caller)).exec(&*tx).await?.rows_affected {
+                match find.filter(visible_to(&caller)).exec(&*tx).await?.rows_affected {
                     0 => Err(Error::NotFound("API key")),
                     _ => Ok(()),
                 }
@@ -185,15 +188,15 @@ impl ApiKeys {
     }
 }
 
-/// The keys that a caller may know of.
-fn seen_by(caller: &Principal) -> Condition {
+/// Returns the condition for the keys that a caller may see: all for admins, otherwise their own.
+fn visible_to(caller: &Principal) -> Condition {
     match caller.role {
         Role::Admin => Condition::all(),
         _ => Condition::all().add(api_key::Column::UserId.eq(caller.user)),
     }
 }
 
-fn wire(row: api_key::Model, now: i64) -> Result<ApiKey> {
+fn to_api_key(row: api_key::Model, now: i64) -> Result<ApiKey> {
     let scopes = row.scopes.split_whitespace().map(str::parse).collect::<Result<_, _>>();
     Ok(ApiKey {
         id: Id::from(row.id),

@@ -1,4 +1,5 @@
-//! How an API key looks on the wire: its secret only once.
+//! Request and response bodies of API keys. Only the response to a creation or a rotation contains the
+//! secret.
 use std::str::FromStr;
 
 use poem_openapi::{Enum, Object};
@@ -8,14 +9,14 @@ use super::super::users::User;
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp};
 
 macro_rules! scopes {
-    ($($name:ident = $word:literal, $meaning:literal;)*) => {
-        /// What a key may be used for, as far as its owner may.
+    ($($name:ident = $text:literal, $description:literal;)*) => {
+        /// A permission of an API key, within the permissions of its owner.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Serialize)]
         pub enum Scope {
             $(
-                #[doc = $meaning]
-                #[oai(rename = $word)]
-                #[serde(rename = $word)]
+                #[doc = $description]
+                #[oai(rename = $text)]
+                #[serde(rename = $text)]
                 $name,
             )*
         }
@@ -24,7 +25,7 @@ macro_rules! scopes {
             pub const ALL: &'static [Scope] = &[$(Scope::$name),*];
 
             pub fn as_str(self) -> &'static str {
-                match self { $(Scope::$name => $word),* }
+                match self { $(Scope::$name => $text),* }
             }
         }
     };
@@ -39,74 +40,74 @@ scopes! {
     CustomersRead = "customers:read", "Read customers.";
     CustomersWrite = "customers:write", "Write customers.";
     DashboardRead = "dashboard:read", "Read the dashboard, with the names of customers.";
-    DocsRead = "docs:read", "Read pages of documentation.";
-    DocsWrite = "docs:write", "Write pages of documentation.";
-    EventsRead = "events:read", "Listen to events.";
+    DocsRead = "docs:read", "Read documents.";
+    DocsWrite = "docs:write", "Write documents.";
+    EventsRead = "events:read", "Receive events.";
     InvoicesRead = "invoices:read", "Read invoices, with the names and addresses of their customers.";
     InvoicesWrite = "invoices:write", "Write invoices.";
     JobsRead = "jobs:read", "Read jobs.";
-    JobsWrite = "jobs:write", "Have jobs done again.";
-    MediaRead = "media:read", "Read what is known of pictures.";
-    MediaWrite = "media:write", "Upload pictures, and change what is said of them.";
-    MeRead = "me:read", "Read one's own account.";
+    JobsWrite = "jobs:write", "Retry jobs.";
+    MediaRead = "media:read", "Read the metadata of media.";
+    MediaWrite = "media:write", "Upload media, and change their metadata.";
+    MeRead = "me:read", "Read the account of the key's owner.";
     MessagesRead = "messages:read", "Read messages.";
     MessagesWrite = "messages:write", "Write messages.";
     PostsRead = "posts:read", "Read posts.";
     PostsWrite = "posts:write", "Write posts.";
-    RatesRead = "rates:read", "Read rates.";
+    RatesRead = "rates:read", "Read exchange rates.";
     RedirectsRead = "redirects:read", "Read redirects.";
     RedirectsWrite = "redirects:write", "Write redirects.";
     RevenuesRead = "revenues:read", "Read revenues.";
     RevenuesWrite = "revenues:write", "Write revenues.";
     TagsRead = "tags:read", "Read tags.";
     TagsWrite = "tags:write", "Write tags.";
-    UpstreamsRead = "upstreams:read", "Read from the upstreams.";
-    UpstreamsWrite = "upstreams:write", "Send to the upstreams.";
+    UpstreamsRead = "upstreams:read", "Send read requests to upstreams.";
+    UpstreamsWrite = "upstreams:write", "Send write requests to upstreams.";
     UsersRead = "users:read", "Read accounts.";
-    UsersWrite = "users:write", "Make accounts.";
-    WebhookDeliveriesRead = "webhook-deliveries:read", "Read a delivery of a webhook.";
-    WebhookDeliveriesWrite = "webhook-deliveries:write", "Have webhooks delivered again.";
-    WebhookEndpointsRead = "webhook-endpoints:read", "Read webhook endpoints and lists of their deliveries.";
+    UsersWrite = "users:write", "Create accounts.";
+    WebhookDeliveriesRead = "webhook-deliveries:read", "Read a webhook delivery.";
+    WebhookDeliveriesWrite = "webhook-deliveries:write", "Retry webhook deliveries.";
+    WebhookEndpointsRead = "webhook-endpoints:read", "Read webhook endpoints and list their deliveries.";
     WebhookEndpointsWrite = "webhook-endpoints:write", "Write webhook endpoints.";
-    WebhookEventsRead = "webhook-events:read", "Read what providers told.";
-    WebhookEventsWrite = "webhook-events:write", "Have what providers told handled again.";
+    WebhookEventsRead = "webhook-events:read", "Read incoming webhook events.";
+    WebhookEventsWrite = "webhook-events:write", "Retry incoming webhook events.";
 }
 
 impl FromStr for Scope {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Scope::ALL.iter().find(|scope| scope.as_str() == text);
-        known.copied().ok_or_else(|| format!("no scope is called {text}"))
+        let scope = Scope::ALL.iter().find(|scope| scope.as_str() == text);
+        scope.copied().ok_or_else(|| format!("unknown scope: {text}"))
     }
 }
 
-/// A key of a program, without its secret.
+/// An API key, without its secret.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKey {
-    /// What the key is known by; it stands in the key itself.
+    /// The id of the key. It is part of the key itself.
     pub id: Id<ApiKey>,
-    /// What its owner calls it.
+    /// A name for the key, chosen by its owner.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub name: String,
-    /// What it may be used for.
+    /// The scopes of the key.
     #[oai(validator(max_items = "50"))]
     pub scopes: Vec<Scope>,
-    /// Whose it is. It may do what its owner may, within its scopes.
+    /// The owner of the key. The key has the permissions of its owner, limited to its scopes.
     pub owner: Id<User>,
-    /// When it ends; left out in keys that do not.
+    /// When the key expires; absent if it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, within a minute; left out in keys that never were.
+    /// When the key was last used, accurate to one minute; absent if it was never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Timestamp>,
-    /// Until when the secret before the last rotation still works.
+    /// When the previous secret expires after a rotation; absent if only the current secret is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_until: Option<Timestamp>,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the key was last changed.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -122,7 +123,8 @@ impl Resource for ApiKey {
             self.id.to_string(),
             self.version.to_string(),
             time(self.last_used_at),
-            // It is shown until it has passed.
+            // The response contains `previousUntil` only until that time, so the entity tag must depend on
+            // it.
             time(self.previous_until),
         ];
         ETag::of_parts(&parts.each_ref().map(String::as_str))
@@ -138,7 +140,7 @@ impl Resource for ApiKey {
     }
 }
 
-/// A key of a program with its secret, which is shown this once.
+/// An API key with its secret, which is returned only once.
 #[derive(Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -146,7 +148,7 @@ pub struct IssuedApiKey {
     #[oai(flatten)]
     #[serde(flatten)]
     pub api_key: ApiKey,
-    /// What the program sends as `Authorization: Bearer …`.
+    /// The key itself. Send it as `Authorization: Bearer …`.
     #[oai(validator(
         pattern = "^tenon_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$",
         min_length = "82",
@@ -167,30 +169,30 @@ impl Resource for IssuedApiKey {
     }
 }
 
-/// A key to be made.
+/// The request to create an API key.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewApiKey {
-    /// What its owner calls it; white space around it is dropped.
+    /// A name for the key. Surrounding white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "100",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: String,
-    /// What it may be used for.
+    /// The scopes of the key.
     #[oai(validator(min_items = "1", max_items = "50"))]
     pub scopes: Vec<Scope>,
-    /// When it ends; left out, it does not.
+    /// When the key expires. Without this field it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Which keys are listed: one's own, newest first; admins see all.
+/// Filters of the list of API keys.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct ApiKeyQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Keys of this user.
+    /// Return only keys of this user.
     pub owner: Option<Id<User>>,
 }

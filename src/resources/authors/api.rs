@@ -1,4 +1,4 @@
-//! What clients can learn of authors.
+//! Operations on authors.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -24,16 +24,16 @@ pub struct AuthorsApi(pub Authors);
 impl AuthorsApi {
     /// List authors by name
     ///
-    /// Those with a published post, alone or with others.
+    /// Lists users with at least one published post, as author or co-author.
     #[oai(path = "/", method = "get", operation_id = "authorsList")]
     async fn list(
         &self,
         _viewer: Viewer,
         query: Query<AuthorQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Author>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::PUBLIC) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::PUBLIC) {
             return Ok(unchanged);
         }
         let page = self.0.list(&query).await?;
@@ -42,15 +42,15 @@ impl AuthorsApi {
 
     /// Read an author
     ///
-    /// What everybody may know of somebody who has an account; neither e-mail address nor role is part of it.
+    /// Returns the public profile of a user, without e-mail address and role.
     #[oai(path = "/:id", method = "get", operation_id = "authorsRead")]
     async fn read(
         &self,
         _viewer: Viewer,
         /// The user's id.
         id: Path<Id<User>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Author>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(id.0).await?, &known.0))
+        Ok(Found::new(self.0.read(id.0).await?, &if_none_match.0))
     }
 }

@@ -1,4 +1,4 @@
-//! Authors: what everybody may know of those who write.
+//! Authors: the public profiles of users who write posts.
 mod api;
 mod service;
 mod types;

@@ -1,4 +1,4 @@
-//! Reading authors: users as everybody may see them, with the number of their published posts.
+//! Author service: queries of public profiles with the number of published posts.
 use entity::{post, post_coauthor, user};
 use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, QueryFilter, QuerySelect, QueryTrait, Select,
@@ -27,15 +27,15 @@ pub struct Authors {
 }
 
 #[derive(FromQueryResult)]
-struct Row {
+struct AuthorRow {
     id: Uuid,
     name: String,
     bio: Option<String>,
     url: Option<String>,
     avatar_url: Option<String>,
     version: i64,
-    alone: i64,
-    together: i64,
+    own_posts: i64,
+    coauthored_posts: i64,
 }
 
 impl Authors {
@@ -44,8 +44,8 @@ impl Authors {
     }
 
     pub async fn read(&self, id: Id<User>) -> Result<Author> {
-        let find = columns(user::Entity::find_by_id(id.0));
-        let row = find.into_model::<Row>().one(self.db.read()).await?;
+        let find = with_post_counts(user::Entity::find_by_id(id.0));
+        let row = find.into_model::<AuthorRow>().one(self.db.read()).await?;
         Ok(row.ok_or(Error::NotFound("author"))?.into())
     }
 
@@ -61,47 +61,50 @@ impl Authors {
             order: vec![SortKey::rising(user::Column::Name), SortKey::rising(user::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &Row| vec![Key::Text(row.name.clone()), Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), published(query), columns, place).await?;
+        let cursor_keys = |row: &AuthorRow| vec![Key::Text(row.name.clone()), Key::Id(row.id)];
+        let (rows, pagination) =
+            slice.page(self.db.read(), with_published_posts(query), with_post_counts, cursor_keys).await?;
         Ok(Page { data: rows.into_iter().map(Author::from).collect(), pagination })
     }
 }
 
-/// Those with a published post, by name.
-fn published(query: &AuthorQuery) -> Select<user::Entity> {
-    let alone = public().select_only().column(post::Column::AuthorId);
-    let together = post_coauthor::Entity::find().select_only().column(post_coauthor::Column::UserId).filter(
-        post_coauthor::Column::PostId
-            .in_subquery(public().select_only().column(post::Column::Id).into_query()),
-    );
+/// Selects users with a published post, filtered by name.
+fn with_published_posts(query: &AuthorQuery) -> Select<user::Entity> {
+    let own_posts = published_posts().select_only().column(post::Column::AuthorId);
+    let coauthored_posts =
+        post_coauthor::Entity::find().select_only().column(post_coauthor::Column::UserId).filter(
+            post_coauthor::Column::PostId
+                .in_subquery(published_posts().select_only().column(post::Column::Id).into_query()),
+        );
     let either = sea_orm::Condition::any()
-        .add(user::Column::Id.in_subquery(alone.into_query()))
-        .add(user::Column::Id.in_subquery(together.into_query()));
+        .add(user::Column::Id.in_subquery(own_posts.into_query()))
+        .add(user::Column::Id.in_subquery(coauthored_posts.into_query()));
     let mut find = user::Entity::find().filter(either);
-    for word in query.q.iter().flat_map(|words| words.split_whitespace()) {
+    for term in query.q.iter().flat_map(|terms| terms.split_whitespace()) {
         let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr()));
-        find = find.filter(name.like(containing(&word.to_ascii_lowercase())));
+        find = find.filter(name.like(containing(&term.to_ascii_lowercase())));
     }
     find
 }
 
-/// What everybody may read.
-fn public() -> Select<post::Entity> {
+/// Selects the published posts: not deleted, and with a time of publication.
+fn published_posts() -> Select<post::Entity> {
     post::Entity::find().filter(post::Column::DeletedAt.is_null()).filter(post::Column::PublishedAt.gt(0))
 }
 
-fn columns(find: Select<user::Entity>) -> Select<user::Entity> {
+/// Selects the columns of [`AuthorRow`], with one subquery for each count.
+fn with_post_counts(find: Select<user::Entity>) -> Select<user::Entity> {
     let user = || Expr::col((user::Entity, user::Column::Id));
-    let mut alone = public().select_only().expr(post::Column::Id.count()).into_query();
-    alone.and_where(user().eq(Expr::col((post::Entity, post::Column::AuthorId))));
-    let mut together = Query::select();
-    together
+    let mut own_posts = published_posts().select_only().expr(post::Column::Id.count()).into_query();
+    own_posts.and_where(user().eq(Expr::col((post::Entity, post::Column::AuthorId))));
+    let mut coauthored_posts = Query::select();
+    coauthored_posts
         .expr(Expr::col((post_coauthor::Entity, post_coauthor::Column::PostId)).count())
         .from(post_coauthor::Entity)
         .and_where(user().eq(Expr::col((post_coauthor::Entity, post_coauthor::Column::UserId))))
         .and_where(
             Expr::col((post_coauthor::Entity, post_coauthor::Column::PostId))
-                .in_subquery(public().select_only().column(post::Column::Id).into_query()),
+                .in_subquery(published_posts().select_only().column(post::Column::Id).into_query()),
         );
     let counted = |select: SelectStatement| SimpleExpr::SubQuery(None, Box::new(select.into()));
     find.select_only()
@@ -113,13 +116,21 @@ fn columns(find: Select<user::Entity>) -> Select<user::Entity> {
             user::Column::AvatarUrl,
             user::Column::Version,
         ])
-        .expr_as(counted(alone), "alone")
-        .expr_as(counted(together), "together")
+        .expr_as(counted(own_posts), "own_posts")
+        .expr_as(counted(coauthored_posts), "coauthored_posts")
 }
 
-impl From<Row> for Author {
-    fn from(row: Row) -> Self {
-        let Row { id, name, bio, url, avatar_url, version, alone, together } = row;
-        Author { id: Id::from(id), name, bio, url, avatar_url, posts_count: alone + together, version }
+impl From<AuthorRow> for Author {
+    fn from(row: AuthorRow) -> Self {
+        let AuthorRow { id, name, bio, url, avatar_url, version, own_posts, coauthored_posts } = row;
+        Author {
+            id: Id::from(id),
+            name,
+            bio,
+            url,
+            avatar_url,
+            posts_count: own_posts + coauthored_posts,
+            version,
+        }
     }
 }

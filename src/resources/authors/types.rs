@@ -1,33 +1,33 @@
-//! How an author looks to everybody.
+//! The response body of authors.
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
 use super::super::users::{AuthorRef, User};
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging};
 
-/// What everybody may know of somebody who has an account.
+/// The public profile of a user.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Author {
     /// The user's id.
     pub id: Id<User>,
-    /// The name that is shown.
+    /// The display name.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub name: String,
-    /// What they say of themselves.
+    /// A short biography.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
-    /// The address of their own site.
+    /// The URL of the user's website.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The address of a picture.
+    /// The URL of the avatar image.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// How many published posts they wrote, alone or with others.
+    /// The number of published posts, as author or co-author.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub posts_count: i64,
     #[oai(skip)]
@@ -57,13 +57,13 @@ impl Example for Author {
     }
 }
 
-/// Which authors are listed: by name, those with a published post.
+/// Filters of the list of authors.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct AuthorQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Words that the name contains, whatever the case of their ASCII letters.
+    /// Return only authors whose name contains each of these terms. ASCII letters are case-insensitive.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
 }

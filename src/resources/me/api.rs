@@ -1,4 +1,4 @@
-//! What callers can do with their own account.
+//! Operations on the account of the caller.
 use poem_openapi::OpenApi;
 
 use super::types::Me;
@@ -18,48 +18,53 @@ use crate::{
 
 pub struct MeApi(pub Users);
 
+/// Builds the response.
 fn me(caller: &Principal, user: User) -> Me {
     Me { user, session: caller.session().map(Id::from) }
 }
 
 #[OpenApi(prefix_path = "/api/me", tag = "Tag::Me")]
 impl MeApi {
-    /// Read one's own account
+    /// Read your account
     ///
-    /// With the session that asks, to find it among `/api/auth/sessions`.
+    /// Includes the id of the current session, which `/api/auth/sessions` lists as well.
     #[oai(path = "/", method = "get", operation_id = "meRead")]
     async fn read(
         &self,
         caller: Caller<SignedIn>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Me>, Fault<Unauthorized>> {
-        let user = self.0.read(&caller, Id::from(caller.user)).await.map_err(gone)?;
-        Ok(Found::new(me(&caller, user), &known.0))
+        let user = self.0.read(&caller, Id::from(caller.user)).await.map_err(deleted_account)?;
+        Ok(Found::new(me(&caller, user), &if_none_match.0))
     }
 
-    /// Change one's own account
+    /// Update your account
     ///
-    /// A merge patch (RFC 7396). A new `password` takes the present one as `currentPassword`, and ends all
-    /// other sessions. Role, status and e-mail address are an admin's to change.
+    /// A merge patch (RFC 7396). A new `password` requires the current one as `currentPassword`, and revokes
+    /// all other sessions. Only admins may change role, status and e-mail address.
     #[oai(path = "/", method = "patch", operation_id = "mePatch")]
     async fn patch(
         &self,
         caller: Caller<InPerson>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<UserPatch>,
     ) -> Result<
         Changed<Me>,
         Fault<(Unauthorized, (Forbidden, Stale, Unconditional), Conflict, Invalid, Throttled)>,
     > {
-        let asking = (*caller).clone();
-        let tag = move |user: &User| me(&asking, user.clone()).etag();
-        let user = self.0.patch(&caller, Id::from(caller.user), patch.0, when.0, tag).await.map_err(gone)?;
+        let principal = (*caller).clone();
+        let tag = move |user: &User| me(&principal, user.clone()).etag();
+        let user = self
+            .0
+            .patch(&caller, Id::from(caller.user), patch.0, if_match.0, tag)
+            .await
+            .map_err(deleted_account)?;
         Ok(Changed::new(me(&caller, user)))
     }
 }
 
-/// An account that went while the request ran takes its credentials along.
-fn gone(error: Error) -> Error {
+/// Maps a missing account to 401: an account that is deleted during the request invalidates its credentials.
+fn deleted_account(error: Error) -> Error {
     match error {
         Error::NotFound(_) => Error::InvalidToken,
         other => other,

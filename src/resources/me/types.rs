@@ -1,11 +1,11 @@
-//! How callers see themselves.
+//! The response body of the account of the caller.
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
 use super::super::{sessions::Session, users::User};
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, time::Timestamp};
 
-/// The caller's own account, and the session that asks.
+/// The account of the caller, with the current session.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -13,7 +13,7 @@ pub struct Me {
     #[oai(flatten)]
     #[serde(flatten)]
     pub user: User,
-    /// The session that asks; left out when an API key does.
+    /// The id of the session that sent this request; absent for API keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Id<Session>>,
 }

@@ -1,4 +1,4 @@
-//! What clients can do to sign in and out.
+//! Operations on sessions and on the public signing keys.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -24,28 +24,29 @@ pub struct SessionsApi(pub Sessions);
 impl SessionsApi {
     /// Sign in
     ///
-    /// An unknown account, a disabled one and a wrong password get the same answer after the same time.
-    /// After five tries in a minute the account rests for this address.
+    /// An unknown account, a disabled account and a wrong password get the same response after the same time.
+    /// Rate limit: five attempts per minute for each pair of account and client address.
     #[oai(path = "/login", method = "post", operation_id = "sessionsLogin")]
     async fn login(
         &self,
-        _anyone: Anyone,
+        _auth: Anyone,
         client: Client,
         credentials: Body<Credentials>,
     ) -> Result<WithCookie<Told<Login>>, Fault<(Unauthorized, Throttled)>> {
-        let signed_in = self.0.login(credentials.0, &client).await?;
-        let cookie = signed_in.cookie.map(|token| cookie::set(&token, COOKIE_SECONDS).expose().clone());
-        Ok(WithCookie(Told::new(signed_in.login), cookie))
+        let result = self.0.login(credentials.0, &client).await?;
+        let cookie = result.cookie.map(|token| cookie::set(&token, COOKIE_SECONDS).expose().clone());
+        Ok(WithCookie(Told::new(result.login), cookie))
     }
 
-    /// Get the next access token
+    /// Refresh the access token
     ///
-    /// A refresh token is good for one use and comes with its successor. For ten seconds the one used last
-    /// gets the same successor again; after that, its return ends the session.
+    /// A refresh token is valid for one use, and the response contains the next one. For ten seconds after
+    /// its use, the last refresh token may be sent again and returns the same next token. Any later reuse
+    /// revokes the session (RFC 9700, section 4.14).
     #[oai(path = "/refresh", method = "post", operation_id = "sessionsRefresh")]
     async fn refresh(
         &self,
-        _anyone: Anyone,
+        _auth: Anyone,
         refresh: Body<Refresh>,
     ) -> Result<Told<Login>, Fault<Unauthorized>> {
         Ok(Told::new(self.0.refresh(&refresh.0.refresh_token).await?))
@@ -53,30 +54,30 @@ impl SessionsApi {
 
     /// Sign out
     ///
-    /// Ends the session of this caller at once, and takes its cookie back.
+    /// Revokes the session of the caller immediately and clears the session cookie.
     #[oai(path = "/logout", method = "post", operation_id = "sessionsLogout")]
     async fn logout(&self, caller: Caller<InPerson>) -> Result<WithCookie<Gone>, Fault<()>> {
         self.0.logout(&caller).await?;
         Ok(WithCookie(Gone::new(), Some(cookie::clear())))
     }
 
-    /// List one's own sessions, newest first
+    /// List your sessions, newest first
     ///
-    /// Each is a client that is signed in; those that have ended are not among them.
+    /// Each session is a client that is signed in. Expired and revoked sessions are not included.
     #[oai(path = "/sessions", method = "get", operation_id = "sessionsList")]
     async fn list(
         &self,
         caller: Caller<InPerson>,
         query: Query<SessionQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Session>, Fault<Invalid>> {
         let page = self.0.list(&caller, &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// End one of one's own sessions
+    /// Revoke one of your sessions
     ///
-    /// Its tokens and its cookie are refused at once.
+    /// Its tokens and its cookie are rejected immediately.
     #[oai(path = "/sessions/:id", method = "delete", operation_id = "sessionsRemove")]
     async fn remove(
         &self,
@@ -91,13 +92,14 @@ impl SessionsApi {
 
 pub struct KeysApi(pub Sessions);
 
-#[OpenApi(prefix_path = "/.well-known", tag = "Tag::Sessions")]
+#[OpenApi(prefix_path = "/.well-if_none_match", tag = "Tag::Sessions")]
 impl KeysApi {
     /// Read the public keys of access tokens
     ///
-    /// For other services that check access tokens themselves. A key is here a day before it signs.
+    /// A JWK set (RFC 7517) for other services that verify access tokens. A key is published one day before
+    /// it signs tokens.
     #[oai(path = "/jwks.json", method = "get", operation_id = "sessionsKeys")]
-    async fn keys(&self, _anyone: Anyone, known: IfNoneMatch) -> Result<Found<JwkSet>, Fault<()>> {
-        Ok(Found::new(self.0.jwks(), &known.0))
+    async fn keys(&self, _auth: Anyone, if_none_match: IfNoneMatch) -> Result<Found<JwkSet>, Fault<()>> {
+        Ok(Found::new(self.0.jwks(), &if_none_match.0))
     }
 }

@@ -1,4 +1,5 @@
-//! Who is behind a credential. Each request asks the database, so what has ended is ended at once.
+//! Authentication of requests by access token, API key or session cookie. Each request queries the database,
+//! so that revoked and expired sessions are rejected immediately.
 use std::sync::atomic::Ordering;
 
 use entity::{session, user};
@@ -7,8 +8,8 @@ use sea_orm::{
 };
 
 use super::{
-    service::{IDLE, Sessions},
-    token::{Access, Refused},
+    service::{IDLE_TIMEOUT, Sessions},
+    token::{TokenError, VerifiedToken},
 };
 use crate::contract::{
     caller::{Principal, Via},
@@ -16,69 +17,73 @@ use crate::contract::{
     problem::{Error, Result},
     secret::digest,
 };
-use crate::resources::standing::NOTED;
+use crate::resources::standing::LAST_USED_INTERVAL;
 
-/// How often an unknown key makes us look for new ones at most, in milliseconds.
-const RELOAD: i64 = 10_000;
+/// The minimum time between two reloads of the signing keys, in milliseconds. Without it, tokens with made-up
+/// key ids would cause a query each.
+const RELOAD_INTERVAL: i64 = 10_000;
 
 impl Sessions {
-    /// By what stands behind `Bearer`: an API key or an access token.
+    /// Authenticates a bearer token: an API key or an access token.
     pub async fn by_bearer(&self, bearer: &str) -> Result<Principal> {
         if bearer.starts_with("tenon_") {
             return self.api_keys.authenticate(bearer).await;
         }
         let access = self.verify(bearer).await?;
         let find = session::Entity::find_by_id(access.grant.session);
-        self.alive(find.filter(session::Column::UserId.eq(access.grant.user))).await
+        self.load_principal(find.filter(session::Column::UserId.eq(access.grant.user))).await
     }
 
-    /// By the value of the session cookie.
+    /// Authenticates the value of the session cookie.
     pub async fn by_cookie(&self, cookie: &str) -> Result<Principal> {
-        self.alive(session::Entity::find().filter(session::Column::CookieHash.eq(digest(cookie)))).await
+        self.load_principal(session::Entity::find().filter(session::Column::CookieHash.eq(digest(cookie))))
+            .await
     }
 
-    async fn verify(&self, token: &str) -> Result<Access> {
-        let refused = match self.tokens.verify(token, self.clock.now()) {
+    async fn verify(&self, token: &str) -> Result<VerifiedToken> {
+        let error = match self.tokens.verify(token, self.clock.now()) {
             Ok(access) => return Ok(access),
-            Err(refused) => refused,
+            Err(error) => error,
         };
-        // Another process may have made a key since.
-        if refused == Refused::UnknownKey && self.may_reload() {
+        // Another process may have created a key since the last load.
+        if error == TokenError::UnknownKey && self.may_reload() {
             self.load_keys().await?;
             return self.tokens.verify(token, self.clock.now()).map_err(|_| Error::InvalidToken);
         }
-        tracing::debug!(%refused, "an access token was not taken");
+        tracing::debug!(%error, "rejected an access token");
         Err(Error::InvalidToken)
     }
 
     fn may_reload(&self) -> bool {
         let now = self.clock.now();
-        let due = |last: i64| (!(0..RELOAD).contains(&now.saturating_sub(last))).then_some(now);
+        let due = |last: i64| (!(0..RELOAD_INTERVAL).contains(&now.saturating_sub(last))).then_some(now);
         self.reloaded_at.fetch_update(Ordering::SeqCst, Ordering::SeqCst, due).is_ok()
     }
 
-    /// The session with its user in one select, if both are still good. What the user may do is what the
-    /// row says now, whatever the token said.
-    async fn alive(&self, find: Select<session::Entity>) -> Result<Principal> {
+    /// Loads the session and its user in one query, and fails unless both are active. The role comes from the
+    /// row of the user, not from the token, so that a role change takes effect immediately.
+    async fn load_principal(&self, find: Select<session::Entity>) -> Result<Principal> {
         let now = self.clock.now();
         let find = find.join(JoinType::InnerJoin, session::Relation::User.def()).select_also(user::Entity);
         let row = find.one(self.db.read()).await?;
         let Some((session, Some(user))) = row else { return Err(Error::InvalidToken) };
-        let good = session.revoked_at.is_none()
+        let is_active = session.revoked_at.is_none()
             && session.expires_at > now
-            && now - session.last_used_at <= IDLE
+            && now - session.last_used_at <= IDLE_TIMEOUT
             && user.status == "active";
-        if !good {
+        if !is_active {
             return Err(Error::InvalidToken);
         }
-        if now - session.last_used_at >= NOTED {
-            self.note(session.id, now).await.or_log("noting a session's use");
+        if now - session.last_used_at >= LAST_USED_INTERVAL {
+            self.record_use(session.id, now).await.or_log("recording the last use of a session");
         }
         let role = user.role.parse().map_err(Error::Internal)?;
         Ok(Principal { user: user.id, role, via: Via::Session(session.id) })
     }
 
-    async fn note(&self, id: uuid::Uuid, now: i64) -> Result<()> {
+    /// Writes the time of the last use. The condition on the stored value keeps a slower process from moving
+    /// it back.
+    async fn record_use(&self, id: uuid::Uuid, now: i64) -> Result<()> {
         self.db
             .write(async move |tx| {
                 session::Entity::update_many()

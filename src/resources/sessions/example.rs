@@ -1,4 +1,4 @@
-//! Ada Turner signs in from her workshop.
+//! Examples for the OpenAPI document.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! The keys that access tokens are signed with: which one signs, which ones verify, and when they are replaced.
+//! Signing keys of access tokens: selection of the signing key, verification keys, and the rotation schedule.
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -8,35 +8,36 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use crate::contract::secret::{Secret, digest};
 
 const HOUR: i64 = 3_600_000;
-/// How long a key signs before the next one takes over.
+/// How long a key signs before the next key replaces it, in milliseconds.
 pub const SIGNING_PERIOD: i64 = 30 * 24 * HOUR;
-/// How long a key is published before it signs, so that whoever keeps the JWK set for a day knows it by then.
-pub const PUBLISHED_AHEAD: i64 = 24 * HOUR;
-/// How long a key still verifies once the next one signs.
-pub const KEPT_AFTER: i64 = 24 * HOUR;
+/// How long a key is published before it signs, in milliseconds. Services may cache the JWK set for this
+/// long.
+pub const PUBLISH_AHEAD: i64 = 24 * HOUR;
+/// How long a key verifies tokens after the next key has started to sign, in milliseconds.
+pub const VERIFY_AFTER: i64 = 24 * HOUR;
 
-/// A key that cannot sign or verify: not Ed25519 in PKCS #8, or its halves do not belong together.
+/// A key that is not Ed25519 in PKCS #8, or whose public key or thumbprint does not match its private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an Ed25519 key")]
-pub struct BadKey;
+pub struct InvalidKey;
 
-/// One key as it is stored. Times are Unix milliseconds.
+/// A signing key as stored. Times are Unix milliseconds.
 #[derive(Clone, Debug)]
 pub struct SigningKey {
-    /// The thumbprint of the public half (RFC 7638).
+    /// The thumbprint of the public key (RFC 7638).
     pub kid: String,
     pub pkcs8: Secret<Vec<u8>>,
     pub public: Vec<u8>,
     pub created_at: i64,
     pub active_at: i64,
-    /// Absent until the key that replaces it is published.
+    /// Absent until the next key is published.
     pub expires_at: Option<i64>,
 }
 
 impl SigningKey {
-    pub fn generate(created_at: i64, active_at: i64) -> Result<Self, BadKey> {
-        let pair = Ed25519KeyPair::generate().map_err(|_| BadKey)?;
-        let pkcs8 = pair.to_pkcs8v1().map_err(|_| BadKey)?;
+    pub fn generate(created_at: i64, active_at: i64) -> Result<Self, InvalidKey> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| InvalidKey)?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| InvalidKey)?;
         let public = pair.public_key().as_ref().to_vec();
         let kid = thumbprint(&public);
         let pkcs8 = Secret::new(pkcs8.as_ref().to_vec());
@@ -47,8 +48,9 @@ impl SigningKey {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
-    /// What newest means: processes that publish a key at the same moment must agree on which one signs.
-    fn age(&self) -> (i64, i64, &str) {
+    /// The key for sorting by age. It is total, so that processes that publish a key at the same time agree
+    /// on the key that signs.
+    fn sort_key(&self) -> (i64, i64, &str) {
         (self.active_at, self.created_at, &self.kid)
     }
 }
@@ -57,31 +59,32 @@ fn thumbprint(public: &[u8]) -> String {
     digest(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, BASE64_URL_SAFE_NO_PAD.encode(public)))
 }
 
-/// One public key of the JWK set (RFC 8037).
+/// A public key in the JWK set (RFC 8037).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
     pub kty: &'static str,
     pub crv: &'static str,
     pub x: String,
     pub kid: String,
-    /// `use` on the wire.
+    /// Serialized as `use`.
     pub usage: &'static str,
     pub alg: &'static str,
 }
 
-pub(super) struct ReadyKey {
+/// A signing key with its parsed encoding and decoding keys.
+pub(super) struct LoadedKey {
     pub(super) row: SigningKey,
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
 }
 
-impl TryFrom<SigningKey> for ReadyKey {
-    type Error = BadKey;
+impl TryFrom<SigningKey> for LoadedKey {
+    type Error = InvalidKey;
 
-    fn try_from(row: SigningKey) -> Result<Self, BadKey> {
-        let pair = Ed25519KeyPair::from_pkcs8(row.pkcs8.expose()).map_err(|_| BadKey)?;
+    fn try_from(row: SigningKey) -> Result<Self, InvalidKey> {
+        let pair = Ed25519KeyPair::from_pkcs8(row.pkcs8.expose()).map_err(|_| InvalidKey)?;
         if pair.public_key().as_ref() != row.public || row.kid != thumbprint(&row.public) {
-            return Err(BadKey);
+            return Err(InvalidKey);
         }
         let encoding = EncodingKey::from_ed_der(row.pkcs8.expose());
         let decoding = DecodingKey::from_ed_der(&row.public);
@@ -89,34 +92,36 @@ impl TryFrom<SigningKey> for ReadyKey {
     }
 }
 
-/// The keys in memory, as read from the database last.
+/// The signing keys in memory, as last loaded from the database.
 #[derive(Default)]
 pub struct SigningKeys {
-    keys: RwLock<Arc<[Arc<ReadyKey>]>>,
+    keys: RwLock<Arc<[Arc<LoadedKey>]>>,
 }
 
 impl SigningKeys {
-    /// Takes over what the database holds. With a bad key among them, the former keys stay.
-    pub fn replace(&self, rows: impl IntoIterator<Item = SigningKey>) -> Result<(), BadKey> {
+    /// Replaces all keys. On an invalid key, returns an error and retains the previous keys.
+    pub fn replace(&self, rows: impl IntoIterator<Item = SigningKey>) -> Result<(), InvalidKey> {
         let mut keys: Vec<_> =
-            rows.into_iter().map(|row| ReadyKey::try_from(row).map(Arc::new)).collect::<Result<_, _>>()?;
-        keys.sort_by(|one, other| other.row.age().cmp(&one.row.age()));
+            rows.into_iter().map(|row| LoadedKey::try_from(row).map(Arc::new)).collect::<Result<_, _>>()?;
+        keys.sort_by(|one, other| other.row.sort_key().cmp(&one.row.sort_key()));
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
         Ok(())
     }
 
-    /// The newest active key. Where a clock was set back behind all of them, the earliest must do.
-    pub(super) fn signing(&self, now: i64) -> Option<Arc<ReadyKey>> {
+    /// Returns the newest active key. If no key is active yet because the clock was set back, returns the
+    /// oldest one.
+    pub(super) fn signing(&self, now: i64) -> Option<Arc<LoadedKey>> {
         let keys = self.current();
         let usable = || keys.iter().filter(|key| key.row.is_unexpired(now));
         usable().find(|key| key.row.active_at <= now).or_else(|| usable().next_back()).cloned()
     }
 
-    pub(super) fn verifying(&self, kid: &str, now: i64) -> Option<Arc<ReadyKey>> {
+    /// Returns the unexpired key with this id.
+    pub(super) fn verifying(&self, kid: &str, now: i64) -> Option<Arc<LoadedKey>> {
         self.current().iter().find(|key| key.row.kid == kid && key.row.is_unexpired(now)).cloned()
     }
 
-    /// Every key that may verify a token now or soon, newest first.
+    /// Returns all unexpired keys, newest first.
     pub fn jwks(&self, now: i64) -> Vec<Jwk> {
         let keys = self.current();
         let unexpired = keys.iter().filter(|key| key.row.is_unexpired(now));
@@ -132,45 +137,49 @@ impl SigningKeys {
             .collect()
     }
 
-    fn current(&self) -> Arc<[Arc<ReadyKey>]> {
+    fn current(&self) -> Arc<[Arc<LoadedKey>]> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// What has to be done to the stored keys.
+/// The changes to the stored keys that the rotation schedule requires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rotation {
+pub struct KeyRotation {
     /// Generate a key that becomes active at this time.
     pub publish: Option<i64>,
-    /// Set these keys' ends, as their successors are known.
+    /// Set the expiry of these keys, because their successors are known.
     pub expire: Vec<(String, i64)>,
-    /// Delete these keys, as they have ended.
+    /// Delete these keys, because they have expired.
     pub remove: Vec<String>,
 }
 
-impl Rotation {
-    /// To be asked for at the start and then every hour; a second time in the same state it asks for nothing.
+impl KeyRotation {
+    /// Computes the changes. Idempotent: once they are applied, a second call returns no changes.
     pub fn plan(keys: &[SigningKey], now: i64) -> Self {
-        let (mut kept, ended): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.is_unexpired(now));
-        kept.sort_by_key(|key| key.age());
-        let publish = match kept.last() {
-            // Nothing is signed yet, so nobody needs to hear of the first key beforehand.
+        let (mut unexpired, expired): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.is_unexpired(now));
+        unexpired.sort_by_key(|key| key.sort_key());
+        let publish = match unexpired.last() {
+            // No token is signed yet, so the first key needs no time ahead of its use.
             None => Some(now),
-            // Also after a long silence the next key is published ahead; until then the old one goes on.
-            Some(newest) if now >= newest.active_at + SIGNING_PERIOD - PUBLISHED_AHEAD => {
-                Some(now + PUBLISHED_AHEAD)
+            // Even if the service was down for long, the next key is published ahead, and the old key signs
+            // until then.
+            Some(newest) if now >= newest.active_at + SIGNING_PERIOD - PUBLISH_AHEAD => {
+                Some(now + PUBLISH_AHEAD)
             }
             Some(_) => None,
         };
-        let successors =
-            kept.iter().skip(1).map(|key| key.active_at).chain(publish.filter(|_| !kept.is_empty()));
-        let expire = kept
+        let successors = unexpired
+            .iter()
+            .skip(1)
+            .map(|key| key.active_at)
+            .chain(publish.filter(|_| !unexpired.is_empty()));
+        let expire = unexpired
             .iter()
             .zip(successors)
             .filter(|(key, _)| key.expires_at.is_none())
-            .map(|(key, replaced_at)| (key.kid.clone(), replaced_at + KEPT_AFTER))
+            .map(|(key, replaced_at)| (key.kid.clone(), replaced_at + VERIFY_AFTER))
             .collect();
-        Self { publish, expire, remove: ended.into_iter().map(|key| key.kid.clone()).collect() }
+        Self { publish, expire, remove: expired.into_iter().map(|key| key.kid.clone()).collect() }
     }
 }
 

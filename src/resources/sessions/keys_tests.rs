@@ -7,9 +7,9 @@ fn key(active_at: i64, expires_at: Option<i64>) -> SigningKey {
     SigningKey { expires_at, ..SigningKey::generate(active_at, active_at).unwrap() }
 }
 
-/// Does to the rows what the plan says, as the service does to the table.
-fn rotate(rows: &mut Vec<SigningKey>, now: i64) -> Rotation {
-    let plan = Rotation::plan(rows, now);
+/// Applies the plan to the rows, as the service does to the table.
+fn rotate(rows: &mut Vec<SigningKey>, now: i64) -> KeyRotation {
+    let plan = KeyRotation::plan(rows, now);
     rows.retain(|row| !plan.remove.contains(&row.kid));
     for (kid, expires_at) in &plan.expire {
         let row = rows.iter_mut().find(|row| row.kid == *kid).unwrap();
@@ -20,13 +20,13 @@ fn rotate(rows: &mut Vec<SigningKey>, now: i64) -> Rotation {
 }
 
 #[test]
-fn a_year_of_hourly_rotation() {
+fn rotates_monthly_over_a_year() {
     let (mut rows, keys) = (Vec::new(), SigningKeys::default());
     let mut signers: Vec<(String, i64)> = Vec::new();
     let mut first_seen = std::collections::HashMap::new();
     for now in (START..START + 365 * DAY).step_by(HOUR as usize) {
         rotate(&mut rows, now);
-        assert_eq!(Rotation::plan(&rows, now), Rotation::default(), "a second time there is nothing to do");
+        assert_eq!(KeyRotation::plan(&rows, now), KeyRotation::default(), "the plan is idempotent");
         keys.replace(rows.clone()).unwrap();
         for jwk in keys.jwks(now) {
             first_seen.entry(jwk.kid).or_insert(now);
@@ -37,19 +37,19 @@ fn a_year_of_hourly_rotation() {
         }
         if let [.., (previous, _), (_, since)] = &signers[..] {
             let verifies = keys.verifying(previous, now).is_some();
-            assert_eq!(verifies, now < since + KEPT_AFTER, "{} h after", (now - since) / HOUR);
+            assert_eq!(verifies, now < since + VERIFY_AFTER, "{} h after", (now - since) / HOUR);
         }
         assert!(rows.len() <= 2, "{}", rows.len());
     }
     assert_eq!(signers.len(), 13);
     for pair in signers.windows(2) {
         assert_eq!(pair[1].1 - pair[0].1, SIGNING_PERIOD);
-        assert_eq!(pair[1].1 - first_seen[&pair[1].0], PUBLISHED_AHEAD);
+        assert_eq!(pair[1].1 - first_seen[&pair[1].0], PUBLISH_AHEAD);
     }
 }
 
 #[test]
-fn after_a_long_silence_the_old_key_signs_until_the_new_one_is_known() {
+fn after_a_long_downtime_the_old_key_signs_until_the_new_one_is_active() {
     let (mut rows, keys) = (vec![key(START, None)], SigningKeys::default());
     let now = START + 400 * DAY;
     let plan = rotate(&mut rows, now);
@@ -62,15 +62,15 @@ fn after_a_long_silence_the_old_key_signs_until_the_new_one_is_known() {
 }
 
 #[test]
-fn a_clock_set_back_leaves_a_key_to_sign_with() {
+fn signs_with_the_oldest_key_if_the_clock_is_set_back() {
     let (rows, keys) = (vec![key(START, Some(START + DAY)), key(START + DAY, None)], SigningKeys::default());
-    assert_eq!(Rotation::plan(&rows, START - 400 * DAY), Rotation::default());
+    assert_eq!(KeyRotation::plan(&rows, START - 400 * DAY), KeyRotation::default());
     keys.replace(rows.clone()).unwrap();
     assert_eq!(keys.signing(START - 400 * DAY).unwrap().row.kid, rows[0].kid);
 }
 
 #[test]
-fn keys_published_at_once_by_two_processes_settle_on_one() {
+fn two_processes_that_publish_at_the_same_time_agree_on_one_key() {
     let mut rows = vec![key(START, None), key(START, None), key(START + 1, None)];
     rotate(&mut rows, START + HOUR);
     assert_eq!(rows.iter().filter(|row| row.expires_at.is_none()).count(), 1);
@@ -83,7 +83,7 @@ fn keys_published_at_once_by_two_processes_settle_on_one() {
 }
 
 #[test]
-fn no_keys_no_signature() {
+fn without_keys_nothing_signs_or_verifies() {
     let keys = SigningKeys::default();
     assert!(keys.signing(START).is_none());
     assert!(keys.verifying("", START).is_none());
@@ -91,7 +91,7 @@ fn no_keys_no_signature() {
 }
 
 #[test]
-fn the_jwk_set_names_the_unexpired_keys() {
+fn the_jwk_set_contains_the_unexpired_keys() {
     let keys = SigningKeys::default();
     let (old, new) = (key(START, Some(START + DAY)), key(START + 1, None));
     keys.replace([old.clone(), new.clone()]).unwrap();
@@ -104,14 +104,14 @@ fn the_jwk_set_names_the_unexpired_keys() {
 }
 
 #[test]
-fn a_thumbprint_is_as_in_the_standard() {
+fn computes_the_thumbprint_of_rfc_8037() {
     // The example of RFC 8037, appendix A.3.
     let public = BASE64_URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
     assert_eq!(thumbprint(&public), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
 #[test]
-fn bad_keys_are_refused_and_the_former_stay() {
+fn rejects_invalid_keys_and_retains_the_previous_ones() {
     let keys = SigningKeys::default();
     let good = key(START, None);
     keys.replace([good.clone()]).unwrap();
@@ -123,14 +123,17 @@ fn bad_keys_are_refused_and_the_former_stay() {
         SigningKey { public: other.public.clone(), ..good.clone() },
         SigningKey { kid: other.kid.clone(), ..good.clone() },
     ] {
-        assert_eq!(keys.replace([other.clone(), bad]), Err(BadKey));
+        assert_eq!(keys.replace([other.clone(), bad]), Err(InvalidKey));
         assert!(keys.verifying(&good.kid, START).is_some());
     }
 }
 
 #[test]
-fn a_key_does_not_print() {
+fn debug_output_hides_the_private_key() {
     let key = key(START, None);
-    let shown = format!("{key:?}");
-    assert!(shown.contains("[hidden]") && !shown.contains(&format!("{:?}", key.pkcs8.expose())), "{shown}");
+    let output = format!("{key:?}");
+    assert!(
+        output.contains("[hidden]") && !output.contains(&format!("{:?}", key.pkcs8.expose())),
+        "{output}"
+    );
 }

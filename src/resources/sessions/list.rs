@@ -1,9 +1,9 @@
-//! A caller's own sessions, page by page.
+//! The paginated list of the caller's sessions.
 use entity::session;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
-    service::{IDLE, Sessions},
+    service::{IDLE_TIMEOUT, Sessions},
     types::{Session, SessionQuery},
 };
 use crate::contract::{
@@ -22,16 +22,16 @@ impl Sessions {
             .filter(session::Column::UserId.eq(caller.user))
             .filter(session::Column::RevokedAt.is_null())
             .filter(session::Column::ExpiresAt.gt(now))
-            .filter(session::Column::LastUsedAt.gte(now - IDLE));
+            .filter(session::Column::LastUsedAt.gte(now - IDLE_TIMEOUT));
         let slice = Slice {
             key: &self.cursors,
             list: format!("sessions {}", caller.user),
             order: vec![SortKey::falling(session::Column::CreatedAt), SortKey::falling(session::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &session::Model| vec![Key::Number(row.created_at), Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
-        let shown = |row: session::Model| Session {
+        let cursor_keys = |row: &session::Model| vec![Key::Number(row.created_at), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, cursor_keys).await?;
+        let to_session = |row: session::Model| Session {
             id: Id::from(row.id),
             user_agent: row.user_agent,
             address: row.ip,
@@ -40,6 +40,6 @@ impl Sessions {
             expires_at: Timestamp(row.expires_at),
             current: caller.session() == Some(row.id),
         };
-        Ok(Page { data: rows.into_iter().map(shown).collect(), pagination })
+        Ok(Page { data: rows.into_iter().map(to_session).collect(), pagination })
     }
 }

@@ -1,15 +1,15 @@
-//! Signing in and out, and what proves it from one request to the next.
+//! Sessions: sign-in, sign-out, access tokens, refresh tokens and their signing keys.
 mod api;
 mod authenticate;
 mod example;
-mod keeper;
+mod key_store;
 pub mod keys;
 mod list;
-pub mod rotation;
+pub mod refresh_token;
 mod service;
 pub mod token;
 mod types;
 
 pub use api::{KeysApi, SessionsApi};
-pub use service::{Sessions, SignedIn};
+pub use service::{LoginResult, Sessions};
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};

@@ -1,4 +1,4 @@
-//! What may happen to sessions. The only writer of the `sessions` table; every road to a session is here.
+//! Session service: sign-in, refresh, sign-out and revocation. The only writer of the `sessions` table.
 use std::sync::{Arc, atomic::AtomicI64};
 
 use entity::{hidden::Hidden, session, user};
@@ -9,9 +9,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    super::users::{normalized, password::Passwords, unhashed, wire},
+    super::users::{hashing_error, normalize_email, password::Passwords, to_user},
     keys::SigningKeys,
-    rotation::{self, RefreshToken, Stored, Verdict},
+    refresh_token::{self, RefreshCheck, RefreshToken, TokenState},
     token::{self, AccessTokens, Grant},
     types::{Credentials, Login, Session, TokenType},
 };
@@ -33,14 +33,15 @@ use crate::{
 };
 
 /// How long a session lives without use, in milliseconds.
-pub const IDLE: i64 = 7 * 24 * 3_600_000;
+pub const IDLE_TIMEOUT: i64 = 7 * 24 * 3_600_000;
 
-/// How long a browser keeps the session cookie, in seconds.
-pub const COOKIE_SECONDS: u32 = (rotation::LIFETIME / 1000) as u32;
+/// The `Max-Age` of the session cookie, in seconds.
+pub const COOKIE_SECONDS: u32 = (refresh_token::LIFETIME / 1000) as u32;
 
-/// One account from one address, and one address for whatever account.
-const ACCOUNT: Policy = Policy { name: "login", quota: 5, window_seconds: 60, burst: 5 };
-const ADDRESS: Policy = Policy { name: "logins", quota: 30, window_seconds: 60, burst: 30 };
+/// The rate limit of sign-in attempts for each pair of account and client address.
+const ACCOUNT_LIMIT: Policy = Policy { name: "login", quota: 5, window_seconds: 60, burst: 5 };
+/// The rate limit of sign-in attempts for each client address, over all accounts.
+const ADDRESS_LIMIT: Policy = Policy { name: "logins", quota: 30, window_seconds: 60, burst: 30 };
 
 #[derive(Clone)]
 pub struct Sessions {
@@ -55,14 +56,15 @@ pub struct Sessions {
     pub(super) reloaded_at: Arc<AtomicI64>,
 }
 
-/// A new session, with the cookie's value if one was asked for.
-pub struct SignedIn {
+/// A new session, with the value of the cookie if the client requested one.
+pub struct LoginResult {
     pub login: Login,
     pub cookie: Option<Secret<String>>,
 }
 
 impl Sessions {
-    /// The service with the signing keys that the database holds; `issuer` is what tokens say they come from.
+    /// Creates the service and loads the signing keys. `issuer` is the issuer and the audience of access
+    /// tokens.
     pub async fn new(api_keys: ApiKeys, cursors: CursorKey, issuer: &str, limiter: Limiter) -> Result<Self> {
         let (db, clock) = (api_keys.db.clone(), api_keys.clock.clone());
         let keys = Arc::new(SigningKeys::default());
@@ -75,38 +77,41 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Signs in by password. Whether the account is unknown, disabled or without password, or the password
-    /// is wrong: the answer is the same, and comes after the same work.
-    pub async fn login(&self, credentials: Credentials, client: &Client) -> Result<SignedIn> {
+    /// Signs in with a password. An unknown account, a disabled account, an account without a password and a
+    /// wrong password return the same error after the same work, so that the response does not reveal which
+    /// accounts exist.
+    pub async fn login(&self, credentials: Credentials, client: &Client) -> Result<LoginResult> {
         let Credentials { email, password, cookie } = credentials;
-        let email = normalized(&email);
+        let email = normalize_email(&email);
         self.throttle(&email, &client.address)?;
         let found = user::Entity::find().filter(user::Column::Email.eq(&email)).one(self.db.read()).await?;
         let usable = found.filter(|user| user.status == "active");
         let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Hidden::into_inner);
-        let proven = self.passwords.verify(Secret::new(password), stored).await.map_err(unhashed)?;
-        let Some(user) = usable.filter(|_| proven) else { return Err(Error::WrongPassword) };
-        self.open(user, client, cookie).await
+        let verified = self.passwords.verify(Secret::new(password), stored).await.map_err(hashing_error)?;
+        let Some(user) = usable.filter(|_| verified) else { return Err(Error::WrongPassword) };
+        self.create(user, client, cookie).await
     }
 
     fn throttle(&self, email: &str, address: &str) -> Result<()> {
         let now = self.clock.now();
-        for (policy, key) in [(&ADDRESS, address.to_owned()), (&ACCOUNT, format!("{email}\n{address}"))] {
-            let verdict = self.limiter.take(policy, &key, now);
-            if !verdict.allowed {
-                return Err(Error::TooMany(verdict.retry_after_seconds));
+        for (policy, key) in
+            [(&ADDRESS_LIMIT, address.to_owned()), (&ACCOUNT_LIMIT, format!("{email}\n{address}"))]
+        {
+            let decision = self.limiter.take(policy, &key, now);
+            if !decision.allowed {
+                return Err(Error::TooMany(decision.retry_after_seconds));
             }
         }
         Ok(())
     }
 
-    async fn open(&self, proven: user::Model, client: &Client, cookie: bool) -> Result<SignedIn> {
+    async fn create(&self, verified: user::Model, client: &Client, cookie: bool) -> Result<LoginResult> {
         let (now, refresh, id) = (self.clock.now(), RefreshToken::generate(), Uuid::now_v7());
         let cookie = cookie.then(random_token);
         let agent = client.agent.clone();
         let row = session::ActiveModel {
             id: Set(id),
-            user_id: Set(proven.id),
+            user_id: Set(verified.id),
             family_hash: Set(refresh.family_hash()),
             refresh_hash: Set(refresh.refresh_hash()),
             rotation_salt: Set(None),
@@ -116,65 +121,66 @@ impl Sessions {
             ip: Set(Some(client.address.clone()).filter(|address| !address.is_empty())),
             created_at: Set(now),
             last_used_at: Set(now),
-            expires_at: Set(now + rotation::LIFETIME),
+            expires_at: Set(now + refresh_token::LIFETIME),
             revoked_at: Set(None),
         };
         let user = self
             .db
             .write(async move |tx| {
-                let user = user::Entity::find_by_id(proven.id).lock_shared().one(&*tx).await?;
-                // The account may have changed while the password was checked.
-                let same = |user: &user::Model| {
-                    user.status == "active" && user.password_hash == proven.password_hash
+                let user = user::Entity::find_by_id(verified.id).lock_shared().one(&*tx).await?;
+                // The account may have changed while the password was verified outside of the transaction.
+                let unchanged = |user: &user::Model| {
+                    user.status == "active" && user.password_hash == verified.password_hash
                 };
-                let user = user.filter(same).ok_or(Error::WrongPassword)?;
+                let user = user.filter(unchanged).ok_or(Error::WrongPassword)?;
                 row.insert(&*tx).await?;
                 Ok::<_, Error>(user)
             })
             .await?;
-        Ok(SignedIn { login: self.told(id, user, &refresh)?, cookie })
+        Ok(LoginResult { login: self.login_response(id, user, &refresh)?, cookie })
     }
 
-    /// The tokens of a session, for its owner.
-    fn told(&self, session: Uuid, user: user::Model, refresh: &RefreshToken) -> Result<Login> {
+    /// Issues an access token and builds the response.
+    fn login_response(&self, session: Uuid, user: user::Model, refresh: &RefreshToken) -> Result<Login> {
         let grant = Grant { user: user.id, session, role: user.role.clone() };
         let access = self.tokens.issue(&grant, self.clock.now());
         Ok(Login {
             access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone(),
             token_type: TokenType::Bearer,
             expires_in: token::LIFETIME,
-            refresh_token: refresh.write().expose().clone(),
-            user: wire(user)?,
+            refresh_token: refresh.encode().expose().clone(),
+            user: to_user(user)?,
         })
     }
 
-    /// Takes a refresh token and gives out the next. One that was used before ends its session.
+    /// Exchanges a refresh token for the next one. A token that was used before revokes its session.
     pub async fn refresh(&self, presented: &str) -> Result<Login> {
         let presented = RefreshToken::parse(presented).ok_or(Error::InvalidToken)?;
         let now = self.clock.now();
-        // The end of a session must be committed, so it is no failure in there.
-        let gone_on = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
-        let (session, user, next) = gone_on.ok_or(Error::InvalidToken)?;
-        self.told(session, user, &next)
+        // A revocation must be committed, so the transaction returns `None` for it, not an error.
+        let rotated = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
+        let (session, user, next) = rotated.ok_or(Error::InvalidToken)?;
+        self.login_response(session, user, &next)
     }
 
-    /// Ends the caller's own session.
+    /// Revokes the session of the caller.
     pub async fn logout(&self, caller: &Principal) -> Result<()> {
         let Some(session) = caller.session() else { return Ok(()) };
-        self.end(caller.user, session).await.map(|_| ())
+        self.revoke(caller.user, session).await.map(|_| ())
     }
 
-    /// Ends one of the caller's sessions.
+    /// Revokes one of the caller's sessions.
     pub async fn remove(&self, caller: &Principal, id: Id<Session>) -> Result<()> {
-        match self.end(caller.user, id.0).await? {
+        match self.revoke(caller.user, id.0).await? {
             0 => Err(Error::NotFound("session")),
             _ => Ok(()),
         }
     }
 
-    async fn end(&self, user: Uuid, session: Uuid) -> Result<u64> {
+    /// Revokes an active session of the user, and returns the number of rows changed.
+    async fn revoke(&self, user: Uuid, session: Uuid) -> Result<u64> {
         let now = self.clock.now();
-        let ended = self.db.write(async move |tx| {
+        let result = self.db.write(async move |tx| {
             session::Entity::update_many()
                 .col_expr(session::Column::RevokedAt, Expr::val(now))
                 .filter(session::Column::Id.eq(session))
@@ -185,36 +191,40 @@ impl Sessions {
                 .await
                 .map_err(Error::from)
         });
-        Ok(ended.await?.rows_affected)
+        Ok(result.await?.rows_affected)
     }
 
-    /// Ends all sessions of a user but one.
-    pub async fn end_all(&self, tx: &Tx, user: Uuid, but: Option<Uuid>) -> Result<()> {
-        let mut end = session::Entity::update_many()
+    /// Revokes all active sessions of a user, except one.
+    pub async fn revoke_all(&self, tx: &Tx, user: Uuid, except: Option<Uuid>) -> Result<()> {
+        let mut update = session::Entity::update_many()
             .col_expr(session::Column::RevokedAt, Expr::val(self.clock.now()))
             .filter(session::Column::UserId.eq(user))
             .filter(session::Column::RevokedAt.is_null());
-        if let Some(kept) = but {
-            end = end.filter(session::Column::Id.ne(kept));
+        if let Some(except) = except {
+            update = update.filter(session::Column::Id.ne(except));
         }
-        end.exec(&**tx).await?;
+        update.exec(&**tx).await?;
         Ok(())
     }
 
-    /// Forgets sessions that have ended for good.
+    /// Deletes expired sessions.
     pub async fn sweep(&self) -> Result<()> {
         let now = self.clock.now();
         self.db
             .write(async move |tx| {
-                let ended = session::Entity::delete_many().filter(session::Column::ExpiresAt.lte(now));
-                ended.exec(&*tx).await?;
+                let expired = session::Entity::delete_many().filter(session::Column::ExpiresAt.lte(now));
+                expired.exec(&*tx).await?;
                 Ok(())
             })
             .await
     }
 }
 
-/// One step of a session: who it belongs to and its next token, or nothing where it has ended.
+/// Rotates the refresh token of a session. Returns the session, its user and the next token, or `None` if the
+/// session is inactive or was revoked because of reuse.
+///
+/// The row is locked, so that two concurrent requests with one token cannot both rotate it: the second one
+/// sees the first rotation and gets the same next token.
 async fn rotate(
     tx: &Tx,
     presented: &RefreshToken,
@@ -225,10 +235,10 @@ async fn rotate(
         .lock_exclusive()
         .one(&**tx)
         .await?;
-    let Some(row) = row.filter(|row| now - row.last_used_at <= IDLE) else { return Ok(None) };
+    let Some(row) = row.filter(|row| now - row.last_used_at <= IDLE_TIMEOUT) else { return Ok(None) };
     let user = user::Entity::find_by_id(row.user_id).one(&**tx).await?;
     let Some(user) = user.filter(|user| user.status == "active") else { return Ok(None) };
-    let stored = Stored {
+    let stored = TokenState {
         refresh_hash: row.refresh_hash.clone(),
         rotation_salt: row.rotation_salt.clone().map(Secret::new),
         rotated_at: row.rotated_at,
@@ -237,8 +247,8 @@ async fn rotate(
     };
     let id = row.id;
     let mut row = row.into_active_model();
-    match stored.judge(presented, now) {
-        Verdict::Rotate(next, rotated) => {
+    match stored.check(presented, now) {
+        RefreshCheck::Rotate(next, rotated) => {
             row.refresh_hash = Set(rotated.refresh_hash);
             row.rotation_salt = Set(Some(rotated.rotation_salt.expose().clone()));
             row.rotated_at = Set(Some(rotated.rotated_at));
@@ -246,13 +256,13 @@ async fn rotate(
             row.update(&**tx).await?;
             Ok(Some((id, user, next)))
         }
-        Verdict::Repeat(next) => Ok(Some((id, user, next))),
-        Verdict::Reused => {
-            tracing::warn!(session = %id, "a used refresh token came back: the session ends");
+        RefreshCheck::Repeat(next) => Ok(Some((id, user, next))),
+        RefreshCheck::Reused => {
+            tracing::warn!(session = %id, "refresh token reuse detected: session revoked");
             row.revoked_at = Set(Some(now));
             row.update(&**tx).await?;
             Ok(None)
         }
-        Verdict::Ended => Ok(None),
+        RefreshCheck::Inactive => Ok(None),
     }
 }

@@ -1,4 +1,5 @@
-//! Access tokens: signed, good for a quarter of an hour, and taken only exactly as they are issued here (RFC 9068).
+//! Access tokens (RFC 9068): signed JWTs, valid for 15 minutes. Only tokens exactly as issued here are
+//! accepted.
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -9,17 +10,18 @@ use uuid::{Timestamp, Uuid};
 use super::keys::SigningKeys;
 use crate::contract::secret::Secret;
 
-/// How long an access token is good, in seconds.
+/// The lifetime of an access token, in seconds.
 pub const LIFETIME: i64 = 15 * 60;
 
-/// How far the clocks of two of our machines may be apart, in seconds.
+/// The accepted clock difference between two servers, in seconds.
 const LEEWAY: i64 = 30;
 const TYPE: &str = "at+jwt";
 const ALGORITHM: &str = "EdDSA";
-/// Several times what is ever issued: longer ones are not worth decoding.
+/// The maximum length of a token, several times that of an issued one. Longer tokens are rejected without
+/// decoding.
 const MAX_LENGTH: usize = 2048;
 
-/// Who holds a token and what for.
+/// The user, session and role that a token is issued for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub user: Uuid,
@@ -27,42 +29,43 @@ pub struct Grant {
     pub role: String,
 }
 
-/// A grant that was proven by a token. Times are Unix milliseconds.
+/// The contents of a verified token. Times are Unix milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
+pub struct VerifiedToken {
     pub grant: Grant,
     pub token: Uuid,
     pub issued_at: i64,
     pub expires_at: i64,
 }
 
-/// Why a token was not taken: for the log, as the caller learns only that it was not.
+/// The reason why a token is rejected. It is logged and not sent to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum TokenError {
     #[error("not a token")]
     Malformed,
-    #[error("the header is not that of an access token")]
+    #[error("not the header of an access token")]
     Header,
-    #[error("signed with an unknown key")]
+    #[error("unknown signing key")]
     UnknownKey,
-    #[error("the signature is wrong")]
+    #[error("invalid signature")]
     Signature,
-    #[error("the claims are not those of an access token")]
+    #[error("not the claims of an access token")]
     Claims,
-    #[error("issued by or for someone else")]
+    #[error("wrong issuer or audience")]
     Audience,
-    #[error("issued in the future or for too long")]
+    #[error("issued in the future, or lifetime too long")]
     Times,
     #[error("expired")]
     Expired,
 }
 
-/// There is no key to sign with.
+/// No signing key is loaded, or signing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no key to sign with")]
-pub struct Unsigned;
+#[error("no signing key is available")]
+pub struct NoSigningKey;
 
-// Whatever a header may carry besides (crit, jku, jwk, x5u), we never send: refused before anything looks at it.
+// Other header parameters (`crit`, `jku`, `jwk`, `x5u` …) are never issued, so they are rejected before they
+// can have an effect (RFC 8725, section 3.10).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccessHeader {
@@ -98,8 +101,9 @@ impl AccessTokens {
         Self { issuer: issuer.into(), audience: audience.into(), validation: signature_only(), keys }
     }
 
-    pub fn issue(&self, grant: &Grant, now: i64) -> Result<Secret<String>, Unsigned> {
-        let key = self.keys.signing(now).ok_or(Unsigned)?;
+    /// Issues a token with the current signing key.
+    pub fn issue(&self, grant: &Grant, now: i64) -> Result<Secret<String>, NoSigningKey> {
+        let key = self.keys.signing(now).ok_or(NoSigningKey)?;
         let iat = seconds(now);
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -116,32 +120,33 @@ impl AccessTokens {
             kid: Some(key.row.kid.clone()),
             ..Header::new(Algorithm::EdDSA)
         };
-        jsonwebtoken::encode(&header, &claims, &key.encoding).map(Secret::new).map_err(|_| Unsigned)
+        jsonwebtoken::encode(&header, &claims, &key.encoding).map(Secret::new).map_err(|_| NoSigningKey)
     }
 
-    pub fn verify(&self, token: &str, now: i64) -> Result<Access, Refused> {
+    /// Verifies the header, the signature and all claims of a token.
+    pub fn verify(&self, token: &str, now: i64) -> Result<VerifiedToken, TokenError> {
         let header = header(token)?;
-        let key = self.keys.verifying(&header.kid, now).ok_or(Refused::UnknownKey)?;
+        let key = self.keys.verifying(&header.kid, now).ok_or(TokenError::UnknownKey)?;
         let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation);
         let claims = decoded.map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => Refused::Signature,
-            _ => Refused::Claims,
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
+            _ => TokenError::Claims,
         })?;
         self.check(claims.claims, seconds(now))
     }
 
-    fn check(&self, claims: Claims, now: i64) -> Result<Access, Refused> {
+    fn check(&self, claims: Claims, now: i64) -> Result<VerifiedToken, TokenError> {
         if claims.iss != self.issuer || claims.aud != self.audience {
-            return Err(Refused::Audience);
+            return Err(TokenError::Audience);
         }
-        let ends_in_time = claims.iat.checked_add(LIFETIME).is_some_and(|latest| claims.exp <= latest);
-        if claims.iat > now.saturating_add(LEEWAY) || !ends_in_time {
-            return Err(Refused::Times);
+        let lifetime_ok = claims.iat.checked_add(LIFETIME).is_some_and(|latest| claims.exp <= latest);
+        if claims.iat > now.saturating_add(LEEWAY) || !lifetime_ok {
+            return Err(TokenError::Times);
         }
         if claims.exp.saturating_add(LEEWAY) <= now {
-            return Err(Refused::Expired);
+            return Err(TokenError::Expired);
         }
-        Ok(Access {
+        Ok(VerifiedToken {
             grant: Grant { user: claims.sub, session: claims.sid, role: claims.role },
             token: claims.jti,
             issued_at: claims.iat.saturating_mul(1000),
@@ -159,17 +164,18 @@ fn token_id(now: i64) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix_time(since_epoch.as_secs(), since_epoch.subsec_nanos(), 0, 0))
 }
 
-fn header(token: &str) -> Result<AccessHeader, Refused> {
+fn header(token: &str) -> Result<AccessHeader, TokenError> {
     if token.len() > MAX_LENGTH || token.split('.').count() != 3 {
-        return Err(Refused::Malformed);
+        return Err(TokenError::Malformed);
     }
-    let encoded = token.split('.').next().ok_or(Refused::Malformed)?;
-    let json = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Refused::Malformed)?;
-    let header: AccessHeader = serde_json::from_slice(&json).map_err(|_| Refused::Header)?;
-    if header.typ == TYPE && header.alg == ALGORITHM { Ok(header) } else { Err(Refused::Header) }
+    let encoded = token.split('.').next().ok_or(TokenError::Malformed)?;
+    let json = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Malformed)?;
+    let header: AccessHeader = serde_json::from_slice(&json).map_err(|_| TokenError::Header)?;
+    if header.typ == TYPE && header.alg == ALGORITHM { Ok(header) } else { Err(TokenError::Header) }
 }
 
-/// The library reads the machine's clock and takes lists and fractions; claims are checked here instead.
+/// Returns a validation of the signature only. The library reads the system clock and accepts lists and
+/// fractional numbers, so [`AccessTokens::verify`] checks the claims.
 fn signature_only() -> Validation {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.required_spec_claims.clear();

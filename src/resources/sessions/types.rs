@@ -1,92 +1,92 @@
-//! How signing in looks on the wire.
-// What holds a password or a token has no `Debug`, so that no log can show it.
+//! Request and response bodies of sessions.
+// Types with a password or a token do not implement `Debug`, so that neither can be logged.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::super::users::User;
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp};
 
-/// Who signs in.
+/// The credentials to sign in with.
 #[derive(Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct Credentials {
-    /// The e-mail address of the account. Its case does not matter.
+    /// The e-mail address of the account. Case-insensitive.
     #[oai(validator(min_length = "1", max_length = "254"))]
     pub email: String,
     /// The password.
     #[oai(validator(min_length = "1", max_length = "128"))]
     pub password: String,
-    /// Whether a browser shall also get a session cookie.
+    /// Whether to set a session cookie as well, for browsers.
     #[oai(default)]
     pub cookie: bool,
 }
 
-/// What proves a session that goes on.
+/// The request to refresh an access token.
 #[derive(Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct Refresh {
-    /// The refresh token that the last answer gave; it is good for one use.
+    /// The refresh token of the last response. It is valid for one use.
     #[oai(validator(pattern = "^[A-Za-z0-9_.-]+$", min_length = "1", max_length = "200"))]
     pub refresh_token: String,
 }
 
-/// A session's tokens. They are shown once.
+/// The tokens of a session. They are returned only once.
 #[derive(Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
-    /// What proves the caller from now on: a JWT for `Authorization: Bearer …`.
+    /// The access token, a JWT. Send it as `Authorization: Bearer …`.
     #[oai(validator(
         pattern = "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$",
         min_length = "20",
         max_length = "2048"
     ))]
     pub access_token: String,
-    /// How the access token is sent.
+    /// The type of the access token.
     pub token_type: TokenType,
-    /// How long the access token is good, in seconds.
+    /// The lifetime of the access token, in seconds.
     #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]
     pub expires_in: i64,
-    /// What gets the next access token. It is good for one use: a second one ends the session.
+    /// The refresh token for the next access token. It is valid for one use; reuse revokes the session.
     #[oai(validator(pattern = "^[A-Za-z0-9_.-]+$", min_length = "1", max_length = "200"))]
     pub refresh_token: String,
-    /// Who signed in.
+    /// The account that signed in.
     pub user: User,
 }
 
-/// How a token is sent.
+/// The type of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 pub enum TokenType {
-    /// As `Authorization: Bearer …` (RFC 6750).
+    /// A bearer token, sent as `Authorization: Bearer …` (RFC 6750).
     Bearer,
 }
 
-/// A client that is signed in.
+/// A session: a client that is signed in.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// What the session is known by.
+    /// The id of the session.
     pub id: Id<Session>,
-    /// What the client called itself when it signed in.
+    /// The `User-Agent` header of the client when it signed in.
     #[oai(validator(min_length = "1", max_length = "300"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// The network address that it signed in from.
+    /// The IP address that the client signed in from.
     #[oai(validator(min_length = "1", max_length = "64"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// When it signed in.
+    /// When the client signed in.
     pub created_at: Timestamp,
-    /// When it was last used, within a minute.
+    /// When the session was last used, accurate to one minute.
     pub last_used_at: Timestamp,
-    /// When it ends, however busy it is; without use it ends seven days after the last one.
+    /// When the session expires regardless of use. Without use it expires seven days after the last request.
     pub expires_at: Timestamp,
-    /// Whether it is the session that asks.
+    /// Whether the session is the one that sent this request.
     pub current: bool,
 }
 
-/// Which sessions are listed: one's own, newest first.
+/// Page of the list of sessions.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct SessionQuery {
@@ -98,7 +98,7 @@ pub struct SessionQuery {
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 pub struct JwkSet {
-    /// Newest first.
+    /// The keys, newest first.
     #[oai(validator(max_items = "20"))]
     pub keys: Vec<PublicKey>,
 }
@@ -107,23 +107,23 @@ pub struct JwkSet {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct PublicKey {
-    /// The kind of key.
+    /// The key type.
     #[oai(validator(pattern = "^OKP$", min_length = "3", max_length = "3"))]
     pub kty: String,
     /// The curve.
     #[oai(validator(pattern = "^Ed25519$", min_length = "7", max_length = "7"))]
     pub crv: String,
-    /// The key itself, in base64url.
+    /// The public key, in base64url.
     #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "43", max_length = "43"))]
     pub x: String,
-    /// What tokens name the key by.
+    /// The key id, as in the header of tokens.
     #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "43", max_length = "43"))]
     pub kid: String,
-    /// What the key is for.
+    /// The use of the key: signatures.
     #[oai(rename = "use", validator(pattern = "^sig$", min_length = "3", max_length = "3"))]
     #[serde(rename = "use")]
     pub usage: String,
-    /// The algorithm of the signatures.
+    /// The signature algorithm.
     #[oai(validator(pattern = "^EdDSA$", min_length = "5", max_length = "5"))]
     pub alg: String,
 }

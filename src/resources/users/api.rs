@@ -1,4 +1,4 @@
-//! What clients can do with accounts.
+//! Operations on user accounts.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -23,26 +23,26 @@ pub struct UsersApi(pub Users);
 impl UsersApi {
     /// List accounts, newest first
     ///
-    /// Imported authors are among them: they have no e-mail address and cannot sign in.
+    /// The list includes imported authors, which have no e-mail address and cannot sign in.
     #[oai(path = "/", method = "get", operation_id = "usersList")]
     async fn list(
         &self,
         _admin: Caller<Admins>,
         query: Query<UserQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<User>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
             return Ok(unchanged);
         }
         let page = self.0.list(&query).await?;
         Ok(Listed::new(page, &etag, &query.target, Cache::Private))
     }
 
-    /// Make an account
+    /// Create an account
     ///
-    /// Anybody may register as a reader where registration is switched on. An admin may always make
-    /// accounts, and in person also those of other roles.
+    /// Anonymous callers may register as a reader if registration is enabled. Admins may always create
+    /// accounts. An admin with a session may also set another role; an API key may not.
     #[oai(path = "/", method = "post", operation_id = "usersCreate")]
     async fn create(
         &self,
@@ -55,46 +55,49 @@ impl UsersApi {
 
     /// Read an account
     ///
-    /// One's own; admins read all. What everybody may know of an author is at `/api/authors/{id}`.
+    /// Users may read their own account, admins may read all accounts. `/api/authors/{id}` returns the
+    /// public profile of an author.
     #[oai(path = "/:id", method = "get", operation_id = "usersRead")]
     async fn read(
         &self,
         caller: Caller<OwnerOrAdmins>,
         /// The user's id.
         id: Path<Id<User>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<User>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(&caller, id.0).await?, &known.0))
+        Ok(Found::new(self.0.read(&caller, id.0).await?, &if_none_match.0))
     }
 
-    /// Change an account
+    /// Update an account
     ///
-    /// A merge patch (RFC 7396). Role, status and e-mail address are an admin's to change, and the last
-    /// admin stays one. Another password, another role and disabling end all other sessions.
+    /// A merge patch (RFC 7396). Only admins may change role, status and e-mail address. The last active
+    /// admin can be neither demoted nor disabled. A new password, another role or another status revokes
+    /// all other sessions of the account.
     #[oai(path = "/:id", method = "patch", operation_id = "usersPatch")]
     async fn patch(
         &self,
         caller: Caller<OwnerOrAdminsInPerson>,
         /// The user's id.
         id: Path<Id<User>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<UserPatch>,
     ) -> Result<Changed<User>, Fault<(Owned, Conflict, Invalid, Throttled)>> {
-        Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, when.0, User::etag).await?))
+        Ok(Changed::new(self.0.patch(&caller, id.0, patch.0, if_match.0, User::etag).await?))
     }
 
     /// Delete an account
     ///
-    /// Its sessions and keys go with it. A user with posts, comments or messages stays, and so does the last admin.
+    /// Also deletes the sessions and API keys of the account. Fails with 409 for a user with posts, comments
+    /// or messages, and for the last active admin.
     #[oai(path = "/:id", method = "delete", operation_id = "usersRemove")]
     async fn remove(
         &self,
         caller: Caller<OwnerOrAdminsInPerson>,
         /// The user's id.
         id: Path<Id<User>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<(Owned, Conflict)>> {
-        self.0.remove(&caller, id.0, when.0).await?;
+        self.0.remove(&caller, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

@@ -1,4 +1,4 @@
-//! Ada Turner, editor at acme.test, told the same way throughout the document.
+//! Examples for the OpenAPI document: Ada Turner, editor at acme.test.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ const EMAIL: &str = "ada@acme.test";
 const NAME: &str = "Ada Turner";
 const BIO: &str = "Writes about wood and contracts.";
 const SITE: &str = "https://ada.acme.test/";
-const PICTURE: &str = "https://www.acme.test/ada.webp";
+const AVATAR: &str = "https://www.acme.test/ada.webp";
 
 pub fn ada() -> Id<User> {
     ADA.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
@@ -24,7 +24,7 @@ impl Example for User {
             name: NAME.into(),
             bio: Some(BIO.into()),
             url: Some(SITE.into()),
-            avatar_url: Some(PICTURE.into()),
+            avatar_url: Some(AVATAR.into()),
             role: Role::Editor,
             status: Status::Active,
             created_at: Timestamp(1_763_629_200_000),
@@ -36,7 +36,7 @@ impl Example for User {
 
 impl Example for AuthorRef {
     fn example() -> Self {
-        AuthorRef { id: ada(), name: NAME.into(), avatar_url: Some(PICTURE.into()), bio: Some(BIO.into()) }
+        AuthorRef { id: ada(), name: NAME.into(), avatar_url: Some(AVATAR.into()), bio: Some(BIO.into()) }
     }
 }
 
@@ -57,7 +57,7 @@ impl Example for UserPatch {
             name: Some("Ada M. Turner".into()),
             bio: Given::Value(BIO.into()),
             url: Given::Value(SITE.into()),
-            avatar_url: Given::Value(PICTURE.into()),
+            avatar_url: Given::Value(AVATAR.into()),
             email: Some(EMAIL.into()),
             role: Some(Role::Editor),
             status: Some(Status::Active),

@@ -1,20 +1,21 @@
-//! Authors that come from files: users without e-mail, who cannot sign in.
+//! Imported authors: users without an e-mail address, who cannot sign in.
 use entity::user;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
-use super::service::tell;
+use super::service::emit_event;
 use crate::{
     contract::{caller::Role, event::EventType, problem::Result},
     ports::db::Tx,
 };
 
-/// The author of this name, made if there is none yet; the same name is the same author.
+/// Returns the id of the imported author with this name, and creates the author if there is none. Authors are
+/// identified by their exact name.
 pub async fn author_named(tx: &Tx, name: &str, now: i64) -> Result<Uuid> {
     let source = format!("author:{name}");
-    let known = user::Entity::find().filter(user::Column::Source.eq(&source)).one(&**tx).await?;
-    if let Some(known) = known {
-        return Ok(known.id);
+    let existing = user::Entity::find().filter(user::Column::Source.eq(&source)).one(&**tx).await?;
+    if let Some(existing) = existing {
+        return Ok(existing.id);
     }
     let id = Uuid::now_v7();
     let row = user::ActiveModel {
@@ -34,6 +35,6 @@ pub async fn author_named(tx: &Tx, name: &str, now: i64) -> Result<Uuid> {
     };
     row.insert(&**tx).await?;
     tx.touch("users").await?;
-    tell(tx, EventType::UserCreated, id, 1, now);
+    emit_event(tx, EventType::UserCreated, id, 1, now);
     Ok(id)
 }

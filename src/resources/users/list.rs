@@ -1,4 +1,4 @@
-//! Pages of accounts.
+//! The paginated list of accounts.
 use entity::user;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr, QueryFilter, Select,
@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{
-    row::wire,
+    row::to_user,
     types::{User, UserQuery},
 };
 use crate::contract::{
@@ -16,8 +16,9 @@ use crate::contract::{
     text::containing,
 };
 
-/// Imported authors have no e-mail; an order needs a value for each row.
-fn email() -> SimpleExpr {
+/// The e-mail address, or an empty string: imported authors have none, and the cursor needs a non-null sort
+/// key.
+fn email_or_empty() -> SimpleExpr {
     Func::coalesce([user::Column::Email.into_simple_expr(), Expr::val("")]).into()
 }
 
@@ -29,11 +30,11 @@ fn filtered(query: &UserQuery) -> Select<user::Entity> {
     if let Some(status) = query.status {
         find = find.filter(user::Column::Status.eq(status.as_str()));
     }
-    for word in query.q.iter().flat_map(|words| words.split_whitespace()) {
-        // Only ASCII letters are folded: beyond them the databases disagree.
-        let part = containing(&word.to_ascii_lowercase());
-        let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr())).like(part.clone());
-        find = find.filter(Condition::any().add(name).add(email().like(part)));
+    for term in query.q.iter().flat_map(|terms| terms.split_whitespace()) {
+        // Only ASCII letters are case-folded: `LOWER` of SQLite and PostgreSQL differ for other letters.
+        let pattern = containing(&term.to_ascii_lowercase());
+        let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr())).like(pattern.clone());
+        find = find.filter(Condition::any().add(name).add(email_or_empty().like(pattern)));
     }
     find
 }
@@ -47,14 +48,14 @@ pub(super) async fn page<C: ConnectionTrait>(
     let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
     let column = match name {
         "name" => user::Column::Name.into_simple_expr(),
-        "email" => email(),
+        "email" => email_or_empty(),
         _ => user::Column::CreatedAt.into_simple_expr(),
     };
     let id = SortKey { column: user::Column::Id.into_simple_expr(), descending };
     let UserQuery { role, status, q, .. } = query;
     let list = format!("users {role:?} {status:?} {q:?} {sort}");
     let slice = Slice { key, list, order: vec![SortKey { column, descending }, id], paging: &query.paging };
-    let place = |row: &user::Model| {
+    let cursor_keys = |row: &user::Model| {
         let first = match name {
             "name" => Key::Text(row.name.clone()),
             "email" => Key::Text(row.email.clone().unwrap_or_default()),
@@ -62,7 +63,7 @@ pub(super) async fn page<C: ConnectionTrait>(
         };
         vec![first, Key::Id(row.id)]
     };
-    let (rows, pagination) = slice.page(db, filtered(query), |find| find, place).await?;
-    let data = rows.into_iter().map(wire).collect::<Result<_>>()?;
+    let (rows, pagination) = slice.page(db, filtered(query), |find| find, cursor_keys).await?;
+    let data = rows.into_iter().map(to_user).collect::<Result<_>>()?;
     Ok(Page { data, pagination })
 }

@@ -1,4 +1,4 @@
-//! The people who have an account.
+//! User accounts: operations, rules, password hashing and imported authors.
 mod api;
 mod example;
 mod import;
@@ -12,6 +12,6 @@ pub use api::UsersApi;
 pub use example::ada;
 pub use import::author_named;
 pub use password::Passwords;
-pub(in crate::resources) use row::{normalized, unhashed, wire};
+pub(in crate::resources) use row::{hashing_error, normalize_email, to_user};
 pub use service::Users;
 pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};

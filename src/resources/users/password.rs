@@ -1,4 +1,4 @@
-//! Passwords: which may be chosen, how they are stored, and the proof of one, at the same cost whether or not the account exists.
+//! Password rules, Argon2id hashing, and verification that costs the same whether or not the account exists.
 use std::{num::NonZero, sync::Arc, thread};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
@@ -13,37 +13,39 @@ const MEMORY_KIB: u32 = 19_456;
 const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
 
-/// Made like a stored hash but of no password: what is checked for an account that does not exist.
+/// A hash with the parameters of stored hashes that no password matches. It is verified for accounts that do
+/// not exist, so that the response time does not reveal whether an e-mail address has an account.
 const DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCBhY2NvdW50IQ$bm8gcGFzc3dvcmQgaGFzIGV2ZXIgaGFkIHRoaXMgaGE";
 
-/// The passwords of eight characters and more that guessers try first.
+/// Common passwords of at least eight characters, in lower case, one per line.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// Why a password may not be chosen.
+/// The reason why a new password is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unsuitable {
+pub enum PasswordError {
     #[error("must be at least 8 characters long")]
     TooShort,
     #[error("must be at most 128 characters long")]
     TooLong,
-    #[error("is among the passwords that are guessed first")]
+    #[error("is a commonly used password: choose another one")]
     Common,
 }
 
-/// The hash could not be computed; nothing is known about the password.
+/// The hash could not be computed. This is a server error and does not mean that the password is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the password could not be hashed")]
 pub struct HashingFailed;
 
-/// Whether a password may be chosen. Length is counted in characters; how they are composed is the owner's affair.
-pub fn check(password: &Secret<String>) -> Result<(), Unsuitable> {
+/// Validates a new password: 8 to 128 characters and not a common password. Length is counted in characters,
+/// not bytes. No character classes are required (NIST SP 800-63B).
+pub fn validate(password: &Secret<String>) -> Result<(), PasswordError> {
     let password = password.expose();
     match password.chars().count() {
-        ..MIN_CHARACTERS => Err(Unsuitable::TooShort),
-        MIN_CHARACTERS..=MAX_CHARACTERS if is_common(password) => Err(Unsuitable::Common),
+        ..MIN_CHARACTERS => Err(PasswordError::TooShort),
+        MIN_CHARACTERS..=MAX_CHARACTERS if is_common(password) => Err(PasswordError::Common),
         MIN_CHARACTERS..=MAX_CHARACTERS => Ok(()),
-        _ => Err(Unsuitable::TooLong),
+        _ => Err(PasswordError::TooLong),
     }
 }
 
@@ -52,7 +54,8 @@ fn is_common(password: &str) -> bool {
     COMMON.lines().any(|common| common == folded)
 }
 
-/// Hashes and verifies, at most as many at once as there are cores: each takes 19 MiB and some 20 ms of one.
+/// Hashes and verifies passwords, with at most one concurrent operation per core. Each takes 19 MiB of memory
+/// and about 20 ms of CPU time.
 #[derive(Clone)]
 pub struct Passwords {
     permits: Arc<Semaphore>,
@@ -66,7 +69,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The PHC string to store.
+    /// Returns the hash as a PHC string.
     pub async fn hash(&self, password: Secret<String>) -> Result<String, HashingFailed> {
         self.run(move || {
             let hash = argon2()?.hash_password(password.expose().as_bytes());
@@ -75,8 +78,8 @@ impl Passwords {
         .await
     }
 
-    /// Whether this is the password of the account whose stored hash is given. Without an account, or with a hash
-    /// that cannot be read, the same work is done for nothing and the answer is no.
+    /// Returns whether the password matches the stored hash. Without a stored hash, or with one that cannot
+    /// be parsed, verifies against a dummy hash and returns false, so that the duration is the same.
     pub async fn verify(
         &self,
         password: Secret<String>,
@@ -99,7 +102,8 @@ impl Passwords {
         work: impl FnOnce() -> Result<T, HashingFailed> + Send + 'static,
     ) -> Result<T, HashingFailed> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| HashingFailed)?;
-        // The permit goes with the work: when the caller gives up waiting, the core is still busy.
+        // The blocking task owns the permit: if the request is cancelled, the core is busy until the hash is
+        // done.
         let worker = task::spawn_blocking(move || {
             let result = work();
             drop(permit);
@@ -125,46 +129,46 @@ mod tests {
     }
 
     #[test]
-    fn unsuitable_passwords_are_refused() {
-        for (password, why) in [
-            (String::new(), Unsuitable::TooShort),
-            ("seven77".into(), Unsuitable::TooShort),
+    fn rejects_short_long_and_common_passwords() {
+        for (password, error) in [
+            (String::new(), PasswordError::TooShort),
+            ("seven77".into(), PasswordError::TooShort),
             // Fourteen bytes, seven characters.
-            ("ééééééé".into(), Unsuitable::TooShort),
-            ("🔒".repeat(7), Unsuitable::TooShort),
-            ("x".repeat(129), Unsuitable::TooLong),
-            ("🔒".repeat(129), Unsuitable::TooLong),
-            ("password".into(), Unsuitable::Common),
-            ("PassWord".into(), Unsuitable::Common),
-            ("12345678".into(), Unsuitable::Common),
-            ("qwertyuiop".into(), Unsuitable::Common),
+            ("ééééééé".into(), PasswordError::TooShort),
+            ("🔒".repeat(7), PasswordError::TooShort),
+            ("x".repeat(129), PasswordError::TooLong),
+            ("🔒".repeat(129), PasswordError::TooLong),
+            ("password".into(), PasswordError::Common),
+            ("PassWord".into(), PasswordError::Common),
+            ("12345678".into(), PasswordError::Common),
+            ("qwertyuiop".into(), PasswordError::Common),
         ] {
-            assert_eq!(check(&secret(password.clone())), Err(why), "{password:?}");
+            assert_eq!(validate(&secret(password.clone())), Err(error), "{password:?}");
         }
     }
 
     #[test]
-    fn any_other_composition_is_allowed() {
+    fn accepts_any_composition() {
         for password in
             ["tulip-73".to_owned(), "        ".into(), "éééééééé".into(), "x".repeat(128), "🔒".repeat(128)]
         {
-            assert_eq!(check(&secret(password.clone())), Ok(()), "{password:?}");
+            assert_eq!(validate(&secret(password.clone())), Ok(()), "{password:?}");
         }
     }
 
     #[test]
-    fn the_list_of_common_passwords_can_be_met() {
+    fn common_passwords_are_long_enough_and_unique() {
         let mut seen = std::collections::HashSet::new();
         for common in COMMON.lines() {
-            assert!(common.len() >= MIN_CHARACTERS, "{common} is refused for its length already");
+            assert!(common.len() >= MIN_CHARACTERS, "{common} is already too short");
             assert_eq!(common, common.to_lowercase(), "compared with folded text");
-            assert!(seen.insert(common), "{common} twice");
+            assert!(seen.insert(common), "{common} is listed twice");
         }
         assert!(seen.len() >= 100, "{}", seen.len());
     }
 
     #[tokio::test]
-    async fn only_the_same_password_is_verified() {
+    async fn verifies_only_the_same_password() {
         let passwords = Passwords::default();
         let stored = passwords.hash(secret("correct horse")).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
@@ -178,11 +182,11 @@ mod tests {
             );
         }
         let again = passwords.hash(secret("correct horse")).await.unwrap();
-        assert_ne!(stored, again, "salted afresh");
+        assert_ne!(stored, again, "each hash has its own salt");
     }
 
     #[tokio::test]
-    async fn the_end_of_a_long_password_counts() {
+    async fn verifies_the_last_character_of_a_long_password() {
         let passwords = Passwords::default();
         let long = "🔒".repeat(127);
         let stored = passwords.hash(secret(format!("{long}a"))).await.unwrap();
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_account_and_a_broken_hash_are_refused() {
+    async fn rejects_a_missing_or_malformed_hash() {
         let passwords = Passwords::default();
         for stored in
             [None, Some(""), Some("plain text"), Some("$argon2id$v=19$m=1,t=0,p=0$x$y"), Some(DUMMY)]
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dummy_costs_what_a_stored_hash_costs() {
+    fn the_dummy_hash_has_the_parameters_of_stored_hashes() {
         let dummy = PasswordHash::new(DUMMY).unwrap();
         let stored = argon2().unwrap().hash_password(b"any password").unwrap();
         assert_eq!((dummy.algorithm, dummy.version), (stored.algorithm, stored.version));
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_account_takes_as_long_as_a_known_one() {
+    async fn takes_the_same_time_for_an_unknown_account() {
         let passwords = Passwords::default();
         let stored = passwords.hash(secret("correct horse")).await.unwrap();
         let mut fastest = [f64::MAX; 2];

@@ -1,4 +1,4 @@
-//! Rows of the `users` table: made, changed and shown, and what must stay among them.
+//! Rows of the `users` table: new rows, patches, conversion to [`User`], and checks before a change.
 use entity::{comment, hidden::Hidden, message, post, post_coauthor, user};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::{
     ports::db::Tx,
 };
 
+/// Applies a merge patch to a row. `hash` is the hash of the new password, if there is one.
 pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String>) {
     if let Some(name) = patch.name {
         row.name = trimmed(&name);
@@ -26,7 +27,7 @@ pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String
     row.url = patch.url.over(row.url.take());
     row.avatar_url = patch.avatar_url.over(row.avatar_url.take());
     if let Some(email) = patch.email {
-        row.email = Some(normalized(&email));
+        row.email = Some(normalize_email(&email));
     }
     if let Some(role) = patch.role {
         row.role = role.as_str().to_owned();
@@ -39,8 +40,9 @@ pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String
     }
 }
 
-/// Somebody must be left to run the service. The rows are locked, so that two admins cannot go at once.
-pub(super) async fn another_admin(tx: &Tx, but: Uuid) -> Result<()> {
+/// Fails if `except` is the last active admin. Locks the rows of all active admins, so that two concurrent
+/// requests cannot remove the last two.
+pub(super) async fn check_other_admin(tx: &Tx, except: Uuid) -> Result<()> {
     let admins: Vec<Uuid> = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
@@ -50,24 +52,28 @@ pub(super) async fn another_admin(tx: &Tx, but: Uuid) -> Result<()> {
         .into_tuple()
         .all(&**tx)
         .await?;
-    match admins.iter().any(|admin| *admin != but) {
+    match admins.iter().any(|admin| *admin != except) {
         true => Ok(()),
-        false => Err(Error::Conflict("this is the last admin: appoint another one first")),
+        false => {
+            Err(Error::Conflict("this is the last active admin: give another account the role admin first"))
+        }
     }
 }
 
-pub(super) async fn wrote_nothing(tx: &Tx, id: Uuid) -> Result<()> {
+/// Fails if the user has posts, comments or messages.
+pub(super) async fn check_no_content(tx: &Tx, id: Uuid) -> Result<()> {
     let posts = post::Entity::find().filter(post::Column::AuthorId.eq(id)).count(&**tx).await?;
-    let shared = post_coauthor::Entity::find().filter(post_coauthor::Column::UserId.eq(id));
+    let coauthored = post_coauthor::Entity::find().filter(post_coauthor::Column::UserId.eq(id));
     let comments = comment::Entity::find().filter(comment::Column::AuthorId.eq(id)).count(&**tx).await?;
     let messages = message::Entity::find().filter(message::Column::AuthorId.eq(id)).count(&**tx).await?;
-    match posts + shared.count(&**tx).await? + comments + messages {
+    match posts + coauthored.count(&**tx).await? + comments + messages {
         0 => Ok(()),
         _ => Err(Error::Conflict("this user has posts, comments or messages: disable the account instead")),
     }
 }
 
-pub(super) fn fresh(
+/// Returns a new row with a new id, version 1 and status active.
+pub(super) fn new_row(
     email: &str,
     name: &str,
     role: Role,
@@ -76,7 +82,7 @@ pub(super) fn fresh(
 ) -> user::ActiveModel {
     user::ActiveModel {
         id: Set(Uuid::now_v7()),
-        email: Set(Some(normalized(email))),
+        email: Set(Some(normalize_email(email))),
         name: Set(trimmed(name)),
         bio: Set(None),
         url: Set(None),
@@ -91,8 +97,8 @@ pub(super) fn fresh(
     }
 }
 
-/// A row as those may see it who may see it at all.
-pub(in crate::resources) fn wire(row: user::Model) -> Result<User> {
+/// Converts a row to the response type.
+pub(in crate::resources) fn to_user(row: user::Model) -> Result<User> {
     let status = match row.status.as_str() {
         "active" => Status::Active,
         _ => Status::Disabled,
@@ -112,11 +118,12 @@ pub(in crate::resources) fn wire(row: user::Model) -> Result<User> {
     })
 }
 
-/// One address, one spelling.
-pub(in crate::resources) fn normalized(email: &str) -> String {
+/// Returns the e-mail address without surrounding white space and in lower case: the form for storage and
+/// comparison.
+pub(in crate::resources) fn normalize_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-pub(in crate::resources) fn unhashed(error: HashingFailed) -> Error {
+pub(in crate::resources) fn hashing_error(error: HashingFailed) -> Error {
     Error::Internal(error.to_string())
 }

@@ -1,5 +1,5 @@
-//! How a user looks on the wire: to themselves, to those who run the service, and as the author of something.
-// What holds a password has no `Debug`, so that no log can show it.
+//! Request and response bodies of user accounts.
+// Types with a password do not implement `Debug`, so that passwords cannot be logged.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -8,39 +8,39 @@ use crate::contract::{
     time::Timestamp,
 };
 
-/// An account, as its owner and those who run the service see it.
+/// A user account, as its owner and admins see it.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// What the user is known by for good.
+    /// The id of the user. It never changes.
     pub id: Id<User>,
-    /// The e-mail address to sign in with, in lower case; unique. Imported authors have none.
+    /// The e-mail address used to sign in, in lower case; unique. Absent for imported authors.
     #[oai(validator(pattern = "^[!-?A-~]+@[!-?A-~]+$", min_length = "3", max_length = "254"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// The name that is shown.
+    /// The display name.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub name: String,
-    /// What they say of themselves.
+    /// A short biography.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
-    /// The address of their own site.
+    /// The URL of the user's website.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The address of a picture.
+    /// The URL of the avatar image.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// What the account may do.
+    /// The role, which determines the permissions of the account.
     pub role: Role,
-    /// Whether the account may be used.
+    /// Whether the account is active or disabled.
     pub status: Status,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the account was last changed.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -64,14 +64,14 @@ impl Resource for User {
     }
 }
 
-/// Whether an account may be used.
+/// Whether an account is active or disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It may be used.
+    /// The account can sign in.
     Active,
-    /// Nobody can sign in with it, and its sessions and keys are refused.
+    /// The account cannot sign in, and its sessions and API keys are rejected.
     Disabled,
 }
 
@@ -84,112 +84,115 @@ impl Status {
     }
 }
 
-/// Who wrote something.
+/// The author of a resource.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorRef {
     /// The user's id.
     pub id: Id<User>,
-    /// The name that is shown.
+    /// The display name.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub name: String,
-    /// The address of a picture, if there is one.
+    /// The URL of the avatar image, if there is one.
     #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// What the author says of themselves, if they do; in lists only with `expand=author`.
+    /// A short biography of the author, if there is one. Lists include it only with `expand=author`.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
 }
 
 impl AuthorRef {
-    /// What of it a version depends on; what is left out is told from what is empty by the bounds of both.
+    /// Returns the values that an entity tag depends on. An absent value becomes an empty string, which a
+    /// present value cannot be because of its minimum length.
     pub fn parts(&self) -> [String; 4] {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         [self.id.to_string(), self.name.clone(), text(&self.avatar_url), text(&self.bio)]
     }
 }
 
-/// An account to be made.
+/// The request to create an account.
 #[derive(Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewUser {
-    /// The e-mail address to sign in with. Its case does not matter.
+    /// The e-mail address used to sign in. Case-insensitive.
     #[oai(validator(pattern = "^[!-?A-~]+@[!-?A-~]+$", min_length = "3", max_length = "254"))]
     pub email: String,
-    /// The name that is shown; white space around it is dropped.
+    /// The display name. Surrounding white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "100",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: String,
-    /// A password of any composition. Those that are guessed first are refused.
+    /// A password of any composition. Commonly used passwords are rejected.
     #[oai(validator(min_length = "8", max_length = "128"))]
     pub password: String,
-    /// What the account may do; left out, it is a reader. Others only by an admin in person.
+    /// The role; `reader` by default. Only admins with a session may set another role.
     pub role: Option<Role>,
 }
 
-/// What of an account shall change: members left out stay, `null` clears.
+/// A merge patch of an account (RFC 7396): absent fields stay unchanged, `null` clears a field.
 #[derive(Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct UserPatch {
-    /// The name that is shown; white space around it is dropped.
+    /// The display name. Surrounding white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "100",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: Option<String>,
-    /// What they say of themselves; `null` clears it.
+    /// A short biography; `null` clears it.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     pub bio: Given<String>,
-    /// The address of their own site; `null` clears it.
+    /// The URL of the user's website; `null` clears it.
     #[oai(validator(
         pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
         min_length = "8",
         max_length = "2000"
     ))]
     pub url: Given<String>,
-    /// The address of a picture; `null` clears it.
+    /// The URL of the avatar image; `null` clears it.
     #[oai(validator(
         pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
         min_length = "8",
         max_length = "2000"
     ))]
     pub avatar_url: Given<String>,
-    /// The e-mail address to sign in with. Only admins change it.
+    /// The e-mail address used to sign in. Only admins may change it.
     #[oai(validator(pattern = "^[!-?A-~]+@[!-?A-~]+$", min_length = "3", max_length = "254"))]
     pub email: Option<String>,
-    /// What the account may do. Only admins change it; all other sessions of the account end.
+    /// The role. Only admins may change it. A change revokes all other sessions of the account.
     pub role: Option<Role>,
-    /// Whether the account may be used. Only admins change it; disabling ends the account's sessions.
+    /// Whether the account is active or disabled. Only admins may change it. A change revokes the sessions of
+    /// the account.
     pub status: Option<Status>,
-    /// A new password; all other sessions of the account end.
+    /// A new password. It revokes all other sessions of the account.
     #[oai(validator(min_length = "8", max_length = "128"))]
     pub password: Option<String>,
-    /// The present password, without which nobody changes their own.
+    /// The current password. Required to change one's own password.
     #[oai(validator(min_length = "1", max_length = "128"))]
     pub current_password: Option<String>,
 }
 
-/// Which accounts are listed, and in which order.
+/// Filters and order of the list of accounts.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct UserQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Accounts of this role.
+    /// Return only accounts with this role.
     pub role: Option<Role>,
-    /// Accounts in this state.
+    /// Return only accounts with this status.
     pub status: Option<Status>,
-    /// Words that the name or the e-mail address contains, whatever the case of their ASCII letters.
+    /// Return only accounts whose name or e-mail address contains each of these terms. ASCII letters are
+    /// case-insensitive.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// The order: the name of a member, with `-` for falling. Equal accounts follow by id.
+    /// The sort order: a field name, with a leading `-` for descending order. Ties are sorted by id.
     #[oai(validator(pattern = "^-?(createdAt|name|email)$", min_length = "4", max_length = "10"))]
     pub sort: Option<String>,
 }

@@ -1,13 +1,14 @@
-//! A database for one command only, gone with its folder when the command ends.
+//! A temporary SQLite database for one command.
 use std::path::PathBuf;
 
 use crate::config;
 
-pub struct Scratch(PathBuf);
+/// A temporary folder for a database, deleted on drop.
+pub struct TempDatabase(PathBuf);
 
-impl Scratch {
+impl TempDatabase {
     pub fn new() -> Self {
-        Scratch(config::scratch_folder())
+        TempDatabase(config::scratch_folder())
     }
 
     pub fn url(&self) -> String {
@@ -15,7 +16,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TempDatabase {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

@@ -1,59 +1,60 @@
-//! `tenon migrate`: the schema, step by step.
+//! `tenon migrate`: applies, reverts and lists the migrations of the database schema.
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::{reach, say, scratch::Scratch, told::plain};
+use super::{connect, errors::database_message, print, temp::TempDatabase};
 use crate::{config::Config, ports::db::Db};
 
 #[derive(Subcommand)]
 pub enum Migrate {
-    /// Take all steps that are missing
+    /// Apply all pending migrations
     Up,
-    /// Take the last steps back, with everything in their tables
+    /// Revert the last migrations, and delete the data in their tables
     Down {
-        /// How many; more than one only with --yes
+        /// Number of migrations to revert; more than one requires --yes
         #[arg(long, default_value_t = 1)]
         steps: u32,
-        /// Lose what is in the tables of several steps
+        /// Confirm that the data of several migrations is deleted
         #[arg(long)]
         yes: bool,
     },
-    /// Show the steps
+    /// List the migrations and their state
     Status,
 }
 
 impl Migrate {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
-        let db = reach::open(&config.database_url(), None).await?;
+        let db = connect::open(&config.database_url(), None).await?;
         match self {
             Migrate::Up => db.migrate().await,
             Migrate::Down { steps, yes: false } if steps > 1 => {
-                let lost = lost(&db, steps).await.map_err(|error| plain(&error))?;
-                return Err(format!("{lost}. Say --yes if that is meant"));
+                let effect = describe_rollback(&db, steps).await.map_err(|error| database_message(&error))?;
+                return Err(format!("{effect}. Confirm with --yes"));
             }
             Migrate::Down { steps, .. } => db.rollback(steps).await,
             Migrate::Status => Ok(()),
         }
-        .map_err(|error| plain(&error))?;
-        for (step, taken) in db.steps().await.map_err(|error| plain(&error))? {
-            say(&format!("{} {step}\n", if taken { "taken  " } else { "missing" }));
+        .map_err(|error| database_message(&error))?;
+        for (step, applied) in db.steps().await.map_err(|error| database_message(&error))? {
+            print(&format!("{} {step}\n", if applied { "applied" } else { "pending" }));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// What goes with the last steps that were taken. Which tables these made is seen by going the same way in an
-/// empty database.
-async fn lost(db: &Db, steps: u32) -> Result<String, DbErr> {
+/// Describes the effect of reverting the last migrations: the tables that are dropped, with their numbers of
+/// rows. Finds the tables by migrating and reverting an empty temporary database.
+async fn describe_rollback(db: &Db, steps: u32) -> Result<String, DbErr> {
     let all = db.steps().await?;
-    let taken: Vec<String> = all.iter().filter(|(_, taken)| *taken).map(|(step, _)| step.clone()).collect();
-    let back: Vec<&str> = taken.iter().rev().take(steps as usize).map(String::as_str).collect();
-    let scratch = Scratch::new();
-    let trial = Db::open(&scratch.url()).await?;
+    let applied: Vec<String> =
+        all.iter().filter(|(_, applied)| *applied).map(|(step, _)| step.clone()).collect();
+    let reverted: Vec<&str> = applied.iter().rev().take(steps as usize).map(String::as_str).collect();
+    let temp = TempDatabase::new();
+    let trial = Db::open(&temp.url()).await?;
     trial.migrate().await?;
-    trial.rollback((all.len() - taken.len()) as u32).await?;
+    trial.rollback((all.len() - applied.len()) as u32).await?;
     let before = tables(&trial).await?;
     trial.rollback(steps).await?;
     let after = tables(&trial).await?;
@@ -63,8 +64,8 @@ async fn lost(db: &Db, steps: u32) -> Result<String, DbErr> {
         rows.push(format!("{table} ({})", count(db, table).await?));
     }
     Ok(format!(
-        "this takes back {}, and with them these tables and their rows: {}",
-        back.join(", "),
+        "this reverts {} and drops these tables with their rows: {}",
+        reverted.join(", "),
         rows.join(", ")
     ))
 }

@@ -1,4 +1,4 @@
-//! The stored signing keys: made, replaced and read again. The only writer of the `signing_keys` table.
+//! Storage of the signing keys: creation, rotation and loading. The only writer of the `signing_keys` table.
 use base64::{Engine, prelude::BASE64_STANDARD};
 use entity::signing_key;
 use sea_orm::{
@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{
-    keys::{BadKey, Rotation, SigningKey},
+    keys::{InvalidKey, KeyRotation, SigningKey},
     service::Sessions,
     types::{JwkSet, PublicKey},
 };
@@ -19,19 +19,19 @@ use crate::{
 };
 
 impl Sessions {
-    /// Makes, replaces and removes keys as their ages ask for: at the start, then every hour.
+    /// Creates, replaces and deletes keys according to their age. Called at start-up and then every hour.
     pub async fn keep_keys(&self) -> Result<()> {
         let now = self.clock.now();
-        self.db.write(async move |tx| keep(&tx, now).await).await?;
+        self.db.write(async move |tx| rotate(&tx, now).await).await?;
         self.load_keys().await
     }
 
     pub(super) async fn load_keys(&self) -> Result<()> {
-        let rows = stored(self.db.read()).await?;
-        self.keys.replace(rows).map_err(bad)
+        let rows = load(self.db.read()).await?;
+        self.keys.replace(rows).map_err(internal_error)
     }
 
-    /// The public keys that verify tokens now or soon.
+    /// Returns the public keys that verify tokens now or will do so soon.
     pub fn jwks(&self) -> JwkSet {
         let public = |key: super::keys::Jwk| PublicKey {
             kty: key.kty.to_owned(),
@@ -45,10 +45,10 @@ impl Sessions {
     }
 }
 
-async fn keep(tx: &Tx, now: i64) -> Result<()> {
-    let plan = Rotation::plan(&stored(&**tx).await?, now);
+async fn rotate(tx: &Tx, now: i64) -> Result<()> {
+    let plan = KeyRotation::plan(&load(&**tx).await?, now);
     if let Some(active_at) = plan.publish {
-        let key = SigningKey::generate(now, active_at).map_err(bad)?;
+        let key = SigningKey::generate(now, active_at).map_err(internal_error)?;
         let row = signing_key::ActiveModel {
             kid: Set(key.kid),
             private_key: Set(BASE64_STANDARD.encode(key.pkcs8.expose()).into()),
@@ -67,26 +67,32 @@ async fn keep(tx: &Tx, now: i64) -> Result<()> {
             .await?;
     }
     if !plan.remove.is_empty() {
-        let ended = signing_key::Column::Kid.is_in(plan.remove);
-        signing_key::Entity::delete_many().filter(ended).exec(&**tx).await?;
+        let expired = signing_key::Column::Kid.is_in(plan.remove);
+        signing_key::Entity::delete_many().filter(expired).exec(&**tx).await?;
     }
     Ok(())
 }
 
-async fn stored<C: ConnectionTrait>(db: &C) -> Result<Vec<SigningKey>> {
+async fn load<C: ConnectionTrait>(db: &C) -> Result<Vec<SigningKey>> {
     let key = |row: signing_key::Model| {
         Ok(SigningKey {
             kid: row.kid,
-            pkcs8: Secret::new(BASE64_STANDARD.decode(row.private_key.expose()).map_err(|_| BadKey)?),
-            public: BASE64_STANDARD.decode(row.public_key).map_err(|_| BadKey)?,
+            pkcs8: Secret::new(BASE64_STANDARD.decode(row.private_key.expose()).map_err(|_| InvalidKey)?),
+            public: BASE64_STANDARD.decode(row.public_key).map_err(|_| InvalidKey)?,
             created_at: row.created_at,
             active_at: row.active_at,
             expires_at: row.expires_at,
         })
     };
-    signing_key::Entity::find().all(db).await?.into_iter().map(key).collect::<Result<_, _>>().map_err(bad)
+    signing_key::Entity::find()
+        .all(db)
+        .await?
+        .into_iter()
+        .map(key)
+        .collect::<Result<_, _>>()
+        .map_err(internal_error)
 }
 
-fn bad(error: BadKey) -> Error {
-    Error::Internal(format!("a stored signing key is {error}"))
+fn internal_error(error: InvalidKey) -> Error {
+    Error::Internal(format!("invalid signing key in the database: {error}"))
 }

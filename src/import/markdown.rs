@@ -1,17 +1,18 @@
-//! Plain text out of Markdown: the first paragraph, the first heading, the links, where pictures are named.
+//! Extraction from Markdown: the first paragraph and the first heading as plain text, links, and image
+//! references.
 use std::{ops::Range, sync::LazyLock};
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 
-/// The first paragraph with words in it that stands for itself, not in a list, quotation or table.
+/// Returns the first non-empty paragraph at the top level, not in a list, quotation or table.
 pub fn first_paragraph(markdown: &str) -> Option<String> {
     let mut events = parse(markdown);
     let mut depth = 0;
     while let Some(event) = events.next() {
         match event {
             Event::Start(Tag::Paragraph) if depth == 0 => {
-                let text = plain(&mut events, TagEnd::Paragraph);
+                let text = plain_text(&mut events, TagEnd::Paragraph);
                 if !text.is_empty() {
                     return Some(text);
                 }
@@ -24,12 +25,12 @@ pub fn first_paragraph(markdown: &str) -> Option<String> {
     None
 }
 
-/// The first heading with words in it, whatever its level.
+/// Returns the first non-empty heading of any level.
 pub fn first_heading(markdown: &str) -> Option<String> {
     let mut events = parse(markdown);
     while let Some(event) = events.next() {
         if let Event::Start(Tag::Heading { level, .. }) = event {
-            let text = plain(&mut events, TagEnd::Heading(level));
+            let text = plain_text(&mut events, TagEnd::Heading(level));
             if !text.is_empty() {
                 return Some(text);
             }
@@ -38,7 +39,7 @@ pub fn first_heading(markdown: &str) -> Option<String> {
     None
 }
 
-/// Where the links lead, in the order of the text.
+/// Returns the destinations of all links, in document order.
 pub fn links(markdown: &str) -> Vec<String> {
     let targets = parse(markdown).filter_map(|event| match event {
         Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.into_string()),
@@ -47,8 +48,8 @@ pub fn links(markdown: &str) -> Vec<String> {
     targets.collect()
 }
 
-/// Where pictures are named, and how: the range is that of the address alone.
-pub fn pictures(markdown: &str) -> Vec<(Range<usize>, String)> {
+/// Returns the image references: the byte range of each URL, and the URL.
+pub fn images(markdown: &str) -> Vec<(Range<usize>, String)> {
     let mut found = Vec::new();
     let parser = parse(markdown);
     let defined: Vec<(String, Range<usize>)> = parser
@@ -59,62 +60,61 @@ pub fn pictures(markdown: &str) -> Vec<(Range<usize>, String)> {
     for (event, at) in parser.into_offset_iter() {
         match event {
             Event::Start(Tag::Image { link_type: LinkType::Inline, dest_url, .. }) => {
-                let behind = markdown[at.clone()].rfind("](").map_or(0, |place| place + 2);
-                found.extend(address(markdown, at.start + behind..at.end, &dest_url));
+                let offset = markdown[at.clone()].rfind("](").map_or(0, |at| at + 2);
+                found.extend(locate(markdown, at.start + offset..at.end, &dest_url));
             }
             Event::Start(Tag::Image { dest_url, .. }) => {
                 let definition = defined.iter().find(|(dest, _)| **dest == *dest_url);
-                let behind =
-                    |span: &Range<usize>| markdown[span.clone()].find("]:").map_or(0, |place| place + 2);
+                let offset = |span: &Range<usize>| markdown[span.clone()].find("]:").map_or(0, |at| at + 2);
                 if let Some((_, span)) = definition {
-                    found.extend(address(markdown, span.start + behind(span)..span.end, &dest_url));
+                    found.extend(locate(markdown, span.start + offset(span)..span.end, &dest_url));
                 }
             }
-            Event::Html(_) | Event::InlineHtml(_) => found.extend(sources(markdown, at)),
+            Event::Html(_) | Event::InlineHtml(_) => found.extend(html_images(markdown, at)),
             _ => {}
         }
     }
     found
 }
 
-/// The place of an address in what stands around it; brackets around it belong to it.
-fn address(markdown: &str, within: Range<usize>, wanted: &str) -> Option<(Range<usize>, String)> {
-    if wanted.is_empty() {
+/// Locates a URL within a range. The result includes angle brackets around the URL.
+fn locate(markdown: &str, within: Range<usize>, url: &str) -> Option<(Range<usize>, String)> {
+    if url.is_empty() {
         return None;
     }
-    let start = within.start + markdown[within].find(wanted)?;
-    let end = start + wanted.len();
+    let start = within.start + markdown[within].find(url)?;
+    let end = start + url.len();
     let bracketed = markdown[..start].ends_with('<') && markdown[end..].starts_with('>');
     let at = if bracketed { start - 1..end + 1 } else { start..end };
-    Some((at, wanted.to_owned()))
+    Some((at, url.to_owned()))
 }
 
-/// The addresses of `img` elements in a piece of HTML.
-fn sources(markdown: &str, within: Range<usize>) -> Vec<(Range<usize>, String)> {
+/// Returns the `src` attributes of `img` elements in an HTML fragment.
+fn html_images(markdown: &str, within: Range<usize>) -> Vec<(Range<usize>, String)> {
     static SOURCE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r#"(?i)<img\s[^>]*?\bsrc\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')"#).ok());
     let Some(source) = SOURCE.as_ref() else { return Vec::new() };
     let found = source.captures_iter(&markdown[within.clone()]);
     let found = found.filter_map(|found| found.get(1).or_else(|| found.get(2)));
-    let place = |text: regex::Match<'_>| {
+    let locate = |text: regex::Match<'_>| {
         (within.start + text.start()..within.start + text.end(), text.as_str().to_owned())
     };
-    found.map(place).collect()
+    found.map(locate).collect()
 }
 
-/// The text if it has at most `max` characters, else as many whole words of it as fit, with an ellipsis.
-pub fn cut(text: &str, max: usize) -> String {
+/// Truncates a text to at most `max` characters, at a word boundary and with an ellipsis.
+pub fn truncate(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
     let end = text.char_indices().nth(max.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
     let (head, tail) = text.split_at(end);
-    let whole = if tail.starts_with(char::is_whitespace) {
+    let whole_words = if tail.starts_with(char::is_whitespace) {
         head
     } else {
-        head.rsplit_once(char::is_whitespace).map_or(head, |(words, _)| words)
+        head.rsplit_once(char::is_whitespace).map_or(head, |(before, _)| before)
     };
-    format!("{}…", whole.trim_end_matches(|c: char| c.is_whitespace() || ",;:–—-".contains(c)))
+    format!("{}…", whole_words.trim_end_matches(|c: char| c.is_whitespace() || ",;:–—-".contains(c)))
 }
 
 fn parse(markdown: &str) -> Parser<'_> {
@@ -126,16 +126,16 @@ fn parse(markdown: &str) -> Parser<'_> {
     Parser::new_ext(markdown, options)
 }
 
-/// The words up to `end`; what pictures stand for is left out.
-fn plain(events: &mut Parser<'_>, end: TagEnd) -> String {
+/// Returns the text up to `end`, without the alternative texts of images.
+fn plain_text(events: &mut Parser<'_>, end: TagEnd) -> String {
     let mut text = String::new();
-    let mut pictures = 0;
+    let mut image_depth = 0;
     for event in events {
         match event {
             Event::End(tag) if tag == end => break,
-            Event::Start(Tag::Image { .. }) => pictures += 1,
-            Event::End(TagEnd::Image) => pictures -= 1,
-            Event::Text(words) | Event::Code(words) if pictures == 0 => text.push_str(&words),
+            Event::Start(Tag::Image { .. }) => image_depth += 1,
+            Event::End(TagEnd::Image) => image_depth -= 1,
+            Event::Text(part) | Event::Code(part) if image_depth == 0 => text.push_str(&part),
             Event::SoftBreak | Event::HardBreak => text.push(' '),
             _ => {}
         }
@@ -148,14 +148,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_paragraph_is_plain_text() {
+    fn returns_the_first_paragraph_as_plain_text() {
         let text = "# Glue\n\n![A clamp](c.png)\n\n> Said\n> once.\n\n- a list\n\nUse *hide* glue, `hot`,\nand [wait](x).\n\nMore.";
         assert_eq!(first_paragraph(text).as_deref(), Some("Use hide glue, hot, and wait."));
         assert_eq!(first_paragraph("- only\n- lists"), None);
     }
 
     #[test]
-    fn the_first_heading_may_have_any_level() {
+    fn returns_the_first_heading_of_any_level() {
         assert_eq!(
             first_heading("Words\n\n#### The `--watch` *flag*\n").as_deref(),
             Some("The --watch flag")
@@ -165,10 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_between_words() {
-        assert_eq!(cut("short", 5), "short");
-        assert_eq!(cut("one two, three", 9), "one two…");
-        assert_eq!(cut("one two three", 8), "one two…");
-        assert_eq!(cut("ääääääääää", 4), "äää…");
+    fn truncates_at_word_boundaries() {
+        assert_eq!(truncate("short", 5), "short");
+        assert_eq!(truncate("one two, three", 9), "one two…");
+        assert_eq!(truncate("one two three", 8), "one two…");
+        assert_eq!(truncate("ääääääääää", 4), "äää…");
     }
 }

@@ -1,0 +1,49 @@
+//! Connection to the database, with messages that name the cause of a failure and its fix.
+use std::{str::FromStr, time::Duration};
+
+use sea_orm::{
+    DbErr,
+    sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions},
+};
+use tokio::time::timeout;
+
+use super::errors::{database_message, driver_message};
+use crate::ports::{db::Db, statements::Watch};
+
+/// How long to wait for PostgreSQL to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Opens the database with this URL.
+pub async fn open(url: &str, watch: Option<Watch>) -> Result<Db, String> {
+    if url.starts_with("postgres") {
+        probe(url).await?;
+    }
+    Db::watched(url, watch).await.map_err(|error| {
+        let message = match &error {
+            DbErr::Custom(text) => text.clone(),
+            other => format!("cannot open the database: {}", database_message(other)),
+        };
+        format!("{message}. Check --data-dir or --database-url, and the write permission")
+    })
+}
+
+/// Opens and closes one connection. A pool retries until it times out and then does not report the cause; a
+/// single connection does.
+async fn probe(url: &str) -> Result<(), String> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| format!("--database-url: not a valid PostgreSQL URL: {}", driver_message(&error)))?;
+    let server = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
+    match timeout(CONNECT_TIMEOUT, options.connect()).await {
+        Ok(Ok(connection)) => {
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Ok(Err(error)) => {
+            Err(format!("cannot connect to {server}: {}. Check --database-url", driver_message(&error)))
+        }
+        Err(_) => Err(format!(
+            "cannot connect to {server}: no response within {} s. Check --database-url",
+            CONNECT_TIMEOUT.as_secs()
+        )),
+    }
+}
