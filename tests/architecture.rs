@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &str, &[&str], &str)] = &[
     ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::ports"], "types are data"),
     (
         "src/resources/webhook_endpoints",
-        "deliver.rs",
+        "sender.rs",
         &["poem::", "hyper::"],
         "what is sent is said in plain names and values: the door speaks HTTP",
     ),

@@ -1,13 +1,15 @@
-//! The few letters that a page draws a blurred picture from while the picture loads.
-use super::{Refused, pixels::Pixels};
+//! BlurHash placeholders.
+use super::{ImageError, pixels::Pixels};
 
-/// Colours are told from a copy of this size: more pixels change nothing that can be seen.
-const SIDE: u32 = 32;
+/// Side of the thumbnail from which the hash is computed, in pixels. A larger one makes no visible
+/// difference.
+const THUMBNAIL_SIDE: u32 = 32;
 
-pub fn hash(pixels: &Pixels) -> Result<String, Refused> {
-    let small = pixels.thumbnail(pixels.width.min(SIDE), pixels.height.min(SIDE))?;
-    let (across, down) = if pixels.width >= pixels.height { (4, 3) } else { (3, 4) };
+/// Returns the BlurHash of an image, with 4×3 or 3×4 components.
+pub fn hash(pixels: &Pixels) -> Result<String, ImageError> {
+    let small = pixels.thumbnail(pixels.width.min(THUMBNAIL_SIDE), pixels.height.min(THUMBNAIL_SIDE))?;
+    let (components_x, components_y) = if pixels.width >= pixels.height { (4, 3) } else { (3, 4) };
     let (width, height) = (small.width, small.height);
-    let colours: Vec<u8> = small.opaque().colours().flatten().collect();
-    blurhash::encode(across, down, width, height, &colours).map_err(|_| Refused::Broken)
+    let rgb: Vec<u8> = small.flatten_on_white().rgba().flatten().collect();
+    blurhash::encode(components_x, components_y, width, height, &rgb).map_err(|_| ImageError::Corrupt)
 }

@@ -1,42 +1,44 @@
-//! The end of the time that a picture is given, held by what every decoder reads from and every encoder
-//! writes to, so that no decoder has to know of it.
+//! Time and size limits of one image operation. They are enforced in the reader and the writer, so that every
+//! decoder and encoder stops without support of its own.
 use std::{
     cell::Cell,
     io::{self, BufRead, Cursor, Read, Seek, SeekFrom, Write},
     time::{Duration, Instant},
 };
 
-use super::{Refused, limits};
+use super::{ImageError, limits};
 
+/// The deadline of an operation, and whether its output exceeded the size limit.
 pub struct Guard {
-    end: Instant,
-    full: Cell<bool>,
+    deadline: Instant,
+    output_full: Cell<bool>,
 }
 
 impl Guard {
     pub fn new(time: Duration) -> Self {
-        Guard { end: Instant::now() + time, full: Cell::new(false) }
+        Guard { deadline: Instant::now() + time, output_full: Cell::new(false) }
     }
 
-    fn over(&self) -> bool {
-        Instant::now() >= self.end
+    fn expired(&self) -> bool {
+        Instant::now() >= self.deadline
     }
 
-    pub fn check(&self) -> Result<(), Refused> {
-        if self.over() { Err(Refused::TooSlow) } else { Ok(()) }
+    /// Returns [`ImageError::Timeout`] after the deadline.
+    pub fn check(&self) -> Result<(), ImageError> {
+        if self.expired() { Err(ImageError::Timeout) } else { Ok(()) }
     }
 
-    /// The reason why a decoder or encoder failed: ours, if we stopped it, or else `reason`.
-    pub fn blame(&self, reason: Refused) -> Refused {
+    /// Returns the cause of a decoder or encoder error: an exceeded limit, or otherwise `reason`.
+    pub fn cause(&self, reason: ImageError) -> ImageError {
         match () {
-            () if self.full.get() => Refused::TooLarge,
-            () if self.over() => Refused::TooSlow,
+            () if self.output_full.get() => ImageError::TooLarge,
+            () if self.expired() => ImageError::Timeout,
             () => reason,
         }
     }
 
     pub fn input<'a>(&'a self, bytes: &'a [u8]) -> Input<'a> {
-        Input { bytes: Cursor::new(bytes), guard: self, reads: 0, over: false }
+        Input { bytes: Cursor::new(bytes), guard: self, reads: 0, expired: false }
     }
 
     pub fn output(&self) -> Output<'_> {
@@ -44,62 +46,62 @@ impl Guard {
     }
 }
 
-/// Refuses what would take more than the limits; `each` is the bytes that a pixel takes while the picture
-/// is decoded and written, in tenths.
-pub fn afford(width: u32, height: u32, each: u64) -> Result<(), Refused> {
+/// Checks the dimensions against the limits before memory is allocated. `bytes_per_pixel` is the peak memory
+/// of decoding and encoding, in tenths of a byte per pixel.
+pub fn check_dimensions(width: u32, height: u32, bytes_per_pixel: u64) -> Result<(), ImageError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
-        return Err(Refused::Broken);
+        return Err(ImageError::Corrupt);
     }
-    let wide = width > limits::SIDE || height > limits::SIDE;
-    if wide || pixels > limits::PIXELS || pixels * each / 10 > limits::MEMORY {
-        return Err(Refused::TooManyPixels);
+    let too_wide = width > limits::MAX_SIDE || height > limits::MAX_SIDE;
+    if too_wide || pixels > limits::MAX_PIXELS || pixels * bytes_per_pixel / 10 > limits::MAX_MEMORY {
+        return Err(ImageError::TooManyPixels);
     }
     Ok(())
 }
 
-/// The bytes of a picture, which end when the time does: decoders stop at an end wherever they are.
+/// A reader that returns end-of-file after the deadline, which stops every decoder.
 pub struct Input<'a> {
     bytes: Cursor<&'a [u8]>,
     guard: &'a Guard,
     reads: u32,
-    over: bool,
+    expired: bool,
 }
 
 impl Input<'_> {
-    /// Asking for the time costs more than reading a byte, so not every read does.
-    fn over(&mut self) -> bool {
+    /// Reads the clock for one in 256 reads only: it costs more than reading a byte.
+    fn expired(&mut self) -> bool {
         self.reads = self.reads.wrapping_add(1);
         if self.reads % 256 == 1 {
-            self.over = self.guard.over();
+            self.expired = self.guard.expired();
         }
-        self.over
+        self.expired
     }
 }
 
-/// No decoder gets more at once, so that it comes back before it has done much.
-const PIECE: usize = 16 << 10;
+/// Maximum bytes per read, so that the deadline is checked often.
+const MAX_READ: usize = 16 << 10;
 
 impl Read for Input<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         if to.len() > 64 {
             self.reads = 0;
         }
-        if self.over() {
+        if self.expired() {
             return Ok(0);
         }
-        let most = to.len().min(PIECE);
-        self.bytes.read(&mut to[..most])
+        let length = to.len().min(MAX_READ);
+        self.bytes.read(&mut to[..length])
     }
 }
 
 impl BufRead for Input<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.over() {
+        if self.expired() {
             return Ok(&[]);
         }
-        let rest = self.bytes.fill_buf()?;
-        Ok(&rest[..rest.len().min(PIECE)])
+        let buffer = self.bytes.fill_buf()?;
+        Ok(&buffer[..buffer.len().min(MAX_READ)])
     }
 
     fn consume(&mut self, count: usize) {
@@ -113,7 +115,7 @@ impl Seek for Input<'_> {
     }
 }
 
-/// Where an encoder writes: it fails when the time is over or the picture becomes too large.
+/// A writer that fails after the deadline or beyond the size limit.
 pub struct Output<'a> {
     pub bytes: Vec<u8>,
     guard: &'a Guard,
@@ -121,11 +123,11 @@ pub struct Output<'a> {
 
 impl Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() as u64 + bytes.len() as u64 > limits::WRITTEN {
-            self.guard.full.set(true);
+        if self.bytes.len() as u64 + bytes.len() as u64 > limits::MAX_OUTPUT {
+            self.guard.output_full.set(true);
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        if bytes.len() > 64 && self.guard.over() {
+        if bytes.len() > 64 && self.guard.expired() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.bytes.extend_from_slice(bytes);

@@ -1,5 +1,5 @@
-//! Pictures that strangers send: told by their bytes, decoded whole under limits, and written anew, so
-//! that nothing but the picture is kept.
+//! Untrusted images: detected by their magic bytes, decoded completely under limits, and re-encoded, so that
+//! no metadata and no appended data is stored.
 mod blur;
 mod gif;
 mod guard;
@@ -25,26 +25,27 @@ use std::{
 
 use self::{guard::Guard, pixels::Pixels};
 pub use self::{
-    refused::Refused,
-    variant::{Ask, Fit, variant},
+    refused::ImageError,
+    variant::{Fit, VariantOptions, variant},
 };
 
-/// What a picture may be at most. They hold before memory is taken for its pixels.
+/// Limits of an image. They are checked before memory is allocated for its pixels.
 pub mod limits {
     use std::time::Duration;
 
-    pub const PIXELS: u64 = 40_000_000;
-    pub const SIDE: u32 = 8_192;
-    pub const FRAMES: usize = 100;
-    /// Of a file that was sent.
-    pub const SENT: u64 = 5 << 20;
-    /// Of a picture that was written anew: some kinds grow by that.
-    pub const WRITTEN: u64 = 16 << 20;
-    /// What decoding and writing one picture may take.
-    pub const MEMORY: u64 = 256 << 20;
-    pub const TIME: Duration = Duration::from_secs(5);
+    pub const MAX_PIXELS: u64 = 40_000_000;
+    pub const MAX_SIDE: u32 = 8_192;
+    pub const MAX_FRAMES: usize = 100;
+    /// Size of an uploaded file, in bytes.
+    pub const MAX_UPLOAD: u64 = 5 << 20;
+    /// Size of an encoded image, in bytes. Re-encoding makes some formats larger.
+    pub const MAX_OUTPUT: u64 = 16 << 20;
+    /// Memory to decode and encode one image, in bytes.
+    pub const MAX_MEMORY: u64 = 256 << 20;
+    pub const TIMEOUT: Duration = Duration::from_secs(5);
 }
 
+/// A supported image format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     Jpeg,
@@ -75,7 +76,7 @@ impl Format {
     }
 }
 
-/// The kind that the first bytes of a file say; twelve are enough.
+/// Detects the format by the first twelve bytes of a file.
 pub fn sniff(head: &[u8]) -> Option<Format> {
     match head {
         [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
@@ -86,9 +87,9 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
     }
 }
 
-/// A picture that was decoded whole and written anew by us.
+/// A re-encoded image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clean {
+pub struct SanitizedImage {
     pub format: Format,
     pub width: u32,
     pub height: u32,
@@ -96,47 +97,47 @@ pub struct Clean {
     pub bytes: Vec<u8>,
 }
 
-/// A decoded picture, upright and in sRGB, and whether it came from a kind of WebP that loses nothing.
-struct Still {
+/// A decoded image, upright and in sRGB. `lossless` is true if its source encoding was.
+struct StillImage {
     pixels: Pixels,
     lossless: bool,
 }
 
-/// What was sent, as we keep it: of the same kind, upright, and without anything but the picture.
+/// Decodes and re-encodes an uploaded file in the same format, upright and without metadata.
 ///
-/// Blocks for at most [`limits::TIME`] and takes at most [`limits::MEMORY`].
-pub fn clean(path: &Path) -> Result<Clean, Refused> {
-    let bytes = read(path, limits::SENT)?;
-    survive(|| clean_within(&bytes, limits::TIME))
+/// Blocks for at most [`limits::TIMEOUT`] and uses at most [`limits::MAX_MEMORY`].
+pub fn sanitize(path: &Path) -> Result<SanitizedImage, ImageError> {
+    let bytes = read(path, limits::MAX_UPLOAD)?;
+    catch_panic(|| sanitize_within(&bytes, limits::TIMEOUT))
 }
 
-fn clean_within(bytes: &[u8], time: Duration) -> Result<Clean, Refused> {
+fn sanitize_within(bytes: &[u8], time: Duration) -> Result<SanitizedImage, ImageError> {
     let guard = Guard::new(time);
-    let format = sniff(bytes).ok_or(Refused::Kind)?;
+    let format = sniff(bytes).ok_or(ImageError::UnknownFormat)?;
     if format == Format::Gif {
-        return gif::clean(bytes, &guard);
+        return gif::sanitize(bytes, &guard);
     }
-    finish(format, decode(format, bytes, &guard)?, &guard)
+    encode(format, decode(format, bytes, &guard)?, &guard)
 }
 
-/// A decoder that panics has met a broken picture, not a broken service.
-fn survive<T>(work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Refused::Broken))
+/// Runs `work` and maps a panic to [`ImageError::Corrupt`]: malformed input can make a decoder panic.
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, ImageError>) -> Result<T, ImageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(ImageError::Corrupt))
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, Refused> {
-    let unreadable = |error: std::io::Error| Refused::Unreadable(error.kind());
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, ImageError> {
+    let unreadable = |error: std::io::Error| ImageError::Unreadable(error.kind());
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     match bytes.len() as u64 {
-        0 => Err(Refused::Unreadable(ErrorKind::UnexpectedEof)),
-        size if size > most => Err(Refused::TooLarge),
+        0 => Err(ImageError::Unreadable(ErrorKind::UnexpectedEof)),
+        size if size > max => Err(ImageError::TooLarge),
         _ => Ok(bytes),
     }
 }
 
-fn decode(format: Format, bytes: &[u8], guard: &Guard) -> Result<Still, Refused> {
+fn decode(format: Format, bytes: &[u8], guard: &Guard) -> Result<StillImage, ImageError> {
     match format {
         Format::Jpeg => jpeg::decode(bytes, guard),
         Format::Png => png::decode(bytes, guard),
@@ -145,9 +146,9 @@ fn decode(format: Format, bytes: &[u8], guard: &Guard) -> Result<Still, Refused>
     }
 }
 
-/// Writes a picture in a kind.
-fn finish(format: Format, still: Still, guard: &Guard) -> Result<Clean, Refused> {
-    let Still { pixels, lossless } = still;
+/// Encodes an image in a format.
+fn encode(format: Format, still: StillImage, guard: &Guard) -> Result<SanitizedImage, ImageError> {
+    let StillImage { pixels, lossless } = still;
     let blurhash = blur::hash(&pixels)?;
     let (width, height) = (pixels.width, pixels.height);
     guard.check()?;
@@ -158,5 +159,5 @@ fn finish(format: Format, still: Still, guard: &Guard) -> Result<Clean, Refused>
         Format::Webp => webp::encode(pixels, guard)?,
         Format::Gif => gif::encode(pixels, guard)?,
     };
-    Ok(Clean { format, width, height, blurhash, bytes })
+    Ok(SanitizedImage { format, width, height, blurhash, bytes })
 }

@@ -1,25 +1,25 @@
-//! How a camera was held, as EXIF says it; the picture is turned by it and the EXIF is dropped.
+//! EXIF orientation: the pixels are rotated accordingly and the EXIF data is removed.
 use super::pixels::Pixels;
 
-/// The tag's value, 1 to 8; 1 is upright, as is what cannot be read.
+/// The value of the EXIF tag, 1 to 8. Missing and invalid values count as 1, upright.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Orientation(u8);
 
 impl Orientation {
     pub const UPRIGHT: Orientation = Orientation(1);
 
-    /// From a TIFF structure: the first directory's tag 0x0112, a short.
+    /// Reads tag 0x0112, a short, from the first directory of a TIFF structure.
     pub fn from_exif(tiff: &[u8]) -> Self {
         read(tiff).filter(|value| (1..=8).contains(value)).map_or(Self::UPRIGHT, Orientation)
     }
 
-    /// Whether width and height change places, which takes a second copy of the picture.
-    pub fn turns(self) -> bool {
+    /// Returns whether width and height are swapped, which needs a second copy of the image.
+    pub fn swaps_sides(self) -> bool {
         self.0 >= 5
     }
 
     pub fn apply(self, pixels: Pixels) -> Pixels {
-        let mut pixels = if self.turns() { pixels.transpose() } else { pixels };
+        let mut pixels = if self.swaps_sides() { pixels.transpose() } else { pixels };
         if matches!(self.0, 2 | 3 | 6 | 7) {
             pixels.mirror();
         }

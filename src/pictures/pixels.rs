@@ -1,12 +1,12 @@
-//! The pixels of a picture in memory, eight bits a channel.
+//! Pixels of a decoded image, eight bits per channel.
 use fast_image_resize::{
     FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer,
     images::{Image, ImageRef},
 };
 
-use super::{Refused, limits};
+use super::{ImageError, limits};
 
-/// One to four channels: grey, grey and alpha, RGB, RGB and alpha.
+/// An image with one to four channels: gray, gray and alpha, RGB, or RGBA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pixels {
     pub width: u32,
@@ -15,9 +15,9 @@ pub struct Pixels {
     pub data: Vec<u8>,
 }
 
-/// A part of a picture, in its pixels.
+/// A rectangle of an image, in its pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Part {
+pub struct Crop {
     pub left: f64,
     pub top: f64,
     pub width: f64,
@@ -30,24 +30,24 @@ impl Pixels {
         Pixels { width, height, channels, data }
     }
 
-    pub fn transparent(&self) -> bool {
+    pub fn has_alpha(&self) -> bool {
         self.channels.is_multiple_of(2)
     }
 
-    fn row(&self) -> usize {
+    fn row_len(&self) -> usize {
         self.width as usize * self.channels
     }
 
     pub fn mirror(&mut self) {
-        let (row, channels) = (self.row(), self.channels);
-        for line in self.data.chunks_exact_mut(row) {
-            line.reverse();
-            line.chunks_exact_mut(channels).for_each(<[u8]>::reverse);
+        let (row, channels) = (self.row_len(), self.channels);
+        for row_pixels in self.data.chunks_exact_mut(row) {
+            row_pixels.reverse();
+            row_pixels.chunks_exact_mut(channels).for_each(<[u8]>::reverse);
         }
     }
 
     pub fn flip(&mut self) {
-        let row = self.row();
+        let row = self.row_len();
         let half = self.height as usize / 2 * row;
         let last = self.data.len() - half;
         let (upper, lower) = self.data.split_at_mut(last);
@@ -55,51 +55,52 @@ impl Pixels {
         lines.for_each(|(above, below)| above.swap_with_slice(below));
     }
 
-    /// Rows become columns.
+    /// Swaps rows and columns.
     pub fn transpose(self) -> Pixels {
-        let mut turned = Pixels::new(self.height, self.width, self.channels);
-        let (channels, row) = (self.channels, turned.row());
-        for (y, line) in self.data.chunks_exact(self.row()).enumerate() {
-            for (x, pixel) in line.chunks_exact(channels).enumerate() {
+        let mut transposed = Pixels::new(self.height, self.width, self.channels);
+        let (channels, row) = (self.channels, transposed.row_len());
+        for (y, row_pixels) in self.data.chunks_exact(self.row_len()).enumerate() {
+            for (x, pixel) in row_pixels.chunks_exact(channels).enumerate() {
                 let at = x * row + y * channels;
-                turned.data[at..at + channels].copy_from_slice(pixel);
+                transposed.data[at..at + channels].copy_from_slice(pixel);
             }
         }
-        turned
+        transposed
     }
 
-    /// Each pixel as red, green, blue and alpha.
-    pub fn colours(&self) -> impl Iterator<Item = [u8; 4]> + Clone {
+    /// Iterates over the pixels as RGBA.
+    pub fn rgba(&self) -> impl Iterator<Item = [u8; 4]> + Clone {
         self.data.chunks_exact(self.channels).map(|pixel| match *pixel {
-            [grey] => [grey, grey, grey, 255],
-            [grey, alpha] => [grey, grey, grey, alpha],
+            [gray] => [gray, gray, gray, 255],
+            [gray, alpha] => [gray, gray, gray, alpha],
             [red, green, blue] => [red, green, blue, 255],
             [red, green, blue, alpha] => [red, green, blue, alpha],
             _ => [0, 0, 0, 0],
         })
     }
 
-    /// On white, for kinds that know no transparency.
-    pub fn opaque(self) -> Pixels {
-        if !self.transparent() {
+    /// Removes the alpha channel by compositing on white, for formats without transparency.
+    pub fn flatten_on_white(self) -> Pixels {
+        if !self.has_alpha() {
             return self;
         }
         let Pixels { width, height, channels, mut data } = self;
-        let kept = channels - 1;
+        let opaque_channels = channels - 1;
         for pixel in 0..data.len() / channels {
-            let alpha = u16::from(data[pixel * channels + kept]);
-            for channel in 0..kept {
-                let colour = u16::from(data[pixel * channels + channel]);
-                data[pixel * kept + channel] = ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+            let alpha = u16::from(data[pixel * channels + opaque_channels]);
+            for channel in 0..opaque_channels {
+                let color = u16::from(data[pixel * channels + channel]);
+                data[pixel * opaque_channels + channel] =
+                    ((color * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
             }
         }
-        data.truncate(width as usize * height as usize * kept);
-        Pixels { width, height, channels: kept, data }
+        data.truncate(width as usize * height as usize * opaque_channels);
+        Pixels { width, height, channels: opaque_channels, data }
     }
 
-    /// With a channel for transparency.
-    pub fn clear(self) -> Pixels {
-        if self.transparent() {
+    /// Adds an opaque alpha channel, if there is none.
+    pub fn with_alpha(self) -> Pixels {
+        if self.has_alpha() {
             return self;
         }
         let mut data = Vec::with_capacity(self.data.len() / self.channels * (self.channels + 1));
@@ -110,71 +111,71 @@ impl Pixels {
         Pixels { data, channels: self.channels + 1, ..self }
     }
 
-    /// In the middle of a larger picture of one value.
-    pub fn middle(self, (width, height): (u32, u32), value: u8) -> Pixels {
-        let mut larger = Pixels::new(width, height, self.channels);
-        larger.data.fill(value);
-        let (row, wide) = (self.row(), larger.row());
+    /// Centers the image on a larger canvas that is filled with one value.
+    pub fn centered_on(self, (width, height): (u32, u32), value: u8) -> Pixels {
+        let mut canvas = Pixels::new(width, height, self.channels);
+        canvas.data.fill(value);
+        let (row, canvas_row_len) = (self.row_len(), canvas.row_len());
         let left = (width.saturating_sub(self.width) / 2) as usize * self.channels;
         let top = (height.saturating_sub(self.height) / 2) as usize;
-        let lines = larger.data.chunks_exact_mut(wide).skip(top);
-        for (line, drawn) in lines.zip(self.data.chunks_exact(row)) {
-            line[left..left + row].copy_from_slice(drawn);
+        let lines = canvas.data.chunks_exact_mut(canvas_row_len).skip(top);
+        for (row_pixels, drawn) in lines.zip(self.data.chunks_exact(row)) {
+            row_pixels[left..left + row].copy_from_slice(drawn);
         }
-        larger
+        canvas
     }
 
-    /// With red, green and blue, for kinds that know no grey.
-    pub fn coloured(self) -> Pixels {
+    /// Converts gray to RGB, for formats without gray.
+    pub fn to_rgb(self) -> Pixels {
         if self.channels > 2 {
             return self;
         }
         let channels = self.channels + 2;
-        let data = self.colours().flat_map(|colour| colour.into_iter().take(channels)).collect();
+        let data = self.rgba().flat_map(|color| color.into_iter().take(channels)).collect();
         Pixels { width: self.width, height: self.height, channels, data }
     }
 
-    /// A part of the picture in another size.
-    pub fn resize(mut self, part: Part, width: u32, height: u32) -> Result<Pixels, Refused> {
-        // It is made narrower first, then lower.
-        let narrow = u64::from(width) * (u64::from(self.height) + u64::from(height));
-        if self.data.len() as u64 + narrow * self.channels as u64 > limits::MEMORY {
-            return Err(Refused::TooManyPixels);
+    /// Crops and resizes the image.
+    pub fn resize(mut self, crop: Crop, width: u32, height: u32) -> Result<Pixels, ImageError> {
+        // The resizer scales horizontally first, then vertically.
+        let intermediate = u64::from(width) * (u64::from(self.height) + u64::from(height));
+        if self.data.len() as u64 + intermediate * self.channels as u64 > limits::MAX_MEMORY {
+            return Err(ImageError::TooManyPixels);
         }
-        if self.transparent() {
-            let mut view = Image::from_slice_u8(self.width, self.height, &mut self.data, kind(self.channels))
-                .map_err(|_| Refused::Broken)?;
-            MulDiv::new().multiply_alpha_inplace(&mut view).map_err(|_| Refused::Broken)?;
+        if self.has_alpha() {
+            let mut view =
+                Image::from_slice_u8(self.width, self.height, &mut self.data, pixel_type(self.channels))
+                    .map_err(|_| ImageError::Corrupt)?;
+            MulDiv::new().multiply_alpha_inplace(&mut view).map_err(|_| ImageError::Corrupt)?;
         }
-        let mut small = self.shrink(part, width, height)?;
-        if self.transparent() {
-            MulDiv::new().divide_alpha_inplace(&mut small).map_err(|_| Refused::Broken)?;
+        let mut resized = self.scale(crop, width, height)?;
+        if self.has_alpha() {
+            MulDiv::new().divide_alpha_inplace(&mut resized).map_err(|_| ImageError::Corrupt)?;
         }
-        Ok(Pixels { width, height, channels: self.channels, data: small.into_vec() })
+        Ok(Pixels { width, height, channels: self.channels, data: resized.into_vec() })
     }
 
-    /// A small copy to tell the colours from.
-    pub fn thumbnail(&self, width: u32, height: u32) -> Result<Pixels, Refused> {
-        let whole =
-            Part { left: 0.0, top: 0.0, width: f64::from(self.width), height: f64::from(self.height) };
-        let small = self.shrink(whole, width, height)?;
-        Ok(Pixels { width, height, channels: self.channels, data: small.into_vec() })
+    /// Returns a small copy, for the BlurHash.
+    pub fn thumbnail(&self, width: u32, height: u32) -> Result<Pixels, ImageError> {
+        let full = Crop { left: 0.0, top: 0.0, width: f64::from(self.width), height: f64::from(self.height) };
+        let resized = self.scale(full, width, height)?;
+        Ok(Pixels { width, height, channels: self.channels, data: resized.into_vec() })
     }
 
-    fn shrink(&self, part: Part, width: u32, height: u32) -> Result<Image<'static>, Refused> {
-        let source = ImageRef::new(self.width, self.height, &self.data, kind(self.channels))
-            .map_err(|_| Refused::Broken)?;
-        let mut small = Image::new(width, height, kind(self.channels));
+    fn scale(&self, crop: Crop, width: u32, height: u32) -> Result<Image<'static>, ImageError> {
+        let source = ImageRef::new(self.width, self.height, &self.data, pixel_type(self.channels))
+            .map_err(|_| ImageError::Corrupt)?;
+        let mut resized = Image::new(width, height, pixel_type(self.channels));
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-            .crop(part.left, part.top, part.width, part.height)
+            .crop(crop.left, crop.top, crop.width, crop.height)
             .use_alpha(false);
-        Resizer::new().resize(&source, &mut small, &options).map_err(|_| Refused::Broken)?;
-        Ok(small)
+        Resizer::new().resize(&source, &mut resized, &options).map_err(|_| ImageError::Corrupt)?;
+        Ok(resized)
     }
 }
 
-fn kind(channels: usize) -> PixelType {
+fn pixel_type(channels: usize) -> PixelType {
     match channels {
         1 => PixelType::U8,
         2 => PixelType::U8x2,

@@ -1,64 +1,65 @@
-//! Why a picture is not taken, in words for the person who sent it.
+//! Errors of image operations, with messages for the client.
 use std::{fmt, io::ErrorKind};
 
 use super::limits;
 
+/// The reason why an image is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The bytes are of no kind that is taken.
-    Kind,
-    /// The bytes say a kind and are not a whole picture of it.
-    Broken,
-    /// A kind that is taken, written in a way that is not.
-    Coding,
-    /// A picture that moves and is no GIF.
+pub enum ImageError {
+    /// The magic bytes match no supported format.
+    UnknownFormat,
+    /// The file is not a complete image of its format.
+    Corrupt,
+    /// A supported format with an unsupported encoding.
+    UnsupportedEncoding,
+    /// An animation that is not a GIF.
     Animated,
     TooManyPixels,
     TooManyFrames,
     TooLarge,
-    TooSlow,
-    /// The file could not be read, which is no fault of who sent it.
+    Timeout,
+    /// The file could not be read, which is not the client's fault.
     Unreadable(ErrorKind),
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::Kind => to.write_str(
-                "this is not a JPEG, PNG, WebP or GIF picture; save it as one of these and send it again",
+            ImageError::UnknownFormat => f.write_str(
+                "the file is not a JPEG, PNG, WebP or GIF image; convert it to one of these formats",
             ),
-            Refused::Broken => to.write_str(
-                "this picture is damaged or cut off; open it in a picture program, save it again and send that",
-            ),
-            Refused::Coding => to.write_str(
-                "this picture is written in a rare way that is not taken; save it as an ordinary JPEG or PNG",
-            ),
-            Refused::Animated => to.write_str(
-                "moving pictures are taken as GIF only; send a moving GIF, or a picture that stands still",
-            ),
-            Refused::TooManyPixels => write!(
-                to,
-                "this picture has too many pixels; make it smaller than {} million pixels (25 million if it is \
-                 transparent or progressive) and {} on each side",
-                limits::PIXELS / 1_000_000,
-                limits::SIDE
-            ),
-            Refused::TooManyFrames => {
-                write!(to, "this picture has more than {} frames; send a shorter one", limits::FRAMES)
+            ImageError::Corrupt => {
+                f.write_str("the image is damaged or truncated; save it again in an image editor")
             }
-            Refused::TooLarge => write!(
-                to,
-                "this picture is larger than {} MiB; send it with fewer pixels or as a JPEG",
-                limits::SENT >> 20
+            ImageError::UnsupportedEncoding => {
+                f.write_str("the encoding of the image is not supported; save it as a standard JPEG or PNG")
+            }
+            ImageError::Animated => {
+                f.write_str("animated images are supported as GIF only; send a GIF or a still image")
+            }
+            ImageError::TooManyPixels => write!(
+                f,
+                "the image has too many pixels; the maximum is {} million pixels (25 million if it is \
+                 transparent or progressive) and {} on each side",
+                limits::MAX_PIXELS / 1_000_000,
+                limits::MAX_SIDE
             ),
-            Refused::TooSlow => write!(
-                to,
-                "this picture takes longer than {} seconds to read; send it with fewer pixels or frames",
-                limits::TIME.as_secs()
+            ImageError::TooManyFrames => {
+                write!(f, "the image has more than {} frames; send a shorter animation", limits::MAX_FRAMES)
+            }
+            ImageError::TooLarge => write!(
+                f,
+                "the image is larger than {} MiB; send it with fewer pixels or as a JPEG",
+                limits::MAX_UPLOAD >> 20
             ),
-            Refused::Unreadable(kind) => write!(to, "the picture could not be read: {kind}"),
+            ImageError::Timeout => write!(
+                f,
+                "the image takes longer than {} seconds to process; send it with fewer pixels or frames",
+                limits::TIMEOUT.as_secs()
+            ),
+            ImageError::Unreadable(kind) => write!(f, "the image could not be read: {kind}"),
         }
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for ImageError {}

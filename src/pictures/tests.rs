@@ -5,10 +5,10 @@ mod samples;
 mod variants;
 mod whole;
 
-use super::{Clean, Refused, clean_within, limits};
+use super::{ImageError, SanitizedImage, limits, sanitize_within};
 
-fn cleaned(bytes: &[u8]) -> Result<Clean, Refused> {
-    clean_within(bytes, limits::TIME)
+fn sanitized(bytes: &[u8]) -> Result<SanitizedImage, ImageError> {
+    sanitize_within(bytes, limits::TIMEOUT)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -1,129 +1,144 @@
-//! Smaller pictures made of clean ones: in a box, around what matters, in another kind. None is made larger.
+//! Variants: crops, resizes and converts sanitized images. Images are never enlarged.
 use std::path::Path;
 
 use super::{
-    Clean, Format, Refused, decode, finish, gif,
-    guard::{Guard, afford},
+    Format, ImageError, SanitizedImage, catch_panic, decode, encode, gif,
+    guard::{Guard, check_dimensions},
     limits,
-    pixels::{Part, Pixels},
-    read, sniff, survive,
+    pixels::{Crop, Pixels},
+    read, sniff,
 };
 
-/// How a picture is put into a box of another shape. If the box is larger than the picture fills, the box
-/// is made smaller and keeps its shape.
+/// How an image fits a box with another aspect ratio. A box that is larger than the image is reduced at the
+/// same ratio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
-    /// Fills the box; what hangs over is cut away, around the focus.
+    /// Fills the box and crops the rest around the focus.
     Cover,
-    /// All of it is in the box, and the rest of the box is transparent, or white where nothing can be.
+    /// Centers the whole image in the box. The remaining area is transparent, or white in formats without
+    /// transparency.
     Contain,
-    /// All of it is in the box, and the picture is only as large as that takes.
+    /// Scales the whole image to fit in the box; the result can be smaller than the box.
     #[default]
     Inside,
 }
 
-/// What is wanted of a picture. One side alone keeps the picture's shape.
+/// The requested size and format. With only one side, the aspect ratio is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Ask {
+pub struct VariantOptions {
     pub width: Option<u32>,
     pub height: Option<u32>,
     pub fit: Fit,
-    /// What matters in the picture, from 0 to 1 across and down; the middle if nothing is said.
+    /// The point that a crop keeps visible, from 0 to 1 horizontally and vertically. Default: the center.
     pub focus: Option<(f32, f32)>,
-    /// The kind that the picture is if nothing is said.
+    /// Default: the format of the source.
     pub format: Option<Format>,
 }
 
-/// Makes a picture of a clean one. A GIF moves on as a GIF, and stands still as another kind.
+/// Makes a variant of a sanitized image. An animated GIF stays animated as a GIF and becomes a still image in
+/// other formats.
 ///
-/// Blocks for at most [`limits::TIME`] and takes at most [`limits::MEMORY`].
-pub fn variant(path: &Path, ask: &Ask) -> Result<Clean, Refused> {
-    let bytes = read(path, limits::WRITTEN)?;
-    survive(|| make(&bytes, ask, &Guard::new(limits::TIME)))
+/// Blocks for at most [`limits::TIMEOUT`] and uses at most [`limits::MAX_MEMORY`].
+pub fn variant(path: &Path, options: &VariantOptions) -> Result<SanitizedImage, ImageError> {
+    let bytes = read(path, limits::MAX_OUTPUT)?;
+    catch_panic(|| make(&bytes, options, &Guard::new(limits::TIMEOUT)))
 }
 
-pub fn make(bytes: &[u8], ask: &Ask, guard: &Guard) -> Result<Clean, Refused> {
-    let format = sniff(bytes).ok_or(Refused::Kind)?;
-    let wanted = ask.format.unwrap_or(format);
+pub fn make(bytes: &[u8], options: &VariantOptions, guard: &Guard) -> Result<SanitizedImage, ImageError> {
+    let format = sniff(bytes).ok_or(ImageError::UnknownFormat)?;
+    let wanted = options.format.unwrap_or(format);
     if (format, wanted) == (Format::Gif, Format::Gif) {
-        return gif::variant(bytes, ask, guard);
+        return gif::variant(bytes, options, guard);
     }
     let mut still = decode(format, bytes, guard)?;
-    let plan = Plan::new(still.pixels.width, still.pixels.height, ask)?;
+    let plan = Plan::new(still.pixels.width, still.pixels.height, options)?;
     still.pixels = plan.draw(still.pixels, wanted != Format::Jpeg)?;
     still.lossless = false;
     guard.check()?;
-    finish(wanted, still, guard)
+    encode(wanted, still, guard)
 }
 
-/// Which part of a picture goes where.
+/// The geometry of a variant: a crop of the source, its drawn size and the size of the canvas.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    part: Part,
-    /// The size of the part when it is drawn.
+    crop: Crop,
+    /// The size to which the crop is scaled.
     drawn: (u32, u32),
-    /// The size of the whole; the part is drawn in its middle.
+    /// The size of the result. The crop is drawn in its center.
     pub size: (u32, u32),
-    whole: (u32, u32),
+    source: (u32, u32),
 }
 
 impl Plan {
-    pub fn new(width: u32, height: u32, ask: &Ask) -> Result<Plan, Refused> {
-        let (wide, high) = (f64::from(width), f64::from(height));
-        let asked = |side: Option<u32>| side.map(|side| f64::from(side.max(1)));
-        let (across, down) =
-            (asked(ask.width).map(|box_| box_ / wide), asked(ask.height).map(|box_| box_ / high));
-        let (Some(across), Some(down)) = (across, down) else {
-            let scale = across.or(down).unwrap_or(1.0).min(1.0);
+    pub fn new(width: u32, height: u32, options: &VariantOptions) -> Result<Plan, ImageError> {
+        let (source_width, source_height) = (f64::from(width), f64::from(height));
+        let requested = |side: Option<u32>| side.map(|side| f64::from(side.max(1)));
+        let (scale_x, scale_y) = (
+            requested(options.width).map(|side| side / source_width),
+            requested(options.height).map(|side| side / source_height),
+        );
+        let (Some(scale_x), Some(scale_y)) = (scale_x, scale_y) else {
+            let scale = scale_x.or(scale_y).unwrap_or(1.0).min(1.0);
             return Ok(Plan::scaled(width, height, scale));
         };
-        match ask.fit {
-            Fit::Inside => Ok(Plan::scaled(width, height, across.min(down).min(1.0))),
+        match options.fit {
+            Fit::Inside => Ok(Plan::scaled(width, height, scale_x.min(scale_y).min(1.0))),
             Fit::Contain => {
-                let larger = across.min(down).max(1.0);
-                let plan = Plan::scaled(width, height, across.min(down).min(1.0));
-                let size = (side(wide * across / larger), side(high * down / larger));
+                let enlargement = scale_x.min(scale_y).max(1.0);
+                let plan = Plan::scaled(width, height, scale_x.min(scale_y).min(1.0));
+                let size =
+                    (side(source_width * scale_x / enlargement), side(source_height * scale_y / enlargement));
                 let size = (size.0.max(plan.drawn.0), size.1.max(plan.drawn.1));
-                afford(size.0, size.1, 40)?;
+                check_dimensions(size.0, size.1, 40)?;
                 Ok(Plan { size, ..plan })
             }
             Fit::Cover => {
-                let scale = across.max(down);
-                let size = (side(wide * across / scale.max(1.0)), side(high * down / scale.max(1.0)));
-                let (part_width, part_height) = (wide * across / scale, high * down / scale);
-                let (x, y) = ask.focus.map_or((0.5, 0.5), |(x, y)| (place(x), place(y)));
-                let part = Part {
-                    left: (x * wide - part_width / 2.0).clamp(0.0, (wide - part_width).max(0.0)),
-                    top: (y * high - part_height / 2.0).clamp(0.0, (high - part_height).max(0.0)),
-                    width: part_width.min(wide),
-                    height: part_height.min(high),
+                let scale = scale_x.max(scale_y);
+                let size = (
+                    side(source_width * scale_x / scale.max(1.0)),
+                    side(source_height * scale_y / scale.max(1.0)),
+                );
+                let (crop_width, crop_height) =
+                    (source_width * scale_x / scale, source_height * scale_y / scale);
+                let (x, y) = options.focus.map_or((0.5, 0.5), |(x, y)| (unit(x), unit(y)));
+                let crop = Crop {
+                    left: (x * source_width - crop_width / 2.0)
+                        .clamp(0.0, (source_width - crop_width).max(0.0)),
+                    top: (y * source_height - crop_height / 2.0)
+                        .clamp(0.0, (source_height - crop_height).max(0.0)),
+                    width: crop_width.min(source_width),
+                    height: crop_height.min(source_height),
                 };
-                Ok(Plan { part, drawn: size, size, whole: (width, height) })
+                Ok(Plan { crop, drawn: size, size, source: (width, height) })
             }
         }
     }
 
     fn scaled(width: u32, height: u32, scale: f64) -> Plan {
-        let (wide, high) = (f64::from(width), f64::from(height));
-        let size = (side(wide * scale), side(high * scale));
-        let part = Part { left: 0.0, top: 0.0, width: wide, height: high };
-        Plan { part, drawn: size, size, whole: (width, height) }
+        let (source_width, source_height) = (f64::from(width), f64::from(height));
+        let size = (side(source_width * scale), side(source_height * scale));
+        let crop = Crop { left: 0.0, top: 0.0, width: source_width, height: source_height };
+        Plan { crop, drawn: size, size, source: (width, height) }
     }
 
-    /// Draws the part; `clear` says whether what is beside it can be transparent.
-    pub fn draw(&self, pixels: Pixels, clear: bool) -> Result<Pixels, Refused> {
-        let drawn = if self.drawn == self.whole
-            && self.part.width == f64::from(self.whole.0)
-            && self.part.height == f64::from(self.whole.1)
+    /// Draws the crop. `alpha` is whether the output format supports transparency.
+    pub fn draw(&self, pixels: Pixels, alpha: bool) -> Result<Pixels, ImageError> {
+        let drawn = if self.drawn == self.source
+            && self.crop.width == f64::from(self.source.0)
+            && self.crop.height == f64::from(self.source.1)
         {
             pixels
         } else {
-            pixels.resize(self.part, self.drawn.0, self.drawn.1)?
+            pixels.resize(self.crop, self.drawn.0, self.drawn.1)?
         };
         if self.size == self.drawn {
             return Ok(drawn);
         }
-        Ok(if clear { drawn.clear().middle(self.size, 0) } else { drawn.opaque().middle(self.size, 255) })
+        Ok(if alpha {
+            drawn.with_alpha().centered_on(self.size, 0)
+        } else {
+            drawn.flatten_on_white().centered_on(self.size, 255)
+        })
     }
 }
 
@@ -131,6 +146,6 @@ fn side(length: f64) -> u32 {
     (length.round() as u32).max(1)
 }
 
-fn place(at: f32) -> f64 {
+fn unit(at: f32) -> f64 {
     if at.is_finite() { f64::from(at).clamp(0.0, 1.0) } else { 0.5 }
 }

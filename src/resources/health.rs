@@ -1,4 +1,4 @@
-//! Whether the service lives, is ready, and how it is.
+//! Health checks: liveness, readiness and a report for each component.
 use std::{
     sync::{
         Arc,
@@ -21,10 +21,10 @@ use crate::{
     resources::rates::Refresh,
 };
 
-/// How long the database may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an answer of the database is good for, in milliseconds.
-const GOOD_FOR: i64 = 1000;
+/// Timeout of the database check.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for which a successful database check is cached, in milliseconds.
+const CACHE_MILLIS: i64 = 1000;
 
 #[derive(Clone)]
 pub struct Health {
@@ -32,95 +32,96 @@ pub struct Health {
     clock: Clock,
     refresh: Refresh,
     draining: Arc<AtomicBool>,
-    /// When the database was last there.
-    seen: Arc<AtomicI64>,
+    /// The time of the last successful database check, in milliseconds since the epoch.
+    database_checked_at: Arc<AtomicI64>,
 }
 
 impl Health {
     pub fn new(db: Db, clock: Clock, refresh: Refresh) -> Self {
-        let seen = Arc::new(AtomicI64::new(i64::MIN));
-        Health { db, clock, refresh, draining: Arc::default(), seen }
+        let database_checked_at = Arc::new(AtomicI64::new(i64::MIN));
+        Health { db, clock, refresh, draining: Arc::default(), database_checked_at }
     }
 
-    /// From now on the service says that it is not ready.
+    /// Makes the readiness check fail from now on.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
     }
 
     async fn database(&self) -> bool {
         let now = self.clock.now();
-        // A clock that was set back tells nothing of how old that is.
-        if (0..GOOD_FOR).contains(&now.saturating_sub(self.seen.load(Ordering::SeqCst))) {
+        // A negative age means that the clock was set back: the cached result is not used.
+        if (0..CACHE_MILLIS).contains(&now.saturating_sub(self.database_checked_at.load(Ordering::SeqCst))) {
             return true;
         }
-        let there = tokio::time::timeout(PATIENCE, self.db.ready()).await.is_ok_and(|ready| ready.is_ok());
-        if there {
-            self.seen.store(now, Ordering::SeqCst);
+        let healthy =
+            tokio::time::timeout(DATABASE_TIMEOUT, self.db.ready()).await.is_ok_and(|ready| ready.is_ok());
+        if healthy {
+            self.database_checked_at.store(now, Ordering::SeqCst);
         }
-        there
+        healthy
     }
 
-    /// Whether the source of rates answered when it was asked last; nothing when there is none.
-    fn rates(&self) -> Option<Condition> {
+    /// Returns whether the last fetch of exchange rates succeeded; `None` if no source is configured.
+    fn rates(&self) -> Option<HealthStatus> {
         self.refresh
             .failures()
-            .map(|failures| if failures == 0 { Condition::Ok } else { Condition::Degraded })
+            .map(|failures| if failures == 0 { HealthStatus::Ok } else { HealthStatus::Degraded })
     }
 
     async fn ready(&self) -> Result<()> {
         if self.draining.load(Ordering::SeqCst) {
-            return Err(Error::Unavailable("the service is stopping"));
+            return Err(Error::Unavailable("the server is stopping: retry later"));
         }
         match self.database().await {
             true => Ok(()),
-            false => Err(Error::Unavailable("the database does not answer")),
+            false => Err(Error::Unavailable("the database does not respond")),
         }
     }
 }
 
-/// How something is.
+/// The health of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
-pub enum Condition {
-    /// As it should be.
+pub enum HealthStatus {
+    /// It works normally.
     Ok,
-    /// Not as it should be.
+    /// It fails.
     Degraded,
 }
 
-/// A sign of life.
+/// The result of a liveness or readiness check.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
-pub struct Life {
-    /// Always `ok` when there is an answer.
-    pub status: Condition,
+pub struct Liveness {
+    /// Always `ok` in a 200 response.
+    pub status: HealthStatus,
 }
 
-/// How the service and its parts are.
+/// The health of the service and its components.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// The worst of the parts.
-    pub status: Condition,
-    /// Whether the database answers and has the present schema.
-    pub database: Condition,
-    /// Whether the source of rates answered when it was asked last; left out when there is none.
+pub struct HealthReport {
+    /// The worst status of the components.
+    pub status: HealthStatus,
+    /// Whether the database responds and has the current schema.
+    pub database: HealthStatus,
+    /// Whether the last fetch of exchange rates succeeded. Absent if no source is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rates: Option<Condition>,
+    pub rates: Option<HealthStatus>,
 }
 
-impl Example for Life {
+impl Example for Liveness {
     fn example() -> Self {
-        Life { status: Condition::Ok }
+        Liveness { status: HealthStatus::Ok }
     }
 }
 
-impl Example for Summary {
+impl Example for HealthReport {
     fn example() -> Self {
-        Summary { status: Condition::Ok, database: Condition::Ok, rates: Some(Condition::Ok) }
+        HealthReport { status: HealthStatus::Ok, database: HealthStatus::Ok, rates: Some(HealthStatus::Ok) }
     }
 }
 
@@ -128,32 +129,33 @@ pub struct HealthApi(pub Health);
 
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
-    /// Ask whether the process lives
+    /// Check liveness
     ///
-    /// Touches nothing else; an orchestrator restarts a process that does not answer.
+    /// Uses no other component. An orchestrator restarts a process that does not respond.
     #[oai(path = "/livez", method = "get", operation_id = "healthLive")]
-    async fn live(&self, _caller: Anyone) -> Result<Told<Life>, Fault<()>> {
-        Ok(Told::new(Life { status: Condition::Ok }))
+    async fn live(&self, _caller: Anyone) -> Result<Told<Liveness>, Fault<()>> {
+        Ok(Told::new(Liveness { status: HealthStatus::Ok }))
     }
 
-    /// Ask whether the service can take requests
+    /// Check readiness
     ///
-    /// It can when the database answers, has the present schema, and the service is not stopping; else 503.
+    /// Returns 200 if the database responds, has the current schema, and the service is not stopping;
+    /// otherwise 503.
     #[oai(path = "/readyz", method = "get", operation_id = "healthReady")]
-    async fn readiness(&self, _caller: Anyone) -> Result<Told<Life>, Fault<()>> {
+    async fn readiness(&self, _caller: Anyone) -> Result<Told<Liveness>, Fault<()>> {
         self.0.ready().await?;
-        Ok(Told::new(Life { status: Condition::Ok }))
+        Ok(Told::new(Liveness { status: HealthStatus::Ok }))
     }
 
-    /// Read how the service is
+    /// Get a health report
     ///
-    /// Answers 200 also when a part is not as it should be, and says which.
-    #[oai(path = "/api/health", method = "get", operation_id = "healthRead")]
-    async fn read(&self, _caller: Anyone) -> Result<Told<Summary>, Fault<()>> {
-        let database = if self.0.database().await { Condition::Ok } else { Condition::Degraded };
+    /// Returns 200 even if a component is degraded, and names that component.
+    #[oai(path = "/api/health", method = "get", operation_id = "healthGet")]
+    async fn get(&self, _caller: Anyone) -> Result<Told<HealthReport>, Fault<()>> {
+        let database = if self.0.database().await { HealthStatus::Ok } else { HealthStatus::Degraded };
         let rates = self.0.rates();
-        let degraded = [Some(database), rates].contains(&Some(Condition::Degraded));
-        let status = if degraded { Condition::Degraded } else { Condition::Ok };
-        Ok(Told::new(Summary { status, database, rates }))
+        let degraded = [Some(database), rates].contains(&Some(HealthStatus::Degraded));
+        let status = if degraded { HealthStatus::Degraded } else { HealthStatus::Ok };
+        Ok(Told::new(HealthReport { status, database, rates }))
     }
 }

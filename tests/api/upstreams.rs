@@ -112,21 +112,26 @@ async fn only_success_with_json_is_handed_on() {
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     let coded = format!("{JSON}Content-Encoding: gzip\r\n");
     let answers: Vec<(&str, &str, &str, &str)> = vec![
-        ("500 Broken", JSON, "{}", "answered with 500"),
-        ("404 Not Found", JSON, "{}", "answered with 404"),
-        ("302 Found", "Location: http://127.0.0.1/hook\r\n", "", "answered with 302"),
-        ("304 Not Modified", "", "", "answered with 304"),
-        ("204 No Content", "", "", "answered with 204, but with nothing"),
-        ("200 OK", "", "{}", "answered with 200, but not with application/json"),
-        ("200 OK", "Content-Type: text/html\r\n", "<p>", "but not with application/json"),
-        ("200 OK", "Content-Type: application/problem+json\r\n", "{}", "but not with application/json"),
-        ("200 OK", JSON, "", "but with nothing"),
-        ("200 OK", JSON, "{\"a\":1", "with JSON that cannot be read"),
-        ("200 OK", JSON, "{\"a\":1,\"a\":2}", "with JSON that cannot be read"),
-        ("200 OK", JSON, &deep, "with JSON that cannot be read"),
-        ("200 OK", JSON, &large, "with more than 1 MiB"),
-        ("200 OK", &coded, "{}", "in a content coding that nobody asked for"),
-        ("broken", "", "", "gave no whole answer"),
+        ("500 Broken", JSON, "{}", "responded with 500"),
+        ("404 Not Found", JSON, "{}", "responded with 404"),
+        ("302 Found", "Location: http://127.0.0.1/hook\r\n", "", "responded with 302"),
+        ("304 Not Modified", "", "", "responded with 304"),
+        ("204 No Content", "", "", "responded with 204 and an empty body"),
+        ("200 OK", "", "{}", "responded with 200 and a media type other than application/json"),
+        ("200 OK", "Content-Type: text/html\r\n", "<p>", "and a media type other than application/json"),
+        (
+            "200 OK",
+            "Content-Type: application/problem+json\r\n",
+            "{}",
+            "and a media type other than application/json",
+        ),
+        ("200 OK", JSON, "", "and an empty body"),
+        ("200 OK", JSON, "{\"a\":1", "and invalid JSON"),
+        ("200 OK", JSON, "{\"a\":1,\"a\":2}", "and invalid JSON"),
+        ("200 OK", JSON, &deep, "and invalid JSON"),
+        ("200 OK", JSON, &large, "sent a response of more than 1 MiB"),
+        ("200 OK", &coded, "{}", "sent a content encoding that was not requested"),
+        ("broken", "", "", "sent an incomplete or invalid response"),
     ];
     for (status, fields, body, said) in answers {
         upstream.answers(status, fields, body);
@@ -140,7 +145,7 @@ async fn only_success_with_json_is_handed_on() {
     }
     upstream.answers("503 Busy", "", "");
     let refused = editor.post("/api/upstreams/stock/a", json!(1)).await.is(502);
-    assert!(words(&refused).ends_with("answered with 503"));
+    assert!(words(&refused).ends_with("responded with 503"));
     upstream.says_nothing();
     upstream.says_nothing();
     for refused in
@@ -149,7 +154,10 @@ async fn only_success_with_json_is_handed_on() {
         let refused = refused.is(504);
         assert_eq!(
             (words(&refused), &refused.body["code"]),
-            ("the upstream stock gave no whole answer in time".to_owned(), &json!("gateway-timeout"))
+            (
+                "the upstream stock did not complete its response in time".to_owned(),
+                &json!("gateway-timeout")
+            )
         );
     }
 }
@@ -162,7 +170,7 @@ async fn what_is_not_there_or_not_public_is_not_asked() {
     let api = Api::with(&[("upstreams", &known)]).await;
     let editor = api.sign_in(Role::Editor).await;
     let refused = editor.get("/api/upstreams/inside/a").await.is(502);
-    assert_eq!(words(&refused), "the upstream inside is at an address that may not be asked");
+    assert_eq!(words(&refused), "the upstream inside has an address that is not allowed");
     let connects = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept()).await;
     assert!(connects.is_err(), "nobody has connected");
     drop(listener);

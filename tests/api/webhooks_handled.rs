@@ -137,10 +137,10 @@ async fn what_means_nothing_here_is_kept_or_passed_over() {
     found.sort();
     let expected = [
         ("d-1", "ignored"),
-        ("d-2", "kept"),
+        ("d-2", "unhandled"),
         ("evt_1", "ignored"),
         ("evt_2", "ignored"),
-        ("evt_3", "kept"),
+        ("evt_3", "unhandled"),
         ("evt_4", "ignored"),
     ];
     assert_eq!(found, expected.map(|(id, state)| (id.to_owned(), state.to_owned())));

@@ -22,8 +22,8 @@ probe() { # probe NAME [TOKEN]
   esac
   # A stream of events has no end to wait for, nobody but a provider can sign a webhook (the stage webhooks does), and
   # no schema says how to make a picture (the tests of uploads do).
-  local header=(--exclude-operation-id eventsListen --exclude-operation-id webhookEventsStripe)
-  header+=(--exclude-operation-id webhookEventsGithub --exclude-operation-id webhookEventsPaypal)
+  local header=(--exclude-operation-id eventsListen --exclude-operation-id webhookEventsReceiveStripe)
+  header+=(--exclude-operation-id webhookEventsReceiveGithub --exclude-operation-id webhookEventsReceivePaypal)
   header+=(--exclude-operation-id mediaUpload)
   # Ending one's own session, or changing what one signs in with, would end the test.
   if [ -n "$token" ]; then

@@ -112,7 +112,7 @@ received(await fromGithub("star", { action: "created", repository }));
 const [push] = await settled("type=push");
 assert.deepEqual([push.state, push.outcome], ["handled", "documents: 1 created, 0 updated, 0 unchanged"]);
 assert.equal((await api("GET", `/api/docs/${DOCS}`)).status, 200);
-assert.equal((await settled("type=star"))[0].state, "kept");
+assert.equal((await settled("type=star"))[0].state, "unhandled");
 assert.equal((await settled("type=ping"))[0].state, "ignored");
 
 // A provider without a secret has no address.

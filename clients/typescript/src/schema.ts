@@ -295,21 +295,21 @@ export interface paths {
          * Read a channel
          * @description One that the caller cannot read is not there.
          */
-        get: operations["channelsRead"];
+        get: operations["channelsGet"];
         put?: never;
         post?: never;
         /**
          * Delete a channel
          * @description All that was said in it is nowhere from now on, and forgotten a moment later.
          */
-        delete: operations["channelsRemove"];
+        delete: operations["channelsDelete"];
         options?: never;
         head?: never;
         /**
          * Change a channel
          * @description A merge patch (RFC 7396). Another audience reads at once what was said before, and nobody else does any more.
          */
-        patch: operations["channelsPatch"];
+        patch: operations["channelsUpdate"];
         trace?: never;
     };
     "/api/channels/{id}/messages": {
@@ -637,7 +637,7 @@ export interface paths {
          * Read how the service is
          * @description Answers 200 also when a part is not as it should be, and says which.
          */
-        get: operations["healthRead"];
+        get: operations["healthGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -683,7 +683,7 @@ export interface paths {
          * Read a job
          * @description How far it is, and why the last try failed.
          */
-        get: operations["jobsRead"];
+        get: operations["jobsGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -780,21 +780,21 @@ export interface paths {
          * Read what is known of a picture
          * @description Of one's own, or as an editor of any.
          */
-        get: operations["mediaRead"];
+        get: operations["mediaGet"];
         put?: never;
         post?: never;
         /**
          * Delete a picture
          * @description With its bytes and those of all its sizes. Caches may show it for as long as they were allowed to.
          */
-        delete: operations["mediaRemove"];
+        delete: operations["mediaDelete"];
         options?: never;
         head?: never;
         /**
          * Change what is said of a picture
          * @description A merge patch (RFC 7396). The picture itself never changes: upload another one.
          */
-        patch: operations["mediaPatch"];
+        patch: operations["mediaUpdate"];
         trace?: never;
     };
     "/api/messages/{id}": {
@@ -814,21 +814,21 @@ export interface paths {
          * Read a message
          * @description Of a channel that the caller can read.
          */
-        get: operations["messagesRead"];
+        get: operations["messagesGet"];
         put?: never;
         post?: never;
         /**
          * Delete a message
          * @description By its author, or by an editor.
          */
-        delete: operations["messagesRemove"];
+        delete: operations["messagesDelete"];
         options?: never;
         head?: never;
         /**
          * Change what a message says
          * @description A merge patch (RFC 7396), by its author alone. The message says when it was changed.
          */
-        patch: operations["messagesPatch"];
+        patch: operations["messagesUpdate"];
         trace?: never;
     };
     "/api/posts": {
@@ -1455,7 +1455,7 @@ export interface paths {
          *     handed on. Nothing is followed, and only success with `application/json` of at most 1 MiB will do: all else is
          *     502, and what takes longer than 5 seconds is 504. With a slash at its end the path leads to the address without.
          */
-        get: operations["upstreamsRead"];
+        get: operations["upstreamsGet"];
         put?: never;
         /**
          * Send JSON to an upstream
@@ -1920,7 +1920,7 @@ export interface paths {
          * Read a delivery
          * @description How far it is, and what the endpoint answered last. A key needs the scope of what it tells of (403).
          */
-        get: operations["webhookDeliveriesRead"];
+        get: operations["webhookDeliveriesGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1999,7 +1999,7 @@ export interface paths {
          * Read a webhook endpoint
          * @description Without its secret.
          */
-        get: operations["webhookEndpointsRead"];
+        get: operations["webhookEndpointsGet"];
         put?: never;
         post?: never;
         /**
@@ -2007,7 +2007,7 @@ export interface paths {
          * @description It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later. A key needs the scopes of
          *     all topics that the endpoint wants (403).
          */
-        delete: operations["webhookEndpointsRemove"];
+        delete: operations["webhookEndpointsDelete"];
         options?: never;
         head?: never;
         /**
@@ -2015,7 +2015,7 @@ export interface paths {
          * @description A merge patch (RFC 7396). One that is enabled again is told of what happens from then on. A key needs the scopes
          *     of all topics that the endpoint wants, before and afterwards, and for another `url` of all that waits for it (403).
          */
-        patch: operations["webhookEndpointsPatch"];
+        patch: operations["webhookEndpointsUpdate"];
         trace?: never;
     };
     "/api/webhook-endpoints/{id}/deliveries": {
@@ -2134,7 +2134,7 @@ export interface paths {
          * Read what a provider told
          * @description With the body as it came.
          */
-        get: operations["webhookEventsRead"];
+        get: operations["webhookEventsGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2183,7 +2183,7 @@ export interface paths {
          * @description Under the rules of Stripe's; `X-GitHub-Delivery` names the event and `X-GitHub-Event` its type. The webhook
          *     has to send `application/json`.
          */
-        post: operations["webhookEventsGithub"];
+        post: operations["webhookEventsReceiveGithub"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2203,7 +2203,7 @@ export interface paths {
          * Receive an event of PayPal
          * @description Under the rules of Stripe's. Certificates are known beforehand: the address that the event names is not asked.
          */
-        post: operations["webhookEventsPaypal"];
+        post: operations["webhookEventsReceivePaypal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2224,7 +2224,7 @@ export interface paths {
          * @description The bytes are verified before they are read; a bad signature is refused (400). An event that comes again is
          *     received again and has no second effect. Without a secret there is nothing here (404).
          */
-        post: operations["webhookEventsStripe"];
+        post: operations["webhookEventsReceiveStripe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2269,7 +2269,7 @@ export interface paths {
          * @description As it is kept, or in another size and form, which is made when it is asked for first. Everybody may, and pages of
          *     other sites may show it.
          */
-        get: operations["mediaFile"];
+        get: operations["mediaGetFile"];
         put?: never;
         post?: never;
         delete?: never;
@@ -11484,7 +11484,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    channelsRead: {
+    channelsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -11562,7 +11562,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    channelsRemove: {
+    channelsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -11611,7 +11611,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    channelsPatch: {
+    channelsUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -13283,7 +13283,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    healthRead: {
+    healthGet: {
         parameters: {
             query?: never;
             header?: never;
@@ -13439,7 +13439,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    jobsRead: {
+    jobsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -13915,7 +13915,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    mediaRead: {
+    mediaGet: {
         parameters: {
             query?: never;
             header?: {
@@ -14009,7 +14009,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    mediaRemove: {
+    mediaDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -14058,7 +14058,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    mediaPatch: {
+    mediaUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -14184,7 +14184,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    messagesRead: {
+    messagesGet: {
         parameters: {
             query?: never;
             header?: {
@@ -14267,7 +14267,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    messagesRemove: {
+    messagesDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -14316,7 +14316,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    messagesPatch: {
+    messagesUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -17707,7 +17707,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    upstreamsRead: {
+    upstreamsGet: {
         parameters: {
             query?: {
                 /**
@@ -20864,7 +20864,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookDeliveriesRead: {
+    webhookDeliveriesGet: {
         parameters: {
             query?: never;
             header?: {
@@ -21198,7 +21198,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEndpointsRead: {
+    webhookEndpointsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -21281,7 +21281,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEndpointsRemove: {
+    webhookEndpointsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -21330,7 +21330,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEndpointsPatch: {
+    webhookEndpointsUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -21823,7 +21823,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEventsRead: {
+    webhookEventsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -21963,7 +21963,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEventsGithub: {
+    webhookEventsReceiveGithub: {
         parameters: {
             query?: never;
             header?: never;
@@ -22013,7 +22013,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEventsPaypal: {
+    webhookEventsReceivePaypal: {
         parameters: {
             query?: never;
             header?: never;
@@ -22063,7 +22063,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    webhookEventsStripe: {
+    webhookEventsReceiveStripe: {
         parameters: {
             query?: never;
             header?: never;
@@ -22150,7 +22150,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    mediaFile: {
+    mediaGetFile: {
         parameters: {
             query?: {
                 /**

@@ -1,14 +1,15 @@
-//! What a JPEG says before its pixels are decoded: its size, its coding, how the camera was held, and that
-//! it is all there.
-use super::super::{Refused, orientation::Orientation};
+//! Segments of a JPEG file: dimensions, sampling, orientation, and whether the file is complete.
+use super::super::{ImageError, orientation::Orientation};
 
-/// A progressive picture is drawn again and again, each time for a few bytes; programs write about ten.
-pub const SCANS: usize = 64;
+/// Maximum number of scans. A progressive image is decoded once per scan of a few bytes; encoders write about
+/// ten.
+pub const MAX_SCANS: usize = 64;
 
+/// The properties of a JPEG that its segments contain.
 pub struct Segments {
     pub width: u32,
     pub height: u32,
-    /// How often each is sampled, across and down.
+    /// The sampling factors of each component, horizontal and vertical.
     pub components: Vec<(u8, u8)>,
     progressive: bool,
     pub orientation: Orientation,
@@ -30,12 +31,13 @@ mod marker {
 }
 
 impl Segments {
-    pub fn read(bytes: &[u8]) -> Result<Segments, Refused> {
-        let mut found: Option<Segments> = None;
+    /// Parses the segments up to the end marker.
+    pub fn read(bytes: &[u8]) -> Result<Segments, ImageError> {
+        let mut frame: Option<Segments> = None;
         let (mut orientation, mut scans) = (None, 0);
-        let mut rest = bytes.get(2..).ok_or(Refused::Broken)?;
+        let mut rest = bytes.get(2..).ok_or(ImageError::Corrupt)?;
         loop {
-            let (marker, after) = next(rest).ok_or(Refused::Broken)?;
+            let (marker, after) = next_marker(rest).ok_or(ImageError::Corrupt)?;
             if marker == marker::END {
                 break;
             }
@@ -43,47 +45,51 @@ impl Segments {
                 rest = after;
                 continue;
             }
-            let (segment, after) = split(after).ok_or(Refused::Broken)?;
+            let (segment, after) = split_segment(after).ok_or(ImageError::Corrupt)?;
             rest = after;
             match marker {
-                marker::BASELINE | marker::EXTENDED | marker::PROGRESSIVE if found.is_none() => {
-                    found = Some(Segments::frame(segment, marker == marker::PROGRESSIVE)?);
+                marker::BASELINE | marker::EXTENDED | marker::PROGRESSIVE if frame.is_none() => {
+                    frame = Some(Segments::parse_frame(segment, marker == marker::PROGRESSIVE)?);
                 }
-                marker::BASELINE..=marker::PROGRESSIVE => return Err(Refused::Broken),
+                marker::BASELINE..=marker::PROGRESSIVE => return Err(ImageError::Corrupt),
                 marker::HUFFMAN => {}
-                marker::LINES | marker::OTHER_FIRST..=marker::OTHER_LAST => return Err(Refused::Coding),
+                marker::LINES | marker::OTHER_FIRST..=marker::OTHER_LAST => {
+                    return Err(ImageError::UnsupportedEncoding);
+                }
                 marker::APPLICATION_1 if orientation.is_none() => {
                     orientation = segment.strip_prefix(b"Exif\0\0").map(Orientation::from_exif);
                 }
                 marker::SCAN => {
                     scans += 1;
-                    let parts = segment.first().copied().map_or(0, usize::from);
-                    if found.as_ref().is_some_and(|found| found.apart(parts)) {
-                        return Err(Refused::Coding);
+                    let component_count = segment.first().copied().map_or(0, usize::from);
+                    if frame.as_ref().is_some_and(|frame| frame.is_separate_scan(component_count)) {
+                        return Err(ImageError::UnsupportedEncoding);
                     }
                 }
                 _ => {}
             }
-            if scans > SCANS {
-                return Err(Refused::Coding);
+            if scans > MAX_SCANS {
+                return Err(ImageError::UnsupportedEncoding);
             }
         }
-        let found = found.filter(|_| scans > 0).ok_or(Refused::Broken)?;
-        Ok(Segments { orientation: orientation.unwrap_or(Orientation::UPRIGHT), ..found })
+        let frame = frame.filter(|_| scans > 0).ok_or(ImageError::Corrupt)?;
+        Ok(Segments { orientation: orientation.unwrap_or(Orientation::UPRIGHT), ..frame })
     }
 
-    fn frame(segment: &[u8], progressive: bool) -> Result<Segments, Refused> {
+    /// Parses a start-of-frame segment.
+    fn parse_frame(segment: &[u8], progressive: bool) -> Result<Segments, ImageError> {
         let [bits, high, low, wide, narrow, count, components @ ..] = segment else {
-            return Err(Refused::Broken);
+            return Err(ImageError::Corrupt);
         };
         if *bits != 8 || !matches!(count, 1 | 3 | 4) {
-            return Err(Refused::Coding);
+            return Err(ImageError::UnsupportedEncoding);
         }
         let sampling = |component: &[u8]| (component[1] >> 4, component[1] & 15);
         let components: Vec<(u8, u8)> = components.chunks_exact(3).map(sampling).collect();
-        let sampled = |(across, down): &(u8, u8)| (1..=4).contains(across) && (1..=4).contains(down);
+        let sampled =
+            |(horizontal, vertical): &(u8, u8)| (1..=4).contains(horizontal) && (1..=4).contains(vertical);
         if components.len() != usize::from(*count) || !components.iter().all(sampled) {
-            return Err(Refused::Broken);
+            return Err(ImageError::Corrupt);
         }
         Ok(Segments {
             width: u32::from(u16::from_be_bytes([*wide, *narrow])),
@@ -94,38 +100,42 @@ impl Segments {
         })
     }
 
-    /// Whether a scan has only some of the components, not all of them as large as the picture: the decoder
-    /// puts them in the wrong places, unless they come progressively.
-    fn apart(&self, parts: usize) -> bool {
+    /// Returns whether a scan contains only some of the components, with different sampling, in a baseline
+    /// image. The decoder misplaces them.
+    fn is_separate_scan(&self, component_count: usize) -> bool {
         let first = self.components.first();
         !self.progressive
-            && parts < self.components.len()
+            && component_count < self.components.len()
             && self.components.iter().any(|part| Some(part) != first)
     }
 
-    /// The bytes that decoding takes for each pixel beside it, in tenths: a progressive picture is kept
-    /// whole as two bytes for each sample.
+    /// Returns the memory for the coefficients in tenths of a byte per pixel: a progressive image stores two
+    /// bytes for each sample until its last scan.
     pub fn coefficients(&self) -> u64 {
         if !self.progressive && self.components.len() < 4 {
             return 0;
         }
-        let most = |side: fn(&(u8, u8)) -> u8| self.components.iter().map(side).max().unwrap_or(1);
-        let whole = u64::from(most(|component| component.0)) * u64::from(most(|component| component.1));
-        let samples: u64 =
-            self.components.iter().map(|(across, down)| u64::from(*across) * u64::from(*down)).sum();
-        samples * 20 / whole
+        let max_factor = |side: fn(&(u8, u8)) -> u8| self.components.iter().map(side).max().unwrap_or(1);
+        let max_samples =
+            u64::from(max_factor(|component| component.0)) * u64::from(max_factor(|component| component.1));
+        let samples: u64 = self
+            .components
+            .iter()
+            .map(|(horizontal, vertical)| u64::from(*horizontal) * u64::from(*vertical))
+            .sum();
+        samples * 20 / max_samples
     }
 }
 
-/// The next marker and what follows it; what stands before it is the data of a scan, or nothing.
-fn next(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let stuffed = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF);
-    let at = bytes.windows(2).position(stuffed)?;
+/// Returns the next marker and the bytes after it. Bytes before it are scan data.
+fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let is_marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF);
+    let at = bytes.windows(2).position(is_marker)?;
     Some((bytes[at + 1], &bytes[at + 2..]))
 }
 
-/// The segment after a marker, without its length.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Splits off the segment after a marker, without its length.
+fn split_segment(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = usize::from(u16::from_be_bytes([*bytes.first()?, *bytes.get(1)?]));
     Some((bytes.get(2..length)?, &bytes[length..]))
 }

@@ -1,12 +1,12 @@
-//! Nothing but the picture comes out.
-use super::{cleaned, contains, samples};
+//! Sanitized images contain no metadata and no appended data.
+use super::{contains, samples, sanitized};
 
 const SCRIPT: &[u8] = b"<script>alert(document.domain)</script>";
 
-/// Nothing of these may be in what is served.
-fn secrets() -> Vec<Vec<u8>> {
+/// Byte strings that no sanitized image may contain.
+fn forbidden() -> Vec<Vec<u8>> {
     let names: [&[u8]; 9] = [
-        samples::PLACE,
+        samples::GPS_LOCATION,
         SCRIPT,
         b"Exif",
         b"eXIf",
@@ -20,19 +20,19 @@ fn secrets() -> Vec<Vec<u8>> {
 }
 
 fn check(bytes: &[u8], what: &str) {
-    let clean = cleaned(bytes).unwrap_or_else(|refused| panic!("{what}: {refused:?}"));
-    let there: Vec<String> = secrets()
+    let clean = sanitized(bytes).unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let found: Vec<String> = forbidden()
         .iter()
         .filter(|secret| contains(&clean.bytes, secret))
         .map(|secret| String::from_utf8_lossy(secret).into_owned())
         .collect();
-    assert!(there.is_empty(), "{what} lets through {there:?}");
+    assert!(found.is_empty(), "{what}: output contains {found:?}");
 }
 
 #[test]
-fn places_are_removed() {
+fn removes_gps_locations() {
     let exif = samples::exif(6);
-    assert!(contains(&exif, samples::PLACE));
+    assert!(contains(&exif, samples::GPS_LOCATION));
     let pixels = samples::quarters(48, 32);
     check(&samples::jpeg(&pixels, |encoder| encoder.add_exif_metadata(&exif).unwrap()), "JPEG");
     check(&samples::with_chunk(&samples::png(&pixels), b"eXIf", &exif), "PNG");
@@ -45,7 +45,7 @@ fn places_are_removed() {
 }
 
 #[test]
-fn comments_and_profiles_are_removed() {
+fn removes_comments_and_profiles() {
     let pixels = samples::quarters(48, 32);
     let jpeg = samples::jpeg(&pixels, |encoder| {
         encoder.add_app_segment(13, SCRIPT.to_vec()).unwrap();
@@ -64,35 +64,35 @@ fn comments_and_profiles_are_removed() {
 }
 
 #[test]
-fn what_follows_the_picture_is_removed() {
+fn removes_appended_data() {
     let archive = [b"PK\x03\x04 a file PK\x05\x06", SCRIPT].concat();
-    for (format, mut bytes) in samples::each() {
+    for (format, mut bytes) in samples::all() {
         bytes.extend(&archive);
-        check(&bytes, &format!("{format:?} with an archive behind it"));
+        check(&bytes, &format!("{format:?} with an appended archive"));
     }
 }
 
 #[test]
-fn a_palette_says_nothing() {
+fn palettes_contain_no_uploaded_bytes() {
     let mut bytes = Vec::new();
-    let colours: Vec<u8> = SCRIPT.iter().copied().chain([0; 3]).take(SCRIPT.len() / 3 * 3).collect();
-    let count = colours.len() / 3;
+    let colors: Vec<u8> = SCRIPT.iter().copied().chain([0; 3]).take(SCRIPT.len() / 3 * 3).collect();
+    let count = colors.len() / 3;
     let pixels: Vec<u8> = (0..count as u8).collect();
-    let mut encoder = gif::Encoder::new(&mut bytes, count as u16, 1, &colours).unwrap();
+    let mut encoder = gif::Encoder::new(&mut bytes, count as u16, 1, &colors).unwrap();
     let frame =
         gif::Frame { width: count as u16, height: 1, buffer: pixels.clone().into(), ..Default::default() };
     encoder.write_frame(&frame).unwrap();
     drop(encoder);
     assert!(contains(&bytes, b"alert(document"));
-    let clean = cleaned(&bytes).unwrap();
+    let clean = sanitized(&bytes).unwrap();
     assert!(!contains(&clean.bytes, b"alert"));
 
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, count as u32, 1);
     encoder.set_color(png::ColorType::Indexed);
-    encoder.set_palette(colours);
+    encoder.set_palette(colors);
     encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
     assert!(contains(&bytes, b"alert(document"));
-    let clean = cleaned(&bytes).unwrap();
+    let clean = sanitized(&bytes).unwrap();
     assert!(!contains(&clean.bytes, b"alert"));
 }

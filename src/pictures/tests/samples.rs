@@ -1,4 +1,4 @@
-//! Pictures made for the tests.
+//! Sample images for the tests.
 use std::io::Write;
 
 use jpeg_encoder::{ColorType, Encoder};
@@ -11,26 +11,26 @@ pub const BLUE: [u8; 3] = [0, 0, 255];
 pub const WHITE: [u8; 3] = [255, 255, 255];
 
 pub fn guard() -> Guard {
-    Guard::new(limits::TIME)
+    Guard::new(limits::TIMEOUT)
 }
 
-/// Red, green, blue and white in the corners, as they are read.
+/// Returns an image with a red, green, blue and white quarter, in reading order.
 pub fn quarters(width: u32, height: u32) -> Pixels {
     let mut pixels = Pixels::new(width, height, 3);
-    for (place, pixel) in pixels.data.chunks_exact_mut(3).enumerate() {
-        let (x, y) = (place as u32 % width, place as u32 / width);
-        let colour = match (y < height / 2, x < width / 2) {
+    for (index, pixel) in pixels.data.chunks_exact_mut(3).enumerate() {
+        let (x, y) = (index as u32 % width, index as u32 / width);
+        let color = match (y < height / 2, x < width / 2) {
             (true, true) => RED,
             (true, false) => GREEN,
             (false, true) => BLUE,
             (false, false) => WHITE,
         };
-        pixel.copy_from_slice(&colour);
+        pixel.copy_from_slice(&color);
     }
     pixels
 }
 
-/// Many colours, the same ones every time.
+/// Returns deterministic noise with many colors.
 pub fn noise(width: u32, height: u32, channels: usize) -> Pixels {
     let mut pixels = Pixels::new(width, height, channels);
     let mut random = Random(7);
@@ -38,17 +38,17 @@ pub fn noise(width: u32, height: u32, channels: usize) -> Pixels {
     pixels
 }
 
-/// The corners of a picture, as they are read, by what they are nearest to.
+/// Returns the corners in reading order, each rounded to the nearest primary color.
 pub fn corners(pixels: &Pixels) -> [[u8; 3]; 4] {
-    let colours: Vec<[u8; 4]> = pixels.colours().collect();
+    let rgba: Vec<[u8; 4]> = pixels.rgba().collect();
     let (right, bottom) = (pixels.width as usize - 3, pixels.height as usize - 3);
     [(2, 2), (right, 2), (2, bottom), (right, bottom)].map(|(x, y)| {
-        let colour = colours[y * pixels.width as usize + x];
-        [0, 1, 2].map(|channel| if colour[channel] > 127 { 255 } else { 0 })
+        let color = rgba[y * pixels.width as usize + x];
+        [0, 1, 2].map(|channel| if color[channel] > 127 { 255 } else { 0 })
     })
 }
 
-/// Numbers that look random and are the same every time.
+/// A deterministic xorshift generator.
 pub struct Random(pub u64);
 
 impl Random {
@@ -59,21 +59,21 @@ impl Random {
         self.0
     }
 
-    pub fn below(&mut self, most: usize) -> usize {
-        (self.next() % most as u64) as usize
+    pub fn below(&mut self, max: usize) -> usize {
+        (self.next() % max as u64) as usize
     }
 }
 
-pub const PLACE: &[u8] = b"52 deg 31' 12.025\" N";
+pub const GPS_LOCATION: &[u8] = b"52 deg 31' 12.025\" N";
 
-/// How the camera was held, and where.
+/// Returns EXIF data with an orientation and a GPS location.
 pub fn exif(orientation: u16) -> Vec<u8> {
     let mut tiff = b"MM\0*\0\0\0\x08\0\x02".to_vec();
     tiff.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1]);
     tiff.extend(orientation.to_be_bytes());
     tiff.extend([0, 0, 0x88, 0x25, 0, 4, 0, 0, 0, 1, 0, 0, 0, 38, 0, 0, 0, 0]);
-    tiff.extend([0, 1, 0, 2, 0, 2, 0, 0, 0, PLACE.len() as u8, 0, 0, 0, 56, 0, 0, 0, 0]);
-    tiff.extend(PLACE);
+    tiff.extend([0, 1, 0, 2, 0, 2, 0, 0, 0, GPS_LOCATION.len() as u8, 0, 0, 0, 56, 0, 0, 0, 0]);
+    tiff.extend(GPS_LOCATION);
     tiff
 }
 
@@ -81,8 +81,8 @@ pub fn jpeg(pixels: &Pixels, with: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> V
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, 90);
     with(&mut encoder);
-    let colours = if pixels.channels == 1 { ColorType::Luma } else { ColorType::Rgb };
-    encoder.encode(&pixels.data, pixels.width as u16, pixels.height as u16, colours).unwrap();
+    let rgba = if pixels.channels == 1 { ColorType::Luma } else { ColorType::Rgb };
+    encoder.encode(&pixels.data, pixels.width as u16, pixels.height as u16, rgba).unwrap();
     bytes
 }
 
@@ -90,7 +90,7 @@ pub fn png(pixels: &Pixels) -> Vec<u8> {
     png::encode(pixels, &guard()).unwrap()
 }
 
-/// Puts a chunk behind the header of a PNG.
+/// Inserts a chunk after the PNG header.
 pub fn with_chunk(png: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut bytes = png[..33].to_vec();
     bytes.extend(chunk(name, data));
@@ -115,12 +115,12 @@ pub fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// So many zeros, packed.
+/// Returns `size` zero bytes, compressed.
 pub fn deflated(size: usize) -> Vec<u8> {
     zlib(&vec![0; size])
 }
 
-/// A GIF with this many frames, a comment and a loop.
+/// Returns a GIF with a comment and a loop extension.
 pub fn gif(width: u16, height: u16, frames: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = gif::Encoder::new(&mut bytes, width, height, &[9, 9, 9, 255, 0, 0, 0, 0, 255]).unwrap();
@@ -143,7 +143,7 @@ pub fn webp(pixels: &Pixels, lossless: bool) -> Vec<u8> {
     }
 }
 
-/// Puts a simple WebP into the extended form, with what can be said in it.
+/// Converts a simple WebP to the extended format, with additional chunks.
 pub fn extended(webp: &[u8], flags: u8, width: u32, height: u32, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut body = b"WEBPVP8X\x0A\0\0\0".to_vec();
     body.extend([flags, 0, 0, 0]);
@@ -162,7 +162,7 @@ pub fn extended(webp: &[u8], flags: u8, width: u32, height: u32, chunks: &[(&[u8
     bytes
 }
 
-/// A WebP with a profile, which stands before the picture.
+/// Returns a WebP with a color profile, which precedes the image data.
 pub fn profiled(webp: &[u8], width: u32, height: u32, profile: &[u8]) -> Vec<u8> {
     let empty = extended(b"RIFF\0\0\0\0WEBP", 32, width, height, &[(b"ICCP", profile)]);
     let mut bytes = [&empty[..], &webp[12..]].concat();
@@ -171,29 +171,29 @@ pub fn profiled(webp: &[u8], width: u32, height: u32, profile: &[u8]) -> Vec<u8>
     bytes
 }
 
-/// One of each kind, with what cameras and programs put beside the picture.
-pub fn each() -> Vec<(Format, Vec<u8>)> {
-    let (few, many) = (quarters(48, 32), noise(40, 30, 4));
-    let baseline = jpeg(&few, |encoder| encoder.add_exif_metadata(&exif(1)).unwrap());
+/// Returns samples of each format, with typical metadata.
+pub fn all() -> Vec<(Format, Vec<u8>)> {
+    let (quarter_pixels, noise_pixels) = (quarters(48, 32), noise(40, 30, 4));
+    let baseline = jpeg(&quarter_pixels, |encoder| encoder.add_exif_metadata(&exif(1)).unwrap());
     let progressive = jpeg(&noise(40, 30, 3), |encoder| encoder.set_progressive(true));
     let webp_exif = exif(1);
-    let described = extended(&webp(&few, false), 8, 48, 32, &[(b"EXIF", &webp_exif)]);
+    let described = extended(&webp(&quarter_pixels, false), 8, 48, 32, &[(b"EXIF", &webp_exif)]);
     vec![
         (Format::Jpeg, baseline),
         (Format::Jpeg, progressive),
         (Format::Jpeg, jpeg(&noise(17, 9, 1), |_| {})),
-        (Format::Png, with_chunk(&png(&few), b"eXIf", &exif(1))),
-        (Format::Png, png(&many)),
+        (Format::Png, with_chunk(&png(&quarter_pixels), b"eXIf", &exif(1))),
+        (Format::Png, png(&noise_pixels)),
         (Format::Png, png(&noise(21, 5, 1))),
         (Format::Webp, described),
-        (Format::Webp, webp(&many, false)),
-        (Format::Webp, webp(&many, true)),
+        (Format::Webp, webp(&noise_pixels, false)),
+        (Format::Webp, webp(&noise_pixels, true)),
         (Format::Gif, gif(32, 24, 3)),
         (Format::Gif, gif(5, 5, 1)),
     ]
 }
 
-/// Whether a picture is of a kind that is written as it was read.
+/// Returns whether a file is encoded lossless.
 pub fn lossless(bytes: &[u8]) -> bool {
     !contains_lossy(bytes)
 }

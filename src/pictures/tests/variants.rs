@@ -1,58 +1,58 @@
-//! Pictures in other sizes and kinds.
+//! Tests of resizing, cropping and converting.
 use super::super::{
-    Ask, Clean, Fit, Format, Refused, decode, limits,
+    Fit, Format, ImageError, SanitizedImage, VariantOptions, decode, limits,
     pixels::Pixels,
     variant::{self, make},
 };
 use super::samples::{self, BLUE, GREEN, RED, WHITE};
 
-fn ask(width: impl Into<Option<u32>>, height: impl Into<Option<u32>>, fit: Fit) -> Ask {
-    Ask { width: width.into(), height: height.into(), fit, ..Ask::default() }
+fn fit_options(width: impl Into<Option<u32>>, height: impl Into<Option<u32>>, fit: Fit) -> VariantOptions {
+    VariantOptions { width: width.into(), height: height.into(), fit, ..VariantOptions::default() }
 }
 
-fn made(bytes: &[u8], ask: &Ask) -> Clean {
-    make(bytes, ask, &samples::guard()).unwrap_or_else(|refused| panic!("{ask:?}: {refused:?}"))
+fn make_variant(bytes: &[u8], options: &VariantOptions) -> SanitizedImage {
+    make(bytes, options, &samples::guard()).unwrap_or_else(|error| panic!("{options:?}: {error:?}"))
 }
 
-fn seen(clean: &Clean) -> Pixels {
+fn decoded(clean: &SanitizedImage) -> Pixels {
     decode(clean.format, &clean.bytes, &samples::guard()).unwrap().pixels
 }
 
 #[test]
-fn every_fit_has_its_size() {
+fn each_fit_has_the_expected_size() {
     let png = samples::png(&samples::quarters(400, 200));
     let sizes = [
-        (ask(None, None, Fit::Inside), (400, 200)),
-        (ask(100, None, Fit::Inside), (100, 50)),
-        (ask(None, 100, Fit::Cover), (200, 100)),
-        (ask(100, 100, Fit::Inside), (100, 50)),
-        (ask(100, 100, Fit::Contain), (100, 100)),
-        (ask(100, 100, Fit::Cover), (100, 100)),
-        (ask(100, 10, Fit::Cover), (100, 10)),
-        (ask(10, 100, Fit::Inside), (10, 5)),
-        (ask(1, 1, Fit::Inside), (1, 1)),
-        (ask(0, 0, Fit::Cover), (1, 1)),
-        (ask(400, 1, Fit::Inside), (2, 1)),
-        // None is made larger.
-        (ask(4_000, None, Fit::Inside), (400, 200)),
-        (ask(4_000, 4_000, Fit::Inside), (400, 200)),
-        (ask(4_000, 4_000, Fit::Cover), (200, 200)),
-        (ask(4_000, 4_000, Fit::Contain), (400, 400)),
-        (ask(800, 100, Fit::Cover), (400, 50)),
-        (ask(u32::MAX, u32::MAX, Fit::Cover), (200, 200)),
+        (fit_options(None, None, Fit::Inside), (400, 200)),
+        (fit_options(100, None, Fit::Inside), (100, 50)),
+        (fit_options(None, 100, Fit::Cover), (200, 100)),
+        (fit_options(100, 100, Fit::Inside), (100, 50)),
+        (fit_options(100, 100, Fit::Contain), (100, 100)),
+        (fit_options(100, 100, Fit::Cover), (100, 100)),
+        (fit_options(100, 10, Fit::Cover), (100, 10)),
+        (fit_options(10, 100, Fit::Inside), (10, 5)),
+        (fit_options(1, 1, Fit::Inside), (1, 1)),
+        (fit_options(0, 0, Fit::Cover), (1, 1)),
+        (fit_options(400, 1, Fit::Inside), (2, 1)),
+        // Images are never enlarged.
+        (fit_options(4_000, None, Fit::Inside), (400, 200)),
+        (fit_options(4_000, 4_000, Fit::Inside), (400, 200)),
+        (fit_options(4_000, 4_000, Fit::Cover), (200, 200)),
+        (fit_options(4_000, 4_000, Fit::Contain), (400, 400)),
+        (fit_options(800, 100, Fit::Cover), (400, 50)),
+        (fit_options(u32::MAX, u32::MAX, Fit::Cover), (200, 200)),
     ];
-    for (ask, size) in sizes {
+    for (options, size) in sizes {
         for format in Format::ALL {
-            let clean = made(&png, &Ask { format: Some(format), ..ask });
-            assert_eq!(((clean.width, clean.height), clean.format), (size, format), "{ask:?}");
-            let pixels = seen(&clean);
-            assert_eq!((pixels.width, pixels.height), size, "{ask:?} {format:?}");
+            let clean = make_variant(&png, &VariantOptions { format: Some(format), ..options });
+            assert_eq!(((clean.width, clean.height), clean.format), (size, format), "{options:?}");
+            let pixels = decoded(&clean);
+            assert_eq!((pixels.width, pixels.height), size, "{options:?} {format:?}");
         }
     }
 }
 
 #[test]
-fn a_picture_stays_the_same_picture() {
+fn resizing_keeps_the_content() {
     let large = samples::quarters(480, 320);
     let sent = [
         samples::jpeg(&large, |_| {}),
@@ -63,19 +63,27 @@ fn a_picture_stays_the_same_picture() {
     for bytes in sent {
         for fit in [Fit::Cover, Fit::Contain, Fit::Inside] {
             for format in Format::ALL {
-                let clean = made(&bytes, &Ask { format: Some(format), ..ask(120, 80, fit) });
-                assert_eq!(samples::corners(&seen(&clean)), [RED, GREEN, BLUE, WHITE], "{fit:?} {format:?}");
+                let clean = make_variant(
+                    &bytes,
+                    &VariantOptions { format: Some(format), ..fit_options(120, 80, fit) },
+                );
+                assert_eq!(
+                    samples::corners(&decoded(&clean)),
+                    [RED, GREEN, BLUE, WHITE],
+                    "{fit:?} {format:?}"
+                );
             }
         }
     }
 }
 
 #[test]
-fn what_matters_stays() {
+fn cover_keeps_the_focus() {
     let png = samples::png(&samples::quarters(400, 200));
     let focused = |x, y| {
-        let clean = made(&png, &Ask { focus: Some((x, y)), ..ask(50, 100, Fit::Cover) });
-        samples::corners(&seen(&clean))
+        let clean =
+            make_variant(&png, &VariantOptions { focus: Some((x, y)), ..fit_options(50, 100, Fit::Cover) });
+        samples::corners(&decoded(&clean))
     };
     assert_eq!(focused(0.0, 0.5), [RED, RED, BLUE, BLUE]);
     assert_eq!(focused(1.0, 0.5), [GREEN, GREEN, WHITE, WHITE]);
@@ -85,11 +93,12 @@ fn what_matters_stays() {
 }
 
 #[test]
-fn beside_the_picture_is_nothing_or_white() {
+fn contain_pads_with_transparency_or_white() {
     let png = samples::png(&samples::quarters(40, 20));
     let corner = |format| {
-        let clean = made(&png, &Ask { format: Some(format), ..ask(40, 40, Fit::Contain) });
-        seen(&clean).colours().next().unwrap()
+        let clean =
+            make_variant(&png, &VariantOptions { format: Some(format), ..fit_options(40, 40, Fit::Contain) });
+        decoded(&clean).rgba().next().unwrap()
     };
     for format in [Format::Png, Format::Webp, Format::Gif] {
         assert_eq!(corner(format)[3], 0, "{format:?}");
@@ -98,20 +107,26 @@ fn beside_the_picture_is_nothing_or_white() {
 }
 
 #[test]
-fn transparency_becomes_white_where_it_cannot_stay() {
+fn transparency_becomes_white_in_jpeg() {
     let mut pixels = Pixels::new(16, 16, 4);
     pixels.data.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[255, 0, 0, 128]));
     let png = samples::png(&pixels);
-    let jpeg = seen(&made(&png, &Ask { format: Some(Format::Jpeg), ..Ask::default() }));
-    let [red, green, ..] = jpeg.colours().next().unwrap();
+    let jpeg = decoded(&make_variant(
+        &png,
+        &VariantOptions { format: Some(Format::Jpeg), ..VariantOptions::default() },
+    ));
+    let [red, green, ..] = jpeg.rgba().next().unwrap();
     assert!(red > 245 && (117..137).contains(&green), "{red} {green}");
-    let webp = seen(&made(&png, &Ask { format: Some(Format::Webp), ..ask(8, 8, Fit::Inside) }));
-    let [red, green, _, alpha] = webp.colours().next().unwrap();
+    let webp = decoded(&make_variant(
+        &png,
+        &VariantOptions { format: Some(Format::Webp), ..fit_options(8, 8, Fit::Inside) },
+    ));
+    let [red, green, _, alpha] = webp.rgba().next().unwrap();
     assert!(red > 245 && green < 10 && (126..130).contains(&alpha), "{red} {green} {alpha}");
 }
 
 #[test]
-fn a_gif_moves_on_only_as_a_gif() {
+fn animation_is_kept_only_in_gif() {
     let gif = samples::gif(64, 48, 6);
     let frames = |bytes: &[u8]| {
         let mut decoder = gif::DecodeOptions::new().read_info(bytes).unwrap();
@@ -122,33 +137,40 @@ fn a_gif_moves_on_only_as_a_gif() {
         }
         delays
     };
-    let small = made(&gif, &ask(16, None, Fit::Inside));
+    let small = make_variant(&gif, &fit_options(16, None, Fit::Inside));
     assert_eq!(small.format, Format::Gif);
     assert_eq!(frames(&small.bytes), [7; 6]);
-    let still = made(&gif, &Ask { format: Some(Format::Webp), ..ask(16, None, Fit::Inside) });
+    let still = make_variant(
+        &gif,
+        &VariantOptions { format: Some(Format::Webp), ..fit_options(16, None, Fit::Inside) },
+    );
     assert_eq!((still.width, still.height), (16, 12));
 }
 
 #[test]
-fn each_kind_becomes_each_kind() {
-    for (from, bytes) in samples::each() {
+fn converts_between_all_formats() {
+    for (from, bytes) in samples::all() {
         for format in Format::ALL {
-            let wanted = Ask { format: Some(format), ..ask(9, 9, Fit::Cover) };
-            let clean = made(&bytes, &wanted);
+            let options = VariantOptions { format: Some(format), ..fit_options(9, 9, Fit::Cover) };
+            let clean = make_variant(&bytes, &options);
             assert_eq!(clean.format, format, "from {from:?}");
-            assert_eq!(made(&bytes, &wanted), clean, "{from:?} to {format:?} is another one each time");
+            assert_eq!(make_variant(&bytes, &options), clean, "{from:?} to {format:?} is not deterministic");
         }
     }
 }
 
 #[test]
-fn a_variant_has_its_limits() {
+fn enforces_the_limits() {
     let guard = super::super::guard::Guard::new(std::time::Duration::ZERO);
-    for (format, bytes) in samples::each() {
-        assert_eq!(make(&bytes, &ask(4, 4, Fit::Cover), &guard), Err(Refused::TooSlow), "{format:?}");
+    for (format, bytes) in samples::all() {
+        assert_eq!(
+            make(&bytes, &fit_options(4, 4, Fit::Cover), &guard),
+            Err(ImageError::Timeout),
+            "{format:?}"
+        );
     }
-    for height in [limits::SIDE + 1, limits::SIDE] {
-        let plan = variant::Plan::new(8_000, 4, &ask(8_000, height, Fit::Contain));
-        assert_eq!(plan, Err(Refused::TooManyPixels), "{height}");
+    for height in [limits::MAX_SIDE + 1, limits::MAX_SIDE] {
+        let plan = variant::Plan::new(8_000, 4, &fit_options(8_000, height, Fit::Contain));
+        assert_eq!(plan, Err(ImageError::TooManyPixels), "{height}");
     }
 }

@@ -1,4 +1,4 @@
-//! What clients can do with channels.
+//! Operations on channels.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -21,23 +21,23 @@ pub struct ChannelsApi(pub Channels);
 
 #[OpenApi(prefix_path = "/api/channels", tag = "Tag::Channels")]
 impl ChannelsApi {
-    /// List channels by name
+    /// List channels
     ///
-    /// Those that the caller can read.
+    /// Returns the channels that the caller can read, ordered by name.
     #[oai(path = "/", method = "get", operation_id = "channelsList")]
     async fn list(
         &self,
         viewer: Viewer,
         query: Query<ChannelQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Channel>, Fault<Invalid>> {
         let page = self.0.list(viewer.0.as_ref(), &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Make a channel
+    /// Create a channel
     ///
-    /// One name is one channel (409).
+    /// The name must be unique: if it already exists, the response is 409.
     #[oai(path = "/", method = "post", operation_id = "channelsCreate")]
     async fn create(
         &self,
@@ -48,47 +48,49 @@ impl ChannelsApi {
         Ok(Created::new(self.0.create(new.0, key.0).await?))
     }
 
-    /// Read a channel
+    /// Get a channel
     ///
-    /// One that the caller cannot read is not there.
-    #[oai(path = "/:id", method = "get", operation_id = "channelsRead")]
-    async fn read(
+    /// Returns 404 if the channel does not exist or the caller cannot read it.
+    #[oai(path = "/:id", method = "get", operation_id = "channelsGet")]
+    async fn get(
         &self,
         viewer: Viewer,
-        /// The channel's id.
+        /// The id of the channel.
         id: Path<Id<Channel>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Channel>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(viewer.0.as_ref(), id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(viewer.0.as_ref(), id.0).await?, &if_none_match.0))
     }
 
-    /// Change a channel
+    /// Update a channel
     ///
-    /// A merge patch (RFC 7396). Another audience reads at once what was said before, and nobody else does any more.
-    #[oai(path = "/:id", method = "patch", operation_id = "channelsPatch")]
-    async fn patch(
+    /// The body is a merge patch (RFC 7396). A new audience takes effect immediately, for existing messages
+    /// too.
+    #[oai(path = "/:id", method = "patch", operation_id = "channelsUpdate")]
+    async fn update(
         &self,
         editor: Caller<Editors>,
-        /// The channel's id.
+        /// The id of the channel.
         id: Path<Id<Channel>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<ChannelPatch>,
     ) -> Result<Changed<Channel>, Fault<(NotFound, Stale, Unconditional, Conflict)>> {
-        Ok(Changed::new(self.0.patch(&editor, id.0, patch.0, when.0).await?))
+        Ok(Changed::new(self.0.update(&editor, id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a channel
     ///
-    /// All that was said in it is nowhere from now on, and forgotten a moment later.
-    #[oai(path = "/:id", method = "delete", operation_id = "channelsRemove")]
-    async fn remove(
+    /// Deletes the channel with its messages. They are inaccessible from now on; a background job deletes the
+    /// rows.
+    #[oai(path = "/:id", method = "delete", operation_id = "channelsDelete")]
+    async fn delete(
         &self,
         editor: Caller<Editors>,
-        /// The channel's id.
+        /// The id of the channel.
         id: Path<Id<Channel>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<(NotFound, Stale, Unconditional)>> {
-        self.0.remove(&editor, id.0, when.0).await?;
+        self.0.delete(&editor, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

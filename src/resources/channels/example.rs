@@ -1,26 +1,26 @@
-//! The channel of the workshop, told the same way throughout the document.
+//! The example channel of the OpenAPI document: the same values in every example.
 use poem_openapi::types::Example;
 
 use super::types::{Channel, ChannelAudience, ChannelPatch, ChannelQuery, NewChannel};
 use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
 const NAME: &str = "Workshop";
-const WORDS: &str = "What is on the bench today.";
-const MADE: Timestamp = Timestamp(1_763_721_000_000);
+const DESCRIPTION: &str = "Daily work in the workshop.";
+const CREATED_AT: Timestamp = Timestamp(1_763_721_000_000);
 
-pub fn workshop() -> Id<Channel> {
+pub fn example_channel_id() -> Id<Channel> {
     "0199c0de-5a5a-7c3d-8e1f-2a3b4c5d6e71".parse().unwrap_or_else(|_| Id::fresh())
 }
 
 impl Example for Channel {
     fn example() -> Self {
         Channel {
-            id: workshop(),
+            id: example_channel_id(),
             name: NAME.into(),
-            description: Some(WORDS.into()),
+            description: Some(DESCRIPTION.into()),
             audience: ChannelAudience::Public,
-            created_at: MADE,
-            updated_at: MADE,
+            created_at: CREATED_AT,
+            updated_at: CREATED_AT,
             version: 1,
         }
     }
@@ -28,7 +28,11 @@ impl Example for Channel {
 
 impl Example for NewChannel {
     fn example() -> Self {
-        NewChannel { name: NAME.into(), description: Some(WORDS.into()), audience: ChannelAudience::Public }
+        NewChannel {
+            name: NAME.into(),
+            description: Some(DESCRIPTION.into()),
+            audience: ChannelAudience::Public,
+        }
     }
 }
 

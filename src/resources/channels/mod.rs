@@ -1,11 +1,11 @@
-//! Channels: where people talk, and who may listen.
+//! Chat channels and their read access.
 mod api;
 mod example;
 mod service;
 mod types;
 
 pub use api::ChannelsApi;
-pub use example::workshop;
+pub use example::example_channel_id;
 pub use service::{Channels, FORGET};
-pub(in crate::resources) use service::{held, readable, visible_to};
+pub(in crate::resources) use service::{load_for_update, readable_by, visible_to};
 pub use types::{Channel, ChannelAudience};

@@ -1,4 +1,4 @@
-//! What may happen to channels. The only writer of the `channels` table.
+//! Channel service: rules and queries. Only this file writes the `channels` table.
 use entity::{channel, message};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
@@ -29,10 +29,11 @@ use crate::{
     },
 };
 
+/// Kind of the job that deletes the messages of a deleted channel.
 pub const FORGET: &str = "channels.forget";
 
 #[derive(Serialize, Deserialize)]
-struct Silent {
+struct PurgeJob {
     channel: Uuid,
 }
 
@@ -43,8 +44,9 @@ pub struct Channels {
     cursors: CursorKey,
 }
 
-/// Which channels this caller may read. Every read of channels, and of what is said in them, asks here.
-pub fn readable(viewer: Option<&Principal>) -> Condition {
+/// Returns the condition for the channels that the caller can read. Every query of channels and messages uses
+/// it.
+pub fn readable_by(viewer: Option<&Principal>) -> Condition {
     let (public, accounts) = (ChannelAudience::Public.as_str(), ChannelAudience::Accounts.as_str());
     match viewer {
         Some(viewer) if viewer.role.is_staff() => Condition::all(),
@@ -53,15 +55,17 @@ pub fn readable(viewer: Option<&Principal>) -> Condition {
     }
 }
 
-/// The channels that this caller may read.
+/// Selects the channels that the caller can read.
 pub fn visible_to(viewer: Option<&Principal>) -> Select<channel::Entity> {
-    channel::Entity::find().filter(readable(viewer))
+    channel::Entity::find().filter(readable_by(viewer))
 }
 
-/// The channel, if the caller may read it. From here on nobody else changes it or writes in it: what is sent again finds
-/// what was sent before, and whatever happens is told to those who may read the channel when it does. The weaker lock
-/// lets others go on to refer to the channel.
-pub async fn held(tx: &Tx, caller: &Principal, id: Id<Channel>) -> Result<channel::Model> {
+/// Locks the channel for an update or a write in it, if the caller can read it.
+///
+/// The lock serializes writers of a channel: a repeated message finds the first one, and an event gets the
+/// audience that the channel has at its commit. `FOR NO KEY UPDATE` still allows inserts that reference the
+/// channel.
+pub async fn load_for_update(tx: &Tx, caller: &Principal, id: Id<Channel>) -> Result<channel::Model> {
     let find = visible_to(Some(caller)).filter(channel::Column::Id.eq(id.0));
     let row = find.lock(LockType::NoKeyUpdate).one(&**tx).await?;
     row.ok_or(Error::NotFound("channel"))
@@ -98,12 +102,12 @@ impl Channels {
             order: vec![SortKey::rising(channel::Column::Name), SortKey::rising(channel::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &channel::Model| vec![Key::Text(row.name.clone()), Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        let position = |row: &channel::Model| vec![Key::Text(row.name.clone()), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, position).await?;
         Ok(Page { data: rows.into_iter().map(Channel::from).collect(), pagination })
     }
 
-    pub async fn read(&self, viewer: Option<&Principal>, id: Id<Channel>) -> Result<Channel> {
+    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Channel>) -> Result<Channel> {
         let find = visible_to(viewer).filter(channel::Column::Id.eq(id.0));
         let row = find.one(self.db.read()).await?;
         row.map(Channel::from).ok_or(Error::NotFound("channel"))
@@ -122,72 +126,77 @@ impl Channels {
                 created_at: Set(now),
                 updated_at: Set(now),
             };
-            let made = Channel::from(row.insert(&*tx).await.map_err(Error::taken("name"))?);
-            tell(&tx, EventType::ChannelCreated, &made, audience, now);
-            Ok(made)
+            let channel = Channel::from(row.insert(&*tx).await.map_err(Error::taken("name"))?);
+            emit(&tx, EventType::ChannelCreated, &channel, audience, now);
+            Ok(channel)
         })
         .await
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         editor: &Principal,
         id: Id<Channel>,
         patch: ChannelPatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Channel> {
         let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let before = held(&tx, &editor, id).await?;
-                let was = Channel::from(before.clone());
-                when.check(&was.etag())?;
+                let before = load_for_update(&tx, &editor, id).await?;
+                let current = Channel::from(before.clone());
+                precondition.check(&current.etag())?;
                 let mut row = before.clone();
                 let ChannelPatch { name, description, audience } = patch;
                 row.name = name.map_or(row.name, |name| trimmed(&name));
                 row.description = description.over(row.description);
                 row.audience = audience.map_or(row.audience, |audience| audience.as_str().to_owned());
                 if row == before {
-                    return Ok(was);
+                    return Ok(current);
                 }
                 row.version += 1;
                 row.updated_at = now;
                 let row = row.into_active_model().reset_all();
-                let made = Channel::from(row.update(&*tx).await.map_err(Error::taken("name"))?);
-                // Whoever cannot read it any more learns that much, and nothing that comes after.
-                tell(&tx, EventType::ChannelUpdated, &made, was.audience.wider(made.audience), now);
-                Ok(made)
+                let channel = Channel::from(row.update(&*tx).await.map_err(Error::taken("name"))?);
+                // Clients that lose access receive this event as the last one of the channel.
+                emit(&tx, EventType::ChannelUpdated, &channel, current.audience.wider(channel.audience), now);
+                Ok(channel)
             })
             .await
     }
 
-    /// Removes a channel with all that was said in it.
-    pub async fn remove(&self, editor: &Principal, id: Id<Channel>, when: Precondition) -> Result<()> {
+    /// Deletes a channel and enqueues the job that deletes its messages.
+    pub async fn delete(
+        &self,
+        editor: &Principal,
+        id: Id<Channel>,
+        precondition: Precondition,
+    ) -> Result<()> {
         let (editor, now) = (editor.clone(), self.clock.now());
-        let gone = self.db.write(async move |tx| {
-            let row = held(&tx, &editor, id).await?;
-            let mut gone = Channel::from(row.clone());
-            when.check(&gone.etag())?;
+        let deleted = self.db.write(async move |tx| {
+            let row = load_for_update(&tx, &editor, id).await?;
+            let mut deleted = Channel::from(row.clone());
+            precondition.check(&deleted.etag())?;
             row.delete(&*tx).await?;
-            gone.version += 1;
-            tell(&tx, EventType::ChannelDeleted, &gone, gone.audience, now);
-            // Much may have been said in it, and nobody is to wait for that.
-            tx.later(NewJob::new(FORGET, &Silent { channel: id.0 })?.attempts(i32::MAX), now).await?;
+            deleted.version += 1;
+            emit(&tx, EventType::ChannelDeleted, &deleted, deleted.audience, now);
+            // A channel can have many messages: they are deleted in batches, outside of this request.
+            tx.later(NewJob::new(FORGET, &PurgeJob { channel: id.0 })?.attempts(i32::MAX), now).await?;
             Ok::<_, Error>(())
         });
-        gone.await
+        deleted.await
     }
 
-    /// Forgets what was said in a channel that is gone, a few messages at a time.
+    /// Deletes the messages of a deleted channel, in batches.
     pub async fn forget_gone(&self, job: &Claimed) -> Result<(), Failed> {
-        let Silent { channel } = job.data()?;
+        let PurgeJob { channel } = job.data()?;
         loop {
-            let some = message::Entity::find().select_only().column(message::Column::Id);
-            let some = some.filter(message::Column::ChannelId.eq(channel)).limit(SOME);
-            let some: Vec<Uuid> = some.into_tuple().all(self.db.read()).await?;
-            let last = (some.len() as u64) < SOME;
-            let gone = message::Entity::delete_many().filter(message::Column::Id.is_in(some));
-            self.db.write(async move |tx: Tx| gone.exec(&*tx).await.map(drop)).await?;
+            let batch = message::Entity::find().select_only().column(message::Column::Id);
+            let batch = batch.filter(message::Column::ChannelId.eq(channel)).limit(BATCH);
+            let batch: Vec<Uuid> = batch.into_tuple().all(self.db.read()).await?;
+            let last = (batch.len() as u64) < BATCH;
+            let deleted = message::Entity::delete_many().filter(message::Column::Id.is_in(batch));
+            self.db.write(async move |tx: Tx| deleted.exec(&*tx).await.map(drop)).await?;
             if last {
                 return Ok(());
             }
@@ -195,9 +204,9 @@ impl Channels {
     }
 }
 
-/// Messages that one statement takes away: no statement may last.
-const SOME: u64 = 1000;
+/// Messages that one statement deletes at most: this keeps transactions short.
+const BATCH: u64 = 1000;
 
-fn tell(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
-    tx.tell(of(kind, channel.id, address(channel.id), channel.version, audience.told(), now));
+fn emit(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
+    tx.tell(of(kind, channel.id, address(channel.id), channel.version, audience.event_audience(), now));
 }

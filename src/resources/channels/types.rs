@@ -1,4 +1,4 @@
-//! How a channel looks on the wire.
+//! Wire types of channels.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -7,25 +7,25 @@ use crate::contract::{
     time::Timestamp,
 };
 
-/// A place where people talk.
+/// A chat channel.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Channel {
-    /// What the channel is known by for good.
+    /// The id of the channel.
     pub id: Id<Channel>,
-    /// What people call it; unique.
+    /// The unique name.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub name: String,
-    /// What it is for.
+    /// The purpose of the channel.
     #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Who can read it.
+    /// The callers that can read the channel.
     pub audience: ChannelAudience,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed; what is said in it is no change.
+    /// The time of the last update of the channel. Messages do not change it.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -45,7 +45,7 @@ impl Resource for Channel {
         Some(self.updated_at)
     }
     fn cache(&self) -> Cache {
-        // From one moment to the next it may be there for others only: no cache in between keeps it.
+        // The audience can change at any time, so shared caches must not store the response.
         Cache::Private
     }
 }
@@ -54,14 +54,14 @@ pub fn address(id: Id<Channel>) -> String {
     format!("/api/channels/{id}")
 }
 
-/// Who can read a channel. Nobody writes without being signed in.
+/// The callers that can read a channel. Writing always requires authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelAudience {
-    /// Everybody; whoever has an account writes.
+    /// All callers, including anonymous ones.
     Public,
-    /// Everybody who has an account.
+    /// All authenticated callers.
     Accounts,
     /// Editors, accountants and admins.
     Staff,
@@ -76,7 +76,7 @@ impl ChannelAudience {
         }
     }
 
-    /// As it was kept; what nobody knows is for the fewest.
+    /// Parses a stored value. An unknown value maps to the most restricted audience.
     pub fn parse(text: &str) -> Self {
         match text {
             "public" => ChannelAudience::Public,
@@ -85,8 +85,8 @@ impl ChannelAudience {
         }
     }
 
-    /// Who may know of what happens in it.
-    pub fn told(self) -> Audience {
+    /// Returns the audience of the events of such a channel.
+    pub fn event_audience(self) -> Audience {
         match self {
             ChannelAudience::Public => Audience::Public,
             ChannelAudience::Accounts => Audience::Accounts,
@@ -94,7 +94,7 @@ impl ChannelAudience {
         }
     }
 
-    /// Of two the one that more belong to.
+    /// Returns the wider of two audiences.
     pub fn wider(self, other: Self) -> Self {
         let rank = |audience| match audience {
             ChannelAudience::Public => 2,
@@ -105,49 +105,49 @@ impl ChannelAudience {
     }
 }
 
-/// A channel to be made.
+/// The body of a create request.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewChannel {
-    /// What people call it, on one line; spaces around it are dropped. Unique.
+    /// The unique name, on one line. Leading and trailing spaces are removed.
     #[oai(validator(
         min_length = "1",
         max_length = "100",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: String,
-    /// What it is for.
+    /// The purpose of the channel.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub description: Option<String>,
-    /// Who can read it.
+    /// The callers that can read the channel.
     pub audience: ChannelAudience,
 }
 
-/// What of a channel shall change: members left out stay, `null` clears.
+/// A merge patch of a channel: absent fields stay unchanged, `null` clears a field.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct ChannelPatch {
-    /// What people call it, on one line; spaces around it are dropped. Unique.
+    /// The unique name, on one line. Leading and trailing spaces are removed.
     #[oai(validator(
         min_length = "1",
         max_length = "100",
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
     ))]
     pub name: Option<String>,
-    /// What it is for; `null` clears it.
+    /// The purpose of the channel; `null` clears it.
     #[oai(validator(min_length = "1", max_length = "500"))]
     pub description: Given<String>,
-    /// Who can read it from now on, what was said before included.
+    /// The callers that can read the channel from now on, with its existing messages.
     pub audience: Option<ChannelAudience>,
 }
 
-/// Which channels are listed, by name.
+/// Filters of the list of channels.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct ChannelQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Channels that these can read.
+    /// Only channels with this audience.
     pub audience: Option<ChannelAudience>,
 }
 
@@ -159,7 +159,7 @@ mod tests {
         [ChannelAudience::Public, ChannelAudience::Accounts, ChannelAudience::Staff];
 
     #[test]
-    fn an_audience_is_kept_as_its_word_and_an_unknown_one_is_for_the_fewest() {
+    fn parse_inverts_as_str_and_restricts_unknown_values() {
         for audience in ALL {
             assert_eq!(ChannelAudience::parse(audience.as_str()), audience);
         }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_audiences_the_larger_one_is_wider() {
+    fn wider_returns_the_larger_audience() {
         for (i, larger) in ALL.into_iter().enumerate() {
             for smaller in ALL.into_iter().skip(i) {
                 assert_eq!((larger.wider(smaller), smaller.wider(larger)), (larger, larger));

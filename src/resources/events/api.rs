@@ -1,4 +1,4 @@
-//! What clients can do with events.
+//! The operation that streams events.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -19,14 +19,19 @@ pub struct EventsApi(pub Events);
 
 #[OpenApi(prefix_path = "/api/events", tag = "Tag::Events")]
 impl EventsApi {
-    /// Listen to what happens
+    /// Stream events
     ///
-    /// A stream of events (HTML, 9.2), each as soon as its change is committed, in one order for everybody. Each
-    /// caller gets those about what they may read. A client that was away sends the `id` of the last event that it
-    /// has, as `Last-Event-ID` or as `after`, and gets what it missed; events are kept for 24 hours. Where something
-    /// is missing nevertheless, an event `reset` says so, first or in the midst: its `data` is `{"after": …}`, the position behind which
-    /// the stream goes on, and whatever the client shows has to be read anew. At the begin and every 15 seconds an
-    /// `id` without `data` tells how far the log has come, which keeps the connection open. Who reads too slowly is cut off and can read on. A caller has ten streams at a time.
+    /// A stream of server-sent events (HTML, section 9.2). Each event is sent when its change is committed,
+    /// in the same order for all clients. A caller receives the events of resources that it can read.
+    ///
+    /// To resume, a client sends the `id` of its last event as `Last-Event-ID` or as `after`, and receives
+    /// the events since then. Events are stored for 24 hours. If events are missing, the stream sends an
+    /// event `reset`, at the start or later: its `data` is `{"after": …}`, the position after which the
+    /// stream continues, and the client must reload all resources that it displays.
+    ///
+    /// A heartbeat (an `id` without `data`) is sent on connect and every 15 seconds. It keeps the connection
+    /// open and moves the resume position. A client that reads too slowly is disconnected and can resume.
+    /// Each caller can have ten streams at a time.
     #[oai(path = "/", method = "get", operation_id = "eventsListen")]
     async fn listen(
         &self,

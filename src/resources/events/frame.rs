@@ -1,4 +1,4 @@
-//! An event as the stream has it, written once for all who get it.
+//! Frames of the event stream, serialized once for all clients.
 use aws_lc_rs::rand;
 use bytes::Bytes;
 use entity::event;
@@ -6,9 +6,10 @@ use entity::event;
 use super::types::Event;
 use crate::contract::event::{Audience, Topic};
 
-/// How long a client waits until it comes back, in milliseconds.
+/// Delay before a client reconnects, in milliseconds.
 const RETRY: u32 = 2000;
 
+/// A serialized event, with the fields that decide who receives it.
 pub struct Frame {
     pub position: i64,
     pub topic: Topic,
@@ -17,8 +18,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn of(row: &event::Model) -> Option<Self> {
-        let event = Event::of(row)?;
+    /// Serializes a row; `None` if its type is unknown to this version.
+    pub fn from_row(row: &event::Model) -> Option<Self> {
+        let event = Event::from_row(row)?;
         let data = serde_json::to_string(&event).ok()?;
         let text = format!("id: {}\nevent: {}\ndata: {data}\n\n", row.position, event.kind.as_str());
         Some(Frame {
@@ -30,26 +32,29 @@ impl Frame {
     }
 }
 
-/// The begin of a stream that goes on behind `position`: whoever is cut off before the first event comes back there.
-pub fn hello(position: i64) -> Bytes {
+/// Returns the first frame of a stream that continues after `position`. A client that disconnects before the
+/// first event resumes there.
+pub fn start(position: i64) -> Bytes {
     format!("retry: {RETRY}\nid: {position}\n\n").into()
 }
 
-/// That something behind what the client has is forgotten: what it shows has to be read anew, and events follow
-/// behind `after`.
+/// Returns the frame after which a client must reload its resources, because events are no longer stored. The
+/// stream continues after `after`.
 pub fn reset(after: i64) -> Bytes {
     format!("retry: {RETRY}\n\nid: {after}\nevent: reset\ndata: {{\"after\":{after}}}\n\n").into()
 }
 
-/// The end of a stream of a service that stops: clients come back when another one answers, and not all at once.
-pub fn pause() -> Bytes {
+/// Returns the last frame of a stream when the server stops. The retry delay is random, 6.0 to 12.4 seconds,
+/// so that clients do not reconnect all at once.
+pub fn stop() -> Bytes {
     let mut byte = [0; 1];
-    // Without a random number they do come back at once, and that is all.
+    // If the random number generator fails, all clients use the same delay, which is acceptable.
     let _ = rand::fill(&mut byte);
     format!("retry: {}\n\n", 6000 + 25 * u32::from(byte[0])).into()
 }
 
-/// A sign of life, and how far the log has come: who gets no events for a day has missed none (HTML, 9.2.6).
-pub fn beat(position: i64) -> Bytes {
+/// Returns a heartbeat with the current log position: a client without events for a day can still resume
+/// (HTML, section 9.2.6).
+pub fn heartbeat(position: i64) -> Bytes {
     format!(":\nid: {position}\n\n").into()
 }

@@ -1,4 +1,4 @@
-//! Live events: what happens, told to whoever may know of it, while it happens and afterwards.
+//! Live events as a resumable stream of server-sent events.
 mod api;
 mod frame;
 mod places;

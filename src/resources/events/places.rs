@@ -1,10 +1,10 @@
-//! How many streams there are: in all, and of each caller.
+//! Limits of concurrent event streams, in total and for each caller.
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// How many streams there may be.
+/// The maximum number of concurrent streams.
 #[derive(Debug, Clone, Copy)]
 pub struct EventLimits {
     pub all: usize,
@@ -12,55 +12,55 @@ pub struct EventLimits {
 }
 
 #[derive(Default)]
-struct Taken {
+struct OpenStreams {
     all: usize,
     callers: HashMap<String, usize>,
 }
 
 #[derive(Clone)]
-pub struct Places {
+pub struct StreamLimits {
     limits: EventLimits,
-    taken: Arc<Mutex<Taken>>,
+    open: Arc<Mutex<OpenStreams>>,
 }
 
-/// One place, free again when it is dropped.
-pub struct Place {
-    places: Places,
+/// A permit for one stream. Dropping it releases the slot.
+pub struct StreamPermit {
+    limits: StreamLimits,
     caller: String,
 }
 
-impl Places {
+impl StreamLimits {
     pub fn new(limits: EventLimits) -> Self {
-        Places { limits, taken: Arc::default() }
+        StreamLimits { limits, open: Arc::default() }
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, OpenStreams> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn take(&self, caller: String) -> Option<Place> {
-        let mut taken = self.taken();
-        let own = taken.callers.get(&caller).copied().unwrap_or_default();
-        if taken.all >= self.limits.all || own >= self.limits.caller {
+    pub fn acquire(&self, caller: String) -> Option<StreamPermit> {
+        let mut open = self.open();
+        let count = open.callers.get(&caller).copied().unwrap_or_default();
+        if open.all >= self.limits.all || count >= self.limits.caller {
             return None;
         }
-        taken.all += 1;
-        taken.callers.insert(caller.clone(), own + 1);
-        drop(taken);
-        Some(Place { places: self.clone(), caller })
+        open.all += 1;
+        open.callers.insert(caller.clone(), count + 1);
+        drop(open);
+        Some(StreamPermit { limits: self.clone(), caller })
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.all -= 1;
-        let left = taken.callers.get_mut(&self.caller).map(|own| {
-            *own -= 1;
-            *own
+        let mut open = self.limits.open();
+        open.all -= 1;
+        let left = open.callers.get_mut(&self.caller).map(|count| {
+            *count -= 1;
+            *count
         });
         if left == Some(0) {
-            taken.callers.remove(&self.caller);
+            open.callers.remove(&self.caller);
         }
     }
 }
@@ -70,15 +70,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_shared_out_and_come_back() {
-        let places = Places::new(EventLimits { all: 3, caller: 2 });
-        let take = |caller: &str| places.take(caller.to_owned());
-        let (first, second) = (take("a"), take("a"));
-        assert!(first.is_some() && second.is_some() && take("a").is_none());
-        let third = take("b");
-        assert!(third.is_some() && take("c").is_none());
+    fn permits_are_limited_and_released_on_drop() {
+        let limits = StreamLimits::new(EventLimits { all: 3, caller: 2 });
+        let acquire = |caller: &str| limits.acquire(caller.to_owned());
+        let (first, second) = (acquire("a"), acquire("a"));
+        assert!(first.is_some() && second.is_some() && acquire("a").is_none());
+        let third = acquire("b");
+        assert!(third.is_some() && acquire("c").is_none());
         drop((first, second));
-        assert!(take("a").is_some() && take("c").is_some());
-        assert_eq!(places.taken().callers.len(), 1);
+        assert!(acquire("a").is_some() && acquire("c").is_some());
+        assert_eq!(limits.open().callers.len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! One reader of the log for all streams of the process: it reads each event once and hands it to all of them.
+//! A single reader of the event log per process that broadcasts each event to all streams.
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -12,75 +12,77 @@ use tokio::{
 use super::frame::Frame;
 use crate::ports::db::Db;
 
-/// Events that a stream may be behind; one that takes longer is cut off, and can read on from the log.
-const BEHIND: usize = 1024;
+/// Events that a stream can lag behind. A slower stream is disconnected, and its client resumes from the log.
+const MAX_LAG: usize = 1024;
 
-/// Events that are read at once.
-const SOME: u64 = 256;
+/// Events that one query reads at most.
+const BATCH: u64 = 256;
 
-/// How long events of other processes wait until somebody looks.
-const LOOK: Duration = Duration::from_millis(100);
+/// Poll interval for events that other processes write.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub struct Relay {
     db: Db,
     frames: broadcast::Sender<Arc<Frame>>,
-    /// Whether somebody reads.
-    runs: Arc<Mutex<bool>>,
+    /// Whether the reader task runs.
+    running: Arc<Mutex<bool>>,
 }
 
 impl Relay {
     pub fn new(db: Db) -> Self {
-        Relay { db, frames: broadcast::channel(BEHIND).0, runs: Arc::default() }
+        Relay { db, frames: broadcast::channel(MAX_LAG).0, running: Arc::default() }
     }
 
-    /// What happens behind `newest`, which was the newest event a moment before, or a little less: what is not among
-    /// it is in the log by now.
-    pub fn listen(&self, newest: i64) -> broadcast::Receiver<Arc<Frame>> {
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Subscribes to live events, and starts the reader behind `newest` if it does not run. `newest` must not
+    /// be past the current end of the log. A running reader can already be past it, so the caller reads the
+    /// log up to its end after subscribing.
+    pub fn subscribe(&self, newest: i64) -> broadcast::Receiver<Arc<Frame>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let frames = self.frames.subscribe();
-        if !*runs {
-            *runs = true;
+        if !*running {
+            *running = true;
             tokio::spawn(self.clone().run(newest));
         }
         frames
     }
 
-    /// Nobody listens any more, and nobody will without another run.
+    /// Returns whether no stream is subscribed, and if so marks the reader as stopped. The lock makes this
+    /// atomic with [`Relay::subscribe`], which would otherwise subscribe to a reader that stops.
     fn is_idle(&self) -> bool {
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.frames.receiver_count() == 0;
-        *runs = !idle;
+        *running = !idle;
         idle
     }
 
     async fn run(self, mut position: i64) {
-        let mut news = self.db.news().events();
+        let mut changes = self.db.news().events();
         while !self.is_idle() {
-            news.mark_unchanged();
-            match self.turn(&mut position).await {
+            changes.mark_unchanged();
+            match self.broadcast_batch(&mut position).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    let _ = timeout(LOOK, news.changed()).await;
+                    let _ = timeout(POLL_INTERVAL, changes.changed()).await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the log of events cannot be read");
+                    tracing::warn!(%error, "cannot read the event log");
                     sleep(Duration::from_secs(1)).await;
                 }
             }
         }
     }
 
-    /// Hands on what is new; whether there may be more at once.
-    async fn turn(&self, position: &mut i64) -> Result<bool, sea_orm::DbErr> {
-        let rows = self.db.events_after(*position, SOME).await?;
+    /// Broadcasts one batch of new events and returns whether more can be available.
+    async fn broadcast_batch(&self, position: &mut i64) -> Result<bool, sea_orm::DbErr> {
+        let rows = self.db.events_after(*position, BATCH).await?;
         for row in &rows {
-            if let Some(frame) = Frame::of(row) {
-                // Nobody may listen; then nobody misses it.
+            if let Some(frame) = Frame::from_row(row) {
+                // An error means that no stream is subscribed.
                 let _ = self.frames.send(Arc::new(frame));
             }
         }
         *position = rows.last().map_or(*position, |row| row.position);
-        Ok(rows.len() as u64 == SOME)
+        Ok(rows.len() as u64 == BATCH)
     }
 }

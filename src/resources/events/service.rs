@@ -1,4 +1,4 @@
-//! Who is told of what.
+//! Event service: opens streams and checks that their callers are still active.
 use std::{sync::Arc, time::Instant};
 
 use entity::event;
@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 use super::{
     frame,
-    places::Places,
+    places::StreamLimits,
     relay::Relay,
-    subscription::{Listener, Subscription, beats},
+    subscription::{Listener, Subscription, heartbeats},
     types::EventQuery,
 };
 use crate::{
@@ -28,34 +28,44 @@ pub struct Events {
     db: Db,
     clock: Clock,
     relay: Relay,
-    places: Places,
+    stream_limits: StreamLimits,
     stopping: Arc<watch::Sender<bool>>,
 }
 
 impl Events {
     pub fn new(db: Db, clock: Clock, limits: EventLimits) -> Self {
         let relay = Relay::new(db.clone());
-        Events { db, clock, relay, places: Places::new(limits), stopping: Arc::new(watch::channel(false).0) }
+        Events {
+            db,
+            clock,
+            relay,
+            stream_limits: StreamLimits::new(limits),
+            stopping: Arc::new(watch::channel(false).0),
+        }
     }
 
-    /// Ends all streams; their clients come back, to whoever serves then.
+    /// Ends all streams. Their clients reconnect to another process.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Whether a caller is still who they were when the stream began.
-    pub(super) async fn believes(&self, viewer: Option<&Principal>) -> bool {
+    /// Returns whether the credential of a stream is still valid.
+    pub(super) async fn is_active(&self, viewer: Option<&Principal>) -> bool {
         match viewer {
             None => true,
             Some(viewer) => stands(self.db.read(), viewer, self.clock.now()).await.unwrap_or(false),
         }
     }
 
-    pub(super) async fn after(&self, position: i64, most: u64) -> Result<Vec<event::Model>, DbErr> {
-        self.db.events_after(position, most).await
+    pub(super) async fn after(&self, position: i64, limit: u64) -> Result<Vec<event::Model>, DbErr> {
+        self.db.events_after(position, limit).await
     }
 
-    /// A stream for this caller, behind the event that it has last.
+    /// Opens a stream that continues after the client's last event.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if a stream limit is reached or the server is stopping.
     pub async fn subscribe(
         &self,
         viewer: Option<Principal>,
@@ -64,31 +74,31 @@ impl Events {
         last: Option<i64>,
     ) -> Result<Subscription> {
         let caller = viewer.as_ref().map_or_else(|| address.to_owned(), |viewer| viewer.user.to_string());
-        let full = "there are too many streams of events already: end one, or try again later";
-        let place = self.places.take(caller).ok_or(Error::Unavailable(full))?;
+        let too_many = "too many event streams are open: close one, or retry later";
+        let permit = self.stream_limits.acquire(caller).ok_or(Error::Unavailable(too_many))?;
         if *self.stopping.borrow() {
-            return Err(Error::Unavailable("the service is about to stop: come back in a moment"));
+            return Err(Error::Unavailable("the server is stopping: reconnect in a moment"));
         }
-        let frames = self.relay.listen(self.db.newest_event().await?);
+        let frames = self.relay.subscribe(self.db.newest_event().await?);
         let newest = self.db.newest_event().await?;
-        let wanted = last.or(query.after);
-        let (first, seen) = match wanted {
-            Some(after) if self.db.remembers(after).await? => (frame::hello(after), after),
+        let last_event = last.or(query.after);
+        let (first, seen) = match last_event {
+            Some(after) if self.db.remembers(after).await? => (frame::start(after), after),
             Some(_) => (frame::reset(newest), newest),
-            None => (frame::hello(newest), newest),
+            None => (frame::start(newest), newest),
         };
         Ok(Subscription {
             events: self.clone(),
             listener: Listener { viewer, topics: query.topics.clone() },
             frames,
             seen,
-            until: newest,
+            backlog_end: newest,
             first: Some(first),
-            cut: false,
+            ended: false,
             stopping: self.stopping.subscribe(),
-            beats: beats(),
-            believed: Instant::now(),
-            place,
+            heartbeats: heartbeats(),
+            validated_at: Instant::now(),
+            permit,
         })
     }
 }

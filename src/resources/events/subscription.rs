@@ -1,4 +1,5 @@
-//! One stream: first what its client has missed, then what happens, as long as the client keeps up and is who it was.
+//! One event stream: first the missed events from the log, then live events, while the client keeps up and
+//! its credential is valid.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -16,7 +17,7 @@ use tokio::{
 
 use super::{
     frame::{self, Frame},
-    places::Place,
+    places::StreamPermit,
     service::Events,
 };
 use crate::contract::{
@@ -24,60 +25,61 @@ use crate::contract::{
     event::{Audience, Topic},
 };
 
-/// Proxies end what is silent for longer.
-const BEAT: Duration = Duration::from_secs(15);
+/// Heartbeat interval: proxies close connections that are idle for longer.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How long a credential is believed.
-const BELIEVED: Duration = Duration::from_secs(40);
+/// Interval after which the credential is validated again.
+const REVALIDATE_AFTER: Duration = Duration::from_secs(40);
 
-/// Events that are read from the log at once.
-const SOME: u64 = 200;
+/// Events that one query of the log reads at most.
+const BATCH: u64 = 200;
 
-/// Bytes that are sent at once.
-const PIECE: usize = 16 * 1024;
+/// Bytes that one write combines at most.
+const MAX_WRITE: usize = 16 * 1024;
 
-/// Who listens to what.
+/// The caller of a stream and its topic filter.
 pub struct Listener {
     pub viewer: Option<Principal>,
-    /// All of them for none.
+    /// Empty: all topics.
     pub topics: Vec<Topic>,
 }
 
 impl Listener {
-    fn gets(&self, frame: &Frame) -> bool {
+    fn receives(&self, frame: &Frame) -> bool {
         (self.topics.is_empty() || self.topics.contains(&frame.topic))
             && frame.audience.has(self.viewer.as_ref())
-            && (frame.audience == Audience::Public || self.reads(frame.topic))
+            && (frame.audience == Audience::Public || self.can_read(frame.topic))
     }
 
-    fn reads(&self, topic: Topic) -> bool {
+    fn can_read(&self, topic: Topic) -> bool {
         self.viewer.as_ref().is_none_or(|viewer| viewer.within(topic.scope()))
     }
 }
 
+/// The state of one stream.
 pub struct Subscription {
     pub events: Events,
     pub listener: Listener,
     pub frames: broadcast::Receiver<Arc<Frame>>,
-    /// The position up to which the client has everything.
+    /// The position up to which the client has all events.
     pub seen: i64,
-    /// The position up to which the log is read, before the live events.
-    pub until: i64,
+    /// The position up to which events are read from the log instead of the live broadcast.
+    pub backlog_end: i64,
     pub first: Option<Bytes>,
-    /// Nothing more is sent.
-    pub cut: bool,
+    /// Whether the stream ends after the frame that was sent last.
+    pub ended: bool,
     pub stopping: watch::Receiver<bool>,
-    pub beats: Interval,
-    pub believed: Instant,
-    pub place: Place,
+    pub heartbeats: Interval,
+    pub validated_at: Instant,
+    pub permit: StreamPermit,
 }
 
-/// When the next sign of life is due.
-pub fn beats() -> Interval {
-    let mut beats = interval(BEAT);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beats.reset();
-    beats
+/// Returns the timer of the heartbeats.
+pub fn heartbeats() -> Interval {
+    let mut heartbeats = interval(HEARTBEAT);
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeats.reset();
+    heartbeats
 }
 
 enum Step {
@@ -88,10 +90,10 @@ enum Step {
 
 impl Subscription {
     pub fn stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
-        stream::unfold(self, async |mut own| {
+        stream::unfold(self, async |mut subscription| {
             loop {
-                match own.step().await {
-                    Step::Send(bytes) => return Some((bytes, own)),
+                match subscription.step().await {
+                    Step::Send(bytes) => return Some((bytes, subscription)),
                     Step::Again => {}
                     Step::End => return None,
                 }
@@ -103,65 +105,67 @@ impl Subscription {
         if let Some(first) = self.first.take() {
             return Step::Send(first);
         }
-        if self.cut {
+        if self.ended {
             return Step::End;
         }
         if *self.stopping.borrow() {
-            self.cut = true;
-            return Step::Send(frame::pause());
+            self.ended = true;
+            return Step::Send(frame::stop());
         }
-        if self.believed.elapsed() > BELIEVED {
-            if !self.events.believes(self.listener.viewer.as_ref()).await {
+        if self.validated_at.elapsed() > REVALIDATE_AFTER {
+            if !self.events.is_active(self.listener.viewer.as_ref()).await {
                 return Step::End;
             }
-            self.believed = Instant::now();
+            self.validated_at = Instant::now();
         }
-        if self.seen < self.until {
+        if self.seen < self.backlog_end {
             return self.replay().await;
         }
         let frame = tokio::select! {
             biased;
             _ = self.stopping.wait_for(|stopping| *stopping) => return Step::Again,
             frame = self.frames.recv() => frame,
-            _ = self.beats.tick() => return Step::Send(frame::beat(self.seen)),
+            _ = self.heartbeats.tick() => return Step::Send(frame::heartbeat(self.seen)),
         };
-        // Who is too slow reads on from the log when it comes back.
+        // A client that lags too far behind is disconnected and resumes from the log.
         frame.map_or(Step::End, |frame| self.live(&frame))
     }
 
-    /// What the client has missed, from the log.
+    /// Sends a batch of missed events from the log.
     async fn replay(&mut self) -> Step {
-        let Ok(rows) = self.events.after(self.seen, SOME).await else { return Step::End };
-        // Positions have no gaps: what is missing was forgotten while it was read, and that may be all of it.
+        let Ok(rows) = self.events.after(self.seen, BATCH).await else { return Step::End };
+        // Positions have no gaps. A missing one was deleted by the retention job while this stream read the
+        // log.
         if rows.first().is_none_or(|row| row.position > self.seen + 1) {
-            self.seen = self.until;
-            return self.send(frame::reset(self.until));
+            self.seen = self.backlog_end;
+            return self.send(frame::reset(self.backlog_end));
         }
-        self.seen = rows.last().map_or(self.until, |row| row.position);
+        self.seen = rows.last().map_or(self.backlog_end, |row| row.position);
         let mut bytes = BytesMut::new();
-        for frame in rows.iter().filter_map(Frame::of).filter(|frame| self.listener.gets(frame)) {
+        for frame in rows.iter().filter_map(Frame::from_row).filter(|frame| self.listener.receives(frame)) {
             bytes.extend_from_slice(&frame.bytes);
         }
         if bytes.is_empty() { Step::Again } else { self.send(bytes.freeze()) }
     }
 
-    /// What has just happened, with what has happened right after it.
+    /// Sends a live event, combined with the events that are already buffered.
     fn live(&mut self, frame: &Frame) -> Step {
         let mut bytes: Option<BytesMut> = None;
-        let mut only = self.take(frame);
-        while only.as_ref().map_or(0, Bytes::len) + bytes.as_ref().map_or(0, BytesMut::len) < PIECE {
+        let mut single = self.accept(frame);
+        while single.as_ref().map_or(0, Bytes::len) + bytes.as_ref().map_or(0, BytesMut::len) < MAX_WRITE {
             let next = match self.frames.try_recv() {
                 Ok(next) => next,
                 Err(TryRecvError::Empty) => break,
-                // Whatever comes next, something before it is missing: what is gathered is the last.
+                // Events were lost. The stream ends after the events that are already combined, and the
+                // client resumes.
                 Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => {
-                    self.cut = true;
+                    self.ended = true;
                     break;
                 }
             };
-            let Some(next) = self.take(&next) else { continue };
-            match (only.take(), &mut bytes) {
-                (None, None) => only = Some(next),
+            let Some(next) = self.accept(&next) else { continue };
+            match (single.take(), &mut bytes) {
+                (None, None) => single = Some(next),
                 (first, bytes) => {
                     let bytes = bytes.get_or_insert_default();
                     bytes.extend_from_slice(&first.unwrap_or_default());
@@ -169,23 +173,23 @@ impl Subscription {
                 }
             }
         }
-        match bytes.map(BytesMut::freeze).or(only) {
+        match bytes.map(BytesMut::freeze).or(single) {
             Some(bytes) => self.send(bytes),
             None => Step::Again,
         }
     }
 
-    /// The event, if it is new to this client and meant for it.
-    fn take(&mut self, frame: &Frame) -> Option<Bytes> {
+    /// Returns the bytes of an event if the client does not have it and may receive it.
+    fn accept(&mut self, frame: &Frame) -> Option<Bytes> {
         if frame.position <= self.seen {
             return None;
         }
         self.seen = frame.position;
-        self.listener.gets(frame).then(|| frame.bytes.clone())
+        self.listener.receives(frame).then(|| frame.bytes.clone())
     }
 
     fn send(&mut self, bytes: Bytes) -> Step {
-        self.beats.reset();
+        self.heartbeats.reset();
         Step::Send(bytes)
     }
 }

@@ -1,4 +1,5 @@
-//! How an event looks on the wire: thin, so that what may be read is decided when it is read.
+//! Wire types of events. An event names a resource without its content, so access is checked when the client
+//! reads the resource.
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
@@ -8,49 +9,50 @@ use crate::contract::{
     time::Timestamp,
 };
 
-/// Something that happened.
+/// An event: a change of a resource.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// What the event is known by; webhooks send it as `webhook-id`.
+    /// The id of the event. Webhooks send it as `webhook-id`.
     pub id: Id<Event>,
-    /// Its place in the log, which is the `id` of the stream's event. Events that the caller may not know of leave
-    /// gaps.
+    /// The position in the event log, which is the `id` of the stream event. Positions have gaps where the
+    /// caller cannot read an event.
     #[oai(validator(minimum(value = "1"), maximum(value = "999999999999999")))]
     pub position: i64,
-    /// What happened.
+    /// The event type.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: EventType,
-    /// What it is about.
+    /// The topic of the event type.
     pub topic: Topic,
-    /// When it happened.
+    /// The time of the change.
     pub occurred_at: Timestamp,
-    /// To which resource.
+    /// The changed resource.
     pub data: EventData,
 }
 
-/// The resource that an event is about.
+/// The resource that an event refers to.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct EventData {
-    /// What the resource is known by.
+    /// The id of the resource.
     #[oai(validator(min_length = "1", max_length = "2000"))]
     pub id: String,
-    /// Where it is read: an absolute path on this service.
+    /// The URL of the resource: an absolute path on this server.
     #[oai(validator(pattern = "^/[\\u0021-\\u007e]*$", max_length = "16000"))]
     pub href: String,
-    /// Counts its changes; left out where nothing counts them.
+    /// The version of the resource after the change. Absent for resources without versions.
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
 }
 
 impl Event {
-    /// As the log has it; nothing for what only a newer program knows.
-    pub fn of(row: &entity::event::Model) -> Option<Self> {
+    /// Converts a row of the log; `None` if a newer version of the server wrote a type that this one does not
+    /// define.
+    pub fn from_row(row: &entity::event::Model) -> Option<Self> {
         let kind = EventType::ALL.iter().copied().find(|kind| kind.as_str() == row.kind)?;
         Some(Event {
             id: row.id.into(),
@@ -67,15 +69,15 @@ impl Event {
     }
 }
 
-/// Which events are sent.
+/// Filter and resume position of the stream.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct EventQuery {
-    /// Events about these; all of them if it is left out. Given once for each.
+    /// Only events of these topics; repeat the parameter for several. Default: all topics.
     #[oai(default, validator(max_items = "13"))]
     pub topics: Vec<Topic>,
-    /// The `id` of the last event that the client has: what followed is sent first. For clients that cannot send
-    /// `Last-Event-ID`, which wins over it.
+    /// The `id` of the last event that the client has: the stream sends the later events first. For clients
+    /// that cannot send the `Last-Event-ID` header, which takes precedence.
     #[oai(validator(minimum(value = "0"), maximum(value = "999999999999999")))]
     pub after: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! What clients can do with jobs.
+//! Operations on background jobs.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -21,41 +21,41 @@ pub struct JobsApi(pub Jobs);
 
 #[OpenApi(prefix_path = "/api/jobs", tag = "Tag::Jobs")]
 impl JobsApi {
-    /// List jobs, newest first
+    /// List background jobs
     ///
-    /// Done ones are kept for three days, dead ones for thirty.
+    /// Newest first. Done jobs are stored for 3 days, dead jobs for 30 days.
     #[oai(path = "/", method = "get", operation_id = "jobsList")]
     async fn list(
         &self,
         _caller: Caller<Admins>,
         query: Query<JobQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Job>, Fault<Invalid>> {
-        Ok(Listed::fresh(self.0.list(&query).await?, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(self.0.list(&query).await?, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Read a job
+    /// Get a background job
     ///
-    /// How far it is, and why the last try failed.
-    #[oai(path = "/:id", method = "get", operation_id = "jobsRead")]
-    async fn read(
+    /// Returns the state of the job and the error of its last attempt.
+    #[oai(path = "/:id", method = "get", operation_id = "jobsGet")]
+    async fn get(
         &self,
         _caller: Caller<Admins>,
-        /// The job's id.
+        /// The id of the job.
         id: Path<Id<Job>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Job>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(id.0).await?, &if_none_match.0))
     }
 
-    /// Do a job again
+    /// Retry a background job
     ///
-    /// One that is dead or done; all jobs can be done twice without harm.
+    /// Enqueues a job that is `dead` or `done` again. All jobs are idempotent.
     #[oai(path = "/:id/retry", method = "post", operation_id = "jobsRetry")]
     async fn retry(
         &self,
         _caller: Caller<Admins>,
-        /// The job's id.
+        /// The id of the job.
         id: Path<Id<Job>>,
     ) -> Result<Accepted<Job>, Fault<(NotFound, Conflict)>> {
         Ok(Accepted::new(self.0.retry(id.0).await?))

@@ -1,4 +1,4 @@
-//! Jobs: what is done after an answer, and what became of it.
+//! Background jobs: list, get and retry.
 mod api;
 mod service;
 mod types;

@@ -1,4 +1,4 @@
-//! What can be seen of the queue, and done about it.
+//! Job service: queries of the queue, and retries.
 use entity::job;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -39,30 +39,30 @@ impl Jobs {
         let slice = Slice {
             key: &self.cursors,
             list: format!("jobs {:?} {:?}", query.state, query.kind),
-            // Ids rise with time.
+            // Ids are UUIDv7 and ascend with time.
             order: vec![SortKey::falling(job::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &job::Model| vec![Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        let position = |row: &job::Model| vec![Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, position).await?;
         Ok(Page { data: rows.into_iter().map(Job::from).collect(), pagination })
     }
 
-    pub async fn read(&self, id: Id<Job>) -> Result<Job> {
+    pub async fn get(&self, id: Id<Job>) -> Result<Job> {
         let row = job::Entity::find_by_id(id.0).one(self.db.read()).await?;
         row.map(Job::from).ok_or(Error::NotFound("job"))
     }
 
-    /// Has a job that has ended done once more.
+    /// Enqueues a job that is done or dead again.
     pub async fn retry(&self, id: Id<Job>) -> Result<Job> {
         let now = self.clock.now();
         self.db
             .write(async move |tx: Tx| {
-                let again = tx.again(id.0, now).await?;
+                let retried = tx.again(id.0, now).await?;
                 let row = job::Entity::find_by_id(id.0).one(&*tx).await?.ok_or(Error::NotFound("job"))?;
-                match again {
+                match retried {
                     true => Ok(row.into()),
-                    false => Err(Error::Conflict("only a job that has ended can be done again")),
+                    false => Err(Error::Conflict("only a job in the state done or dead can be retried")),
                 }
             })
             .await

@@ -1,39 +1,39 @@
-//! How a job looks on the wire. What it is about stays inside: it may name what others may not read.
+//! Wire types of jobs. The payload is not exposed: it can name resources that the caller cannot read.
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp};
 
-/// Something that is done after an answer.
+/// A background job.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
-    /// What the job is known by.
+    /// The id of the job.
     pub id: Id<Job>,
-    /// What is done.
+    /// The kind of work.
     #[oai(validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
     pub kind: String,
-    /// How far it is.
+    /// The state of the job.
     pub state: JobState,
-    /// When it is tried next, or was tried last.
+    /// The time of the next attempt, or of the last one if the job has ended.
     pub run_at: Timestamp,
-    /// How often it was begun since it was last asked for.
+    /// The number of attempts since the job was enqueued or retried.
     #[oai(validator(minimum(value = "0"), maximum(value = "2147483647")))]
     pub attempts: i32,
-    /// How often it is begun before it is given up; left out where it never is.
+    /// The number of attempts after which the job is dead. Absent if it is retried without limit.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<i32>,
-    /// Why the last try failed.
+    /// The error of the last attempt.
     #[oai(validator(max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// When it was asked for first.
+    /// The time when the job was first enqueued.
     pub created_at: Timestamp,
-    /// When something last changed.
+    /// The time of the last update.
     pub updated_at: Timestamp,
-    /// When it ended, well or not.
+    /// The time when the job ended, as `done` or as `dead`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     #[oai(skip)]
@@ -85,7 +85,7 @@ impl From<entity::job::Model> for Job {
             state: JobState::parse(&state),
             run_at: Timestamp(run_at),
             attempts,
-            max_attempts: Some(max_attempts).filter(|most| *most < i32::MAX),
+            max_attempts: Some(max_attempts).filter(|max| *max < i32::MAX),
             last_error,
             created_at: Timestamp(created_at),
             updated_at: Timestamp(updated_at),
@@ -95,18 +95,18 @@ impl From<entity::job::Model> for Job {
     }
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
-    /// It waits for its time, or for a worker.
+    /// Waits for its time or for a worker.
     Ready,
-    /// A worker is at it.
+    /// A worker executes it.
     Running,
-    /// It is done.
+    /// It succeeded.
     Done,
-    /// It failed too often, or in a way that no further try would mend.
+    /// It failed too often, or with an error that a retry cannot fix.
     Dead,
 }
 
@@ -128,15 +128,15 @@ impl JobState {
     }
 }
 
-/// Which jobs are listed, newest first.
+/// Filters of the list of jobs.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct JobQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Jobs in this state.
+    /// Only jobs in this state.
     pub state: Option<JobState>,
-    /// Jobs of this kind.
+    /// Only jobs of this kind.
     #[oai(validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
     pub kind: Option<String>,
 }

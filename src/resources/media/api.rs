@@ -1,4 +1,4 @@
-//! What clients can do with pictures, apart from looking at them.
+//! Operations on media: upload, list, get, update and delete.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -21,14 +21,16 @@ use crate::{
 
 pub struct MediaApi(pub MediaLibrary);
 
-type Kept = (NotFound, Unauthorized, Stale, Unconditional);
+/// The errors of an update or a delete.
+type WriteErrors = (NotFound, Unauthorized, Stale, Unconditional);
 
 #[OpenApi(tag = "Tag::Media")]
 impl MediaApi {
-    /// Upload a picture
+    /// Upload an image
     ///
-    /// One picture in each request. It is kept without what does not belong to it, under an address of its own;
-    /// of a picture that the caller has uploaded before, the answer is that one (200).
+    /// Each request uploads one image. The server decodes and re-encodes the image, removes its metadata and
+    /// stores the result under a new, unguessable URL. If the caller has already uploaded the same image, the
+    /// response is the existing one (200).
     #[oai(path = "/api/upload", method = "post", operation_id = "mediaUpload")]
     async fn upload(
         &self,
@@ -39,64 +41,66 @@ impl MediaApi {
         Ok(Received::new(self.0.upload(&author, form.0, key.0).await?))
     }
 
-    /// List pictures, newest first
+    /// List media
     ///
-    /// Authors see their own, editors all.
+    /// Newest first by default. Authors see the images that they uploaded; editors see all images.
     #[oai(path = "/api/media", method = "get", operation_id = "mediaList")]
     async fn list(
         &self,
         author: Caller<Writers>,
         query: Query<MediaQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Media>, Fault<Invalid>> {
         let etag = self.0.list_etag(&author, &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
             return Ok(unchanged);
         }
         Ok(Listed::new(self.0.list(&author, &query).await?, &etag, &query.target, Cache::Private))
     }
 
-    /// Read what is known of a picture
+    /// Get the metadata of an image
     ///
-    /// Of one's own, or as an editor of any.
-    #[oai(path = "/api/media/:id", method = "get", operation_id = "mediaRead")]
-    async fn read(
+    /// Authors can read the images that they uploaded; editors can read all images.
+    #[oai(path = "/api/media/:id", method = "get", operation_id = "mediaGet")]
+    async fn get(
         &self,
         author: Caller<OwnerOrEditors>,
-        /// The picture's id.
+        /// The id of the image.
         id: Path<Id<Media>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Media>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(&author, id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(&author, id.0).await?, &if_none_match.0))
     }
 
-    /// Change what is said of a picture
+    /// Update the metadata of an image
     ///
-    /// A merge patch (RFC 7396). The picture itself never changes: upload another one.
-    #[oai(path = "/api/media/:id", method = "patch", operation_id = "mediaPatch")]
-    async fn patch(
+    /// The body is a merge patch (RFC 7396). The image itself is immutable: to replace it, upload another
+    /// one.
+    #[oai(path = "/api/media/:id", method = "patch", operation_id = "mediaUpdate")]
+    async fn update(
         &self,
         author: Caller<OwnerOrEditors>,
-        /// The picture's id.
+        /// The id of the image.
         id: Path<Id<Media>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<MediaPatch>,
-    ) -> Result<Changed<Media>, Fault<Kept>> {
-        Ok(Changed::new(self.0.patch(&author, id.0, patch.0, when.0).await?))
+    ) -> Result<Changed<Media>, Fault<WriteErrors>> {
+        Ok(Changed::new(self.0.update(&author, id.0, patch.0, if_match.0).await?))
     }
 
-    /// Delete a picture
+    /// Delete an image
     ///
-    /// With its bytes and those of all its sizes. Caches may show it for as long as they were allowed to.
-    #[oai(path = "/api/media/:id", method = "delete", operation_id = "mediaRemove")]
-    async fn remove(
+    /// Deletes the stored bytes of the image and of all its variants. Caches may serve a copy until its
+    /// `max-age` expires.
+    #[oai(path = "/api/media/:id", method = "delete", operation_id = "mediaDelete")]
+    async fn delete(
         &self,
         author: Caller<OwnerOrEditors>,
-        /// The picture's id.
+        /// The id of the image.
         id: Path<Id<Media>>,
-        when: IfMatch,
-    ) -> Result<Gone, Fault<Kept>> {
-        self.0.remove(&author, id.0, when.0).await?;
+        if_match: IfMatch,
+    ) -> Result<Gone, Fault<WriteErrors>> {
+        self.0.delete(&author, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

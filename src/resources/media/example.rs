@@ -1,4 +1,4 @@
-//! A photograph of a joint, told the same way throughout the document.
+//! The example image of the OpenAPI document: the same photograph in every example.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::{
     resources::users::ada,
 };
 
-const JOINT: &str = "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f";
+const IMAGE_ID: &str = "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f";
 const URL: &str = "/media/7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg";
 const NAME: &str = "dovetail.jpg";
 const ALT: &str = "A dovetail joint, seen from the side";
@@ -16,7 +16,7 @@ const ALT: &str = "A dovetail joint, seen from the side";
 impl Example for Media {
     fn example() -> Self {
         Media {
-            id: JOINT.parse().unwrap_or_else(|_| Id::from(Uuid::nil())),
+            id: IMAGE_ID.parse().unwrap_or_else(|_| Id::from(Uuid::nil())),
             url: URL.into(),
             filename: NAME.into(),
             media_type: MediaType::Jpeg,

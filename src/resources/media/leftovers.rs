@@ -1,5 +1,7 @@
-//! Bytes that no picture has a claim to: noted before they are written and when their picture goes, so that
-//! whatever ends the process in between, none of them stays for good.
+//! Registry of stored bytes that belong to no row of `media`, so that they can be deleted later.
+//!
+//! A stem is registered before its bytes are written, and again in the transaction that deletes the image. A
+//! process that stops between these steps therefore leaves no bytes behind for good: [`sweep`] deletes them.
 use entity::{
     media,
     media_leftover::{ActiveModel, Column, Entity},
@@ -9,7 +11,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-use super::stored::{below, stem};
+use super::keys::{prefix, stem};
 use crate::{
     contract::problem::{Error, Result},
     ports::{
@@ -18,14 +20,14 @@ use crate::{
     },
 };
 
-/// No upload takes so long, in milliseconds.
+/// Time after which an unclaimed upload counts as abandoned, in milliseconds: 10 minutes.
 const GRACE: i64 = 10 * 60 * 1000;
-/// As many are taken away in one go.
+/// Stems that one sweep deletes at most.
 const BATCH: u64 = 500;
-/// After as many failures in one go, it is the place of the bytes that fails.
+/// Failures after which a sweep stops: the blob store itself is probably unavailable.
 const FAILURES: usize = 3;
 
-/// Notes that bytes are about to be written below a stem.
+/// Registers a stem before bytes are written under it.
 pub async fn note(db: &Db, stem: &str, now: i64) -> Result<()> {
     let row = ActiveModel { stem: Set(stem.to_owned()), doomed: Set(0), since: Set(now) };
     db.write(async move |tx: Tx| {
@@ -35,27 +37,31 @@ pub async fn note(db: &Db, stem: &str, now: i64) -> Result<()> {
     .await
 }
 
-/// A picture claims its bytes, unless they were given up meanwhile.
+/// Removes the registration of a stem in the transaction that inserts its row.
+///
+/// # Errors
+///
+/// `Unavailable` if a sweep has already marked the stem for deletion.
 pub async fn claim(tx: &Tx, stem: &str) -> Result<()> {
     let claimed = Entity::delete_by_id(stem.to_owned()).filter(Column::Doomed.eq(0)).exec(&**tx).await?;
     match claimed.rows_affected {
         1 => Ok(()),
-        _ => Err(Error::Unavailable("the upload took too long: send it again")),
+        _ => Err(Error::Unavailable("the upload took longer than 10 minutes: send it again")),
     }
 }
 
-/// The bytes of a picture go when the transaction has ended.
-pub async fn doom(tx: &Tx, stem: &str, now: i64) -> Result<()> {
+/// Marks a stem for deletion. The bytes are deleted after the transaction commits.
+pub async fn mark_for_deletion(tx: &Tx, stem: &str, now: i64) -> Result<()> {
     let row = ActiveModel { stem: Set(stem.to_owned()), doomed: Set(1), since: Set(now) };
-    let again = OnConflict::column(Column::Stem).value(Column::Doomed, 1).to_owned();
-    Entity::insert(row).on_conflict(again).exec_without_returning(&**tx).await?;
+    let update_existing = OnConflict::column(Column::Stem).value(Column::Doomed, 1).to_owned();
+    Entity::insert(row).on_conflict(update_existing).exec_without_returning(&**tx).await?;
     Ok(())
 }
 
-/// Takes the bytes below a stem away, and then the note of them.
-pub async fn clear(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
-    let failed = |error: std::io::Error| Error::Internal(format!("a blob cannot be taken away: {error}"));
-    for entry in blobs.below(&below(stem)).await.map_err(failed)? {
+/// Deletes the blobs of a stem, then its registration.
+pub async fn delete_blobs(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
+    let failed = |error: std::io::Error| Error::Internal(format!("cannot delete a blob: {error}"));
+    for entry in blobs.below(&prefix(stem)).await.map_err(failed)? {
         blobs.remove(&entry.key).await.map_err(failed)?;
     }
     let stem = stem.to_owned();
@@ -66,45 +72,47 @@ pub async fn clear(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
     .await
 }
 
-/// Takes away what was written for a picture that is not there; whether it is not. An upload that has failed may be
-/// there all the same: the answer to a commit can be lost.
+/// Deletes the blobs of `key` unless a row of `media` refers to them, and returns whether it deleted them.
+///
+/// The row may exist although the upload reported an error: the response to a commit can be lost.
 pub async fn orphaned(db: &Db, blobs: &Blobs, key: &str, now: i64) -> Result<bool> {
-    let (of, stem) = (key.to_owned(), stem(key).to_owned());
+    let (media_key, stem) = (key.to_owned(), stem(key).to_owned());
     let doomed = stem.clone();
-    let gone = db
+    let deleted = db
         .write(async move |tx: Tx| {
-            // First of all: this waits for an upload that is about to claim them.
-            doom(&tx, &doomed, now).await?;
-            let there = media::Entity::find().filter(media::Column::Key.eq(of)).count(&*tx).await? > 0;
-            if there {
+            // This must come first: it waits for an upload transaction that is about to claim the stem.
+            mark_for_deletion(&tx, &doomed, now).await?;
+            let exists =
+                media::Entity::find().filter(media::Column::Key.eq(media_key)).count(&*tx).await? > 0;
+            if exists {
                 Entity::delete_by_id(doomed).exec(&*tx).await?;
             }
-            Ok::<_, Error>(!there)
+            Ok::<_, Error>(!exists)
         })
         .await?;
-    if gone {
-        clear(db, blobs, &stem).await?;
+    if deleted {
+        delete_blobs(db, blobs, &stem).await?;
     }
-    Ok(gone)
+    Ok(deleted)
 }
 
-/// Takes away what nobody has claimed in time, and what a process has not finished taking away.
+/// Deletes the blobs of abandoned uploads and of deletions that another process did not finish.
 pub async fn sweep(db: &Db, blobs: &Blobs, now: i64) -> Result<()> {
     db.write(async move |tx: Tx| {
-        let late = Entity::update_many().col_expr(Column::Doomed, Expr::value(1));
-        late.filter(Column::Since.lt(now - GRACE)).exec(&*tx).await?;
+        let expired = Entity::update_many().col_expr(Column::Doomed, Expr::value(1));
+        expired.filter(Column::Since.lt(now - GRACE)).exec(&*tx).await?;
         Ok::<_, Error>(())
     })
     .await?;
     let doomed = Entity::find().filter(Column::Doomed.eq(1)).order_by_asc(Column::Since).limit(BATCH);
     let mut failures = Vec::new();
     for row in doomed.all(db.read()).await? {
-        let Err(error) = clear(db, blobs, &row.stem).await else { continue };
-        tracing::warn!(stem = row.stem, ?error, "bytes of a picture cannot be taken away");
-        // One that cannot be taken away keeps nobody else's: it comes last from now on.
-        let later = Entity::update_many().col_expr(Column::Since, Expr::value(now));
-        let later = later.filter(Column::Stem.eq(row.stem));
-        db.write(async move |tx: Tx| Ok::<_, Error>(later.exec(&*tx).await.map(drop)?)).await?;
+        let Err(error) = delete_blobs(db, blobs, &row.stem).await else { continue };
+        tracing::warn!(stem = row.stem, ?error, "cannot delete the blobs of an image");
+        // Moves the failed stem to the end of the order, so that it does not block the others.
+        let postpone = Entity::update_many().col_expr(Column::Since, Expr::value(now));
+        let postpone = postpone.filter(Column::Stem.eq(row.stem));
+        db.write(async move |tx: Tx| Ok::<_, Error>(postpone.exec(&*tx).await.map(drop)?)).await?;
         failures.push(error);
         if failures.len() == FAILURES {
             break;

@@ -1,15 +1,15 @@
-//! Media: pictures that were uploaded, kept without what does not belong to them, and shown in any size.
+//! Media: uploaded images, re-encoded without metadata and served in any size.
 mod api;
 mod example;
-mod files;
+mod keys;
 pub mod leftovers;
-mod receive;
+mod serve;
 mod service;
-mod stored;
 mod types;
+mod upload;
 mod variants;
 
 pub use api::MediaApi;
-pub use files::api::FilesApi;
+pub use serve::api::FilesApi;
 pub use service::{MediaLibrary, forget_uploader};
 pub use types::{Media, MediaPatch, MediaQuery};

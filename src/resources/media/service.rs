@@ -1,4 +1,4 @@
-//! What may happen to pictures. The only writer of the `media` table.
+//! Media service: rules, queries and deletes. Only this folder writes the `media` table.
 use std::{
     collections::HashMap,
     num::NonZero,
@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
+    keys::{FOCUS_SCALE, filename, format_of, media_type_name, stem},
     leftovers,
-    stored::{PARTS, filename, format_of, named, stem},
     types::{Media, MediaPatch, MediaQuery},
 };
 use crate::{
@@ -49,31 +49,32 @@ pub struct MediaLibrary {
     pub(super) clock: Clock,
     cursors: CursorKey,
     pub(super) blobs: Blobs,
-    /// Turns at making pictures harmless, and at making other sizes of them, half of the cores for each: one picture takes
-    /// up to 256 MiB, and who looks at pictures keeps nobody from uploading.
+    /// Permits to sanitize uploads and to make variants, half of the cores each. One image needs up to 256
+    /// MiB of memory, and separate permits keep a burst of variant requests from blocking uploads.
     pub(super) cleaning: Arc<Semaphore>,
     pub(super) sizing: Arc<Semaphore>,
-    /// Variants that are being made, each once however many ask for it.
-    pub(super) making: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
-    /// Places to wait for a turn.
-    pub(super) asking: Arc<Semaphore>,
-    /// Variants that would take too much.
-    pub(super) impossible: Arc<Mutex<HashMap<String, Option<i64>>>>,
+    /// Variants in progress, by blob key: concurrent requests for the same variant wait for the first one.
+    pub(super) in_progress: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
+    /// Permits to wait for a free encoder.
+    pub(super) waiting: Arc<Semaphore>,
+    /// Variants that failed, by blob key, with the time until which they are not retried; `None` means never
+    /// retry.
+    pub(super) failed: Arc<Mutex<HashMap<String, Option<i64>>>>,
 }
 
-/// How many wait for sizes of pictures at a time.
-const ASKING: usize = 32;
+/// Requests that make or wait for a variant at the same time.
+const MAX_WAITING: usize = 32;
 
 impl MediaLibrary {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
         let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
-        let asking = Arc::new(Semaphore::new(ASKING));
-        let (making, impossible) = (Arc::default(), Arc::default());
-        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, making, asking, impossible }
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        let (in_progress, failed) = (Arc::default(), Arc::default());
+        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, in_progress, waiting, failed }
     }
 
-    /// The version of every list of pictures for this caller.
+    /// Returns the weak ETag of a list, which changes with every change of the `media` table.
     pub async fn list_etag(&self, caller: &Principal, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["media"]).await?;
         Ok(ETag::weak(&["media", &version.to_string(), &class(Some(caller)), target]))
@@ -88,10 +89,10 @@ impl MediaLibrary {
             find = find.filter(media::Column::UploadedBy.eq(user.0));
         }
         if let Some(kind) = query.media_type {
-            find = find.filter(media::Column::MediaType.eq(named(kind)));
+            find = find.filter(media::Column::MediaType.eq(media_type_name(kind)));
         }
-        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
-            find = find.filter(media::Column::Search.into_simple_expr().like(containing(word)));
+        for term in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(media::Column::Search.into_simple_expr().like(containing(term)));
         }
         let sort = query.sort.as_deref().unwrap_or("-createdAt");
         let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
@@ -107,7 +108,7 @@ impl MediaLibrary {
             order: vec![key(column), key(media::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &media::Model| {
+        let position = |row: &media::Model| {
             let first = match name {
                 "filename" => Key::Text(row.filename.clone()),
                 "size" => Key::Number(row.size),
@@ -115,37 +116,39 @@ impl MediaLibrary {
             };
             vec![first, Key::Id(row.id)]
         };
-        let (found, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
-        Ok(Page { data: found.into_iter().map(Media::from).collect(), pagination })
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, position).await?;
+        Ok(Page { data: rows.into_iter().map(Media::from).collect(), pagination })
     }
 
-    pub async fn read(&self, caller: &Principal, id: Id<Media>) -> Result<Media> {
+    pub async fn get(&self, caller: &Principal, id: Id<Media>) -> Result<Media> {
         let row = media::Entity::find_by_id(id.0).one(self.db.read()).await?;
-        row.filter(|row| may(caller, row)).map(Media::from).ok_or(Error::NotFound("picture"))
+        row.filter(|row| manages(caller, row)).map(Media::from).ok_or(Error::NotFound("image"))
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         caller: &Principal,
         id: Id<Media>,
         patch: MediaPatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Media> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = held(&tx, &caller, id, &when).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
                 let format = format_of(&row.key).unwrap_or(Format::Jpeg);
                 let name =
                     patch.filename.map_or_else(|| row.filename.clone(), |name| filename(Some(&name), format));
                 let alt =
                     patch.alt.over(row.alt.clone()).map(|alt| trimmed(&alt)).filter(|alt| !alt.is_empty());
                 let version = row.version + 1;
-                let (focus_x, focus_y) =
-                    (point(patch.focus_x, row.focus_x), point(patch.focus_y, row.focus_y));
-                let same =
+                let (focus_x, focus_y) = (
+                    stored_coordinate(patch.focus_x, row.focus_x),
+                    stored_coordinate(patch.focus_y, row.focus_y),
+                );
+                let unchanged =
                     (&name, &alt, focus_x, focus_y) == (&row.filename, &row.alt, row.focus_x, row.focus_y);
-                if same {
+                if unchanged {
                     return Ok(Media::from(row));
                 }
                 let mut row = row.into_active_model();
@@ -154,82 +157,93 @@ impl MediaLibrary {
                 (row.focus_x, row.focus_y) = (Set(focus_x), Set(focus_y));
                 (row.version, row.updated_at) = (Set(version), Set(now));
                 let row = row.update(&*tx).await?;
-                tell(&tx, EventType::MediaUpdated, &row, now).await?;
+                emit(&tx, EventType::MediaUpdated, &row, now).await?;
                 Ok(Media::from(row))
             })
             .await
     }
 
-    /// Takes a picture away, and after the commit the bytes of it and of all its variants.
-    pub async fn remove(&self, caller: &Principal, id: Id<Media>, when: Precondition) -> Result<()> {
+    /// Deletes an image. Its blobs and those of its variants are deleted after the commit.
+    pub async fn delete(&self, caller: &Principal, id: Id<Media>, precondition: Precondition) -> Result<()> {
         let (caller, now) = (caller.clone(), self.clock.now());
-        let gone = self
+        let deleted_stem = self
             .db
             .write(async move |tx| {
-                let row = held(&tx, &caller, id, &when).await?;
-                let gone = stem(&row.key).to_owned();
-                leftovers::doom(&tx, &gone, now).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let blob_stem = stem(&row.key).to_owned();
+                leftovers::mark_for_deletion(&tx, &blob_stem, now).await?;
                 row.clone().delete(&*tx).await?;
-                let last = media::Model { version: row.version + 1, ..row };
-                tell(&tx, EventType::MediaDeleted, &last, now).await?;
-                Ok::<_, Error>(gone)
+                let deleted = media::Model { version: row.version + 1, ..row };
+                emit(&tx, EventType::MediaDeleted, &deleted, now).await?;
+                Ok::<_, Error>(blob_stem)
             })
             .await?;
-        leftovers::clear(&self.db, &self.blobs, &gone).await.or_log("taking the bytes of a picture away");
+        leftovers::delete_blobs(&self.db, &self.blobs, &deleted_stem)
+            .await
+            .or_log("deleting the blobs of an image");
         Ok(())
     }
 
-    /// Takes away what uploads and removals have left behind, whichever process it was.
+    /// Deletes orphaned blobs of uploads and deletes, of any process.
     pub async fn sweep(&self) -> Result<()> {
         leftovers::sweep(&self.db, &self.blobs, self.clock.now()).await
     }
 
-    /// Takes away what uploads that were broken off have left on this machine.
+    /// Deletes the temporary files of canceled uploads on this machine.
     pub async fn tidy(&self) {
-        self.blobs.scratch().sweep(self.clock.now()).await.or_log("sweeping uploads that were broken off");
+        self.blobs
+            .scratch()
+            .sweep(self.clock.now())
+            .await
+            .or_log("deleting the temporary files of canceled uploads");
     }
 }
 
-/// Whoever has uploaded pictures is deleted: the pictures stay, and say no more whose they were.
+/// Clears the uploader of an account's images when the account is deleted. The images remain.
 pub async fn forget_uploader(tx: &Tx, user: Uuid, now: i64) -> Result<()> {
-    let known = media::Entity::update_many()
+    let images = media::Entity::update_many()
         .col_expr(media::Column::UploadedBy, Option::<Uuid>::None.into())
         .col_expr(media::Column::Version, Expr::col(media::Column::Version).add(1))
         .col_expr(media::Column::UpdatedAt, now.into())
         .filter(media::Column::UploadedBy.eq(user));
-    if known.exec(&**tx).await?.rows_affected > 0 {
+    if images.exec(&**tx).await?.rows_affected > 0 {
         tx.touch("media").await?;
     }
     Ok(())
 }
 
-/// Lists change, and what happened to a picture is told to those who look after it.
-pub(super) async fn tell(tx: &Tx, kind: EventType, row: &media::Model, now: i64) -> Result<()> {
+/// Emits an event to editors and the uploader, and invalidates the cached lists.
+pub(super) async fn emit(tx: &Tx, kind: EventType, row: &media::Model, now: i64) -> Result<()> {
     let (href, audience) = (format!("/api/media/{}", row.id), Audience::Editors(row.uploaded_by));
     tx.tell(of(kind, row.id, href, row.version, audience, now));
     tx.touch("media").await?;
     Ok(())
 }
 
-/// A point as it is kept.
-fn point(given: Given<f64>, current: Option<i64>) -> Option<i64> {
+/// Returns a focus coordinate as stored, in units of 1/[`FOCUS_SCALE`].
+fn stored_coordinate(given: Given<f64>, current: Option<i64>) -> Option<i64> {
     match given {
         Given::Absent => current,
         Given::Null => None,
-        Given::Value(part) => Some((part * PARTS).round() as i64),
+        Given::Value(coordinate) => Some((coordinate * FOCUS_SCALE).round() as i64),
     }
 }
 
-/// Authors look after their own pictures, editors after all.
-fn may(caller: &Principal, row: &media::Model) -> bool {
+/// Returns whether the caller manages this image: authors manage their own images, editors all.
+fn manages(caller: &Principal, row: &media::Model) -> bool {
     caller.role.edits() || row.uploaded_by == Some(caller.user)
 }
 
-/// The row for a change, if it is there, the caller's and the version that is meant.
-async fn held(tx: &Tx, caller: &Principal, id: Id<Media>, when: &Precondition) -> Result<media::Model> {
+/// Locks the row for an update, after checking that the caller may change it and that the precondition holds.
+async fn load_for_update(
+    tx: &Tx,
+    caller: &Principal,
+    id: Id<Media>,
+    precondition: &Precondition,
+) -> Result<media::Model> {
     still_there(tx, caller).await?;
     let row = media::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
-    let row = row.filter(|row| may(caller, row)).ok_or(Error::NotFound("picture"))?;
-    when.check(&Media::from(row.clone()).etag())?;
+    let row = row.filter(|row| manages(caller, row)).ok_or(Error::NotFound("image"))?;
+    precondition.check(&Media::from(row.clone()).etag())?;
     Ok(row)
 }

@@ -1,4 +1,4 @@
-//! How a picture looks on the wire, apart from its bytes.
+//! Wire types of media: the metadata of an image.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -9,84 +9,85 @@ use crate::{
     resources::users::User,
 };
 
-/// What a picture is.
+/// The media type of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 pub enum MediaType {
-    /// A photograph.
+    /// JPEG: lossy, best for photographs.
     #[oai(rename = "image/jpeg")]
     #[serde(rename = "image/jpeg")]
     Jpeg,
-    /// A drawing without loss.
+    /// PNG: lossless.
     #[oai(rename = "image/png")]
     #[serde(rename = "image/png")]
     Png,
-    /// A small picture of any kind.
+    /// WebP: lossy or lossless.
     #[oai(rename = "image/webp")]
     #[serde(rename = "image/webp")]
     Webp,
-    /// A drawing that may move.
+    /// GIF: up to 256 colors, may be animated.
     #[oai(rename = "image/gif")]
     #[serde(rename = "image/gif")]
     Gif,
 }
 
-/// A picture that was uploaded.
+/// The metadata of an uploaded image.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Media {
-    /// What the picture is known by.
+    /// The id of the image.
     pub id: Id<Media>,
-    /// Where its bytes are: an absolute path on this service, for everybody.
+    /// The URL of the bytes: an absolute path on this server, readable without authentication.
     #[oai(validator(
         pattern = "^/media/[0-9a-f]{32}\\.(jpg|png|webp|gif)$",
         min_length = "43",
         max_length = "44"
     ))]
     pub url: String,
-    /// The name under which it is saved.
+    /// The file name that the response suggests for saving.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub filename: String,
-    /// What it is, told by its bytes.
+    /// The media type, detected from the bytes.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub media_type: MediaType,
-    /// How many bytes it has as it is kept.
+    /// The size of the stored file in bytes.
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740991")))]
     pub size: i64,
-    /// Pixels from left to right.
+    /// The width in pixels.
     #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
     pub width: i32,
-    /// Pixels from top to bottom.
+    /// The height in pixels.
     #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
     pub height: i32,
-    /// The SHA-256 of the bytes as they are kept, in hexadecimal.
+    /// The SHA-256 of the stored bytes, in lowercase hexadecimal.
     #[oai(validator(pattern = "^[0-9a-f]{64}$", min_length = "64", max_length = "64"))]
     pub sha256: String,
-    /// A blur to show while the picture loads (BlurHash).
+    /// A BlurHash placeholder to render while the image loads.
     #[oai(validator(pattern = "^[!-~]+$", min_length = "6", max_length = "166"))]
     pub blurhash: String,
-    /// What it shows, for those who do not see it.
+    /// The alternative text, for users who cannot see the image.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alt: Option<String>,
-    /// What must stay in sight when the picture is cut, from the left (0) to the right (1).
+    /// The horizontal focus, from the left edge (0) to the right edge (1). A crop keeps this point visible.
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focus_x: Option<f64>,
-    /// The same from the top (0) to the bottom (1).
+    /// The vertical focus, from the top edge (0) to the bottom edge (1).
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focus_y: Option<f64>,
-    /// The same picture in the widths that pages use, narrowest first; none of a GIF, as it may move.
+    /// The image in the widths that pages commonly use, narrowest first. Empty for a GIF, which may be
+    /// animated.
     #[oai(validator(max_items = "8"))]
     pub variants: Vec<MediaVariant>,
-    /// Who uploaded it, while they have an account.
+    /// The account that uploaded the image. Absent if the account is deleted or the image was imported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uploaded_by: Option<Id<User>>,
-    /// When it was uploaded.
+    /// The time of the upload.
     pub created_at: Timestamp,
-    /// When what is said of it was last changed.
+    /// The time of the last change of the metadata.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -116,63 +117,66 @@ impl Resource for Media {
     }
 }
 
-/// A picture in another size.
+/// A resized version of an image.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct MediaVariant {
-    /// Where its bytes are: an absolute path on this service.
+    /// The URL of the bytes: an absolute path on this server.
     #[oai(validator(
         pattern = "^/media/[0-9a-f]{32}\\.(jpg|png|webp|gif)\\?[ -~]+$",
         min_length = "46",
         max_length = "100"
     ))]
     pub url: String,
-    /// Pixels from left to right.
+    /// The width in pixels.
     #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
     pub width: i32,
-    /// Pixels from top to bottom.
+    /// The height in pixels.
     #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
     pub height: i32,
 }
 
-/// What shall be said of a picture: members left out stay, `null` clears.
+/// A merge patch of the metadata of an image: absent fields stay unchanged, `null` clears a field.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct MediaPatch {
-    /// The name under which it is saved; its ending is made to fit.
+    /// The file name that the response suggests for saving. The server sets the extension that fits the media
+    /// type.
     #[oai(validator(
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020./\\\\\\u007f][^\\u0000]*$",
         min_length = "1",
         max_length = "200"
     ))]
     pub filename: Option<String>,
-    /// What it shows, for those who do not see it.
+    /// The alternative text, for users who cannot see the image.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     pub alt: Given<String>,
-    /// What must stay in sight when the picture is cut, from the left (0) to the right (1).
+    /// The horizontal focus, from the left edge (0) to the right edge (1). A crop keeps this point visible.
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     pub focus_x: Given<f64>,
-    /// The same from the top (0) to the bottom (1).
+    /// The vertical focus, from the top edge (0) to the bottom edge (1).
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     pub focus_y: Given<f64>,
 }
 
-/// Which pictures are listed, and in which order.
+/// Filters and sort order of the list of media.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct MediaQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Words that the name or the description contain, whatever their case or accents.
+    /// Full-text filter: every word must occur in the file name or the alternative text, ignoring case and
+    /// accents.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// Pictures of this kind only.
+    /// Only images of this media type.
     #[oai(rename = "type")]
     pub media_type: Option<MediaType>,
-    /// Pictures of this account only. Authors see none but their own in any case.
+    /// Only images that this account uploaded. Authors always see their own images only.
     pub uploaded_by: Option<Id<User>>,
-    /// The order, with `-` for falling; the newest first without it. Equal pictures follow by id.
+    /// The sort field, with a leading `-` for descending order. The default is `-createdAt`. Ties are ordered
+    /// by id.
     #[oai(validator(pattern = "^-?(createdAt|filename|size)$", min_length = "4", max_length = "10"))]
     pub sort: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! Pictures in other sizes and forms: made when they are asked for first, once, and kept beside the picture.
+//! Variants: resized or converted copies of an image, made on the first request and stored beside the
+//! original.
 use std::{
     collections::HashMap,
     ops::Range,
@@ -9,11 +10,11 @@ use entity::media;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{
-    files::{FileQuery, Fit, Form},
+    keys::{FOCUS_SCALE, format_of, original, prefix, stem},
     leftovers,
-    receive::unkept,
+    serve::{FileQuery, Fit, OutputFormat},
     service::MediaLibrary,
-    stored::{PARTS, below, format_of, original, stem},
+    upload::blob_error,
 };
 use crate::{
     contract::{
@@ -22,36 +23,37 @@ use crate::{
         picture::{Keep, Shown},
         problem::{Error, Result},
     },
-    pictures::{self, Ask, Format, Refused},
+    pictures::{self, Format, ImageError, VariantOptions},
     ports::blobs::Blob,
 };
 
-/// As many are kept of one picture, of so many bytes in all; the oldest go for a new one.
-const MOST: usize = 64;
-const BYTES: u64 = 32 << 20;
-/// How many are remembered that cannot be made.
-const REMEMBERED: usize = 1000;
-/// For how long nobody tries again what took too long, in milliseconds.
-const PAUSE: i64 = 60 * 1000;
-const TOO_SLOW: Error =
-    Error::Unavailable("this size took too long to make: ask for a smaller one, or later");
-/// Changes whenever the same ask makes other bytes.
-const REVISION: &str = "1";
+/// Limits of the stored variants of one image: 64 files and 32 MiB. The oldest are deleted first.
+const MAX_VARIANTS: usize = 64;
+const MAX_BYTES: u64 = 32 << 20;
+/// Entries in the map of failed variants.
+const MAX_FAILED: usize = 1000;
+/// Delay before a variant that timed out is retried, in milliseconds.
+const RETRY_DELAY: i64 = 60 * 1000;
+const TIMED_OUT: Error =
+    Error::Unavailable("this variant took too long to make: request a smaller size, or retry later");
+/// Version of the encoder output. Increase it when the same parameters produce other bytes: it is part of the
+/// ETag.
+const ENCODER_VERSION: &str = "1";
 
-/// A picture in a size and form, exactly.
+/// The exact size and format of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Variant {
     width: u32,
     height: u32,
-    /// In ten-thousandths of a side; none where nothing is cut.
+    /// In units of 1/[`FOCUS_SCALE`] of a side; `None` if nothing is cropped.
     focus: Option<(i64, i64)>,
-    /// Whether there is more of it than the picture.
-    ground: bool,
+    /// Whether the box has a background around the image.
+    background: bool,
     format: Format,
 }
 
-/// What is to be shown, and where its bytes are or will be.
-pub struct Wanted {
+/// A resolved request: the response metadata and the blob key of the stored or future bytes.
+pub struct VariantRequest {
     pub shown: Shown,
     key: String,
     blob: String,
@@ -59,193 +61,201 @@ pub struct Wanted {
 }
 
 impl MediaLibrary {
-    /// What a client wants to see of a picture.
-    pub async fn wanted(&self, key: &str, query: &FileQuery, accepted: Option<&str>) -> Result<Wanted> {
+    /// Resolves the parameters of a request to an exact variant. Reads no blobs.
+    pub async fn resolve(
+        &self,
+        key: &str,
+        query: &FileQuery,
+        accepted: Option<&str>,
+    ) -> Result<VariantRequest> {
         let row = media::Entity::find().filter(media::Column::Key.eq(key)).one(self.db.read()).await?;
-        let row = row.ok_or(Error::NotFound("picture"))?;
-        let kept = format_of(&row.key).ok_or(Error::NotFound("picture"))?;
+        let row = row.ok_or(Error::NotFound("image"))?;
+        let stored_format = format_of(&row.key).ok_or(Error::NotFound("image"))?;
         let format = match query.format {
-            // A GIF may move, and as WebP it would stand still.
-            Some(Form::Auto) if kept == Format::Gif || !takes_webp(accepted) => kept,
-            Some(Form::Auto | Form::Webp) => Format::Webp,
-            Some(Form::Jpeg) => Format::Jpeg,
-            Some(Form::Png) => Format::Png,
-            Some(Form::Gif) => Format::Gif,
-            None => kept,
+            // A GIF may be animated, and WebP output is a still image.
+            Some(OutputFormat::Auto) if stored_format == Format::Gif || !accepts_webp(accepted) => {
+                stored_format
+            }
+            Some(OutputFormat::Auto | OutputFormat::Webp) => Format::Webp,
+            Some(OutputFormat::Jpeg) => Format::Jpeg,
+            Some(OutputFormat::Png) => Format::Png,
+            Some(OutputFormat::Gif) => Format::Gif,
+            None => stored_format,
         };
-        let variant = variant(&row, query, format).filter(|it| !it.is_all_of(&row, kept));
-        // Its own focus may move, and the address would not tell.
-        let cut = variant.is_some_and(|variant| variant.focus.is_some());
-        let keep = if cut && query.focus.is_none() { Keep::Minutes } else { Keep::ForGood };
+        let variant = resolve_size(&row, query, format).filter(|it| !it.is_original(&row, stored_format));
+        // The focus in the metadata can change while the URL stays the same, so caches get a short lifetime.
+        let cropped = variant.is_some_and(|variant| variant.focus.is_some());
+        let keep = if cropped && query.focus.is_none() { Keep::Minutes } else { Keep::ForGood };
         let (blob, etag) = match variant {
             None => (original(&row.key), ETag::of_parts(&[&row.sha256])),
             Some(variant) => {
                 let name = variant.name();
-                let etag = ETag::of_parts(&[&row.sha256, &name, REVISION]);
-                (format!("{}/{name}", below(stem(&row.key))), etag)
+                let etag = ETag::of_parts(&[&row.sha256, &name, ENCODER_VERSION]);
+                (format!("{}/{name}", prefix(stem(&row.key))), etag)
             }
         };
         let name = row.filename.rsplit_once('.').map_or(row.filename.as_str(), |(name, _)| name);
         let filename = format!("{name}.{}", format.extension());
-        let chosen = query.format == Some(Form::Auto);
+        let chosen = query.format == Some(OutputFormat::Auto);
         let shown = Shown { media_type: format.media_type(), filename, etag, keep, chosen };
-        Ok(Wanted { shown, key: row.key, blob, variant })
+        Ok(VariantRequest { shown, key: row.key, blob, variant })
     }
 
-    /// How many bytes it has, once they are there.
-    pub async fn made(&self, wanted: &Wanted) -> Result<u64> {
-        if let Some(size) = self.blobs.size(&wanted.blob).await.map_err(unkept)? {
+    /// Makes the variant unless it is stored already, and returns its size in bytes.
+    pub async fn ensure_stored(&self, request: &VariantRequest) -> Result<u64> {
+        if let Some(size) = self.blobs.size(&request.blob).await.map_err(blob_error)? {
             return Ok(size);
         }
-        let Some(variant) = wanted.variant else { return Err(Error::NotFound("picture")) };
-        let turn = self.turn(&wanted.blob);
-        let _turn = turn.lock().await;
-        match self.blobs.size(&wanted.blob).await.map_err(unkept)? {
+        let Some(variant) = request.variant else { return Err(Error::NotFound("image")) };
+        let lock = self.lock_for(&request.blob);
+        let _guard = lock.lock().await;
+        match self.blobs.size(&request.blob).await.map_err(blob_error)? {
             Some(size) => Ok(size),
-            None => self.make(wanted, variant).await,
+            None => self.make(request, variant).await,
         }
     }
 
-    /// The bytes, or some of them.
-    pub async fn bytes(&self, wanted: &Wanted, part: Option<Range<u64>>) -> Result<Blob> {
-        let blob = self.blobs.get(&wanted.blob, part).await.map_err(unkept)?;
-        blob.ok_or(Error::NotFound("picture"))
+    /// Opens the stored bytes, or a range of them.
+    pub async fn open(&self, request: &VariantRequest, range: Option<Range<u64>>) -> Result<Blob> {
+        let blob = self.blobs.get(&request.blob, range).await.map_err(blob_error)?;
+        blob.ok_or(Error::NotFound("image"))
     }
 
-    /// Whoever asks for the same waits for the first one to make it.
-    fn turn(&self, blob: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = making.get(blob).and_then(std::sync::Weak::upgrade) {
-            return turn;
+    /// Returns the lock of a variant: concurrent requests for the same variant wait, and it is made once.
+    fn lock_for(&self, blob: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = in_progress.get(blob).and_then(std::sync::Weak::upgrade) {
+            return lock;
         }
-        making.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::default();
-        making.insert(blob.to_owned(), Arc::downgrade(&turn));
-        turn
+        in_progress.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        in_progress.insert(blob.to_owned(), Arc::downgrade(&lock));
+        lock
     }
 
-    async fn make(&self, wanted: &Wanted, variant: Variant) -> Result<u64> {
-        let busy = |error: tokio::sync::AcquireError| Error::Internal(error.to_string());
-        if let Some(refused) = self.known_to_fail(&wanted.blob) {
-            return Err(refused);
+    async fn make(&self, request: &VariantRequest, variant: Variant) -> Result<u64> {
+        let closed = |error: tokio::sync::AcquireError| Error::Internal(error.to_string());
+        if let Some(error) = self.known_failure(&request.blob) {
+            return Err(error);
         }
-        let full = "many sizes of pictures are being made: try again in a moment";
-        let _place = self.asking.try_acquire().map_err(|_| Error::Unavailable(full))?;
-        let work = self.sizing.clone().acquire_owned().await.map_err(busy)?;
-        let local = self.blobs.local(&original(&wanted.key)).await.map_err(unkept)?;
-        let local = local.ok_or(Error::NotFound("picture"))?;
-        let made = tokio::task::spawn_blocking(move || {
-            let made = pictures::variant(local.path(), &variant.ask());
-            // Both are held until the work has ended, also when whoever waits for it has gone.
-            drop((local, work));
-            made
+        let too_many = "too many image variants are being made: retry in a moment";
+        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Unavailable(too_many))?;
+        let permit = self.sizing.clone().acquire_owned().await.map_err(closed)?;
+        let original_file = self.blobs.local(&original(&request.key)).await.map_err(blob_error)?;
+        let original_file = original_file.ok_or(Error::NotFound("image"))?;
+        let output = tokio::task::spawn_blocking(move || {
+            let output = pictures::variant(original_file.path(), &variant.options());
+            // The file and the permit live until the work ends, even if the request is canceled meanwhile.
+            drop((original_file, permit));
+            output
         });
-        let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
-        let made = made.map_err(|why| self.unmade(&wanted.blob, why))?;
-        let size = made.bytes.len() as u64;
-        self.make_room(&wanted.key, size).await?;
-        self.blobs.put(&wanted.blob, made.bytes.into()).await.map_err(unkept)?;
-        // The picture may have gone meanwhile, and all its bytes with it but these.
-        let there = media::Entity::find().filter(media::Column::Key.eq(&wanted.key));
-        if there.count(self.db.read()).await? == 0
-            && leftovers::orphaned(&self.db, &self.blobs, &wanted.key, self.clock.now()).await?
+        let output = output.await.map_err(|error| Error::Internal(error.to_string()))?;
+        let output = output.map_err(|why| self.record_failure(&request.blob, why))?;
+        let size = output.bytes.len() as u64;
+        self.evict(&request.key, size).await?;
+        self.blobs.put(&request.blob, output.bytes.into()).await.map_err(blob_error)?;
+        // The image may have been deleted meanwhile. The delete could not see the blob that was just written.
+        let row_query = media::Entity::find().filter(media::Column::Key.eq(&request.key));
+        if row_query.count(self.db.read()).await? == 0
+            && leftovers::orphaned(&self.db, &self.blobs, &request.key, self.clock.now()).await?
         {
-            return Err(Error::NotFound("picture"));
+            return Err(Error::NotFound("image"));
         }
         Ok(size)
     }
 
-    /// Takes the oldest away, until one more of this size is not too much.
-    async fn make_room(&self, key: &str, size: u64) -> Result<()> {
-        let mut kept = self.blobs.below(&below(stem(key))).await.map_err(unkept)?;
-        kept.retain(|entry| entry.key != original(key));
-        kept.sort_by_key(|entry| std::cmp::Reverse(entry.written_at));
-        let mut room = BYTES.saturating_sub(size);
-        for (place, entry) in kept.iter().enumerate() {
-            room = room.saturating_sub(entry.size);
-            if place + 1 >= MOST || room == 0 {
-                self.blobs.remove(&entry.key).await.map_err(unkept)?;
+    /// Deletes the oldest variants of an image until one of `size` bytes fits the limits.
+    async fn evict(&self, key: &str, size: u64) -> Result<()> {
+        let mut stored = self.blobs.below(&prefix(stem(key))).await.map_err(blob_error)?;
+        stored.retain(|entry| entry.key != original(key));
+        stored.sort_by_key(|entry| std::cmp::Reverse(entry.written_at));
+        let mut free = MAX_BYTES.saturating_sub(size);
+        for (index, entry) in stored.iter().enumerate() {
+            free = free.saturating_sub(entry.size);
+            if index + 1 >= MAX_VARIANTS || free == 0 {
+                self.blobs.remove(&entry.key).await.map_err(blob_error)?;
             }
         }
         Ok(())
     }
 
-    fn impossible(&self) -> MutexGuard<'_, HashMap<String, Option<i64>>> {
-        self.impossible.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failed(&self) -> MutexGuard<'_, HashMap<String, Option<i64>>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known_to_fail(&self, blob: &str) -> Option<Error> {
-        match *self.impossible().get(blob)? {
-            None => Some(too_much()),
-            Some(until) => (self.clock.now() < until).then_some(TOO_SLOW),
+    fn known_failure(&self, blob: &str) -> Option<Error> {
+        match *self.failed().get(blob)? {
+            None => Some(exceeds_limits()),
+            Some(until) => (self.clock.now() < until).then_some(TIMED_OUT),
         }
     }
 
-    fn remember(&self, blob: &str, until: Option<i64>) {
-        let mut impossible = self.impossible();
-        if impossible.len() >= REMEMBERED {
-            impossible.clear();
+    fn remember_failure(&self, blob: &str, until: Option<i64>) {
+        let mut failed = self.failed();
+        if failed.len() >= MAX_FAILED {
+            failed.clear();
         }
-        impossible.insert(blob.to_owned(), until);
+        failed.insert(blob.to_owned(), until);
     }
 
-    /// The picture was whole when it came: it is too much of it that is asked for, or the fault is ours.
-    fn unmade(&self, blob: &str, why: Refused) -> Error {
+    /// Maps an encoder error. The stored original is valid, so the request exceeds a limit or the error is
+    /// internal.
+    fn record_failure(&self, blob: &str, why: ImageError) -> Error {
         match why {
-            Refused::TooManyPixels | Refused::TooLarge => {
-                self.remember(blob, None);
-                too_much()
+            ImageError::TooManyPixels | ImageError::TooLarge => {
+                self.remember_failure(blob, None);
+                exceeds_limits()
             }
-            // A machine that is busy now may not be so later.
-            Refused::TooSlow => {
-                self.remember(blob, Some(self.clock.now() + PAUSE));
-                TOO_SLOW
+            // A timeout can be caused by load, so the variant is retried after a pause.
+            ImageError::Timeout => {
+                self.remember_failure(blob, Some(self.clock.now() + RETRY_DELAY));
+                TIMED_OUT
             }
-            why => Error::Internal(format!("a size of a picture cannot be made: {why}")),
+            why => Error::Internal(format!("cannot make an image variant: {why}")),
         }
     }
 }
 
 impl Variant {
-    /// Whether it is the picture as it is kept.
-    fn is_all_of(&self, row: &media::Model, kept: Format) -> bool {
-        (i64::from(self.width), i64::from(self.height), self.format) == (row.width, row.height, kept)
+    /// Returns whether the variant equals the stored original.
+    fn is_original(&self, row: &media::Model, stored_format: Format) -> bool {
+        (i64::from(self.width), i64::from(self.height), self.format) == (row.width, row.height, stored_format)
     }
 
-    /// Its name beside the picture's other sizes.
+    /// Returns the file name of the variant's blob.
     fn name(&self) -> String {
-        let Variant { width, height, focus, ground, format } = self;
+        let Variant { width, height, focus, background, format } = self;
         let focus = focus.map(|(x, y)| format!("-{x}-{y}")).unwrap_or_default();
-        let ground = if *ground { "-ground" } else { "" };
-        format!("{width}x{height}{focus}{ground}.{}", format.extension())
+        let background = if *background { "-ground" } else { "" };
+        format!("{width}x{height}{focus}{background}.{}", format.extension())
     }
 
-    fn ask(&self) -> Ask {
-        let part = |point: i64| point as f32 / PARTS as f32;
-        Ask {
+    fn options(&self) -> VariantOptions {
+        let coordinate = |value: i64| value as f32 / FOCUS_SCALE as f32;
+        VariantOptions {
             width: Some(self.width),
             height: Some(self.height),
-            fit: if self.ground { pictures::Fit::Contain } else { pictures::Fit::Cover },
-            focus: self.focus.map(|(x, y)| (part(x), part(y))),
+            fit: if self.background { pictures::Fit::Contain } else { pictures::Fit::Cover },
+            focus: self.focus.map(|(x, y)| (coordinate(x), coordinate(y))),
             format: Some(self.format),
         }
     }
 }
 
-/// The exact size that is asked for, never larger than the picture; none if nothing is asked for.
-fn variant(row: &media::Model, query: &FileQuery, format: Format) -> Option<Variant> {
+/// Computes the exact size, never larger than the image; `None` if the query has no parameters.
+fn resolve_size(row: &media::Model, query: &FileQuery, format: Format) -> Option<Variant> {
     let (width, height) = (row.width as f64, row.height as f64);
     let side = |length: f64| length.round().clamp(1.0, 8192.0) as u32;
-    let whole = |scale: f64| (side(width * scale.min(1.0)), side(height * scale.min(1.0)));
+    let scaled = |scale: f64| (side(width * scale.min(1.0)), side(height * scale.min(1.0)));
     let (fit, (w, h)) = match (query.w.map(f64::from), query.h.map(f64::from)) {
         (None, None) => {
             query.format?;
-            (Fit::Inside, whole(1.0))
+            (Fit::Inside, scaled(1.0))
         }
-        (Some(w), None) => (Fit::Inside, whole(w / width)),
-        (None, Some(h)) => (Fit::Inside, whole(h / height)),
+        (Some(w), None) => (Fit::Inside, scaled(w / width)),
+        (None, Some(h)) => (Fit::Inside, scaled(h / height)),
         (Some(w), Some(h)) => match query.fit.unwrap_or(Fit::Inside) {
-            Fit::Inside => (Fit::Inside, whole((w / width).min(h / height))),
+            Fit::Inside => (Fit::Inside, scaled((w / width).min(h / height))),
             Fit::Cover => {
                 let scale = (width / w).min(height / h).min(1.0);
                 (Fit::Cover, (side(w * scale), side(h * scale)))
@@ -256,26 +266,27 @@ fn variant(row: &media::Model, query: &FileQuery, format: Format) -> Option<Vari
             }
         },
     };
-    // Rounding aside, the whole picture is in sight, and nothing else.
-    let same = (f64::from(w) * height - f64::from(h) * width).abs() <= width.max(height);
-    let fit = if same { Fit::Inside } else { fit };
-    let own = || (row.focus_x.unwrap_or(MIDDLE), row.focus_y.unwrap_or(MIDDLE));
-    let focus = || query.focus.as_deref().and_then(point).unwrap_or_else(own);
+    // Apart from rounding, the box has the aspect ratio of the image: nothing is cropped or padded.
+    let same_ratio = (f64::from(w) * height - f64::from(h) * width).abs() <= width.max(height);
+    let fit = if same_ratio { Fit::Inside } else { fit };
+    let stored_focus = || (row.focus_x.unwrap_or(CENTER), row.focus_y.unwrap_or(CENTER));
+    let focus = || query.focus.as_deref().and_then(parse_focus).unwrap_or_else(stored_focus);
     let focus = (fit == Fit::Cover).then(focus);
-    Some(Variant { width: w, height: h, focus, ground: fit == Fit::Contain, format })
+    Some(Variant { width: w, height: h, focus, background: fit == Fit::Contain, format })
 }
 
-const MIDDLE: i64 = 5_000;
+const CENTER: i64 = 5_000;
 
-/// `0.5,0.25` in ten-thousandths.
-fn point(text: &str) -> Option<(i64, i64)> {
+/// Parses `0.5,0.25` into units of 1/[`FOCUS_SCALE`].
+fn parse_focus(text: &str) -> Option<(i64, i64)> {
     let (x, y) = text.split_once(',')?;
-    let part = |text: &str| Some((text.parse::<f64>().ok()? * PARTS).round() as i64);
-    Some((part(x)?, part(y)?))
+    let coordinate = |text: &str| Some((text.parse::<f64>().ok()? * FOCUS_SCALE).round() as i64);
+    Some((coordinate(x)?, coordinate(y)?))
 }
 
-/// Whether WebP is named among what the client takes; those that take anything may not know it.
-fn takes_webp(accepted: Option<&str>) -> bool {
+/// Returns whether the `Accept` header names WebP. A wildcard does not count: such clients may not decode
+/// WebP.
+fn accepts_webp(accepted: Option<&str>) -> bool {
     accepted.unwrap_or_default().split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let named = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("image/webp"));
@@ -284,10 +295,10 @@ fn takes_webp(accepted: Option<&str>) -> bool {
     })
 }
 
-fn too_much() -> Error {
+fn exceeds_limits() -> Error {
     let place = Place::Parameter("format".to_owned());
     let message =
-        "is too much for this picture in this size: ask for a smaller one, or for WebP or JPEG".to_owned();
+        "the variant exceeds the size limits: request a smaller size, or the format webp or jpeg".to_owned();
     Error::Invalid(vec![Violation { place, code: ErrorCode::Invalid, message }])
 }
 

@@ -1,4 +1,4 @@
-//! Which size is made for which ask.
+//! Tests of variant sizes, formats and limits.
 use uuid::Uuid;
 
 use super::*;
@@ -32,14 +32,14 @@ fn row(width: i64, height: i64) -> media::Model {
 fn name(w: Option<u32>, h: Option<u32>, fit: Option<Fit>, focus: Option<&str>) -> Option<String> {
     let row = row(1000, 500);
     let query = FileQuery { w, h, fit, focus: focus.map(str::to_owned), format: None };
-    let variant = variant(&row, &query, Format::Png);
-    variant.filter(|variant| !variant.is_all_of(&row, Format::Png)).map(|variant| variant.name())
+    let variant = resolve_size(&row, &query, Format::Png);
+    variant.filter(|variant| !variant.is_original(&row, Format::Png)).map(|variant| variant.name())
 }
 
 #[test]
-fn sizes_are_exact_and_never_larger_than_the_picture() {
+fn sizes_are_exact_and_never_enlarged() {
     let (cover, contain, inside) = (Some(Fit::Cover), Some(Fit::Contain), Some(Fit::Inside));
-    for (w, h, fit, focus, made) in [
+    for (w, h, fit, focus, expected) in [
         (None, None, None, None, None),
         (Some(200), None, None, None, Some("200x100.png")),
         (None, Some(200), None, None, Some("400x200.png")),
@@ -57,26 +57,26 @@ fn sizes_are_exact_and_never_larger_than_the_picture() {
         (Some(1000), Some(500), cover, None, None),
         (Some(4096), Some(4096), inside, None, None),
     ] {
-        assert_eq!(name(w, h, fit, focus).as_deref(), made, "{w:?} {h:?} {fit:?} {focus:?}");
+        assert_eq!(name(w, h, fit, focus).as_deref(), expected, "{w:?} {h:?} {fit:?} {focus:?}");
     }
 }
 
 #[test]
-fn only_clients_that_name_it_get_webp() {
-    for (accepted, takes) in [
+fn webp_requires_an_explicit_accept_header() {
+    for (accepted, expected) in [
         (None, false),
         (Some("*/*"), false),
         (Some("image/avif,image/webp,*/*;q=0.8"), true),
         (Some("image/png, Image/WebP;q=0.5"), true),
         (Some("image/webp;q=0, */*"), false),
     ] {
-        assert_eq!(takes_webp(accepted), takes, "{accepted:?}");
+        assert_eq!(accepts_webp(accepted), expected, "{accepted:?}");
     }
 }
 
 #[tokio::test]
-async fn who_finds_no_place_to_wait_is_told_at_once() {
-    let folder = std::env::temp_dir().join(format!("tenon-places-{}", Uuid::now_v7().simple()));
+async fn rejects_requests_when_all_permits_are_in_use() {
+    let folder = std::env::temp_dir().join(format!("tenon-permits-{}", Uuid::now_v7().simple()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let db = Db::open(&format!("sqlite://{}", folder.join("t.db").display())).await.expect("a database");
     let blobs = Blobs::folder(folder.join("media"));
@@ -84,19 +84,19 @@ async fn who_finds_no_place_to_wait_is_told_at_once() {
     let (etag, filename) = (ETag::of_parts(&["a"]), "a.png".to_owned());
     let shown = Shown { media_type: "image/png", filename, etag, keep: Keep::ForGood, chosen: false };
     let query = FileQuery { w: Some(10), h: None, fit: None, focus: None, format: None };
-    let variant = variant(&row(1000, 500), &query, Format::Png);
+    let variant = resolve_size(&row(1000, 500), &query, Format::Png);
     let (key, blob) = (format!("{}.png", "00".repeat(16)), format!("00/{}/10x5.png", "00".repeat(16)));
-    let wanted = Wanted { shown, key, blob, variant };
-    let places = library.asking.clone().acquire_many_owned(32).await.expect("all places");
-    assert!(library.asking.try_acquire().is_err(), "there are no more than 32");
-    assert!(matches!(library.made(&wanted).await, Err(Error::Unavailable(_))));
-    drop(places);
-    // Now it gets as far as the picture, which is not there.
-    assert!(matches!(library.made(&wanted).await, Err(Error::NotFound(_))));
-    // What took too long is not tried again at once.
-    library.unmade(&wanted.blob, Refused::TooSlow);
-    assert!(matches!(library.made(&wanted).await, Err(Error::Unavailable(_))));
-    library.clock.advance(PAUSE);
-    assert!(matches!(library.made(&wanted).await, Err(Error::NotFound(_))));
+    let request = VariantRequest { shown, key, blob, variant };
+    let permits = library.waiting.clone().acquire_many_owned(32).await.expect("all permits");
+    assert!(library.waiting.try_acquire().is_err(), "there are exactly 32 permits");
+    assert!(matches!(library.ensure_stored(&request).await, Err(Error::Unavailable(_))));
+    drop(permits);
+    // With a permit, the request reaches the original, which does not exist.
+    assert!(matches!(library.ensure_stored(&request).await, Err(Error::NotFound(_))));
+    // A variant that timed out is not retried before the delay has passed.
+    library.record_failure(&request.blob, ImageError::Timeout);
+    assert!(matches!(library.ensure_stored(&request).await, Err(Error::Unavailable(_))));
+    library.clock.advance(RETRY_DELAY);
+    assert!(matches!(library.ensure_stored(&request).await, Err(Error::NotFound(_))));
     let _ = std::fs::remove_dir_all(&folder);
 }

@@ -1,4 +1,4 @@
-//! What clients can do with messages.
+//! Operations on messages.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -23,31 +23,33 @@ pub struct MessagesApi(pub Messages);
 
 #[OpenApi(prefix_path = "/api", tag = "Tag::Messages")]
 impl MessagesApi {
-    /// List the messages of a channel, newest first
+    /// List the messages of a channel
     ///
-    /// A walk by `after` meets every message that was there when it began, and each once, whatever is said meanwhile.
+    /// Newest first. Pagination with `after` returns every message that existed at the start exactly once,
+    /// even if messages are added meanwhile.
     #[oai(path = "/channels/:id/messages", method = "get", operation_id = "messagesList")]
     async fn list(
         &self,
         viewer: Viewer,
-        /// The channel's id.
+        /// The id of the channel.
         id: Path<Id<Channel>>,
         query: Query<MessageQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<Message>, Fault<(Invalid, NotFound)>> {
         let page = self.0.list(viewer.0.as_ref(), id.0, &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Say something in a channel
+    /// Post a message to a channel
     ///
-    /// Whoever can read the channel, and is signed in. The same `clientId` of the same author again answers with the
-    /// message that is there (200), as long as what was sent is the same (409).
+    /// Allowed for authenticated callers that can read the channel. A request with a `clientId` that the
+    /// author already used in the channel returns the existing message (200) if the text is the same, and 409
+    /// otherwise.
     #[oai(path = "/channels/:id/messages", method = "post", operation_id = "messagesCreate")]
     async fn create(
         &self,
         author: Caller<SignedIn>,
-        /// The channel's id.
+        /// The id of the channel.
         id: Path<Id<Channel>>,
         key: IdempotencyKey,
         new: Body<NewMessage>,
@@ -55,47 +57,48 @@ impl MessagesApi {
         Ok(Received::new(self.0.create(&author, id.0, new.0, key.0).await?))
     }
 
-    /// Read a message
+    /// Get a message
     ///
-    /// Of a channel that the caller can read.
-    #[oai(path = "/messages/:id", method = "get", operation_id = "messagesRead")]
-    async fn read(
+    /// Returns 404 if the message does not exist or the caller cannot read its channel.
+    #[oai(path = "/messages/:id", method = "get", operation_id = "messagesGet")]
+    async fn get(
         &self,
         viewer: Viewer,
-        /// The message's id.
+        /// The id of the message.
         id: Path<Id<Message>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Message>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(viewer.0.as_ref(), id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(viewer.0.as_ref(), id.0).await?, &if_none_match.0))
     }
 
-    /// Change what a message says
+    /// Update a message
     ///
-    /// A merge patch (RFC 7396), by its author alone. The message says when it was changed.
-    #[oai(path = "/messages/:id", method = "patch", operation_id = "messagesPatch")]
-    async fn patch(
+    /// The body is a merge patch (RFC 7396). Only the author can update a message. The response shows the
+    /// time in `editedAt`.
+    #[oai(path = "/messages/:id", method = "patch", operation_id = "messagesUpdate")]
+    async fn update(
         &self,
         author: Caller<Owner>,
-        /// The message's id.
+        /// The id of the message.
         id: Path<Id<Message>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<MessagePatch>,
     ) -> Result<Changed<Message>, Fault<Owned>> {
-        Ok(Changed::new(self.0.patch(&author, id.0, patch.0, when.0).await?))
+        Ok(Changed::new(self.0.update(&author, id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a message
     ///
-    /// By its author, or by an editor.
-    #[oai(path = "/messages/:id", method = "delete", operation_id = "messagesRemove")]
-    async fn remove(
+    /// Allowed for the author of the message and for editors.
+    #[oai(path = "/messages/:id", method = "delete", operation_id = "messagesDelete")]
+    async fn delete(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The message's id.
+        /// The id of the message.
         id: Path<Id<Message>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<Owned>> {
-        self.0.remove(&caller, id.0, when.0).await?;
+        self.0.delete(&caller, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

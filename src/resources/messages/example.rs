@@ -1,10 +1,10 @@
-//! What stands in the document as an example.
+//! Example values of messages for the OpenAPI document.
 use poem_openapi::types::Example;
 
 use super::types::{Message, MessagePatch, MessageQuery, NewMessage};
 use crate::{
     contract::{id::Id, page::Paging, time::Timestamp},
-    resources::{channels::workshop, users::AuthorRef},
+    resources::{channels::example_channel_id, users::AuthorRef},
 };
 
 const TEXT: &str = "The glue has set: the clamps can come off.";
@@ -17,7 +17,7 @@ impl Example for Message {
     fn example() -> Self {
         Message {
             id: "0199c0de-5b5b-7c3d-8e1f-2a3b4c5d6e71".parse().unwrap_or_else(|_| Id::fresh()),
-            channel_id: workshop(),
+            channel_id: example_channel_id(),
             author: AuthorRef { bio: None, ..AuthorRef::example() },
             text: TEXT.into(),
             client_id: client_id(),

@@ -1,4 +1,4 @@
-//! Messages: what is said in channels, told as it is said.
+//! Messages of chat channels, with live events for each change.
 mod api;
 mod example;
 mod service;

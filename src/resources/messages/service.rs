@@ -1,4 +1,4 @@
-//! What may happen to messages. The only writer of the `messages` table.
+//! Message service: rules and queries. Only this file writes the `messages` table.
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{channel, message, user};
@@ -42,7 +42,7 @@ pub struct Messages {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Row {
+struct MessageRow {
     id: Uuid,
     channel_id: Uuid,
     author_id: Uuid,
@@ -55,8 +55,8 @@ struct Row {
     updated_at: i64,
 }
 
-impl From<Row> for Message {
-    fn from(row: Row) -> Self {
+impl From<MessageRow> for Message {
+    fn from(row: MessageRow) -> Self {
         Message {
             id: Id::from(row.id),
             channel_id: Id::from(row.channel_id),
@@ -76,15 +76,16 @@ impl From<Row> for Message {
     }
 }
 
-/// The messages of the channels that this caller may read. Every read of messages starts here.
+/// Selects the messages of the channels that the caller can read. Every query of messages starts here.
 fn visible_to(viewer: Option<&Principal>) -> Select<message::Entity> {
     message::Entity::find()
         .join(JoinType::InnerJoin, message::Relation::Channel.def())
-        .filter(channels::readable(viewer))
+        .filter(channels::readable_by(viewer))
 }
 
-fn columns(find: Select<message::Entity>) -> Select<message::Entity> {
-    find.select_only()
+fn columns(select: Select<message::Entity>) -> Select<message::Entity> {
+    select
+        .select_only()
         .columns([
             message::Column::Id,
             message::Column::ChannelId,
@@ -100,8 +101,8 @@ fn columns(find: Select<message::Entity>) -> Select<message::Entity> {
         .column_as(user::Column::AvatarUrl, "author_avatar")
 }
 
-async fn whole<C: ConnectionTrait>(db: &C, find: Select<message::Entity>) -> Result<Message> {
-    let row = columns(find).into_model::<Row>().one(db).await?;
+async fn load_full<C: ConnectionTrait>(db: &C, query: Select<message::Entity>) -> Result<Message> {
+    let row = columns(query).into_model::<MessageRow>().one(db).await?;
     row.map(Message::from).ok_or(Error::NotFound("message"))
 }
 
@@ -116,25 +117,25 @@ impl Messages {
         channel: Id<Channel>,
         query: &MessageQuery,
     ) -> Result<Page<Message>> {
-        let there = channels::visible_to(viewer).filter(channel::Column::Id.eq(channel.0));
-        there.one(self.db.read()).await?.ok_or(Error::NotFound("channel"))?;
+        let visible = channels::visible_to(viewer).filter(channel::Column::Id.eq(channel.0));
+        visible.one(self.db.read()).await?.ok_or(Error::NotFound("channel"))?;
         let slice = Slice {
             key: &self.cursors,
             list: format!("messages of {channel}"),
             order: vec![SortKey::falling(message::Column::Id)],
             paging: &query.paging,
         };
-        let find = visible_to(viewer).filter(message::Column::ChannelId.eq(channel.0));
-        let place = |row: &Row| vec![Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, columns, place).await?;
+        let query = visible_to(viewer).filter(message::Column::ChannelId.eq(channel.0));
+        let position = |row: &MessageRow| vec![Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), query, columns, position).await?;
         Ok(Page { data: rows.into_iter().map(Message::from).collect(), pagination })
     }
 
-    pub async fn read(&self, viewer: Option<&Principal>, id: Id<Message>) -> Result<Message> {
-        whole(self.db.read(), visible_to(viewer).filter(message::Column::Id.eq(id.0))).await
+    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Message>) -> Result<Message> {
+        load_full(self.db.read(), visible_to(viewer).filter(message::Column::Id.eq(id.0))).await
     }
 
-    /// Says something, once under each name that the author's client gives it.
+    /// Inserts a message, at most once per `clientId` of the author in the channel.
     pub async fn create(
         &self,
         author: &Principal,
@@ -145,20 +146,24 @@ impl Messages {
         let (author, clock) = (author.clone(), self.clock.clone());
         once(&self.db, attempt, async move |tx| {
             still_there(&tx, &author).await?;
-            let channel = channels::held(&tx, &author, channel).await?;
+            let channel = channels::load_for_update(&tx, &author, channel).await?;
             let text = trimmed(&new.text);
-            let client = new.client_id.map(|client| (client.0, hashed(&text)));
-            if let Some((client_id, hash)) = &client
-                && let Some(first) = sent(&tx, channel.id, author.user, *client_id).await?
+            let client_id = new.client_id.map(|client_id| (client_id.0, text_digest(&text)));
+            if let Some((client_id, hash)) = &client_id
+                && let Some(first) = find_by_client_id(&tx, channel.id, author.user, *client_id).await?
             {
                 return match first.client_digest.as_deref() == Some(hash.as_str()) {
-                    true => whole(&*tx, message::Entity::find_by_id(first.id)).await,
-                    false => Err(Error::Unfit("clientId", "names a message that said something else")),
+                    true => load_full(&*tx, message::Entity::find_by_id(first.id)).await,
+                    false => Err(Error::Unfit(
+                        "clientId",
+                        "is already used for a message with another text: send a new UUID",
+                    )),
                 };
             }
-            // Not before nobody else writes in the channel: where clocks agree, times and ids rise together.
+            // Only now, with the channel locked: on synchronized clocks, times and ids ascend in commit
+            // order.
             let (id, now) = (Uuid::now_v7(), clock.now());
-            let (client_id, client_digest) = client.unzip();
+            let (client_id, client_digest) = client_id.unzip();
             let row = message::ActiveModel {
                 id: Set(id),
                 channel_id: Set(channel.id),
@@ -171,52 +176,57 @@ impl Messages {
                 updated_at: Set(now),
             };
             row.insert(&*tx).await?;
-            let made = whole(&*tx, message::Entity::find_by_id(id)).await?;
-            tx.tell(told(EventType::MessageCreated, &made, id, 1, audience(&channel), now));
-            Ok(Message { new: true, ..made })
+            let message = load_full(&*tx, message::Entity::find_by_id(id)).await?;
+            tx.tell(told(EventType::MessageCreated, &message, id, 1, audience(&channel), now));
+            Ok(Message { new: true, ..message })
         })
         .await
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         caller: &Principal,
         id: Id<Message>,
         patch: MessagePatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Message> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let (mut row, audience) = held(&tx, &caller, id).await?;
+                let (mut row, audience) = load_for_update(&tx, &caller, id).await?;
                 if row.author_id != caller.user {
-                    return Err(Error::Forbidden("only its author may change a message"));
+                    return Err(Error::Forbidden("only the author can update a message"));
                 }
-                let known = whole(&*tx, message::Entity::find_by_id(id.0)).await?;
-                when.check(&known.etag())?;
+                let current = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
+                precondition.check(&current.etag())?;
                 let text = patch.text.map(|text| trimmed(&text)).filter(|text| *text != row.text);
-                let Some(text) = text else { return Ok(known) };
+                let Some(text) = text else { return Ok(current) };
                 row.text = text;
                 row.version += 1;
                 row.updated_at = now;
                 let version = row.version;
                 row.into_active_model().reset_all().update(&*tx).await?;
-                let made = whole(&*tx, message::Entity::find_by_id(id.0)).await?;
-                tx.tell(told(EventType::MessageUpdated, &made, id, version, audience, now));
-                Ok(made)
+                let message = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
+                tx.tell(told(EventType::MessageUpdated, &message, id, version, audience, now));
+                Ok(message)
             })
             .await
     }
 
-    pub async fn remove(&self, caller: &Principal, id: Id<Message>, when: Precondition) -> Result<()> {
+    pub async fn delete(
+        &self,
+        caller: &Principal,
+        id: Id<Message>,
+        precondition: Precondition,
+    ) -> Result<()> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let (row, audience) = held(&tx, &caller, id).await?;
+                let (row, audience) = load_for_update(&tx, &caller, id).await?;
                 if row.author_id != caller.user && !caller.role.edits() {
-                    return Err(Error::Forbidden("only its author and editors may delete a message"));
+                    return Err(Error::Forbidden("only the author and editors can delete a message"));
                 }
-                when.check(&whole(&*tx, message::Entity::find_by_id(id.0)).await?.etag())?;
+                precondition.check(&load_full(&*tx, message::Entity::find_by_id(id.0)).await?.etag())?;
                 let version = row.version + 1;
                 row.delete(&*tx).await?;
                 tx.tell(of(EventType::MessageDeleted, id, address(id), version, audience, now));
@@ -226,35 +236,41 @@ impl Messages {
     }
 }
 
-/// Who may know of what happens in a channel.
+/// Returns the audience of the events of a channel.
 fn audience(channel: &channel::Model) -> Audience {
-    ChannelAudience::parse(&channel.audience).told()
+    ChannelAudience::parse(&channel.audience).event_audience()
 }
 
-/// What a text is compared by when it is sent again.
-fn hashed(text: &str) -> String {
+/// Returns the digest by which a repeated message is compared.
+fn text_digest(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
-/// What the author has sent to the channel under this name before.
-async fn sent(tx: &Tx, channel: Uuid, author: Uuid, client_id: Uuid) -> Result<Option<message::Model>> {
-    let find = message::Entity::find()
+/// Finds the author's message in the channel with this `clientId`.
+async fn find_by_client_id(
+    tx: &Tx,
+    channel: Uuid,
+    author: Uuid,
+    client_id: Uuid,
+) -> Result<Option<message::Model>> {
+    let query = message::Entity::find()
         .filter(message::Column::ChannelId.eq(channel))
         .filter(message::Column::AuthorId.eq(author))
         .filter(message::Column::ClientId.eq(client_id));
-    Ok(find.one(&**tx).await?)
+    Ok(query.one(&**tx).await?)
 }
 
-/// The row for a change, if its channel is there for the caller, and who may know of the change. The channel is held
-/// first: whoever changes it or writes in it waits.
-async fn held(tx: &Tx, caller: &Principal, id: Id<Message>) -> Result<(message::Model, Audience)> {
-    let gone = || Error::NotFound("message");
-    let find = message::Entity::find_by_id(id.0).select_only().column(message::Column::ChannelId);
-    let channel: Uuid = find.into_tuple().one(&**tx).await?.ok_or_else(gone)?;
-    let channel = channels::held(tx, caller, Id::from(channel)).await.map_err(|error| match error {
-        Error::NotFound(_) => gone(),
-        error => error,
-    })?;
-    let row = message::Entity::find_by_id(id.0).one(&**tx).await?.ok_or_else(gone)?;
+/// Loads a message for an update, with the audience of its events, if the caller can read its channel. Locks
+/// the channel first: every writer of channels and messages takes the locks in this order.
+async fn load_for_update(tx: &Tx, caller: &Principal, id: Id<Message>) -> Result<(message::Model, Audience)> {
+    let not_found = || Error::NotFound("message");
+    let query = message::Entity::find_by_id(id.0).select_only().column(message::Column::ChannelId);
+    let channel: Uuid = query.into_tuple().one(&**tx).await?.ok_or_else(not_found)?;
+    let channel =
+        channels::load_for_update(tx, caller, Id::from(channel)).await.map_err(|error| match error {
+            Error::NotFound(_) => not_found(),
+            error => error,
+        })?;
+    let row = message::Entity::find_by_id(id.0).one(&**tx).await?.ok_or_else(not_found)?;
     Ok((row, audience(&channel)))
 }

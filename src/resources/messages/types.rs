@@ -1,4 +1,4 @@
-//! How a message looks on the wire.
+//! Wire types of messages.
 use poem_openapi::Object;
 use serde::Serialize;
 
@@ -7,32 +7,32 @@ use crate::{
     resources::{channels::Channel, users::AuthorRef},
 };
 
-/// What somebody said in a channel.
+/// A message in a channel.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// What the message is known by.
+    /// The id of the message.
     pub id: Id<Message>,
-    /// The channel in which it was said.
+    /// The id of its channel.
     pub channel_id: Id<Channel>,
-    /// Who said it.
+    /// The author of the message.
     pub author: AuthorRef,
-    /// What it says, as plain text.
+    /// The plain text.
     #[oai(validator(min_length = "1", max_length = "4000"))]
     pub text: String,
-    /// What the author's client calls it, if it does.
+    /// The id that the author's client assigned, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Id<NewMessage>>,
-    /// When it was said.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When its author last changed what it says; left out where that never was.
+    /// The time of the last update of the text. Absent if the message was never updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
     #[oai(skip)]
     #[serde(skip)]
     pub(super) version: i64,
-    /// Whether this request is the first that brought it.
+    /// Whether this request created the message.
     #[oai(skip)]
     #[serde(skip)]
     pub(super) new: bool,
@@ -42,10 +42,10 @@ impl Resource for Message {
     const FIELDS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        // A renamed author or a new picture changes the representation without a new version of the row.
-        let [id, name, picture, bio] = self.author.parts();
+        // A new name or avatar of the author changes the representation without a new version of the row.
+        let [id, name, avatar, bio] = self.author.parts();
         let version = self.version.to_string();
-        ETag::of_parts(&[&self.id.to_string(), &version, &id, &name, &picture, &bio])
+        ETag::of_parts(&[&self.id.to_string(), &version, &id, &name, &avatar, &bio])
     }
     fn location(&self) -> String {
         address(self.id)
@@ -65,26 +65,27 @@ pub fn address(id: Id<Message>) -> String {
     format!("/api/messages/{id}")
 }
 
-/// Something to be said.
+/// The body of a create request.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewMessage {
-    /// What it says, as plain text; white space around it is dropped.
+    /// The plain text. Leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "4000",
         pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
     ))]
     pub text: String,
-    /// What the client calls it: a UUID, new for each message. A message that is sent again under it is said once.
+    /// A UUID that the client creates for each message. A repeated request with the same value creates no
+    /// second message.
     pub client_id: Option<Id<NewMessage>>,
 }
 
-/// What of a message shall change.
+/// A merge patch of a message.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct MessagePatch {
-    /// What it says; white space around it is dropped.
+    /// The plain text. Leading and trailing white space is removed.
     #[oai(validator(
         min_length = "1",
         max_length = "4000",
@@ -93,7 +94,7 @@ pub struct MessagePatch {
     pub text: Option<String>,
 }
 
-/// Which messages of a channel are listed, newest first.
+/// Pagination of the messages of a channel.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct MessageQuery {

@@ -1,9 +1,9 @@
-//! What staff can ask of upstreams.
+//! Operations that proxy requests to upstreams.
 use poem_openapi::OpenApi;
 
 use super::{
     service::Upstreams,
-    types::{Question, Relayed, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery},
+    types::{UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery, UpstreamRequest},
 };
 use crate::{
     api::Tag,
@@ -19,66 +19,68 @@ pub struct UpstreamsApi(pub Upstreams);
 
 #[OpenApi(prefix_path = "/api/upstreams", tag = "Tag::Upstreams")]
 impl UpstreamsApi {
-    /// List the upstreams
+    /// List upstreams
     ///
-    /// The services that an operator has set, by name. Where they are is not told.
+    /// Returns the configured upstreams by name. Their addresses are not exposed.
     #[oai(path = "/", method = "get", operation_id = "upstreamsList")]
     async fn list(
         &self,
         _staff: Caller<Staff>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<UpstreamList>, Fault<()>> {
-        Ok(Found::new(self.0.list(), &known.0))
+        Ok(Found::new(self.0.list(), &if_none_match.0))
     }
 
-    /// Read from an upstream
+    /// Send a GET request to an upstream
     ///
-    /// A `GET` to the path below the upstream's base, whose JSON is handed on, or the part of it that `pointer` names. No
-    /// field of the request goes out but `X-Request-Id`, and none of the answer comes back: the ETag is made of what is
-    /// handed on. Nothing is followed, and only success with `application/json` of at most 1 MiB will do: all else is
-    /// 502, and what takes longer than 5 seconds is 504. With a slash at its end the path leads to the address without.
-    #[oai(path = "/:upstream/:path", method = "get", operation_id = "upstreamsRead")]
-    async fn read(
+    /// Sends a `GET` request to the path below the base URL of the upstream, and returns the JSON of its
+    /// response, or the part that `pointer` selects. Of the request headers only `X-Request-Id` is forwarded,
+    /// and no response headers are: the ETag is computed from the returned JSON. Redirects are not followed.
+    /// Only a success status with `application/json` of at most 1 MiB is accepted: any other response is a
+    /// 502, and a timeout after 5 seconds is a 504. A path with a trailing slash redirects to the path
+    /// without it.
+    #[oai(path = "/:upstream/:path", method = "get", operation_id = "upstreamsGet")]
+    async fn get(
         &self,
         _staff: Caller<Staff>,
         client: Client,
-        /// What the upstream is called here.
+        /// The configured name of the upstream.
         upstream: Path<UpstreamName>,
-        /// The path below the upstream's base, of as many segments as it has there.
+        /// The path below the base URL of the upstream, with any number of segments.
         path: Path<UpstreamPath>,
         query: Query<UpstreamQuery>,
-        known: IfNoneMatch,
-    ) -> Result<Or<Found<Relayed>>, Fault<(NotFound, Asking)>> {
-        let question = question(upstream, path, &query, client);
-        Ok(Or::Here(Found::new(self.0.read(&question).await?, &known.0)))
+        if_none_match: IfNoneMatch,
+    ) -> Result<Or<Found<UpstreamJson>>, Fault<(NotFound, Asking)>> {
+        let request = upstream_request(upstream, path, &query, client);
+        Ok(Or::Here(Found::new(self.0.get(&request).await?, &if_none_match.0)))
     }
 
-    /// Send JSON to an upstream
+    /// Send a POST request to an upstream
     ///
-    /// A `POST`, else as with `GET`. It is sent once: whether it may be sent again is between the client and the
-    /// upstream, also after 502 and 504.
+    /// Sends the JSON body in a `POST` request, otherwise like `GET`. The request is sent once and never
+    /// retried. After a 502 or a 504 the upstream may have processed it.
     #[oai(path = "/:upstream/:path", method = "post", operation_id = "upstreamsSend")]
     async fn send(
         &self,
         _staff: Caller<Staff>,
         client: Client,
-        /// What the upstream is called here.
+        /// The configured name of the upstream.
         upstream: Path<UpstreamName>,
-        /// The path below the upstream's base, of as many segments as it has there.
+        /// The path below the base URL of the upstream, with any number of segments.
         path: Path<UpstreamPath>,
         query: Query<UpstreamQuery>,
-        body: Body<Relayed>,
-    ) -> Result<Or<Told<Relayed>>, Fault<(NotFound, Asking)>> {
-        let question = question(upstream, path, &query, client);
-        Ok(Or::Here(Told::new(self.0.send(&question, body.0).await?)))
+        body: Body<UpstreamJson>,
+    ) -> Result<Or<Told<UpstreamJson>>, Fault<(NotFound, Asking)>> {
+        let request = upstream_request(upstream, path, &query, client);
+        Ok(Or::Here(Told::new(self.0.send(&request, body.0).await?)))
     }
 }
 
-fn question(
+fn upstream_request(
     upstream: Path<UpstreamName>,
     path: Path<UpstreamPath>,
     query: &UpstreamQuery,
     client: Client,
-) -> Question {
-    Question { upstream: upstream.0, path: path.0, query: query.clone(), trace: client.trace }
+) -> UpstreamRequest {
+    UpstreamRequest { upstream: upstream.0, path: path.0, query: query.clone(), request_id: client.trace }
 }

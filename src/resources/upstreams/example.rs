@@ -1,4 +1,4 @@
-//! What stands in the document as an example.
+//! Example values of upstreams for the OpenAPI document.
 use poem_openapi::types::Example;
 
 use super::types::{Upstream, UpstreamList, UpstreamName, UpstreamQuery};

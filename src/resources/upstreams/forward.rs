@@ -1,11 +1,11 @@
-//! One request to an upstream: what goes out, and what of its answer comes in. Fields of the caller stay here, but for
-//! the id of its request, and so do those of the upstream.
+//! A single upstream request: builds it, maps errors and validates the response. Of the caller's headers only
+//! the request id is forwarded, and no header of the upstream is returned.
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{
     service::Upstreams,
-    types::{Destination, Question, Relayed},
+    types::{Destination, UpstreamJson, UpstreamRequest},
 };
 use crate::{
     contract::{
@@ -18,72 +18,75 @@ use crate::{
 const JSON: &str = "application/json";
 
 impl Upstreams {
-    /// The JSON that the upstream answers with.
+    /// Sends the request and returns the JSON of the response.
     pub(super) async fn forward(
         &self,
-        to: &Destination,
-        question: &Question,
-        body: Option<Relayed>,
+        target: &Destination,
+        request: &UpstreamRequest,
+        body: Option<UpstreamJson>,
     ) -> Result<Box<RawValue>> {
         let body = body.map(|body| Bytes::from(String::from(Box::<str>::from(body.0))));
-        let fields = fields(to, question, body.is_some());
-        let answer = self.outgoing.request(&address(to, question), &fields, body).await;
-        let answer = answer.map_err(|refused| told(&to.name, &refused))?;
-        taken(&to.name, answer)
+        let headers = request_headers(target, request, body.is_some());
+        let response = self.outgoing.request(&request_url(target, request), &headers, body).await;
+        let response = response.map_err(|error| transport_error(&target.name, &error))?;
+        success_json(&target.name, response)
     }
 }
 
-fn address(to: &Destination, question: &Question) -> String {
-    let query = question.query.query.iter().filter(|query| !query.is_empty());
+fn request_url(target: &Destination, request: &UpstreamRequest) -> String {
+    let query = request.query.query.iter().filter(|query| !query.is_empty());
     let query: String = query.map(|query| format!("?{query}")).collect();
-    format!("{}/{}{query}", to.base, question.path)
+    format!("{}/{}{query}", target.base, request.path)
 }
 
-fn fields<'a>(to: &'a Destination, question: &'a Question, body: bool) -> Vec<Field<'a>> {
-    let mut fields = vec![("accept", JSON), ("x-request-id", question.trace.as_str())];
-    fields.extend(body.then_some(("content-type", JSON)));
-    fields.extend(to.authorization.as_ref().map(|secret| ("authorization", secret.expose().as_str())));
-    fields
+fn request_headers<'a>(target: &'a Destination, request: &'a UpstreamRequest, body: bool) -> Vec<Field<'a>> {
+    let mut headers = vec![("accept", JSON), ("x-request-id", request.request_id.as_str())];
+    headers.extend(body.then_some(("content-type", JSON)));
+    headers.extend(target.authorization.as_ref().map(|secret| ("authorization", secret.expose().as_str())));
+    headers
 }
 
-/// What a caller is told of an upstream that gave no answer; addresses go to the log alone.
-fn told(name: &str, refused: &Refused) -> Error {
-    tracing::warn!(upstream = name, cause = %refused, "an upstream gave no answer");
-    let words = match refused {
+/// Maps a transport error to a 502 or a 504. The log has the details; the response names no addresses.
+fn transport_error(name: &str, error: &Refused) -> Error {
+    tracing::warn!(upstream = name, cause = %error, "an upstream request failed");
+    let problem = match error {
         Refused::Slow(..) => {
-            return Error::GatewayTimeout(format!("the upstream {name} gave no whole answer in time"));
+            return Error::GatewayTimeout(format!(
+                "the upstream {name} did not complete its response in time"
+            ));
         }
         Refused::Field(field) => {
-            return Error::Internal(format!("the field {field} cannot be sent to the upstream {name}"));
+            return Error::Internal(format!("the header {field} cannot be sent to the upstream {name}"));
         }
-        Refused::Private(..) | Refused::Open | Refused::Url(_) => "is at an address that may not be asked",
-        Refused::Long(..) => "answered with more than 1 MiB",
-        Refused::Encoded(_) => "answered in a content coding that nobody asked for",
-        Refused::Broken(..) => "gave no whole answer",
+        Refused::Private(..) | Refused::Open | Refused::Url(_) => "has an address that is not allowed",
+        Refused::Long(..) => "sent a response of more than 1 MiB",
+        Refused::Encoded(_) => "sent a content encoding that was not requested",
+        Refused::Broken(..) => "sent an incomplete or invalid response",
         Refused::Unknown(_) | Refused::Closed(..) | Refused::Tls(..) => "cannot be reached",
     };
-    Error::BadGateway(format!("the upstream {name} {words}"))
+    Error::BadGateway(format!("the upstream {name} {problem}"))
 }
 
-/// The JSON of an answer that is a success and nothing else.
-fn taken(name: &str, answer: Answer) -> Result<Box<RawValue>> {
-    let status = answer.status;
-    let refused =
-        |words: &str| Err(Error::BadGateway(format!("the upstream {name} answered with {status}{words}")));
+/// Returns the JSON of a response with a success status, and rejects every other response.
+fn success_json(name: &str, response: Answer) -> Result<Box<RawValue>> {
+    let status = response.status;
+    let reject = |problem: &str| {
+        Err(Error::BadGateway(format!("the upstream {name} responded with {status}{problem}")))
+    };
     if !(200..300).contains(&status) {
-        return refused("");
+        return reject("");
     }
-    if answer.body.is_empty() {
-        return refused(", but with nothing");
+    if response.body.is_empty() {
+        return reject(" and an empty body");
     }
-    if answer.content_type != JSON {
-        return refused(", but not with application/json");
+    if response.content_type != JSON {
+        return reject(" and a media type other than application/json");
     }
-    // Read strictly, so that nobody behind reads another thing in it.
-    let sound = check::parse(&answer.body).is_ok();
-    let text = String::from_utf8(answer.body).ok().filter(|_| sound);
+    // The strict parser rejects duplicate keys and other JSON that clients could interpret differently.
+    let is_valid = check::parse(&response.body).is_ok();
+    let text = String::from_utf8(response.body).ok().filter(|_| is_valid);
     match text.and_then(|text| serde_json::from_str::<Box<RawValue>>(&text).ok()) {
         Some(json) => Ok(json),
-        None => refused(", but with JSON that cannot be read"),
+        None => reject(" and invalid JSON"),
     }
 }

@@ -1,4 +1,5 @@
-//! Upstreams: other services that staff may ask through this one, which knows their addresses and credentials.
+//! Upstreams: configured JSON services that staff can call through this server. Addresses and credentials
+//! stay on the server.
 mod api;
 mod example;
 mod forward;
@@ -9,6 +10,6 @@ mod types;
 pub use api::UpstreamsApi;
 pub use service::Upstreams;
 pub use types::{
-    Destination, Question, Relayed, Upstream, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery,
-    UpstreamSettings,
+    Destination, Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery,
+    UpstreamRequest, UpstreamSettings,
 };

@@ -1,59 +1,62 @@
-//! What may be asked of upstreams.
+//! Upstream service: finds the target of a request and selects a part of its response.
 use std::sync::Arc;
 
 use super::{
-    part::part,
-    types::{Destination, Question, Relayed, Upstream, UpstreamList, UpstreamName, UpstreamSettings},
+    part::select,
+    types::{
+        Destination, Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamRequest, UpstreamSettings,
+    },
 };
 use crate::{
     contract::problem::{Error, Result},
     ports::outgoing::{Outgoing, Patience},
 };
 
-/// The most bytes of an answer.
-const MOST: usize = 1 << 20;
+/// Maximum size of a response body, in bytes.
+const MAX_BODY: usize = 1 << 20;
 
 #[derive(Clone)]
 pub struct Upstreams {
-    known: Arc<[Destination]>,
+    targets: Arc<[Destination]>,
     pub(super) outgoing: Outgoing,
 }
 
 impl Upstreams {
     pub fn new(settings: UpstreamSettings, outgoing: Outgoing) -> Self {
-        let mut known = settings.known;
-        known.sort_by(|a, b| a.name.cmp(&b.name));
-        let patience = Patience { time: settings.time, body: MOST };
-        Upstreams { known: known.into(), outgoing: Outgoing { patience, ..outgoing } }
+        let mut targets = settings.known;
+        targets.sort_by(|a, b| a.name.cmp(&b.name));
+        let patience = Patience { time: settings.time, body: MAX_BODY };
+        Upstreams { targets: targets.into(), outgoing: Outgoing { patience, ..outgoing } }
     }
 
     pub fn list(&self) -> UpstreamList {
-        let upstream = |known: &Destination| Upstream {
-            name: UpstreamName(known.name.clone()),
-            href: format!("/api/upstreams/{}", known.name),
+        let upstream = |target: &Destination| Upstream {
+            name: UpstreamName(target.name.clone()),
+            href: format!("/api/upstreams/{}", target.name),
         };
-        UpstreamList { data: self.known.iter().map(upstream).collect() }
+        UpstreamList { data: self.targets.iter().map(upstream).collect() }
     }
 
-    /// Reads something of an upstream. Whoever waits for the answer no more ends the request too.
-    pub async fn read(&self, question: &Question) -> Result<Relayed> {
-        self.ask(question, None).await
+    /// Sends a `GET` request. If the client disconnects, the upstream request is canceled.
+    pub async fn get(&self, request: &UpstreamRequest) -> Result<UpstreamJson> {
+        self.proxy(request, None).await
     }
 
-    /// Sends something to an upstream.
-    pub async fn send(&self, question: &Question, body: Relayed) -> Result<Relayed> {
-        self.ask(question, Some(body)).await
+    /// Sends a `POST` request.
+    pub async fn send(&self, request: &UpstreamRequest, body: UpstreamJson) -> Result<UpstreamJson> {
+        self.proxy(request, Some(body)).await
     }
 
-    async fn ask(&self, question: &Question, body: Option<Relayed>) -> Result<Relayed> {
-        let known = self.known.iter().find(|known| known.name == question.upstream.0);
-        let known = known.ok_or(Error::NotFound("upstream"))?;
-        let whole = self.forward(known, question, body).await?;
-        match question.query.pointer.as_deref().unwrap_or_default() {
-            "" => Ok(Relayed(whole)),
+    async fn proxy(&self, request: &UpstreamRequest, body: Option<UpstreamJson>) -> Result<UpstreamJson> {
+        let target = self.targets.iter().find(|target| target.name == request.upstream.0);
+        let target = target.ok_or(Error::NotFound("upstream"))?;
+        let json = self.forward(target, request, body).await?;
+        match request.query.pointer.as_deref().unwrap_or_default() {
+            "" => Ok(UpstreamJson(json)),
             pointer => {
-                let found = part(&whole, pointer).ok_or(Error::NotFound("part of the upstream's answer"))?;
-                Ok(Relayed(found.to_owned()))
+                let selected =
+                    select(&json, pointer).ok_or(Error::NotFound("part of the upstream's response"))?;
+                Ok(UpstreamJson(selected.to_owned()))
             }
         }
     }

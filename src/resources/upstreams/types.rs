@@ -1,4 +1,4 @@
-//! How upstreams look on the wire, and how they are set.
+//! Wire types and settings of upstreams.
 use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use poem_openapi::{
@@ -14,36 +14,36 @@ use serde_json::{
 
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, scalar::string_scalar, secret::Secret};
 
-/// Who may be asked, and for how long they are waited for.
+/// The configured upstreams and their limits.
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
     pub known: Vec<Destination>,
-    /// Whether they may be within the house.
+    /// Whether upstreams can have private addresses.
     pub private: bool,
     pub time: Duration,
 }
 
-/// One who may be asked.
+/// A configured upstream.
 #[derive(Debug, Clone)]
 pub struct Destination {
     pub name: String,
-    /// What all addresses there begin with, without a slash at its end.
+    /// The base URL, without a trailing slash.
     pub base: String,
-    /// What it is sent as `Authorization`.
+    /// The value of the `Authorization` header.
     pub authorization: Option<Secret<String>>,
 }
 
-/// What is asked, of whom, and for which request.
+/// A request to an upstream.
 #[derive(Debug)]
-pub struct Question {
+pub struct UpstreamRequest {
     pub upstream: UpstreamName,
     pub path: UpstreamPath,
     pub query: UpstreamQuery,
-    pub trace: String,
+    pub request_id: String,
 }
 
-macro_rules! words {
-    ($($(#[doc = $doc:literal])* $name:ident = $word:literal, $pattern:expr, $most:literal, $example:literal;)*) => {$(
+macro_rules! string_params {
+    ($($(#[doc = $doc:literal])* $name:ident = $type_name:literal, $pattern:expr, $max_length:literal, $example:literal;)*) => {$(
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name(pub String);
@@ -61,31 +61,31 @@ macro_rules! words {
             }
         }
 
-        string_scalar!([] $name, $word, MetaSchema {
+        string_scalar!([] $name, $type_name, MetaSchema {
             pattern: Some($pattern.to_owned()),
             min_length: Some(1),
-            max_length: Some($most),
+            max_length: Some($max_length),
             example: Some($example.into()),
             ..MetaSchema::new("string")
         });
     )*};
 }
 
-words! {
-    /// What an upstream is called in the settings.
+string_params! {
+    /// The name of an upstream in the settings.
     UpstreamName = "upstream_name", "^[a-z0-9-]+$", 32, "weather";
-    /// A path below an upstream's base. Semicolons are not in it: some servers take `..;` for `..`.
+    /// A path below the base URL of an upstream. Semicolons are rejected: some servers treat `..;` as `..`.
     UpstreamPath = "upstream_path",
         "^[A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*$", 500, "v1/forecast";
 }
 
-/// A service elsewhere that may be asked through this one.
+/// A service that is available through this server.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Upstream {
-    /// What it is called here.
+    /// The configured name.
     pub name: UpstreamName,
-    /// What its paths are added to.
+    /// The URL to which the paths of the upstream are appended.
     #[oai(validator(pattern = "^/[\\u0021-\\u007e]*$", min_length = "1", max_length = "100"))]
     pub href: String,
 }
@@ -94,7 +94,7 @@ pub struct Upstream {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct UpstreamList {
-    /// Those that are set.
+    /// The configured upstreams.
     #[oai(validator(max_items = "32"))]
     pub data: Vec<Upstream>,
 }
@@ -112,24 +112,24 @@ impl Resource for UpstreamList {
     }
 }
 
-/// What an upstream is asked for beside its path.
+/// Parameters of a request to an upstream.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct UpstreamQuery {
-    /// The query that the upstream is sent, as it stands behind the `?` of its address: percent-encoded there, and as
-    /// the value of this parameter once more.
+    /// The query string for the upstream, without the `?`. Its values are percent-encoded for the upstream,
+    /// and the whole string again as the value of this parameter.
     #[oai(validator(pattern = "^([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*$", max_length = "1000"))]
     pub query: Option<String>,
-    /// The part of the upstream's answer that is wanted, as a JSON Pointer (RFC 6901). Left out or empty: all of it.
+    /// The part of the response to return, as a JSON Pointer (RFC 6901). Absent or empty: the whole response.
     #[oai(validator(pattern = "^(/([^\\u0000/~]|~[01])*)*$", max_length = "500"))]
     pub pointer: Option<String>,
 }
 
-/// JSON of any kind, as somebody else has written it.
+/// Raw JSON of any type, forwarded unchanged.
 #[derive(Debug)]
-pub struct Relayed(pub Box<RawValue>);
+pub struct UpstreamJson(pub Box<RawValue>);
 
-impl Type for Relayed {
+impl Type for UpstreamJson {
     const IS_REQUIRED: bool = true;
     type RawValueType = Self;
     type RawElementValueType = Self;
@@ -138,7 +138,7 @@ impl Type for Relayed {
     }
     fn schema_ref() -> MetaSchemaRef {
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            description: Some("JSON of any kind: what it means is between the client and the upstream."),
+            description: Some("JSON of any type. The upstream defines its schema."),
             example: Some(json!({ "city": "Oslo", "temperature": -4 })),
             ..MetaSchema::ANY
         }))
@@ -151,23 +151,23 @@ impl Type for Relayed {
     }
 }
 
-impl ParseFromJSON for Relayed {
+impl ParseFromJSON for UpstreamJson {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        to_raw_value(&value.unwrap_or_default()).map(Relayed).map_err(ParseError::custom)
+        to_raw_value(&value.unwrap_or_default()).map(UpstreamJson).map_err(ParseError::custom)
     }
 }
 
-impl Serialize for Relayed {
+impl Serialize for UpstreamJson {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(to)
     }
 }
 
-impl Resource for Relayed {
+impl Resource for UpstreamJson {
     fn etag(&self) -> ETag {
         ETag::of_parts(&[self.0.get()])
     }
-    /// What it answers lies elsewhere.
+    /// The content has no URL of its own on this server.
     fn location(&self) -> String {
         "/api/upstreams".to_owned()
     }

@@ -1,12 +1,11 @@
-//! What clients can do with webhook endpoints and their deliveries.
+//! Operations on webhook endpoints and their deliveries.
 use poem_openapi::OpenApi;
 
 use super::{
-    delivery::{WebhookDelivery, WebhookDeliveryQuery},
     service::WebhookEndpoints,
     types::{
-        IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint, WebhookEndpointPatch,
-        WebhookEndpointQuery,
+        IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery, WebhookDeliveryQuery, WebhookEndpoint,
+        WebhookEndpointPatch, WebhookEndpointQuery,
     },
 };
 use crate::{
@@ -26,24 +25,25 @@ pub struct WebhookEndpointsApi(pub WebhookEndpoints);
 
 #[OpenApi(prefix_path = "/api/webhook-endpoints", tag = "Tag::WebhookEndpoints")]
 impl WebhookEndpointsApi {
-    /// List webhook endpoints, newest first
+    /// List webhook endpoints
     ///
-    /// Their secrets are not among what is told.
+    /// Newest first. The response does not contain the secrets.
     #[oai(path = "/", method = "get", operation_id = "webhookEndpointsList")]
     async fn list(
         &self,
         _admin: Caller<Admins>,
         query: Query<WebhookEndpointQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<WebhookEndpoint>, Fault<Invalid>> {
-        Ok(Listed::fresh(self.0.list(&query).await?, &known.0, &query.target, Cache::Private))
+        Ok(Listed::fresh(self.0.list(&query).await?, &if_none_match.0, &query.target, Cache::Private))
     }
 
-    /// Make a webhook endpoint
+    /// Create a webhook endpoint
     ///
-    /// It is told of what happens from now on. A key makes endpoints for what it may read itself, and needs the scopes
-    /// of all topics that are wanted (403). There may be 100 (409). The member `secret` is shown this once. As it is a secret, the answer
-    /// is not kept for a repeated request.
+    /// The endpoint receives the events that occur from now on. An API key needs the scopes of all topics in
+    /// `events` (403). At most 100 endpoints can exist (409). The field `secret` is returned only in this
+    /// response. Because it is a secret, the response is not stored: the operation does not accept an
+    /// `Idempotency-Key`.
     #[oai(path = "/", method = "post", operation_id = "webhookEndpointsCreate")]
     async fn create(
         &self,
@@ -53,93 +53,95 @@ impl WebhookEndpointsApi {
         Ok(Created::new(Outcome::Fresh(self.0.create(&admin, new.0).await?)))
     }
 
-    /// Read a webhook endpoint
+    /// Get a webhook endpoint
     ///
-    /// Without its secret.
-    #[oai(path = "/:id", method = "get", operation_id = "webhookEndpointsRead")]
-    async fn read(
+    /// The response does not contain the secret.
+    #[oai(path = "/:id", method = "get", operation_id = "webhookEndpointsGet")]
+    async fn get(
         &self,
         _admin: Caller<Admins>,
-        /// The endpoint's id.
+        /// The id of the endpoint.
         id: Path<Id<WebhookEndpoint>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<WebhookEndpoint>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(id.0).await?, &if_none_match.0))
     }
 
-    /// Change a webhook endpoint
+    /// Update a webhook endpoint
     ///
-    /// A merge patch (RFC 7396). One that is enabled again is told of what happens from then on. A key needs the scopes
-    /// of all topics that the endpoint wants, before and afterwards, and for another `url` of all that waits for it (403).
-    #[oai(path = "/:id", method = "patch", operation_id = "webhookEndpointsPatch")]
-    async fn patch(
+    /// The body is a merge patch (RFC 7396). An endpoint that is enabled again receives the events that occur
+    /// from then on. An API key needs the scopes of all topics in the old and in the new `events`, and for a
+    /// new `url` also the scopes of all pending deliveries (403).
+    #[oai(path = "/:id", method = "patch", operation_id = "webhookEndpointsUpdate")]
+    async fn update(
         &self,
         admin: Caller<Admins>,
-        /// The endpoint's id.
+        /// The id of the endpoint.
         id: Path<Id<WebhookEndpoint>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<WebhookEndpointPatch>,
     ) -> Result<Changed<WebhookEndpoint>, Fault<(Invalid, NotFound, Forbidden, Stale, Unconditional)>> {
-        Ok(Changed::new(self.0.patch(&admin, id.0, patch.0, when.0).await?))
+        Ok(Changed::new(self.0.update(&admin, id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a webhook endpoint
     ///
-    /// It is called no more. Its deliveries are nowhere from now on, and forgotten a moment later. A key needs the scopes of
-    /// all topics that the endpoint wants (403).
-    #[oai(path = "/:id", method = "delete", operation_id = "webhookEndpointsRemove")]
-    async fn remove(
+    /// Sends no further deliveries. The deliveries of the endpoint are inaccessible from now on; a background
+    /// job deletes the rows. An API key needs the scopes of all topics in `events` (403).
+    #[oai(path = "/:id", method = "delete", operation_id = "webhookEndpointsDelete")]
+    async fn delete(
         &self,
         admin: Caller<Admins>,
-        /// The endpoint's id.
+        /// The id of the endpoint.
         id: Path<Id<WebhookEndpoint>>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<(NotFound, Forbidden, Stale, Unconditional)>> {
-        self.0.remove(&admin, id.0, when.0).await?;
+        self.0.delete(&admin, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 
-    /// Give a webhook endpoint a new secret
+    /// Rotate the secret of a webhook endpoint
     ///
-    /// The old one signs too for another 24 hours, so that the receiver can follow. A key needs the scopes of all topics
-    /// that the endpoint wants (403).
+    /// For another 24 hours deliveries are also signed with the old secret, so that the receiver can switch.
+    /// An API key needs the scopes of all topics in `events` (403).
     #[oai(path = "/:id/rotate-secret", method = "post", operation_id = "webhookEndpointsRotateSecret")]
-    async fn rotate(
+    async fn rotate_secret(
         &self,
         admin: Caller<Admins>,
-        /// The endpoint's id.
+        /// The id of the endpoint.
         id: Path<Id<WebhookEndpoint>>,
     ) -> Result<Told<IssuedWebhookEndpoint>, Fault<(NotFound, Forbidden)>> {
-        Ok(Told::new(self.0.rotate(&admin, id.0).await?))
+        Ok(Told::new(self.0.rotate_secret(&admin, id.0).await?))
     }
 
-    /// Send a webhook endpoint a test
+    /// Send a test event to a webhook endpoint
     ///
-    /// An event of the type `webhook.test`, whatever the endpoint wants to know of.
+    /// Enqueues an event of the type `webhook.test`, independent of the filter in `events`.
     #[oai(path = "/:id/test", method = "post", operation_id = "webhookEndpointsTest")]
-    async fn test(
+    async fn send_test(
         &self,
         _admin: Caller<Admins>,
-        /// The endpoint's id.
+        /// The id of the endpoint.
         id: Path<Id<WebhookEndpoint>>,
     ) -> Result<Accepted<WebhookDelivery>, Fault<(NotFound, Conflict)>> {
-        Ok(Accepted::new(self.0.test(id.0).await?))
+        Ok(Accepted::new(self.0.send_test(id.0).await?))
     }
 
-    /// List what was delivered to an endpoint, newest first
+    /// List the deliveries of a webhook endpoint
     ///
-    /// What has ended is kept for 30 days. A key is told of the topics that it has the scopes for, and of tests.
+    /// Newest first. Ended deliveries are stored for 30 days. With an API key, the list contains tests and
+    /// the deliveries of the topics that the key has scopes for.
     #[oai(path = "/:id/deliveries", method = "get", operation_id = "webhookEndpointsListDeliveries")]
-    async fn deliveries(
+    async fn list_deliveries(
         &self,
         admin: Caller<Admins>,
-        /// The endpoint's id.
+        /// The id of the endpoint.
         id: Path<Id<WebhookEndpoint>>,
         query: Query<WebhookDeliveryQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<WebhookDelivery>, Fault<(Invalid, NotFound)>> {
-        let page = self.0.deliveries(&admin, id.0, &query).await?;
-        Ok(Listed::fresh(page, &known.0, &query.target, Cache::Private))
+        let page = self.0.list_deliveries(&admin, id.0, &query).await?;
+        Ok(Listed::fresh(page, &if_none_match.0, &query.target, Cache::Private))
     }
 }
 
@@ -147,29 +149,30 @@ pub struct WebhookDeliveriesApi(pub WebhookEndpoints);
 
 #[OpenApi(prefix_path = "/api/webhook-deliveries", tag = "Tag::WebhookDeliveries")]
 impl WebhookDeliveriesApi {
-    /// Read a delivery
+    /// Get a delivery
     ///
-    /// How far it is, and what the endpoint answered last. A key needs the scope of what it tells of (403).
-    #[oai(path = "/:id", method = "get", operation_id = "webhookDeliveriesRead")]
-    async fn read(
+    /// Returns the state of the delivery and the last response of the endpoint. An API key needs the scope of
+    /// the topic of the event (403).
+    #[oai(path = "/:id", method = "get", operation_id = "webhookDeliveriesGet")]
+    async fn get(
         &self,
         admin: Caller<Admins>,
-        /// The delivery's id.
+        /// The id of the delivery.
         id: Path<Id<WebhookDelivery>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<WebhookDelivery>, Fault<(NotFound, Forbidden)>> {
-        Ok(Found::new(self.0.delivery(&admin, id.0).await?, &known.0))
+        Ok(Found::new(self.0.get_delivery(&admin, id.0).await?, &if_none_match.0))
     }
 
-    /// Deliver once more
+    /// Replay a delivery
     ///
-    /// What was delivered or has failed, with the same `webhook-id` and body. A key needs the scope of what it tells of
-    /// (403).
+    /// Sends a delivered or failed delivery again, with the same `webhook-id` and body. An API key needs the
+    /// scope of the topic of the event (403).
     #[oai(path = "/:id/replay", method = "post", operation_id = "webhookDeliveriesReplay")]
     async fn replay(
         &self,
         admin: Caller<Admins>,
-        /// The delivery's id.
+        /// The id of the delivery.
         id: Path<Id<WebhookDelivery>>,
     ) -> Result<Accepted<WebhookDelivery>, Fault<(NotFound, Conflict, Forbidden)>> {
         Ok(Accepted::new(self.0.replay(&admin, id.0).await?))

@@ -1,12 +1,11 @@
-//! What stands in the document as an example.
+//! Example values of webhook endpoints and deliveries for the OpenAPI document.
 use poem_openapi::types::Example;
 
 use super::{
-    delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery},
     filter::EventFilter,
     types::{
-        EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint, WebhookEndpointPatch,
-        WebhookEndpointQuery, WebhookFormat,
+        DeliveryState, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery,
+        WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
     },
 };
 use crate::contract::{
@@ -18,8 +17,8 @@ use crate::contract::{
 };
 
 const URL: &str = "https://hooks.acme.test/tenon";
-const WORDS: &str = "Tells the warehouse what is paid.";
-const MADE: Timestamp = Timestamp(1_763_721_000_000);
+const DESCRIPTION: &str = "Notifies the warehouse of paid invoices.";
+const CREATED_AT: Timestamp = Timestamp(1_763_721_000_000);
 
 fn id<T>(last: char) -> Id<T> {
     format!("0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e7{last}").parse().unwrap_or_else(|_| Id::fresh())
@@ -34,14 +33,14 @@ impl Example for WebhookEndpoint {
         WebhookEndpoint {
             id: id('1'),
             url: URL.into(),
-            description: Some(WORDS.into()),
+            description: Some(DESCRIPTION.into()),
             events: events(),
             format: WebhookFormat::Standard,
             state: EndpointState::Enabled,
             disabled_reason: None,
             previous_until: None,
-            created_at: MADE,
-            updated_at: MADE,
+            created_at: CREATED_AT,
+            updated_at: CREATED_AT,
             version: 1,
         }
     }
@@ -58,7 +57,7 @@ impl Example for NewWebhookEndpoint {
     fn example() -> Self {
         NewWebhookEndpoint {
             url: URL.into(),
-            description: Some(WORDS.into()),
+            description: Some(DESCRIPTION.into()),
             events: events(),
             format: WebhookFormat::CloudEvents,
         }
@@ -97,9 +96,9 @@ impl Example for WebhookDelivery {
             last_error: None,
             response: None,
             next_at: None,
-            created_at: MADE,
-            updated_at: Timestamp(MADE.0 + 120),
-            delivered_at: Some(Timestamp(MADE.0 + 120)),
+            created_at: CREATED_AT,
+            updated_at: Timestamp(CREATED_AT.0 + 120),
+            delivered_at: Some(Timestamp(CREATED_AT.0 + 120)),
             version: 2,
         }
     }

@@ -1,4 +1,4 @@
-//! What an endpoint wants to know of: a type of events, or all that are about something.
+//! Event filters of an endpoint: an event type, or a topic with all its types.
 use std::{
     fmt,
     hash::{Hash, Hasher},
@@ -12,7 +12,7 @@ use crate::contract::{
     scalar::string_scalar,
 };
 
-/// A type of events, or a topic.
+/// An event type or a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventFilter {
     Topic(Topic),
@@ -39,19 +39,19 @@ impl Hash for EventFilter {
     }
 }
 
-/// Filters as they are kept.
-pub fn kept(filters: &[EventFilter]) -> String {
-    let words: Vec<&str> = filters.iter().map(|filter| filter.as_str()).collect();
-    serde_json::to_string(&words).unwrap_or_else(|_| "[]".to_owned())
+/// Serializes filters for the `events` column.
+pub fn serialize(filters: &[EventFilter]) -> String {
+    let names: Vec<&str> = filters.iter().map(|filter| filter.as_str()).collect();
+    serde_json::to_string(&names).unwrap_or_else(|_| "[]".to_owned())
 }
 
-/// The words of filters that were kept.
-pub fn wanted(kept: &str) -> Vec<String> {
-    serde_json::from_str(kept).unwrap_or_default()
+/// Parses the `events` column to the names of the filters, without validating them.
+pub fn parse(stored: &str) -> Vec<String> {
+    serde_json::from_str(stored).unwrap_or_default()
 }
 
-/// Whether a list of filters, as it is kept, wants this event; an empty one wants all.
-pub fn wants(filters: &[String], kind: &str, topic: &str) -> bool {
+/// Returns whether a list of filters matches an event. An empty list matches all events.
+pub fn matches(filters: &[String], kind: &str, topic: &str) -> bool {
     filters.is_empty() || filters.iter().any(|filter| filter == kind || filter == topic)
 }
 
@@ -59,7 +59,7 @@ impl FromStr for EventFilter {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let known = EventFilter::all().find(|filter| filter.as_str() == text);
-        known.ok_or_else(|| format!("{text} is neither a type of events nor a topic"))
+        known.ok_or_else(|| format!("must be an event type or a topic, got {text}"))
     }
 }
 
@@ -79,12 +79,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_is_a_type_or_a_topic() {
+    fn matches_types_and_topics() {
         let filters = ["invoice.paid".to_owned(), "posts".to_owned()];
-        assert!(wants(&filters, "invoice.paid", "invoices"));
-        assert!(!wants(&filters, "invoice.created", "invoices"));
-        assert!(wants(&filters, "post.deleted", "posts"));
-        assert!(wants(&[], "tag.created", "tags"));
+        assert!(matches(&filters, "invoice.paid", "invoices"));
+        assert!(!matches(&filters, "invoice.created", "invoices"));
+        assert!(matches(&filters, "post.deleted", "posts"));
+        assert!(matches(&[], "tag.created", "tags"));
         assert!("posts".parse::<EventFilter>().is_ok() && "post.gone".parse::<EventFilter>().is_err());
     }
 }

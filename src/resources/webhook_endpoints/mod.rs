@@ -1,23 +1,21 @@
-//! Webhook endpoints: programs outside that are called when something happens, and what became of each call.
+//! Outgoing webhooks: endpoints and their deliveries.
 mod api;
-mod deliver;
-mod delivery;
+mod deliveries;
+mod dispatch;
 mod example;
-mod fan;
 mod filter;
-mod log;
-mod rights;
+mod scopes;
 mod secret;
+mod sender;
 mod service;
 mod types;
 
 pub use api::{WebhookDeliveriesApi, WebhookEndpointsApi};
-pub use deliver::{DELIVER, MOST_AT_A_TIME};
-pub use delivery::{DeliveryState, WebhookDelivery, WebhookDeliveryQuery};
+pub use deliveries::FORGET;
 pub use filter::EventFilter;
-pub use log::FORGET;
+pub use sender::{DELIVER, MAX_CONCURRENT_REQUESTS};
 pub use service::WebhookEndpoints;
 pub use types::{
-    DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
-    WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+    DeliveryState, DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery,
+    WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
 };

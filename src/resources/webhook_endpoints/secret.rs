@@ -1,4 +1,4 @@
-//! The secrets of endpoints, and signatures by them as Standard Webhooks has it.
+//! Secrets of endpoints, and signatures as in Standard Webhooks.
 use aws_lc_rs::{hmac, rand};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -9,14 +9,14 @@ use crate::contract::{
 
 const PREFIX: &str = "whsec_";
 
-/// 256 random bits.
-pub fn fresh() -> Result<Secret<String>> {
+/// Creates a secret of 256 random bits.
+pub fn generate() -> Result<Secret<String>> {
     let mut bytes = [0; 32];
-    rand::fill(&mut bytes).map_err(|_| Error::Internal("there are no random bytes".into()))?;
+    rand::fill(&mut bytes).map_err(|_| Error::Internal("the random number generator failed".into()))?;
     Ok(Secret::new(format!("{PREFIX}{}", STANDARD.encode(bytes))))
 }
 
-/// The value of `webhook-signature`: one signature for each secret.
+/// Returns the value of the `webhook-signature` header: one signature for each secret.
 pub fn signatures(secrets: &[Secret<String>], id: &str, timestamp: i64, body: &str) -> Option<String> {
     let signed = format!("{id}.{timestamp}.{body}");
     let all: Option<Vec<String>> = secrets.iter().map(|secret| signature(secret, &signed)).collect();
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signatures_are_those_of_the_standard() {
+    fn signatures_match_the_test_vector_of_standard_webhooks() {
         let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
         let signed = signatures(std::slice::from_ref(&secret), id, 1_614_265_330, "{\"test\": 2432232314}");
@@ -42,6 +42,6 @@ mod tests {
         let both = signatures(&[secret.clone(), secret], id, 1, "").expect("two");
         assert_eq!(both.split(' ').count(), 2);
         assert!(signatures(&[Secret::new("other".into())], id, 1, "").is_none());
-        assert_eq!(fresh().map(|secret| secret.expose().len()).ok(), Some(50));
+        assert_eq!(generate().map(|secret| secret.expose().len()).ok(), Some(50));
     }
 }

@@ -1,4 +1,5 @@
-//! What may happen to webhook endpoints. With its neighbours the only writer of their tables.
+//! Webhook endpoint service: rules and queries. Only this folder writes `webhook_endpoints` and
+//! `webhook_deliveries`.
 use entity::webhook_endpoint as endpoint;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
@@ -7,12 +8,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    deliver,
-    fan::take_turns,
-    filter::{kept, wanted},
-    log,
-    rights::{may_hear, may_lead},
-    secret,
+    deliveries,
+    dispatch::lock_position,
+    filter::{parse, serialize},
+    scopes::{check_filters, check_new_url},
+    secret, sender,
     types::{
         DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
         WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
@@ -40,11 +40,11 @@ use crate::{
     },
 };
 
-/// How long the secret before a rotation still signs, in milliseconds.
+/// Time for which the previous secret still signs after a rotation, in milliseconds: 24 hours.
 const OVERLAP: i64 = 24 * 3_600_000;
 
-/// Each event is a delivery for each of them.
-const MOST: u64 = 100;
+/// Maximum number of endpoints: each event creates one delivery for each of them.
+const MAX_ENDPOINTS: u64 = 100;
 
 #[derive(Clone)]
 pub struct WebhookEndpoints {
@@ -52,13 +52,13 @@ pub struct WebhookEndpoints {
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
     pub(super) outgoing: Outgoing,
-    /// Where CloudEvents come from.
+    /// The `source` attribute of CloudEvents.
     pub(super) source: String,
 }
 
 impl WebhookEndpoints {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, outgoing: Outgoing, source: String) -> Self {
-        let outgoing = Outgoing { patience: deliver::PATIENCE, ..outgoing };
+        let outgoing = Outgoing { patience: sender::TIMEOUTS, ..outgoing };
         WebhookEndpoints { db, clock, cursors, outgoing, source }
     }
 
@@ -73,38 +73,38 @@ impl WebhookEndpoints {
             order: vec![SortKey::falling(endpoint::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &endpoint::Model| vec![Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        let position = |row: &endpoint::Model| vec![Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, position).await?;
         let now = self.clock.now();
-        Ok(Page { data: rows.into_iter().map(|row| wire(row, now)).collect(), pagination })
+        Ok(Page { data: rows.into_iter().map(|row| to_wire(row, now)).collect(), pagination })
     }
 
-    pub async fn read(&self, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
+    pub async fn get(&self, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
         let row = endpoint::Entity::find_by_id(id.0).one(self.db.read()).await?;
-        Ok(wire(row.ok_or(Error::NotFound("webhook endpoint"))?, self.clock.now()))
+        Ok(to_wire(row.ok_or(Error::NotFound("webhook endpoint"))?, self.clock.now()))
     }
 
     pub async fn create(&self, admin: &Principal, new: NewWebhookEndpoint) -> Result<IssuedWebhookEndpoint> {
-        self.may_call(&new.url)?;
-        may_hear(admin, &kept(&new.events))?;
-        let (now, secret) = (self.clock.now(), secret::fresh()?);
-        let signs = secret.clone();
+        self.check_url(&new.url)?;
+        check_filters(admin, &serialize(&new.events))?;
+        let (now, secret) = (self.clock.now(), secret::generate()?);
+        let signing_secret = secret.clone();
         let row = self
             .db
             .write(async move |tx: Tx| {
-                take_turns(&tx).await?;
-                if endpoint::Entity::find().count(&*tx).await? >= MOST {
+                lock_position(&tx).await?;
+                if endpoint::Entity::find().count(&*tx).await? >= MAX_ENDPOINTS {
                     return Err(Error::Clash(format!(
-                        "there are {MOST} webhook endpoints: delete one first"
+                        "at most {MAX_ENDPOINTS} webhook endpoints can exist: delete one first"
                     )));
                 }
                 let row = endpoint::ActiveModel {
                     id: Set(Uuid::now_v7()),
                     url: Set(new.url),
-                    description: Set(words(new.description)),
-                    events: Set(kept(&new.events)),
+                    description: Set(trimmed_text(new.description)),
+                    events: Set(serialize(&new.events)),
                     format: Set(new.format.as_str().to_owned()),
-                    secret: Set(signs.expose().clone().into()),
+                    secret: Set(signing_secret.expose().clone().into()),
                     previous_secret: Set(None),
                     previous_until: Set(None),
                     state: Set(EndpointState::Enabled.as_str().to_owned()),
@@ -121,66 +121,75 @@ impl WebhookEndpoints {
         Ok(issued(row, secret, now))
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         admin: &Principal,
         id: Id<WebhookEndpoint>,
         patch: WebhookEndpointPatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<WebhookEndpoint> {
         if let Some(url) = &patch.url {
-            self.may_call(url)?;
+            self.check_url(url)?;
         }
         let (admin, now) = (admin.clone(), self.clock.now());
-        let changed = self.db.write(async move |tx: Tx| {
-            let known = held(&tx, id).await?;
-            let row = patched(&tx, &known, patch).await?;
-            may_hear(&admin, &known.events)?;
-            may_hear(&admin, &row.events)?;
-            if row.url != known.url {
-                may_lead(&tx, &admin, id.0).await?;
+        let updated = self.db.write(async move |tx: Tx| {
+            let current = load_for_update(&tx, id).await?;
+            let row = apply(&tx, &current, patch).await?;
+            check_filters(&admin, &current.events)?;
+            check_filters(&admin, &row.events)?;
+            if row.url != current.url {
+                check_new_url(&tx, &admin, id.0).await?;
             }
-            when.check(&wire(known.clone(), now).etag())?;
-            if row == known {
-                return Ok(known);
+            precondition.check(&to_wire(current.clone(), now).etag())?;
+            if row == current {
+                return Ok(current);
             }
-            if row.state == "disabled" && known.state == "enabled" {
-                log::give_up_all(&tx, id.0, now).await?;
+            if row.state == "disabled" && current.state == "enabled" {
+                deliveries::fail_pending(&tx, id.0, now).await?;
             }
             let mut row = row.into_active_model().reset_all();
-            row.version = Set(known.version + 1);
+            row.version = Set(current.version + 1);
             row.updated_at = Set(now);
             Ok::<_, Error>(row.update(&*tx).await?)
         });
-        Ok(wire(changed.await?, now))
+        Ok(to_wire(updated.await?, now))
     }
 
-    pub async fn remove(&self, admin: &Principal, id: Id<WebhookEndpoint>, when: Precondition) -> Result<()> {
+    pub async fn delete(
+        &self,
+        admin: &Principal,
+        id: Id<WebhookEndpoint>,
+        precondition: Precondition,
+    ) -> Result<()> {
         let (admin, now) = (admin.clone(), self.clock.now());
-        let gone = self.db.write(async move |tx: Tx| {
-            let known = held(&tx, id).await?;
-            may_hear(&admin, &known.events)?;
-            when.check(&wire(known.clone(), now).etag())?;
-            tx.not_later(&deliver::key(id.0)).await?;
-            known.delete(&*tx).await?;
-            // Its log may be long, and nobody is to wait for that.
-            Ok::<_, Error>(log::forget_later(&tx, id.0, now).await?)
+        let deleted = self.db.write(async move |tx: Tx| {
+            let current = load_for_update(&tx, id).await?;
+            check_filters(&admin, &current.events)?;
+            precondition.check(&to_wire(current.clone(), now).etag())?;
+            tx.not_later(&sender::job_key(id.0)).await?;
+            current.delete(&*tx).await?;
+            // An endpoint can have many deliveries: a job deletes them outside of this request.
+            Ok::<_, Error>(deliveries::enqueue_purge(&tx, id.0, now).await?)
         });
-        gone.await
+        deleted.await
     }
 
-    /// A new secret; the old one signs too for another day.
-    pub async fn rotate(&self, admin: &Principal, id: Id<WebhookEndpoint>) -> Result<IssuedWebhookEndpoint> {
-        let (now, secret) = (self.clock.now(), secret::fresh()?);
-        let (admin, signs) = (admin.clone(), secret.clone());
+    /// Replaces the secret. The old one also signs for another 24 hours.
+    pub async fn rotate_secret(
+        &self,
+        admin: &Principal,
+        id: Id<WebhookEndpoint>,
+    ) -> Result<IssuedWebhookEndpoint> {
+        let (now, secret) = (self.clock.now(), secret::generate()?);
+        let (admin, signing_secret) = (admin.clone(), secret.clone());
         let rotated = self.db.write(async move |tx: Tx| {
-            let known = held(&tx, id).await?;
-            may_hear(&admin, &known.events)?;
-            let (old, version) = (known.secret.clone(), known.version);
-            let mut row = known.into_active_model();
+            let current = load_for_update(&tx, id).await?;
+            check_filters(&admin, &current.events)?;
+            let (old, version) = (current.secret.clone(), current.version);
+            let mut row = current.into_active_model();
             row.previous_secret = Set(Some(old));
             row.previous_until = Set(Some(now + OVERLAP));
-            row.secret = Set(signs.expose().clone().into());
+            row.secret = Set(signing_secret.expose().clone().into());
             row.version = Set(version + 1);
             row.updated_at = Set(now);
             Ok::<_, Error>(row.update(&*tx).await?)
@@ -188,24 +197,24 @@ impl WebhookEndpoints {
         Ok(issued(rotated.await?, secret, now))
     }
 
-    /// Refuses what would never be called, as far as that is known without asking for the name.
-    fn may_call(&self, url: &str) -> Result<()> {
-        let refused = |why: &str| Error::at("#/url", ErrorCode::Invalid, why);
-        self.outgoing.allows(url).map_err(|error| refused(&error.to_string()))
+    /// Rejects a URL that the HTTP client would never request, as far as this is known without a DNS query.
+    fn check_url(&self, url: &str) -> Result<()> {
+        let reject = |why: &str| Error::at("#/url", ErrorCode::Invalid, why);
+        self.outgoing.allows(url).map_err(|error| reject(&error.to_string()))
     }
 }
 
-/// The endpoint as it is after the patch.
-async fn patched(tx: &Tx, known: &endpoint::Model, patch: WebhookEndpointPatch) -> Result<endpoint::Model> {
-    let mut row = known.clone();
+/// Returns the row with the patch applied.
+async fn apply(tx: &Tx, current: &endpoint::Model, patch: WebhookEndpointPatch) -> Result<endpoint::Model> {
+    let mut row = current.clone();
     row.url = patch.url.unwrap_or(row.url);
     row.description = match patch.description {
         Given::Absent => row.description,
-        given => words(given.over(None)),
+        given => trimmed_text(given.over(None)),
     };
-    row.events = patch.events.map_or(row.events, |events| kept(&events));
+    row.events = patch.events.map_or(row.events, |events| serialize(&events));
     row.format = patch.format.map_or(row.format, |format| format.as_str().to_owned());
-    match patch.state.filter(|state| state.as_str() != known.state) {
+    match patch.state.filter(|state| state.as_str() != current.state) {
         Some(EndpointState::Disabled) => {
             row.state = EndpointState::Disabled.as_str().to_owned();
             row.disabled_reason = Some(DisabledReason::Asked.as_str().to_owned());
@@ -221,22 +230,22 @@ async fn patched(tx: &Tx, known: &endpoint::Model, patch: WebhookEndpointPatch) 
     Ok(row)
 }
 
-/// The row, locked against others that change it.
-pub(super) async fn held(tx: &Tx, id: Id<WebhookEndpoint>) -> Result<endpoint::Model> {
+/// Locks the row for an update.
+pub(super) async fn load_for_update(tx: &Tx, id: Id<WebhookEndpoint>) -> Result<endpoint::Model> {
     let row = endpoint::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
     row.ok_or(Error::NotFound("webhook endpoint"))
 }
 
-fn words(text: Option<String>) -> Option<String> {
+fn trimmed_text(text: Option<String>) -> Option<String> {
     text.map(|text| trimmed(&text)).filter(|text| !text.is_empty())
 }
 
 fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebhookEndpoint {
-    IssuedWebhookEndpoint { endpoint: wire(row, now), secret: secret.expose().clone() }
+    IssuedWebhookEndpoint { endpoint: to_wire(row, now), secret: secret.expose().clone() }
 }
 
-fn wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
-    let events = wanted(&row.events).iter().filter_map(|word| word.parse().ok()).collect();
+fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
+    let events = parse(&row.events).iter().filter_map(|name| name.parse().ok()).collect();
     WebhookEndpoint {
         id: row.id.into(),
         url: row.url,

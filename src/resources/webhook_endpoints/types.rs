@@ -1,42 +1,45 @@
-//! How a webhook endpoint looks on the wire: its secret only once.
+//! Wire types of webhook endpoints and deliveries.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::filter::EventFilter;
-use crate::contract::{
-    answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, patch::Given, time::Timestamp,
+use crate::{
+    contract::{
+        answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, patch::Given, time::Timestamp,
+    },
+    resources::events::Event,
 };
 
-/// A program outside that is called when something happens.
+/// A webhook endpoint: a URL that receives events.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookEndpoint {
-    /// What the endpoint is known by.
+    /// The id of the endpoint.
     pub id: Id<WebhookEndpoint>,
-    /// Where it is called.
+    /// The URL that receives the deliveries.
     #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
     pub url: String,
-    /// What it is for.
+    /// The purpose of the endpoint.
     #[oai(validator(max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What it wants to know of: types of events and topics. Empty: everything.
+    /// The event types and topics that the endpoint receives. Empty: all events.
     #[oai(validator(max_items = "100"))]
     pub events: Vec<EventFilter>,
-    /// In which form it is told.
+    /// The format of the deliveries.
     pub format: WebhookFormat,
-    /// Whether it is called.
+    /// Whether the endpoint receives deliveries.
     pub state: EndpointState,
-    /// Why it is not.
+    /// The reason why the endpoint is disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<DisabledReason>,
-    /// Until when the secret before the last rotation signs too.
+    /// The time until which deliveries are also signed with the previous secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_until: Option<Timestamp>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last update.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -47,7 +50,7 @@ impl Resource for WebhookEndpoint {
     const FIELDS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        // The end of the old secret is shown until it has passed.
+        // `previousUntil` disappears from the representation when it has passed.
         let until = self.previous_until.map_or_else(String::new, |until| until.to_string());
         ETag::of_parts(&[&self.id.to_string(), &self.version.to_string(), &until])
     }
@@ -66,7 +69,7 @@ pub fn address(id: Id<WebhookEndpoint>) -> String {
     format!("/api/webhook-endpoints/{id}")
 }
 
-/// A webhook endpoint with its secret, which is shown this once.
+/// A webhook endpoint with its secret, which is only returned when it is created or rotated.
 #[derive(Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +77,7 @@ pub struct IssuedWebhookEndpoint {
     #[oai(flatten)]
     #[serde(flatten)]
     pub endpoint: WebhookEndpoint,
-    /// What deliveries are signed with: `whsec_` and the key in base64.
+    /// The secret that signs the deliveries: `whsec_` and the key in base64.
     #[oai(validator(pattern = "^whsec_[A-Za-z0-9+/]{43}=$", min_length = "50", max_length = "50"))]
     pub secret: String,
 }
@@ -91,14 +94,14 @@ impl Resource for IssuedWebhookEndpoint {
     }
 }
 
-/// Whether an endpoint is called.
+/// Whether an endpoint receives deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum EndpointState {
-    /// It is called.
+    /// The endpoint receives deliveries.
     Enabled,
-    /// It is not, and what happens meanwhile it never learns.
+    /// The endpoint receives nothing. Events that occur while it is disabled are not delivered later.
     Disabled,
 }
 
@@ -110,21 +113,22 @@ impl EndpointState {
         }
     }
 
-    /// As it was kept.
+    /// Parses a stored value.
     pub fn parse(text: &str) -> Self {
         if text == "enabled" { EndpointState::Enabled } else { EndpointState::Disabled }
     }
 }
 
-/// In which form an endpoint is told of an event. Both are signed as Standard Webhooks has it.
+/// The format of deliveries. Both formats are signed as in Standard Webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookFormat {
-    /// The body says what happened, when, and to what.
+    /// The body contains the type, the time and the resource of the event.
     #[default]
     Standard,
-    /// A CloudEvent 1.0 in binary mode: header fields say what happened and when, and the body says to what.
+    /// A CloudEvent 1.0 in binary mode: headers contain the type and the time, the body contains the
+    /// resource.
     CloudEvents,
 }
 
@@ -136,22 +140,22 @@ impl WebhookFormat {
         }
     }
 
-    /// As it was kept.
+    /// Parses a stored value.
     pub fn parse(text: &str) -> Self {
         if text == "cloudevents" { WebhookFormat::CloudEvents } else { WebhookFormat::Standard }
     }
 }
 
-/// Why an endpoint is not called.
+/// The reason why an endpoint is disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum DisabledReason {
-    /// An admin said so.
+    /// An admin disabled it.
     Asked,
-    /// It answered 410.
+    /// It responded with 410.
     Gone,
-    /// For five days every call failed.
+    /// All deliveries failed for five days.
     Failing,
 }
 
@@ -173,49 +177,179 @@ impl DisabledReason {
     }
 }
 
-/// An endpoint to be made.
+/// The body of a create request.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewWebhookEndpoint {
-    /// Where it is called: `https://…`, at a public address, without a user or a password in it.
+    /// The URL that receives the deliveries: `https://…` with a public address and without user information.
     #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
     pub url: String,
-    /// What it is for; spaces around it are dropped.
+    /// The purpose of the endpoint. Leading and trailing spaces are removed.
     #[oai(validator(max_length = "500"))]
     pub description: Option<String>,
-    /// What it wants to know of: types of events and topics. Left out or empty: everything.
+    /// The event types and topics that the endpoint receives. Default: all events.
     #[oai(default, validator(max_items = "100", unique_items))]
     pub events: Vec<EventFilter>,
-    /// In which form it is told.
+    /// The format of the deliveries.
     #[oai(default)]
     pub format: WebhookFormat,
 }
 
-/// What shall change in an endpoint.
+/// A merge patch of an endpoint.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct WebhookEndpointPatch {
-    /// Where it is called from now on, also with what waits already.
+    /// The new URL. It also applies to pending deliveries.
     #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
     pub url: Option<String>,
-    /// What it is for; `null` clears it.
+    /// The purpose of the endpoint; `null` clears it.
     #[oai(validator(max_length = "500"))]
     pub description: Given<String>,
-    /// What it wants to know of from now on.
+    /// The event types and topics that the endpoint receives from now on.
     #[oai(validator(max_items = "100", unique_items))]
     pub events: Option<Vec<EventFilter>>,
-    /// In which form it is told of what happens from now on; what waits already stays as it is.
+    /// The format of the deliveries of later events. Pending deliveries keep their format.
     pub format: Option<WebhookFormat>,
-    /// Whether it is called. What waits when it is disabled fails.
+    /// Whether the endpoint receives deliveries. Disabling it fails all pending deliveries.
     pub state: Option<EndpointState>,
 }
 
-/// Which endpoints are listed, newest first.
+/// Filters of the list of endpoints.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct WebhookEndpointQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Endpoints in this state.
+    /// Only endpoints in this state.
     pub state: Option<EndpointState>,
+}
+
+/// A delivery of an event to an endpoint.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookDelivery {
+    /// The id of the delivery.
+    pub id: Id<WebhookDelivery>,
+    /// The id of the endpoint.
+    pub endpoint_id: Id<WebhookEndpoint>,
+    /// The id of the event. Every attempt sends it as `webhook-id`.
+    pub event_id: Id<Event>,
+    /// The event type; `webhook.test` for tests.
+    #[oai(rename = "type", validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The signed request body.
+    #[oai(validator(max_length = "20000"))]
+    pub payload: String,
+    /// The state of the delivery.
+    pub state: DeliveryState,
+    /// The number of attempts since the delivery was created or replayed.
+    #[oai(validator(minimum(value = "0"), maximum(value = "100")))]
+    pub attempts: i32,
+    /// The status code of the last response.
+    #[oai(validator(minimum(value = "100"), maximum(value = "999")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_status: Option<i32>,
+    /// The error of the last attempt.
+    #[oai(validator(max_length = "500"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// The start of the last response body.
+    #[oai(validator(max_length = "1000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<String>,
+    /// The time of the next attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
+    /// The time of creation.
+    pub created_at: Timestamp,
+    /// The time of the last update.
+    pub updated_at: Timestamp,
+    /// The time of the successful attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) version: i64,
+}
+
+impl Resource for WebhookDelivery {
+    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+
+    fn etag(&self) -> ETag {
+        ETag::of(self.id.0, self.version)
+    }
+    fn location(&self) -> String {
+        format!("/api/webhook-deliveries/{}", self.id)
+    }
+    fn modified(&self) -> Option<Timestamp> {
+        Some(self.updated_at)
+    }
+    fn cache(&self) -> Cache {
+        Cache::Private
+    }
+}
+
+impl From<entity::webhook_delivery::Model> for WebhookDelivery {
+    fn from(row: entity::webhook_delivery::Model) -> Self {
+        WebhookDelivery {
+            id: row.id.into(),
+            endpoint_id: row.endpoint_id.into(),
+            event_id: row.event_id.into(),
+            kind: row.kind,
+            payload: row.payload,
+            state: DeliveryState::parse(&row.state),
+            attempts: row.attempts,
+            last_status: row.last_status,
+            last_error: row.last_error,
+            response: row.response,
+            next_at: row.next_at.map(Timestamp),
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+            delivered_at: row.delivered_at.map(Timestamp),
+            version: row.version,
+        }
+    }
+}
+
+/// The state of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// Waits for its first or next attempt.
+    Pending,
+    /// The endpoint responded with a 2xx status.
+    Delivered,
+    /// All attempts failed, or the endpoint was disabled.
+    Failed,
+}
+
+impl DeliveryState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryState::Pending => "pending",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "pending" => DeliveryState::Pending,
+            "delivered" => DeliveryState::Delivered,
+            _ => DeliveryState::Failed,
+        }
+    }
+}
+
+/// Filters of the list of deliveries.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct WebhookDeliveryQuery {
+    #[oai(flatten)]
+    pub paging: Paging,
+    /// Only deliveries in this state.
+    pub state: Option<DeliveryState>,
 }

@@ -1,4 +1,4 @@
-//! What providers can tell, and what admins can do with it.
+//! Operations that receive events from providers, and that list and replay them.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -27,89 +27,102 @@ pub struct WebhookEventsApi {
     pub jobs: Jobs,
 }
 
-type Refused = (Invalid, NotFound);
+/// The errors of a receive operation.
+type ReceiveErrors = (Invalid, NotFound);
 
 impl WebhookEventsApi {
-    async fn received<S: Signer>(
+    async fn receive<S: Signer>(
         &self,
         provider: Provider,
-        told: Signed<S>,
-    ) -> Result<Told<WebhookReceipt>, Fault<Refused>> {
-        self.events.receive(provider, &told.fields, told.body).await?;
+        signed: Signed<S>,
+    ) -> Result<Told<WebhookReceipt>, Fault<ReceiveErrors>> {
+        self.events.receive(provider, &signed.fields, signed.body).await?;
         Ok(Told::new(WebhookReceipt { received: true }))
     }
 }
 
 #[OpenApi(prefix_path = "/api", tag = "Tag::WebhookEvents")]
 impl WebhookEventsApi {
-    /// Receive an event of Stripe
+    /// Receive an event from Stripe
     ///
-    /// The bytes are verified before they are read; a bad signature is refused (400). An event that comes again is
-    /// received again and has no second effect. Without a secret there is nothing here (404).
-    #[oai(path = "/webhooks/stripe", method = "post", operation_id = "webhookEventsStripe")]
-    async fn stripe(&self, told: Signed<Stripe>) -> Result<Told<WebhookReceipt>, Fault<Refused>> {
-        self.received(Provider::Stripe, told).await
+    /// The signature is verified over the raw bytes before the body is parsed; an invalid signature is
+    /// rejected (400). A repeated event returns 200 and has no further effect. Returns 404 if no Stripe
+    /// secret is configured.
+    #[oai(path = "/webhooks/stripe", method = "post", operation_id = "webhookEventsReceiveStripe")]
+    async fn receive_stripe(
+        &self,
+        signed: Signed<Stripe>,
+    ) -> Result<Told<WebhookReceipt>, Fault<ReceiveErrors>> {
+        self.receive(Provider::Stripe, signed).await
     }
 
-    /// Receive an event of GitHub
+    /// Receive an event from GitHub
     ///
-    /// Under the rules of Stripe's; `X-GitHub-Delivery` names the event and `X-GitHub-Event` its type. The webhook
-    /// has to send `application/json`.
-    #[oai(path = "/webhooks/github", method = "post", operation_id = "webhookEventsGithub")]
-    async fn github(&self, told: Signed<Github>) -> Result<Told<WebhookReceipt>, Fault<Refused>> {
-        self.received(Provider::Github, told).await
+    /// Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
+    /// `X-GitHub-Event` is its type. The content type of the webhook must be `application/json`.
+    #[oai(path = "/webhooks/github", method = "post", operation_id = "webhookEventsReceiveGithub")]
+    async fn receive_github(
+        &self,
+        signed: Signed<Github>,
+    ) -> Result<Told<WebhookReceipt>, Fault<ReceiveErrors>> {
+        self.receive(Provider::Github, signed).await
     }
 
-    /// Receive an event of PayPal
+    /// Receive an event from PayPal
     ///
-    /// Under the rules of Stripe's. Certificates are known beforehand: the address that the event names is not asked.
-    #[oai(path = "/webhooks/paypal", method = "post", operation_id = "webhookEventsPaypal")]
-    async fn paypal(&self, told: Signed<Paypal>) -> Result<Told<WebhookReceipt>, Fault<Refused>> {
-        self.received(Provider::Paypal, told).await
+    /// Verification and repeated events work as for Stripe. Certificates are configured in advance: the URL
+    /// in `PayPal-Cert-Url` is never requested.
+    #[oai(path = "/webhooks/paypal", method = "post", operation_id = "webhookEventsReceivePaypal")]
+    async fn receive_paypal(
+        &self,
+        signed: Signed<Paypal>,
+    ) -> Result<Told<WebhookReceipt>, Fault<ReceiveErrors>> {
+        self.receive(Provider::Paypal, signed).await
     }
 
-    /// List what providers told, newest first
+    /// List webhook events
     ///
-    /// Without the bodies.
+    /// Newest first by default, without the bodies.
     #[oai(path = "/webhook-events", method = "get", operation_id = "webhookEventsList")]
     async fn list(
         &self,
         _admin: Caller<Admins>,
         query: Query<WebhookEventQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<WebhookEventSummary>, Fault<Invalid>> {
         let etag = self.events.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
             return Ok(unchanged);
         }
         Ok(Listed::new(self.events.list(&query).await?, &etag, &query.target, Cache::Private))
     }
 
-    /// Read what a provider told
+    /// Get a webhook event
     ///
-    /// With the body as it came.
-    #[oai(path = "/webhook-events/:id", method = "get", operation_id = "webhookEventsRead")]
-    async fn read(
+    /// The response contains the body as received.
+    #[oai(path = "/webhook-events/:id", method = "get", operation_id = "webhookEventsGet")]
+    async fn get(
         &self,
         _admin: Caller<Admins>,
-        /// The event's id.
+        /// The id of the event.
         id: Path<Id<WebhookEvent>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<WebhookEvent>, Fault<NotFound>> {
-        Ok(Found::new(self.events.read(id.0).await?, &known.0))
+        Ok(Found::new(self.events.get(id.0).await?, &if_none_match.0))
     }
 
-    /// Handle an event once more
+    /// Replay a webhook event
     ///
-    /// However it ended before; one that still waits for its handler keeps its job. No effect comes twice.
+    /// Enqueues the event again, in any state. If its job is still queued, that job is used. An effect that
+    /// was already applied is not applied again.
     #[oai(path = "/webhook-events/:id/replay", method = "post", operation_id = "webhookEventsReplay")]
     async fn replay(
         &self,
         _admin: Caller<Admins>,
-        /// The event's id.
+        /// The id of the event.
         id: Path<Id<WebhookEvent>>,
     ) -> Result<Accepted<Job>, Fault<NotFound>> {
         let job = self.events.replay(id.0).await?;
-        Ok(Accepted::new(self.jobs.read(Id::from(job)).await?))
+        Ok(Accepted::new(self.jobs.get(Id::from(job)).await?))
     }
 }

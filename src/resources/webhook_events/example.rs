@@ -1,4 +1,4 @@
-//! The payment of Evil Rabbit's invoice, told the same way throughout the document.
+//! The example event of the OpenAPI document: the payment of the example invoice.
 use poem_openapi::types::Example;
 
 use super::types::{

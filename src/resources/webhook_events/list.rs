@@ -1,4 +1,4 @@
-//! Pages of what providers told.
+//! Lists of webhook events.
 use entity::webhook_event;
 use sea_orm::{ColumnTrait, EntityTrait, IntoSimpleExpr, QueryFilter};
 
@@ -34,7 +34,7 @@ impl From<webhook_event::Model> for WebhookEvent {
 }
 
 impl WebhookEvents {
-    /// The version of every list of events.
+    /// Returns the weak ETag of a list, which changes with every change of the `webhook_events` table.
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["webhook events"]).await?;
         Ok(ETag::weak(&["webhook events", &version.to_string(), target]))
@@ -60,8 +60,8 @@ impl WebhookEvents {
             order: vec![key(webhook_event::Column::ReceivedAt), key(webhook_event::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &webhook_event::Model| vec![Key::Number(row.received_at), Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        let position = |row: &webhook_event::Model| vec![Key::Number(row.received_at), Key::Id(row.id)];
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, position).await?;
         let data = rows.into_iter().map(|row| WebhookEvent::from(row).summary).collect();
         Ok(Page { data, pagination })
     }

@@ -1,15 +1,15 @@
-//! What providers tell: verified, kept once, and handled after the answer.
+//! Incoming webhooks: events of providers are verified, stored once and handled by a job.
+mod action;
 mod api;
-mod effect;
 mod example;
 mod list;
+mod provider_config;
 mod service;
-mod trust;
 mod types;
 mod verify;
 
+pub use action::{Effect, effect};
 pub use api::WebhookEventsApi;
-pub use effect::{Effect, effect};
+pub use provider_config::{PayPal, Secrets, Trust};
 pub use service::{HANDLE, Handle, Outcome, WebhookEvents};
-pub use trust::{PayPal, Secrets, Trust};
 pub use types::WebhookEventState;

@@ -1,4 +1,4 @@
-//! What may happen to what providers told. The only writer of the `webhook_events` table.
+//! Business logic for incoming webhook events. Only this folder writes the `webhook_events` table.
 use bytes::Bytes;
 use entity::webhook_event;
 use sea_orm::{
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    trust::{Named, Trust},
+    provider_config::{Trust, VerifiedEvent},
     types::{Provider, WebhookEvent, WebhookEventState},
 };
 use crate::{
@@ -26,16 +26,16 @@ use crate::{
     },
 };
 
-/// The kind of the jobs that handle events.
+/// Kind of the job that handles an event.
 pub const HANDLE: &str = "webhooks.handle";
 
-/// Which event a job is to handle.
+/// Payload of the job that handles an event.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Handle {
     pub event: Uuid,
 }
 
-/// An event on its way to its handler.
+/// An event that a job handles.
 #[derive(Debug)]
 pub struct Pending {
     pub provider: Provider,
@@ -43,37 +43,37 @@ pub struct Pending {
     pub body: String,
 }
 
-/// What came of an event.
+/// The result of handling an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub state: WebhookEventState,
     pub words: Option<String>,
 }
 
-/// For how long events are kept, in milliseconds: half a year.
-const KEPT: i64 = 180 * 24 * 60 * 60 * 1000;
+/// Retention of events, in milliseconds: 180 days.
+const RETENTION: i64 = 180 * 24 * 60 * 60 * 1000;
 
-/// The most characters that are kept of what came of an event.
-const WORDS: usize = 1000;
+/// Characters of the result message that are stored at most.
+const MAX_MESSAGE: usize = 1000;
 
 #[derive(Clone)]
 pub struct WebhookEvents {
     pub(super) db: Db,
     clock: Clock,
     pub(super) cursors: CursorKey,
-    trust: Trust,
+    providers: Trust,
 }
 
 impl WebhookEvents {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, trust: Trust) -> Self {
-        WebhookEvents { db, clock, cursors, trust }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, providers: Trust) -> Self {
+        WebhookEvents { db, clock, cursors, providers }
     }
 
-    /// Keeps what a provider tells, with the job that will handle it, unless it is there already.
-    pub async fn receive(&self, provider: Provider, fields: &Fields, body: Bytes) -> Result<()> {
+    /// Verifies an event and stores it with the job that handles it. A repeated event is ignored.
+    pub async fn receive(&self, provider: Provider, headers: &Fields, body: Bytes) -> Result<()> {
         let now = self.clock.now();
-        let Named { id: provider_id, delivery, kind, body } =
-            self.trust.verified(provider, fields, &body, now)?;
+        let VerifiedEvent { id: provider_id, delivery, kind, body } =
+            self.providers.verify(provider, headers, &body, now)?;
         let id = Uuid::now_v7();
         let row = webhook_event::ActiveModel {
             id: Set(id),
@@ -92,10 +92,10 @@ impl WebhookEvents {
         };
         self.db
             .write(async move |tx| {
-                let known = OnConflict::new().do_nothing().to_owned();
-                let insert = webhook_event::Entity::insert(row).on_conflict(known);
+                let ignore_repeated = OnConflict::new().do_nothing().to_owned();
+                let insert = webhook_event::Entity::insert(row).on_conflict(ignore_repeated);
                 if insert.exec_without_returning(&*tx).await? > 0 {
-                    handle_later(&tx, id, now).await?;
+                    enqueue_handler(&tx, id, now).await?;
                     tx.touch("webhook events").await?;
                 }
                 Ok(())
@@ -103,13 +103,13 @@ impl WebhookEvents {
             .await
     }
 
-    pub async fn read(&self, id: Id<WebhookEvent>) -> Result<WebhookEvent> {
+    pub async fn get(&self, id: Id<WebhookEvent>) -> Result<WebhookEvent> {
         let row = webhook_event::Entity::find_by_id(id.0).one(self.db.read()).await?;
         row.map(WebhookEvent::from).ok_or(Error::NotFound("webhook event"))
     }
 
-    /// Has an event handled once more, however it ended before; gives the id of the job. One that waits for its
-    /// handler keeps its job.
+    /// Enqueues an event again, in any state, and returns the id of the job. A job that is still queued is
+    /// reused.
     pub async fn replay(&self, id: Id<WebhookEvent>) -> Result<Uuid> {
         let now = self.clock.now();
         self.db
@@ -123,14 +123,15 @@ impl WebhookEvents {
                 row.updated_at = Set(now);
                 row.update(&*tx).await?;
                 tx.touch("webhook events").await?;
-                handle_later(&tx, id.0, now).await
+                enqueue_handler(&tx, id.0, now).await
             })
             .await
     }
 
-    /// Forgets what came long ago: no provider sends it again, and one that signs its time could not.
+    /// Deletes events after the retention time. Providers retry for days only, so the event cannot arrive
+    /// again.
     pub async fn sweep(&self) -> Result<()> {
-        let old = webhook_event::Column::ReceivedAt.lt(self.clock.now() - KEPT);
+        let old = webhook_event::Column::ReceivedAt.lt(self.clock.now() - RETENTION);
         self.db
             .write(async move |tx| {
                 let old = webhook_event::Entity::delete_many().filter(old).exec(&*tx).await?;
@@ -142,7 +143,7 @@ impl WebhookEvents {
             .await
     }
 
-    /// What a job is to handle; none when it is gone.
+    /// Loads the event of a job; `None` if it was deleted.
     pub async fn pending(&self, id: Uuid) -> Result<Option<Pending>> {
         let row = webhook_event::Entity::find_by_id(id).one(self.db.read()).await?;
         Ok(row.map(|row| Pending {
@@ -152,21 +153,25 @@ impl WebhookEvents {
         }))
     }
 
-    /// Notes what came of an event, in the transaction of its effect. A failure takes nothing back but an earlier one, and
-    /// one for now not even that: the event may have been handled by another worker meanwhile.
+    /// Records the result of an event, in the transaction of its action.
+    ///
+    /// A permanent failure overwrites only an earlier failure, and a temporary failure overwrites no result:
+    /// another worker may have handled the event meanwhile.
     pub async fn note(&self, tx: &Tx, id: Uuid, outcome: Outcome) -> Result<()> {
         let now = self.clock.now();
-        let words = outcome.words.map(|words| words.chars().take(WORDS).collect::<String>());
+        let message = outcome.words.map(|words| words.chars().take(MAX_MESSAGE).collect::<String>());
         let handled = (outcome.state != WebhookEventState::Received).then_some(now);
         let column = |column: webhook_event::Column| Expr::col(column);
-        let failed = matches!(outcome.state, WebhookEventState::Received | WebhookEventState::Failed);
-        let last = outcome.state == WebhookEventState::Failed;
-        let open = [WebhookEventState::Received].into_iter().chain(last.then_some(WebhookEventState::Failed));
-        let waiting = webhook_event::Column::State.is_in(open.map(WebhookEventState::as_str));
+        let is_failure = matches!(outcome.state, WebhookEventState::Received | WebhookEventState::Failed);
+        let is_permanent = outcome.state == WebhookEventState::Failed;
+        let overwritable = [WebhookEventState::Received]
+            .into_iter()
+            .chain(is_permanent.then_some(WebhookEventState::Failed));
+        let in_state = webhook_event::Column::State.is_in(overwritable.map(WebhookEventState::as_str));
         webhook_event::Entity::update_many()
-            .filter(if failed { waiting.into_condition() } else { Condition::all() })
+            .filter(if is_failure { in_state.into_condition() } else { Condition::all() })
             .col_expr(webhook_event::Column::State, outcome.state.as_str().into())
-            .col_expr(webhook_event::Column::Outcome, words.into())
+            .col_expr(webhook_event::Column::Outcome, message.into())
             .col_expr(webhook_event::Column::Attempts, column(webhook_event::Column::Attempts).add(1))
             .col_expr(webhook_event::Column::Version, column(webhook_event::Column::Version).add(1))
             .col_expr(webhook_event::Column::UpdatedAt, now.into())
@@ -179,7 +184,7 @@ impl WebhookEvents {
     }
 }
 
-async fn handle_later(tx: &Tx, event: Uuid, now: i64) -> Result<Uuid> {
+async fn enqueue_handler(tx: &Tx, event: Uuid, now: i64) -> Result<Uuid> {
     let job = NewJob::new(HANDLE, &Handle { event })?.unique(format!("webhook event {event}"));
     Ok(tx.later(job, now).await?)
 }

@@ -1,4 +1,4 @@
-//! How what providers told looks on the wire.
+//! Wire types of webhook events.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -6,16 +6,16 @@ use crate::contract::{
     answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, signed::Signer, time::Timestamp,
 };
 
-/// Who tells.
+/// The provider of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
-    /// Payments.
+    /// Payment events.
     Stripe,
-    /// Repositories.
+    /// Repository events.
     Github,
-    /// Payments.
+    /// Payment events.
     Paypal,
 }
 
@@ -38,51 +38,53 @@ impl Provider {
 }
 
 macro_rules! signers {
-    ($($(#[doc = $doc:literal])* $name:ident = $scheme:literal, $most:literal, $example:literal;)*) => {$(
+    ($($(#[doc = $doc:literal])* $name:ident = $scheme:literal, $max_bytes:literal, $example:literal;)*) => {$(
         $(#[doc = $doc])*
         pub struct $name;
         impl Signer for $name {
             const SCHEME: &'static str = concat!("signed:", $scheme);
-            const MOST: usize = $most;
+            const MOST: usize = $max_bytes;
             const EXAMPLE: &'static str = $example;
         }
     )*};
 }
 
 signers! {
-    /// Events of payments: objects of some kilobytes.
+    /// Payment events: objects of some kilobytes.
     Stripe = "stripe_signature", 262_144,
         r#"{"id":"evt_1SVr2xGQ","object":"event","type":"invoice.paid","data":{"object":{"id":"in_1SVr2wGQ","metadata":{"invoice":"1"}}}}"#;
-    /// A push may tell of many commits.
+    /// Repository events: a push can contain many commits.
     Github = "github_signature", 1_048_576,
         r#"{"ref":"refs/heads/main","repository":{"full_name":"acme/handbook"}}"#;
-    /// Events of payments: objects of some kilobytes.
+    /// Payment events: objects of some kilobytes.
     Paypal = "paypal_signature", 262_144,
         r#"{"id":"WH-58D329510W468432D-8HN650336L201105X","event_type":"PAYMENT.SALE.COMPLETED","resource":{"amount":{"total":"7.47","currency":"USD"}}}"#;
 }
 
-/// What a provider hears back.
+/// The response to a provider.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 pub struct WebhookReceipt {
-    /// That it was received; what comes of it is seen later.
+    /// Always `true`. The result of handling is not part of the response.
     pub received: bool,
 }
 
-/// How far an event is.
+/// The state of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookEventState {
-    /// Kept, and not handled yet.
+    /// Stored and not handled yet.
     Received,
-    /// It had its effect, or what it tells was so already.
+    /// Handled: its action was applied, or had been applied before.
     Handled,
-    /// Nothing here is done about events of its type; it can be read.
+    /// No handler exists for its type.
+    #[oai(rename = "unhandled")]
+    #[serde(rename = "unhandled")]
     Kept,
-    /// It could not be handled: `outcome` says why. It can be handled again.
+    /// Handling failed: `outcome` contains the error. The event can be replayed.
     Failed,
-    /// There is nothing to do about it.
+    /// Handled: no action was needed.
     Ignored,
 }
 
@@ -91,7 +93,7 @@ impl WebhookEventState {
         match self {
             WebhookEventState::Received => "received",
             WebhookEventState::Handled => "handled",
-            WebhookEventState::Kept => "kept",
+            WebhookEventState::Kept => "unhandled",
             WebhookEventState::Failed => "failed",
             WebhookEventState::Ignored => "ignored",
         }
@@ -100,7 +102,7 @@ impl WebhookEventState {
     pub fn parse(text: &str) -> Self {
         match text {
             "handled" => WebhookEventState::Handled,
-            "kept" => WebhookEventState::Kept,
+            "unhandled" => WebhookEventState::Kept,
             "failed" => WebhookEventState::Failed,
             "ignored" => WebhookEventState::Ignored,
             _ => WebhookEventState::Received,
@@ -108,7 +110,7 @@ impl WebhookEventState {
     }
 }
 
-/// An event that a provider told, with its body.
+/// An event from a provider, with its body.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -116,7 +118,7 @@ pub struct WebhookEvent {
     #[oai(flatten)]
     #[serde(flatten)]
     pub summary: WebhookEventSummary,
-    /// The body as it came: JSON, as a text.
+    /// The received JSON body, as a string.
     #[oai(validator(min_length = "1", max_length = "1048576"))]
     pub body: String,
     #[oai(skip)]
@@ -124,34 +126,34 @@ pub struct WebhookEvent {
     pub(super) version: i64,
 }
 
-/// An event in a list.
+/// An event without its body.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookEventSummary {
-    /// What the event is known by here.
+    /// The id of the event on this server.
     pub id: Id<WebhookEvent>,
-    /// Who told.
+    /// The provider that sent the event.
     pub provider: Provider,
-    /// What the provider calls it; sent again, it is the same event.
+    /// The event id of the provider. An event with a known id is not stored again.
     #[oai(validator(min_length = "1", max_length = "255"))]
     pub provider_id: String,
-    /// What it is about, in the provider's words.
+    /// The event type of the provider.
     #[oai(rename = "type", validator(min_length = "1", max_length = "255"))]
     #[serde(rename = "type")]
     pub kind: String,
-    /// How far it is.
+    /// The state of the event.
     pub state: WebhookEventState,
-    /// What came of it, or why nothing did.
+    /// The result of handling the event, or the reason why nothing was done.
     #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// How often it was tried to handle it.
+    /// The number of attempts to handle it.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub attempts: i32,
-    /// When it came.
+    /// The time of receipt.
     pub received_at: Timestamp,
-    /// When it was handled last.
+    /// The time of the last handling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handled_at: Option<Timestamp>,
 }
@@ -168,23 +170,23 @@ impl Resource for WebhookEvent {
     }
 }
 
-/// Which events, and in which order.
+/// Filters and sort order of the list of events.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct WebhookEventQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Events of this provider.
+    /// Only events from this provider.
     pub provider: Option<Provider>,
-    /// Events of this type, such as `invoice.paid`.
+    /// Only events of this type, such as `invoice.paid`.
     #[oai(
         rename = "type",
         validator(pattern = "^[\\u0021-\\u007e]+$", min_length = "1", max_length = "255")
     )]
     pub kind: Option<String>,
-    /// Events that are this far.
+    /// Only events in this state.
     pub state: Option<WebhookEventState>,
-    /// The order, with `-` for falling; left out, the newest come first.
+    /// The sort field, with a leading `-` for descending order. The default is `-receivedAt`.
     #[oai(validator(pattern = "^-?receivedAt$", min_length = "10", max_length = "11"))]
     pub sort: Option<String>,
 }

@@ -1,31 +1,35 @@
-//! GitHub: `X-Hub-Signature-256: sha256=HEX`, HMAC-SHA256 over the body. Which delivery of what it is stands in
-//! fields beside it, which nobody signs.
-use super::{Refusal, Secrets, WRONG, code};
+//! GitHub signatures: `X-Hub-Signature-256: sha256=HEX`, HMAC-SHA256 over the body. The signature does not
+//! cover the headers with the delivery id and the event type.
+use super::{NO_MATCH, Secrets, VerifyError, parse_mac};
 use crate::contract::signed::Fields;
 
+/// The unsigned headers of a delivery.
 pub struct Delivery {
-    /// The same for a delivery that is sent again.
+    /// The delivery id. A redelivery has the same id.
     pub id: String,
     pub event: String,
 }
 
-/// Checks the signature against the body.
-pub fn verify(secrets: &Secrets, fields: &Fields, body: &[u8]) -> Result<Delivery, Refusal> {
-    let field = fields.one("x-hub-signature-256");
-    let field = field.ok_or(Refusal("X-Hub-Signature-256 is missing, or stands there twice"))?;
-    let code = field.strip_prefix("sha256=").and_then(code);
-    let code = code.ok_or(Refusal("X-Hub-Signature-256 is not sha256= and 64 hexadecimal digits"))?;
-    if !secrets.made(&[body], &code) {
-        return Err(WRONG);
+/// Verifies the signature over the body.
+pub fn verify(secrets: &Secrets, headers: &Fields, body: &[u8]) -> Result<Delivery, VerifyError> {
+    let header = headers.one("x-hub-signature-256");
+    let header = header.ok_or(VerifyError("X-Hub-Signature-256: must be sent exactly once"))?;
+    let mac = header.strip_prefix("sha256=").and_then(parse_mac);
+    let mac =
+        mac.ok_or(VerifyError("X-Hub-Signature-256: must be sha256= and 64 lowercase hexadecimal digits"))?;
+    if !secrets.verify(&[body], &mac) {
+        return Err(NO_MATCH);
     }
-    let plain = |text: &&str, more: &[u8]| {
+    let is_identifier = |text: &&str, punctuation: &[u8]| {
         (1..=100).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || punctuation.contains(&byte))
     };
-    let id = fields.one("x-github-delivery").filter(|id| plain(id, b"-"));
-    let event = fields.one("x-github-event").filter(|event| plain(event, b"_-."));
+    let id = headers.one("x-github-delivery").filter(|id| is_identifier(id, b"-"));
+    let event = headers.one("x-github-event").filter(|event| is_identifier(event, b"_-."));
     match (id, event) {
         (Some(id), Some(event)) => Ok(Delivery { id: id.to_owned(), event: event.to_owned() }),
-        _ => Err(Refusal("X-GitHub-Delivery or X-GitHub-Event is missing, or is no plain word")),
+        _ => Err(VerifyError(
+            "X-GitHub-Delivery and X-GitHub-Event: must be identifiers of 1 to 100 characters, each sent once",
+        )),
     }
 }

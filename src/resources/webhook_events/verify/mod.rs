@@ -1,4 +1,4 @@
-//! Whether a webhook comes from whom it names: judged over the bytes as they came, before anything is read in them.
+//! Signature verification of incoming webhooks, over the raw bytes and before the body is parsed.
 pub mod github;
 pub mod paypal;
 pub mod stripe;
@@ -7,42 +7,43 @@ use aws_lc_rs::hmac;
 
 use crate::contract::secret::Secret;
 
-/// Why a webhook is not believed. It says nothing that its sender does not know.
+/// The reason why verification failed. It reveals nothing that the sender does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal(pub &'static str);
+pub struct VerifyError(pub &'static str);
 
-const WRONG: Refusal = Refusal("no signature in it is made over this body with a secret that is known here");
+const NO_MATCH: VerifyError = VerifyError("no signature matches this body and a configured secret");
 
-/// The keys that a provider may sign with: several, while one takes the place of another.
+/// The secrets that a provider can sign with. Several allow a rotation without downtime.
 #[derive(Debug, Clone)]
 pub struct Secrets(Vec<Secret<Vec<u8>>>);
 
-/// What is shorter can be guessed.
-pub const SHORTEST: usize = 16;
+/// Minimum length of a secret, in bytes.
+pub const MIN_LENGTH: usize = 16;
 
 impl Secrets {
-    /// The secrets between commas, all of them long enough.
+    /// Parses secrets that are separated by commas, and checks their lengths.
     pub fn parse(text: &str) -> Result<Secrets, &'static str> {
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-        match parts.iter().all(|part| part.len() >= SHORTEST) {
+        match parts.iter().all(|part| part.len() >= MIN_LENGTH) {
             true => Ok(Secrets(parts.into_iter().map(|part| Secret::new(part.into())).collect())),
-            false => Err("a secret has at least 16 characters; several are parted by commas"),
+            false => Err("each secret must have at least 16 characters; separate several secrets by commas"),
         }
     }
 
-    /// Whether one of them makes this code of the message, in a time that tells nothing of either.
-    fn made(&self, message: &[&[u8]], code: &[u8; 32]) -> bool {
+    /// Returns whether `mac` is the HMAC-SHA256 of the message with one of the secrets. Compares in constant
+    /// time.
+    fn verify(&self, message: &[&[u8]], mac: &[u8; 32]) -> bool {
         let message = message.concat();
-        let made = |secret: &Secret<Vec<u8>>| {
+        let matches = |secret: &Secret<Vec<u8>>| {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-            hmac::verify(&key, &message, code).is_ok()
+            hmac::verify(&key, &message, mac).is_ok()
         };
-        self.0.iter().any(made)
+        self.0.iter().any(matches)
     }
 }
 
-/// 64 lower-case hexadecimal digits, as both HMAC providers write a code; anything else is none.
-fn code(text: &str) -> Option<[u8; 32]> {
+/// Parses 64 lowercase hexadecimal digits, which Stripe and GitHub send; `None` for any other text.
+fn parse_mac(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     if digits.len() != 64 {
         return None;
@@ -52,11 +53,11 @@ fn code(text: &str) -> Option<[u8; 32]> {
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
     };
-    let mut code = [0; 32];
-    for (byte, pair) in code.iter_mut().zip(digits.chunks_exact(2)) {
+    let mut mac = [0; 32];
+    for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = value(pair[0])? << 4 | value(pair[1])?;
     }
-    Some(code)
+    Some(mac)
 }
 
 #[cfg(test)]

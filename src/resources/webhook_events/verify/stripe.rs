@@ -1,52 +1,63 @@
-//! Stripe: `Stripe-Signature: t=SECONDS,v1=HEX,…`, HMAC-SHA256 over the time, a full stop and the body.
-use super::{Refusal, Secrets, WRONG, code};
+//! Stripe signatures: `Stripe-Signature: t=SECONDS,v1=HEX,…`, HMAC-SHA256 over the time, a full stop and the
+//! body.
+use super::{NO_MATCH, Secrets, VerifyError, parse_mac};
 
-/// How old a signature may be, and how far ahead of this clock, in seconds.
-const PAST: i64 = 300;
-const AHEAD: i64 = 60;
+/// Accepted age and clock skew of a signature, in seconds.
+const MAX_AGE: i64 = 300;
+const MAX_CLOCK_SKEW: i64 = 60;
 
-/// Each costs the work of one HMAC for every secret.
-const MOST_SIGNATURES: usize = 8;
+/// Maximum number of signatures: each costs one HMAC per secret.
+const MAX_SIGNATURES: usize = 8;
 
-/// Checks the field against the body; `now` is in milliseconds.
-pub fn verify(secrets: &Secrets, field: Option<&str>, body: &[u8], now: i64) -> Result<(), Refusal> {
-    let field = field.ok_or(Refusal("Stripe-Signature is missing, or stands there twice"))?;
-    let (time, codes) = read(field)?;
-    let age = now.div_euclid(1000) - seconds(time)?;
-    if codes.is_empty() {
-        return Err(Refusal("Stripe-Signature has no v1 of 64 hexadecimal digits"));
+/// Verifies the header over the body. `now` is in milliseconds.
+pub fn verify(secrets: &Secrets, header: Option<&str>, body: &[u8], now: i64) -> Result<(), VerifyError> {
+    let header = header.ok_or(VerifyError("Stripe-Signature: must be sent exactly once"))?;
+    let (time, macs) = parse_header(header)?;
+    let age = now.div_euclid(1000) - parse_seconds(time)?;
+    if macs.is_empty() {
+        return Err(VerifyError(
+            "Stripe-Signature: must have a v1 signature of 64 lowercase hexadecimal digits",
+        ));
     }
-    // Only who knows a secret learns what this clock says.
-    if !codes.iter().any(|code| secrets.made(&[time.as_bytes(), b".", body], code)) {
-        return Err(WRONG);
+    // The time is checked last, so that only a sender with a valid secret can probe the clock.
+    if !macs.iter().any(|mac| secrets.verify(&[time.as_bytes(), b".", body], mac)) {
+        return Err(NO_MATCH);
     }
     match age {
-        age if age < -AHEAD => Err(Refusal("it was signed more than 60 seconds ahead of the clock here")),
-        age if age > PAST => Err(Refusal("it was signed more than 300 seconds ago")),
+        age if age < -MAX_CLOCK_SKEW => {
+            Err(VerifyError("Stripe-Signature: the time is more than 60 seconds in the future"))
+        }
+        age if age > MAX_AGE => {
+            Err(VerifyError("Stripe-Signature: the time is more than 300 seconds in the past"))
+        }
         _ => Ok(()),
     }
 }
 
-/// The time as it was signed, and the codes of the one scheme that counts; others are passed over.
-fn read(field: &str) -> Result<(&str, Vec<[u8; 32]>), Refusal> {
-    let (mut time, mut codes) = (None, Vec::new());
-    for part in field.split(',') {
-        let (scheme, value) = part.split_once('=').ok_or(Refusal("Stripe-Signature is not t=…,v1=…"))?;
+/// Parses the time and the `v1` signatures. Other schemes are ignored.
+fn parse_header(header: &str) -> Result<(&str, Vec<[u8; 32]>), VerifyError> {
+    let (mut time, mut macs) = (None, Vec::new());
+    for part in header.split(',') {
+        let (scheme, value) =
+            part.split_once('=').ok_or(VerifyError("Stripe-Signature: must be t=SECONDS,v1=HEX"))?;
         match scheme {
             "t" if time.replace(value).is_some() => {
-                return Err(Refusal("Stripe-Signature has two times"));
+                return Err(VerifyError("Stripe-Signature: must have exactly one time"));
             }
-            "v1" => codes.extend(code(value)),
+            "v1" => macs.extend(parse_mac(value)),
             _ => {}
         }
     }
-    if codes.len() > MOST_SIGNATURES {
-        return Err(Refusal("Stripe-Signature has more than 8 signatures"));
+    if macs.len() > MAX_SIGNATURES {
+        return Err(VerifyError("Stripe-Signature: must have at most 8 signatures"));
     }
-    Ok((time.ok_or(Refusal("Stripe-Signature has no time"))?, codes))
+    Ok((time.ok_or(VerifyError("Stripe-Signature: must have exactly one time"))?, macs))
 }
 
-fn seconds(text: &str) -> Result<i64, Refusal> {
-    let plain = (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| plain).ok_or(Refusal("the time of Stripe-Signature is not in seconds"))
+fn parse_seconds(text: &str) -> Result<i64, VerifyError> {
+    let is_numeric = (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|_| is_numeric)
+        .ok_or(VerifyError("Stripe-Signature: the time must be in seconds"))
 }

@@ -40,7 +40,7 @@ fn fields(list: &[(&str, &str)]) -> Fields {
 }
 
 #[test]
-fn secrets_are_long_and_several_have_commas_between_them() {
+fn secrets_are_separated_by_commas_and_have_a_minimum_length() {
     for text in
         ["", " ", "short", "0123456789abcdef,", ",0123456789abcdef", "0123456789abcdef,,0123456789abcdef"]
     {
@@ -50,9 +50,9 @@ fn secrets_are_long_and_several_have_commas_between_them() {
     assert!(!format!("{:?}", secrets()).contains("whsec"));
 }
 
-/// The answer that others give too: computed with Python's hmac.
+/// Test vector of the GitHub documentation, verified with Python's hmac.
 #[test]
-fn codes_are_those_of_others() {
+fn hmac_matches_the_test_vector() {
     assert_eq!(
         mac("It's a Secret to Everybody", b"Hello, World!"),
         "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
@@ -60,15 +60,15 @@ fn codes_are_those_of_others() {
 }
 
 #[test]
-fn stripe_is_believed_within_its_time_with_any_secret() {
+fn stripe_accepts_any_configured_secret_within_the_time_window() {
     let now = NOW / 1000;
     for (name, field) in [
         ("now", format!("t={now},v1={}", v1("whsec_of_today_and_on", now))),
-        ("the secret before", format!("t={now},v1={}", v1("whsec_of_before_today", now))),
+        ("the previous secret", format!("t={now},v1={}", v1("whsec_of_before_today", now))),
         ("300 s ago", format!("t={},v1={}", now - 300, v1("whsec_of_today_and_on", now - 300))),
         ("60 s ahead", format!("t={},v1={}", now + 60, v1("whsec_of_today_and_on", now + 60))),
         (
-            "others beside",
+            "with other signatures",
             format!("t={now},v1={},v1={},v0=abc", "0".repeat(64), v1("whsec_of_today_and_on", now)),
         ),
         ("the time last", format!("v1={},t={now}", v1("whsec_of_today_and_on", now))),
@@ -78,12 +78,12 @@ fn stripe_is_believed_within_its_time_with_any_secret() {
 }
 
 #[test]
-fn stripe_is_refused_in_every_other_form() {
+fn stripe_rejects_malformed_headers() {
     let now = NOW / 1000;
     let good = v1("whsec_of_today_and_on", now);
     let old = v1("whsec_of_today_and_on", now - 301);
     let early = v1("whsec_of_today_and_on", now + 61);
-    let forms = [
+    let malformed = [
         String::new(),
         ",".into(),
         "t".into(),
@@ -111,32 +111,37 @@ fn stripe_is_refused_in_every_other_form() {
         format!("t={},v1={old}", now - 301),
         format!("t={},v1={early}", now + 61),
         format!("t=99999999999999999999,v1={good}"),
-        format!("t={now},v1={}", v1("whsec_of_somebody_else", now)),
+        format!("t={now},v1={}", v1("whsec_of_another_sender", now)),
         format!("t={now},v1={}", mac("whsec_of_today_and_on", BODY)),
         format!("t={now},{}v1={good}", format!("v1={},", "0".repeat(64)).repeat(8)),
         format!("sha256={good}"),
     ];
-    for form in &forms {
-        assert!(stripe::verify(&secrets(), Some(form), BODY, NOW).is_err(), "{form}");
+    for header in &malformed {
+        assert!(stripe::verify(&secrets(), Some(header), BODY, NOW).is_err(), "{header}");
     }
-    assert!(forms.len() >= 26);
+    assert!(malformed.len() >= 26);
     assert!(stripe::verify(&secrets(), None, BODY, NOW).is_err());
     let field = format!("t={now},v1={good}");
     for body in [&b""[..], &BODY[1..], br#"{"id":"evt_1","type":"invoice.paid"} "#] {
-        assert_eq!(stripe::verify(&secrets(), Some(&field), body, NOW), Err(WRONG));
+        assert_eq!(stripe::verify(&secrets(), Some(&field), body, NOW), Err(NO_MATCH));
     }
 }
 
 #[test]
-fn github_is_believed_by_its_newer_field_alone() {
+fn github_accepts_only_the_sha256_signature() {
     let code = mac("whsec_of_today_and_on", BODY);
     let signature = format!("sha256={code}");
-    let about = [("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"), ("x-github-event", "push")];
-    let ask = |signature: &str| {
-        github::verify(&secrets(), &fields(&[about[0], about[1], ("x-hub-signature-256", signature)]), BODY)
+    let unsigned =
+        [("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"), ("x-github-event", "push")];
+    let verify = |signature: &str| {
+        github::verify(
+            &secrets(),
+            &fields(&[unsigned[0], unsigned[1], ("x-hub-signature-256", signature)]),
+            BODY,
+        )
     };
-    assert!(ask(&signature).is_ok_and(|delivery| delivery.event == "push"));
-    for form in [
+    assert!(verify(&signature).is_ok_and(|delivery| delivery.event == "push"));
+    for header in [
         "",
         "sha256=",
         "sha256",
@@ -149,33 +154,33 @@ fn github_is_believed_by_its_newer_field_alone() {
         &format!("sha256={code}00"),
         &format!("sha256={code},sha256={code}"),
         &format!("sha256={}", "0".repeat(64)),
-        &format!("sha256={}", mac("whsec_of_somebody_else", BODY)),
+        &format!("sha256={}", mac("whsec_of_another_sender", BODY)),
     ] {
-        assert!(ask(form).is_err(), "{form}");
+        assert!(verify(header).is_err(), "{header}");
     }
     let signed = ("x-hub-signature-256", signature.as_str());
     for list in [
         vec![],
-        vec![about[0], about[1]],
-        vec![about[0], about[1], ("x-hub-signature", signed.1)],
-        vec![about[0], about[1], signed, signed],
-        vec![about[0], signed],
-        vec![about[1], signed],
-        vec![about[0], ("x-github-event", "pu sh"), signed],
-        vec![("x-github-delivery", "../x"), about[1], signed],
-        vec![about[0], about[0], about[1], signed],
+        vec![unsigned[0], unsigned[1]],
+        vec![unsigned[0], unsigned[1], ("x-hub-signature", signed.1)],
+        vec![unsigned[0], unsigned[1], signed, signed],
+        vec![unsigned[0], signed],
+        vec![unsigned[1], signed],
+        vec![unsigned[0], ("x-github-event", "pu sh"), signed],
+        vec![("x-github-delivery", "../x"), unsigned[1], signed],
+        vec![unsigned[0], unsigned[0], unsigned[1], signed],
     ] {
         assert!(github::verify(&secrets(), &fields(&list), BODY).is_err(), "{list:?}");
     }
 }
 
-/// A house of certificates with one that signs.
-struct House {
+/// A certificate chain and the key of its leaf.
+struct Chain {
     pem: String,
     key: rsa::KeyPair,
 }
 
-fn house(names: &[&str], of_its_own: bool) -> House {
+fn chain(names: &[&str], without_root: bool) -> Chain {
     let root_key = KeyPair::generate().expect("a key");
     let mut root = CertificateParams::default();
     root.distinguished_name.push(rcgen::DnType::CommonName, "The root");
@@ -187,13 +192,13 @@ fn house(names: &[&str], of_its_own: bool) -> House {
     leaf.not_before = rcgen::date_time_ymd(2026, 11, 1);
     leaf.not_after = rcgen::date_time_ymd(2026, 12, 1);
     let leaf = leaf.signed_by(&key, &Issuer::new(root, root_key)).expect("a leaf").pem();
-    let pem = if of_its_own { leaf } else { format!("{leaf}{root_pem}") };
-    House { pem, key: rsa::KeyPair::from_pkcs8(&key.serialize_der()).expect("the same key") }
+    let pem = if without_root { leaf } else { format!("{leaf}{root_pem}") };
+    Chain { pem, key: rsa::KeyPair::from_pkcs8(&key.serialize_der()).expect("the same key") }
 }
 
-impl House {
-    fn trust(&self) -> paypal::Trust {
-        paypal::Trust::new("8PT597110X687430LKGECATA", self.pem.as_bytes()).expect("certificates")
+impl Chain {
+    fn verifier(&self) -> paypal::Verifier {
+        paypal::Verifier::new("8PT597110X687430LKGECATA", self.pem.as_bytes()).expect("certificates")
     }
 
     fn sign(&self, message: &str) -> String {
@@ -210,7 +215,7 @@ const CERT: &str = "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-
 const ID: &str = "69cd13f0-d67a-11e5-baa3-778b53f4ae55";
 const TIME: &str = "2026-11-21T08:59:58Z";
 
-fn told<'a>(signature: &'a str, url: &'a str) -> [(&'static str, &'a str); 5] {
+fn headers<'a>(signature: &'a str, url: &'a str) -> [(&'static str, &'a str); 5] {
     [
         ("paypal-transmission-id", ID),
         ("paypal-transmission-time", TIME),
@@ -221,30 +226,30 @@ fn told<'a>(signature: &'a str, url: &'a str) -> [(&'static str, &'a str); 5] {
 }
 
 #[test]
-fn paypal_is_believed_by_a_certificate_that_is_here() {
-    let house = house(PAYPAL, false);
-    // The CRC-32 of the body, as Python's zlib has it.
+fn paypal_accepts_only_configured_certificates() {
+    let chain = chain(PAYPAL, false);
+    // The CRC-32 of the body, as computed by Python's zlib.
     let message = format!("{ID}|{TIME}|8PT597110X687430LKGECATA|{}", 0xd842_9b63_u32);
-    let mut sum = flate2::Crc::new();
-    sum.update(BODY);
-    assert_eq!(sum.sum(), 0xd842_9b63);
-    let signature = house.sign(&message);
-    let trust = house.trust();
-    let good = fields(&told(&signature, CERT));
-    assert_eq!(trust.verify(&good, BODY, NOW).as_deref(), Ok(ID));
-    assert!(trust.verify(&good, &BODY[1..], NOW).is_err(), "another body");
+    let mut checksum = flate2::Crc::new();
+    checksum.update(BODY);
+    assert_eq!(checksum.sum(), 0xd842_9b63);
+    let signature = chain.sign(&message);
+    let verifier = chain.verifier();
+    let good = fields(&headers(&signature, CERT));
+    assert_eq!(verifier.verify(&good, BODY, NOW).as_deref(), Ok(ID));
+    assert!(verifier.verify(&good, &BODY[1..], NOW).is_err(), "another body");
     let day = 86_400_000;
-    assert!(trust.verify(&good, BODY, NOW + 3 * day).is_ok(), "sent again after days");
-    assert!(trust.verify(&good, BODY, NOW + 5 * day).is_err(), "long after");
-    assert!(trust.verify(&good, BODY, NOW - 3_600_000).is_err(), "ahead");
-    for lost in 0..5 {
-        let mut list = told(&signature, CERT).to_vec();
-        let line = list.remove(lost);
-        assert!(trust.verify(&fields(&list), BODY, NOW).is_err(), "without {}", line.0);
+    assert!(verifier.verify(&good, BODY, NOW + 3 * day).is_ok(), "retried after days");
+    assert!(verifier.verify(&good, BODY, NOW + 5 * day).is_err(), "after the last retry");
+    assert!(verifier.verify(&good, BODY, NOW - 3_600_000).is_err(), "in the future");
+    for missing in 0..5 {
+        let mut list = headers(&signature, CERT).to_vec();
+        let line = list.remove(missing);
+        assert!(verifier.verify(&fields(&list), BODY, NOW).is_err(), "without {}", line.0);
         list.extend([line, line]);
-        assert!(trust.verify(&fields(&list), BODY, NOW).is_err(), "twice {}", line.0);
+        assert!(verifier.verify(&fields(&list), BODY, NOW).is_err(), "twice {}", line.0);
     }
-    for (place, value) in [
+    for (index, value) in [
         (0, "69cd13f0-d67a-11e5-baa3-778b53f4ae56"),
         (0, "69cd13f0|d67a"),
         (1, "2026-11-21T08:59:59Z"),
@@ -254,17 +259,17 @@ fn paypal_is_believed_by_a_certificate_that_is_here() {
         (4, "AAAA"),
         (4, "*"),
     ] {
-        let mut list = told(&signature, CERT);
-        list[place].1 = value;
-        assert!(trust.verify(&fields(&list), BODY, NOW).is_err(), "{value}");
+        let mut list = headers(&signature, CERT);
+        list[index].1 = value;
+        assert!(verifier.verify(&fields(&list), BODY, NOW).is_err(), "{value}");
     }
 }
 
 #[test]
-fn paypal_names_certificates_at_paypal_alone() {
-    let house = house(PAYPAL, false);
+fn paypal_accepts_only_certificate_urls_of_paypal() {
+    let chain = chain(PAYPAL, false);
     let message = format!("{ID}|{TIME}|8PT597110X687430LKGECATA|{}", 0xd842_9b63_u32);
-    let (signature, trust) = (house.sign(&message), house.trust());
+    let (signature, verifier) = (chain.sign(&message), chain.verifier());
     for url in [
         "http://api.paypal.com/v1/certs/x",
         "https://paypal.com.evil.test/x",
@@ -293,42 +298,42 @@ fn paypal_names_certificates_at_paypal_alone() {
         "https://169.254.169.254/latest",
         "ftp://api.paypal.com/x",
     ] {
-        assert!(trust.verify(&fields(&told(&signature, url)), BODY, NOW).is_err(), "{url}");
+        assert!(verifier.verify(&fields(&headers(&signature, url)), BODY, NOW).is_err(), "{url}");
     }
     for url in [CERT, "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1"] {
-        assert!(trust.verify(&fields(&told(&signature, url)), BODY, NOW).is_ok(), "{url}");
+        assert!(verifier.verify(&fields(&headers(&signature, url)), BODY, NOW).is_ok(), "{url}");
     }
 }
 
 #[test]
-fn a_certificate_of_somebody_else_signs_nothing() {
+fn paypal_rejects_other_certificates() {
     let message = format!("{ID}|{TIME}|8PT597110X687430LKGECATA|{}", 0xd842_9b63_u32);
-    for (name, house) in [
-        ("another name", house(&["paypal.com.evil.test"], false)),
-        ("no name", house(&[], false)),
-        ("signed by nobody that is known", house(PAYPAL, true)),
+    for (name, chain) in [
+        ("another name", chain(&["paypal.com.evil.test"], false)),
+        ("no name", chain(&[], false)),
+        ("issued by an unknown root", chain(PAYPAL, true)),
     ] {
-        let signature = house.sign(&message);
-        assert!(house.trust().verify(&fields(&told(&signature, CERT)), BODY, NOW).is_err(), "{name}");
+        let signature = chain.sign(&message);
+        assert!(chain.verifier().verify(&fields(&headers(&signature, CERT)), BODY, NOW).is_err(), "{name}");
     }
-    let (ours, others) = (house(PAYPAL, false), house(PAYPAL, false));
+    let (ours, others) = (chain(PAYPAL, false), chain(PAYPAL, false));
     let signature = others.sign(&message);
-    assert!(ours.trust().verify(&fields(&told(&signature, CERT)), BODY, NOW).is_err());
+    assert!(ours.verifier().verify(&fields(&headers(&signature, CERT)), BODY, NOW).is_err());
     let signature = ours.sign(&message);
-    let fields = fields(&told(&signature, CERT));
-    assert!(ours.trust().verify(&fields, BODY, NOW).is_ok());
-    assert!(ours.trust().verify(&fields, BODY, NOW + 11 * 86_400_000).is_err(), "it has ended");
+    let fields = fields(&headers(&signature, CERT));
+    assert!(ours.verifier().verify(&fields, BODY, NOW).is_ok());
+    assert!(ours.verifier().verify(&fields, BODY, NOW + 11 * 86_400_000).is_err(), "an expired certificate");
 }
 
 #[test]
-fn trust_needs_an_id_and_certificates() {
-    let pem = house(PAYPAL, false).pem;
+fn paypal_verifier_requires_an_id_and_certificates() {
+    let pem = chain(PAYPAL, false).pem;
     for (id, pem) in [
         ("", pem.as_str()),
         ("a|b|c|d|e", &pem),
         ("8PT597110X687430LKGECATA", ""),
         ("8PT597110X687430LKGECATA", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
     ] {
-        assert!(paypal::Trust::new(id, pem.as_bytes()).is_err(), "{id}");
+        assert!(paypal::Verifier::new(id, pem.as_bytes()).is_err(), "{id}");
     }
 }

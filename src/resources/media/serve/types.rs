@@ -1,11 +1,11 @@
-//! How a picture is asked for.
+//! Parameters of the operation that serves image bytes.
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use poem_openapi::{Enum, Object, registry::MetaSchema, types::Example};
 
 use crate::contract::scalar::string_scalar;
 
-/// The name of a picture's bytes: nobody guesses it.
+/// The public key of an image: 128 random bits in hexadecimal and the extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileKey(pub String);
 
@@ -30,23 +30,23 @@ string_scalar!([] FileKey, "file_key", MetaSchema {
     ..MetaSchema::new("string")
 });
 
-/// What becomes of a picture whose sides have another ratio than those that are asked for.
+/// How an image fits a box whose aspect ratio differs from the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename = "MediaFit", rename_all = "lowercase")]
 pub enum Fit {
-    /// It is cut to the ratio, around its focus.
+    /// Fills the box and crops the rest around the focus.
     Cover,
-    /// It lies in their middle, whole, on a ground that is transparent, or white where nothing can be.
+    /// Centers the whole image in the box. The remaining area is transparent, or white in JPEG.
     Contain,
-    /// It is made to lie within them, whole, and one side may be shorter than was asked for.
+    /// Scales the whole image to fit within the box; one side can be shorter than requested.
     Inside,
 }
 
-/// The form of a picture's bytes.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename = "MediaForm", rename_all = "lowercase")]
-pub enum Form {
-    /// WebP for clients that say in `Accept` that they take it, else the form in which it is kept.
+#[oai(rename = "MediaFormat", rename_all = "lowercase")]
+pub enum OutputFormat {
+    /// WebP if the `Accept` header names `image/webp`, otherwise the stored format.
     Auto,
     /// JPEG.
     Jpeg,
@@ -58,28 +58,28 @@ pub enum Form {
     Gif,
 }
 
-/// The size and form of a picture. It is never made larger than it is.
+/// The size and format of a variant. An image is never enlarged.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct FileQuery {
-    /// Pixels from left to right; as the height asks without it.
+    /// The width in pixels. Default: follows from `h` and the aspect ratio.
     #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
     pub w: Option<u32>,
-    /// Pixels from top to bottom; as the width asks without it.
+    /// The height in pixels. Default: follows from `w` and the aspect ratio.
     #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
     pub h: Option<u32>,
-    /// What becomes of a picture of another ratio, when both sides are given; `inside` without it.
+    /// How the image fits the box if both `w` and `h` are set. Default: `inside`.
     pub fit: Option<Fit>,
-    /// What stays in sight when the picture is cut, from the left and from the top, each between 0 and 1. Without it
-    /// the picture's own focus counts, which may change.
+    /// The point that a crop keeps visible, as `x,y` from the left and from the top, each between 0 and 1.
+    /// Default: the focus in the metadata of the image, which can change.
     #[oai(validator(
         pattern = "^(0(\\.[0-9]{1,4})?|1(\\.0{1,4})?),(0(\\.[0-9]{1,4})?|1(\\.0{1,4})?)$",
         min_length = "3",
         max_length = "13"
     ))]
     pub focus: Option<String>,
-    /// The form of the bytes; the one in which the picture is kept without it.
-    pub format: Option<Form>,
+    /// The output format. Default: the stored format.
+    pub format: Option<OutputFormat>,
 }
 
 impl Example for FileQuery {
@@ -89,7 +89,7 @@ impl Example for FileQuery {
             h: Some(480),
             fit: Some(Fit::Cover),
             focus: Some("0.5,0.25".into()),
-            format: Some(Form::Webp),
+            format: Some(OutputFormat::Webp),
         }
     }
 }
