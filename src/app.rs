@@ -1,4 +1,4 @@
-//! The service put together: ports first, then the services on them, once.
+//! Builds the application: first the infrastructure, then the services that use it.
 use std::path::PathBuf;
 
 use crate::{
@@ -45,44 +45,44 @@ use crate::{
     },
 };
 
-/// What the services are told by the settings.
+/// Settings of the services.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Whether anybody may make an account as a reader.
+    /// Whether anyone can create a reader account.
     pub registration: bool,
-    /// What access tokens say they come from.
+    /// The issuer (`iss`) of access tokens.
     pub issuer: String,
     pub locales: Locales,
-    /// What a dollar is while nobody has told.
-    pub fallback: Fallback,
-    /// Who is asked for rates.
-    pub rates: Option<Source>,
-    /// Whether requests to the outside may go to places that are not public.
-    pub outgoing_private: bool,
-    /// The file that knows the countries of addresses.
+    /// Exchange rates to use while none are stored.
+    pub fallback_rates: Fallback,
+    /// The provider of exchange rates.
+    pub rates_source: Option<Source>,
+    /// Whether outgoing requests may connect to addresses that are not public.
+    pub allow_private_networks: bool,
+    /// The MMDB file that maps addresses to countries.
     pub geo_database: Option<PathBuf>,
     pub geo_routes: Routes,
-    /// Who sends the invoices.
+    /// The issuer of the invoices.
     pub seller: Seller,
-    /// Whose webhooks are believed.
+    /// Providers whose webhooks are accepted, with their secrets.
     pub webhooks: Trust,
-    /// Who is asked for others.
+    /// Upstream services that requests are forwarded to.
     pub upstreams: UpstreamSettings,
-    /// What events say they come from.
-    pub source: String,
-    /// The folder that is imported again when GitHub tells of a push.
-    pub github_docs: Option<PathBuf>,
-    /// The sites to which redirects may lead.
+    /// The `source` of events (CloudEvents).
+    pub event_source: String,
+    /// The folder that is imported again after a push to GitHub.
+    pub github_docs_folder: Option<PathBuf>,
+    /// The hosts that redirects may target.
     pub redirect_sites: Sites,
-    /// The folder of pictures, and of uploads on their way.
+    /// The folder of images and of uploads in progress.
     pub media_dir: PathBuf,
-    /// The bucket that keeps the pictures, if the folder does not.
+    /// The bucket that stores the images; `None` stores them in the folder.
     pub bucket: Option<Account>,
-    /// For how many days what was deleted can be brought back.
-    pub trash_days: u16,
-    /// How many streams of events there may be.
+    /// Days for which deleted items can be restored.
+    pub trash_retention_days: u16,
+    /// Limits on event streams.
     pub event_limits: EventLimits,
-    /// Whether tries to sign in are counted.
+    /// Whether sign-in attempts are rate limited.
     pub rate_limits: bool,
 }
 
@@ -100,20 +100,20 @@ impl Settings {
             registration: config.registration,
             issuer: issuer.to_owned(),
             locales: config.locales.clone(),
-            fallback: config.fallback.clone(),
-            rates: config.rates.clone(),
-            outgoing_private: config.outgoing_private,
+            fallback_rates: config.fallback.clone(),
+            rates_source: config.rates.clone(),
+            allow_private_networks: config.outgoing_private,
             geo_database: config.geo_database(),
             geo_routes: config.geo_routes.clone(),
             seller: config.seller.clone(),
             webhooks: config.webhooks.clone(),
             upstreams: config.upstreams.clone(),
-            source: source.to_owned(),
-            github_docs: config.webhooks_github_docs(),
+            event_source: source.to_owned(),
+            github_docs_folder: config.webhooks_github_docs(),
             redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
             media_dir: config.media_dir(),
             bucket: config.bucket.clone(),
-            trash_days: config.trash_days,
+            trash_retention_days: config.trash_days,
             event_limits: config.event_limits,
             rate_limits: config.rate_limits,
         }
@@ -123,12 +123,12 @@ impl Settings {
         match &self.bucket {
             None => Ok(Blobs::folder(self.media_dir.clone())),
             Some(account) => Blobs::bucket(account, &self.media_dir)
-                .map_err(|error| Error::Internal(format!("the bucket cannot be used: {error}"))),
+                .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}"))),
         }
     }
 }
 
-/// Every service of the house.
+/// All services.
 #[derive(Clone)]
 pub struct App {
     pub db: Db,
@@ -168,43 +168,43 @@ impl App {
         let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
         let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let trash = Trash::of_days(settings.trash_days);
+        let trash = Trash::of_days(settings.trash_retention_days);
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
         sessions.keep_keys().await?;
         let media = MediaLibrary::new(db.clone(), clock.clone(), cursors.clone(), settings.blobs()?);
-        let office = Office::new(&db, &clock, &cursors, &settings)?;
+        let billing = Billing::new(&db, &clock, &cursors, &settings)?;
         Ok(App {
-            customers: office.customers,
-            dashboard: office.dashboard,
-            former_invoices: office.former_invoices,
-            countries: office.countries,
-            invoices: office.invoices,
-            rates: office.rates,
-            revenues: office.revenues,
+            customers: billing.customers,
+            dashboard: billing.dashboard,
+            former_invoices: billing.former_invoices,
+            countries: billing.countries,
+            invoices: billing.invoices,
+            rates: billing.rates,
+            revenues: billing.revenues,
             channels: Channels::new(db.clone(), clock.clone(), cursors.clone()),
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
             events: Events::new(db.clone(), clock.clone(), settings.event_limits),
             jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
-            health: Health::new(db.clone(), clock.clone(), office.refresh.clone()),
-            refresh: office.refresh,
+            health: Health::new(db.clone(), clock.clone(), billing.refresh.clone()),
+            refresh: billing.refresh,
             media,
             messages: Messages::new(db.clone(), clock.clone(), cursors.clone()),
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
-            upstreams: Upstreams::new(settings.upstreams.clone(), outgoing(settings.upstreams.private)?),
+            upstreams: Upstreams::new(settings.upstreams.clone(), http_client(settings.upstreams.private)?),
             webhook_endpoints: WebhookEndpoints::new(
                 db.clone(),
                 clock.clone(),
                 cursors.clone(),
-                office.outgoing,
-                settings.source,
+                billing.outgoing,
+                settings.event_source,
             ),
             webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
-            github_docs: settings.github_docs,
+            github_docs: settings.github_docs_folder,
             users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,
@@ -215,13 +215,14 @@ impl App {
     }
 }
 
-/// What the service asks others through, within the house only if that is allowed.
-fn outgoing(private: bool) -> Result<Outgoing> {
+/// Creates the HTTP client for outgoing requests. Private addresses are reachable only if `private` allows
+/// them.
+fn http_client(private: bool) -> Result<Outgoing> {
     Outgoing::new(private).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// The services of the back office, which lean on each other.
-struct Office {
+/// The billing services, which depend on each other.
+struct Billing {
     outgoing: Outgoing,
     countries: Countries,
     customers: Customers,
@@ -233,13 +234,14 @@ struct Office {
     revenues: Revenues,
 }
 
-impl Office {
+impl Billing {
     fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Result<Self> {
         let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
         let locales = || settings.locales.clone();
-        let rates = Rates::new(db(), clock(), settings.fallback.clone());
-        let outgoing = outgoing(settings.outgoing_private)?;
-        let refresh = Refresh::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates.clone());
+        let rates = Rates::new(db(), clock(), settings.fallback_rates.clone());
+        let outgoing = http_client(settings.allow_private_networks)?;
+        let refresh =
+            Refresh::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates_source.clone());
         let customers = Customers::new(db(), clock(), cursors());
         let printer = Printer::new(settings.seller.clone());
         let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
@@ -255,7 +257,7 @@ impl Office {
         let countries = Countries::new(settings.geo_database.clone());
         let routes = settings.geo_routes.clone();
         let former_invoices = Former::new(invoices.clone(), countries.clone(), routes);
-        Ok(Office {
+        Ok(Billing {
             outgoing,
             countries,
             customers,

@@ -1,12 +1,12 @@
-//! The whole system on one page.
-pub mod api; //        the contract assembled: every resource, one OpenAPI document
-pub mod app; //        the service put together: ports, then services
+//! Tenon: a multi-user content and billing backend with an HTTP API.
+pub mod api; //        the list of resources, and the OpenAPI document made from it
+pub mod app; //        wiring: configuration, infrastructure, services
 pub mod cli; //        the command line: serve, migrate, import, user, key, openapi
-pub mod config; //     every setting, with its default and its meaning
-pub mod contract; //   the words every resource speaks: answers, pages, tags, problems, callers
-pub mod edge; //       what every request passes before and after its operation
-pub mod import; //     Markdown files into posts and documents
-pub mod jobs; //       what happens after an answer: a file for each kind, and the loop
-pub mod pictures; //   pictures made harmless, and smaller ones made of them
-pub mod ports; //      the doors to the outside: database, clock, limiter
-pub mod resources; //  one folder per resource
+pub mod config; //     typed settings with defaults and descriptions
+pub mod contract; //   HTTP vocabulary: responses, pagination, entity tags, problems, authentication, validation
+pub mod edge; //       HTTP server: connections, limits, timeouts, dispatch, access log
+pub mod import; //     import of Markdown files as posts and documents
+pub mod jobs; //       background worker: job handlers and schedules
+pub mod pictures; //   image decoding, sanitizing and resizing
+pub mod ports; //      infrastructure: database, job queue, event log, blobs, HTTP client, rate limiter
+pub mod resources; //  one folder for each resource

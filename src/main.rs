@@ -1,4 +1,4 @@
-//! The program.
+//! The `tenon` program.
 use std::process::ExitCode;
 
 #[global_allocator]

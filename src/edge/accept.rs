@@ -1,38 +1,38 @@
-//! `Accept` (RFC 9110, 12.5.1): whether a client takes one of the forms that an operation answers with.
+//! `Accept` (RFC 9110, 12.5.1): whether the client accepts one of the media types of an operation.
 use poem::http::HeaderMap;
 
-/// Whether one of `produced` is acceptable; a request without the field accepts everything.
+/// Returns whether one of `produced` is acceptable. A request without `Accept` accepts every type.
 pub fn acceptable(headers: &HeaderMap, produced: &[String]) -> bool {
     if produced.is_empty() {
         return true;
     }
-    let mut fields = headers.get_all("accept").iter().peekable();
-    if fields.peek().is_none() {
+    let mut values = headers.get_all("accept").iter().peekable();
+    if values.peek().is_none() {
         return true;
     }
-    let ranges: Vec<(String, f32)> = fields
+    let ranges: Vec<(String, f32)> = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(range)
+        .filter_map(parse_range)
         .collect();
-    // A field without a single readable range says nothing.
+    // A header without a single valid media range is ignored.
     ranges.is_empty() || produced.iter().any(|media| quality(&ranges, media) > 0.0)
 }
 
-fn range(text: &str) -> Option<(String, f32)> {
+fn parse_range(text: &str) -> Option<(String, f32)> {
     let mut parts = text.split(';').map(str::trim);
     let media = parts.next().filter(|media| media.contains('/'))?.to_ascii_lowercase();
     let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
     Some((media, weight.map_or(1.0, |q| q.parse().unwrap_or(0.0))))
 }
 
-/// The most specific range decides.
+/// Returns the weight of `media`; the most specific range wins.
 fn quality(ranges: &[(String, f32)], media: &str) -> f32 {
     let family = media.split('/').next().unwrap_or_default();
     let rank = |range: &str| match range {
         "*/*" => Some(0),
-        wide if wide.strip_suffix("/*") == Some(family) => Some(1),
-        same if same == media => Some(2),
+        wildcard if wildcard.strip_suffix("/*") == Some(family) => Some(1),
+        exact if exact == media => Some(2),
         _ => None,
     };
     let best = ranges

@@ -1,5 +1,8 @@
-//! Where a request really comes from: forwarded fields are believed only when the peer is a listed proxy,
-//! of them only the one that the proxies write, and of that the rightmost hop that is none of them.
+//! The client's address behind trusted proxies.
+//!
+//! A forwarding header is used only if the peer is a trusted proxy, and only the header that the setting
+//! `forwarded_header` names. In that header the rightmost hop that is not a trusted proxy is the client:
+//! everything to its left can be forged.
 use std::{net::IpAddr, str::FromStr};
 
 use poem::http::{HeaderMap, HeaderName};
@@ -7,7 +10,7 @@ use poem::http::{HeaderMap, HeaderName};
 use super::forwarded::{Hop, hops};
 use crate::ports::country::Country;
 
-/// A block of addresses, such as `10.0.0.0/8`.
+/// A block of IP addresses in CIDR notation, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
     address: IpAddr,
@@ -17,32 +20,35 @@ pub struct Block {
 impl FromStr for Block {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text} is no block of addresses such as 10.0.0.0/8");
+        let invalid = || format!("{text} is not an address block: use CIDR notation such as 10.0.0.0/8");
         let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| wrong()))?;
-        if bits <= most { Ok(Block { address, bits }) } else { Err(wrong()) }
+        let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
+        let max = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(max), |bits| bits.parse().map_err(|_| invalid()))?;
+        if bits <= max { Ok(Block { address, bits }) } else { Err(invalid()) }
     }
 }
 
 impl Block {
-    fn has(&self, other: IpAddr) -> bool {
-        let same = |own: u128, other: u128, width: u32| {
+    fn contains(&self, other: IpAddr) -> bool {
+        let same = |block: u128, other: u128, width: u32| {
             let shift = width - u32::from(self.bits);
-            shift >= 128 || own >> shift == other >> shift
+            shift >= 128 || block >> shift == other >> shift
         };
         match (self.address, other) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => same(own.to_bits().into(), other.to_bits().into(), 32),
-            (IpAddr::V6(own), IpAddr::V6(other)) => same(own.to_bits(), other.to_bits(), 128),
+            (IpAddr::V4(block), IpAddr::V4(other)) => {
+                same(block.to_bits().into(), other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(block), IpAddr::V6(other)) => same(block.to_bits(), other.to_bits(), 128),
             _ => false,
         }
     }
 }
 
-/// The field that the proxies write. A client may send the other one, and a proxy hands it on.
+/// The header that the trusted proxies write. A client can send the other one, and proxies forward it
+/// unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Field {
+pub enum ForwardedHeader {
     /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
     #[default]
     XForwardedFor,
@@ -50,71 +56,73 @@ pub enum Field {
     Forwarded,
 }
 
-impl FromStr for Field {
+impl FromStr for ForwardedHeader {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "x-forwarded-for" => Ok(Field::XForwardedFor),
-            "forwarded" => Ok(Field::Forwarded),
-            other => Err(format!("forwarded_header is x-forwarded-for or forwarded, not {other}")),
+            "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
+            "forwarded" => Ok(ForwardedHeader::Forwarded),
+            other => Err(format!("forwarded_header: must be x-forwarded-for or forwarded, got {other}")),
         }
     }
 }
 
-/// The proxies that are believed, and by which field.
+/// The trusted proxies and the headers that they set.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
     pub blocks: Vec<Block>,
-    pub field: Field,
-    /// The field in which they tell of the client's country, if they do.
+    pub field: ForwardedHeader,
+    /// The header with the client's country, if the proxies set one.
     pub country: Option<HeaderName>,
 }
 
-/// Who sends a request.
+/// The client that sent a request.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Sender {
-    /// The address as text; IPv6 addresses are cut to their /64, which one client owns.
+pub struct ClientAddress {
+    /// The address as text. IPv6 addresses are truncated to their /64, because one client usually owns a
+    /// whole /64.
     pub address: String,
-    /// Whether it speaks TLS with a listed proxy, as that proxy says.
+    /// Whether the client uses TLS, as reported by the trusted proxy that it connects to.
     pub https: bool,
 }
 
 impl Proxies {
     pub fn trusted(&self, address: IpAddr) -> bool {
-        self.blocks.iter().any(|block| block.has(address.to_canonical()))
+        self.blocks.iter().any(|block| block.contains(address.to_canonical()))
     }
 
-    /// The client's country, if this peer is one of them and tells of exactly one.
+    /// Returns the client's country if the peer is a trusted proxy and sends the country header exactly once.
     pub fn country(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<Country> {
         peer.filter(|peer| self.trusted(*peer))?;
-        let mut told = headers.get_all(self.country.as_ref()?).iter();
-        match (told.next(), told.next()) {
+        let mut values = headers.get_all(self.country.as_ref()?).iter();
+        match (values.next(), values.next()) {
             (Some(country), None) => country.to_str().ok()?.trim().parse().ok(),
             _ => None,
         }
     }
 
-    /// The sender of a request that this peer hands over.
-    pub fn sender(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Sender {
-        let Some(peer) = peer else { return Sender { address: "unknown".to_owned(), https: false } };
-        let mut sender = Hop { address: Some(peer.to_canonical()), https: false };
+    /// Returns the client of a request that arrived from `peer`.
+    pub fn client_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientAddress {
+        let Some(peer) = peer else { return ClientAddress { address: "unknown".to_owned(), https: false } };
+        let mut client = Hop { address: Some(peer.to_canonical()), https: false };
         if self.trusted(peer) {
-            // Each hop is told of by the next one: as long as that is a listed proxy, it is true.
+            // Each hop is reported by the next one, so it is reliable only while the next one is a trusted
+            // proxy.
             for hop in hops(self.field, headers).into_iter().rev() {
-                sender = Hop { address: hop.address.or(sender.address), https: hop.https };
+                client = Hop { address: hop.address.or(client.address), https: hop.https };
                 if !hop.address.is_some_and(|address| self.trusted(address)) {
                     break;
                 }
             }
         }
-        let address = match sender.address.unwrap_or(peer) {
+        let address = match client.address.unwrap_or(peer) {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => {
                 let network = std::net::Ipv6Addr::from_bits(address.to_bits() >> 64 << 64);
                 format!("{network}/64")
             }
         };
-        Sender { address, https: sender.https }
+        ClientAddress { address, https: client.https }
     }
 }
 

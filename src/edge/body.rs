@@ -1,46 +1,53 @@
-//! Request bodies, read up to a limit.
+//! Reads request bodies up to a limit.
 use poem::{Request, error::ReadBodyError};
 
 pub use crate::contract::body::BodyError;
 use crate::contract::{code::Code, problem::Problem, upload::BODY};
 
-/// Where larger files have another way.
-const IMPORT: &str = "/api/redirects/import";
+/// The endpoint for which a command line alternative accepts larger files.
+const IMPORT_PATH: &str = "/api/redirects/import";
 
-/// The whole body, unless it is larger than `limit` bytes or does not come.
-pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let more = match request.uri().path() == IMPORT {
-        true => "; the command `tenon import json` takes larger files",
+/// Reads the whole body.
+///
+/// # Errors
+///
+/// 413 if the body is larger than `limit` bytes, 408 if it arrives too slowly, 400 if it is incomplete.
+pub async fn read_body(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let hint = match request.uri().path() == IMPORT_PATH {
+        true => "; use the command `tenon import json` for larger files",
         false => "",
     };
     let too_large =
-        || Problem::new(Code::PayloadTooLarge, format!("a body may have {limit} bytes here{more}"));
-    if exceeds(request, limit) {
+        || Problem::new(Code::PayloadTooLarge, format!("body: must be at most {limit} bytes{hint}"));
+    if content_length_exceeds(request, limit) {
         return Err(too_large());
     }
     match request.take_body().into_bytes_limit(limit).await {
         Ok(bytes) => Ok(bytes.into()),
         Err(ReadBodyError::PayloadTooLarge) => Err(too_large()),
         Err(ReadBodyError::Io(error)) => Err(match BodyError::of(&error) {
-            Some(BodyError::TooSlow) => Problem::new(Code::RequestTimeout, "the body came too slowly"),
+            Some(BodyError::TooSlow) => {
+                Problem::new(Code::RequestTimeout, "the request body arrived too slowly")
+            }
             Some(BodyError::TooLarge) => too_large(),
-            _ => Problem::new(Code::MalformedRequest, "the body broke off before its end"),
+            _ => Problem::new(Code::MalformedRequest, "the request body is incomplete"),
         }),
-        Err(_) => Err(Problem::new(Code::MalformedRequest, "the body cannot be read")),
+        Err(_) => Err(Problem::new(Code::MalformedRequest, "the request body cannot be read")),
     }
 }
 
-/// Refuses a form that says that it is too large; the operation counts what comes.
-pub fn form_fits(request: &Request) -> Result<(), Problem> {
-    if exceeds(request, BODY) {
-        let words = format!("a body may have {BODY} bytes here, with everything around the file");
-        return Err(Problem::new(Code::PayloadTooLarge, words));
+/// Rejects a multipart form whose Content-Length exceeds the limit. The handler counts the bytes of the
+/// others.
+pub fn check_form_size(request: &Request) -> Result<(), Problem> {
+    if content_length_exceeds(request, BODY) {
+        let detail = format!("body: must be at most {BODY} bytes, including the multipart headers");
+        return Err(Problem::new(Code::PayloadTooLarge, detail));
     }
     Ok(())
 }
 
-/// Whether a body says that it has more than `limit` bytes.
-fn exceeds(request: &Request, limit: usize) -> bool {
+/// Returns whether Content-Length exceeds `limit` bytes.
+fn content_length_exceeds(request: &Request, limit: usize) -> bool {
     let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
     declared.is_some_and(|length| length > limit as u64)
 }

@@ -1,4 +1,5 @@
-//! How many requests a caller may send: known callers by account, others by address, writes, webhooks and pictures apart.
+//! Rate limits of requests: per account for authenticated callers, per address for anonymous ones. Writes,
+//! webhooks and images have limits of their own.
 use poem::http::{HeaderMap, HeaderValue, header};
 
 use crate::{
@@ -7,58 +8,72 @@ use crate::{
 };
 
 const ANONYMOUS: Policy = Policy { name: "anonymous", quota: 300, window_seconds: 60, burst: 60 };
-const KNOWN: Policy = Policy { name: "user", quota: 600, window_seconds: 60, burst: 100 };
-/// A single page shows dozens of them, and browsers keep them.
-const PICTURES: Policy = Policy { name: "pictures", quota: 3000, window_seconds: 60, burst: 600 };
+const AUTHENTICATED: Policy = Policy { name: "user", quota: 600, window_seconds: 60, burst: 100 };
+/// One page shows dozens of images, and browsers cache them.
+const IMAGES: Policy = Policy { name: "pictures", quota: 3000, window_seconds: 60, burst: 600 };
 const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, burst: 60 };
-/// Providers send many at once, each from few addresses; whoever has no secret shall not use up what is theirs.
+/// Per address, because a provider sends many webhooks from few addresses. Senders without a secret must not
+/// consume the limit of a provider.
 const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
 
-/// As what a request is counted.
+/// The class of a request, which selects its rate limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Kind {
+pub enum RequestClass {
     #[default]
     Read,
     Write,
     Webhook,
-    Picture,
+    Image,
 }
 
-/// The budgets of all callers.
+/// The rate limits of all callers.
 pub struct Budgets(pub Limiter);
 
 impl Budgets {
-    /// Takes one request from the caller's budget, or says how long to wait.
-    pub fn take(
+    /// Counts one request against the caller's limits.
+    ///
+    /// # Errors
+    ///
+    /// 429 with `Retry-After` if a limit is exceeded.
+    pub fn check(
         &self,
         caller: Option<&Principal>,
         address: &str,
-        kind: Kind,
+        class: RequestClass,
         now: i64,
     ) -> Result<(), Problem> {
         let user = caller.map(|caller| caller.user.to_string());
-        let (policies, key) = whose(user.as_deref(), address, kind);
+        let (policies, key) = policies_for(user.as_deref(), address, class);
         for policy in policies {
-            let verdict = self.0.take(policy, key, now);
-            if !verdict.allowed {
-                return Err(refusal(policy, verdict.retry_after_seconds));
+            let decision = self.0.take(policy, key, now);
+            if !decision.allowed {
+                return Err(too_many_requests(policy, decision.retry_after_seconds));
             }
         }
         Ok(())
     }
 
-    /// Says what is left (draft-ietf-httpapi-ratelimit-headers).
-    pub fn mark(&self, headers: &mut HeaderMap, user: Option<&str>, address: &str, kind: Kind, now: i64) {
-        let (all, key) = whose(user, address, kind);
-        let (mut policies, mut left) = (Vec::new(), Vec::new());
+    /// Sets `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+    pub fn set_headers(
+        &self,
+        headers: &mut HeaderMap,
+        user: Option<&str>,
+        address: &str,
+        class: RequestClass,
+        now: i64,
+    ) {
+        let (all, key) = policies_for(user, address, class);
+        let (mut policies, mut limits) = (Vec::new(), Vec::new());
         for policy in all {
-            let Some(verdict) = self.0.peek(policy, key, now) else { return };
-            // Whoever has nothing left needs the time of the next request, not of the whole burst.
-            let seconds = if verdict.allowed { verdict.reset_seconds } else { verdict.retry_after_seconds };
+            let Some(decision) = self.0.peek(policy, key, now) else { return };
+            // A client over its limit needs the time until its next request, not until the whole burst is
+            // available.
+            let seconds =
+                if decision.allowed { decision.reset_seconds } else { decision.retry_after_seconds };
             policies.push(format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window_seconds));
-            left.push(format!("\"{}\";r={};t={seconds}", policy.name, verdict.remaining));
+            limits.push(format!("\"{}\";r={};t={seconds}", policy.name, decision.remaining));
         }
-        for (name, values) in [("ratelimit-policy", policies), ("ratelimit", left)] {
+        for (name, values) in [("ratelimit-policy", policies), ("ratelimit", limits)] {
             if let Ok(value) = HeaderValue::from_str(&values.join(", ")) {
                 headers.insert(name, value);
             }
@@ -66,22 +81,26 @@ impl Budgets {
     }
 }
 
-/// What counts for a request, and under which name.
-fn whose<'a>(user: Option<&'a str>, address: &'a str, kind: Kind) -> (&'static [&'static Policy], &'a str) {
+/// Returns the policies that apply to a request, and the key that they count by.
+fn policies_for<'a>(
+    user: Option<&'a str>,
+    address: &'a str,
+    class: RequestClass,
+) -> (&'static [&'static Policy], &'a str) {
     let key = user.unwrap_or(address);
-    match (kind, user) {
-        (Kind::Read, Some(_)) => (&[&KNOWN], key),
-        (Kind::Read, None) => (&[&ANONYMOUS], key),
-        (Kind::Write, Some(_)) => (&[&KNOWN, &WRITES], key),
-        (Kind::Write, None) => (&[&ANONYMOUS, &WRITES], key),
-        (Kind::Webhook, _) => (&[&WEBHOOKS], address),
-        (Kind::Picture, _) => (&[&PICTURES], address),
+    match (class, user) {
+        (RequestClass::Read, Some(_)) => (&[&AUTHENTICATED], key),
+        (RequestClass::Read, None) => (&[&ANONYMOUS], key),
+        (RequestClass::Write, Some(_)) => (&[&AUTHENTICATED, &WRITES], key),
+        (RequestClass::Write, None) => (&[&ANONYMOUS, &WRITES], key),
+        (RequestClass::Webhook, _) => (&[&WEBHOOKS], address),
+        (RequestClass::Image, _) => (&[&IMAGES], address),
     }
 }
 
-fn refusal(policy: &Policy, seconds: u64) -> Problem {
+fn too_many_requests(policy: &Policy, seconds: u64) -> Problem {
     let detail = format!(
-        "{} requests in {} seconds are allowed, {} of them at once: wait {seconds} s",
+        "rate limit exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
         policy.quota, policy.window_seconds, policy.burst
     );
     Problem::new(Code::TooManyRequests, detail).header(header::RETRY_AFTER, &seconds.max(1).to_string())

@@ -1,9 +1,12 @@
-//! Follows a chunked body (RFC 9112, 7.1) to its end, so that the next request on the connection is found
-//! where the parser behind finds it.
+//! Finds the end of a chunked body (RFC 9112, 7.1).
+//!
+//! The socket must agree with hyper on where a message ends; otherwise bytes of one request could be parsed
+//! as the next one (request smuggling). The grammar is therefore strict: one line ending, no whitespace,
+//! bounded extensions and trailers.
 
-/// Where in the body the next byte stands.
+/// The parser state: the expected element of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum State {
     Size { value: u64, digits: u8 },
     Extension,
     SizeEnd,
@@ -15,79 +18,79 @@ enum Place {
     Done,
 }
 
-/// The bytes break the rules of the framing.
+/// The bytes violate the chunked framing.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Broken;
+pub struct InvalidFraming;
 
-/// The state of one chunked body.
+/// The parser of one chunked body.
 #[derive(Debug)]
-pub struct Chunks {
-    place: Place,
+pub struct ChunkedParser {
+    state: State,
     size: u64,
     overhead: u16,
 }
 
-/// Bytes of extensions and trailers in one body: nobody here reads them.
-const OVERHEAD: u16 = 4096;
+/// Maximum bytes of chunk extensions and trailers in one body. The service reads neither.
+const MAX_OVERHEAD: u16 = 4096;
 
-impl Chunks {
+impl ChunkedParser {
     pub fn new() -> Self {
-        Chunks { place: Place::Size { value: 0, digits: 0 }, size: 0, overhead: 0 }
+        ChunkedParser { state: State::Size { value: 0, digits: 0 }, size: 0, overhead: 0 }
     }
 
     pub fn is_done(&self) -> bool {
-        self.place == Place::Done
+        self.state == State::Done
     }
 
-    /// How many of `bytes` belong to this body.
-    pub fn follow(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
-        let mut at = 0;
-        while at < bytes.len() && !self.is_done() {
-            if let Place::Data(left) = self.place {
-                let taken = left.min((bytes.len() - at) as u64);
-                at += taken as usize;
-                self.place = if taken == left { Place::DataEnd } else { Place::Data(left - taken) };
+    /// Consumes `bytes` and returns how many of them belong to this body.
+    pub fn consume(&mut self, bytes: &[u8]) -> Result<usize, InvalidFraming> {
+        let mut position = 0;
+        while position < bytes.len() && !self.is_done() {
+            if let State::Data(left) = self.state {
+                let consumed = left.min((bytes.len() - position) as u64);
+                position += consumed as usize;
+                self.state = if consumed == left { State::DataEnd } else { State::Data(left - consumed) };
                 continue;
             }
-            self.place = self.step(bytes[at])?;
-            at += 1;
+            self.state = self.step(bytes[position])?;
+            position += 1;
         }
-        Ok(at)
+        Ok(position)
     }
 
-    fn step(&mut self, byte: u8) -> Result<Place, Broken> {
-        Ok(match (self.place, byte) {
-            (Place::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 15 => {
+    fn step(&mut self, byte: u8) -> Result<State, InvalidFraming> {
+        Ok(match (self.state, byte) {
+            (State::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 15 => {
                 let digit = (byte as char).to_digit(16).unwrap_or(0);
-                Place::Size { value: value * 16 + u64::from(digit), digits: digits + 1 }
+                State::Size { value: value * 16 + u64::from(digit), digits: digits + 1 }
             }
-            (Place::Size { value, digits: 1.. }, b'\r' | b';') => {
+            (State::Size { value, digits: 1.. }, b'\r' | b';') => {
                 self.size = value;
-                if byte == b'\r' { Place::SizeEnd } else { Place::Extension }
+                if byte == b'\r' { State::SizeEnd } else { State::Extension }
             }
-            (Place::Extension, b'\r') => Place::SizeEnd,
-            (Place::Extension, _) if byte >= b' ' || byte == b'\t' => {
-                self.spend()?;
-                Place::Extension
+            (State::Extension, b'\r') => State::SizeEnd,
+            (State::Extension, _) if byte >= b' ' || byte == b'\t' => {
+                self.count_overhead()?;
+                State::Extension
             }
-            (Place::SizeEnd, b'\n') if self.size == 0 => Place::Trailer { empty: true },
-            (Place::SizeEnd, b'\n') => Place::Data(self.size),
-            (Place::DataEnd, b'\r') => Place::DataEndLine,
-            (Place::DataEndLine, b'\n') => Place::Size { value: 0, digits: 0 },
-            (Place::Trailer { empty }, b'\r') => Place::TrailerEnd { last: empty },
-            (Place::Trailer { .. }, _) if byte >= b' ' || byte == b'\t' => {
-                self.spend()?;
-                Place::Trailer { empty: false }
+            (State::SizeEnd, b'\n') if self.size == 0 => State::Trailer { empty: true },
+            (State::SizeEnd, b'\n') => State::Data(self.size),
+            (State::DataEnd, b'\r') => State::DataEndLine,
+            (State::DataEndLine, b'\n') => State::Size { value: 0, digits: 0 },
+            (State::Trailer { empty }, b'\r') => State::TrailerEnd { last: empty },
+            (State::Trailer { .. }, _) if byte >= b' ' || byte == b'\t' => {
+                self.count_overhead()?;
+                State::Trailer { empty: false }
             }
-            (Place::TrailerEnd { last: true }, b'\n') => Place::Done,
-            (Place::TrailerEnd { last: false }, b'\n') => Place::Trailer { empty: true },
-            _ => return Err(Broken),
+            (State::TrailerEnd { last: true }, b'\n') => State::Done,
+            (State::TrailerEnd { last: false }, b'\n') => State::Trailer { empty: true },
+            _ => return Err(InvalidFraming),
         })
     }
 
-    fn spend(&mut self) -> Result<(), Broken> {
+    fn count_overhead(&mut self) -> Result<(), InvalidFraming> {
         self.overhead += 1;
-        (self.overhead < OVERHEAD).then_some(()).ok_or(Broken)
+        (self.overhead < MAX_OVERHEAD).then_some(()).ok_or(InvalidFraming)
     }
 }
 
@@ -95,29 +98,29 @@ impl Chunks {
 mod tests {
     use super::*;
 
-    /// Follows byte by byte and in one go: both must agree.
-    fn end(bytes: &[u8]) -> Result<Option<usize>, Broken> {
-        let mut whole = Chunks::new();
-        let taken = whole.follow(bytes)?;
-        let mut single = Chunks::new();
+    /// Parses `bytes` byte by byte and at once: both must find the same end.
+    fn find_end(bytes: &[u8]) -> Result<Option<usize>, InvalidFraming> {
+        let mut at_once = ChunkedParser::new();
+        let consumed = at_once.consume(bytes)?;
+        let mut bytewise = ChunkedParser::new();
         let mut count = 0;
         for byte in bytes {
-            count += single.follow(&[*byte])?;
+            count += bytewise.consume(&[*byte])?;
         }
-        assert_eq!((taken, whole.is_done()), (count, single.is_done()));
-        Ok(whole.is_done().then_some(taken))
+        assert_eq!((consumed, at_once.is_done()), (count, bytewise.is_done()));
+        Ok(at_once.is_done().then_some(consumed))
     }
 
     #[test]
-    fn the_end_is_found() {
-        assert_eq!(end(b"0\r\n\r\nGET"), Ok(Some(5)));
-        assert_eq!(end(b"3\r\nabc\r\n0\r\n\r\n"), Ok(Some(13)));
-        assert_eq!(end(b"A;x=y\r\n0123456789\r\n00\r\nX: y\r\n\r\nrest"), Ok(Some(31)));
-        assert_eq!(end(b"5\r\nab"), Ok(None));
+    fn finds_the_end() {
+        assert_eq!(find_end(b"0\r\n\r\nGET"), Ok(Some(5)));
+        assert_eq!(find_end(b"3\r\nabc\r\n0\r\n\r\n"), Ok(Some(13)));
+        assert_eq!(find_end(b"A;x=y\r\n0123456789\r\n00\r\nX: y\r\n\r\nrest"), Ok(Some(31)));
+        assert_eq!(find_end(b"5\r\nab"), Ok(None));
     }
 
     #[test]
-    fn lenient_forms_are_broken() {
+    fn rejects_lenient_framing() {
         for bytes in [
             &b"\r\n"[..],
             b"g\r\n",
@@ -130,9 +133,9 @@ mod tests {
             b"ffffffffffffffff\r\n",
             b"0\r\nX: y\n\r\n",
         ] {
-            assert_eq!(end(bytes), Err(Broken), "{bytes:?}");
+            assert_eq!(find_end(bytes), Err(InvalidFraming), "{bytes:?}");
         }
         let long = format!("1;{}\r\n", "x".repeat(5000));
-        assert_eq!(end(long.as_bytes()), Err(Broken));
+        assert_eq!(find_end(long.as_bytes()), Err(InvalidFraming));
     }
 }

@@ -1,5 +1,7 @@
-//! Content codings of answers (RFC 9110, 8.4): bodies that are worth it are coded as the client likes. Each
-//! coding has entity tags of its own, and every one of them names the same version.
+//! Compresses response bodies (RFC 9110, 8.4) in the encoding that the client prefers.
+//!
+//! Each encoding has an entity tag of its own, `"TAG~ENCODING"`, because strong tags of different bytes must
+//! differ. Preconditions ignore the suffix: all encodings are the same version of the resource.
 use std::{io, sync::Arc};
 
 use async_compression::{
@@ -15,31 +17,31 @@ use poem::{
 };
 use tokio::{io::AsyncReadExt, runtime::Handle, sync::OnceCell};
 
-use super::coding::{CODINGS, Coding, chosen};
+use super::coding::{ENCODINGS, Encoding, negotiate};
 use crate::contract::cache::vary;
 
 /// Smaller bodies fit into one packet anyway.
-const WORTH_IT: u64 = 1024;
-/// Up to this size, coding takes less than a millisecond or two.
-const AT_ONCE: usize = 64 * 1024;
+const MIN_SIZE: u64 = 1024;
+/// Up to this size compression takes at most 1 to 2 ms, so it may run on an async worker thread.
+const MAX_INLINE_SIZE: usize = 64 * 1024;
 
-/// The coded forms of a body that never changes, each made when it is asked for first. An answer with them
-/// costs no memory of its own.
+/// The compressed variants of a static body, each created on its first use. A response that shares them uses
+/// no memory of its own.
 #[derive(Clone, Default)]
-pub struct Kept(Arc<[OnceCell<Option<Bytes>>; CODINGS.len()]>);
+pub struct CompressedVariants(Arc<[OnceCell<Option<Bytes>>; ENCODINGS.len()]>);
 
-impl Kept {
-    async fn coded(&self, coding: Coding, bytes: &Bytes) -> Option<Bytes> {
-        let place = CODINGS.iter().position(|known| *known == coding)?;
-        // Made once, it may take its time.
-        let coded = || async { encoded(coding, bytes, Effort::Once).await };
-        self.0[place].get_or_init(coded).await.clone()
+impl CompressedVariants {
+    async fn get(&self, encoding: Encoding, bytes: &Bytes) -> Option<Bytes> {
+        let index = ENCODINGS.iter().position(|known| *known == encoding)?;
+        // Compressed only once, so a higher level is affordable.
+        let encode = || async { encode_off_thread(encoding, bytes, Effort::Once).await };
+        self.0[index].get_or_init(encode).await.clone()
     }
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Effort {
-    EachTime,
+    PerResponse,
     Once,
 }
 
@@ -53,15 +55,16 @@ fn compressible(media: &str) -> bool {
         )
 }
 
-/// Codes a full body as the client likes it.
-pub async fn compress(mut response: Response, asked: &HeaderMap) -> Response {
+/// Compresses the body of a response if the client accepts an encoding and the body is large enough.
+pub async fn compress(mut response: Response, request_headers: &HeaderMap) -> Response {
     let media = response.content_type().unwrap_or_default().to_owned();
     if response.status() == StatusCode::NOT_MODIFIED {
-        // The type only says whether the 200 would vary; what says nothing is one of the API's JSON answers.
+        // The media type only decides whether the 200 response would vary. A 304 without one is a JSON
+        // response.
         response.headers_mut().remove(header::CONTENT_TYPE);
         if media.is_empty() || compressible(&media) {
             vary(response.headers_mut(), "Accept-Encoding");
-            echo(response.headers_mut(), asked);
+            use_cached_tag(response.headers_mut(), request_headers);
         }
         return response;
     }
@@ -69,89 +72,101 @@ pub async fn compress(mut response: Response, asked: &HeaderMap) -> Response {
         return response;
     }
     vary(response.headers_mut(), "Accept-Encoding");
-    // What no coding will do for is a failure, which is told in any case.
-    let coding = chosen(asked).unwrap_or(Coding::Identity);
-    if coding == Coding::Identity {
+    // If the client excludes every encoding, this is the error response that reports it: send it unencoded.
+    let encoding = negotiate(request_headers).unwrap_or(Encoding::Identity);
+    if encoding == Encoding::Identity {
         return response;
     }
     let body: BoxBody<Bytes, io::Error> = response.take_body().into();
-    // A body of unknown length is sent while it is made: it is not gathered here.
-    if body.size_hint().exact().is_none_or(|size| size < WORTH_IT) {
+    // A body of unknown length is a stream, and buffering it here would delay its first bytes.
+    if body.size_hint().exact().is_none_or(|size| size < MIN_SIZE) {
         response.set_body(body);
         return response;
     }
     let bytes = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-    let coded = match response.extensions().get::<Kept>().cloned() {
-        Some(kept) => kept.coded(coding, &bytes).await,
-        None => encoded(coding, &bytes, Effort::EachTime).await,
+    let encoded_bytes = match response.extensions().get::<CompressedVariants>().cloned() {
+        Some(variants) => variants.get(encoding, &bytes).await,
+        None => encode_off_thread(encoding, &bytes, Effort::PerResponse).await,
     };
-    let Some(coded) = coded else {
+    let Some(encoded_bytes) = encoded_bytes else {
         response.set_body(bytes);
         return response;
     };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     headers.remove(header::CONTENT_LENGTH);
-    suffix(headers, coding);
-    response.set_body(coded);
+    add_tag_suffix(headers, encoding);
+    response.set_body(encoded_bytes);
     response
 }
 
-/// Large bodies are coded where they keep no other request waiting.
-async fn encoded(coding: Coding, bytes: &Bytes, effort: Effort) -> Option<Bytes> {
-    if bytes.len() <= AT_ONCE {
-        return encode(coding, bytes, effort).await;
+/// Compresses a body; large ones on the blocking thread pool, so that they do not delay other requests.
+async fn encode_off_thread(encoding: Encoding, bytes: &Bytes, effort: Effort) -> Option<Bytes> {
+    if bytes.len() <= MAX_INLINE_SIZE {
+        return encode(encoding, bytes, effort).await;
     }
-    let (bytes, here) = (bytes.clone(), Handle::current());
-    tokio::task::spawn_blocking(move || here.block_on(encode(coding, &bytes, effort))).await.ok().flatten()
+    let (bytes, runtime) = (bytes.clone(), Handle::current());
+    tokio::task::spawn_blocking(move || runtime.block_on(encode(encoding, &bytes, effort)))
+        .await
+        .ok()
+        .flatten()
 }
 
-async fn encode(coding: Coding, bytes: &[u8], effort: Effort) -> Option<Bytes> {
-    let mut coded = Vec::with_capacity(bytes.len() / 3);
-    let level = |each_time, once| match effort {
-        Effort::EachTime => Level::Precise(each_time),
+async fn encode(encoding: Encoding, bytes: &[u8], effort: Effort) -> Option<Bytes> {
+    let mut output = Vec::with_capacity(bytes.len() / 3);
+    let level = |per_response, once| match effort {
+        Effort::PerResponse => Level::Precise(per_response),
         Effort::Once => Level::Precise(once),
     };
-    match coding {
-        Coding::Zstd => ZstdEncoder::with_quality(bytes, level(3, 12)).read_to_end(&mut coded).await.ok()?,
-        Coding::Brotli => {
-            BrotliEncoder::with_quality(bytes, level(4, 7)).read_to_end(&mut coded).await.ok()?
+    match encoding {
+        Encoding::Zstd => {
+            ZstdEncoder::with_quality(bytes, level(3, 12)).read_to_end(&mut output).await.ok()?
         }
-        Coding::Gzip => GzipEncoder::with_quality(bytes, level(5, 8)).read_to_end(&mut coded).await.ok()?,
-        Coding::Identity => return None,
+        Encoding::Brotli => {
+            BrotliEncoder::with_quality(bytes, level(4, 7)).read_to_end(&mut output).await.ok()?
+        }
+        Encoding::Gzip => {
+            GzipEncoder::with_quality(bytes, level(5, 8)).read_to_end(&mut output).await.ok()?
+        }
+        Encoding::Identity => return None,
     };
-    coded.shrink_to_fit();
-    Some(coded.into())
+    output.shrink_to_fit();
+    Some(output.into())
 }
 
-/// What marks the entity tags of a coding. No tag of an identity body has a `~`: they are base64url.
-fn mark(coding: Coding) -> String {
-    format!("~{}\"", coding.name())
+/// Returns the suffix of entity tags in this encoding. Tags are base64url, so no tag of an unencoded body
+/// contains `~`.
+fn tag_suffix(encoding: Encoding) -> String {
+    format!("~{}\"", encoding.name())
 }
 
-fn suffix(headers: &mut HeaderMap, coding: Coding) {
+fn add_tag_suffix(headers: &mut HeaderMap, encoding: Encoding) {
     let tag =
         headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).and_then(|tag| tag.strip_suffix('"'));
-    let coded = tag.filter(|tag| !tag.starts_with("W/")).map(|tag| format!("{tag}{}", mark(coding)));
-    if let Some(value) = coded.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+    let suffixed =
+        tag.filter(|tag| !tag.starts_with("W/")).map(|tag| format!("{tag}{}", tag_suffix(encoding)));
+    if let Some(value) = suffixed.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
         headers.insert(header::ETAG, value);
     }
 }
 
-/// A 304 carries the tag of the coding that the client has kept.
-fn echo(headers: &mut HeaderMap, asked: &HeaderMap) {
-    let named = asked.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// Sets the tag of a 304 to the variant that the client has cached.
+fn use_cached_tag(headers: &mut HeaderMap, request_headers: &HeaderMap) {
+    let if_none_match =
+        request_headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let current = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
     let opaque = current.trim_end_matches('"').to_owned();
-    let kept = CODINGS.into_iter().find(|coding| named.contains(&format!("{opaque}{}", mark(*coding))));
-    if let Some(coding) = kept.filter(|_| !opaque.is_empty()) {
-        suffix(headers, coding);
+    let cached = ENCODINGS
+        .into_iter()
+        .find(|encoding| if_none_match.contains(&format!("{opaque}{}", tag_suffix(*encoding))));
+    if let Some(encoding) = cached.filter(|_| !opaque.is_empty()) {
+        add_tag_suffix(headers, encoding);
     }
 }
 
-/// Entity tags without the marks of codings: whichever coding a client has read, it means the same version.
-pub fn without_marks(value: &str) -> String {
-    CODINGS.into_iter().fold(value.to_owned(), |plain, coding| plain.replace(&mark(coding), "\""))
+/// Removes the encoding suffixes from entity tags, so that the tag of every variant matches the same version.
+pub fn strip_tag_suffixes(value: &str) -> String {
+    ENCODINGS.into_iter().fold(value.to_owned(), |plain, encoding| plain.replace(&tag_suffix(encoding), "\""))
 }
 
 #[cfg(test)]

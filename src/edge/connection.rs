@@ -1,4 +1,5 @@
-//! What passes over a connection: requests' bodies coming in, answers' bodies going out, each under watch.
+//! The bodies that pass over a connection: request bodies with a deadline and a size limit, response bodies
+//! with backpressure accounting.
 use std::{
     io,
     pin::Pin,
@@ -20,82 +21,88 @@ use tokio::{
 
 use super::{
     body::BodyError,
-    compression::Kept,
+    compression::CompressedVariants,
     pulse::{Exchange, Pulse},
     shares::Held,
 };
 
-/// An answer's body up to this size costs little to keep for a slow reader.
-const SMALL: u64 = 64 * 1024;
-/// Bytes handed on at once.
-const PIECE: usize = 16 * 1024;
+/// Response bodies up to this size may be buffered for a slow reader without limit.
+const SMALL_BODY: u64 = 64 * 1024;
+/// Bytes of a response body per frame.
+const CHUNK_SIZE: usize = 16 * 1024;
 
-/// Below this, counting costs more than it saves.
-const LIGHT: u64 = 1024;
+/// Smaller responses do not count against the memory limits: the accounting would cost more than it saves.
+const MIN_COUNTED: u64 = 1024;
 
-/// An answer's body that notes when the client takes of it.
-pub struct Outgoing {
+/// A response body that reports to the connection timers whether it waits for the client or for its source.
+///
+/// A frame leaves this body long before the client has read it: hyper buffers frames, HTTP/2 flow control
+/// holds them back. Each chunk is therefore tracked until hyper drops it after writing it to the socket. Only
+/// then the memory permit and the concurrency permit of the response are released.
+pub struct ResponseBody {
     inner: BoxBody<Bytes, io::Error>,
     exchange: Exchange,
     id: u64,
-    rest: Bytes,
-    load: Arc<Load>,
+    pending: Bytes,
+    permits: Arc<Permits>,
 }
 
-/// What an answer costs until its last piece is taken.
-struct Load {
-    _turn: Option<OwnedSemaphorePermit>,
-    _held: Option<Held>,
+/// The permits that a response holds until its last chunk is written to the socket.
+struct Permits {
+    _large: Option<OwnedSemaphorePermit>,
+    _buffer: Option<Held>,
 }
 
-/// A piece of an answer on its way: the parser drops it when the socket has taken it.
-struct Piece {
+/// A chunk of a response body. hyper drops it after the socket has accepted all of its bytes.
+struct Chunk {
     bytes: Bytes,
-    pulse: Arc<Pulse>,
+    timers: Arc<Pulse>,
     id: u64,
-    _load: Arc<Load>,
+    _permits: Arc<Permits>,
 }
 
-impl AsRef<[u8]> for Piece {
+impl AsRef<[u8]> for Chunk {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Piece {
+impl Drop for Chunk {
     fn drop(&mut self) {
-        self.pulse.body_waits(self.id, false);
+        self.timers.set_waiting(self.id, false);
     }
 }
 
-/// The bytes that an answer keeps in memory until it is taken.
-pub fn weight(response: &Response<BoxBody<Bytes, io::Error>>) -> Option<u64> {
-    let kept_anyway = response.extensions().get::<Kept>().is_some();
-    response.body().size_hint().exact().filter(|size| *size > LIGHT && !kept_anyway)
+/// Returns the bytes that a response buffers until the client has read them, or `None` if they do not count:
+/// small bodies, streams and bodies shared with the compression cache.
+pub fn buffered_bytes(response: &Response<BoxBody<Bytes, io::Error>>) -> Option<u64> {
+    let shared = response.extensions().get::<CompressedVariants>().is_some();
+    response.body().size_hint().exact().filter(|size| *size > MIN_COUNTED && !shared)
 }
 
-impl Outgoing {
-    /// The turn among the large answers is kept until the last piece is taken, or given back at once.
+impl ResponseBody {
+    /// Wraps a response body. The permit among the large responses is held until the last chunk is written; a
+    /// small response releases it at once.
     pub fn new(
         inner: BoxBody<Bytes, io::Error>,
         exchange: Exchange,
-        turn: Option<OwnedSemaphorePermit>,
-        held: Option<Held>,
+        large: Option<OwnedSemaphorePermit>,
+        buffer: Option<Held>,
     ) -> Self {
-        let turn = turn.filter(|_| inner.size_hint().exact().is_some_and(|size| size > SMALL));
-        let id = exchange.0.body();
-        let load = Arc::new(Load { _turn: turn, _held: held });
-        Outgoing { inner, exchange, id, rest: Bytes::new(), load }
+        let large = large.filter(|_| inner.size_hint().exact().is_some_and(|size| size > SMALL_BODY));
+        let id = exchange.0.register_body();
+        let permits = Arc::new(Permits { _large: large, _buffer: buffer });
+        ResponseBody { inner, exchange, id, pending: Bytes::new(), permits }
     }
 
-    fn piece(&mut self) -> Bytes {
-        let bytes = self.rest.split_to(PIECE.min(self.rest.len()));
-        let pulse = self.exchange.0.clone();
-        Bytes::from_owner(Piece { bytes, id: pulse.body(), pulse, _load: self.load.clone() })
+    fn next_chunk(&mut self) -> Bytes {
+        let bytes = self.pending.split_to(CHUNK_SIZE.min(self.pending.len()));
+        let timers = self.exchange.0.clone();
+        Bytes::from_owner(Chunk { bytes, id: timers.register_body(), timers, _permits: self.permits.clone() })
     }
 }
 
-impl Body for Outgoing {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -104,118 +111,127 @@ impl Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let body = self.get_mut();
-        let pulse = &body.exchange.0;
-        if body.rest.is_empty() {
+        let timers = &body.exchange.0;
+        if body.pending.is_empty() {
             let frame = Pin::new(&mut body.inner).poll_frame(cx);
-            pulse.body_waits(body.id, matches!(frame, Poll::Ready(Some(_))));
+            timers.set_waiting(body.id, matches!(frame, Poll::Ready(Some(_))));
             match ready!(frame) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => body.rest = data,
+                    Ok(data) => body.pending = data,
                     Err(frame) => return Poll::Ready(Some(Ok(frame))),
                 },
                 other => return Poll::Ready(other),
             }
         } else {
-            pulse.body_waits(body.id, true);
+            timers.set_waiting(body.id, true);
         }
-        Poll::Ready(Some(Ok(Frame::data(body.piece()))))
+        Poll::Ready(Some(Ok(Frame::data(body.next_chunk()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.inner.is_end_stream()
+        self.pending.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let held = self.rest.len() as u64;
+        let pending = self.pending.len() as u64;
         let inner = self.inner.size_hint();
         let mut hint = SizeHint::new();
-        hint.set_lower(inner.lower() + held);
+        hint.set_lower(inner.lower() + pending);
         if let Some(upper) = inner.upper() {
-            hint.set_upper(upper + held);
+            hint.set_upper(upper + pending);
         }
         hint
     }
 }
 
-impl Drop for Outgoing {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
-        self.exchange.0.body_waits(self.id, false);
+        self.exchange.0.set_waiting(self.id, false);
     }
 }
 
-/// What became of a request's body.
+/// Progress of a request body, shared by the body and the task that waits for the handler.
 #[derive(Default)]
-pub struct Meter(Mutex<Reading>);
+pub struct Meter(Mutex<Progress>);
 
 #[derive(Default)]
-struct Reading {
+struct Progress {
     failure: Option<BodyError>,
-    /// Nobody wanted all of it.
-    left_over: bool,
-    since: Option<Instant>,
+    /// The body was dropped before its end.
+    unread: bool,
+    waiting_since: Option<Instant>,
     waited: Duration,
 }
 
 impl Meter {
-    fn reading<T>(&self, change: impl FnOnce(&mut Reading) -> T) -> T {
+    fn progress<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn failure(&self) -> Option<BodyError> {
-        self.reading(|reading| reading.failure)
+        self.progress(|progress| progress.failure)
     }
 
-    /// Whether some of the body was not read: what follows it on the connection is not found any more.
-    pub fn left_over(&self) -> bool {
-        self.reading(|reading| reading.left_over)
+    /// Returns whether part of the body was not read. Then the connection must close, because the start of
+    /// the next request cannot be found.
+    pub fn unread(&self) -> bool {
+        self.progress(|progress| progress.unread)
     }
 
-    /// How long the operation has waited for the peer.
+    /// Returns the time that the handler has spent waiting for the client to send its body.
     fn waited(&self) -> Duration {
-        self.reading(|reading| reading.waited + reading.since.map_or(Duration::ZERO, |since| since.elapsed()))
+        self.progress(|progress| {
+            progress.waited + progress.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
+        })
     }
 
-    /// Ends when an operation has had `time` for itself.
-    pub async fn used_up(&self, time: Duration) {
-        let begin = Instant::now();
+    /// Completes when the handler has used `time`, not counting the time that it waited for the request body.
+    pub async fn handler_timeout(&self, time: Duration) {
+        let start = Instant::now();
         loop {
-            let end = begin + time + self.waited();
-            if end <= Instant::now() {
+            let deadline = start + time + self.waited();
+            if deadline <= Instant::now() {
                 return;
             }
-            tokio::time::sleep_until(end).await;
+            tokio::time::sleep_until(deadline).await;
         }
     }
 }
 
-/// A request's body that ends with an error when it comes too slowly or gets too large.
-pub struct Incoming {
+/// A request body that fails if it arrives too slowly or exceeds its size limit.
+pub struct RequestBody {
     inner: BoxBody<Bytes, io::Error>,
     meter: Arc<Meter>,
-    end: Pin<Box<Sleep>>,
-    left: u64,
+    deadline: Pin<Box<Sleep>>,
+    remaining: u64,
     ended: bool,
 }
 
-impl Drop for Incoming {
+impl Drop for RequestBody {
     fn drop(&mut self) {
-        let left_over = !self.ended && !self.inner.is_end_stream();
-        self.meter.reading(|reading| reading.left_over = left_over);
+        let unread = !self.ended && !self.inner.is_end_stream();
+        self.meter.progress(|progress| progress.unread = unread);
     }
 }
 
-impl Incoming {
+impl RequestBody {
     pub fn new(inner: BoxBody<Bytes, io::Error>, meter: Arc<Meter>, time: Duration, bytes: u64) -> Self {
-        Incoming { inner, meter, end: Box::pin(tokio::time::sleep(time)), left: bytes, ended: false }
+        RequestBody {
+            inner,
+            meter,
+            deadline: Box::pin(tokio::time::sleep(time)),
+            remaining: bytes,
+            ended: false,
+        }
     }
 
     fn fail(&self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.meter.reading(|reading| reading.failure = Some(error));
+        self.meter.progress(|progress| progress.failure = Some(error));
         Poll::Ready(Some(Err(error.into())))
     }
 }
 
-impl Body for Incoming {
+impl Body for RequestBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -227,23 +243,27 @@ impl Body for Incoming {
             return self.fail(error);
         }
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
-        self.meter.reading(|reading| match frame.is_pending() {
-            true => _ = reading.since.get_or_insert_with(Instant::now),
-            false => reading.waited += reading.since.take().map_or(Duration::ZERO, |since| since.elapsed()),
+        self.meter.progress(|progress| match frame.is_pending() {
+            true => _ = progress.waiting_since.get_or_insert_with(Instant::now),
+            false => {
+                progress.waited +=
+                    progress.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed())
+            }
         });
         match frame {
             Poll::Pending => {
-                ready!(self.end.as_mut().poll(cx));
+                ready!(self.deadline.as_mut().poll(cx));
                 self.fail(BodyError::TooSlow)
             }
             Poll::Ready(Some(Ok(frame))) => {
                 let size = frame.data_ref().map_or(0, Bytes::len) as u64;
-                match self.left.checked_sub(size) {
-                    Some(left) => self.left = left,
+                match self.remaining.checked_sub(size) {
+                    Some(remaining) => self.remaining = remaining,
                     None => return self.fail(BodyError::TooLarge),
                 }
-                // A drip of bytes is never pending for long: its time ends as well.
-                if self.end.as_mut().poll(cx).is_ready() && !self.inner.is_end_stream() {
+                // A client that sends a byte at a time is never pending for long, so the deadline is checked
+                // here too.
+                if self.deadline.as_mut().poll(cx).is_ready() && !self.inner.is_end_stream() {
                     return self.fail(BodyError::TooSlow);
                 }
                 Poll::Ready(Some(Ok(frame)))

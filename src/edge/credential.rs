@@ -1,4 +1,4 @@
-//! Who a request says it comes from.
+//! The credential of a request, and decoding of its body.
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -13,36 +13,38 @@ use crate::contract::{
     problem::{Error, Problem},
 };
 
-/// What a request says about who sends it.
+/// A credential, not yet verified.
 #[derive(Debug)]
 pub enum Credential {
     Bearer(String),
     Cookie(String),
 }
 
-/// How the gate learns who is behind a credential.
+/// The function that resolves a credential to a principal.
 pub type Authenticate = Arc<dyn Fn(Credential) -> BoxFuture<'static, Result<Principal, Error>> + Send + Sync>;
 
-/// A body that is no JSON.
-pub fn unreadable(error: JsonError) -> Problem {
+/// Returns the problem for a body that is not valid JSON.
+pub fn invalid_json(error: JsonError) -> Problem {
     match error {
         JsonError::Empty => Error::at("#", ErrorCode::Required, "send a JSON body").into(),
         JsonError::Invalid(violation) => {
-            Problem::new(Code::MalformedJson, "the body cannot be read as JSON").with_errors(vec![violation])
+            Problem::new(Code::MalformedJson, "the request body is not valid JSON")
+                .with_errors(vec![violation])
         }
     }
 }
 
-/// A body that is text.
-pub fn text(bytes: &[u8]) -> Result<Value, Problem> {
+/// Decodes a text body; a byte order mark is removed.
+pub fn decode_text(bytes: &[u8]) -> Result<Value, Problem> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Value::String(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())),
-        Err(_) => Err(Error::at("#", ErrorCode::Encoding, "must be text in UTF-8").into()),
+        Err(_) => Err(Error::at("#", ErrorCode::Encoding, "must be UTF-8 text").into()),
     }
 }
 
-/// The credential of a request; a header field wins over the cookie.
-pub fn credential(request: &Request, origins: &[String]) -> Result<Option<Credential>, Problem> {
+/// Returns the credential of a request. The `Authorization` header takes precedence over the session cookie.
+/// A cookie on an unsafe method is accepted from the same site or an allowed origin only (CSRF).
+pub fn extract_credential(request: &Request, origins: &[String]) -> Result<Option<Credential>, Problem> {
     if let Some(value) = request.headers().get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
@@ -53,11 +55,11 @@ pub fn credential(request: &Request, origins: &[String]) -> Result<Option<Creden
             None => Err(Error::InvalidToken.into()),
         };
     }
-    let fields = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let token = cookie::read(fields).map_err(|_| Error::InvalidToken)?;
+    let values = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let token = cookie::read(values).map_err(|_| Error::InvalidToken)?;
     let Some(token) = token else { return Ok(None) };
-    let site = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
-    match cookie::same_site(request.method().as_str(), site.0, site.1, site.2, origins) {
+    let headers = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
+    match cookie::same_site(request.method().as_str(), headers.0, headers.1, headers.2, origins) {
         true => Ok(Some(Credential::Cookie(token.expose().clone()))),
         false => Err(Error::CrossSite.into()),
     }

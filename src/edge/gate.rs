@@ -1,5 +1,7 @@
-//! The gate: refuses everything that the document forbids before an operation runs, and lets nothing out
-//! that is no answer of ours: by route, method, answer's form, caller, budget, parameters, body's form, body.
+//! Routes requests and validates them against the OpenAPI document before the handler runs.
+//!
+//! Order of the checks: route, method, `Accept`, authentication, authorization, rate limit, parameters, media
+//! type of the body, body. A panic in a handler becomes a 500.
 mod compile;
 mod prefer;
 mod resource;
@@ -17,17 +19,18 @@ use poem::{
 };
 
 use self::{
-    resource::Resource,
-    running::{Keys, Running},
+    resource::PathItem,
+    running::{InFlightKey, InFlightKeys},
 };
 use super::{
     accept,
-    body::{form_fits, read},
-    budget::Kind,
+    body::{check_form_size, read_body},
+    budget::RequestClass,
     coding,
-    compression::without_marks,
-    credential::{Authenticate, Credential, credential, text, unreadable},
-    operation::{Form, Operation},
+    compression::strip_tag_suffixes,
+    credential::{Authenticate, Credential, decode_text, extract_credential, invalid_json},
+    internal_error,
+    operation::{BodyFormat, Operation},
     router::Router,
 };
 use crate::contract::{
@@ -41,113 +44,116 @@ use crate::contract::{
     request::{Checked, Client},
 };
 
+/// The dispatcher, compiled from the OpenAPI document.
 pub struct Gate {
     router: Router,
-    places: Vec<Resource>,
+    path_items: Vec<PathItem>,
     authenticate: Authenticate,
-    /// Idempotency keys whose first request is still running in this process.
-    running: Keys,
+    /// Scopes of the idempotency keys whose first request is still running in this process.
+    in_flight: InFlightKeys,
     pub require_if_match: bool,
     pub body_limit: usize,
 }
 
-/// What the rest of the edge needs to know of a request that passed, or of one that was refused.
+/// Facts about a dispatched request that the response headers and the access log need. They are valid for
+/// rejected requests too, up to the check that failed.
 #[derive(Default)]
 pub struct Passed {
     pub operation: Option<String>,
     pub caller: Option<String>,
-    pub limited: bool,
-    pub kind: Kind,
+    pub rate_limited: bool,
+    pub class: RequestClass,
     pub credentialed: bool,
-    /// What the answer says of the operation's end.
-    pub ending: Vec<(HeaderName, HeaderValue)>,
+    /// The `Deprecation` and `Sunset` headers of the operation.
+    pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Passed {
-    fn reached(&mut self, operation: &Operation, method: &str) {
+    fn record(&mut self, operation: &Operation, method: &str) {
         self.operation = Some(operation.id.clone());
-        self.limited = operation.limited;
-        self.ending.clone_from(&operation.ending);
-        self.kind = match method {
-            _ if operation.access.signed => Kind::Webhook,
-            _ if operation.pictures => Kind::Picture,
-            "GET" => Kind::Read,
-            _ => Kind::Write,
+        self.rate_limited = operation.rate_limited;
+        self.deprecation_headers.clone_from(&operation.deprecation_headers);
+        self.class = match method {
+            _ if operation.access.signed => RequestClass::Webhook,
+            _ if operation.images => RequestClass::Image,
+            "GET" => RequestClass::Read,
+            _ => RequestClass::Write,
         };
     }
 }
 
 impl Gate {
-    /// Answers a request, and notes in `passed` what it was.
-    pub async fn answer<F>(
+    /// Dispatches a request to its operation, and records facts about it in `info`.
+    pub async fn dispatch<F>(
         &self,
         request: Request,
         client: Client,
         now: i64,
         origins: &[String],
-        passed: &mut Passed,
-        budget: F,
+        info: &mut Passed,
+        check_rate_limit: F,
     ) -> Result<Response, Problem>
     where
-        F: FnOnce(Option<&Principal>, Kind) -> Result<(), Problem>,
+        F: FnOnce(Option<&Principal>, RequestClass) -> Result<(), Problem>,
     {
         let Some(found) = self.router.find(request.uri().path()) else {
-            return Err(Problem::new(
-                Code::NotFound,
-                "there is nothing at this address: see /openapi.json for what there is",
-            ));
+            return Err(Problem::new(Code::NotFound, "no operation at this path: see /openapi.json"));
         };
-        let place = &self.places[found.place];
-        passed.ending.clone_from(&place.ending);
+        let path_item = &self.path_items[found.index];
+        info.deprecation_headers.clone_from(&path_item.deprecation_headers);
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
-        let Some(operation) = place.operations.get(method) else {
-            return place.other(request.method());
+        let Some(operation) = path_item.operations.get(method) else {
+            return path_item.other_method(request.method());
         };
-        if found.slash {
-            return Ok(resource::moved(&request));
+        if found.trailing_slash {
+            return Ok(resource::redirect_without_slash(&request));
         }
-        passed.reached(operation, method);
+        info.record(operation, method);
         if !accept::acceptable(request.headers(), &operation.produces) {
-            let forms = operation.produces.join(", ");
-            return Err(Problem::new(Code::NotAcceptable, format!("this operation answers with {forms}")));
+            let types = operation.produces.join(", ");
+            return Err(Problem::new(Code::NotAcceptable, format!("Accept: must allow {types}")));
         }
-        coding::acceptable(request.headers())?;
-        let principal = match operation.access.open {
+        coding::check_acceptable(request.headers())?;
+        let principal = match operation.access.ignores_credentials {
             true => None,
-            false => match self.caller(&request, origins, passed).await {
+            false => match self.authenticate_caller(&request, origins, info).await {
                 Ok(principal) => principal,
-                // Guessing credentials costs the budget of whoever guesses.
-                Err(refusal) => return Err(budget(None, Kind::Read).err().unwrap_or(refusal)),
+                // Failed authentication counts against the client's rate limit, so credentials cannot be
+                // guessed at full speed.
+                Err(error) => return Err(check_rate_limit(None, RequestClass::Read).err().unwrap_or(error)),
             },
         };
-        passed.caller = principal.as_ref().map(|principal| principal.user.to_string());
-        operation.access.admit(principal.as_ref())?;
-        if operation.limited {
-            budget(principal.as_ref(), passed.kind)?;
+        info.caller = principal.as_ref().map(|principal| principal.user.to_string());
+        operation.access.check(principal.as_ref())?;
+        if operation.rate_limited {
+            check_rate_limit(principal.as_ref(), info.class)?;
         }
         let checked = Checked { principal, client, path: found.values, ..Checked::default() };
-        self.run(operation, &place.names, request, checked, now).await
+        self.validate_and_call(operation, &path_item.names, request, checked, now).await
     }
 
-    async fn caller(
+    /// Authenticates the caller; `None` for an anonymous one.
+    async fn authenticate_caller(
         &self,
         request: &Request,
         origins: &[String],
-        passed: &mut Passed,
+        info: &mut Passed,
     ) -> Result<Option<Principal>, Problem> {
-        let Some(credential) = credential(request, origins)? else { return Ok(None) };
-        passed.credentialed = true;
+        let Some(credential) = extract_credential(request, origins)? else { return Ok(None) };
+        info.credentialed = true;
         let by_cookie = matches!(credential, Credential::Cookie(_));
         match (self.authenticate)(credential).await {
-            // Pages cannot take back a cookie that they cannot see, and would be refused for ever.
-            Err(ended @ Error::InvalidToken) if by_cookie => {
-                Err(Problem::from(ended).header(header::SET_COOKIE, &cookie::clear()))
+            // The cookie is HttpOnly, so a page cannot delete it. Without this header every further request
+            // of the browser would fail with 401.
+            Err(expired @ Error::InvalidToken) if by_cookie => {
+                Err(Problem::from(expired).header(header::SET_COOKIE, &cookie::clear()))
             }
-            known => Ok(Some(known?)),
+            result => Ok(Some(result?)),
         }
     }
 
-    async fn run(
+    /// Validates the parameters and the body, then runs the handler.
+    async fn validate_and_call(
         &self,
         operation: &Operation,
         names: &[String],
@@ -155,9 +161,9 @@ impl Gate {
         mut checked: Checked,
         now: i64,
     ) -> Result<Response, Problem> {
-        let key = self.parameters(operation, names, &request, &mut checked)?;
-        let bytes = self.body(operation, &mut request, &mut checked).await?;
-        let running = match key {
+        let key = self.check_parameters(operation, names, &request, &mut checked)?;
+        let bytes = self.check_body(operation, &mut request, &mut checked).await?;
+        let in_flight = match key {
             None => None,
             Some(key) => {
                 let caller = match &checked.principal {
@@ -166,33 +172,37 @@ impl Gate {
                 };
                 let call = format!("{} {}", operation.id, request.uri().path());
                 let attempt = Attempt::new(&caller, &call, &key, &bytes, now);
-                let running = Running::start(&self.running, &attempt.scope)?;
+                let in_flight = InFlightKey::register(&self.in_flight, &attempt.scope)?;
                 checked.attempt = Some(attempt);
-                Some(running)
+                Some(in_flight)
             }
         };
-        let minimal = prefer::minimal(request.headers());
-        let changes = matches!(*request.method(), Method::PUT | Method::PATCH);
+        let minimal = prefer::prefers_minimal(request.headers());
+        let is_update = matches!(*request.method(), Method::PUT | Method::PATCH);
         request.extensions_mut().insert(Arc::new(checked));
-        let answer = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
-        drop(running);
-        let response = match answer {
+        let result = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
+        drop(in_flight);
+        let response = match result {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => error.into_response(),
             Err(panic) => {
-                tracing::error!(operation = operation.id, cause = reason(&panic), "an operation panicked");
-                return Err(Problem::new(Code::Internal, "the service failed; the trace names the log line"));
+                tracing::error!(
+                    operation = operation.id,
+                    cause = panic_message(&panic),
+                    "a handler panicked"
+                );
+                return Err(internal_error());
             }
         };
-        Ok(if minimal && changes && response.status() == StatusCode::OK {
+        Ok(if minimal && is_update && response.status() == StatusCode::OK {
             prefer::without_body(response)
         } else {
             response
         })
     }
 
-    /// Checks path, query and header fields; gives back the Idempotency-Key.
-    fn parameters(
+    /// Validates path, query and headers, and returns the Idempotency-Key.
+    fn check_parameters(
         &self,
         operation: &Operation,
         names: &[String],
@@ -200,71 +210,76 @@ impl Gate {
         checked: &mut Checked,
     ) -> Result<Option<String>, Problem> {
         let mut violations = Vec::new();
-        let mut strange = Vec::new();
+        let mut mismatches = Vec::new();
         let named: Vec<(&str, &str)> =
             names.iter().map(String::as_str).zip(checked.path.iter().map(String::as_str)).collect();
-        operation.params.path(&named, &mut strange);
-        if !strange.is_empty() {
-            return Err(Error::NotFound("resource: the address does not name one").into());
+        operation.params.path(&named, &mut mismatches);
+        if !mismatches.is_empty() {
+            return Err(Error::NotFound("no resource matches this path").into());
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
-        let mut fields = operation.params.headers(request.headers(), &mut violations);
-        operation.conditions(request, &mut violations);
-        // What cannot be read as entity tags names no version at all.
+        let mut headers = operation.params.headers(request.headers(), &mut violations);
+        operation.check_conditionals(request, &mut violations);
+        // An invalid list of entity tags matches no version, so the request fails with 412 instead of an
+        // unconditional write.
         let mut tags = |name: &str| {
-            let value = fields.remove(name)?;
-            let text = without_marks(value.as_str()?);
+            let value = headers.remove(name)?;
+            let text = strip_tag_suffixes(value.as_str()?);
             Some(Tags::parse(&text).unwrap_or(Tags::These(Vec::new())))
         };
         checked.if_match =
             Precondition { tags: tags("If-Match"), none: None, required: self.require_if_match };
         checked.if_none_match = tags("If-None-Match");
         checked.languages =
-            fields.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
-        let mut text = |name: &str| fields.remove(name).and_then(|value| value.as_str().map(str::to_owned));
+            headers.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
+        let mut text = |name: &str| headers.remove(name).and_then(|value| value.as_str().map(str::to_owned));
         (checked.range, checked.if_range) = (text("Range"), text("If-Range"));
         checked.last_event = text("Last-Event-ID").and_then(|id| id.parse().ok());
         checked.target =
-            resource::printable(request.uri().path_and_query().map_or("", |target| target.as_str()));
+            resource::percent_encode(request.uri().path_and_query().map_or("", |target| target.as_str()));
         match violations.is_empty() {
-            true => Ok(fields.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
+            true => Ok(headers.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
             false => Err(Error::Invalid(violations).into()),
         }
     }
 
-    async fn body(
+    /// Reads and validates the request body, and returns its bytes for the idempotency fingerprint.
+    async fn check_body(
         &self,
         operation: &Operation,
         request: &mut Request,
         checked: &mut Checked,
     ) -> Result<Vec<u8>, Problem> {
         let Some(rule) = &operation.body else { return Ok(Vec::new()) };
-        let coding = request.headers().get(header::CONTENT_ENCODING);
-        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content coding"));
+        let encoding = request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Problem::new(
+                Code::UnsupportedMediaType,
+                "Content-Encoding: must be absent or identity",
+            ));
         }
-        let most = rule.most.unwrap_or(self.body_limit).min(self.body_limit);
-        if !rule.takes(request.headers().get(header::CONTENT_TYPE)) {
-            let empty = !request.headers().contains_key(header::CONTENT_TYPE);
-            let bytes = if empty { read(request, most).await? } else { Vec::new() };
-            if empty && bytes.is_empty() {
+        let limit = rule.max_bytes.unwrap_or(self.body_limit).min(self.body_limit);
+        if !rule.accepts(request.headers().get(header::CONTENT_TYPE)) {
+            let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
+            let bytes = if untyped { read_body(request, limit).await? } else { Vec::new() };
+            if untyped && bytes.is_empty() {
                 return Err(Error::at(
                     "#",
                     ErrorCode::Required,
-                    "send a body of a type that the operation takes",
+                    "send a body with a Content-Type that the operation accepts",
                 )
                 .into());
             }
-            return Err(rule.refusal());
+            return Err(rule.unsupported_media_type());
         }
-        if rule.form == Form::Parts {
-            return form_fits(request).map(|()| Vec::new());
+        if rule.format == BodyFormat::Multipart {
+            return check_form_size(request).map(|()| Vec::new());
         }
-        let bytes = read(request, most).await?;
-        let value = match rule.form {
-            Form::Json => check::parse(&bytes).map_err(unreadable)?,
-            Form::Text => text(&bytes)?,
-            Form::Bytes | Form::Parts => {
+        let bytes = read_body(request, limit).await?;
+        let value = match rule.format {
+            BodyFormat::Json => check::parse(&bytes).map_err(invalid_json)?,
+            BodyFormat::Text => decode_text(&bytes)?,
+            BodyFormat::Bytes | BodyFormat::Multipart => {
                 checked.bytes = bytes.into();
                 return Ok(Vec::new());
             }
@@ -279,7 +294,8 @@ impl Gate {
     }
 }
 
-fn reason(panic: &Box<dyn std::any::Any + Send>) -> &str {
+/// Returns the message of a panic.
+fn panic_message(panic: &Box<dyn std::any::Any + Send>) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
 }

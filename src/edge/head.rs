@@ -1,99 +1,106 @@
-//! The head of an HTTP/1 request, judged before any parser that would be lenient with it sees it.
+//! Validates the head of an HTTP/1 request before hyper parses it.
+//!
+//! hyper accepts forms that other parsers read differently. Strict validation prevents request smuggling
+//! behind a proxy.
 use poem::http::{Uri, uri::Authority};
 
 use super::limits::Limits;
 use crate::contract::code::Code;
 
-/// Why a request is not let through.
+/// The reason why a request is rejected before it is dispatched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     pub code: Code,
     pub detail: &'static str,
 }
 
-impl Refusal {
+impl Rejection {
     pub const fn new(code: Code, detail: &'static str) -> Self {
-        Refusal { code, detail }
+        Rejection { code, detail }
     }
 }
 
-const fn malformed(detail: &'static str) -> Refusal {
-    Refusal::new(Code::MalformedRequest, detail)
+const fn malformed(detail: &'static str) -> Rejection {
+    Rejection::new(Code::MalformedRequest, detail)
 }
 
-/// How the request's body tells where it ends.
+/// The framing of the request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     Length(u64),
     Chunked,
 }
 
-/// The first line of an HTTP/2 connection, which looks like a head but is none.
+/// The first bytes of an HTTP/2 connection with prior knowledge. They look like a request head.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
-/// The refusal that an unfinished head has already earned.
-pub fn hopeless(part: &[u8], limits: &Limits) -> Option<Refusal> {
-    if part.first().is_some_and(|byte| !is_token(*byte)) {
-        return Some(malformed("this is not an HTTP request"));
+/// Returns the error that the first bytes of an incomplete head already prove.
+pub fn check_prefix(prefix: &[u8], limits: &Limits) -> Option<Rejection> {
+    if prefix.first().is_some_and(|byte| !is_token(*byte)) {
+        return Some(malformed("the request is not HTTP"));
     }
-    if part.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r') {
-        return Some(malformed("lines end with CR and LF"));
+    if prefix.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r') {
+        return Some(malformed("lines must end with CR LF"));
     }
-    let line = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
+    let line = prefix.iter().position(|byte| *byte == b'\n').unwrap_or(prefix.len());
     if line > limits.line_bytes {
-        return Some(Refusal::new(Code::UriTooLong, "the address is longer than 8,192 bytes"));
+        return Some(Rejection::new(Code::UriTooLong, "request target: must be at most 8,192 bytes"));
     }
-    (part.len() > limits.head_bytes).then(too_large)
+    (prefix.len() > limits.head_bytes).then(too_large)
 }
 
-pub const fn too_large() -> Refusal {
-    Refusal::new(Code::HeadersTooLarge, "send at most 64 fields of 8,192 bytes and 16,384 bytes of them")
+pub const fn too_large() -> Rejection {
+    Rejection::new(
+        Code::HeadersTooLarge,
+        "headers: must be at most 64, 8,192 bytes each and 16,384 bytes in total",
+    )
 }
 
-/// Judges a whole head, the empty line included.
-pub fn judge(head: &[u8], limits: &Limits) -> Result<Framing, Refusal> {
-    if let Some(refusal) = hopeless(head, limits) {
-        return Err(refusal);
+/// Validates a complete head, including the empty line, and returns the framing of the body.
+pub fn validate(head: &[u8], limits: &Limits) -> Result<Framing, Rejection> {
+    if let Some(rejection) = check_prefix(head, limits) {
+        return Err(rejection);
     }
     let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
     let mut lines = Lines(Some(text));
-    let old = request_line(lines.next().unwrap_or_default())?;
-    let mut fields = Fields::default();
+    let is_http10 = request_line(lines.next().unwrap_or_default())?;
+    let mut headers = FramingHeaders::default();
     for line in lines {
-        if line.len() > limits.line_bytes || fields.count == limits.head_fields {
+        if line.len() > limits.line_bytes || headers.count == limits.max_headers {
             return Err(too_large());
         }
-        fields.add(line)?;
+        headers.add(line)?;
     }
-    if fields.hosts > 1 || (fields.hosts == 0 && !old) {
-        return Err(malformed("send exactly one Host field"));
+    if headers.hosts > 1 || (headers.hosts == 0 && !is_http10) {
+        return Err(malformed("Host: must be sent exactly once"));
     }
-    match (fields.length, fields.chunked) {
+    match (headers.length, headers.chunked) {
         (Some(_), true) => Err(malformed("send Content-Length or Transfer-Encoding, not both")),
-        (None, true) if old => Err(malformed("HTTP/1.0 has no Transfer-Encoding")),
+        (None, true) if is_http10 => Err(malformed("Transfer-Encoding: is not defined for HTTP/1.0")),
         (None, true) => Ok(Framing::Chunked),
         (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
     }
 }
 
-/// True for HTTP/1.0.
-fn request_line(line: &[u8]) -> Result<bool, Refusal> {
-    const BAD: Refusal = malformed("the request line is not `method target HTTP/1.1`");
+/// Validates the request line. Returns true for HTTP/1.0.
+fn request_line(line: &[u8]) -> Result<bool, Rejection> {
+    const BAD: Rejection = malformed("the request line must be `method target HTTP/1.1`");
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(BAD);
     };
-    let absolute =
+    let has_scheme =
         |scheme: &[u8]| target.len() > scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme);
-    let form = target.starts_with(b"/")
-        || absolute(b"http://")
-        || absolute(b"https://")
+    let valid_target = target.starts_with(b"/")
+        || has_scheme(b"http://")
+        || has_scheme(b"https://")
         || (target == b"*" && method == b"OPTIONS");
-    let visible = target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
-    let plain = method.iter().all(|byte| is_token(*byte)) && !method.is_empty() && method != b"CONNECT";
-    if !(plain && form && visible && Uri::try_from(target).is_ok()) {
+    let printable = target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
+    let valid_method =
+        method.iter().all(|byte| is_token(*byte)) && !method.is_empty() && method != b"CONNECT";
+    if !(valid_method && valid_target && printable && Uri::try_from(target).is_ok()) {
         return Err(BAD);
     }
     match version {
@@ -103,18 +110,18 @@ fn request_line(line: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// What the fields say about the message's borders.
+/// The headers that determine the framing of the message.
 #[derive(Default)]
-struct Fields {
+struct FramingHeaders {
     count: usize,
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
 }
 
-impl Fields {
-    fn add(&mut self, line: &[u8]) -> Result<(), Refusal> {
-        const BAD: Refusal = malformed("a field line is not `name: value`");
+impl FramingHeaders {
+    fn add(&mut self, line: &[u8]) -> Result<(), Rejection> {
+        const BAD: Rejection = malformed("a header line must be `name: value`");
         let colon = line.iter().position(|byte| *byte == b':').ok_or(BAD)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
@@ -126,37 +133,39 @@ impl Fields {
         self.count += 1;
         if name.eq_ignore_ascii_case(b"host") {
             self.hosts += 1;
-            return host(value);
+            return validate_host(value);
         }
         if name.eq_ignore_ascii_case(b"content-length") {
-            let first = self.length.replace(length(value)?).is_none();
-            return first.then_some(()).ok_or(malformed("send Content-Length once"));
+            let first = self.length.replace(parse_length(value)?).is_none();
+            return first.then_some(()).ok_or(malformed("Content-Length: must be sent once"));
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            let known = value.eq_ignore_ascii_case(b"chunked") && !self.chunked;
+            let valid = value.eq_ignore_ascii_case(b"chunked") && !self.chunked;
             self.chunked = true;
-            return known.then_some(()).ok_or(malformed("the only Transfer-Encoding here is `chunked`"));
+            return valid.then_some(()).ok_or(malformed("Transfer-Encoding: must be `chunked`"));
         }
         Ok(())
     }
 }
 
-pub fn host(value: &[u8]) -> Result<(), Refusal> {
-    let good = Authority::try_from(value).is_ok_and(|host| !host.as_str().contains('@'));
-    good.then_some(()).ok_or(malformed("the Host field is not a host and port"))
+/// Validates the value of `Host`.
+pub fn validate_host(value: &[u8]) -> Result<(), Rejection> {
+    let valid = Authority::try_from(value).is_ok_and(|host| !host.as_str().contains('@'));
+    valid.then_some(()).ok_or(malformed("Host: must be a host name with an optional port"))
 }
 
-fn length(value: &[u8]) -> Result<u64, Refusal> {
+fn parse_length(value: &[u8]) -> Result<u64, Rejection> {
     let digits = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-    let number = str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
-    number.ok_or(malformed("Content-Length is not a number"))
+    let parsed = str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
+    parsed.ok_or(malformed("Content-Length: must be a number of bytes"))
 }
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Lines by CRLF alone: a lone CR or LF stays inside and fails as part of a name or value.
+/// An iterator over lines that end with CRLF. A lone CR or LF stays in its line and fails there as an invalid
+/// character.
 struct Lines<'a>(Option<&'a [u8]>);
 
 impl<'a> Iterator for Lines<'a> {

@@ -1,5 +1,4 @@
-//! The header fields of every answer: who may frame, read and share it, and the origins that browsers may
-//! call from (Fetch).
+//! Headers of every response: content security, caching, and CORS (Fetch standard).
 use poem::{
     Response,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -10,25 +9,25 @@ use crate::contract::cache::{PRIVATE, vary};
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox");
 
-/// What all answers carry, whoever made them.
-pub fn secure(headers: &mut HeaderMap, https: bool) {
+/// Sets the security headers of a response.
+pub fn set_security_headers(headers: &mut HeaderMap, https: bool) {
     for (name, value) in
         [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")]
     {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Pictures are for the pages of other sites too.
-    let resource = HeaderName::from_static("cross-origin-resource-policy");
-    headers.entry(resource).or_insert(HeaderValue::from_static("same-origin"));
+    // Images set their own policy, because other sites embed them.
+    let policy_header = HeaderName::from_static("cross-origin-resource-policy");
+    headers.entry(policy_header).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
     if https {
-        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+        let one_year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, one_year);
     }
 }
 
-/// An answer to a known caller is never shared, and one that says nothing is not kept.
-pub fn restrain(headers: &mut HeaderMap, credentialed: bool) {
+/// Makes responses to authenticated requests private, and forbids caching where a response sets no policy.
+pub fn set_cache_control(headers: &mut HeaderMap, credentialed: bool) {
     let public =
         headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
     if public && credentialed {
@@ -37,14 +36,14 @@ pub fn restrain(headers: &mut HeaderMap, credentialed: bool) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// The origins that browsers may call from; none by default.
+/// The origins that browsers may send cross-origin requests from; empty by default.
 #[derive(Debug, Clone, Default)]
 pub struct Cors(pub Vec<String>);
 
-const EXPOSED: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
+const EXPOSED_HEADERS: &str = "ETag, Link, Location, Last-Modified, Retry-After, RateLimit, RateLimit-Policy, \
                        X-Request-Id, Idempotent-Replayed, Preference-Applied, Allow, Content-Disposition, \
                        Deprecation, Sunset, Accept-Ranges, Content-Range";
-const TAKEN: &str = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, Prefer, X-Request-Id";
+const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, Prefer, X-Request-Id";
 
 impl Cors {
     fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
@@ -53,7 +52,7 @@ impl Cors {
         self.0.iter().any(|allowed| allowed == text).then_some(origin)
     }
 
-    /// The answer to a preflight, if the request is one from a listed origin.
+    /// Returns the response to a CORS preflight from an allowed origin.
     pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
         if *method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -63,23 +62,23 @@ impl Cors {
             Response::builder()
                 .status(StatusCode::NO_CONTENT)
                 .header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE")
-                .header(header::ACCESS_CONTROL_ALLOW_HEADERS, TAKEN)
+                .header(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS)
                 .header(header::ACCESS_CONTROL_MAX_AGE, "600")
                 .header(header::CACHE_CONTROL, "no-store")
                 .finish(),
         )
     }
 
-    /// Marks an answer for the origin that asked.
-    pub fn mark(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
+    /// Adds the CORS headers for the origin of the request.
+    pub fn set_headers(&self, request_headers: &HeaderMap, headers: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
         }
         vary(headers, "Origin");
-        let Some(origin) = self.origin(asked) else { return };
+        let Some(origin) = self.origin(request_headers) else { return };
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
 }
 
@@ -88,16 +87,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_listed_origins_are_marked() {
+    fn allows_listed_origins_only() {
         let cors = Cors(vec!["https://www.acme.test".into()]);
-        for (origin, marked) in
+        for (origin, allowed) in
             [("https://www.acme.test", true), ("https://evil.test", false), ("null", false)]
         {
-            let mut asked = HeaderMap::new();
-            asked.insert(header::ORIGIN, origin.parse().unwrap_or_else(|_| panic!("{origin}")));
+            let mut request_headers = HeaderMap::new();
+            request_headers.insert(header::ORIGIN, origin.parse().unwrap_or_else(|_| panic!("{origin}")));
             let mut headers = HeaderMap::new();
-            cors.mark(&asked, &mut headers);
-            assert_eq!(headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), marked, "{origin}");
+            cors.set_headers(&request_headers, &mut headers);
+            assert_eq!(headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), allowed, "{origin}");
         }
     }
 }

@@ -1,67 +1,71 @@
-//! What one client may cost: bytes, seconds and connections, each with its reason.
+//! Limits on bytes, time and connections, each with its reason.
 use std::{num::NonZero, thread, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of a request's head; hyper's own default is some 400 KiB a connection.
+    /// Bytes of a request head. hyper's default is about 400 KiB per connection.
     pub head_bytes: usize,
-    /// Fields of a request's head.
-    pub head_fields: usize,
-    /// Bytes of the request line, and of one field line.
+    /// Headers of a request.
+    pub max_headers: usize,
+    /// Bytes of the request line, and of one header line.
     pub line_bytes: usize,
-    /// From the first byte of a head to its last: a slow head holds a connection.
-    pub head: Duration,
-    /// Without a request on a kept connection; above the 60 s of common balancers, which else race it.
-    pub idle: Duration,
-    /// For a whole body.
-    pub body: Duration,
-    /// Without progress in sending an answer: who does not read is cut off.
-    pub stall: Duration,
-    /// For an operation to answer.
-    pub handler: Duration,
-    /// Bytes of any body; operations may take less.
+    /// From the first byte of a head to its last. A slow head occupies a connection (Slowloris).
+    pub head_timeout: Duration,
+    /// Without a request on a persistent connection. Longer than the 60 s of common load balancers, so that
+    /// the balancer closes first and never sends a request into a closing connection.
+    pub idle_timeout: Duration,
+    /// For a whole request body.
+    pub body_timeout: Duration,
+    /// Without progress in sending a response. Then the connection is reset.
+    pub stall_timeout: Duration,
+    /// For a handler to return a response, not counting the time that it waits for the request body.
+    pub handler_timeout: Duration,
+    /// Bytes of any request body. Operations may accept less.
     pub body_bytes: u64,
-    /// Connections in all.
+    /// Connections in total.
     pub connections: usize,
-    /// Connections of one address.
-    pub per_address: usize,
-    /// Requests that are being answered.
+    /// Connections of one client address.
+    pub connections_per_client: usize,
+    /// Requests in progress.
     pub in_flight: usize,
-    /// Of them, those that come with a body, in all and from one address: a body may drip, and must not keep the
-    /// others out.
+    /// Requests with a body in progress, in total and per client. Lower than `in_flight`, so that clients
+    /// that send their bodies slowly cannot block requests without a body.
     pub bodies: usize,
-    pub bodies_share: usize,
-    /// Requests of one connection that are being answered, or whose answer is above 64 KiB and not yet
-    /// taken; others wait. Stalled HTTP/2 streams else pile up whole answers in memory.
-    pub large_answers: usize,
-    /// Reads of one address that are being answered at a time: more than there are connections to read from
-    /// the database would only wait there, with half of their answers in memory.
-    pub reads: usize,
-    /// Bytes of answers that were made and are not yet taken, in all and of one address;
-    /// beyond them, what only reads is refused.
-    pub untaken: u64,
-    pub untaken_share: u64,
-    /// For a refused peer to read why, and for a closing one to end its side.
+    pub bodies_per_client: usize,
+    /// Responses of one connection that are in progress, or larger than 64 KiB and not yet sent; further
+    /// requests wait. Otherwise stalled HTTP/2 streams would accumulate whole responses in memory.
+    pub large_responses: usize,
+    /// Safe requests of one client in progress. More than there are database connections would only wait for
+    /// one, with half of their responses in memory.
+    pub reads_per_client: usize,
+    /// Bytes of responses that are complete but not yet sent, in total and per client. Beyond them safe
+    /// requests are rejected with 503.
+    pub unread_bytes: u64,
+    pub unread_bytes_per_client: u64,
+    /// For a rejected client to read the response, and for a closing one to end its side.
     pub linger: Duration,
-    /// Without a descriptor left, until the next try: at once would only burn the processor.
-    pub pause: Duration,
-    /// Bytes of one HTTP/2 stream, and of one connection, that may come in unread.
+    /// Before the next `accept` if the process is out of file descriptors. Retrying at once would use a whole
+    /// core.
+    pub accept_retry: Duration,
+    /// Bytes of one HTTP/2 stream, and of one connection, that may be received and not yet read.
     pub stream_window: u32,
     pub connection_window: u32,
-    /// Bytes of one HTTP/2 stream that may wait to go out.
+    /// Bytes of one HTTP/2 stream that may be buffered for sending.
     pub send_buffer: usize,
-    /// HTTP/2 streams that the peer resets before they are looked at, until the connection ends.
+    /// HTTP/2 streams that the client resets before they are accepted, until the connection is closed (rapid
+    /// reset, CVE-2023-44487).
     pub reset_backlog: usize,
-    /// HTTP/2 streams reset for the peer's errors, until the connection ends.
+    /// HTTP/2 streams reset because of protocol errors of the client, until the connection is closed.
     pub local_errors: usize,
-    /// Between signs of life of an HTTP/2 peer, and for one to come.
-    pub ping: Duration,
-    pub pong: Duration,
-    /// Streams of one HTTP/2 connection.
-    pub streams: u32,
-    /// From the signal to stop until no connection is taken any more, so that balancers notice.
+    /// Interval of HTTP/2 pings, and the time to wait for each response.
+    pub ping_interval: Duration,
+    pub ping_timeout: Duration,
+    /// Concurrent streams of one HTTP/2 connection.
+    pub max_streams: u32,
+    /// From the stop signal until no more connections are accepted, so that load balancers see `/readyz` fail
+    /// first.
     pub grace: Duration,
-    /// Then, for what runs to end.
+    /// After `grace`, for requests in progress to complete.
     pub drain: Duration,
 }
 
@@ -69,33 +73,33 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             head_bytes: 16 * 1024,
-            head_fields: 64,
+            max_headers: 64,
             line_bytes: 8 * 1024,
-            head: Duration::from_secs(10),
-            idle: Duration::from_secs(75),
-            body: Duration::from_secs(30),
-            stall: Duration::from_secs(30),
-            handler: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+            handler_timeout: Duration::from_secs(10),
             body_bytes: 8 * 1024 * 1024,
-            connections: connections_for(descriptors()),
-            per_address: 256,
+            connections: max_connections(descriptors()),
+            connections_per_client: 256,
             in_flight: 512,
             bodies: 384,
-            bodies_share: 32,
-            large_answers: 8,
-            reads: (2 * thread::available_parallelism().map_or(2, NonZero::get)).max(4),
-            untaken: 48 * 1024 * 1024,
-            untaken_share: 8 * 1024 * 1024,
+            bodies_per_client: 32,
+            large_responses: 8,
+            reads_per_client: (2 * thread::available_parallelism().map_or(2, NonZero::get)).max(4),
+            unread_bytes: 48 * 1024 * 1024,
+            unread_bytes_per_client: 8 * 1024 * 1024,
             linger: Duration::from_secs(2),
-            pause: Duration::from_millis(100),
+            accept_retry: Duration::from_millis(100),
             stream_window: 256 * 1024,
             connection_window: 1024 * 1024,
             send_buffer: 64 * 1024,
             reset_backlog: 20,
             local_errors: 256,
-            ping: Duration::from_secs(20),
-            pong: Duration::from_secs(10),
-            streams: 100,
+            ping_interval: Duration::from_secs(20),
+            ping_timeout: Duration::from_secs(10),
+            max_streams: 100,
             grace: Duration::from_secs(5),
             drain: Duration::from_secs(20),
         }
@@ -103,16 +107,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same with all times multiplied.
+    /// Returns the limits with all durations multiplied by `factor`. Tests use short ones.
     pub fn scaled(mut self, factor: f64) -> Self {
         let times = [
-            &mut self.head,
-            &mut self.idle,
-            &mut self.body,
-            &mut self.stall,
-            &mut self.handler,
-            &mut self.ping,
-            &mut self.pong,
+            &mut self.head_timeout,
+            &mut self.idle_timeout,
+            &mut self.body_timeout,
+            &mut self.stall_timeout,
+            &mut self.handler_timeout,
+            &mut self.ping_interval,
+            &mut self.ping_timeout,
             &mut self.grace,
             &mut self.drain,
         ];
@@ -123,12 +127,13 @@ impl Limits {
     }
 }
 
-/// Leaves descriptors to the database, files and calls outward. Ten thousand streams of events leave room for others.
-fn connections_for(descriptors: usize) -> usize {
+/// Returns the maximum of connections: descriptors minus a reserve for the database, files and outgoing
+/// requests, at most 12,500. That leaves 2,500 for requests beside 10,000 event streams.
+fn max_connections(descriptors: usize) -> usize {
     descriptors.saturating_sub(256).max(descriptors / 2).clamp(1, 12_500)
 }
 
-/// How many descriptors the process may open.
+/// Returns the soft limit of open file descriptors of this process.
 fn descriptors() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
@@ -137,13 +142,14 @@ fn descriptors() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::connections_for;
+    use super::max_connections;
 
     #[test]
-    fn connections_leave_descriptors_for_the_rest() {
-        for (files, connections) in [(1, 1), (256, 128), (1024, 768), (20_000, 12_500), (usize::MAX, 12_500)]
+    fn reserves_descriptors() {
+        for (descriptors, connections) in
+            [(1, 1), (256, 128), (1024, 768), (20_000, 12_500), (usize::MAX, 12_500)]
         {
-            assert_eq!(connections_for(files), connections, "{files}");
+            assert_eq!(max_connections(descriptors), connections, "{descriptors}");
         }
     }
 }

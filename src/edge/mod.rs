@@ -1,6 +1,8 @@
-//! What every request passes before and after its operation, in this order: its id and the client's
-//! address, preflights, paths that lead elsewhere, the gate with the operation behind it, failures as problems, header fields,
-//! compression, and a line in the log.
+//! The HTTP server: the steps that every request passes before and after its handler.
+//!
+//! In order: request id and client address, CORS preflight, redirects, API documentation, dispatch (routing,
+//! authentication, rate limits, validation, handler), problem documents for errors, compression, response
+//! headers, access log.
 mod accept;
 mod address;
 pub mod body;
@@ -45,12 +47,12 @@ use crate::{
     contract::{caller::Principal, code::Code, problem::Problem, request::Client},
     ports::clock::Clock,
 };
-use address::Sender;
-use budget::Kind;
+use address::ClientAddress;
+use budget::RequestClass;
 use gate::Passed;
 use line::Line;
 
-/// Everything between the connection and the operations.
+/// The request pipeline between the connection and the handlers.
 pub struct Edge {
     pub gate: Gate,
     pub signpost: Signpost,
@@ -61,85 +63,84 @@ pub struct Edge {
     pub clock: Clock,
 }
 
-/// The request's id: the client's own, if it is a plain word, else a new one.
+/// Returns the client's `X-Request-Id` if it is 1 to 64 characters of `A-Z a-z 0-9 . _ -`, else a new UUID.
 fn request_id(request: &Request) -> String {
-    let plain = |id: &&str| {
+    let valid = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
-    request.header("x-request-id").filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    request.header("x-request-id").filter(valid).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
 impl Edge {
-    /// Answers one request, whatever it is.
+    /// Handles one request. Errors become problem documents, so a response is always returned.
     pub async fn answer(&self, request: Request) -> Response {
         let trace = request_id(&request);
-        let line = Line::begin(trace.clone(), request.method().clone(), request.uri().path().to_owned());
+        let log = Line::start(trace.clone(), request.method().clone(), request.uri().path().to_owned());
         let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
-        let sender = self.proxies.sender(peer, request.headers());
+        let client_address = self.proxies.client_address(peer, request.headers());
         let client = Client {
-            address: sender.address.clone(),
+            address: client_address.address.clone(),
             agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
             country: self.proxies.country(peer, request.headers()),
             trace: trace.clone(),
         };
-        let asked = request.headers().clone();
-        let mut passed = Passed::default();
-        let response = match self.cors.preflight(&line.method, &asked) {
+        let request_headers = request.headers().clone();
+        let mut info = Passed::default();
+        let response = match self.cors.preflight(&log.method, &request_headers) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = trace);
-                self.dispatch(request, client, &mut passed).instrument(span).await
+                self.route(request, client, &mut info).instrument(span).await
             }
         };
-        let response = settle(response, &trace);
-        let response = self.finish(response, &trace, &asked, &passed, &sender).await;
-        line.answered(&passed, response.status());
+        let response = render_errors(response, &trace);
+        let response = self.finish(response, &trace, &request_headers, &info, &client_address).await;
+        log.completed(&info, response.status());
         response
     }
 
-    async fn dispatch(
-        &self,
-        request: Request,
-        client: Client,
-        passed: &mut Passed,
-    ) -> Result<Response, Problem> {
+    async fn route(&self, request: Request, client: Client, info: &mut Passed) -> Result<Response, Problem> {
         let now = self.clock.now();
-        if let Some(answer) = elsewhere::answer(&self.signpost, &request, now) {
-            return Ok(answer);
+        if let Some(response) = elsewhere::respond(&self.signpost, &request, now) {
+            return Ok(response);
         }
-        if let Some(answer) = self.site.answer(&request) {
-            return answer;
+        if let Some(response) = self.site.respond(&request) {
+            return response;
         }
         let address = client.address.clone();
-        let budget = |caller: Option<&Principal>, kind: Kind| self.budgets.take(caller, &address, kind, now);
-        self.gate.answer(request, client, now, &self.cors.0, passed, budget).await
+        let check_rate_limit = |caller: Option<&Principal>, class: RequestClass| {
+            self.budgets.check(caller, &address, class, now)
+        };
+        self.gate.dispatch(request, client, now, &self.cors.0, info, check_rate_limit).await
     }
 
+    /// Adds the parts of a response that do not depend on the handler: encoding, security headers, rate limit
+    /// headers, CORS headers and the request id.
     async fn finish(
         &self,
         response: Response,
         trace: &str,
-        asked: &header::HeaderMap,
-        passed: &Passed,
-        sender: &Sender,
+        request_headers: &header::HeaderMap,
+        info: &Passed,
+        client_address: &ClientAddress,
     ) -> Response {
-        let mut response = compression::compress(response, asked).await;
+        let mut response = compression::compress(response, request_headers).await;
         let headers = response.headers_mut();
-        headers::secure(headers, sender.https);
-        headers::restrain(headers, passed.credentialed);
-        for (name, value) in &passed.ending {
+        headers::set_security_headers(headers, client_address.https);
+        headers::set_cache_control(headers, info.credentialed);
+        for (name, value) in &info.deprecation_headers {
             headers.append(name, value.clone());
         }
-        if passed.limited {
-            self.budgets.mark(
+        if info.rate_limited {
+            self.budgets.set_headers(
                 headers,
-                passed.caller.as_deref(),
-                &sender.address,
-                passed.kind,
+                info.caller.as_deref(),
+                &client_address.address,
+                info.class,
                 self.clock.now(),
             );
         }
-        self.cors.mark(asked, headers);
+        self.cors.set_headers(request_headers, headers);
         if let Ok(value) = HeaderValue::from_str(trace) {
             headers.insert("x-request-id", value);
         }
@@ -147,8 +148,13 @@ impl Edge {
     }
 }
 
-/// A problem gets its bytes here, and whatever else failed becomes one.
-fn settle(response: Result<Response, Problem>, trace: &str) -> Response {
+/// Returns the 500 of a bug in the service. The response must not reveal its cause.
+fn internal_error() -> Problem {
+    Problem::new(Code::Internal, "internal error: the log has the details under the trace id")
+}
+
+/// Renders problems, and replaces an error response without a problem document by a 500.
+fn render_errors(response: Result<Response, Problem>, trace: &str) -> Response {
     let mut response = match response {
         Ok(response) => response,
         Err(problem) => return problem.render(trace),
@@ -157,12 +163,11 @@ fn settle(response: Result<Response, Problem>, trace: &str) -> Response {
         return problem.render(trace);
     }
     let status = response.status();
-    let ours =
+    let is_problem =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
-    if (status.is_client_error() || status.is_server_error()) && !ours {
-        tracing::error!(id = trace, %status, "an answer left without a problem");
-        return Problem::new(Code::Internal, "the service failed; the trace names the log line")
-            .render(trace);
+    if (status.is_client_error() || status.is_server_error()) && !is_problem {
+        tracing::error!(id = trace, %status, "an error response has no problem document");
+        return internal_error().render(trace);
     }
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.set_body(Body::empty());

@@ -1,4 +1,4 @@
-//! One operation of the document, compiled: what the gate must know to refuse what the document forbids.
+//! One operation of the OpenAPI document, compiled to the checks that run before its handler.
 use poem::{
     Request, Response,
     endpoint::BoxEndpoint,
@@ -14,73 +14,79 @@ use crate::contract::{
     upload::FORM,
 };
 
+/// An operation with its handler and its checks.
 pub struct Operation {
     pub id: String,
     pub endpoint: BoxEndpoint<'static, Response>,
     pub params: Params,
     pub body: Option<BodyRule>,
-    /// Media types of the answer, without parameters.
+    /// Media types of the response, without parameters.
     pub produces: Vec<String>,
     pub access: Access,
-    /// Whether callers have a budget here.
-    pub limited: bool,
-    /// Whether its answers are pictures, of which one page shows many.
-    pub pictures: bool,
-    /// What every answer says of the operation's end.
-    pub ending: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the operation is rate limited (documents a 429).
+    pub rate_limited: bool,
+    /// Whether the responses are images, which count against a higher rate limit.
+    pub images: bool,
+    /// The `Deprecation` and `Sunset` headers of its responses.
+    pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// The accepted request bodies of an operation.
 pub struct BodyRule {
     pub media: Vec<String>,
-    pub form: Form,
+    pub format: BodyFormat,
     pub schema: Schema,
-    /// The most bytes, where the document says less than the service takes elsewhere.
-    pub most: Option<usize>,
+    /// Maximum bytes, if the schema of a binary body declares fewer than the service limit.
+    pub max_bytes: Option<usize>,
 }
 
-/// As what a body is read.
+/// The format that a request body is decoded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum BodyFormat {
     Json,
-    /// A text, whatever stands in it.
+    /// Text of any content.
     Text,
-    /// Bytes, which the operation verifies before it reads anything in them.
+    /// Raw bytes, for operations that verify a signature before they parse the body.
     Bytes,
-    /// Parts, one of them a file, which the operation reads while they come.
-    Parts,
+    /// Multipart with one file, which the handler reads as a stream.
+    Multipart,
 }
 
-/// Who may call: `x-authz` and `security`, compiled.
+/// Access rules, compiled from `x-authz` and `security`.
 pub struct Access {
-    /// Credentials are not looked at.
-    pub open: bool,
-    /// Nor is there a caller: the request has a signature of its own.
+    /// Credentials are ignored.
+    pub ignores_credentials: bool,
+    /// The operation verifies a signature over the request instead of a credential.
     pub signed: bool,
     anonymous: bool,
     allow: Vec<String>,
-    /// The scope that an API key needs; none where keys will not do.
+    /// The scope that an API key needs; `None` if API keys are not accepted.
     scope: Option<String>,
 }
 
-/// A client that sends one of these with a change counts on it: where it would not be looked at, it is
-/// refused. RFC 9110 (13.2.2) has no operation ignore a precondition.
-const CONDITIONS: [(&str, &str); 4] = [
-    ("If-Match", "no version can be named here: leave it out"),
-    ("If-None-Match", "no version can be named here: leave it out, or send If-Match where it is taken"),
-    ("If-Unmodified-Since", "versions are told apart by their ETag: send If-Match instead"),
-    ("Idempotency-Key", "the answer is not kept here, as it may hold a secret: leave the key out"),
+/// Conditional headers that an unsafe request must not send to an operation that does not support them. A
+/// client that sends one relies on it, so the request is rejected. RFC 9110 (13.2.2) forbids ignoring a
+/// precondition.
+const CONDITIONAL_HEADERS: [(&str, &str); 4] = [
+    ("If-Match", "is not supported by this operation: remove it"),
+    (
+        "If-None-Match",
+        "is not supported by this operation: remove it, or send If-Match where it is supported",
+    ),
+    ("If-Unmodified-Since", "is not supported: send the ETag in If-Match instead"),
+    ("Idempotency-Key", "is not supported, because the response may contain a secret: remove it"),
 ];
 
 impl Operation {
-    /// Finds conditions of a change that this operation would not keep.
-    pub fn conditions(&self, request: &Request, out: &mut Vec<Violation>) {
+    /// Reports conditional headers that this operation does not support.
+    pub fn check_conditionals(&self, request: &Request, out: &mut Vec<Violation>) {
         let method = request.method();
         if *method == Method::GET || *method == Method::HEAD {
             return;
         }
-        for (name, message) in CONDITIONS {
-            let counts = name != "Idempotency-Key" || *method == Method::POST;
-            if counts && request.headers().contains_key(name) && !self.params.takes_header(name) {
+        for (name, message) in CONDITIONAL_HEADERS {
+            let applies = name != "Idempotency-Key" || *method == Method::POST;
+            if applies && request.headers().contains_key(name) && !self.params.takes_header(name) {
                 out.push(Violation {
                     place: Place::Header(name.to_owned()),
                     code: ErrorCode::Unknown,
@@ -90,39 +96,47 @@ impl Operation {
         }
     }
 
-    /// Compiles an operation; fails when its document says what cannot be enforced.
+    /// Compiles an operation.
+    ///
+    /// # Errors
+    ///
+    /// A description if the OpenAPI document declares something that cannot be enforced.
     pub fn compile(
         compiler: &mut Compiler<'_>,
         item: &Value,
-        written: &Value,
+        operation: &Value,
         endpoint: BoxEndpoint<'static, Response>,
     ) -> Result<Self, String> {
-        let id = written["operationId"].as_str().ok_or("an operation has no id")?.to_owned();
-        let of = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let parameters = [of(&item["parameters"]), of(&written["parameters"])].concat();
+        let id = operation["operationId"].as_str().ok_or("an operation has no operationId")?.to_owned();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let parameters = [list(&item["parameters"]), list(&operation["parameters"])].concat();
         let params = Params::compile_with(compiler, &parameters).map_err(|error| format!("{id}: {error}"))?;
-        let body = match written.pointer("/requestBody/content").and_then(Value::as_object) {
+        let body = match operation.pointer("/requestBody/content").and_then(Value::as_object) {
             None => None,
             Some(content) => {
-                let schema =
-                    content.values().next().map(|media| &media["schema"]).ok_or("a body has no type")?;
+                let schema = content
+                    .values()
+                    .next()
+                    .map(|media| &media["schema"])
+                    .ok_or("a request body has no media type")?;
                 let media: Vec<String> = content.keys().cloned().collect();
                 let bytes = schema["format"] == "binary";
-                let form = match media.iter().all(|media| media.starts_with("text/")) {
-                    _ if media.iter().any(|media| media == FORM) => Form::Parts,
-                    _ if bytes => Form::Bytes,
-                    true => Form::Text,
-                    false => Form::Json,
+                let format = match media.iter().all(|media| media.starts_with("text/")) {
+                    _ if media.iter().any(|media| media == FORM) => BodyFormat::Multipart,
+                    _ if bytes => BodyFormat::Bytes,
+                    true => BodyFormat::Text,
+                    false => BodyFormat::Json,
                 };
-                let most = schema["maxLength"].as_u64().filter(|_| bytes).map(|most| most as usize);
+                let max_bytes =
+                    schema["maxLength"].as_u64().filter(|_| bytes).map(|max_bytes| max_bytes as usize);
                 let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
-                Some(BodyRule { media, form, schema, most })
+                Some(BodyRule { media, format, schema, max_bytes })
             }
         };
-        let produces = produces(written);
-        let pictures = produces.iter().any(|media| media.starts_with("image/"));
-        let limited = written["responses"].get("429").is_some();
-        let access = Access::compile(written);
+        let produces = produces(operation);
+        let images = produces.iter().any(|media| media.starts_with("image/"));
+        let rate_limited = operation["responses"].get("429").is_some();
+        let access = Access::compile(operation);
         Ok(Operation {
             id,
             endpoint,
@@ -130,16 +144,16 @@ impl Operation {
             body,
             produces,
             access,
-            limited,
-            pictures,
-            ending: ending(written)?,
+            rate_limited,
+            images,
+            deprecation_headers: deprecation_headers(operation)?,
         })
     }
 }
 
-/// The types of its answers, each once.
-fn produces(written: &Value) -> Vec<String> {
-    let successes = written["responses"].as_object().into_iter().flatten();
+/// Returns the distinct media types of the successful responses.
+fn produces(operation: &Value) -> Vec<String> {
+    let successes = operation["responses"].as_object().into_iter().flatten();
     let contents = successes
         .filter(|(status, _)| status.starts_with('2'))
         .filter_map(|(_, response)| response["content"].as_object());
@@ -152,58 +166,62 @@ fn produces(written: &Value) -> Vec<String> {
     produces
 }
 
-/// The fields of `x-deprecation`.
-fn ending(written: &Value) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let words = written["x-deprecation"].as_object().into_iter().flatten();
-    let field = |(name, value): (&String, &Value)| {
+/// Returns the headers of `x-deprecation`.
+fn deprecation_headers(operation: &Value) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let headers = operation["x-deprecation"].as_object().into_iter().flatten();
+    let parse = |(name, value): (&String, &Value)| {
         let value = HeaderValue::from_str(value.as_str()?).ok()?;
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     };
-    words.map(|word| field(word).ok_or_else(|| format!("{word:?} is no header field"))).collect()
+    headers.map(|entry| parse(entry).ok_or_else(|| format!("{entry:?} is not a header"))).collect()
 }
 
 impl Access {
-    fn compile(written: &Value) -> Self {
-        let ways: Vec<&Value> = written["security"].as_array().into_iter().flatten().collect();
-        let allow: Vec<String> = written["x-authz"]["allow"]
+    fn compile(operation: &Value) -> Self {
+        let schemes: Vec<&Value> = operation["security"].as_array().into_iter().flatten().collect();
+        let allow: Vec<String> = operation["x-authz"]["allow"]
             .as_array()
             .into_iter()
             .flatten()
-            .filter_map(|word| word.as_str().map(str::to_owned))
+            .filter_map(|role| role.as_str().map(str::to_owned))
             .collect();
-        let scope = ways.iter().find_map(|way| way["api_key"][0].as_str().map(str::to_owned));
-        let signed = allow.iter().any(|word| word == "provider");
-        let open = signed || ways.iter().all(|way| way.as_object().is_some_and(serde_json::Map::is_empty));
-        let anonymous = signed || allow.iter().any(|word| word == "anonymous");
-        Access { open, signed, anonymous, allow, scope }
+        let scope = schemes.iter().find_map(|scheme| scheme["api_key"][0].as_str().map(str::to_owned));
+        let signed = allow.iter().any(|role| role == "provider");
+        let ignores_credentials =
+            signed || schemes.iter().all(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty));
+        let anonymous = signed || allow.iter().any(|role| role == "anonymous");
+        Access { ignores_credentials, signed, anonymous, allow, scope }
     }
 
-    /// Whether this caller may come in, as far as the request alone can tell.
-    pub fn admit(&self, principal: Option<&Principal>) -> Result<(), Error> {
+    /// Checks role, scope and kind of credential. Ownership is checked by the handler, because it needs the
+    /// row.
+    pub fn check(&self, principal: Option<&Principal>) -> Result<(), Error> {
         let Some(principal) = principal else {
             return if self.anonymous { Ok(()) } else { Err(Error::Unauthenticated) };
         };
         match &self.scope {
             None if matches!(principal.via, Via::Key { .. }) => {
-                return Err(Error::Forbidden("an API key will not do here: sign in yourself"));
+                return Err(Error::Forbidden(
+                    "API keys are not accepted here: use a session or an access token",
+                ));
             }
             Some(scope) if !principal.within(scope) => return Err(Error::InsufficientScope(scope.clone())),
             _ => {}
         }
-        let admits = |word: &String| match word.as_str() {
+        let allows = |role: &String| match role.as_str() {
             "anonymous" | "authenticated" | "owner" => true,
             role => role == principal.role.as_str(),
         };
-        match self.allow.iter().any(admits) {
+        match self.allow.iter().any(allows) {
             true => Ok(()),
-            false => Err(Error::Forbidden("this needs another role: see the operation's x-authz")),
+            false => Err(Error::Forbidden("requires another role: see x-authz of the operation")),
         }
     }
 }
 
 impl BodyRule {
-    /// Whether the body's declared type is one that the operation takes (RFC 9110, 15.5.16).
-    pub fn takes(&self, content_type: Option<&HeaderValue>) -> bool {
+    /// Returns whether the operation accepts the declared media type (RFC 9110, 15.5.16).
+    pub fn accepts(&self, content_type: Option<&HeaderValue>) -> bool {
         let Some(text) = content_type.and_then(|value| value.to_str().ok()) else { return false };
         let mut parts = text.split(';');
         let essence = parts.next().unwrap_or_default().trim();
@@ -216,9 +234,10 @@ impl BodyRule {
         self.media.iter().any(|media| media.eq_ignore_ascii_case(essence)) && parts.all(charset)
     }
 
-    pub fn refusal(&self) -> Problem {
+    /// Returns the 415 that lists the accepted media types.
+    pub fn unsupported_media_type(&self) -> Problem {
         let media = self.media.join(", ");
-        Problem::new(Code::UnsupportedMediaType, format!("send the body as {media}, in UTF-8"))
+        Problem::new(Code::UnsupportedMediaType, format!("Content-Type: must be {media}, in UTF-8"))
             .header(header::ACCEPT, &media)
     }
 }

@@ -1,4 +1,7 @@
-//! What a connection is doing and since when, and so when it has to end.
+//! Timeouts of a connection.
+//!
+//! hyper has a timer for request heads only. These timers also close idle connections, reset clients that do
+//! not read their responses, and bound graceful shutdown.
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Waker},
@@ -7,44 +10,45 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{head::Refusal, limits::Limits};
+use super::{head::Rejection, limits::Limits};
 
-/// Why a connection's time is up.
+/// The timeout of a connection that has expired. The order only decides between timers of the same instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
-    /// A head did not come in time.
+    /// The request head is incomplete.
     Head,
-    /// Nothing was asked.
+    /// No request on a persistent connection.
     Idle,
-    /// The peer takes nothing of an answer.
+    /// The client does not read a response.
     Stall,
-    /// It was told to end, and that was long ago.
-    End,
+    /// The connection did not end within its shutdown deadline.
+    Shutdown,
 }
 
-/// The times of one connection, shared by its socket, its answers and the task that watches it.
+/// The timers of one connection, shared by its socket, its response bodies and the task that drives it.
 pub struct Pulse {
     state: Mutex<State>,
-    head: Duration,
-    idle: Duration,
-    stall: Duration,
-    /// A proxy speaks for many: one of its streams standing still does not end the others.
+    head_timeout: Duration,
+    idle_timeout: Duration,
+    stall_timeout: Duration,
+    /// The peer is a trusted proxy, whose connection carries the responses of many clients. One stalled
+    /// stream must not reset the others while any bytes are sent.
     trusted: bool,
-    /// Places for large answers that are being made or sent.
+    /// Permits for large responses that are created or sent.
     pub large: Arc<Semaphore>,
 }
 
 struct State {
     head: Option<Instant>,
     idle: Instant,
-    exchanges: usize,
+    requests: usize,
     writing: Option<Instant>,
-    moved: Instant,
+    last_write: Instant,
     waiting: Vec<(u64, Instant)>,
     bodies: u64,
-    end: Option<Instant>,
-    refusal: Option<Refusal>,
-    late: bool,
+    shutdown: Option<Instant>,
+    rejection: Option<Rejection>,
+    head_late: bool,
     reset: bool,
     reader: Option<Waker>,
 }
@@ -55,23 +59,23 @@ impl Pulse {
         let state = State {
             head: None,
             idle: now,
-            exchanges: 0,
+            requests: 0,
             writing: None,
-            moved: now,
+            last_write: now,
             waiting: Vec::new(),
             bodies: 0,
-            end: None,
-            refusal: None,
-            late: false,
+            shutdown: None,
+            rejection: None,
+            head_late: false,
             reset: false,
             reader: None,
         };
-        let large = if trusted { limits.streams as usize } else { limits.large_answers };
+        let large = if trusted { limits.max_streams as usize } else { limits.large_responses };
         Arc::new(Pulse {
             state: Mutex::new(state),
-            head: limits.head,
-            idle: limits.idle,
-            stall: limits.stall,
+            head_timeout: limits.head_timeout,
+            idle_timeout: limits.idle_timeout,
+            stall_timeout: limits.stall_timeout,
             trusted,
             large: Arc::new(Semaphore::new(large)),
         })
@@ -81,53 +85,54 @@ impl Pulse {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first bytes of a head are there.
-    pub fn head_begins(&self) {
+    /// Starts the head timer, unless it is running.
+    pub fn start_head(&self) {
         self.state().head.get_or_insert_with(Instant::now);
     }
 
-    pub fn head_ends(&self) {
+    pub fn stop_head(&self) {
         self.state().head = None;
     }
 
-    /// The head's time is up; the socket refuses it.
-    pub fn late(&self) {
-        self.state().late = true;
+    /// Marks the head as timed out. The socket then rejects it.
+    pub fn mark_head_late(&self) {
+        self.state().head_late = true;
     }
 
-    pub fn is_late(&self) -> bool {
-        self.state().late
+    pub fn is_head_late(&self) -> bool {
+        self.state().head_late
     }
 
-    /// Whether an exchange is under way; if so, its end wakes the task, which may then read the next head.
+    /// Returns whether a request is in progress. If so, its completion wakes the task, which then reads the
+    /// next head.
     pub fn is_busy(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
-        let busy = state.exchanges > 0;
+        let busy = state.requests > 0;
         state.reader = busy.then(|| cx.waker().clone());
         busy
     }
 
-    /// Leaves what the next exchange is answered with, whatever it seems to ask.
-    pub fn refuse(&self, refusal: Refusal) {
-        self.state().refusal = Some(refusal);
+    /// Sets the response to the stand-in request that the socket passes to hyper next.
+    pub fn set_rejection(&self, rejection: Rejection) {
+        self.state().rejection = Some(rejection);
     }
 
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.state().refusal
+    pub fn rejection(&self) -> Option<Rejection> {
+        self.state().rejection
     }
 
-    /// The connection ends by then.
-    pub fn ends_within(&self, time: Duration) {
-        let end = Instant::now() + time;
+    /// Sets the shutdown deadline, unless an earlier one is set.
+    pub fn shut_down_within(&self, time: Duration) {
+        let deadline = Instant::now() + time;
         let mut state = self.state();
-        state.end = Some(state.end.map_or(end, |known| known.min(end)));
+        state.shutdown = Some(state.shutdown.map_or(deadline, |known| known.min(deadline)));
     }
 
-    pub fn is_ending(&self) -> bool {
-        self.state().end.is_some()
+    pub fn is_shutting_down(&self) -> bool {
+        self.state().shutdown.is_some()
     }
 
-    pub fn reset(&self) {
+    pub fn mark_reset(&self) {
         self.state().reset = true;
     }
 
@@ -135,21 +140,21 @@ impl Pulse {
         self.state().reset
     }
 
-    /// The socket took bytes, or did not.
-    pub fn wrote(&self, taken: bool) {
+    /// Records whether the socket accepted bytes or its send buffer is full.
+    pub fn record_write(&self, accepted: bool) {
         let now = Instant::now();
         let mut state = self.state();
-        if taken {
-            state.moved = now;
+        if accepted {
+            state.last_write = now;
             state.writing = None;
         } else {
             state.writing.get_or_insert(now);
         }
     }
 
-    /// An answer's body, which waits for the peer until it says that it waits for its source, or a piece of
-    /// one, which waits until it is taken.
-    pub fn body(&self) -> u64 {
+    /// Registers a response body or a chunk, and returns its id. It counts as waiting for the client until it
+    /// reports otherwise.
+    pub fn register_body(&self) -> u64 {
         let mut state = self.state();
         state.bodies += 1;
         let id = state.bodies;
@@ -157,60 +162,68 @@ impl Pulse {
         id
     }
 
-    pub fn body_waits(&self, id: u64, for_peer: bool) {
+    /// Records whether a body or chunk waits for the client (stall timer runs) or for its source (it does
+    /// not).
+    pub fn set_waiting(&self, id: u64, for_client: bool) {
         let mut state = self.state();
         state.waiting.retain(|(known, _)| *known != id);
-        if for_peer {
+        if for_client {
             state.waiting.push((id, Instant::now()));
         }
     }
 
-    /// When to look again, at the latest.
-    pub fn next(&self) -> Instant {
-        let busy = Instant::now() + self.stall / 4;
-        self.times().into_iter().flatten().map(|(at, _)| at).min().unwrap_or(busy)
+    /// Returns when the next timer can expire. Without a timer it is a quarter of the stall timeout, because
+    /// a response can begin to stall at any time.
+    pub fn next_deadline(&self) -> Instant {
+        let any_time = Instant::now() + self.stall_timeout / 4;
+        self.deadlines().into_iter().flatten().map(|(at, _)| at).min().unwrap_or(any_time)
     }
 
-    /// What is up by now.
-    pub fn due(&self) -> Option<Due> {
+    /// Returns the expired timeout, if any.
+    pub fn expired(&self) -> Option<Due> {
         let now = Instant::now();
-        self.times().into_iter().flatten().filter(|(at, _)| *at <= now).min().map(|(_, due)| due)
+        self.deadlines().into_iter().flatten().filter(|(at, _)| *at <= now).min().map(|(_, due)| due)
     }
 
-    fn times(&self) -> [Option<(Instant, Due)>; 3] {
+    fn deadlines(&self) -> [Option<(Instant, Due)>; 3] {
+        // A direct client is judged by its oldest waiting body, a proxy by the last progress of the whole
+        // connection.
         let state = self.state();
-        let stands = match self.trusted {
-            true => state.waiting.first().map(|(_, since)| (*since).max(state.moved)),
+        let stalled_since = match self.trusted {
+            true => state.waiting.first().map(|(_, since)| (*since).max(state.last_write)),
             false => state.waiting.iter().map(|(_, since)| *since).min(),
         };
-        let stall =
-            stands.into_iter().chain(state.writing).min().map(|since| (since + self.stall, Due::Stall));
-        let rest = match (state.exchanges, state.head, state.late) {
-            (0, Some(since), false) => Some((since + self.head, Due::Head)),
-            (0, None, _) if state.end.is_none() => Some((state.idle + self.idle, Due::Idle)),
+        let stall = stalled_since
+            .into_iter()
+            .chain(state.writing)
+            .min()
+            .map(|since| (since + self.stall_timeout, Due::Stall));
+        let request_timer = match (state.requests, state.head, state.head_late) {
+            (0, Some(since), false) => Some((since + self.head_timeout, Due::Head)),
+            (0, None, _) if state.shutdown.is_none() => Some((state.idle + self.idle_timeout, Due::Idle)),
             _ => None,
         };
-        [state.end.map(|end| (end, Due::End)), stall, rest]
+        [state.shutdown.map(|at| (at, Due::Shutdown)), stall, request_timer]
     }
 }
 
-/// A request that is being answered, until the last of its answer is taken.
+/// A request in progress, until the last byte of its response is sent.
 pub struct Exchange(pub Arc<Pulse>);
 
 impl Exchange {
-    pub fn begin(pulse: &Arc<Pulse>) -> Self {
-        let mut state = pulse.state();
-        state.exchanges += 1;
+    pub fn start(timers: &Arc<Pulse>) -> Self {
+        let mut state = timers.state();
+        state.requests += 1;
         state.head = None;
         drop(state);
-        Exchange(pulse.clone())
+        Exchange(timers.clone())
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.exchanges -= 1;
+        state.requests -= 1;
         state.idle = Instant::now();
         let reader = state.reader.take();
         drop(state);

@@ -1,9 +1,9 @@
-//! One request on its way from the parser to the handler: what is refused before its meaning is looked at,
-//! and what the loop answers when the handler cannot.
+//! One request between hyper and the handler: checks that precede dispatch, the handler timeout, and
+//! responses that the server sends without the handler.
 use std::{net::SocketAddr, sync::Arc};
 
 use http_body_util::BodyExt;
-use hyper::{Version, body::Body as _, body::Incoming as Arriving, header};
+use hyper::{Version, body::Body as _, body::Incoming as IncomingBody, header};
 use poem::{
     Addr, Body, Request, Response,
     http::uri::Scheme,
@@ -13,47 +13,49 @@ use uuid::Uuid;
 
 use super::{
     body::BodyError,
-    connection::{Incoming, Meter},
-    head::{self, Refusal},
+    connection::{Meter, RequestBody},
+    head::{self, Rejection},
     limits::Limits,
     server::Handler,
 };
 use crate::contract::{cache::vary, code::Code, problem::Problem};
 
-/// Answers with the handler, within the limits.
-pub async fn answer<H: Handler>(
+/// Runs the handler within the limits and returns its response.
+pub async fn handle<H: Handler>(
     handler: &H,
     limits: &Limits,
-    request: hyper::Request<Arriving>,
-    own: SocketAddr,
+    request: hyper::Request<IncomingBody>,
+    local: SocketAddr,
     peer: SocketAddr,
 ) -> Response {
-    let most = handler.body_bytes(request.uri().path()).unwrap_or(limits.body_bytes);
-    if let Some(refusal) = refusal(&request, limits, most) {
-        return refuse(refusal);
+    let max_bytes = handler.body_bytes(request.uri().path()).unwrap_or(limits.body_bytes);
+    if let Some(rejection) = check_head(&request, limits, max_bytes) {
+        return reject(rejection);
     }
-    let empty = request.body().is_end_stream();
-    let addresses = (LocalAddr(Addr::from(own)), RemoteAddr(Addr::from(peer)));
+    let has_no_body = request.body().is_end_stream();
+    let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
     let mut request: Request = (request, addresses.0, addresses.1, Scheme::HTTP).into();
     let meter = Arc::new(Meter::default());
-    if !empty {
-        let body = Incoming::new(request.take_body().into(), meter.clone(), limits.body, most);
+    if !has_no_body {
+        let body =
+            RequestBody::new(request.take_body().into(), meter.clone(), limits.body_timeout, max_bytes);
         request.set_body(Body::from(body.boxed()));
     }
-    let persistent = request.version() != Version::HTTP_2;
+    let is_http1 = request.version() != Version::HTTP_2;
     let mut response = tokio::select! {
         response = handler.handle(request) => response,
-        () = meter.used_up(limits.handler) => {
-            return refuse(Refusal::new(Code::Unavailable, "the answer took too long"));
+        () = meter.handler_timeout(limits.handler_timeout) => {
+            return reject(Rejection::new(Code::Unavailable, "the request took too long: try again later"));
         }
     };
-    if persistent && meter.left_over() {
-        // The connection ends with this answer, and says so (RFC 9112, 9.6): else the next request on it would be lost.
+    if is_http1 && meter.unread() {
+        // The connection cannot be reused. `Connection: close` says so (RFC 9112, 9.6); otherwise the client
+        // would lose its next request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
     match meter.failure().map(code) {
-        // Half a body means nothing, whatever the handler has made of it.
-        Some(code) if response.status() != code.status() => refuse(Refusal::new(code, detail(code))),
+        // The handler has seen a part of the body only, so its response is discarded.
+        Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code))),
         _ => response,
     }
 }
@@ -68,54 +70,62 @@ fn code(error: BodyError) -> Code {
 
 fn detail(code: Code) -> &'static str {
     match code {
-        Code::RequestTimeout => "the body came too slowly",
-        Code::PayloadTooLarge => "the body is larger than this operation takes",
-        _ => "the body broke off before its end",
+        Code::RequestTimeout => "the request body arrived too slowly",
+        Code::PayloadTooLarge => "body: is larger than the operation accepts",
+        _ => "the request body is incomplete",
     }
 }
 
-/// What is wrong with a message before its meaning is looked at. The socket has judged HTTP/1 by its bytes;
-/// here HTTP/2 is held to the same.
-fn refusal(request: &hyper::Request<Arriving>, limits: &Limits, most: u64) -> Option<Refusal> {
+/// Returns the error of a message that must not reach the handler. The socket has checked HTTP/1 heads; this
+/// applies the same rules to HTTP/2.
+fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes: u64) -> Option<Rejection> {
     let headers = request.headers();
     if request.version() == Version::HTTP_2 {
         let mut hosts = headers.get_all(header::HOST).iter();
-        let named = request.uri().authority().is_some();
+        let has_authority = request.uri().authority().is_some();
         let (first, second) = (hosts.next(), hosts.next());
-        if second.is_some() || !(named || first.is_some()) {
-            return Some(Refusal::new(Code::MalformedRequest, "send exactly one host"));
+        if second.is_some() || !(has_authority || first.is_some()) {
+            return Some(Rejection::new(Code::MalformedRequest, "Host: must be sent exactly once"));
         }
-        if let Some(Err(refusal)) = first.map(|host| head::host(host.as_bytes())) {
-            return Some(refusal);
+        if let Some(Err(rejection)) = first.map(|host| head::validate_host(host.as_bytes())) {
+            return Some(rejection);
         }
     }
-    let line = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-    if line > limits.line_bytes {
-        return Some(Refusal::new(Code::UriTooLong, "the address is longer than 8,192 bytes"));
+    let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if target > limits.line_bytes {
+        return Some(Rejection::new(Code::UriTooLong, "request target: must be at most 8,192 bytes"));
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if bytes > limits.head_bytes || headers.len() > limits.head_fields {
+    if bytes > limits.head_bytes || headers.len() > limits.max_headers {
         return Some(head::too_large());
     }
-    let coding = |value: &header::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(header::CONTENT_ENCODING).iter().any(coding) {
-        return Some(Refusal::new(Code::UnsupportedMediaType, "send the body without a Content-Encoding"));
+    let encoded = |value: &header::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(encoded) {
+        return Some(Rejection::new(
+            Code::UnsupportedMediaType,
+            "Content-Encoding: must be absent or identity",
+        ));
     }
     let declared = request.body().size_hint().lower();
-    (declared > most).then(|| Refusal::new(Code::PayloadTooLarge, detail(Code::PayloadTooLarge)))
+    (declared > max_bytes).then(|| Rejection::new(Code::PayloadTooLarge, detail(Code::PayloadTooLarge)))
 }
 
-/// A refusal made before the edge has seen the request; it ends the connection.
-pub fn refuse(refusal: Refusal) -> Response {
+/// Returns the response to a request that is rejected before dispatch. It closes the connection.
+pub fn reject(rejection: Rejection) -> Response {
     let trace = Uuid::now_v7().to_string();
-    let mut problem = Problem::new(refusal.code, refusal.detail).header(header::CONNECTION, "close");
-    if refusal.code == Code::Unavailable {
+    let mut problem = Problem::new(rejection.code, rejection.detail).header(header::CONNECTION, "close");
+    if rejection.code == Code::Unavailable {
         problem = problem.header(header::RETRY_AFTER, "1");
     }
-    // The edge has not seen it: this is its line in the log.
-    tracing::info!(id = trace, status = refusal.code.status().as_u16(), cause = refusal.detail, "refused");
+    // The access log only sees dispatched requests, so this one is logged here.
+    tracing::info!(
+        id = trace,
+        status = rejection.code.status().as_u16(),
+        cause = rejection.detail,
+        "rejected before dispatch"
+    );
     let mut response = problem.render(&trace);
-    super::headers::secure(response.headers_mut(), false);
+    super::headers::set_security_headers(response.headers_mut(), false);
     vary(response.headers_mut(), "Origin");
     if let Ok(value) = trace.parse() {
         response.headers_mut().insert("x-request-id", value);

@@ -1,38 +1,38 @@
-//! Paths to resources: the templates of the document as a tree. Segments are split before they are decoded,
-//! so that an encoded slash never makes a path deeper.
+//! Routes paths to the path items of the OpenAPI document, with a tree of segments. A path is split before it
+//! is percent-decoded, so that an encoded slash does not create a segment.
 use std::collections::HashMap;
 
 #[derive(Default)]
 struct Node {
     literal: HashMap<String, Node>,
     parameter: Option<Box<Node>>,
-    /// A last parameter that takes all segments that are left.
+    /// A final parameter that matches all remaining segments.
     rest: Option<usize>,
     leaf: Option<usize>,
 }
 
-/// Finds the place of a path among the templates that were added.
+/// Finds the index of the path template that matches a path.
 #[derive(Default)]
 pub struct Router(Node);
 
-/// Where a path leads, and the decoded values of its parameters.
+/// A matching template and the decoded values of its parameters.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Match {
-    pub place: usize,
+    pub index: usize,
     pub values: Vec<String>,
-    /// The path ends with a slash that its canonical form has not.
-    pub slash: bool,
+    /// The path has a trailing slash that its canonical form does not have.
+    pub trailing_slash: bool,
 }
 
 impl Router {
-    /// Adds a template such as `/api/posts/{id}`; `rest` says that its last parameter takes many segments.
-    pub fn add(&mut self, template: &str, rest: bool, place: usize) {
+    /// Adds a template such as `/api/posts/{id}`. With `rest`, its last parameter matches many segments.
+    pub fn add(&mut self, template: &str, rest: bool, index: usize) {
         let mut node = &mut self.0;
         let segments: Vec<&str> = template.split('/').skip(1).collect();
         for (i, segment) in segments.iter().enumerate() {
             let parameter = segment.starts_with('{');
             if rest && parameter && i + 1 == segments.len() {
-                node.rest = Some(place);
+                node.rest = Some(index);
                 return;
             }
             node = match parameter {
@@ -40,44 +40,44 @@ impl Router {
                 false => node.literal.entry((*segment).to_owned()).or_default(),
             };
         }
-        node.leaf = Some(place);
+        node.leaf = Some(index);
     }
 
-    /// The match of a path as it stood in the request line, if it has one.
+    /// Returns the match of a path as received in the request line.
     pub fn find(&self, path: &str) -> Option<Match> {
         let segments: Vec<String> = path.strip_prefix('/')?.split('/').map(decode).collect::<Option<_>>()?;
-        Self::walk(&self.0, &segments, &mut Vec::new())
-            .filter(|found| !found.values.iter().any(|v| v.contains(HIDDEN)))
+        Self::find_in(&self.0, &segments, &mut Vec::new())
+            .filter(|found| !found.values.iter().any(|v| v.contains(ENCODED_SLASH)))
     }
 
-    fn walk(node: &Node, segments: &[String], values: &mut Vec<String>) -> Option<Match> {
-        let Some((first, others)) = segments.split_first() else {
-            return node.leaf.map(|place| Match { place, values: values.clone(), slash: false });
+    fn find_in(node: &Node, segments: &[String], values: &mut Vec<String>) -> Option<Match> {
+        let Some((first, remaining)) = segments.split_first() else {
+            return node.leaf.map(|index| Match { index, values: values.clone(), trailing_slash: false });
         };
-        if let Some(found) = node.literal.get(first).and_then(|next| Self::walk(next, others, values)) {
+        if let Some(found) = node.literal.get(first).and_then(|next| Self::find_in(next, remaining, values)) {
             return Some(found);
         }
         if let Some(next) = node.parameter.as_deref().filter(|_| !first.is_empty()) {
             values.push(first.clone());
-            let found = Self::walk(next, others, values);
+            let found = Self::find_in(next, remaining, values);
             values.pop();
             if found.is_some() {
                 return found;
             }
         }
-        let place = node.rest?;
-        let slash = segments.len() > 1 && segments.last().is_some_and(String::is_empty);
-        // A parameter that is a path of its own may bring the slash at its beginning along.
-        let kept = &segments[..segments.len() - usize::from(slash)];
-        let (mark, kept) = match kept.split_first() {
-            Some((first, others)) if first.is_empty() && !others.is_empty() => ("/", others),
-            _ => ("", kept),
+        let index = node.rest?;
+        let trailing_slash = segments.len() > 1 && segments.last().is_some_and(String::is_empty);
+        // The value of such a parameter is a path and may begin with a slash.
+        let rest = &segments[..segments.len() - usize::from(trailing_slash)];
+        let (prefix, rest) = match rest.split_first() {
+            Some((first, remaining)) if first.is_empty() && !remaining.is_empty() => ("/", remaining),
+            _ => ("", rest),
         };
-        if kept.iter().any(|segment| segment.is_empty() || segment == "." || segment == "..") {
+        if rest.iter().any(|segment| segment.is_empty() || segment == "." || segment == "..") {
             return None;
         }
-        // Clients that fill in the template of the document encode the slashes of its one parameter.
-        let joined = format!("{mark}{}", kept.join("/").replace(HIDDEN, "/"));
+        // Clients that fill in the template encode the slashes in the value of its parameter.
+        let joined = format!("{prefix}{}", rest.join("/").replace(ENCODED_SLASH, "/"));
         if joined
             .strip_prefix('/')
             .unwrap_or(&joined)
@@ -88,31 +88,31 @@ impl Router {
         }
         let mut values = values.clone();
         values.push(joined);
-        Some(Match { place, values, slash })
+        Some(Match { index, values, trailing_slash })
     }
 }
 
-/// Stands for an encoded slash until it is clear whether its segment may have one.
-const HIDDEN: char = '\u{1}';
+/// Replaces an encoded slash until it is known whether the segment may contain one.
+const ENCODED_SLASH: char = '\u{1}';
 
-/// One segment, percent-decoded once; none if it is not UTF-8 or hides what no segment may have.
+/// Percent-decodes one segment. Returns `None` if it is not UTF-8 or contains `\`, NUL or the placeholder.
 fn decode(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'%' => {
-                let (high, low) = (hex(rest.next()?)?, hex(rest.next()?)?);
+                let (high, low) = (hex_digit(rest.next()?)?, hex_digit(rest.next()?)?);
                 high << 4 | low
             }
             other => other,
         });
     }
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains(['\\', '\0', HIDDEN]))?;
-    Some(text.replace("/", &HIDDEN.to_string()))
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains(['\\', '\0', ENCODED_SLASH]))?;
+    Some(text.replace("/", &ENCODED_SLASH.to_string()))
 }
 
-fn hex(digit: u8) -> Option<u8> {
+fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
@@ -124,15 +124,15 @@ mod tests {
         let mut router = Router::default();
         let templates =
             ["/api/posts", "/api/posts/{id}", "/api/posts/slug/{slug}", "/api/docs", "/api/docs/{path}"];
-        for (place, template) in templates.iter().enumerate() {
-            router.add(template, *template == "/api/docs/{path}", place);
+        for (index, template) in templates.iter().enumerate() {
+            router.add(template, *template == "/api/docs/{path}", index);
         }
         router
     }
 
     #[test]
-    fn paths_lead_where_they_should() {
-        for (path, place, value, slash) in [
+    fn matches_paths() {
+        for (path, index, value, trailing_slash) in [
             ("/api/posts", 0, None, false),
             ("/api/posts/7", 1, Some("7"), false),
             ("/api/posts/slug", 1, Some("slug"), false),
@@ -145,12 +145,12 @@ mod tests {
         ] {
             let found = router().find(path).unwrap_or_else(|| panic!("{path}"));
             let value: Vec<String> = value.into_iter().map(str::to_owned).collect();
-            assert_eq!(found, Match { place, values: value, slash }, "{path}");
+            assert_eq!(found, Match { index, values: value, trailing_slash }, "{path}");
         }
     }
 
     #[test]
-    fn tricks_lead_nowhere() {
+    fn rejects_ambiguous_paths() {
         for path in [
             "",
             "api/posts",

@@ -1,4 +1,4 @@
-//! The loop between the network and the edge: hyper with limits on everything that a peer can stretch.
+//! Accepts connections and runs hyper on them, with limits on every resource that a client can consume.
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
@@ -27,51 +27,51 @@ use tokio::{
 
 use super::{
     address::Proxies,
-    connection::{Outgoing, weight},
-    head::Refusal,
+    connection::{ResponseBody, buffered_bytes},
+    head::Rejection,
     limits::Limits,
     pulse::{Due, Exchange, Pulse},
-    request::{answer, refuse},
+    request::{handle, reject},
     shares::{Place, Shares},
     socket::Socket,
 };
 use crate::contract::code::Code;
 
-/// What answers requests; it never fails.
+/// A handler of requests. It always returns a response.
 pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 
-    /// The bytes that a body may have at this path, if other than usual.
+    /// Returns the maximum bytes of a request body at this path, if it differs from the default.
     fn body_bytes(&self, path: &str) -> Option<u64> {
         let _ = path;
         None
     }
 }
 
-struct Loop<H> {
+struct Server<H> {
     handler: Arc<H>,
     limits: Arc<Limits>,
-    shares: Arc<Shares>,
+    client_limits: Arc<Shares>,
     builder: auto::Builder<TokioExecutor>,
     in_flight: Semaphore,
     bodies: Semaphore,
 }
 
-/// Bytes of one connection that the kernel keeps each way: left alone it takes megabytes for a peer that
-/// does not read, where no limit of ours sees them.
-const KERNEL: u32 = 128 * 1024;
+/// Kernel buffer of one connection in each direction, in bytes. By default the kernel grows the buffer to
+/// megabytes for a client that does not read, and no limit of the service counts them.
+const SOCKET_BUFFER: u32 = 128 * 1024;
 
-/// Listens; connections inherit what is set here.
+/// Binds a listener. Connections inherit its socket options.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
-    socket.set_send_buffer_size(KERNEL)?;
-    socket.set_recv_buffer_size(KERNEL)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER)?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
     socket.bind(address)?;
     socket.listen(1024)
 }
 
-/// Serves until `stop` turns true, then for the grace and until what runs has ended.
+/// Serves until `stop` is true, then for the grace period and until the requests in progress have completed.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     limits: Limits,
@@ -80,12 +80,13 @@ pub async fn serve<H: Handler>(
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let connections = Arc::new(Semaphore::new(limits.connections));
-    let most = limits.connections as u32;
-    let (grace, drain, pause) = (limits.grace, limits.drain, limits.pause);
+    let max_connections = limits.connections as u32;
+    let (grace, drain, accept_retry) = (limits.grace, limits.drain, limits.accept_retry);
     let in_flight = Semaphore::new(limits.in_flight);
     let bodies = Semaphore::new(limits.bodies);
-    let (builder, shares) = (builder(&limits), Shares::new(&limits, proxies));
-    let shared = Arc::new(Loop { handler, limits: Arc::new(limits), shares, builder, in_flight, bodies });
+    let (builder, client_limits) = (builder(&limits), Shares::new(&limits, proxies));
+    let server =
+        Arc::new(Server { handler, limits: Arc::new(limits), client_limits, builder, in_flight, bodies });
     let (end, ending) = watch::channel(false);
     let stopping = async {
         let _ = stop.wait_for(|stop| *stop).await;
@@ -93,46 +94,47 @@ pub async fn serve<H: Handler>(
     };
     tokio::pin!(stopping);
     loop {
-        let (permit, stream, peer) = tokio::select! {
-            taken = take(&listener, &connections, pause) => taken?,
+        let (slot, stream, peer) = tokio::select! {
+            accepted = accept(&listener, &connections, accept_retry) => accepted?,
             () = &mut stopping => break,
         };
-        let (shared, ending) = (shared.clone(), ending.clone());
+        let (server, ending) = (server.clone(), ending.clone());
         tokio::spawn(async move {
-            if let Some(place) = shared.shares.place(peer.ip()) {
-                shared.connection((stream, peer), place, ending).await;
+            if let Some(permit) = server.client_limits.connect(peer.ip()) {
+                server.drive((stream, peer), permit, ending).await;
             }
-            drop(permit);
+            drop(slot);
         });
     }
     drop(listener);
     let _ = end.send(true);
-    let _ = timeout(drain, connections.acquire_many(most)).await;
+    let _ = timeout(drain, connections.acquire_many(max_connections)).await;
     Ok(())
 }
 
-/// The next connection, when there is room for it. A full house waits in the kernel's queue.
-async fn take(
+/// Accepts the next connection when a permit is free. Until then clients wait in the backlog of the kernel.
+async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-    pause: Duration,
+    accept_retry: Duration,
 ) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
     let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return Ok((permit, stream, peer)),
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                if ours(&error) {
-                    tokio::time::sleep(pause).await;
+                tracing::warn!(%error, "a connection could not be accepted");
+                if is_resource_error(&error) {
+                    tokio::time::sleep(accept_retry).await;
                 }
             }
         }
     }
 }
 
-/// Whether the process lacks something (descriptors, memory), and not this peer: then pause, never spin.
-fn ours(error: &io::Error) -> bool {
+/// Returns whether the process lacks a resource (descriptors, memory). Then `accept` would fail again at
+/// once, so the caller pauses.
+fn is_resource_error(error: &io::Error) -> bool {
     !matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
@@ -146,103 +148,116 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes + 8 * 1024)
-        .max_headers(limits.head_fields)
+        .max_headers(limits.max_headers)
         .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams)
+        .max_concurrent_streams(limits.max_streams)
         .max_header_list_size(limits.head_bytes as u32)
         .max_pending_accept_reset_streams(limits.reset_backlog)
         .max_local_error_reset_streams(limits.local_errors)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
         .max_send_buf_size(limits.send_buffer)
-        .keep_alive_interval(limits.ping)
-        .keep_alive_timeout(limits.pong);
+        .keep_alive_interval(limits.ping_interval)
+        .keep_alive_timeout(limits.ping_timeout);
     builder
 }
 
-impl<H: Handler> Loop<H> {
-    async fn connection(
+impl<H: Handler> Server<H> {
+    /// Drives one connection until it ends or one of its timers expires.
+    async fn drive(
         self: &Arc<Self>,
         (stream, peer): (TcpStream, SocketAddr),
-        place: Arc<Place>,
+        permit: Arc<Place>,
         mut ending: watch::Receiver<bool>,
     ) {
         let _ = stream.set_nodelay(true);
-        let Ok(own) = stream.local_addr() else { return };
-        let pulse = Pulse::new(&self.limits, place.trusted);
-        let (shared, of) = (self.clone(), pulse.clone());
+        let Ok(local) = stream.local_addr() else { return };
+        let timers = Pulse::new(&self.limits, permit.trusted);
+        let (server, shared) = (self.clone(), timers.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (shared, place, exchange) = (shared.clone(), place.clone(), Exchange::begin(&of));
-            async move { Ok::<_, Infallible>(shared.exchange(request, exchange, place, (own, peer)).await) }
+            let (server, permit, exchange) = (server.clone(), permit.clone(), Exchange::start(&shared));
+            async move { Ok::<_, Infallible>(server.respond(request, exchange, permit, (local, peer)).await) }
         });
-        let socket = TokioIo::new(Socket::new(stream, pulse.clone(), self.limits.clone()));
+        let socket = TokioIo::new(Socket::new(stream, timers.clone(), self.limits.clone()));
         let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
-        let mut alarm = std::pin::pin!(sleep_until(pulse.next().into()));
+        let mut alarm = std::pin::pin!(sleep_until(timers.next_deadline().into()));
         loop {
             tokio::select! {
                 biased;
                 _ = connection.as_mut() => return,
-                _ = ending.wait_for(|end| *end), if !pulse.is_ending() => {
-                    pulse.ends_within(self.limits.drain);
+                _ = ending.wait_for(|end| *end), if !timers.is_shutting_down() => {
+                    timers.shut_down_within(self.limits.drain);
                     connection.as_mut().graceful_shutdown();
                     continue;
                 }
-                // Asked after each move of the connection: a later end needs no new alarm, it is seen then.
+                // Runs after each progress of the connection. An earlier timer moves the alarm; a later one needs
+                // no reset, because it is found when the alarm fires.
                 () = poll_fn(|cx| {
-                    let next = pulse.next().into();
+                    let next = timers.next_deadline().into();
                     if next < alarm.deadline() {
                         alarm.as_mut().reset(next);
                     }
                     alarm.as_mut().poll(cx)
                 }) => {}
             }
-            match pulse.due() {
+            match timers.expired() {
                 None => {}
-                Some(Due::Head) => pulse.late(),
+                Some(Due::Head) => timers.mark_head_late(),
                 Some(Due::Idle) => {
-                    pulse.ends_within(self.limits.linger);
+                    timers.shut_down_within(self.limits.linger);
                     connection.as_mut().graceful_shutdown();
                 }
-                Some(Due::Stall) => return pulse.reset(),
-                Some(Due::End) => return,
+                Some(Due::Stall) => return timers.mark_reset(),
+                Some(Due::Shutdown) => return,
             }
-            alarm.as_mut().reset(pulse.next().into());
+            alarm.as_mut().reset(timers.next_deadline().into());
         }
     }
 
-    async fn exchange(
+    /// Handles one request within the permits of its connection and client.
+    ///
+    /// The permits are acquired in one order: large response, request body, safe request, in flight. Every
+    /// request can be rejected before its handler runs. Afterwards only a safe one is: the caller of an unsafe
+    /// request must learn that its effect has happened.
+    async fn respond(
         &self,
         request: hyper::Request<Incoming>,
         exchange: Exchange,
-        place: Arc<Place>,
-        (own, peer): (SocketAddr, SocketAddr),
-    ) -> hyper::Response<Outgoing> {
-        let turn = exchange.0.large.clone().acquire_owned().await.ok();
-        let sends = !request.body().is_end_stream();
-        let body = if sends { place.body(&self.bodies) } else { Some([None, None]) };
-        // A refusal after an effect would hide it.
-        let effect = !request.method().is_safe();
-        let making = if effect { None } else { place.turn().await };
-        let response = match (exchange.0.refusal(), self.in_flight.try_acquire()) {
-            (Some(refusal), _) => refuse(refusal),
-            (None, _) if body.is_none() => {
-                refuse(Refusal::new(Code::Unavailable, "send fewer bodies at a time"))
+        permit: Arc<Place>,
+        (local, peer): (SocketAddr, SocketAddr),
+    ) -> hyper::Response<ResponseBody> {
+        let large = exchange.0.large.clone().acquire_owned().await.ok();
+        let has_body = !request.body().is_end_stream();
+        let body_permits = if has_body { permit.body_permits(&self.bodies) } else { Some([None, None]) };
+        // Rejecting an unsafe request after its handler has run would hide its effect.
+        let is_unsafe = !request.method().is_safe();
+        let read_permit = if is_unsafe { None } else { permit.read_permit().await };
+        let response = match (exchange.0.rejection(), self.in_flight.try_acquire()) {
+            (Some(rejection), _) => reject(rejection),
+            (None, _) if body_permits.is_none() => reject(Rejection::new(
+                Code::Unavailable,
+                "too many request bodies in progress: send fewer at a time",
+            )),
+            (None, Ok(_permit)) => handle(&*self.handler, &self.limits, request, local, peer).await,
+            (None, Err(_)) => {
+                reject(Rejection::new(Code::Unavailable, "too many requests in progress: try again later"))
             }
-            (None, Ok(_permit)) => answer(&*self.handler, &self.limits, request, own, peer).await,
-            (None, Err(_)) => refuse(Refusal::new(Code::Unavailable, "the service is at its limit")),
         };
         let mut response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
-        let weight = weight(&response);
-        let held = weight.and_then(|bytes| place.hold(bytes, effect));
-        if weight.is_some() && held.is_none() {
-            let refusal = Refusal::new(Code::Unavailable, "take the answers that you have asked for first");
-            response = refuse(refusal).into();
+        let buffered = buffered_bytes(&response);
+        let buffer = buffered.and_then(|bytes| permit.buffer(bytes, is_unsafe));
+        if buffered.is_some() && buffer.is_none() {
+            let rejection = Rejection::new(
+                Code::Unavailable,
+                "too many unread responses: read them before you send more requests",
+            );
+            response = reject(rejection).into();
         }
-        drop(making);
-        response.map(|body| Outgoing::new(body, exchange, turn, held))
+        drop(read_permit);
+        response.map(|body| ResponseBody::new(body, exchange, large, buffer))
     }
 }
 

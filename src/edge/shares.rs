@@ -1,4 +1,5 @@
-//! What one address may hold of the service: connections, and answers that it has asked for and not taken.
+//! Limits per client address: connections, request bodies, concurrent reads, and memory of responses that are
+//! not yet read.
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
@@ -9,13 +10,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{address::Proxies, limits::Limits};
 
-/// The shares of all addresses.
+/// The limits and the usage of all client addresses.
 pub struct Shares {
     proxies: Proxies,
     connections: usize,
-    all_bytes: u64,
+    total_bytes: u64,
     bytes: u64,
-    turns: usize,
+    reads: usize,
     bodies: usize,
     state: Mutex<State>,
 }
@@ -23,13 +24,13 @@ pub struct Shares {
 #[derive(Default)]
 struct State {
     bytes: u64,
-    addresses: HashMap<IpAddr, Share>,
+    clients: HashMap<IpAddr, ClientUsage>,
 }
 
-struct Share {
+struct ClientUsage {
     connections: usize,
     bytes: u64,
-    turns: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
 }
 
@@ -37,11 +38,11 @@ impl Shares {
     pub fn new(limits: &Limits, proxies: Proxies) -> Arc<Self> {
         Arc::new(Shares {
             proxies,
-            connections: limits.per_address,
-            all_bytes: limits.untaken,
-            bytes: limits.untaken_share,
-            turns: limits.reads,
-            bodies: limits.bodies_share,
+            connections: limits.connections_per_client,
+            total_bytes: limits.unread_bytes,
+            bytes: limits.unread_bytes_per_client,
+            reads: limits.reads_per_client,
+            bodies: limits.bodies_per_client,
             state: Mutex::default(),
         })
     }
@@ -50,101 +51,104 @@ impl Shares {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more connection of this peer, unless it has its share; proxies speak for many.
-    pub fn place(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Place>> {
-        let (trusted, address) = (self.proxies.trusted(peer), network(peer));
+    /// Returns a permit for a connection of this peer, or `None` if it has too many. A trusted proxy has no
+    /// limit, because it carries many clients.
+    pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Place>> {
+        let (trusted, address) = (self.proxies.trusted(peer), client_network(peer));
         let mut state = self.state();
-        let fresh = || Share {
+        let new_usage = || ClientUsage {
             connections: 0,
             bytes: 0,
-            turns: Arc::new(Semaphore::new(self.turns)),
+            reads: Arc::new(Semaphore::new(self.reads)),
             bodies: Arc::new(Semaphore::new(self.bodies)),
         };
-        let share = state.addresses.entry(address).or_insert_with(fresh);
-        if share.connections >= self.connections && !trusted {
+        let usage = state.clients.entry(address).or_insert_with(new_usage);
+        if usage.connections >= self.connections && !trusted {
             return None;
         }
-        share.connections += 1;
-        let (turns, bodies) = (share.turns.clone(), share.bodies.clone());
+        usage.connections += 1;
+        let (reads, bodies) = (usage.reads.clone(), usage.bodies.clone());
         drop(state);
-        Some(Arc::new(Place { shares: self.clone(), address, trusted, turns, bodies }))
+        Some(Arc::new(Place { limits: self.clone(), address, trusted, reads, bodies }))
     }
 }
 
-/// One connection of an address.
+/// A connection of one client address.
 pub struct Place {
-    shares: Arc<Shares>,
+    limits: Arc<Shares>,
     address: IpAddr,
     pub trusted: bool,
-    turns: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
 }
 
 impl Place {
-    /// Leave to send a body, unless the address is sending its share of them; of a proxy all bodies may come.
-    pub fn body<'a>(&'a self, all: &'a Semaphore) -> Option<[Option<SemaphorePermit<'a>>; 2]> {
-        let own = if self.trusted { None } else { Some(self.bodies.try_acquire().ok()?) };
-        Some([own, Some(all.try_acquire().ok()?)])
+    /// Returns permits to send a request body, or `None` if the client or the service has too many bodies in
+    /// progress. Trusted proxies have no limit of their own.
+    pub fn body_permits<'a>(&'a self, all: &'a Semaphore) -> Option<[Option<SemaphorePermit<'a>>; 2]> {
+        let client = if self.trusted { None } else { Some(self.bodies.try_acquire().ok()?) };
+        Some([client, Some(all.try_acquire().ok()?)])
     }
 
-    /// A turn to make an answer to what only reads; others of the address wait until it is made.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        if self.trusted { None } else { self.turns.acquire().await.ok() }
+    /// Waits for a permit to create the response to a safe request; other safe requests of the client wait
+    /// meanwhile.
+    pub async fn read_permit(&self) -> Option<SemaphorePermit<'_>> {
+        if self.trusted { None } else { self.reads.acquire().await.ok() }
     }
 
-    /// Room for an answer of so many bytes; a single one is never too large. What must be answered in any
-    /// case gets its room all the same.
-    pub fn hold(self: &Arc<Self>, bytes: u64, in_any_case: bool) -> Option<Held> {
-        let mut state = self.shares.state();
-        let fits = |known: u64, most: u64| known == 0 || known + bytes <= most;
-        let share = state.addresses.get(&self.address).map_or(0, |share| share.bytes);
-        let room =
-            fits(state.bytes, self.shares.all_bytes) && (self.trusted || fits(share, self.shares.bytes));
-        if !room && !in_any_case {
+    /// Returns a permit for a response of `bytes` bytes, or `None` if the client or the service buffers too
+    /// many. A single response always fits, and `required` responses are counted but never rejected.
+    pub fn buffer(self: &Arc<Self>, bytes: u64, required: bool) -> Option<Held> {
+        let mut state = self.limits.state();
+        let fits = |used: u64, max: u64| used == 0 || used + bytes <= max;
+        let usage = state.clients.get(&self.address).map_or(0, |usage| usage.bytes);
+        let has_capacity =
+            fits(state.bytes, self.limits.total_bytes) && (self.trusted || fits(usage, self.limits.bytes));
+        if !has_capacity && !required {
             return None;
         }
         state.bytes += bytes;
-        if let Some(share) = state.addresses.get_mut(&self.address) {
-            share.bytes += bytes;
+        if let Some(usage) = state.clients.get_mut(&self.address) {
+            usage.bytes += bytes;
         }
         drop(state);
-        Some(Held { place: self.clone(), bytes })
+        Some(Held { permit: self.clone(), bytes })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.shares.state();
-        if let Some(share) = state.addresses.get_mut(&self.address) {
-            share.connections -= 1;
-            if share.connections == 0 {
-                state.addresses.remove(&self.address);
+        let mut state = self.limits.state();
+        if let Some(usage) = state.clients.get_mut(&self.address) {
+            usage.connections -= 1;
+            if usage.connections == 0 {
+                state.clients.remove(&self.address);
             }
         }
     }
 }
 
-/// An answer that is not taken yet.
+/// The memory of a response that the client has not read yet.
 pub struct Held {
-    place: Arc<Place>,
+    permit: Arc<Place>,
     bytes: u64,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut state = self.place.shares.state();
+        let mut state = self.permit.limits.state();
         state.bytes -= self.bytes;
-        if let Some(share) = state.addresses.get_mut(&self.place.address) {
-            share.bytes -= self.bytes;
+        if let Some(usage) = state.clients.get_mut(&self.permit.address) {
+            usage.bytes -= self.bytes;
         }
     }
 }
 
-/// What counts as one address: of IPv6 the /64 that one client owns.
-fn network(address: IpAddr) -> IpAddr {
+/// Returns the address that limits count by; for IPv6 its /64, which one client usually owns.
+fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
-        short => short,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        other => other,
     }
 }
 
@@ -152,19 +156,24 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn shares() -> Arc<Shares> {
+    fn limits() -> Arc<Shares> {
         let blocks = ["2001:db8:9::1".parse().unwrap_or_else(|error| panic!("{error}"))];
-        let limits = Limits { per_address: 2, untaken: 100, untaken_share: 40, ..Limits::default() };
+        let limits = Limits {
+            connections_per_client: 2,
+            unread_bytes: 100,
+            unread_bytes_per_client: 40,
+            ..Limits::default()
+        };
         Shares::new(&limits, Proxies { blocks: blocks.into(), ..Proxies::default() })
     }
 
-    fn place(shares: &Arc<Shares>, peer: &str) -> Option<Arc<Place>> {
-        shares.place(peer.parse().unwrap_or_else(|_| panic!("{peer}")))
+    fn connect(limits: &Arc<Shares>, peer: &str) -> Option<Arc<Place>> {
+        limits.connect(peer.parse().unwrap_or_else(|_| panic!("{peer}")))
     }
 
     #[test]
-    fn an_address_has_its_share_of_connections_and_a_proxy_has_more() {
-        let shares = shares();
+    fn limits_connections_per_client() {
+        let limits = limits();
         for (peers, last) in [
             (["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"], false),
             (["192.0.2.1", "192.0.2.2", "192.0.2.1"], true),
@@ -172,27 +181,27 @@ mod tests {
             (["2001:db8::1", "2001:db8::2", "2001:db8:0:1::3"], true),
             (["2001:db8:9::1", "2001:db8:9::1", "2001:db8:9::1"], true),
         ] {
-            let places = peers.map(|peer| place(&shares, peer));
-            assert_eq!(places.map(|place| place.is_some()), [true, true, last], "{peers:?}");
+            let permits = peers.map(|peer| connect(&limits, peer));
+            assert_eq!(permits.map(|permit| permit.is_some()), [true, true, last], "{peers:?}");
         }
-        assert!(shares.state().addresses.is_empty());
+        assert!(limits.state().clients.is_empty());
     }
 
     #[test]
-    fn answers_that_are_not_taken_are_bounded() {
-        let shares = shares();
+    fn limits_buffered_responses() {
+        let limits = limits();
         let [one, other, third, proxy] = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8:9::1"]
-            .map(|peer| place(&shares, peer).expect(peer));
-        let first = one.hold(90, false).expect("a single answer is never too large");
-        assert!(one.hold(1, false).is_none(), "beyond the share");
-        assert!(other.hold(11, false).is_none(), "beyond all");
-        let held = other.hold(10, false).expect("within all and the share");
+            .map(|peer| connect(&limits, peer).expect(peer));
+        let first = one.buffer(90, false).expect("a single response always fits");
+        assert!(one.buffer(1, false).is_none(), "exceeds the limit of the client");
+        assert!(other.buffer(11, false).is_none(), "exceeds the total");
+        let buffered = other.buffer(10, false).expect("fits both limits");
         drop(first);
-        let again = one.hold(40, false).expect("given back");
-        assert!(proxy.hold(50, false).is_some(), "a proxy has no share");
-        let forced = one.hold(50, true).expect("has to be answered");
-        assert!(third.hold(1, false).is_none(), "counted all the same");
-        drop((held, again, forced));
-        assert_eq!(shares.state().bytes, 0);
+        let third_buffer = one.buffer(40, false).expect("released");
+        assert!(proxy.buffer(50, false).is_some(), "a proxy has no limit of its own");
+        let required_buffer = one.buffer(50, true).expect("a required response is never rejected");
+        assert!(third.buffer(1, false).is_none(), "required responses are counted");
+        drop((buffered, third_buffer, required_buffer));
+        assert_eq!(limits.state().bytes, 0);
     }
 }

@@ -1,5 +1,5 @@
-//! The pages about the contract: the document in its forms, Swagger UI, a page for each problem, and the
-//! catalogue that leads to them. All of them come from the binary.
+//! The API documentation: the OpenAPI document in its formats, Swagger UI, a page for each problem code, and
+//! the API catalog (RFC 9727). All files are embedded in the binary.
 mod problems;
 
 use std::{
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     coding,
-    compression::{Kept, without_marks},
+    compression::{CompressedVariants, strip_tag_suffixes},
 };
 use crate::contract::{
     code::Code,
@@ -30,18 +30,18 @@ struct Page {
     bytes: Bytes,
     etag: ETag,
     policy: Option<HeaderValue>,
-    kept: Kept,
+    variants: CompressedVariants,
 }
 
 pub struct Site(HashMap<String, Page>);
 
 impl Site {
-    pub fn new(document: &Value, projected: &Value, yaml: String) -> Self {
+    pub fn new(document: &Value, openapi_30: &Value, yaml: String) -> Self {
         let mut site = Site(HashMap::new());
         site.add("/openapi.yaml", "application/yaml", yaml.into_bytes(), None);
         site.add("/openapi.json", "application/json", document.to_string().into_bytes(), None);
-        site.add("/openapi-3.0.json", "application/json", projected.to_string().into_bytes(), None);
-        let catalogue = json!({ "linkset": [{
+        site.add("/openapi-3.0.json", "application/json", openapi_30.to_string().into_bytes(), None);
+        let catalog = json!({ "linkset": [{
             "anchor": "/",
             "service-desc": [
                 { "href": "/openapi.json", "type": "application/json" },
@@ -51,7 +51,7 @@ impl Site {
             "status": [{ "href": "/api/health", "type": "application/json" }]
         }]});
         let media = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
-        site.add("/.well-known/api-catalog", media, catalogue.to_string().into_bytes(), None);
+        site.add("/.well-known/api-catalog", media, catalog.to_string().into_bytes(), None);
         for code in Code::ALL {
             let page = problems::page(*code).into_bytes();
             site.add(
@@ -69,7 +69,7 @@ impl Site {
         let etag = ETag::of_parts(&[&STANDARD.encode(digest(&bytes))]);
         self.0.insert(
             path.to_owned(),
-            Page { media, bytes: bytes.into(), etag, policy, kept: Kept::default() },
+            Page { media, bytes: bytes.into(), etag, policy, variants: CompressedVariants::default() },
         );
     }
 
@@ -81,7 +81,7 @@ impl Site {
             ("favicon-32x32.png", "image/png"),
         ];
         for (name, media) in files {
-            if let Some(bytes) = vendored(name) {
+            if let Some(bytes) = swagger_file(name) {
                 self.add(&format!("/swagger/{name}"), media, bytes, None);
             }
         }
@@ -91,8 +91,8 @@ impl Site {
         self.add("/swagger", "text/html; charset=utf-8", page, Some(SWAGGER_POLICY));
     }
 
-    /// The page at the request's path; nothing if it is none of these.
-    pub fn answer(&self, request: &Request) -> Option<Result<Response, Problem>> {
+    /// Returns the response for a documentation path; `None` for other paths.
+    pub fn respond(&self, request: &Request) -> Option<Result<Response, Problem>> {
         let path = request.uri().path();
         if path == "/" || path == "/swagger/" {
             return Some(Ok(Response::builder()
@@ -103,28 +103,28 @@ impl Site {
         let page = self.0.get(path)?;
         Some(match *request.method() {
             Method::GET | Method::HEAD => {
-                coding::acceptable(request.headers()).map(|()| page.answer(request))
+                coding::check_acceptable(request.headers()).map(|()| page.respond(request))
             }
             Method::OPTIONS => Ok(Response::builder()
                 .status(StatusCode::NO_CONTENT)
                 .header(header::ALLOW, "GET, HEAD, OPTIONS")
                 .finish()),
-            _ => Err(Problem::new(Code::MethodNotAllowed, "this page can only be read")
+            _ => Err(Problem::new(Code::MethodNotAllowed, "this page supports GET and HEAD only")
                 .header(header::ALLOW, "GET, HEAD, OPTIONS")),
         })
     }
 }
 
 impl Page {
-    fn answer(&self, request: &Request) -> Response {
-        let known = request.header("if-none-match").map(without_marks);
-        let known = known.and_then(|value| Tags::parse(&value));
-        let fresh = known.is_some_and(|tags| tags.weakly_match(&self.etag));
-        let mut response = match fresh {
+    fn respond(&self, request: &Request) -> Response {
+        let if_none_match = request.header("if-none-match").map(strip_tag_suffixes);
+        let if_none_match = if_none_match.and_then(|value| Tags::parse(&value));
+        let not_modified = if_none_match.is_some_and(|tags| tags.weakly_match(&self.etag));
+        let mut response = match not_modified {
             true => Response::builder().status(StatusCode::NOT_MODIFIED).content_type(self.media).finish(),
             false => Response::builder().content_type(self.media).body(self.bytes.clone()),
         };
-        response.extensions_mut().insert(self.kept.clone());
+        response.extensions_mut().insert(self.variants.clone());
         let headers = response.headers_mut();
         if let Ok(etag) = HeaderValue::from_str(self.etag.as_str()) {
             headers.insert(header::ETAG, etag);
@@ -150,8 +150,8 @@ fn digest(bytes: &[u8]) -> Vec<u8> {
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec()
 }
 
-/// A file of the Swagger UI distribution that is built into the binary.
-fn vendored(name: &str) -> Option<Vec<u8>> {
+/// Returns a file of the embedded Swagger UI distribution.
+fn swagger_file(name: &str) -> Option<Vec<u8>> {
     let mut archive =
         zip::ZipArchive::new(Cursor::new(utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED)).ok()?;
     let wanted = format!("/dist/{name}");
@@ -173,7 +173,7 @@ const SWAGGER_PAGE: &str = r#"<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Tenon: the contract</title>
+<title>Tenon API</title>
 <link rel="stylesheet" href="/swagger/swagger-ui.css">
 <link rel="icon" href="/swagger/favicon-32x32.png">
 </head>
@@ -186,8 +186,8 @@ const SWAGGER_PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// Signing in by «Try it out» is enough: the access token of the answer is used from then on. Optional
-/// parameters start empty, for their examples are of another request.
+/// Starts Swagger UI. After a sign-in with "Try it out" it uses the access token of the response. Optional
+/// parameters start without a value, because their examples belong to other requests.
 const SWAGGER_SCRIPT: &str = r##"const start = async () => {
   const spec = await (await fetch("/openapi.json")).json();
   const forget = (parameter) => {

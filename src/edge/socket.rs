@@ -1,5 +1,10 @@
-//! The socket under the parser. Of HTTP/1 it hands on whole heads that were judged, and then exactly the
-//! body that belongs to each: the parser and the judge cannot disagree about where a message ends.
+//! The socket under hyper, which enforces the framing of HTTP/1.
+//!
+//! It passes complete, validated heads to hyper, then exactly the body of each request. The validator decides
+//! where a message ends, so hyper cannot disagree about it (request smuggling).
+//!
+//! A rejected request is replaced by a harmless stand-in request, and its response by the problem. So hyper
+//! writes every response, and no second writer must be ordered with it.
 mod write;
 
 use std::{
@@ -15,149 +20,151 @@ use tokio::{
 };
 
 use super::{
-    chunked::Chunks,
-    head::{self, Framing, PREFACE, Refusal},
+    chunked::ChunkedParser,
+    head::{self, Framing, PREFACE, Rejection},
     limits::Limits,
     pulse::Pulse,
 };
 use crate::contract::code::Code;
 
-/// What the next bytes are.
+/// The meaning of the next bytes.
 enum Stage {
-    /// The first of the connection: a head, or the beginning of HTTP/2.
+    /// The first bytes of the connection: a head or the HTTP/2 preface.
     First,
     Head,
-    /// A judged head of which so many bytes have yet to be handed on.
-    Handing(usize, Body),
+    /// A validated head, of which this many bytes are not yet passed on.
+    PassHead(usize, Body),
     Body(Body),
-    /// What stands in for a refused request, with so many bytes to hand on.
-    Refused(usize),
-    /// HTTP/2, which has a judge of its own.
-    Through,
+    /// The stand-in for a rejected request, of which this many bytes are not yet passed on.
+    StandIn(usize),
+    /// HTTP/2: hyper checks its framing.
+    Http2,
 }
 
 enum Body {
     Length(u64),
-    Chunked(Chunks),
+    Chunked(ChunkedParser),
 }
 
-/// The parser sees these in the place of what is refused, and writes the answer as it would any other.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
-const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+/// The request that hyper sees instead of a rejected one. Its response is replaced by the problem.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
+const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
 
 pub struct Socket {
     stream: TcpStream,
-    pulse: Arc<Pulse>,
+    timers: Arc<Pulse>,
     limits: Arc<Limits>,
     stage: Stage,
-    /// Bytes that came and are not handed on.
-    held: Vec<u8>,
-    /// How many of them are known to hold no end of a head.
+    /// Bytes received and not yet passed on.
+    buffer: Vec<u8>,
+    /// Length of the prefix that is known not to contain the end of a head, so that no byte is searched
+    /// twice.
     searched: usize,
-    swallowed: usize,
-    shut: bool,
+    discarded: usize,
+    shutdown_sent: bool,
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, pulse: Arc<Pulse>, limits: Arc<Limits>) -> Self {
-        let (stage, held) = (Stage::First, Vec::new());
-        Socket { stream, pulse, limits, stage, held, searched: 0, swallowed: 0, shut: false }
+    pub fn new(stream: TcpStream, timers: Arc<Pulse>, limits: Arc<Limits>) -> Self {
+        let (stage, buffer) = (Stage::First, Vec::new());
+        Socket { stream, timers, limits, stage, buffer, searched: 0, discarded: 0, shutdown_sent: false }
     }
 
-    /// Takes in what the peer has sent; 0 at its end.
+    /// Reads from the stream. Returns the number of bytes, 0 at the end.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut space = [0u8; 8192];
-        let mut read = ReadBuf::new(&mut space);
+        let mut chunk = [0u8; 8192];
+        let mut read = ReadBuf::new(&mut chunk);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-        self.held.extend_from_slice(read.filled());
+        self.buffer.extend_from_slice(read.filled());
         Poll::Ready(Ok(read.filled().len()))
     }
 
-    /// Hands on at most `most` of the held bytes.
-    fn give(&mut self, most: usize, out: &mut ReadBuf<'_>) -> usize {
-        let count = most.min(out.remaining()).min(self.held.len());
-        out.put_slice(&self.held[..count]);
-        if count == self.held.len() {
-            // Idle connections hold no memory.
-            self.held = Vec::new();
+    /// Passes on at most `max` buffered bytes.
+    fn copy_to(&mut self, max: usize, out: &mut ReadBuf<'_>) -> usize {
+        let count = max.min(out.remaining()).min(self.buffer.len());
+        out.put_slice(&self.buffer[..count]);
+        if count == self.buffer.len() {
+            // Idle connections use no buffer.
+            self.buffer = Vec::new();
         } else {
-            self.held.drain(..count);
+            self.buffer.drain(..count);
         }
         count
     }
 
-    /// Finds and judges the head at the beginning of what is held.
-    fn judge(&mut self) -> Option<Stage> {
-        // A line's end before a request line is tolerated (RFC 9112, 2.2).
-        while self.held.starts_with(b"\r\n") {
-            self.held.drain(..2);
+    /// Finds and validates the head at the start of the buffer.
+    fn next_stage(&mut self) -> Option<Stage> {
+        // An empty line before the request line is allowed (RFC 9112, 2.2).
+        while self.buffer.starts_with(b"\r\n") {
+            self.buffer.drain(..2);
             self.searched = 0;
         }
-        if self.held.is_empty() || self.held == b"\r" {
-            return self.pulse.is_late().then(|| self.refuse(late()));
+        if self.buffer.is_empty() || self.buffer == b"\r" {
+            return self.timers.is_head_late().then(|| self.reject(head_timeout()));
         }
-        self.pulse.head_begins();
+        self.timers.start_head();
         let first = matches!(self.stage, Stage::First);
-        if first && self.held.starts_with(PREFACE) {
-            self.pulse.head_ends();
-            return Some(Stage::Through);
+        if first && self.buffer.starts_with(PREFACE) {
+            self.timers.stop_head();
+            return Some(Stage::Http2);
         }
         let from = self.searched.saturating_sub(3);
-        let end = self.held[from..].windows(4).position(|four| four == b"\r\n\r\n");
-        self.searched = self.held.len();
-        let judged = match end {
-            Some(end) => head::judge(&self.held[..from + end + 4], &self.limits),
-            None if self.pulse.is_late() => Err(late()),
-            None => match head::hopeless(&self.held, &self.limits) {
-                Some(refusal) => Err(refusal),
+        let end = self.buffer[from..].windows(4).position(|window| window == b"\r\n\r\n");
+        self.searched = self.buffer.len();
+        let validated = match end {
+            Some(end) => head::validate(&self.buffer[..from + end + 4], &self.limits),
+            None if self.timers.is_head_late() => Err(head_timeout()),
+            None => match head::check_prefix(&self.buffer, &self.limits) {
+                Some(rejection) => Err(rejection),
                 None => return None,
             },
         };
         let length = end.map_or(0, |end| from + end + 4);
         self.searched = 0;
-        self.pulse.head_ends();
-        Some(match judged {
-            Ok(Framing::Length(length_of_body)) => Stage::Handing(length, Body::Length(length_of_body)),
-            Ok(Framing::Chunked) => Stage::Handing(length, Body::Chunked(Chunks::new())),
-            Err(refusal) => self.refuse(refusal),
+        self.timers.stop_head();
+        Some(match validated {
+            Ok(Framing::Length(body_length)) => Stage::PassHead(length, Body::Length(body_length)),
+            Ok(Framing::Chunked) => Stage::PassHead(length, Body::Chunked(ChunkedParser::new())),
+            Err(rejection) => self.reject(rejection),
         })
     }
 
-    fn refuse(&mut self, refusal: Refusal) -> Stage {
-        self.pulse.refuse(refusal);
-        self.pulse.ends_within(self.limits.linger);
-        let stand_in = if self.held.starts_with(b"HEAD ") { STAND_IN_HEAD } else { STAND_IN };
-        self.held = stand_in.to_vec();
-        Stage::Refused(stand_in.len())
+    fn reject(&mut self, rejection: Rejection) -> Stage {
+        self.timers.set_rejection(rejection);
+        self.timers.shut_down_within(self.limits.linger);
+        let stand_in = if self.buffer.starts_with(b"HEAD ") { STAND_IN_HEAD } else { STAND_IN };
+        self.buffer = stand_in.to_vec();
+        Stage::StandIn(stand_in.len())
     }
 
-    /// Hands on a piece of the body and says whether it was the last.
-    fn body(&mut self, body: &mut Body, out: &mut ReadBuf<'_>) -> io::Result<bool> {
+    /// Passes on a chunk of the body. Returns whether it was the last one.
+    fn pass_body(&mut self, body: &mut Body, out: &mut ReadBuf<'_>) -> io::Result<bool> {
         match body {
             Body::Length(left) => {
-                let most = usize::try_from(*left).unwrap_or(usize::MAX);
-                *left -= self.give(most, out) as u64;
+                let max = usize::try_from(*left).unwrap_or(usize::MAX);
+                *left -= self.copy_to(max, out) as u64;
                 Ok(*left == 0)
             }
-            Body::Chunked(chunks) => {
-                let most = self.held.len().min(out.remaining());
-                let broken = |_| io::Error::from(super::body::BodyError::Broken);
-                let count = chunks.follow(&self.held[..most]).map_err(broken)?;
-                self.give(count, out);
-                Ok(chunks.is_done())
+            Body::Chunked(parser) => {
+                let max = self.buffer.len().min(out.remaining());
+                let invalid = |_| io::Error::from(super::body::BodyError::Broken);
+                let count = parser.consume(&self.buffer[..max]).map_err(invalid)?;
+                self.copy_to(count, out);
+                Ok(parser.is_done())
             }
         }
     }
 
-    /// The next head: while an answer is under way, bytes are only looked for to learn whether the peer
-    /// is still there; its end wakes the reader.
+    /// Reads the next head. While a request is in progress, at most one buffer is read, to notice that the
+    /// client has disconnected; pipelined bytes stay in the kernel (backpressure). The end of the request
+    /// wakes this task.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stage>>> {
         loop {
-            if self.pulse.is_busy(cx) {
-                if !self.held.is_empty() {
+            if self.timers.is_busy(cx) {
+                if !self.buffer.is_empty() {
                     return Poll::Pending;
                 }
-            } else if let Some(stage) = self.judge() {
+            } else if let Some(stage) = self.next_stage() {
                 return Poll::Ready(Ok(Some(stage)));
             }
             if ready!(self.fill(cx))? == 0 {
@@ -167,8 +174,8 @@ impl Socket {
     }
 }
 
-const fn late() -> Refusal {
-    Refusal::new(Code::RequestTimeout, "the head of the request came too slowly")
+const fn head_timeout() -> Rejection {
+    Rejection::new(Code::RequestTimeout, "the request head arrived too slowly")
 }
 
 impl AsyncRead for Socket {
@@ -183,39 +190,39 @@ impl AsyncRead for Socket {
                         None => return Poll::Ready(Ok(())),
                     }
                 }
-                Stage::Handing(left, body) => {
-                    let left = left - socket.give(left, out);
+                Stage::PassHead(left, body) => {
+                    let left = left - socket.copy_to(left, out);
                     let done = matches!(body, Body::Length(0));
                     socket.stage = match left {
                         0 if done => Stage::Head,
                         0 => Stage::Body(body),
-                        left => Stage::Handing(left, body),
+                        left => Stage::PassHead(left, body),
                     };
                     return Poll::Ready(Ok(()));
                 }
                 Stage::Body(mut body) => {
-                    if socket.held.is_empty() {
+                    if socket.buffer.is_empty() {
                         let filled = socket.fill(cx);
                         if !matches!(filled, Poll::Ready(Ok(1..))) {
                             socket.stage = Stage::Body(body);
                             return filled.map_ok(|_| ());
                         }
                     }
-                    let done = socket.body(&mut body, out)?;
+                    let done = socket.pass_body(&mut body, out)?;
                     socket.stage = if done { Stage::Head } else { Stage::Body(body) };
                     return Poll::Ready(Ok(()));
                 }
-                Stage::Refused(left) => {
-                    let given = socket.give(left, out);
-                    socket.stage = Stage::Refused(left - given);
-                    return if given > 0 { Poll::Ready(Ok(())) } else { Poll::Pending };
+                Stage::StandIn(left) => {
+                    let copied = socket.copy_to(left, out);
+                    socket.stage = Stage::StandIn(left - copied);
+                    return if copied > 0 { Poll::Ready(Ok(())) } else { Poll::Pending };
                 }
-                Stage::Through => {
-                    socket.stage = Stage::Through;
-                    if socket.held.is_empty() {
+                Stage::Http2 => {
+                    socket.stage = Stage::Http2;
+                    if socket.buffer.is_empty() {
                         return Pin::new(&mut socket.stream).poll_read(cx, out);
                     }
-                    socket.give(usize::MAX, out);
+                    socket.copy_to(usize::MAX, out);
                     return Poll::Ready(Ok(()));
                 }
             }

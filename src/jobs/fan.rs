@@ -1,5 +1,5 @@
-//! Hands events on to webhook endpoints, while the service runs. A write waits for none of it, and what is left when
-//! the service stops is handed on by whoever begins next.
+//! Dispatches events to webhook endpoints while the service runs. It runs after the commit, so writes do not
+//! wait for it. Events that are left at a shutdown are dispatched by the next process.
 use std::time::Duration;
 
 use tokio::{
@@ -9,29 +9,30 @@ use tokio::{
 
 use crate::app::App;
 
-/// How long events gather before they are handed on together, in parts of the time between two looks.
-const GATHER: u32 = 20;
+/// Events are collected for a twentieth of the poll interval, so that a burst is dispatched in one batch.
+const BATCH_FRACTION: u32 = 20;
 
-pub async fn keep(app: App, look: Duration, mut stopping: watch::Receiver<bool>) {
-    let mut news = app.db.news().events();
-    let turns = async {
+/// Dispatches events until the service stops.
+pub async fn run(app: App, poll_interval: Duration, mut stopping: watch::Receiver<bool>) {
+    let mut notifications = app.db.news().events();
+    let dispatch = async {
         loop {
-            news.mark_unchanged();
+            notifications.mark_unchanged();
             match app.webhook_endpoints.fan().await {
                 Ok(true) => {}
                 Ok(false) => {
-                    let _ = timeout(look, news.changed()).await;
-                    sleep(look / GATHER).await;
+                    let _ = timeout(poll_interval, notifications.changed()).await;
+                    sleep(poll_interval / BATCH_FRACTION).await;
                 }
                 Err(error) => {
-                    tracing::warn!(?error, "events cannot be handed on to webhook endpoints");
-                    sleep(look).await;
+                    tracing::warn!(?error, "events cannot be dispatched to webhook endpoints");
+                    sleep(poll_interval).await;
                 }
             }
         }
     };
     tokio::select! {
-        () = turns => {}
+        () = dispatch => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
 }

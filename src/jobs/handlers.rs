@@ -1,4 +1,4 @@
-//! Which job is done by whom.
+//! Maps job kinds to their handlers.
 use crate::{
     app::App,
     contract::problem::Error,
@@ -6,7 +6,7 @@ use crate::{
     resources::{channels, webhook_endpoints, webhook_events},
 };
 
-/// Does a job.
+/// Runs a job.
 pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
     match job.kind.as_str() {
         crate::resources::posts::SCHEDULE => super::publish::run(app, job).await,
@@ -16,15 +16,16 @@ pub async fn handle(app: &App, job: &Claimed) -> Result<(), Failed> {
         webhook_endpoints::FORGET => app.webhook_endpoints.forget_gone(job).await,
         channels::FORGET => app.channels.forget_gone(job).await,
         webhook_events::HANDLE => super::webhook_events::run(app, job).await,
-        // A newer version of the program may, which runs beside this one while they change over.
-        kind => Err(Failed::new(format!("this program knows no job of the kind {kind}"))),
+        // Fails instead of discarding: during a rolling upgrade a newer process may have enqueued it and can
+        // run it.
+        kind => Err(Failed::new(format!("unknown job kind {kind}"))),
     }
 }
 
-/// Tells those who wait for a job that a try of it has failed; `last` when no other follows by itself.
-pub async fn failed(app: &App, job: &Claimed, why: &Failed, last: bool) {
+/// Records a failed attempt with the subject of the job. `last` is true if there is no automatic retry.
+pub async fn failed(app: &App, job: &Claimed, error: &Failed, last: bool) {
     if job.kind == webhook_events::HANDLE {
-        super::webhook_events::failed(app, job, why, last).await;
+        super::webhook_events::failed(app, job, error, last).await;
     }
 }
 

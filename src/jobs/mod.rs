@@ -1,4 +1,5 @@
-//! What happens after an answer: jobs from the queue, each done by one worker, each able to be done twice.
+//! The background worker: runs queued jobs after the response has been sent. A job may run more than once, so
+//! handlers are idempotent.
 mod fan;
 mod handlers;
 mod publish;

@@ -1,4 +1,4 @@
-//! Publishes a post, or takes it back, when its time has come.
+//! Publishes or unpublishes a post at its scheduled time.
 use crate::{
     app::App,
     ports::queue::{Claimed, Failed},

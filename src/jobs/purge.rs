@@ -1,4 +1,4 @@
-//! Empties the trash of what has been in it for too long.
+//! Deletes posts and documents whose retention in the trash has ended.
 use crate::{
     app::App,
     ports::queue::{Claimed, Failed},
@@ -7,5 +7,5 @@ use crate::{
 pub async fn run(app: &App, job: &Claimed) -> Result<(), Failed> {
     app.posts.purge().await?;
     app.docs.purge().await?;
-    super::schedule::again(app, job).await
+    super::schedule::finish_and_reschedule(app, job).await
 }

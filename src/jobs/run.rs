@@ -1,4 +1,4 @@
-//! The workers: they take what is due, keep it while it runs, and give back what failed for a later try.
+//! The worker loop: claims due jobs, renews their leases while they run, and reschedules failed ones.
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
@@ -13,78 +13,80 @@ use super::handlers::{self, handle};
 use crate::{
     app::App,
     contract::or_log::OrLog,
-    ports::queue::{Claimed, Failed, Lane, Next},
+    ports::queue::{Claimed, Failed, Lane, Retry},
 };
 
-/// For how long a worker has a job without a sign of life.
+/// Lease of a job. A worker that does not renew it within this time is considered dead.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// No job takes longer.
-const LONGEST: Duration = Duration::from_secs(600);
+/// Maximum duration of a job.
+const MAX_DURATION: Duration = Duration::from_secs(600);
 
-/// How long jobs of other processes wait until somebody looks.
-const LOOK: Duration = Duration::from_secs(1);
+/// Poll interval, for jobs that other processes enqueue.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Who finds nothing to take although something is due waits for this many milliseconds: somebody is about to write it.
-const MOMENT: i64 = 50;
+/// Poll delay in milliseconds while another worker holds the only due job. Without it the loop would spin.
+const CONTENTION_DELAY_MS: i64 = 50;
 
-/// How long what runs may go on when the service stops.
+/// Time for running jobs to complete when the service stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// The first pause after a failure, doubled by each further one, up to the longest.
-const AGAIN: Duration = Duration::from_secs(5);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(3600);
+/// Retry delay after the first failure. It doubles with each further one, up to the maximum.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const MAX_RETRY: Duration = Duration::from_secs(3600);
 
-/// How many jobs of a lane run at a time.
-fn workers(lane: Lane) -> usize {
+/// Returns the number of jobs that run concurrently in a queue.
+fn max_concurrent(lane: Lane) -> usize {
     match lane {
         Lane::House => 4,
         Lane::Outside => 32,
     }
 }
 
-/// Times of the workers; tests that kill them have less of it.
+/// Timings of the worker. Crash tests shorten them.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     lease: Duration,
-    look: Duration,
+    poll_interval: Duration,
 }
 
 impl Pace {
     pub fn scaled(factor: f64) -> Self {
         let factor = factor.clamp(0.001, 100.0);
-        Pace { lease: LEASE.mul_f64(factor), look: LOOK.mul_f64(factor) }
+        Pace { lease: LEASE.mul_f64(factor), poll_interval: POLL_INTERVAL.mul_f64(factor) }
     }
 }
 
-/// Does the jobs of all lanes until the service stops, and what runs then to its end.
+/// Runs the jobs of all queues until the service stops, then waits for the running ones.
 pub async fn work(app: App, pace: Pace, stopping: watch::Receiver<bool>) {
-    let lanes = Lane::ALL.map(|lane| keep(app.clone(), lane, pace, stopping.clone()));
-    let fan = super::fan::keep(app.clone(), pace.look, stopping.clone());
-    tokio::join!(futures_util::future::join_all(lanes), fan);
+    let queues = Lane::ALL.map(|lane| run_queue(app.clone(), lane, pace, stopping.clone()));
+    let dispatch = super::fan::run(app.clone(), pace.poll_interval, stopping.clone());
+    tokio::join!(futures_util::future::join_all(queues), dispatch);
 }
 
-async fn keep(app: App, lane: Lane, pace: Pace, mut stopping: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(workers(lane)));
-    let mut news = app.db.news().jobs();
+/// The loop of one queue.
+async fn run_queue(app: App, lane: Lane, pace: Pace, mut stopping: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(max_concurrent(lane)));
+    let mut notifications = app.db.news().jobs();
     let mut running = JoinSet::new();
     loop {
-        // What was begun to be taken is taken: nobody stops in the middle of it.
+        // Claiming is not cancelled by the stop signal: a claimed job that is not started would wait for its
+        // lease to expire.
         let first = tokio::select! {
-            place = places.clone().acquire_owned() => place,
+            permit = slots.clone().acquire_owned() => permit,
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
         let Ok(first) = first else { break };
         if *stopping.borrow() {
             break;
         }
-        news.mark_unchanged();
-        let begun = begin(&app, lane, pace, first, &places, &mut running).await;
+        notifications.mark_unchanged();
+        let started = start_jobs(&app, lane, pace, first, &slots, &mut running).await;
         while running.try_join_next().is_some() {}
-        if begun == 0 {
-            let rest = rest(&app, lane, pace).await;
+        if started == 0 {
+            let delay = poll_delay(&app, lane, pace).await;
             tokio::select! {
-                _ = timeout(rest, news.changed()) => {}
+                _ = timeout(delay, notifications.changed()) => {}
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             }
         }
@@ -92,106 +94,111 @@ async fn keep(app: App, lane: Lane, pace: Pace, mut stopping: watch::Receiver<bo
     let _ = timeout(DRAIN, async { while running.join_next().await.is_some() {} }).await;
 }
 
-/// Begins as many jobs as there are places for and says how many.
-async fn begin(
+/// Claims and starts as many jobs as there are permits. Returns their number.
+async fn start_jobs(
     app: &App,
     lane: Lane,
     pace: Pace,
     first: OwnedSemaphorePermit,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
     running: &mut JoinSet<()>,
 ) -> usize {
     let mut permits = vec![first];
-    permits.extend(std::iter::from_fn(|| places.clone().try_acquire_owned().ok()));
+    permits.extend(std::iter::from_fn(|| slots.clone().try_acquire_owned().ok()));
     let now = app.clock.now();
     let until = now + pace.lease.as_millis() as i64;
     let claimed = match app.db.claim(lane, permits.len() as u64, now, until).await {
         Ok(claimed) => claimed,
         Err(error) => {
-            tracing::warn!(%error, "the queue of jobs cannot be read");
-            sleep(pace.look).await;
+            tracing::warn!(%error, "the job queue cannot be read");
+            sleep(pace.poll_interval).await;
             return 0;
         }
     };
-    let begun = claimed.len();
+    let started = claimed.len();
     for (job, permit) in claimed.into_iter().zip(permits) {
         let app = app.clone();
         running.spawn(async move {
-            one(&app, &job, pace).await;
+            run_job(&app, &job, pace).await;
             drop(permit);
         });
     }
-    begun
+    started
 }
 
-/// Until the next job is due, or until somebody should look again.
-async fn rest(app: &App, lane: Lane, pace: Pace) -> Duration {
+/// Returns the time until the next job is due, at most the poll interval.
+async fn poll_delay(app: &App, lane: Lane, pace: Pace) -> Duration {
     let next = app.db.next_job(lane).await.ok().flatten();
-    let until = next.map_or(pace.look, |at| Duration::from_millis((at - app.clock.now()).max(MOMENT) as u64));
-    until.min(pace.look)
+    let until = next.map_or(pace.poll_interval, |at| {
+        Duration::from_millis((at - app.clock.now()).max(CONTENTION_DELAY_MS) as u64)
+    });
+    until.min(pace.poll_interval)
 }
 
-/// Does a job, and says what became of it.
-async fn one(app: &App, job: &Claimed, pace: Pace) {
+/// Runs one job and records the result.
+async fn run_job(app: &App, job: &Claimed, pace: Pace) {
     if job.beyond {
-        return give_back(app, job, &Failed::for_good("its worker died each time")).await;
+        return release_failed(app, job, &Failed::permanent("the worker died in each attempt")).await;
     }
-    let work = AssertUnwindSafe(timeout(LONGEST, handle(app, job))).catch_unwind();
-    let done = tokio::select! {
-        done = work => match done {
-            Ok(Ok(done)) => done,
-            Ok(Err(_)) => Err(Failed::new("it took too long")),
-            Err(_) => Err(Failed::new("it panicked")),
+    let handler = AssertUnwindSafe(timeout(MAX_DURATION, handle(app, job))).catch_unwind();
+    let result = tokio::select! {
+        result = handler => match result {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Failed::new("the job exceeded its time limit")),
+            Err(_) => Err(Failed::new("the job panicked")),
         },
-        () = lost(app, job, pace) => {
-            tracing::warn!(id = %job.id, kind = job.kind, "a job was lost to another worker");
+        () = renew_until_lost(app, job, pace) => {
+            tracing::warn!(id = %job.id, kind = job.kind, "a job lease was lost to another worker");
             return;
         }
     };
-    match done {
-        Ok(()) => drop(job.done(&app.db, app.clock.now()).await.or_log("noting that a job is done")),
-        Err(failed) => give_back(app, job, &failed).await,
+    match result {
+        Ok(()) => drop(job.mark_done(&app.db, app.clock.now()).await.or_log("marking a job as done")),
+        Err(error) => release_failed(app, job, &error).await,
     }
 }
 
-/// Keeps the job; ends when it is lost.
-async fn lost(app: &App, job: &Claimed, pace: Pace) {
-    let mut beats = interval(pace.lease / 3);
-    beats.tick().await;
+/// Renews the lease until it is lost, then returns. The caller then cancels the job, because another worker
+/// may run it.
+async fn renew_until_lost(app: &App, job: &Claimed, pace: Pace) {
+    let mut ticks = interval(pace.lease / 3);
+    ticks.tick().await;
     loop {
-        beats.tick().await;
+        ticks.tick().await;
         let until = app.clock.now() + pace.lease.as_millis() as i64;
         if matches!(job.keep(&app.db, until).await, Ok(false)) {
-            // Its end may just have been written.
-            sleep(pace.look).await;
+            // The handler finishes the job in its own transaction, which also ends the lease. Give it time to
+            // return.
+            sleep(pace.poll_interval).await;
             return;
         }
     }
 }
 
-async fn give_back(app: &App, job: &Claimed, failed: &Failed) {
+/// Records a failure and releases the job.
+async fn release_failed(app: &App, job: &Claimed, error: &Failed) {
     let now = app.clock.now();
-    handlers::failed(app, job, failed, job.last || failed.next == Next::Never).await;
-    let at = match failed.next {
+    handlers::failed(app, job, error, job.last || error.retry == Retry::Never).await;
+    let at = match error.retry {
         _ if job.last => None,
-        Next::Never => None,
-        Next::At(at) => Some(at),
-        Next::Backoff => Some(now + backoff(job.attempt).as_millis() as i64),
+        Retry::Never => None,
+        Retry::At(at) => Some(at),
+        Retry::Backoff => Some(now + backoff(job.attempt).as_millis() as i64),
     };
     match at {
         Some(_) => {
-            tracing::warn!(id = %job.id, kind = job.kind, error = %failed, "a job failed and is tried again")
+            tracing::warn!(id = %job.id, kind = job.kind, %error, "a job failed and will be retried")
         }
-        None => tracing::error!(id = %job.id, kind = job.kind, error = %failed, "a job failed for good"),
+        None => tracing::error!(id = %job.id, kind = job.kind, %error, "a job failed permanently"),
     }
-    job.failed(&app.db, &failed.why, at, now).await.or_log("noting that a job failed");
+    job.failed(&app.db, &error.message, at, now).await.or_log("recording a failed job");
 }
 
-/// With a fifth more or less, so that what failed together does not come back together.
+/// Returns the retry delay with 20 % jitter, so that jobs that failed together are not retried together.
 fn backoff(attempt: i32) -> Duration {
-    let doubled = AGAIN.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
-    let mut byte = [0; 1];
-    // Without a random number they do come back together, and that is all.
-    let _ = rand::fill(&mut byte);
-    doubled.min(AGAIN_AT_MOST).mul_f64(0.8 + 0.4 * f64::from(byte[0]) / 255.0)
+    let delay = FIRST_RETRY.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
+    let mut random = [0; 1];
+    // Without a random number the delay has no jitter, which is acceptable.
+    let _ = rand::fill(&mut random);
+    delay.min(MAX_RETRY).mul_f64(0.8 + 0.4 * f64::from(random[0]) / 255.0)
 }

@@ -1,5 +1,7 @@
-//! What providers told has its effect: on an invoice, or on the documentation. The effect, what is noted of it and the
-//! end of the job are one transaction.
+//! Processes stored webhook events: applies a payment to an invoice, or imports the documentation.
+//!
+//! A payment, its outcome and the end of the job are one transaction, so a payment is applied exactly once. An
+//! import runs in a transaction of its own before the outcome is recorded; it can be repeated without effect.
 use std::path::Path;
 
 use crate::{
@@ -19,56 +21,65 @@ use crate::{
     },
 };
 
-/// Handles one event.
+/// Processes one event.
 pub async fn run(app: &App, job: &Claimed) -> Result<(), Failed> {
     let Handle { event } = job.data()?;
     let Some(pending) = app.webhook_events.pending(event).await? else { return Ok(()) };
     match effect(pending.provider, &pending.kind, &pending.body) {
-        Effect::Invoice(name, status) => settle(app, job, name, status).await,
+        Effect::Invoice(name, status) => apply_payment(app, job, name, status).await,
         Effect::Documents => match &app.github_docs {
-            Some(folder) => end(app, job, State::Handled, Some(documents(app, folder).await?)).await,
-            None => end(app, job, State::Kept, None).await,
+            Some(folder) => {
+                finish(app, job, State::Handled, Some(import_documents(app, folder).await?)).await
+            }
+            None => finish(app, job, State::Kept, None).await,
         },
-        Effect::Nothing(why) => end(app, job, State::Ignored, Some(why.to_owned())).await,
-        Effect::Unknown => end(app, job, State::Kept, None).await,
+        Effect::Nothing(reason) => finish(app, job, State::Ignored, Some(reason.to_owned())).await,
+        Effect::Unknown => finish(app, job, State::Kept, None).await,
     }
 }
 
-/// Notes with the event that it was not handled: for good, or for now.
-pub async fn failed(app: &App, job: &Claimed, why: &Failed, last: bool) {
+/// Records with the event that it failed, permanently or until the next attempt.
+pub async fn failed(app: &App, job: &Claimed, error: &Failed, last: bool) {
     let state = if last { State::Failed } else { State::Received };
-    let outcome = Outcome { state, words: Some(why.why.clone()) };
+    let outcome = Outcome { state, words: Some(error.message.clone()) };
     let (events, job) = (app.webhook_events.clone(), job.clone());
-    let noted = app.db.write(async move |tx: Tx| {
+    let recorded = app.db.write(async move |tx: Tx| {
         let Handle { event } = job.data()?;
         events.note(&tx, event, outcome).await?;
         Ok::<_, Failed>(())
     });
-    noted.await.or_log("noting that an event was not handled");
+    recorded.await.or_log("recording a failed webhook event");
 }
 
-async fn end(app: &App, job: &Claimed, state: State, words: Option<String>) -> Result<(), Failed> {
+/// Records the outcome and finishes the job.
+async fn finish(app: &App, job: &Claimed, state: State, message: Option<String>) -> Result<(), Failed> {
     let (app, job, now) = (app.clone(), job.clone(), app.clock.now());
     let db = app.db.clone();
     db.write(async move |tx: Tx| {
         let Handle { event } = job.data()?;
-        app.webhook_events.note(&tx, event, Outcome { state, words }).await?;
+        app.webhook_events.note(&tx, event, Outcome { state, words: message }).await?;
         job.finish(&tx, now).await?;
         Ok(())
     })
     .await
 }
 
-async fn settle(app: &App, job: &Claimed, name: InvoiceName, status: InvoiceStatus) -> Result<(), Failed> {
+/// Applies a payment to an invoice.
+async fn apply_payment(
+    app: &App,
+    job: &Claimed,
+    name: InvoiceName,
+    status: InvoiceStatus,
+) -> Result<(), Failed> {
     let (app, job, now) = (app.clone(), job.clone(), app.clock.now());
     let db = app.db.clone();
     db.write(async move |tx: Tx| {
         let Handle { event } = job.data()?;
         let settled = app.invoices.settle(&tx, name, status).await?;
-        let settled = settled.ok_or_else(|| Failed::for_good("there is no invoice of this name"))?;
-        let so = if settled.moved { "is" } else { "was already" };
-        let words = format!("invoice {} {so} {}", settled.number, settled.status.as_str());
-        let outcome = Outcome { state: State::Handled, words: Some(words) };
+        let settled = settled.ok_or_else(|| Failed::permanent("no invoice has this name"))?;
+        let verb = if settled.moved { "is" } else { "was already" };
+        let message = format!("invoice {} {verb} {}", settled.number, settled.status.as_str());
+        let outcome = Outcome { state: State::Handled, words: Some(message) };
         app.webhook_events.note(&tx, event, outcome).await?;
         job.finish(&tx, now).await?;
         Ok(())
@@ -76,23 +87,26 @@ async fn settle(app: &App, job: &Claimed, name: InvoiceName, status: InvoiceStat
     .await
 }
 
-/// Imports the folder again, as it is now: it is brought up to date by others.
-async fn documents(app: &App, folder: &Path) -> Result<String, Failed> {
-    let report = import::documents(folder, &Tree(app), false, &mut Progress::silent()).await;
+/// Imports the folder in its current state. Another program updates the checkout.
+async fn import_documents(app: &App, folder: &Path) -> Result<String, Failed> {
+    let report = import::documents(folder, &DocumentImport(app), false, &mut Progress::silent()).await;
     if let Some(first) = report.failed.first() {
         let files = report.failed.len();
-        return Err(Failed::new(format!("{files} not imported, first {}: {}", first.file, first.reason)));
+        return Err(Failed::new(format!(
+            "{files} files not imported, first {}: {}",
+            first.file, first.reason
+        )));
     }
     let (created, updated, unchanged) = (report.created.len(), report.updated.len(), report.unchanged.len());
     Ok(format!("documents: {created} created, {updated} updated, {unchanged} unchanged"))
 }
 
-/// The service, as what documents are imported into.
-struct Tree<'a>(&'a App);
+/// Imports documents into the running service.
+struct DocumentImport<'a>(&'a App);
 
-const ONLY: &str = "only documents are imported here";
+const DOCUMENTS_ONLY: &str = "only documents can be imported here";
 
-impl Library for Tree<'_> {
+impl Library for DocumentImport<'_> {
     async fn put_documents(&self, documents: &[ImportedDocument], _dry_run: bool) -> Answers {
         let (docs, documents) = (self.0.docs.clone(), documents.to_vec());
         let done = self.0.db.write(async move |tx: Tx| {
@@ -115,7 +129,7 @@ impl Library for Tree<'_> {
     }
 
     async fn put_posts(&self, _posts: &[ImportedPost], _dry_run: bool) -> Answers {
-        Err(ImportError::Unavailable(ONLY.to_owned()))
+        Err(ImportError::Unavailable(DOCUMENTS_ONLY.to_owned()))
     }
 
     async fn put_picture(
@@ -123,10 +137,10 @@ impl Library for Tree<'_> {
         _file: &Path,
         _dry_run: bool,
     ) -> Result<(String, import::Outcome), ImportError> {
-        Err(ImportError::Unavailable(ONLY.to_owned()))
+        Err(ImportError::Unavailable(DOCUMENTS_ONLY.to_owned()))
     }
 
     async fn put_records(&self, _records: &[ImportedRecord], _dry_run: bool) -> Answers {
-        Err(ImportError::Unavailable(ONLY.to_owned()))
+        Err(ImportError::Unavailable(DOCUMENTS_ONLY.to_owned()))
     }
 }

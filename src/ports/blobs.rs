@@ -1,5 +1,5 @@
-//! Where the bytes of media are kept: in a folder, or in a bucket of an S3 service. Whoever keeps them chooses
-//! their keys; nothing that a client says becomes part of one.
+//! Blob storage for media: a local folder or an S3 bucket. The service chooses the keys; they never contain
+//! client input.
 mod bucket;
 mod folder;
 mod scratch;
@@ -16,151 +16,154 @@ use futures_util::{StreamExt, stream::BoxStream};
 pub use bucket::Account;
 use bucket::Bucket;
 use folder::Folder;
-pub use scratch::{Loose, Scratch};
+pub use scratch::{Loose, TempDir};
 
-/// Bytes while they are read, in pieces that a slow reader may keep waiting.
-pub type Pieces = BoxStream<'static, io::Result<Bytes>>;
+/// A stream of bytes, read on demand.
+pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 
-/// The bytes under a key, or a part of them.
+/// The content of a blob, or a range of it.
 pub struct Blob {
-    /// All bytes under the key.
+    /// Size of the whole blob in bytes.
     pub size: u64,
-    pub pieces: Pieces,
+    pub pieces: ByteStream,
 }
 
-/// A key that is there.
+/// A stored blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct BlobEntry {
     pub key: String,
     pub size: u64,
-    /// When it was written, in milliseconds since 1970.
+    /// Modification time, in milliseconds since 1970.
     pub written_at: i64,
 }
 
-/// Bytes under a key as a file of this machine, for whoever must jump back and forth in them.
-pub enum Local {
-    Kept(PathBuf),
-    Fetched(Loose),
+/// A blob as a local file, for decoders that need random access.
+pub enum LocalFile {
+    Stored(PathBuf),
+    Downloaded(Loose),
 }
 
-impl Local {
+impl LocalFile {
     pub fn path(&self) -> &Path {
         match self {
-            Local::Kept(path) => path,
-            Local::Fetched(file) => file.path(),
+            LocalFile::Stored(path) => path,
+            LocalFile::Downloaded(file) => file.path(),
         }
     }
 }
 
-/// The bytes of all media.
+/// The blob storage. Clones share the backend.
 #[derive(Clone)]
 pub struct Blobs {
-    place: Place,
-    scratch: Scratch,
+    backend: Backend,
+    temp_dir: TempDir,
 }
 
 #[derive(Clone)]
-enum Place {
+enum Backend {
     Folder(Folder),
     Bucket(Bucket),
 }
 
 impl Blobs {
-    /// In this folder.
+    /// Creates a storage in a folder.
     pub fn folder(folder: PathBuf) -> Self {
-        let scratch = Scratch::new(folder.join("incoming"));
-        Blobs { place: Place::Folder(Folder::new(folder)), scratch }
+        let temp_dir = TempDir::new(folder.join("incoming"));
+        Blobs { backend: Backend::Folder(Folder::new(folder)), temp_dir }
     }
 
-    /// In a bucket; the folder is for what is on its way.
+    /// Creates a storage in a bucket. The folder only stores uploads in progress.
     pub fn bucket(account: &Account, folder: &Path) -> io::Result<Self> {
-        let scratch = Scratch::new(folder.join("incoming"));
-        Ok(Blobs { place: Place::Bucket(Bucket::new(account)?), scratch })
+        let temp_dir = TempDir::new(folder.join("incoming"));
+        Ok(Blobs { backend: Backend::Bucket(Bucket::new(account)?), temp_dir })
     }
 
-    /// The files of what is on its way.
-    pub fn scratch(&self) -> &Scratch {
-        &self.scratch
+    /// Returns the folder of temporary files.
+    pub fn scratch(&self) -> &TempDir {
+        &self.temp_dir
     }
 
-    /// Keeps bytes under a key: when this ends they are there for good, and nobody ever sees half of them.
+    /// Stores a blob. When this returns it is durable, and readers never see a part of it.
     pub async fn put(&self, key: &str, bytes: Bytes) -> io::Result<()> {
-        match &self.place {
-            Place::Folder(folder) => folder.put(&self.scratch, fit(key)?, bytes).await,
-            Place::Bucket(bucket) => bucket.put(fit(key)?, bytes).await,
+        match &self.backend {
+            Backend::Folder(folder) => folder.put(&self.temp_dir, check_key(key)?, bytes).await,
+            Backend::Bucket(bucket) => bucket.put(check_key(key)?, bytes).await,
         }
     }
 
-    /// How many bytes there are under a key, if it is there.
+    /// Returns the size of a blob, or `None` if it does not exist.
     pub async fn size(&self, key: &str) -> io::Result<Option<u64>> {
-        let found = match &self.place {
-            Place::Folder(folder) => folder.size(fit(key)?).await,
-            Place::Bucket(bucket) => bucket.size(fit(key)?).await,
+        let found = match &self.backend {
+            Backend::Folder(folder) => folder.size(check_key(key)?).await,
+            Backend::Bucket(bucket) => bucket.size(check_key(key)?).await,
         };
-        there(found)
+        none_if_missing(found)
     }
 
-    /// The bytes under a key, or those of a range that lies within them.
+    /// Returns a blob or a range of it, or `None` if it does not exist. The range must lie within the blob.
     pub async fn get(&self, key: &str, range: Option<Range<u64>>) -> io::Result<Option<Blob>> {
-        let found = match &self.place {
-            Place::Folder(folder) => folder.get(fit(key)?, range).await,
-            Place::Bucket(bucket) => bucket.get(fit(key)?, range).await,
+        let found = match &self.backend {
+            Backend::Folder(folder) => folder.get(check_key(key)?, range).await,
+            Backend::Bucket(bucket) => bucket.get(check_key(key)?, range).await,
         };
-        there(found)
+        none_if_missing(found)
     }
 
-    /// The bytes under a key as a file.
-    pub async fn local(&self, key: &str) -> io::Result<Option<Local>> {
-        match &self.place {
-            Place::Folder(folder) => there(folder.file(fit(key)?).await).map(|file| file.map(Local::Kept)),
-            Place::Bucket(_) => {
+    /// Returns a blob as a local file; a bucket blob is downloaded to a temporary file.
+    pub async fn local(&self, key: &str) -> io::Result<Option<LocalFile>> {
+        match &self.backend {
+            Backend::Folder(folder) => {
+                none_if_missing(folder.file(check_key(key)?).await).map(|file| file.map(LocalFile::Stored))
+            }
+            Backend::Bucket(_) => {
                 let Some(mut blob) = self.get(key, None).await? else { return Ok(None) };
-                let mut file = self.scratch.file().await?;
-                while let Some(piece) = blob.pieces.next().await {
-                    file.write(&piece?).await?;
+                let mut file = self.temp_dir.file().await?;
+                while let Some(chunk) = blob.pieces.next().await {
+                    file.write(&chunk?).await?;
                 }
                 file.flush().await?;
-                Ok(Some(Local::Fetched(file)))
+                Ok(Some(LocalFile::Downloaded(file)))
             }
         }
     }
 
-    /// The keys that lie below another, as in `a/b` below `a`.
-    pub async fn below(&self, key: &str) -> io::Result<Vec<Entry>> {
-        let found = match &self.place {
-            Place::Folder(folder) => folder.below(fit(key)?).await,
-            Place::Bucket(bucket) => bucket.below(fit(key)?).await,
+    /// Lists the blobs in a folder, such as `a/b` in `a`.
+    pub async fn below(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
+        let found = match &self.backend {
+            Backend::Folder(folder) => folder.below(check_key(key)?).await,
+            Backend::Bucket(bucket) => bucket.below(check_key(key)?).await,
         };
-        there(found).map(Option::unwrap_or_default)
+        none_if_missing(found).map(Option::unwrap_or_default)
     }
 
-    /// Takes a key away; that it is not there is no failure.
+    /// Deletes a blob. A missing blob is not an error.
     pub async fn remove(&self, key: &str) -> io::Result<()> {
-        let done = match &self.place {
-            Place::Folder(folder) => folder.remove(fit(key)?).await,
-            Place::Bucket(bucket) => bucket.remove(fit(key)?).await,
+        let done = match &self.backend {
+            Backend::Folder(folder) => folder.remove(check_key(key)?).await,
+            Backend::Bucket(bucket) => bucket.remove(check_key(key)?).await,
         };
-        there(done).map(|_| ())
+        none_if_missing(done).map(|_| ())
     }
 }
 
-fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+/// Converts a not-found error to `None`.
+fn none_if_missing<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         found => found.map(Some),
     }
 }
 
-/// Keys are made by us; one that is not of their form would lead out of the folder.
-fn fit(key: &str) -> io::Result<&str> {
-    let plain = |part: &str| {
-        let letters =
+/// Validates a key. Keys come from the service, but a malformed one could leave the folder (path traversal).
+fn check_key(key: &str) -> io::Result<&str> {
+    let is_valid_part = |part: &str| {
+        let valid_chars =
             part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));
-        letters && !part.is_empty() && !part.starts_with('.')
+        valid_chars && !part.is_empty() && !part.starts_with('.')
     };
-    match key.split('/').all(plain) && key.len() <= 200 {
+    match key.split('/').all(is_valid_part) && key.len() <= 200 {
         true => Ok(key),
-        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no key of a blob")),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "invalid blob key")),
     }
 }
 

@@ -1,10 +1,10 @@
-//! The time. Tests set it; nothing else in the service asks the system.
+//! The clock. It is the only source of time in the service, so that tests can set it.
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
 };
 
-/// Where the time comes from, in milliseconds since 1970-01-01T00:00:00Z.
+/// A source of time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone)]
 pub enum Clock {
     System,
@@ -12,7 +12,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that stands still at `now` until it is advanced.
+    /// Returns a clock that stays at `now` until it is advanced.
     pub fn fixed(now: i64) -> Self {
         Clock::Fixed(Arc::new(AtomicI64::new(now)))
     }
@@ -24,7 +24,7 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock; the system's goes its own way.
+    /// Advances a fixed clock. It has no effect on the system clock.
     pub fn advance(&self, milliseconds: i64) {
         if let Clock::Fixed(now) = self {
             now.fetch_add(milliseconds, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! In which country an address is, by a file on this machine that is read again when it changes. Nobody
-//! outside is asked, and whatever is wrong with the file, the worst is that no country is known.
+//! GeoIP: the country of an address, from a local MMDB file that is reloaded when it changes. No external
+//! service is called. An unreadable file only means that the country is unknown.
 mod database;
 
 use std::{
@@ -14,26 +14,26 @@ use std::{
 
 pub use database::{Database, MOST_BYTES};
 
-/// How often the file is looked at.
-const EVERY: Duration = Duration::from_secs(30);
+/// Interval between checks of the file.
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A country by its two letters (ISO 3166-1).
+/// A country as its two-letter code (ISO 3166-1 alpha-2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Country([u8; 2]);
 
 impl FromStr for Country {
     type Err = String;
-    /// Words such as `T1`, and `XX` and `ZZ`, which say that none is known, are no country.
+    /// Parses a code. `XX` and `ZZ` (unknown), and proxy codes such as `T1` (Tor), are not countries.
     fn from_str(text: &str) -> Result<Self, String> {
         match text.as_bytes() {
             [first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
                 let letters = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
                 if matches!(&letters, b"XX" | b"ZZ") {
-                    return Err(format!("{text} says that no country is known"));
+                    return Err(format!("{text}: means that the country is unknown"));
                 }
                 Ok(Country(letters))
             }
-            _ => Err(format!("{text} is no country: use two letters such as FR")),
+            _ => Err(format!("{text}: must be a two-letter country code such as FR")),
         }
     }
 }
@@ -50,69 +50,73 @@ impl fmt::Debug for Country {
     }
 }
 
-/// The countries of addresses, as far as the file knows them.
+/// A GeoIP lookup on a file. Clones share the loaded database.
 #[derive(Clone)]
 pub struct Countries(Arc<Inner>);
 
 struct Inner {
     file: Option<PathBuf>,
-    known: RwLock<Known>,
+    state: RwLock<State>,
 }
 
 #[derive(Default)]
-struct Known {
+struct State {
     database: Option<Arc<Database>>,
-    /// The state of the file that was read last, whatever came of it.
-    seen: Option<Stamp>,
-    /// What is wrong, if it has been told.
-    told: Option<String>,
+    /// The state of the file at the last attempt to read it, whether or not that succeeded.
+    last_read: Option<FileVersion>,
+    /// The last error that was logged, so that it is not logged every 30 seconds.
+    logged_error: Option<String>,
 }
 
-/// What tells one state of a file from another: another file by this name is another state, too.
+/// Identifies a version of the file. Replacing the file changes the inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct FileVersion {
     inode: u64,
     length: u64,
-    changed: (i64, i64),
+    modified: (i64, i64),
 }
 
-impl Stamp {
-    fn of(file: &Path) -> std::io::Result<Stamp> {
-        let it = std::fs::metadata(file)?;
-        Ok(Stamp { inode: it.ino(), length: it.len(), changed: (it.mtime(), it.mtime_nsec()) })
+impl FileVersion {
+    fn of(file: &Path) -> std::io::Result<FileVersion> {
+        let metadata = std::fs::metadata(file)?;
+        Ok(FileVersion {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
     }
 }
 
 impl Countries {
-    /// Of this file, which is not read yet; without one, no country is ever known.
+    /// Creates a lookup; the file is not read yet. Without a file every country is unknown.
     pub fn new(file: Option<PathBuf>) -> Self {
-        Countries(Arc::new(Inner { file, known: RwLock::default() }))
+        Countries(Arc::new(Inner { file, state: RwLock::default() }))
     }
 
-    /// The country of an address, if it is a public one and the file knows it.
+    /// Returns the country of a public address, if the database contains it.
     pub fn of(&self, address: IpAddr) -> Option<Country> {
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        let database = known.database.clone()?;
-        drop(known);
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let database = state.database.clone()?;
+        drop(state);
         database.country(address)
     }
 
-    /// Looks at the file, and reads it if it is another than before. One that cannot be read leaves what is
-    /// known as it is: it may only be half copied.
+    /// Reloads the file if it has changed. If it cannot be read, for example because it is still being
+    /// copied, the loaded database stays in use.
     pub async fn refresh(&self) {
         let inner = self.0.clone();
         let _ = tokio::task::spawn_blocking(move || inner.refresh()).await;
     }
 
-    /// Looks at the file for as long as the service runs.
+    /// Reloads the file periodically, for as long as the service runs.
     pub async fn keep(self) {
         if self.0.file.is_none() {
             return;
         }
-        let mut times = tokio::time::interval(EVERY);
-        times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut timer = tokio::time::interval(CHECK_INTERVAL);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            times.tick().await;
+            timer.tick().await;
             self.refresh().await;
         }
     }
@@ -121,27 +125,30 @@ impl Countries {
 impl Inner {
     fn refresh(&self) {
         let Some(file) = &self.file else { return };
-        let stamp = Stamp::of(file);
-        let seen = self.known.read().unwrap_or_else(PoisonError::into_inner).seen;
-        if stamp.as_ref().is_ok_and(|stamp| seen == Some(*stamp)) {
+        let version = FileVersion::of(file);
+        let last_read = self.state.read().unwrap_or_else(PoisonError::into_inner).last_read;
+        if version.as_ref().is_ok_and(|version| last_read == Some(*version)) {
             return;
         }
-        let read = match &stamp {
+        let read = match &version {
             Ok(_) => Database::open(file),
             Err(error) => Err(error.to_string()),
         };
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.seen = stamp.ok();
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.last_read = version.ok();
         match read {
             Ok(database) => {
-                tracing::info!(file = %file.display(), kind = database.kind(), "read the country database");
-                *known =
-                    Known { database: Some(Arc::new(database)), told: None, ..std::mem::take(&mut known) };
+                tracing::info!(file = %file.display(), kind = database.kind(), "loaded the GeoIP database");
+                *state = State {
+                    database: Some(Arc::new(database)),
+                    logged_error: None,
+                    ..std::mem::take(&mut state)
+                };
             }
-            Err(wrong) if known.told.as_ref() != Some(&wrong) => {
-                let kept = known.database.is_some();
-                tracing::warn!(file = %file.display(), cause = wrong, kept, "the country database cannot be read");
-                known.told = Some(wrong);
+            Err(error) if state.logged_error.as_ref() != Some(&error) => {
+                let retained = state.database.is_some();
+                tracing::warn!(file = %file.display(), cause = error, retained, "the GeoIP database cannot be read");
+                state.logged_error = Some(error);
             }
             Err(_) => {}
         }
@@ -153,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_country_is_two_letters() {
+    fn parses_two_letter_codes() {
         for (text, country) in [("FR", "FR"), ("fr", "FR"), ("gB", "GB")] {
             assert_eq!(text.parse::<Country>().map(|country| country.to_string()), Ok(country.to_owned()));
         }
@@ -163,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_file_knows_no_country() {
+    async fn has_no_countries_without_a_file() {
         for file in [None, Some(PathBuf::from("/nonexistent.mmdb"))] {
             let countries = Countries::new(file);
             countries.refresh().await;

@@ -1,5 +1,9 @@
-//! The database behind its doors: `read` gives a connection for looking, `write` runs a piece of work in
-//! the writer's transaction, `export` reads everything. Group commit, versions and replicas live behind them, and no service knows.
+//! The database. `read` returns a connection for queries, `write` runs a closure in a transaction, `export`
+//! streams whole tables.
+//!
+//! SQLite has one writer task with group commit ([`super::writer`]), PostgreSQL a connection pool. Services
+//! see no difference. A commit also increments collection versions, appends events and enqueues jobs
+//! ([`super::transaction`]).
 use std::{
     fs::{DirBuilder, OpenOptions},
     future::Future,
@@ -19,70 +23,71 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
-    export::{Export, Full, PLACES, Places},
+    export::{Export, ExportPermits, Full, PLACES},
     news::News,
-    statements::{Watch, watched},
-    transaction::{self, broken},
+    statements::{Watch, observe},
+    transaction::{self, custom_error},
     writer::{Writer, immediate},
 };
 
 pub use super::transaction::Tx;
 
-/// A piece of work that takes longer is given up: others wait for its locks.
-const LONGEST: Duration = Duration::from_secs(30);
+/// Maximum duration of a write transaction. It is rolled back afterwards, because others wait for its locks.
+const MAX_DURATION: Duration = Duration::from_secs(30);
 
-/// Steps may take their time, also in waiting for another program that takes them.
-const ALONE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+/// Migrations may run for any time, and wait for the advisory lock of another process that migrates.
+const MIGRATION_SETUP: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SELECT pg_advisory_xact_lock(hashtext('tenon schema'))";
 
 #[derive(Clone)]
 enum Doors {
-    /// One writer that commits what waits together, and readers beside it.
+    /// One writer with group commit, and a pool of read-only connections.
     Sqlite {
         readers: DatabaseConnection,
-        /// Exports take their time: they shall not take the readers' connections too.
+        /// Exports have connections of their own, because they are slow and would exhaust the pool of the
+        /// readers.
         exports: DatabaseConnection,
         writer: Writer,
     },
     Postgres(DatabaseConnection),
 }
 
-/// The database.
+/// A handle to the database. Clones share the connections.
 #[derive(Clone)]
 pub struct Db {
-    doors: Doors,
-    exporting: Places,
-    news: News,
+    backend: Doors,
+    export_permits: ExportPermits,
+    notifier: News,
 }
 
 impl Db {
-    /// Opens `sqlite://PATH` or `postgres://…`; a SQLite file is made if it is not there.
+    /// Opens `sqlite://PATH` or `postgres://…`. A missing SQLite file is created.
     pub async fn open(url: &str) -> Result<Db, DbErr> {
         Db::watched(url, None).await
     }
 
-    /// The same, with somebody who is told of every statement.
-    pub async fn watched(url: &str, watch: Option<Watch>) -> Result<Db, DbErr> {
+    /// Opens the database with an observer of all statements.
+    pub async fn watched(url: &str, observer: Option<Watch>) -> Result<Db, DbErr> {
         match url.strip_prefix("sqlite://") {
-            Some(path) => Db::sqlite(path, watch.as_ref()).await,
+            Some(path) => Db::sqlite(path, observer.as_ref()).await,
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Db::postgres(url, watch.as_ref()).await
+                Db::postgres(url, observer.as_ref()).await
             }
-            None => Err(DbErr::Custom("a database URL starts with sqlite:// or postgres://".into())),
+            None => Err(DbErr::Custom("database URL: must start with sqlite:// or postgres://".into())),
         }
     }
 
-    async fn sqlite(path: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
+    async fn sqlite(path: &str, observer: Option<&Watch>) -> Result<Db, DbErr> {
         let path = path.split('?').next().unwrap_or_default();
         if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            folder_for_us(folder).map_err(|error| {
-                DbErr::Custom(format!("cannot make the folder {}: {error}", folder.display()))
+            create_private_folder(folder).map_err(|error| {
+                DbErr::Custom(format!("cannot create the folder {}: {error}", folder.display()))
             })?;
         }
-        file_for_us(path)
+        create_private_file(path)
             .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
-        let options = |connections: u32, reads: bool| {
-            // A URL would have its percent signs decoded: the path is given as it is.
+        let options = |connections: u32, read_only: bool| {
+            // A path in the URL would be percent-decoded, so it is set separately.
             let path = path.to_owned();
             let mut options = ConnectOptions::new("sqlite://tenon.db");
             options
@@ -102,21 +107,21 @@ impl Db {
                         .pragma("trusted_schema", "OFF")
                         .pragma("journal_size_limit", "67108864")
                         .pragma("cache_size", "-16000")
-                        .pragma("query_only", if reads { "ON" } else { "OFF" })
+                        .pragma("query_only", if read_only { "ON" } else { "OFF" })
                         .statement_cache_capacity(256)
                 });
             options
         };
-        let writer = watched(Database::connect(options(1, false)).await?, watch);
+        let writer = observe(Database::connect(options(1, false)).await?, observer);
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
-        let readers = watched(Database::connect(options(cores * 2, true)).await?, watch);
-        let exports = watched(Database::connect(options(PLACES as u32, true)).await?, watch);
-        let news = News::default();
-        let writer = Writer::start(writer, LONGEST, news.clone());
-        Ok(Db::behind(Doors::Sqlite { readers, exports, writer }, news))
+        let readers = observe(Database::connect(options(cores * 2, true)).await?, observer);
+        let exports = observe(Database::connect(options(PLACES as u32, true)).await?, observer);
+        let notifier = News::default();
+        let writer = Writer::start(writer, MAX_DURATION, notifier.clone());
+        Ok(Db::with_backend(Doors::Sqlite { readers, exports, writer }, notifier))
     }
 
-    async fn postgres(url: &str, watch: Option<&Watch>) -> Result<Db, DbErr> {
+    async fn postgres(url: &str, observer: Option<&Watch>) -> Result<Db, DbErr> {
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(20)
@@ -130,39 +135,43 @@ impl Db {
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])
             });
-        let pool = watched(Database::connect(options).await?, watch);
-        Ok(Db::behind(Doors::Postgres(pool), News::default()))
+        let pool = observe(Database::connect(options).await?, observer);
+        Ok(Db::with_backend(Doors::Postgres(pool), News::default()))
     }
 
-    fn behind(doors: Doors, news: News) -> Db {
-        Db { doors, exporting: Places::default(), news }
+    fn with_backend(backend: Doors, notifier: News) -> Db {
+        Db { backend, export_permits: ExportPermits::default(), notifier }
     }
 
-    /// What commits of this process bring.
+    /// Returns the notifier of commits of this process.
     pub fn news(&self) -> &News {
-        &self.news
+        &self.notifier
     }
 
-    /// The door for reading everything, as far as there is place for this caller.
+    /// Starts an export.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the caller or the service runs too many exports.
     pub fn export(&self, caller: Uuid) -> Result<Export, Full> {
-        let connection = match &self.doors {
+        let connection = match &self.backend {
             Doors::Sqlite { exports, .. } => exports.clone(),
             Doors::Postgres(pool) => pool.clone(),
         };
-        let place = self.exporting.take(caller)?;
-        Ok(Export { connection, place })
+        let permit = self.export_permits.acquire(caller)?;
+        Ok(Export { connection, permit })
     }
 
-    /// The door for looking.
+    /// Returns the connection for queries. On SQLite it is read-only.
     pub fn read(&self) -> &DatabaseConnection {
-        match &self.doors {
+        match &self.backend {
             Doors::Sqlite { readers, .. } => readers,
             Doors::Postgres(pool) => pool,
         }
     }
 
-    /// The door for changing: runs `work` in a transaction and answers after its commit. A failing work
-    /// leaves nothing behind.
+    /// Runs `work` in a transaction and returns after its commit. An error or a panic in `work` rolls
+    /// everything back.
     pub async fn write<T, E, F, Fut>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(Tx) -> Fut + Send + 'static,
@@ -170,28 +179,31 @@ impl Db {
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
-        match &self.doors {
+        match &self.backend {
             Doors::Sqlite { writer, .. } => writer.run(work).await,
             Doors::Postgres(pool) => {
                 let open = pool.begin().await?;
-                // As on SQLite: on a stack of its own, and to its end also when whoever asked has gone.
-                let news = self.news.clone();
+                // On a task of its own, as on SQLite: the transaction completes even if the caller is
+                // cancelled because its client disconnects, and its future does not enlarge the future of the
+                // caller.
+                let notifier = self.notifier.clone();
                 let run = async move {
-                    let (done, open, stir) = transaction::run(open, LONGEST, work).await;
-                    let ended = transaction::end(open, done.is_ok()).await;
-                    if ended.is_ok() {
-                        news.tell(stir);
+                    let (result, open, changes) = transaction::run(open, MAX_DURATION, work).await;
+                    let committed = transaction::finish(open, result.is_ok()).await;
+                    if committed.is_ok() {
+                        notifier.notify(changes);
                     }
-                    done.and_then(|value| ended.map(|()| value).map_err(E::from))
+                    result.and_then(|value| committed.map(|()| value).map_err(E::from))
                 };
                 tokio::spawn(run.in_current_span())
                     .await
-                    .unwrap_or_else(|_| Err(broken("the work was stopped").into()))
+                    .unwrap_or_else(|_| Err(custom_error("the transaction was cancelled").into()))
             }
         }
     }
 
-    /// One number that changes whenever one of the collections does.
+    /// Returns a number that changes whenever one of the collections changes: the sum of their versions. It
+    /// is the version of caches and list ETags. Versions only increase, so the sum never repeats.
     pub async fn versions(&self, collections: &[&str]) -> Result<i64, DbErr> {
         let rows: Vec<i64> = collection::Entity::find()
             .select_only()
@@ -203,60 +215,65 @@ impl Db {
         Ok(rows.into_iter().sum())
     }
 
-    /// Brings the schema up to date; refuses a database that a newer program has changed.
+    /// Applies all pending migrations.
+    ///
+    /// # Errors
+    ///
+    /// If the database has a migration that this program does not have.
     pub async fn migrate(&self) -> Result<(), DbErr> {
-        let alone = self.alone().await?;
-        Migrator::up(&alone, None).await?;
-        alone.commit().await
+        let tx = self.migration_transaction().await?;
+        Migrator::up(&tx, None).await?;
+        tx.commit().await
     }
 
-    /// Takes the last `steps` steps of the schema back, with everything in them.
+    /// Reverts the last `steps` migrations, and deletes the data in them.
     pub async fn rollback(&self, steps: u32) -> Result<(), DbErr> {
-        let alone = self.alone().await?;
-        Migrator::down(&alone, Some(steps)).await?;
-        alone.commit().await
+        let tx = self.migration_transaction().await?;
+        Migrator::down(&tx, Some(steps)).await?;
+        tx.commit().await
     }
 
-    /// A transaction for the schema, which is changed as a whole or not at all, and by one program at a time.
-    async fn alone(&self) -> Result<DatabaseTransaction, DbErr> {
-        let alone = match &self.doors {
+    /// Begins a transaction for migrations. They are applied all or none, and by one process at a time:
+    /// SQLite has its write lock, PostgreSQL an advisory lock.
+    async fn migration_transaction(&self) -> Result<DatabaseTransaction, DbErr> {
+        let tx = match &self.backend {
             Doors::Sqlite { writer, .. } => writer.connection().begin_with_options(immediate()).await?,
             Doors::Postgres(pool) => {
-                let alone = pool.begin().await?;
-                alone.execute_unprepared(ALONE).await?;
-                alone
+                let tx = pool.begin().await?;
+                tx.execute_unprepared(MIGRATION_SETUP).await?;
+                tx
             }
         };
         let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-        match applied(&alone).await?.into_iter().find(|step| !known.contains(step)) {
-            Some(step) => {
-                Err(broken(&format!("the database has the step {step} of a newer program: use that program")))
-            }
-            None => Ok(alone),
+        match applied(&tx).await?.into_iter().find(|step| !known.contains(step)) {
+            Some(step) => Err(custom_error(&format!(
+                "the database has the migration {step} of a newer program: use that program"
+            ))),
+            None => Ok(tx),
         }
     }
 
-    /// Each step of the schema, and whether it is taken.
+    /// Returns each migration and whether it is applied.
     pub async fn steps(&self) -> Result<Vec<(String, bool)>, DbErr> {
         let applied: Vec<String> = applied(self.read()).await?;
         let steps = Migrator::migrations().into_iter().map(|step| {
             let name = step.name().to_owned();
-            let taken = applied.contains(&name);
-            (name, taken)
+            let is_applied = applied.contains(&name);
+            (name, is_applied)
         });
         Ok(steps.collect())
     }
 
-    /// Whether both doors open and the schema is this program's.
+    /// Checks that reads and writes succeed and that the schema is up to date.
     pub async fn ready(&self) -> Result<(), DbErr> {
         if !applied(self.read()).await?.contains(&migration::newest()) {
-            return Err(broken("the schema is not up to date"));
+            return Err(custom_error("the schema is not up to date"));
         }
         self.write(async move |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await
     }
 
     pub async fn close(self) -> Result<(), DbErr> {
-        match self.doors {
+        match self.backend {
             Doors::Sqlite { readers, exports, writer } => {
                 readers.close().await?;
                 exports.close().await?;
@@ -267,16 +284,17 @@ impl Db {
     }
 }
 
-/// The database holds the keys that tokens are signed with: nobody else on the machine may read it. SQLite
-/// gives its other files the mode of this one.
-fn file_for_us(path: &str) -> std::io::Result<()> {
+/// Creates the database file with mode 0600, because it contains the signing keys of tokens. SQLite gives its
+/// other files the same mode.
+fn create_private_file(path: &str) -> std::io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(|_| ())
 }
 
-fn folder_for_us(folder: &Path) -> std::io::Result<()> {
+fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// Returns the names of the applied migrations.
 async fn applied<'c, C>(connection: &'c C) -> Result<Vec<String>, DbErr>
 where
     C: ConnectionTrait,

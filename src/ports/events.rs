@@ -1,5 +1,8 @@
-//! The log of what happened: written at the end of the transaction that did it, numbered in the order of the commits,
-//! so that a reader who knows a number has missed nothing below it.
+//! The event log. Events are written at the end of the transaction that causes them, and numbered in commit
+//! order.
+//!
+//! Commit order matters to readers: after a reader has seen position N, no event with a position up to N can
+//! appear. So a position is a complete bookmark.
 use entity::{event, sequence};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -10,16 +13,16 @@ use uuid::Uuid;
 
 use super::{
     db::{Db, Tx},
-    transaction::broken,
+    transaction::custom_error,
 };
 
-/// The name under which positions are given out.
+/// The row of the `sequence` table that assigns positions.
 const SEQUENCE: &str = "events";
 
-/// Rows of one statement; each has ten values, and databases bound how many a statement has.
-const TOGETHER: usize = 500;
+/// Rows per INSERT. Each has ten values, and databases limit the number of bound values.
+const INSERT_BATCH: usize = 500;
 
-/// Something that happened, to be told of when its transaction commits.
+/// An event that is appended when its transaction commits.
 #[derive(Debug, Clone)]
 pub struct Told {
     pub kind: &'static str,
@@ -32,29 +35,35 @@ pub struct Told {
     pub at: i64,
 }
 
-/// Writes what was told. The positions are taken last of all locks, and kept until the commit: whoever comes later
-/// commits later.
-pub(super) async fn write(connection: &impl ConnectionTrait, told: Vec<Told>) -> Result<(), DbErr> {
-    if told.is_empty() {
+/// Appends events to the log.
+///
+/// Incrementing the sequence locks its row until the commit. A later transaction waits for it, therefore it
+/// commits later and gets higher positions. The lock is acquired last, so that it is held briefly and no
+/// transaction waits for another lock while it holds this one.
+pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<Told>) -> Result<(), DbErr> {
+    if events.is_empty() {
         return Ok(());
     }
-    let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(told.len() as i64) };
-    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(told.len() as i64);
-    let again = OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
-    sequence::Entity::insert(row).on_conflict(again).exec_without_returning(connection).await?;
+    let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(events.len() as i64) };
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(events.len() as i64);
+    let on_conflict =
+        OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
+    sequence::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(connection).await?;
     let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
-    let first = last.ok_or_else(|| broken("the sequence of events is gone"))?.value - told.len() as i64;
-    let mut rows: Vec<_> = (first + 1..).zip(told).map(|(position, told)| row_of(position, told)).collect();
+    let first =
+        last.ok_or_else(|| custom_error("the event sequence has no row"))?.value - events.len() as i64;
+    let mut rows: Vec<_> =
+        (first + 1..).zip(events).map(|(position, event)| row_of(position, event)).collect();
     while !rows.is_empty() {
-        let rest = rows.split_off(rows.len().min(TOGETHER));
+        let rest = rows.split_off(rows.len().min(INSERT_BATCH));
         event::Entity::insert_many(rows).exec_without_returning(connection).await?;
         rows = rest;
     }
     Ok(())
 }
 
-fn row_of(position: i64, told: Told) -> event::ActiveModel {
-    let Told { kind, topic, subject, href, version, audience, owner, at } = told;
+fn row_of(position: i64, event: Told) -> event::ActiveModel {
+    let Told { kind, topic, subject, href, version, audience, owner, at } = event;
     event::ActiveModel {
         position: Set(position),
         id: Set(Uuid::now_v7()),
@@ -70,63 +79,64 @@ fn row_of(position: i64, told: Told) -> event::ActiveModel {
 }
 
 impl Db {
-    /// The events behind `position`, oldest first, at most `most`.
-    pub async fn events_after(&self, position: i64, most: u64) -> Result<Vec<event::Model>, DbErr> {
+    /// Returns up to `max` events after `position`, oldest first.
+    pub async fn events_after(&self, position: i64, max: u64) -> Result<Vec<event::Model>, DbErr> {
         let find = event::Entity::find().filter(event::Column::Position.gt(position));
-        find.order_by_asc(event::Column::Position).limit(most).all(self.read()).await
+        find.order_by_asc(event::Column::Position).limit(max).all(self.read()).await
     }
 
-    /// The position of the newest event, also when it is forgotten; 0 before the first.
+    /// Returns the position of the newest event, even if it has been deleted; 0 before the first event.
     pub async fn newest_event(&self) -> Result<i64, DbErr> {
-        newest(self.read()).await
+        newest_position(self.read()).await
     }
 
-    /// Whether every event behind `position` is still there.
+    /// Returns whether all events after `position` are still stored.
     pub async fn remembers(&self, position: i64) -> Result<bool, DbErr> {
-        let newest = self.newest_event().await?;
-        if position >= newest {
-            return Ok(position == newest);
+        let newest_position = self.newest_event().await?;
+        if position >= newest_position {
+            return Ok(position == newest_position);
         }
         let next = event::Entity::find_by_id(position + 1);
         Ok(next.count(self.read()).await? > 0)
     }
 
-    /// Forgets events before `moment`, a few at a time; says how many.
-    pub async fn forget_events(&self, moment: i64) -> Result<u64, DbErr> {
-        let mut forgotten = 0;
+    /// Deletes events older than `time`, in small transactions. Returns their number.
+    pub async fn forget_events(&self, time: i64) -> Result<u64, DbErr> {
+        let mut deleted = 0;
         loop {
-            let gone = self.write(async move |tx: Tx| forget(&tx, moment).await).await?;
-            forgotten += gone;
-            if gone < SOME {
-                return Ok(forgotten);
+            let count = self.write(async move |tx: Tx| delete_before(&tx, time).await).await?;
+            deleted += count;
+            if count < DELETE_BATCH {
+                return Ok(deleted);
             }
         }
     }
 }
 
-async fn newest(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+async fn newest_position(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
     let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
     Ok(last.map_or(0, |row| row.value))
 }
 
 impl Tx {
-    /// The position of the newest event that has committed; 0 before the first.
+    /// Returns the position of the newest committed event; 0 before the first.
     pub async fn newest_event(&self) -> Result<i64, DbErr> {
-        newest(&**self).await
+        newest_position(&**self).await
     }
 }
 
-/// Rows that are deleted at once, so that others get their turn.
-const SOME: u64 = 1000;
+/// Rows per delete transaction, so that other writers are not blocked for long.
+const DELETE_BATCH: u64 = 1000;
 
-async fn forget(tx: &Tx, moment: i64) -> Result<u64, DbErr> {
-    // By position and without a gap: whoever resumes must be able to tell that something is missing.
-    let old = event::Entity::find().select_only().column(event::Column::Position);
-    let old = old.filter(event::Column::OccurredAt.lt(moment)).order_by_desc(event::Column::Position);
-    let Some(last) = old.into_tuple::<i64>().one(&**tx).await? else { return Ok(0) };
+async fn delete_before(tx: &Tx, time: i64) -> Result<u64, DbErr> {
+    // Deletes the lowest positions without a gap. Then the event after a reader's position exists if and only
+    // if the reader has missed none.
+    let expired = event::Entity::find().select_only().column(event::Column::Position);
+    let expired = expired.filter(event::Column::OccurredAt.lt(time)).order_by_desc(event::Column::Position);
+    let Some(last) = expired.into_tuple::<i64>().one(&**tx).await? else { return Ok(0) };
     let first = event::Entity::find().select_only().column(event::Column::Position);
     let first = first.order_by_asc(event::Column::Position).into_tuple::<i64>().one(&**tx).await?;
-    let end = Ord::min(last, first.unwrap_or(last) + SOME as i64 - 1);
-    let gone = event::Entity::delete_many().filter(event::Column::Position.lte(end)).exec(&**tx).await?;
-    Ok(gone.rows_affected)
+    let end = Ord::min(last, first.unwrap_or(last) + DELETE_BATCH as i64 - 1);
+    let result = event::Entity::delete_many().filter(event::Column::Position.lte(end)).exec(&**tx).await?;
+    Ok(result.rows_affected)
 }

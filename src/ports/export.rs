@@ -1,5 +1,5 @@
-//! The door for reading everything: the rows of a select as they are at one moment, a few at a time, at the pace of
-//! whoever takes them, and no further when nobody does.
+//! Streams the rows of a query from one snapshot. Rows are fetched in batches, and only as fast as the
+//! receiver reads them (backpressure).
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,119 +14,128 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{transaction::broken, trouble::TOO_LONG};
+use super::{transaction::custom_error, trouble::TOO_LONG};
 
-/// Rows that are handed on at once.
+/// Rows per batch.
 const BATCH: usize = 500;
-/// Batches that are read before anybody takes them.
-const AHEAD: usize = 2;
-/// Whoever takes longer holds old versions of everything in the database.
-const LONGEST: Duration = Duration::from_secs(300);
+/// Batches that are fetched ahead of the receiver.
+const PREFETCHED_BATCHES: usize = 2;
+/// Maximum duration. A longer snapshot would prevent the database from reclaiming old row versions.
+const MAX_DURATION: Duration = Duration::from_secs(300);
 
-/// Whoever takes the rows may take as long as a stalled connection is borne, and wants the first ones at once: the
-/// whole is not worth sorting for. A filter may leave few of many.
-const PATIENT: &str =
+/// The timeouts match the stall timeout of connections, because a slow client delays the next FETCH.
+/// `cursor_tuple_fraction` makes the planner optimize for the first rows: an index scan instead of a sort of
+/// the whole result, also if a filter leaves few rows.
+const TRANSACTION_SETTINGS: &str =
     "SET LOCAL statement_timeout = '300s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
     SET LOCAL cursor_tuple_fraction = 0.00001";
 
-/// Batches of rows; an error is the last of them.
+/// Batches of rows. An error is the last item.
 pub type Batches<R> = mpsc::Receiver<Result<Vec<R>, DbErr>>;
-type Taker<R> = mpsc::Sender<Result<Vec<R>, DbErr>>;
+type Sender<R> = mpsc::Sender<Result<Vec<R>, DbErr>>;
 
-/// How many exports run at the same time.
+/// Maximum number of concurrent exports.
 pub(super) const PLACES: usize = 2;
 
-/// Why an export cannot begin now.
+/// The reason why an export cannot start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// All places are taken.
+    /// The maximum of all exports is reached.
     All,
-    /// The caller has one already: the others are for others.
+    /// The caller already has an export: one caller must not occupy all permits.
     Own,
 }
 
-/// Who has the places.
+/// The callers that hold an export permit.
 #[derive(Clone, Default)]
-pub(super) struct Places(Arc<Mutex<Vec<Uuid>>>);
+pub(super) struct ExportPermits(Arc<Mutex<Vec<Uuid>>>);
 
-impl Places {
-    pub fn take(&self, caller: Uuid) -> Result<Place, Full> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.contains(&caller) {
+impl ExportPermits {
+    pub fn acquire(&self, caller: Uuid) -> Result<ExportPermit, Full> {
+        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if callers.contains(&caller) {
             return Err(Full::Own);
         }
-        if taken.len() >= PLACES {
+        if callers.len() >= PLACES {
             return Err(Full::All);
         }
-        taken.push(caller);
-        Ok(Place { places: self.clone(), caller })
+        callers.push(caller);
+        Ok(ExportPermit { permits: self.clone(), caller })
     }
 }
 
-/// One of them, until it is dropped.
-pub(super) struct Place {
-    places: Places,
+/// A permit for one export, until it is dropped.
+pub(super) struct ExportPermit {
+    permits: ExportPermits,
     caller: Uuid,
 }
 
-impl Drop for Place {
+impl Drop for ExportPermit {
     fn drop(&mut self) {
-        self.places.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|taken| *taken != self.caller);
+        self.permits
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|callers| *callers != self.caller);
     }
 }
 
-/// An export that may begin.
+/// An export that is permitted to start.
 pub struct Export {
     pub(super) connection: DatabaseConnection,
-    pub(super) place: Place,
+    pub(super) permit: ExportPermit,
 }
 
 impl Export {
-    /// Reads what `find` finds, on a task of its own that ends when nobody takes any more.
-    pub fn rows<E, R>(self, find: Select<E>) -> Batches<R>
+    /// Runs the query on a task of its own, which ends when the receiver is dropped.
+    pub fn rows<E, R>(self, query: Select<E>) -> Batches<R>
     where
         E: EntityTrait,
         R: FromQueryResult + Send + 'static,
     {
-        let (give, batches) = mpsc::channel(AHEAD);
-        let statement = find.build(self.connection.get_database_backend());
+        let (sender, batches) = mpsc::channel(PREFETCHED_BATCHES);
+        let statement = query.build(self.connection.get_database_backend());
         let run = async move {
-            let late = Err(broken(TOO_LONG));
-            let done = tokio::select! {
-                done = tokio::time::timeout(LONGEST, self.read(statement, &give)) => done.unwrap_or(late),
-                // Also while nothing is found that could be handed on.
-                () = give.closed() => Ok(()),
+            let timed_out = Err(custom_error(TOO_LONG));
+            let result = tokio::select! {
+                result = tokio::time::timeout(MAX_DURATION, self.read(statement, &sender)) => result.unwrap_or(timed_out),
+                // A query that finds nothing sends nothing, so a closed receiver must be detected here.
+                () = sender.closed() => Ok(()),
             };
-            if let Err(error) = done {
-                tracing::error!(%error, "an export ended early");
-                // Nobody may be there to hear it.
-                let _ = give.send(Err(error)).await;
+            if let Err(error) = result {
+                tracing::error!(%error, "an export was aborted");
+                // The receiver may have been dropped.
+                let _ = sender.send(Err(error)).await;
             }
-            drop(self.place);
+            drop(self.permit);
         };
         tokio::spawn(run.in_current_span());
         batches
     }
 
-    async fn read<R: FromQueryResult + Send>(&self, select: Statement, give: &Taker<R>) -> Result<(), DbErr> {
+    async fn read<R: FromQueryResult + Send>(
+        &self,
+        select: Statement,
+        sender: &Sender<R>,
+    ) -> Result<(), DbErr> {
         match self.connection.get_database_backend() {
             DbBackend::Postgres => {
                 let open = self.connection.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
-                fetched(&open, select, give).await?;
+                read_cursor(&open, select, sender).await?;
                 open.rollback().await
             }
-            _ => streamed(&self.connection, select, give).await,
+            _ => read_stream(&self.connection, select, sender).await,
         }
     }
 }
 
-/// Through a cursor: an unfinished statement would have to be read to its end.
-async fn fetched<R: FromQueryResult>(
+/// Reads through a cursor: dropping a plain query on PostgreSQL would read all of its remaining rows first.
+async fn read_cursor<R: FromQueryResult>(
     open: &DatabaseTransaction,
     select: Statement,
-    give: &Taker<R>,
+    sender: &Sender<R>,
 ) -> Result<(), DbErr> {
-    open.execute_unprepared(PATIENT).await?;
+    open.execute_unprepared(TRANSACTION_SETTINGS).await?;
     let sql = ["DECLARE export NO SCROLL CURSOR FOR", select.sql.as_str()].join(" ");
     open.execute_raw(Statement { sql, ..select }).await?;
     let fetch = ["FETCH", &BATCH.to_string(), "FROM export"].join(" ");
@@ -134,23 +143,23 @@ async fn fetched<R: FromQueryResult>(
         let rows = open.query_all_raw(Statement::from_string(DbBackend::Postgres, fetch.as_str())).await?;
         let last = rows.len() < BATCH;
         let rows = rows.iter().map(|row| R::from_query_result(row, "")).collect();
-        if give.send(rows).await.is_err() || last {
+        if sender.send(rows).await.is_err() || last {
             return Ok(());
         }
     }
 }
 
-/// The library steps through the rows as they are taken.
-async fn streamed<R: FromQueryResult>(
+/// Reads a stream: SQLite computes rows as they are fetched.
+async fn read_stream<R: FromQueryResult>(
     connection: &DatabaseConnection,
     select: Statement,
-    give: &Taker<R>,
+    sender: &Sender<R>,
 ) -> Result<(), DbErr> {
     let rows = connection.stream_raw(select).await?;
     let mut batches = rows.chunks(BATCH);
     while let Some(rows) = batches.next().await {
         let rows = rows.into_iter().map(|row| R::from_query_result(&row?, "")).collect();
-        if give.send(rows).await.is_err() {
+        if sender.send(rows).await.is_err() {
             return Ok(());
         }
     }

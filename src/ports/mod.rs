@@ -1,4 +1,5 @@
-//! The doors to the outside. Each is one enum or struct: the choice is visible, the calls are static.
+//! Infrastructure: adapters for the database, the clock, blob storage, GeoIP and outgoing HTTP. Each adapter
+//! is an enum or a struct, so calls are statically dispatched.
 pub mod blobs;
 pub mod clock;
 pub mod country;

@@ -1,10 +1,12 @@
-//! Who is waiting for what a commit brings: the workers for jobs, the subscribers for events. What other processes
-//! commit brings no news here; whoever waits looks by itself now and then.
+//! Notifies waiting tasks of commits: workers of new jobs, subscribers of new events.
+//!
+//! Only commits of this process are seen. Waiting tasks therefore also poll, to find the commits of other
+//! processes.
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// What a transaction leaves for others to do.
+/// What a commit has added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stir {
     pub events: bool,
@@ -25,22 +27,22 @@ impl Default for News {
 }
 
 impl News {
-    /// Tells of a commit.
-    pub fn tell(&self, stir: Stir) {
-        if stir.events {
+    /// Wakes the tasks that wait for what the commit has added.
+    pub fn notify(&self, changes: Stir) {
+        if changes.events {
             self.events.send_replace(());
         }
-        if stir.jobs {
+        if changes.jobs {
             self.jobs.send_replace(());
         }
     }
 
-    /// Changes when there are new events.
+    /// Returns a receiver that changes when events were committed.
     pub fn events(&self) -> watch::Receiver<()> {
         self.events.subscribe()
     }
 
-    /// Changes when there are new jobs.
+    /// Returns a receiver that changes when jobs were committed.
     pub fn jobs(&self) -> watch::Receiver<()> {
         self.jobs.subscribe()
     }

@@ -1,5 +1,9 @@
-//! The one door for requests to the outside. An address is checked when it is connected to, nothing is
-//! followed, and time and length of an answer have bounds.
+//! The HTTP client for all outgoing requests, with protection against server-side request forgery (SSRF).
+//!
+//! - Every resolved address is checked immediately before the connection, and the connection uses that
+//!   address. A second DNS lookup could return another one (DNS rebinding).
+//! - Redirects are not followed, because their target could be private.
+//! - Time and response size are limited.
 pub mod address;
 mod target;
 
@@ -30,70 +34,70 @@ use tokio_rustls::TlsConnector;
 
 pub use target::Target;
 
-/// Why there is no answer.
+/// The error of an outgoing request.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    #[error("the address cannot be asked: {0}")]
+    #[error("invalid URL: {0}")]
     Url(&'static str),
     #[error(
-        "the address is not https:// (the setting outgoing_private allows http, for upstreams upstreams_private)"
+        "the URL must start with https:// (the settings outgoing_private and upstreams_private allow http://)"
     )]
     Open,
     #[error(
-        "{0} is at {1}, which is no public address (the setting outgoing_private allows it, for upstreams upstreams_private)"
+        "{0} has the address {1}, which is not public (the settings outgoing_private and upstreams_private allow it)"
     )]
     Private(String, IpAddr),
-    #[error("no host of the name {0} is known")]
+    #[error("the host {0} cannot be resolved")]
     Unknown(String),
-    #[error("no connection to {0}: {1}")]
+    #[error("cannot connect to {0}: {1}")]
     Closed(String, std::io::Error),
-    #[error("no TLS with {0}: {1}")]
+    #[error("the TLS handshake with {0} failed: {1}")]
     Tls(String, std::io::Error),
-    #[error("what {0} sends is no whole answer: {1}")]
+    #[error("invalid or incomplete response from {0}: {1}")]
     Broken(String, hyper::Error),
-    #[error("{0} gave no whole answer within {1:?}")]
+    #[error("no complete response from {0} within {1:?}")]
     Slow(String, Duration),
-    #[error("the answer of {0} is longer than {1} bytes")]
+    #[error("the response of {0} is larger than {1} bytes")]
     Long(String, usize),
-    #[error("{0} sends an encoded answer that nobody asked for")]
+    #[error("{0} sent an encoded response, but the request accepts identity only")]
     Encoded(String),
-    #[error("the field {0} has a value that cannot be sent")]
+    #[error("the header {0} has a value that cannot be sent")]
     Field(&'static str),
 }
 
-/// A field of a request: its name in lower case, and its value.
+/// A request header: its name in lower case, and its value.
 pub type Field<'a> = (&'static str, &'a str);
 
-/// What somebody outside answered, a redirect too: nothing is followed.
+/// A response, including redirects and errors: every status is returned to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
-    /// The media type in lower case, without its parameters.
+    /// The media type in lower case, without parameters.
     pub content_type: String,
-    /// When it wants to be asked again, in its own words.
+    /// The value of `Retry-After`, unparsed.
     pub retry_after: Option<String>,
     pub body: Vec<u8>,
 }
 
-/// Who knows the addresses of names. A name is asked for once, and what comes back is connected to.
+/// Resolves host names. A name is resolved once per request, and the connection uses the checked address.
 #[derive(Clone)]
 pub enum Names {
     System,
-    Told(LookUp),
+    Custom(LookupFn),
 }
 
-pub type LookUp = Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
+pub type LookupFn = Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Names::System) { "System" } else { "Told" })
+        f.write_str(if matches!(self, Names::System) { "System" } else { "Custom" })
     }
 }
 
-/// How much patience there is with others.
+/// Limits of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// From the name's look-up to the last byte.
+    /// From DNS lookup to the last byte of the response.
     pub time: Duration,
     pub body: usize,
 }
@@ -104,43 +108,44 @@ impl Default for Patience {
     }
 }
 
-/// What is sent.
-struct Message {
+/// A request to send.
+struct OutgoingRequest {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-    /// Whether an answer that is too long is cut, and not refused.
-    cut: bool,
+    /// Truncates a response that is too large, instead of failing.
+    truncate: bool,
 }
 
-fn headers(fields: &[Field<'_>]) -> Result<HeaderMap, Refused> {
+/// Builds the header map.
+fn header_map(headers: &[Field<'_>]) -> Result<HeaderMap, Refused> {
     let field = |(name, value): &Field<'_>| {
         let mut value = HeaderValue::from_str(value).map_err(|_| Refused::Field(name))?;
         let name = HeaderName::from_static(name);
-        // A credential is shown to nobody who prints a request.
+        // Debug output must not contain the credential.
         value.set_sensitive(name == header::AUTHORIZATION);
         Ok((name, value))
     };
-    fields.iter().map(field).collect()
+    headers.iter().map(field).collect()
 }
 
-/// Sends requests to others.
+/// An HTTP client. Clones share the TLS configuration.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// Whether addresses that are not public, and http, are allowed.
+    /// Allows http:// and addresses that are not public.
     pub private: bool,
     pub names: Names,
     pub patience: Patience,
     pub tls: Arc<ClientConfig>,
 }
 
-/// Made once: it holds the roots of all that is trusted.
+/// The shared TLS configuration, because the root certificates take memory.
 static TLS: LazyLock<Result<Arc<ClientConfig>, rustls::Error>> = LazyLock::new(|| {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     tls(roots).map(Arc::new)
 });
 
-/// TLS 1.2 and 1.3, verified against these roots.
+/// Returns a configuration for TLS 1.2 and 1.3 with these root certificates.
 pub fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -155,29 +160,33 @@ impl Outgoing {
         Ok(Outgoing { private, names: Names::System, patience: Patience::default(), tls })
     }
 
-    /// Asks for what is at this address. `accept` are the media types that are wanted.
+    /// Sends a GET request that accepts these media types.
     pub async fn get(&self, url: &str, accept: &'static str) -> Result<Answer, Refused> {
         self.request(url, &[("accept", accept)], None).await
     }
 
-    /// Sends a body to this address. Of a long answer only the beginning is read.
-    pub async fn post(&self, url: &str, fields: &[Field<'_>], body: Bytes) -> Result<Answer, Refused> {
-        self.send(url, Message { method: Method::POST, headers: headers(fields)?, body, cut: true }).await
+    /// Sends a POST request. A response that is too large is truncated.
+    pub async fn post(&self, url: &str, headers: &[Field<'_>], body: Bytes) -> Result<Answer, Refused> {
+        self.send(
+            url,
+            OutgoingRequest { method: Method::POST, headers: header_map(headers)?, body, truncate: true },
+        )
+        .await
     }
 
-    /// Asks with fields of one's own: with POST where there is a body, else with GET.
+    /// Sends a request with headers: a POST if there is a body, else a GET.
     pub async fn request(
         &self,
         url: &str,
-        fields: &[Field<'_>],
+        headers: &[Field<'_>],
         body: Option<Bytes>,
     ) -> Result<Answer, Refused> {
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let (headers, body) = (headers(fields)?, body.unwrap_or_default());
-        self.send(url, Message { method, headers, body, cut: false }).await
+        let (headers, body) = (header_map(headers)?, body.unwrap_or_default());
+        self.send(url, OutgoingRequest { method, headers, body, truncate: false }).await
     }
 
-    /// Whether this address may be asked, as far as that can be said without looking up its name.
+    /// Checks a URL without resolving its host name.
     pub fn allows(&self, url: &str) -> Result<(), Refused> {
         self.target(url).map(|_| ())
     }
@@ -187,7 +196,7 @@ impl Outgoing {
         if !target.https && !self.private {
             return Err(Refused::Open);
         }
-        match target.literal() {
+        match target.ip_literal() {
             Some(address) if !self.private && !address::public(address) => {
                 Err(Refused::Private(target.host, address))
             }
@@ -195,56 +204,61 @@ impl Outgoing {
         }
     }
 
-    async fn send(&self, url: &str, message: Message) -> Result<Answer, Refused> {
+    async fn send(&self, url: &str, outgoing: OutgoingRequest) -> Result<Answer, Refused> {
         let target = self.target(url)?;
         let time = self.patience.time;
-        match timeout(time, self.ask(&target, message)).await {
-            Ok(answer) => answer,
+        match timeout(time, self.attempt(&target, outgoing)).await {
+            Ok(response) => response,
             Err(_) => Err(Refused::Slow(target.host, time)),
         }
     }
 
-    async fn ask(&self, target: &Target, message: Message) -> Result<Answer, Refused> {
+    async fn attempt(&self, target: &Target, outgoing: OutgoingRequest) -> Result<Answer, Refused> {
         let stream = self.connect(target).await?;
         if !target.https {
-            return self.exchange(stream, target, message).await;
+            return self.exchange(stream, target, outgoing).await;
         }
         let name = ServerName::try_from(target.host.clone());
         let name = name.map_err(|_| Refused::Unknown(target.host.clone()))?;
         let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
         let stream = stream.map_err(|error| Refused::Tls(target.host.clone(), error))?;
-        self.exchange(stream, target, message).await
+        self.exchange(stream, target, outgoing).await
     }
 
     async fn connect(&self, target: &Target) -> Result<TcpStream, Refused> {
-        let unknown = || Refused::Unknown(target.host.clone());
-        let known: Vec<IpAddr> = match (target.literal(), &self.names) {
+        let not_resolved = || Refused::Unknown(target.host.clone());
+        let addresses: Vec<IpAddr> = match (target.ip_literal(), &self.names) {
             (Some(address), _) => vec![address],
-            (None, Names::Told(told)) => told(&target.host),
+            (None, Names::Custom(lookup)) => lookup(&target.host),
             (None, Names::System) => {
-                let known = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-                known.map_err(|_| unknown())?.map(|address| address.ip()).collect()
+                let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+                addresses.map_err(|_| not_resolved())?.map(|address| address.ip()).collect()
             }
         };
-        let mut refused = unknown();
-        let mut left = known.len();
-        for address in known {
-            left -= 1;
+        let mut last_error = not_resolved();
+        let mut remaining = addresses.len();
+        for address in addresses {
+            remaining -= 1;
             if !self.private && !address::public(address) {
                 return Err(Refused::Private(target.host.clone(), address));
             }
-            // One of several that swallows all that is sent to it leaves time for the next.
-            let most = if left == 0 { self.patience.time } else { self.patience.time / 4 };
-            match timeout(most, TcpStream::connect(SocketAddr::new(address, target.port))).await {
+            // If one of several addresses drops packets, the others must get their chance within the timeout.
+            let limit = if remaining == 0 { self.patience.time } else { self.patience.time / 4 };
+            match timeout(limit, TcpStream::connect(SocketAddr::new(address, target.port))).await {
                 Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => refused = Refused::Closed(target.host.clone(), error),
-                Err(_) => refused = Refused::Slow(target.host.clone(), most),
+                Ok(Err(error)) => last_error = Refused::Closed(target.host.clone(), error),
+                Err(_) => last_error = Refused::Slow(target.host.clone(), limit),
             }
         }
-        Err(refused)
+        Err(last_error)
     }
 
-    async fn exchange<S>(&self, stream: S, target: &Target, message: Message) -> Result<Answer, Refused>
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        target: &Target,
+        outgoing: OutgoingRequest,
+    ) -> Result<Answer, Refused>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -252,14 +266,14 @@ impl Outgoing {
         let mut client = http1::Builder::new();
         client.max_buf_size(1 << 16).max_headers(100);
         let (mut sender, connection) = client.handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        // Dropped with this answer, also when nobody waits for it any more.
-        let mut driven = JoinSet::new();
-        driven.spawn(connection);
-        let cut = message.cut;
-        let mut request = Request::new(Full::new(message.body));
-        *request.method_mut() = message.method;
-        *request.headers_mut() = message.headers;
-        *request.uri_mut() = target.path.parse().map_err(|_| Refused::Url("its path is none"))?;
+        // The set aborts the connection task when this future is dropped, for example by the timeout.
+        let mut connection_task = JoinSet::new();
+        connection_task.spawn(connection);
+        let truncate = outgoing.truncate;
+        let mut request = Request::new(Full::new(outgoing.body));
+        *request.method_mut() = outgoing.method;
+        *request.headers_mut() = outgoing.headers;
+        *request.uri_mut() = target.path.parse().map_err(|_| Refused::Url("its path is invalid"))?;
         let value = HeaderValue::from_static;
         let headers = request.headers_mut();
         headers.insert(header::HOST, target.authority.clone());
@@ -267,39 +281,39 @@ impl Outgoing {
         headers.insert(header::ACCEPT_ENCODING, value("identity"));
         headers.insert(header::CONNECTION, value("close"));
         let response = sender.send_request(request).await.map_err(broken)?;
-        self.read(response, target, cut).await
+        self.read(response, target, truncate).await
     }
 
     async fn read(
         &self,
         response: Response<Incoming>,
         target: &Target,
-        cut: bool,
+        truncate: bool,
     ) -> Result<Answer, Refused> {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        if !cut && text(header::CONTENT_ENCODING).is_some_and(|coding| coding.trim() != "identity") {
+        if !truncate && text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.trim() != "identity") {
             return Err(Refused::Encoded(target.host.clone()));
         }
-        let long = || Refused::Long(target.host.clone(), self.patience.body);
-        if !cut && response.body().size_hint().lower() > self.patience.body as u64 {
-            return Err(long());
+        let too_large = || Refused::Long(target.host.clone(), self.patience.body);
+        if !truncate && response.body().size_hint().lower() > self.patience.body as u64 {
+            return Err(too_large());
         }
         let media = text(header::CONTENT_TYPE).and_then(|media| media.split(';').next()).unwrap_or_default();
         let (status, content_type) = (response.status().as_u16(), media.trim().to_ascii_lowercase());
         let retry_after = text(header::RETRY_AFTER).map(str::to_owned);
-        let (mut incoming, mut body) = (response.into_body(), Vec::new());
-        while let Some(frame) = incoming.frame().await {
+        let (mut frames, mut body) = (response.into_body(), Vec::new());
+        while let Some(frame) = frames.frame().await {
             let frame = frame.map_err(|error| Refused::Broken(target.host.clone(), error))?;
-            let Ok(piece) = frame.into_data() else { continue };
-            let room = self.patience.body - body.len();
-            if piece.len() > room {
-                if !cut {
-                    return Err(long());
+            let Ok(chunk) = frame.into_data() else { continue };
+            let available = self.patience.body - body.len();
+            if chunk.len() > available {
+                if !truncate {
+                    return Err(too_large());
                 }
-                body.extend_from_slice(&piece[..room]);
+                body.extend_from_slice(&chunk[..available]);
                 break;
             }
-            body.extend_from_slice(&piece);
+            body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, content_type, retry_after, body })
     }

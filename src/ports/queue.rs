@@ -1,5 +1,9 @@
-//! The queue of jobs: written in the transaction that causes them, taken by one worker at a time, and finished in the
-//! transaction that has their effect. A worker that dies loses its lease, and another one begins anew.
+//! The job queue, stored in the database.
+//!
+//! A job is enqueued in the transaction that causes it, and finished in the transaction of its effect, so
+//! neither can exist without the other. A worker claims a job for the duration of a lease and renews it. If
+//! the worker dies, the lease expires and another worker claims the job; handlers must therefore be
+//! idempotent up to that transaction.
 mod claimed;
 
 use entity::job;
@@ -12,22 +16,22 @@ use uuid::Uuid;
 
 use super::{
     db::{Db, Tx},
-    transaction::broken,
+    transaction::custom_error,
 };
 
-pub use claimed::{Claimed, Failed, Next};
+pub use claimed::{Claimed, Failed, Retry};
 
 pub const READY: &str = "ready";
 pub const RUNNING: &str = "running";
 pub const DONE: &str = "done";
 pub const DEAD: &str = "dead";
 
-/// Jobs that wait for others outside must not keep back those that don't.
+/// A queue with workers of its own, so that slow calls to other services do not delay internal jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Work in the house.
+    /// Jobs that use the database only.
     House,
-    /// Calls to the outside.
+    /// Jobs that send requests to other services.
     Outside,
 }
 
@@ -42,7 +46,7 @@ impl Lane {
     }
 }
 
-/// A job to be done.
+/// A job to enqueue.
 #[derive(Debug, Clone)]
 pub struct NewJob {
     kind: &'static str,
@@ -54,27 +58,28 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// At once, at most eight times.
+    /// Creates a job that runs immediately, with at most 8 attempts.
     pub fn new(kind: &'static str, data: &impl Serialize) -> Result<Self, DbErr> {
         let data = serde_json::to_string(data).map_err(|error| DbErr::Json(error.to_string()))?;
         Ok(NewJob { kind, lane: Lane::House, unique: None, data, run_at: 0, attempts: 8 })
     }
 
-    /// Not before this moment.
-    pub fn at(mut self, moment: i64) -> Self {
-        self.run_at = moment;
+    /// Sets the earliest start, in milliseconds since 1970.
+    pub fn at(mut self, time: i64) -> Self {
+        self.run_at = time;
         self
     }
 
-    /// One that waits under the same key is replaced, and one that runs is followed by another run.
+    /// Sets a unique key. A waiting job with the same key is replaced; a running one runs again after it has
+    /// finished.
     pub fn unique(mut self, key: impl Into<String>) -> Self {
         self.unique = Some(key.into());
         self
     }
 
-    /// How often it is tried.
-    pub fn attempts(mut self, most: i32) -> Self {
-        self.attempts = most;
+    /// Sets the maximum of attempts.
+    pub fn attempts(mut self, max: i32) -> Self {
+        self.attempts = max;
         self
     }
 
@@ -85,7 +90,7 @@ impl NewJob {
 }
 
 impl Tx {
-    /// Leaves a job to be done when this commits; gives back its id.
+    /// Enqueues a job when the transaction commits. Returns its id.
     pub async fn later(&self, new: NewJob, now: i64) -> Result<Uuid, DbErr> {
         let id = Uuid::now_v7();
         let unique = new.unique.clone();
@@ -108,8 +113,10 @@ impl Tx {
             updated_at: Set(now),
             finished_at: Set(None),
         };
+        // `asked` counts the requests for a job. A worker that finishes compares it with the value that it
+        // claimed, and so notices a request that arrived while the job was running.
         let column = |column: job::Column| Expr::col((job::Entity, column));
-        let again = OnConflict::column(job::Column::UniqueKey)
+        let on_conflict = OnConflict::column(job::Column::UniqueKey)
             .update_columns([
                 job::Column::Kind,
                 job::Column::Lane,
@@ -122,26 +129,26 @@ impl Tx {
             .value(job::Column::Attempts, 0)
             .value(job::Column::Version, column(job::Column::Version).add(1))
             .to_owned();
-        job::Entity::insert(row).on_conflict(again).exec_without_returning(&**self).await?;
-        self.asks();
+        job::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(&**self).await?;
+        self.mark_jobs_enqueued();
         let Some(key) = unique else { return Ok(id) };
         let found = job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?;
-        found.map(|row| row.id).ok_or_else(|| broken("a job is gone"))
+        found.map(|row| row.id).ok_or_else(|| custom_error("the job is missing after its insert"))
     }
 
-    /// Takes the job of this key back. One that runs has no effect any more, unless it had it already: its end is not
-    /// found then, and its transaction fails.
+    /// Cancels the job with this key. A running handler cannot commit its effect afterwards, because
+    /// finishing the deleted job fails and rolls its transaction back.
     pub async fn not_later(&self, key: &str) -> Result<(), DbErr> {
         job::Entity::delete_many().filter(job::Column::UniqueKey.eq(key)).exec(&**self).await?;
         Ok(())
     }
 
-    /// Whether a job of this key waits or runs.
+    /// Returns whether a job with this key is waiting or running.
     pub async fn waits(&self, key: &str) -> Result<bool, DbErr> {
         Ok(job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?.is_some())
     }
 
-    /// Has a job that has ended, well or not, done again; whether there is one.
+    /// Enqueues a finished or dead job again. Returns false if there is no such job.
     pub async fn again(&self, id: Uuid, now: i64) -> Result<bool, DbErr> {
         let ended = job::Entity::update_many()
             .col_expr(job::Column::State, READY.into())
@@ -152,86 +159,90 @@ impl Tx {
             .col_expr(job::Column::FinishedAt, Option::<i64>::None.into())
             .filter(job::Column::Id.eq(id))
             .filter(job::Column::State.is_in([DONE, DEAD]));
-        let there = ended.exec(&**self).await?.rows_affected > 0;
-        self.asks();
-        Ok(there)
+        let found = ended.exec(&**self).await?.rows_affected > 0;
+        self.mark_jobs_enqueued();
+        Ok(found)
     }
 }
 
-/// Rows that are deleted at once, so that others get their turn.
-const SOME: u64 = 1000;
+/// Rows per delete transaction, so that other writers are not blocked for long.
+const DELETE_BATCH: u64 = 1000;
 
-/// What may be begun: what is due, and what a worker has begun and not brought to an end in its time.
-fn due(now: i64) -> Condition {
-    let waits = job::Column::State.eq(READY);
-    let lost = Condition::all().add(job::Column::State.eq(RUNNING)).add(job::Column::LeasedUntil.lte(now));
-    // Also of what was lost: it may have been put off meanwhile.
-    Condition::all().add(job::Column::RunAt.lte(now)).add(Condition::any().add(waits).add(lost))
+/// Jobs to claim: those that are due, and those whose lease has expired.
+fn claimable(now: i64) -> Condition {
+    let waiting = job::Column::State.eq(READY);
+    let expired = Condition::all().add(job::Column::State.eq(RUNNING)).add(job::Column::LeasedUntil.lte(now));
+    // `run_at` applies to expired leases too: the job may have been rescheduled while it was running.
+    Condition::all().add(job::Column::RunAt.lte(now)).add(Condition::any().add(waiting).add(expired))
 }
 
 impl Db {
-    /// Takes jobs that are due, at most `most`, for the time of a lease.
-    pub async fn claim(&self, lane: Lane, most: u64, now: i64, until: i64) -> Result<Vec<Claimed>, DbErr> {
-        // Looking costs no write.
-        let of_lane = || job::Entity::find().filter(job::Column::Lane.eq(lane.as_str())).filter(due(now));
+    /// Claims up to `most` due jobs and leases them until `until`.
+    pub async fn claim(&self, lane: Lane, max: u64, now: i64, until: i64) -> Result<Vec<Claimed>, DbErr> {
+        // An idle poll is a read, and does not occupy the writer.
+        let of_lane =
+            || job::Entity::find().filter(job::Column::Lane.eq(lane.as_str())).filter(claimable(now));
         if of_lane().one(self.read()).await?.is_none() {
             return Ok(Vec::new());
         }
         let rows = self
             .write(async move |tx: Tx| {
-                // By themselves: within the update they might be read more than once, and be more.
-                let which = job::Entity::find()
+                // A query of its own. PostgreSQL can evaluate a subquery with LIMIT inside UPDATE more than
+                // once, and would claim more jobs than the limit. SKIP LOCKED lets concurrent workers claim
+                // different jobs without waiting.
+                let ids = job::Entity::find()
                     .select_only()
                     .column(job::Column::Id)
                     .filter(job::Column::Lane.eq(lane.as_str()))
-                    .filter(due(now))
+                    .filter(claimable(now))
                     .order_by_asc(job::Column::RunAt)
                     .order_by_asc(job::Column::Id)
-                    .limit(most)
+                    .limit(max)
                     .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-                let which: Vec<Uuid> = which.into_tuple().all(&*tx).await?;
-                let taken = job::Entity::update_many()
+                let ids: Vec<Uuid> = ids.into_tuple().all(&*tx).await?;
+                let update = job::Entity::update_many()
                     .col_expr(job::Column::State, RUNNING.into())
                     .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
                     .col_expr(job::Column::Lease, Uuid::now_v7().into())
                     .col_expr(job::Column::LeasedUntil, until.into())
                     .col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1))
                     .col_expr(job::Column::UpdatedAt, now.into())
-                    .filter(job::Column::Id.is_in(which));
-                taken.exec_with_returning(&*tx).await
+                    .filter(job::Column::Id.is_in(ids));
+                update.exec_with_returning(&*tx).await
             })
             .await?;
         Ok(rows.into_iter().filter_map(Claimed::of).collect())
     }
 
-    /// When the next job of a lane is due.
+    /// Returns the start time of the next waiting job.
     pub async fn next_job(&self, lane: Lane) -> Result<Option<i64>, DbErr> {
         let find = job::Entity::find().select_only().column(job::Column::RunAt);
         let find = find.filter(job::Column::Lane.eq(lane.as_str())).filter(job::Column::State.eq(READY));
         find.order_by_asc(job::Column::RunAt).into_tuple().one(self.read()).await
     }
 
-    /// Forgets jobs that ended before these moments, the good ones and the dead ones.
+    /// Deletes jobs that finished before `done` or died before `dead`. Returns their number.
     pub async fn forget_jobs(&self, done: i64, dead: i64) -> Result<u64, DbErr> {
-        let old = |state: &str, moment: i64| {
-            Condition::all().add(job::Column::State.eq(state)).add(job::Column::FinishedAt.lt(moment))
+        let expired_jobs = |state: &str, time: i64| {
+            Condition::all().add(job::Column::State.eq(state)).add(job::Column::FinishedAt.lt(time))
         };
-        let old = Condition::any().add(old(DONE, done)).add(old(DEAD, dead));
-        let mut forgotten = 0;
+        let expired_jobs = Condition::any().add(expired_jobs(DONE, done)).add(expired_jobs(DEAD, dead));
+        let mut deleted = 0;
         loop {
-            let old = old.clone();
-            let find = job::Entity::find().select_only().column(job::Column::Id).filter(old.clone());
-            let some: Vec<Uuid> = find.limit(SOME).into_tuple().all(self.read()).await?;
-            let last = (some.len() as u64) < SOME;
-            forgotten += self
+            let expired_jobs = expired_jobs.clone();
+            let find = job::Entity::find().select_only().column(job::Column::Id).filter(expired_jobs.clone());
+            let batch: Vec<Uuid> = find.limit(DELETE_BATCH).into_tuple().all(self.read()).await?;
+            let last = (batch.len() as u64) < DELETE_BATCH;
+            deleted += self
                 .write(async move |tx: Tx| {
-                    // One that is tried again meanwhile is none of them any more.
-                    let gone = job::Entity::delete_many().filter(old).filter(job::Column::Id.is_in(some));
-                    Ok::<_, DbErr>(gone.exec(&*tx).await?.rows_affected)
+                    // The filter applies again, because a job may have been retried since the query.
+                    let delete =
+                        job::Entity::delete_many().filter(expired_jobs).filter(job::Column::Id.is_in(batch));
+                    Ok::<_, DbErr>(delete.exec(&*tx).await?.rows_affected)
                 })
                 .await?;
             if last {
-                return Ok(forgotten);
+                return Ok(deleted);
             }
         }
     }

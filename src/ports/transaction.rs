@@ -1,4 +1,4 @@
-//! A transaction while its work runs. Whoever keeps it for longer holds nothing and can do nothing with it.
+//! A transaction and what belongs to its commit: collection versions, events, and notifications.
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -27,7 +27,8 @@ use super::{
     trouble::TOO_LONG,
 };
 
-/// What a piece of work writes with; it ends when the work does.
+/// The handle that a unit of work writes with. It can be cloned, but it only works until the unit of work
+/// ends: later statements fail instead of running outside of the transaction.
 #[derive(Clone)]
 pub struct Tx(Arc<Transaction>);
 
@@ -43,32 +44,33 @@ pub struct Transaction {
     open: Mutex<Option<DatabaseTransaction>>,
     failed: AtomicBool,
     touched: std::sync::Mutex<BTreeSet<&'static str>>,
-    told: std::sync::Mutex<Vec<Told>>,
-    asked: AtomicBool,
+    events: std::sync::Mutex<Vec<Told>>,
+    jobs_enqueued: AtomicBool,
 }
 
 impl Tx {
-    /// Says that a collection changes; whoever caches its lists sees another version after the commit.
+    /// Marks a collection as changed. Its version increases at the commit, which invalidates caches and list
+    /// ETags.
     pub async fn touch(&self, collection: &'static str) -> Result<(), DbErr> {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(collection);
         Ok(())
     }
 
-    /// Says what happened: it is in the log of events when the work commits.
-    pub fn tell(&self, told: Told) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+    /// Emits an event. It is appended to the event log if the transaction commits.
+    pub fn tell(&self, event: Told) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
-    /// Says that there is work for the workers when this commits.
-    pub(super) fn asks(&self) {
-        self.asked.store(true, Ordering::SeqCst);
+    /// Notifies the workers of new jobs when the transaction commits.
+    pub(super) fn mark_jobs_enqueued(&self) {
+        self.jobs_enqueued.store(true, Ordering::SeqCst);
     }
 }
 
-/// Runs a piece of work, and gives its transaction back to be committed or rolled back.
+/// Runs a unit of work. Returns its result and the transaction, which the caller commits or rolls back.
 pub(super) async fn run<T, E, F, Fut>(
     transaction: DatabaseTransaction,
-    longest: Duration,
+    max_duration: Duration,
     work: F,
 ) -> (Result<T, E>, Option<DatabaseTransaction>, Stir)
 where
@@ -81,45 +83,49 @@ where
         open: Mutex::new(Some(transaction)),
         failed: AtomicBool::new(false),
         touched: std::sync::Mutex::default(),
-        told: std::sync::Mutex::default(),
-        asked: AtomicBool::new(false),
+        events: std::sync::Mutex::default(),
+        jobs_enqueued: AtomicBool::new(false),
     }));
     let running = AssertUnwindSafe(async { work(tx.clone()).await }).catch_unwind();
-    let done = match tokio::time::timeout(longest, running).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(_)) => Err(broken("the work panicked").into()),
-        Err(_) => Err(broken(TOO_LONG).into()),
+    let result = match tokio::time::timeout(max_duration, running).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(custom_error("the transaction panicked").into()),
+        Err(_) => Err(custom_error(TOO_LONG).into()),
     };
-    // A stray statement ends first; the next one finds nothing.
+    // Waits for a statement that is still running, then disables all clones of the handle.
     let open = tx.open.lock().await.take();
-    match (done, open) {
-        (Ok(value), Some(open)) => match tx.settle(&open).await {
-            Ok(stir) => (Ok(value), Some(open), stir),
+    match (result, open) {
+        (Ok(value), Some(open)) => match tx.prepare_commit(&open).await {
+            Ok(changes) => (Ok(value), Some(open), changes),
             Err(error) => (Err(error.into()), Some(open), Stir::default()),
         },
-        (done, open) => (done, open, Stir::default()),
+        (result, open) => (result, open, Stir::default()),
     }
 }
 
-pub(super) async fn end(transaction: Option<DatabaseTransaction>, keep: bool) -> Result<(), DbErr> {
-    match (transaction, keep) {
+/// Commits or rolls back.
+pub(super) async fn finish(transaction: Option<DatabaseTransaction>, commit: bool) -> Result<(), DbErr> {
+    match (transaction, commit) {
         (Some(transaction), true) => transaction.commit().await,
         (Some(transaction), false) => transaction.rollback().await,
-        (None, _) => Err(broken("the transaction is gone")),
+        (None, _) => Err(custom_error("the transaction has already ended")),
     }
 }
 
-pub(super) fn broken(what: &str) -> DbErr {
-    DbErr::Custom(what.to_owned())
+pub(super) fn custom_error(message: &str) -> DbErr {
+    DbErr::Custom(message.to_owned())
 }
 
 impl Transaction {
-    async fn settle(&self, open: &DatabaseTransaction) -> Result<Stir, DbErr> {
-        // PostgreSQL answers a commit after a failed statement with a rollback, and calls that a success.
+    /// Writes the collection versions and the events, immediately before the commit.
+    async fn prepare_commit(&self, open: &DatabaseTransaction) -> Result<Stir, DbErr> {
+        // PostgreSQL responds to COMMIT after a failed statement with ROLLBACK, and the driver reports
+        // success. Without this check work that ignored an error would be lost silently.
         if self.backend == DbBackend::Postgres && self.failed.load(Ordering::SeqCst) {
-            return Err(broken("a statement failed and the work went on"));
+            return Err(custom_error("a statement failed and the transaction continued"));
         }
-        // At the end and in one order, so that no two transactions wait for each other's counters.
+        // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
+        // briefly, and two transactions cannot deadlock on them.
         let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
         for name in touched {
             let row = collection::ActiveModel { name: Set(name.to_owned()), version: Set(1) };
@@ -129,22 +135,22 @@ impl Transaction {
                 .to_owned();
             collection::Entity::insert(row).on_conflict(bump).exec_without_returning(open).await?;
         }
-        let told = std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
-        let stir = Stir { events: !told.is_empty(), jobs: self.asked.load(Ordering::SeqCst) };
-        events::write(open, told).await?;
-        Ok(stir)
+        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        let changes = Stir { events: !events.is_empty(), jobs: self.jobs_enqueued.load(Ordering::SeqCst) };
+        events::write(open, events).await?;
+        Ok(changes)
     }
 
-    fn noted<T>(&self, done: Result<T, DbErr>) -> Result<T, DbErr> {
-        if done.is_err() {
+    fn record_failure<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        if result.is_err() {
             self.failed.store(true, Ordering::SeqCst);
         }
-        done
+        result
     }
 }
 
-fn held(open: &Option<DatabaseTransaction>) -> Result<&DatabaseTransaction, DbErr> {
-    open.as_ref().ok_or_else(|| broken("the transaction has ended with its work"))
+fn active(open: &Option<DatabaseTransaction>) -> Result<&DatabaseTransaction, DbErr> {
+    open.as_ref().ok_or_else(|| custom_error("the transaction has already ended"))
 }
 
 #[async_trait]
@@ -154,19 +160,19 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.noted(held(&*self.open.lock().await)?.execute_raw(statement).await)
+        self.record_failure(active(&*self.open.lock().await)?.execute_raw(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.noted(held(&*self.open.lock().await)?.execute_unprepared(sql).await)
+        self.record_failure(active(&*self.open.lock().await)?.execute_unprepared(sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.noted(held(&*self.open.lock().await)?.query_one_raw(statement).await)
+        self.record_failure(active(&*self.open.lock().await)?.query_one_raw(statement).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.noted(held(&*self.open.lock().await)?.query_all_raw(statement).await)
+        self.record_failure(active(&*self.open.lock().await)?.query_all_raw(statement).await)
     }
 }
 
@@ -177,16 +183,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_takes_too_long_is_given_up() {
+    async fn rolls_back_after_the_time_limit() {
         let connection = Database::connect("sqlite::memory:").await.unwrap();
         let open = connection.begin().await.unwrap();
-        let (done, open, _) = run(open, Duration::from_millis(50), async |tx: Tx| {
+        let (result, open, _) = run(open, Duration::from_millis(50), async |tx: Tx| {
             tx.execute_unprepared("CREATE TABLE half (done integer)").await?;
             std::future::pending::<Result<(), DbErr>>().await
         })
         .await;
-        assert!(done.unwrap_err().to_string().contains("too long"));
-        end(open, false).await.unwrap();
+        assert!(result.unwrap_err().to_string().contains("time limit"));
+        finish(open, false).await.unwrap();
         assert!(connection.execute_unprepared("SELECT * FROM half").await.is_err());
     }
 }

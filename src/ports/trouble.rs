@@ -1,11 +1,11 @@
-//! What a failure of the database means: whether it passes by itself, or whether a value was taken.
+//! Classifies database errors: transient errors and unique violations.
 use sea_orm::{
     DbErr, RuntimeErr, SqlErr,
     sqlx::{self, error::DatabaseError},
 };
 
-/// Somebody else holds what was wanted, or the database is not to be reached just now: the same work may
-/// succeed a little later.
+/// Returns whether the error is transient: a lock conflict, a timeout, or an unreachable database. A retry
+/// may succeed.
 pub fn passing(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) => true,
@@ -17,7 +17,7 @@ pub fn passing(error: &DbErr) -> bool {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(refusal) => busy(&**refusal),
+            sqlx::Error::Database(error) => is_transient_code(&**error),
             _ => false,
         },
         DbErr::Custom(text) => text == TOO_LONG,
@@ -25,22 +25,23 @@ pub fn passing(error: &DbErr) -> bool {
     }
 }
 
-/// What work that was given up fails with.
-pub const TOO_LONG: &str = "the work took too long";
+/// The error message of a transaction or export that exceeded its time limit.
+pub const TOO_LONG: &str = "the database operation exceeded its time limit";
 
-/// A unique value is there already.
+/// Returns whether a unique constraint was violated.
 pub fn taken(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-fn busy(refusal: &dyn DatabaseError) -> bool {
-    let Some(code) = refusal.code() else { return false };
-    if refusal.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+fn is_transient_code(error: &dyn DatabaseError) -> bool {
+    let Some(code) = error.code() else { return false };
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
         // The low byte is the primary code: BUSY, LOCKED, IOERR, FULL, CANTOPEN.
         return code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14));
     }
-    // Connection exceptions, insufficient resources, operator intervention (timeouts among them), a lock not
-    // to be had, and what a repeated transaction would not meet again (appendix A of PostgreSQL's manual).
+    // Classes 08, 53 and 57: connection exception, insufficient resources, operator intervention (including
+    // statement_timeout). Codes: lock not available, serialization failure, deadlock, idle and transaction
+    // timeouts (PostgreSQL manual, appendix A).
     matches!(&*code, "55P03" | "40001" | "40P01" | "25P03" | "25P04")
         || ["08", "53", "57"].iter().any(|class| code.starts_with(class))
 }

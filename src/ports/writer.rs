@@ -1,5 +1,11 @@
-//! The one writer of a SQLite database: whatever waits goes into one transaction with a savepoint each, is
-//! committed once, and only then answered. One sync to disk serves all who wait.
+//! The writer task of a SQLite database, with group commit.
+//!
+//! SQLite allows one writer at a time, and a commit waits for the disk. The task therefore runs all waiting
+//! units of work in one `BEGIN IMMEDIATE` transaction, each in a savepoint of its own, and commits once: one
+//! sync serves up to 128 callers. A failing unit rolls back to its savepoint and does not affect the others.
+//! Callers get their results only after the commit, so a success is durable.
+//!
+//! The queue is bounded. When it is full, callers wait (backpressure).
 use std::{future::Future, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -12,44 +18,46 @@ use tracing::{Instrument, Span};
 
 use super::{
     news::{News, Stir},
-    transaction::{self, Tx, broken},
+    transaction::{self, Tx, custom_error},
 };
 
-/// The most pieces of work in one transaction; the last of them must not wait too long for the first.
-const TOGETHER: usize = 128;
+/// Maximum units of work in one transaction. It bounds the time that the first unit waits for the last one.
+const MAX_BATCH: usize = 128;
 
-type Tell = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
+type Responder = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
 
-/// What becomes of a piece of work: its savepoint, whether that stays, and how its caller is told.
-struct Ran {
+/// The outcome of a unit of work: its savepoint, whether to release it, and the callback that reports to its
+/// caller.
+struct Outcome {
     savepoint: Option<DatabaseTransaction>,
-    keep: bool,
-    stir: Stir,
-    tell: Tell,
+    commit: bool,
+    changes: Stir,
+    respond: Responder,
 }
 
-/// A piece of work, given its savepoint or the reason why there is none.
-type Work = Box<dyn FnOnce(Result<DatabaseTransaction, DbErr>) -> BoxFuture<'static, Ran> + Send>;
+/// A unit of work. It receives its savepoint, or the error that prevented it.
+type Work = Box<dyn FnOnce(Result<DatabaseTransaction, DbErr>) -> BoxFuture<'static, Outcome> + Send>;
 
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Work>,
     connection: DatabaseConnection,
-    longest: Duration,
+    max_duration: Duration,
 }
 
 impl Writer {
-    /// Nobody may hold the writer for longer than `longest`.
-    pub fn start(connection: DatabaseConnection, longest: Duration, news: News) -> Self {
-        let (queue, waiting) = mpsc::channel(1024);
-        tokio::spawn(write(connection.clone(), waiting, news));
-        Writer { queue, connection, longest }
+    /// Starts the writer task. A unit of work may hold the writer for at most `max_duration`.
+    pub fn start(connection: DatabaseConnection, max_duration: Duration, notifier: News) -> Self {
+        let (queue, receiver) = mpsc::channel(1024);
+        tokio::spawn(run_writer(connection.clone(), receiver, notifier));
+        Writer { queue, connection, max_duration }
     }
 
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
     }
 
+    /// Queues a unit of work and returns its result after the commit.
     pub async fn run<T, E, F, Fut>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(Tx) -> Fut + Send + 'static,
@@ -57,82 +65,86 @@ impl Writer {
         T: Send + 'static,
         E: From<DbErr> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let (longest, span) = (self.longest, Span::current());
-        let boxed: Work = Box::new(move |savepoint| {
-            // What the work logs belongs to whoever asked for it.
+        let (sender, receiver) = oneshot::channel();
+        let (max_duration, span) = (self.max_duration, Span::current());
+        let unit: Work = Box::new(move |savepoint| {
+            // The log lines of the work carry the request id of its caller.
             async move {
-                let (done, savepoint, stir) = match savepoint {
-                    Ok(savepoint) => transaction::run(savepoint, longest, work).await,
+                let (result, savepoint, changes) = match savepoint {
+                    Ok(savepoint) => transaction::run(savepoint, max_duration, work).await,
                     Err(error) => (Err(error.into()), None, Stir::default()),
                 };
-                Ran {
+                Outcome {
                     savepoint,
-                    keep: done.is_ok(),
-                    stir,
-                    tell: Box::new(move |committed| {
-                        // Whoever asked may have gone; the work is done all the same.
+                    commit: result.is_ok(),
+                    changes,
+                    respond: Box::new(move |committed| {
+                        // The caller may have been cancelled; the work is committed all the same.
                         let _ =
-                            answer.send(done.and_then(|value| committed.map(|()| value).map_err(E::from)));
+                            sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
                     }),
                 }
             }
             .instrument(span)
             .boxed()
         });
-        let stopped = || E::from(broken("the writer has stopped"));
-        self.queue.send(boxed).await.map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        let stopped = || E::from(custom_error("the database writer has stopped"));
+        self.queue.send(unit).await.map_err(|_| stopped())?;
+        receiver.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 
-async fn write(connection: DatabaseConnection, mut waiting: mpsc::Receiver<Work>, news: News) {
-    let mut batch = Vec::with_capacity(TOGETHER);
-    while waiting.recv_many(&mut batch, TOGETHER).await > 0 {
-        let mut told = Vec::with_capacity(batch.len());
-        let mut rest = batch.drain(..);
-        let mut stirs = Stir::default();
-        let committed = together(&connection, &mut rest, &mut told, &mut stirs).await;
+/// The loop of the writer task.
+async fn run_writer(connection: DatabaseConnection, mut queue: mpsc::Receiver<Work>, notifier: News) {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let mut responders = Vec::with_capacity(batch.len());
+        let mut remaining = batch.drain(..);
+        let mut changes = Stir::default();
+        let committed = run_batch(&connection, &mut remaining, &mut responders, &mut changes).await;
         if let Err(error) = &committed {
-            for work in rest {
-                told.push(work(Err(error.clone())).await.tell);
+            // Nothing of the batch is committed, so every caller gets the error, even if its own work succeeded.
+            for work in remaining {
+                responders.push(work(Err(error.clone())).await.respond);
             }
-            renew(&connection).await;
+            reset_connection(&connection).await;
         } else {
-            news.tell(stirs);
+            notifier.notify(changes);
         }
-        for tell in told {
-            tell(committed.clone());
+        for respond in responders {
+            respond(committed.clone());
         }
     }
 }
 
-async fn together(
+/// Runs a batch in one transaction and commits it. On an error the rest of the batch stays in the iterator.
+async fn run_batch(
     connection: &DatabaseConnection,
     batch: &mut impl Iterator<Item = Work>,
-    told: &mut Vec<Tell>,
-    stirs: &mut Stir,
+    responders: &mut Vec<Responder>,
+    changes: &mut Stir,
 ) -> Result<(), DbErr> {
     let outer = connection.begin_with_options(immediate()).await?;
     for work in batch {
         let savepoint = match outer.begin().await {
             Ok(savepoint) => savepoint,
             Err(error) => {
-                told.push(work(Err(error.clone())).await.tell);
+                responders.push(work(Err(error.clone())).await.respond);
                 return Err(error);
             }
         };
-        let ran = work(Ok(savepoint)).await;
-        told.push(ran.tell);
-        stirs.events |= ran.stir.events;
-        stirs.jobs |= ran.stir.jobs;
-        transaction::end(ran.savepoint, ran.keep).await?;
+        let outcome = work(Ok(savepoint)).await;
+        responders.push(outcome.respond);
+        changes.events |= outcome.changes.events;
+        changes.jobs |= outcome.changes.jobs;
+        transaction::finish(outcome.savepoint, outcome.commit).await?;
     }
     outer.commit().await
 }
 
-/// A transaction that begins by reading may find the lock taken when it starts to write, and no timeout
-/// helps it then.
+/// `BEGIN IMMEDIATE` takes the write lock at the start. A deferred transaction that reads first can find the
+/// lock held when it begins to write; SQLite then fails with BUSY at once, and the busy timeout does not
+/// apply.
 pub fn immediate() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -140,12 +152,13 @@ pub fn immediate() -> TransactionOptions {
     }
 }
 
-/// Where the database ended a transaction by itself, the driver counts its savepoints wrong from then on,
-/// and the next transaction would not be immediate: only a new connection is sure.
-async fn renew(connection: &DatabaseConnection) {
-    if let Ok(spent) = connection.get_sqlite_connection_pool().acquire().await
-        && let Err(error) = spent.close().await
+/// Replaces the connection after a failed batch. If SQLite has rolled the transaction back on its own (disk
+/// full, I/O error), the driver still counts its savepoints. The next `begin` would then be a savepoint and
+/// not `BEGIN IMMEDIATE`.
+async fn reset_connection(connection: &DatabaseConnection) {
+    if let Ok(connection) = connection.get_sqlite_connection_pool().acquire().await
+        && let Err(error) = connection.close().await
     {
-        tracing::warn!(%error, "a connection did not close well");
+        tracing::warn!(%error, "a database connection failed to close");
     }
 }

@@ -314,7 +314,7 @@ fn a_database_that_is_out_of_reach_is_told_at_once() {
     let url = format!("sqlite://{}", machine.0.join("text.db").display());
     machine.tenon(&["migrate", "up", "--database-url", &url]).says(1, "file is not a database");
     let below = format!("{url}/tenon.db");
-    machine.tenon(&["migrate", "up", "--database-url", &below]).says(1, "error: cannot make the folder");
+    machine.tenon(&["migrate", "up", "--database-url", &below]).says(1, "error: cannot create the folder");
 }
 
 #[test]
@@ -391,5 +391,5 @@ fn rates_are_fetched_by_hand() {
     let third = fetch(&inside);
     assert!(!third.err.contains("key"), "{third:?}");
     third.says(1, "is not to be believed");
-    fetch(&inside).says(1, "no connection to 127.0.0.1");
+    fetch(&inside).says(1, "cannot connect to 127.0.0.1");
 }

@@ -45,10 +45,14 @@ fn a_database_is_looked_at() {
     machine.tenon(&["geo", "check", "nowhere.mmdb"]).says(1, "nowhere.mmdb: No such file");
     machine.tenon(&["geo", "check", &good, "--address", "here"]).says(2, "invalid IP address");
     for (name, bytes, words) in [
-        ("empty.mmdb", &[][..], "it is damaged, or no MMDB file"),
-        ("page.mmdb", b"<html></html>", "it is damaged, or no MMDB file"),
-        ("half.mmdb", &whole[..whole.len() / 2], "it is damaged, or no MMDB file"),
-        ("asn.mmdb", &database(Shape::Other, FRANCE), "it names no countries: its type is Test-Country"),
+        ("empty.mmdb", &[][..], "the file is damaged or not in MMDB format"),
+        ("page.mmdb", b"<html></html>", "the file is damaged or not in MMDB format"),
+        ("half.mmdb", &whole[..whole.len() / 2], "the file is damaged or not in MMDB format"),
+        (
+            "asn.mmdb",
+            &database(Shape::Other, FRANCE),
+            "the file contains no countries: its type is Test-Country",
+        ),
     ] {
         machine.tenon(&["geo", "check", &machine.file(name, bytes)]).says(1, words);
     }
@@ -63,7 +67,7 @@ fn no_damage_to_a_database_is_more_than_an_error() {
     for (name, word) in [("loop.mmdb", [0; 4]), ("away.mmdb", [0xff; 4])] {
         let mut bytes = whole.clone();
         bytes[4 * 8..4 * 16].chunks_mut(4).for_each(|pointer| pointer.copy_from_slice(&word));
-        machine.tenon(&["geo", "check", &machine.file(name, &bytes)]).says(1, "it is damaged");
+        machine.tenon(&["geo", "check", &machine.file(name, &bytes)]).says(1, "the file is damaged");
     }
 }
 

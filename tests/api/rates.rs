@@ -206,13 +206,13 @@ fn troubles(canary: &Source) -> Vec<(&'static str, Manner)> {
     vec![
         ("within 2s", Manner::Drips),
         ("within 2s", Manner::Sleeps),
-        ("longer than", Manner::Floods),
-        ("longer than", json(&long)),
-        ("longer than", Manner::Says([unsaid.as_bytes(), long.as_bytes()].concat())),
-        ("longer than", Manner::Says(vast.into())),
-        ("no whole answer", Manner::Says(short.into())),
-        ("no whole answer", Manner::Says(Vec::new())),
-        ("no whole answer", Manner::Says(b"220 mail.test ESMTP\r\n".to_vec())),
+        ("larger than", Manner::Floods),
+        ("larger than", json(&long)),
+        ("larger than", Manner::Says([unsaid.as_bytes(), long.as_bytes()].concat())),
+        ("larger than", Manner::Says(vast.into())),
+        ("invalid or incomplete response", Manner::Says(short.into())),
+        ("invalid or incomplete response", Manner::Says(Vec::new())),
+        ("invalid or incomplete response", Manner::Says(b"220 mail.test ESMTP\r\n".to_vec())),
         ("status 302", says(&away, b"")),
         ("status 500", says("500 Internal Server Error", good.as_bytes())),
         ("status 204", Manner::Says(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())),
@@ -266,12 +266,12 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
             .await
             .expect_err("nobody is there")
             .to_string()
-            .contains("no connection")
+            .contains("cannot connect")
     );
     let inside = canary.url.replace("http:", "https:");
     let inside = Api::with(&[("rates_url", &inside)]).await;
     let error = inside.app.refresh.now(Jumps::Refused).await.expect_err("it is no public place").to_string();
-    assert!(error.contains("no public address") && canary.asked() == 0, "{error}");
+    assert!(error.contains("which is not public") && canary.asked() == 0, "{error}");
 }
 
 #[tokio::test]

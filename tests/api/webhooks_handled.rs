@@ -160,7 +160,7 @@ async fn an_event_that_fails_says_why_and_can_be_handled_again() {
     let (stop, _) = workers(&api);
     let failed = settled(&admin).await[0].clone();
     assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(1)));
-    assert_eq!(failed["outcome"], "there is no invoice of this name");
+    assert_eq!(failed["outcome"], "no invoice has this name");
     // Done again as a job, it says so; and who is late with a failure for now changes nothing.
     let dead = until(async || {
         admin.get("/api/jobs?state=dead").await.is(200).body["data"][0]["id"].as_str().map(str::to_owned)
@@ -231,7 +231,7 @@ async fn an_event_whose_workers_all_die_has_failed_and_can_be_handled_again() {
     let failed = settled(&admin).await[0].clone();
     assert_eq!(
         (&failed["state"], &failed["outcome"]),
-        (&json!("failed"), &json!("its worker died each time"))
+        (&json!("failed"), &json!("the worker died in each attempt"))
     );
     let replay = format!("/api/webhook-events/{}/replay", failed["id"].as_str().expect("an id"));
     admin.post_empty(&replay).await.is(202);

@@ -310,7 +310,7 @@ async fn only_public_places_are_called() {
     let (hidden, _) = endpoint(&admin, "https://localhost:9/", json!([])).await;
     admin.post_empty(&format!("{hidden}/test")).await.is(202);
     let refused = until(&admin, &hidden, "pending", 1).await;
-    assert!(refused["lastError"].as_str().expect("words").contains("no public address"), "{refused}");
+    assert!(refused["lastError"].as_str().expect("words").contains("which is not public"), "{refused}");
     let twice = json!({ "url": "https://hooks.acme.test/", "events": ["posts", "posts"] });
     admin.post("/api/webhook-endpoints", twice).await.is(400);
     let unheard = json!({ "url": "https://hooks.acme.test/", "events": ["post.sold"] });

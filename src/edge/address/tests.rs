@@ -1,21 +1,21 @@
 use super::*;
 
-fn proxies(field: Field) -> Proxies {
+fn proxies(field: ForwardedHeader) -> Proxies {
     let blocks = ["10.0.0.0/8", "2001:db8:9::/48"]
         .map(|block| block.parse().unwrap_or_else(|error| panic!("{error}")));
     Proxies { blocks: blocks.into(), field, country: Some(HeaderName::from_static("cf-ipcountry")) }
 }
 
-fn sender(field: Field, peer: &str, fields: &[(&'static str, &str)]) -> Sender {
+fn client_address(field: ForwardedHeader, peer: &str, fields: &[(&'static str, &str)]) -> ClientAddress {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(*name, value.parse().unwrap_or_else(|_| panic!("{value}")));
     }
-    proxies(field).sender(peer.parse().ok(), &headers)
+    proxies(field).client_address(peer.parse().ok(), &headers)
 }
 
 #[test]
-fn the_nearest_hop_that_is_no_proxy_is_the_client() {
+fn uses_the_nearest_untrusted_hop() {
     for (peer, value, client) in [
         ("192.0.2.7", "203.0.113.9", "192.0.2.7"),
         ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
@@ -28,13 +28,13 @@ fn the_nearest_hop_that_is_no_proxy_is_the_client() {
         ("::ffff:10.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
         ("2001:db8:9::1", "::ffff:203.0.113.9", "203.0.113.9"),
     ] {
-        let found = sender(Field::XForwardedFor, peer, &[("x-forwarded-for", value)]);
+        let found = client_address(ForwardedHeader::XForwardedFor, peer, &[("x-forwarded-for", value)]);
         assert_eq!(found.address, client, "{peer} {value}");
     }
 }
 
 #[test]
-fn forwarded_is_read_by_its_grammar() {
+fn parses_forwarded_strictly() {
     for (value, client) in [
         ("for=203.0.113.9", "203.0.113.9"),
         ("For=203.0.113.9:4711;By=10.0.0.1", "203.0.113.9"),
@@ -43,7 +43,7 @@ fn forwarded_is_read_by_its_grammar() {
         ("for=_hidden", "10.0.0.1"),
         ("for=1.2.3.4, for=unknown", "10.0.0.1"),
         ("proto=https", "10.0.0.1"),
-        // What the client says of itself, before what the proxy appends.
+        // Sent by the client, before the element that the proxy appends.
         ("for=\"1.2.3.4, for=203.0.113.9", "10.0.0.1"),
         ("for=\"1.2.3.4\\, for=\"203.0.113.9\"", "10.0.0.1"),
         ("nonsense, for=203.0.113.9", "10.0.0.1"),
@@ -54,56 +54,60 @@ fn forwarded_is_read_by_its_grammar() {
         ("host=\"x;for=1.2.3.4\";for=203.0.113.9", "203.0.113.9"),
         ("for=203.0.113.9;for=1.2.3.4", "10.0.0.1"),
     ] {
-        assert_eq!(sender(Field::Forwarded, "10.0.0.1", &[("forwarded", value)]).address, client, "{value}");
+        assert_eq!(
+            client_address(ForwardedHeader::Forwarded, "10.0.0.1", &[("forwarded", value)]).address,
+            client,
+            "{value}"
+        );
     }
 }
 
 #[test]
-fn spoofed_fields_change_nothing() {
-    let (proxy, stranger, client) = ("10.0.0.1", "192.0.2.7", "203.0.113.9");
+fn ignores_spoofed_headers() {
+    let (proxy, untrusted, client) = ("10.0.0.1", "192.0.2.7", "203.0.113.9");
     let for_client = ("x-forwarded-for", client);
-    let by_grammar = ("forwarded", "for=203.0.113.9;proto=http");
+    let standard = ("forwarded", "for=203.0.113.9;proto=http");
     for (field, peer, honest, spoofed) in [
-        (Field::XForwardedFor, proxy, vec![for_client], ("forwarded", "for=1.2.3.4;proto=https")),
-        (Field::XForwardedFor, proxy, vec![], ("forwarded", "for=1.2.3.4;proto=https")),
-        (Field::XForwardedFor, proxy, vec![for_client], ("x-real-ip", "1.2.3.4")),
-        (Field::XForwardedFor, stranger, vec![], ("x-forwarded-for", "1.2.3.4")),
-        (Field::XForwardedFor, stranger, vec![], ("x-forwarded-proto", "https")),
-        (Field::XForwardedFor, stranger, vec![], ("forwarded", "for=1.2.3.4;proto=https")),
-        (Field::Forwarded, proxy, vec![by_grammar], ("x-forwarded-for", "1.2.3.4")),
-        (Field::Forwarded, proxy, vec![by_grammar], ("x-forwarded-proto", "https")),
-        (Field::Forwarded, proxy, vec![], ("x-forwarded-for", "1.2.3.4")),
-        (Field::Forwarded, stranger, vec![], ("forwarded", "for=1.2.3.4;proto=https")),
+        (ForwardedHeader::XForwardedFor, proxy, vec![for_client], ("forwarded", "for=1.2.3.4;proto=https")),
+        (ForwardedHeader::XForwardedFor, proxy, vec![], ("forwarded", "for=1.2.3.4;proto=https")),
+        (ForwardedHeader::XForwardedFor, proxy, vec![for_client], ("x-real-ip", "1.2.3.4")),
+        (ForwardedHeader::XForwardedFor, untrusted, vec![], ("x-forwarded-for", "1.2.3.4")),
+        (ForwardedHeader::XForwardedFor, untrusted, vec![], ("x-forwarded-proto", "https")),
+        (ForwardedHeader::XForwardedFor, untrusted, vec![], ("forwarded", "for=1.2.3.4;proto=https")),
+        (ForwardedHeader::Forwarded, proxy, vec![standard], ("x-forwarded-for", "1.2.3.4")),
+        (ForwardedHeader::Forwarded, proxy, vec![standard], ("x-forwarded-proto", "https")),
+        (ForwardedHeader::Forwarded, proxy, vec![], ("x-forwarded-for", "1.2.3.4")),
+        (ForwardedHeader::Forwarded, untrusted, vec![], ("forwarded", "for=1.2.3.4;proto=https")),
     ] {
-        let plain = sender(field, peer, &honest);
+        let plain = client_address(field, peer, &honest);
         let expected = if honest.is_empty() { peer } else { client };
-        assert_eq!(plain, Sender { address: expected.to_owned(), https: false }, "{field:?} {peer}");
-        // Before what the proxy says and after it.
+        assert_eq!(plain, ClientAddress { address: expected.to_owned(), https: false }, "{field:?} {peer}");
+        // Before and after the header that the proxy sets.
         for at in [0, honest.len()] {
             let mut fields = honest.clone();
             fields.insert(at, spoofed);
-            assert_eq!(sender(field, peer, &fields), plain, "{field:?} {peer} {spoofed:?}");
+            assert_eq!(client_address(field, peer, &fields), plain, "{field:?} {peer} {spoofed:?}");
         }
     }
-    // In the very field, but before what the proxy appends to it.
+    // In the trusted header itself, but before the element that the proxy appends.
     for (field, name, value) in [
-        (Field::XForwardedFor, "x-forwarded-for", "1.2.3.4, 203.0.113.9"),
-        (Field::XForwardedFor, "x-forwarded-for", "10.0.0.9, 1.2.3.4, 203.0.113.9"),
-        (Field::Forwarded, "forwarded", "for=1.2.3.4;proto=https, for=203.0.113.9;proto=http"),
+        (ForwardedHeader::XForwardedFor, "x-forwarded-for", "1.2.3.4, 203.0.113.9"),
+        (ForwardedHeader::XForwardedFor, "x-forwarded-for", "10.0.0.9, 1.2.3.4, 203.0.113.9"),
+        (ForwardedHeader::Forwarded, "forwarded", "for=1.2.3.4;proto=https, for=203.0.113.9;proto=http"),
     ] {
-        let found = sender(field, proxy, &[(name, value)]);
-        assert_eq!(found, Sender { address: client.to_owned(), https: false }, "{value}");
+        let found = client_address(field, proxy, &[(name, value)]);
+        assert_eq!(found, ClientAddress { address: client.to_owned(), https: false }, "{value}");
     }
 }
 
 #[test]
-fn a_country_is_what_one_proxy_tells_of_it_once() {
-    let told = |peer: &str, name: &'static str, values: &[&str]| {
+fn accepts_a_country_from_a_proxy_only_once() {
+    let country_of = |peer: &str, name: &'static str, values: &[&str]| {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name, value.parse().unwrap_or_else(|_| panic!("{value}")));
         }
-        let country = proxies(Field::default()).country(peer.parse().ok(), &headers);
+        let country = proxies(ForwardedHeader::default()).country(peer.parse().ok(), &headers);
         country.map(|country| country.to_string())
     };
     for (peer, name, values, country) in [
@@ -118,47 +122,51 @@ fn a_country_is_what_one_proxy_tells_of_it_once() {
         ("10.0.0.1", "cf-ipcountry", &["T1"], None),
         ("10.0.0.1", "cf-ipcountry", &["France"], None),
     ] {
-        assert_eq!(told(peer, name, values).as_deref(), country, "{peer} {name} {values:?}");
+        assert_eq!(country_of(peer, name, values).as_deref(), country, "{peer} {name} {values:?}");
     }
     assert_eq!(Proxies::default().country(None, &HeaderMap::new()), None);
 }
 
 #[test]
-fn tls_is_what_the_believed_hop_says() {
+fn takes_the_scheme_from_the_trusted_hop() {
     for (field, fields, https) in [
         (
-            Field::XForwardedFor,
+            ForwardedHeader::XForwardedFor,
             vec![("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "https")],
             true,
         ),
         (
-            Field::XForwardedFor,
+            ForwardedHeader::XForwardedFor,
             vec![("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "http")],
             false,
         ),
         (
-            Field::XForwardedFor,
+            ForwardedHeader::XForwardedFor,
             vec![("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "https, http")],
             false,
         ),
-        (Field::XForwardedFor, vec![("x-forwarded-proto", "https")], true),
-        (Field::Forwarded, vec![("forwarded", "for=203.0.113.9;proto=HTTPS")], true),
-        (Field::Forwarded, vec![("forwarded", "for=203.0.113.9;proto=https, for=10.0.0.2;proto=http")], true),
+        (ForwardedHeader::XForwardedFor, vec![("x-forwarded-proto", "https")], true),
+        (ForwardedHeader::Forwarded, vec![("forwarded", "for=203.0.113.9;proto=HTTPS")], true),
         (
-            Field::Forwarded,
+            ForwardedHeader::Forwarded,
+            vec![("forwarded", "for=203.0.113.9;proto=https, for=10.0.0.2;proto=http")],
+            true,
+        ),
+        (
+            ForwardedHeader::Forwarded,
             vec![("forwarded", "for=203.0.113.9;proto=http, for=10.0.0.2;proto=https")],
             false,
         ),
     ] {
-        assert_eq!(sender(field, "10.0.0.1", &fields).https, https, "{fields:?}");
-        assert!(!sender(field, "192.0.2.7", &fields).https, "a stranger says {fields:?}");
+        assert_eq!(client_address(field, "10.0.0.1", &fields).https, https, "{fields:?}");
+        assert!(!client_address(field, "192.0.2.7", &fields).https, "an untrusted peer sends {fields:?}");
     }
 }
 
 #[test]
-fn settings_are_read() {
-    assert_eq!("forwarded".parse(), Ok(Field::Forwarded));
-    assert_eq!("x-forwarded-for".parse(), Ok(Field::XForwardedFor));
-    assert!("X-Real-IP".parse::<Field>().is_err());
+fn parses_settings() {
+    assert_eq!("forwarded".parse(), Ok(ForwardedHeader::Forwarded));
+    assert_eq!("x-forwarded-for".parse(), Ok(ForwardedHeader::XForwardedFor));
+    assert!("X-Real-IP".parse::<ForwardedHeader>().is_err());
     assert!("10.0.0.0/33".parse::<Block>().is_err());
 }

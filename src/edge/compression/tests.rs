@@ -3,7 +3,7 @@ use tokio::io::AsyncReadExt;
 
 use super::*;
 
-fn asking(name: header::HeaderName, value: &'static str) -> HeaderMap {
+fn header_with(name: header::HeaderName, value: &'static str) -> HeaderMap {
     HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
 }
 
@@ -12,57 +12,59 @@ fn json(body: impl Into<Body>) -> Response {
 }
 
 #[tokio::test]
-async fn full_bodies_are_coded_and_streams_are_not() {
-    let asked = asking(header::ACCEPT_ENCODING, "gzip");
+async fn compresses_full_bodies_but_not_streams() {
+    let request_headers = header_with(header::ACCEPT_ENCODING, "gzip");
     let stream = Body::from_async_read(tokio::io::repeat(b'x').take(2000));
-    for (body, coded) in [
+    for (body, compressed) in [
         (Body::from("x".repeat(2000)), true),
         (Body::from("x".repeat(200_000)), true),
         (Body::from("x"), false),
         (stream, false),
     ] {
-        let answer = compress(json(body), &asked).await;
-        assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), coded);
-        assert_eq!(answer.headers()[header::ETAG], if coded { "\"a~gzip\"" } else { "\"a\"" });
-        assert_eq!(answer.headers()[header::VARY], "Accept-Encoding");
+        let response = compress(json(body), &request_headers).await;
+        assert_eq!(response.headers().contains_key(header::CONTENT_ENCODING), compressed);
+        assert_eq!(response.headers()[header::ETAG], if compressed { "\"a~gzip\"" } else { "\"a\"" });
+        assert_eq!(response.headers()[header::VARY], "Accept-Encoding");
     }
 }
 
 #[tokio::test]
-async fn what_never_changes_is_coded_once() {
-    let kept = Kept::default();
+async fn compresses_static_bodies_once() {
+    let variants = CompressedVariants::default();
     let page = Bytes::from("lorem ipsum ".repeat(20_000));
-    for coding in ["zstd", "br", "gzip"] {
-        let asked = asking(header::ACCEPT_ENCODING, coding);
-        let mut places = Vec::new();
+    for encoding in ["zstd", "br", "gzip"] {
+        let request_headers = header_with(header::ACCEPT_ENCODING, encoding);
+        let mut addresses = Vec::new();
         for _ in 0..2 {
             let mut response = json(page.clone());
-            response.extensions_mut().insert(kept.clone());
-            let mut answer = compress(response, &asked).await;
-            assert_eq!(answer.headers()[header::CONTENT_ENCODING], coding);
-            places.push(answer.take_body().into_bytes().await.map(|bytes| bytes.as_ptr() as usize).ok());
+            response.extensions_mut().insert(variants.clone());
+            let mut response = compress(response, &request_headers).await;
+            assert_eq!(response.headers()[header::CONTENT_ENCODING], encoding);
+            addresses.push(response.take_body().into_bytes().await.map(|bytes| bytes.as_ptr() as usize).ok());
         }
-        assert_eq!(places[0], places[1], "{coding} was made twice");
+        assert_eq!(addresses[0], addresses[1], "{encoding} was compressed twice");
     }
 }
 
 #[tokio::test]
-async fn a_304_carries_the_tag_that_the_client_kept() {
-    for (known, expected) in [("\"x\", \"a~br\"", "\"a~br\""), ("\"a\"", "\"a\""), ("\"b~gzip\"", "\"a\"")] {
-        let asked = asking(header::IF_NONE_MATCH, known);
+async fn sends_the_cached_tag_in_a_304() {
+    for (if_none_match, expected) in
+        [("\"x\", \"a~br\"", "\"a~br\""), ("\"a\"", "\"a\""), ("\"b~gzip\"", "\"a\"")]
+    {
+        let request_headers = header_with(header::IF_NONE_MATCH, if_none_match);
         let unchanged = Response::builder().status(StatusCode::NOT_MODIFIED);
-        let answer = compress(unchanged.header(header::ETAG, "\"a\"").finish(), &asked).await;
-        assert_eq!(answer.headers()[header::ETAG], expected, "{known}");
+        let response = compress(unchanged.header(header::ETAG, "\"a\"").finish(), &request_headers).await;
+        assert_eq!(response.headers()[header::ETAG], expected, "{if_none_match}");
     }
 }
 
 #[test]
-fn tags_of_all_codings_mean_one_version() {
+fn strips_the_suffix_of_every_encoding() {
     assert_eq!(
-        without_marks("\"a-1~gzip\", W/\"b~br\", \"c~zstd\", \"d\""),
+        strip_tag_suffixes("\"a-1~gzip\", W/\"b~br\", \"c~zstd\", \"d\""),
         "\"a-1\", W/\"b\", \"c\", \"d\""
     );
-    // Ends of base64url that only look like the names of codings.
+    // base64url tags that end like an encoding name.
     let plain = "\"a-gzip\", \"abc-br\", \"a-zstd\"";
-    assert_eq!(without_marks(plain), plain);
+    assert_eq!(strip_tag_suffixes(plain), plain);
 }

@@ -1,4 +1,7 @@
-//! Requests with an Idempotency-Key that are running in this process.
+//! Idempotency keys whose requests are running in this process.
+//!
+//! The stored response of a key exists only after the commit. Until then a second request with the key would
+//! run the operation too, so it is rejected with 409.
 use std::{
     collections::HashSet,
     sync::{Mutex, PoisonError},
@@ -6,25 +9,30 @@ use std::{
 
 use crate::contract::problem::{Error, Problem};
 
-pub type Keys = Mutex<HashSet<String>>;
+pub type InFlightKeys = Mutex<HashSet<String>>;
 
-/// A key whose request is running; the next one with it is told to wait.
-pub struct Running<'a> {
-    keys: &'a Keys,
+/// A guard for a key whose request is running.
+pub struct InFlightKey<'a> {
+    keys: &'a InFlightKeys,
     scope: String,
 }
 
-impl<'a> Running<'a> {
-    pub fn start(keys: &'a Keys, scope: &str) -> Result<Self, Problem> {
-        let mut held = keys.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.insert(scope.to_owned()) {
-            true => Ok(Running { keys, scope: scope.to_owned() }),
+impl<'a> InFlightKey<'a> {
+    /// Registers a key.
+    ///
+    /// # Errors
+    ///
+    /// 409 if a request with the same key is running.
+    pub fn register(keys: &'a InFlightKeys, scope: &str) -> Result<Self, Problem> {
+        let mut locked = keys.lock().unwrap_or_else(PoisonError::into_inner);
+        match locked.insert(scope.to_owned()) {
+            true => Ok(InFlightKey { keys, scope: scope.to_owned() }),
             false => Err(Error::KeyInUse.into()),
         }
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for InFlightKey<'_> {
     fn drop(&mut self) {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.scope);
     }

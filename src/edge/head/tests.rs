@@ -1,25 +1,25 @@
 use super::*;
 
 fn status(head: &str) -> u16 {
-    match judge(head.as_bytes(), &Limits::default()) {
+    match validate(head.as_bytes(), &Limits::default()) {
         Ok(_) => 200,
-        Err(refusal) => refusal.code.status().as_u16(),
+        Err(rejection) => rejection.code.status().as_u16(),
     }
 }
 
 #[test]
-fn the_framing_is_read() {
+fn parses_the_framing() {
     let limits = Limits::default();
-    let judge =
-        |fields: &str| judge(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes(), &limits);
-    assert_eq!(judge(""), Ok(Framing::Length(0)));
-    assert_eq!(judge("Content-Length: 12\r\n"), Ok(Framing::Length(12)));
-    assert_eq!(judge("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
+    let framing =
+        |headers: &str| validate(format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n").as_bytes(), &limits);
+    assert_eq!(framing(""), Ok(Framing::Length(0)));
+    assert_eq!(framing("Content-Length: 12\r\n"), Ok(Framing::Length(12)));
+    assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
 }
 
 #[test]
-fn ambiguous_borders_are_refused() {
-    for fields in [
+fn rejects_ambiguous_framing() {
+    for headers in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 3",
         "Content-Length: 3\r\nContent-Length: 3",
@@ -38,12 +38,12 @@ fn ambiguous_borders_are_refused() {
         ": x",
         "no colon",
     ] {
-        assert_eq!(status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")), 400, "{fields}");
+        assert_eq!(status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n")), 400, "{headers}");
     }
 }
 
 #[test]
-fn the_request_line_is_strict() {
+fn validates_the_request_line() {
     for (line, expected) in [
         ("GET / HTTP/1.1", 200),
         ("OPTIONS * HTTP/1.1", 200),
@@ -62,7 +62,7 @@ fn the_request_line_is_strict() {
 }
 
 #[test]
-fn host_is_there_once() {
+fn requires_one_host() {
     assert_eq!(status("GET / HTTP/1.1\r\n\r\n"), 400);
     assert_eq!(status("GET / HTTP/1.0\r\n\r\n"), 200);
     assert_eq!(status("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"), 400);
@@ -71,13 +71,13 @@ fn host_is_there_once() {
 }
 
 #[test]
-fn sizes_are_bounded() {
+fn limits_sizes() {
     let long = "a".repeat(8200);
     assert_eq!(status(&format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")), 414);
     assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n")), 431);
-    let fields = |count| "X: y\r\n".repeat(count);
-    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(63))), 200);
-    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(64))), 431);
+    let headers = |count| "X: y\r\n".repeat(count);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", headers(63))), 200);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", headers(64))), 431);
     let large = format!("X: {}\r\n", "y".repeat(1000)).repeat(17);
     assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{large}\r\n")), 431);
 }

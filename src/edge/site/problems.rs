@@ -1,4 +1,4 @@
-//! The page of each problem: what it means and what to do.
+//! The HTML page of each problem code: its meaning and its fix.
 use std::sync::LazyLock;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -29,7 +29,7 @@ pub fn page(code: Code) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
          <p>Status <code>{}</code>, code <code>{}</code></p>\n<p>{advice}</p>\n\
-         <p><a href=\"/swagger\">The contract</a></p>\n</body>\n</html>\n",
+         <p><a href=\"/swagger\">API documentation</a></p>\n</body>\n</html>\n",
         status.as_u16(),
         code.as_str(),
     )

@@ -1,4 +1,4 @@
-//! The socket's way out: it notes what the peer takes, and parts from it so that it can read why.
+//! The write half of the socket: reports progress to the timers, and closes without losing the last response.
 use std::{
     io,
     pin::Pin,
@@ -9,23 +9,24 @@ use tokio::io::AsyncWrite;
 
 use super::{Socket, Stage};
 
-/// Bytes that a closing connection still swallows, so that a peer in the middle of sending gets to read
-/// its answer instead of a reset.
-const SWALLOWED: usize = 16 * 1024 * 1024;
+/// Bytes that a closing connection reads and discards. A client that is still sending would otherwise get a
+/// reset before it can read its response.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 impl Socket {
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.pulse.wrote(written.is_ready());
+    fn record(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.timers.record_write(written.is_ready());
         written
     }
 
-    /// Reads on until the peer has ended, so that the kernel has no reason to reset the connection.
-    fn swallow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.swallowed < SWALLOWED {
-            self.held = Vec::new();
+    /// Discards input until the client has closed. Unread input makes the kernel send a reset, which destroys
+    /// the response in flight.
+    fn discard_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.discarded < MAX_DISCARDED {
+            self.buffer = Vec::new();
             match ready!(self.fill(cx)) {
                 Ok(0) | Err(_) => break,
-                Ok(read) => self.swallowed += read,
+                Ok(read) => self.discarded += read,
             }
         }
         Poll::Ready(Ok(()))
@@ -35,7 +36,7 @@ impl Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.noted(written)
+        self.record(written)
     }
 
     fn poll_write_vectored(
@@ -44,7 +45,7 @@ impl AsyncWrite for Socket {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        self.noted(written)
+        self.record(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -56,14 +57,14 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.shut {
+        if !self.shutdown_sent {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            self.shut = true;
+            self.shutdown_sent = true;
             let linger = self.limits.linger;
-            self.pulse.ends_within(linger);
+            self.timers.shut_down_within(linger);
         }
         match self.stage {
-            Stage::Body(_) | Stage::Refused(_) => self.swallow(cx),
+            Stage::Body(_) | Stage::StandIn(_) => self.discard_input(cx),
             _ => Poll::Ready(Ok(())),
         }
     }
@@ -71,8 +72,8 @@ impl AsyncWrite for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.pulse.is_reset() {
-            // What the peer does not take shall not stay in the kernel either.
+        if self.timers.is_reset() {
+            // Discard the kernel's send buffer too, instead of retaining it for a client that does not read.
             let _ = self.stream.set_zero_linger();
         }
     }

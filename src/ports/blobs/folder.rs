@@ -1,4 +1,5 @@
-//! Bytes in a folder of this machine: written beside, made durable, and moved into place at once.
+//! Blobs in a local folder. A blob is written to a temporary file, synced, and renamed, so it appears
+//! atomically.
 use std::{
     fs, io,
     ops::Range,
@@ -15,12 +16,12 @@ use tokio::{
 };
 
 use super::{
-    Blob, Entry,
-    scratch::{Scratch, apart},
+    Blob, BlobEntry,
+    scratch::{TempDir, run_blocking},
 };
 
-/// Bytes read at once.
-const PIECE: usize = 64 * 1024;
+/// Bytes per read.
+const CHUNK_SIZE: usize = 64 * 1024;
 
 #[derive(Clone)]
 pub struct Folder(PathBuf);
@@ -34,15 +35,15 @@ impl Folder {
         self.0.join(key)
     }
 
-    pub async fn put(&self, scratch: &Scratch, key: &str, bytes: Bytes) -> io::Result<()> {
-        let mut file = scratch.file().await?;
+    pub async fn put(&self, temp_dir: &TempDir, key: &str, bytes: Bytes) -> io::Result<()> {
+        let mut file = temp_dir.file().await?;
         file.write(&bytes).await?;
         file.sync().await?;
-        let (root, place) = (self.0.clone(), self.path(key));
-        apart(move || {
-            let folder = place.parent().unwrap_or(&root);
-            folders(&root, folder)?;
-            fs::rename(file.path(), &place)?;
+        let (root, path) = (self.0.clone(), self.path(key));
+        run_blocking(move || {
+            let folder = path.parent().unwrap_or(&root);
+            create_folders(&root, folder)?;
+            fs::rename(file.path(), &path)?;
             fs::File::open(folder)?.sync_all()
         })
         .await
@@ -65,25 +66,25 @@ impl Folder {
         if start > 0 {
             file.seek(io::SeekFrom::Start(start)).await?;
         }
-        let left = end.min(size).saturating_sub(start);
-        Ok(Blob { size, pieces: stream::try_unfold((file, left), piece).boxed() })
+        let remaining = end.min(size).saturating_sub(start);
+        Ok(Blob { size, pieces: stream::try_unfold((file, remaining), read_chunk).boxed() })
     }
 
-    pub async fn below(&self, key: &str) -> io::Result<Vec<Entry>> {
+    pub async fn below(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
         let (folder, key) = (self.path(key), key.to_owned());
-        apart(move || {
+        run_blocking(move || {
             let mut entries = Vec::new();
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
-                let about = match entry.metadata() {
-                    // It went while the others were looked at.
+                let metadata = match entry.metadata() {
+                    // Deleted since the directory was read.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    about => about?,
+                    metadata => metadata?,
                 };
                 let Ok(name) = entry.file_name().into_string() else { continue };
-                let written = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+                let written = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let written_at = i64::try_from(written.as_millis()).unwrap_or(i64::MAX);
-                entries.push(Entry { key: format!("{key}/{name}"), size: about.len(), written_at });
+                entries.push(BlobEntry { key: format!("{key}/{name}"), size: metadata.len(), written_at });
             }
             Ok(entries)
         })
@@ -92,9 +93,9 @@ impl Folder {
 
     pub async fn remove(&self, key: &str) -> io::Result<()> {
         let (root, path) = (self.0.clone(), self.path(key));
-        apart(move || {
+        run_blocking(move || {
             fs::remove_file(&path)?;
-            // The folder of the last one goes with it.
+            // Removes the folder if it is empty now.
             if let Some(folder) = path.parent().filter(|folder| *folder != root) {
                 let _ = fs::remove_dir(folder);
             }
@@ -104,28 +105,29 @@ impl Folder {
     }
 }
 
-/// Makes the folders from `root` to `folder`, each of them as durable as what will lie in it.
-fn folders(root: &Path, folder: &Path) -> io::Result<()> {
+/// Creates the folders from `root` to `folder`, and syncs their parents: a synced file is lost after a power
+/// failure if its directory entry is not.
+fn create_folders(root: &Path, folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let above = folder.ancestors().skip(1).take_while(|above| above.starts_with(root));
-    for made in above.chain(root.parent().filter(|above| !above.as_os_str().is_empty())) {
-        fs::File::open(made)?.sync_all()?;
+    let parents = folder.ancestors().skip(1).take_while(|parents| parents.starts_with(root));
+    for parent in parents.chain(root.parent().filter(|parents| !parents.as_os_str().is_empty())) {
+        fs::File::open(parent)?.sync_all()?;
     }
     Ok(())
 }
 
-async fn piece((mut file, left): (File, u64)) -> io::Result<Option<(Bytes, (File, u64))>> {
-    if left == 0 {
+async fn read_chunk((mut file, remaining): (File, u64)) -> io::Result<Option<(Bytes, (File, u64))>> {
+    if remaining == 0 {
         return Ok(None);
     }
-    let mut bytes = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
+    let mut bytes = vec![0; CHUNK_SIZE.min(usize::try_from(remaining).unwrap_or(CHUNK_SIZE))];
     let read = file.read(&mut bytes).await?;
     if read == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     bytes.truncate(read);
-    Ok(Some((bytes.into(), (file, left - read as u64))))
+    Ok(Some((bytes.into(), (file, remaining - read as u64))))
 }

@@ -1,4 +1,4 @@
-//! Files of what is on its way: gone when nobody holds them any more, and swept when a process has left them.
+//! Temporary files. They are deleted when their handle is dropped; a sweep deletes those of a killed process.
 use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -12,23 +12,23 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// The folder of such files.
+/// The folder of the temporary files.
 #[derive(Debug, Clone)]
-pub struct Scratch(PathBuf);
+pub struct TempDir(PathBuf);
 
-/// No request runs for so long that one of its files is as old as this.
-const STRAY: Duration = Duration::from_secs(600);
+/// Files older than this belong to no running request, because requests time out earlier.
+const MAX_AGE: Duration = Duration::from_secs(600);
 
-impl Scratch {
+impl TempDir {
     pub fn new(folder: PathBuf) -> Self {
-        Scratch(folder)
+        TempDir(folder)
     }
 
-    /// A new, empty file that nobody else on the machine reads.
+    /// Creates an empty file with mode 0600.
     pub async fn file(&self) -> io::Result<Loose> {
         let path = self.0.join(Uuid::now_v7().simple().to_string());
         let folder = self.0.clone();
-        apart(move || {
+        run_blocking(move || {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             let file =
                 fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
@@ -37,11 +37,11 @@ impl Scratch {
         .await
     }
 
-    /// Takes away the files that a process has left behind, judged by the time `now`.
+    /// Deletes files of dead processes, by their age at `now` (milliseconds since 1970).
     pub async fn sweep(&self, now: i64) -> io::Result<()> {
         let folder = self.0.clone();
-        let before = UNIX_EPOCH + Duration::from_millis(now.max(0) as u64).saturating_sub(STRAY);
-        apart(move || {
+        let before = UNIX_EPOCH + Duration::from_millis(now.max(0) as u64).saturating_sub(MAX_AGE);
+        run_blocking(move || {
             let entries = match fs::read_dir(folder) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 entries => entries?,
@@ -58,14 +58,14 @@ impl Scratch {
     }
 }
 
-/// Work that blocks, away from the threads that serve requests.
-pub(super) async fn apart<T: Send + 'static>(
+/// Runs blocking work on the blocking thread pool.
+pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// A file that goes when its holder does.
+/// A temporary file, deleted on drop.
 #[derive(Debug)]
 pub struct Loose {
     path: PathBuf,
@@ -81,13 +81,13 @@ impl Loose {
         self.file.write_all(bytes).await
     }
 
-    /// Everything that was written can be read by the file's path.
+    /// Flushes, so that the content can be read through the path, and rewinds.
     pub async fn flush(&mut self) -> io::Result<()> {
         self.file.flush().await?;
         self.file.rewind().await.map(|_| ())
     }
 
-    /// Everything that was written survives a loss of power.
+    /// Flushes and syncs, so that the content survives a power failure.
     pub(super) async fn sync(&mut self) -> io::Result<()> {
         self.file.flush().await?;
         self.file.sync_all().await

@@ -1,4 +1,4 @@
-//! Both places keep the same promises.
+//! Both backends must behave the same.
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
@@ -11,38 +11,41 @@ fn folder() -> PathBuf {
     std::env::temp_dir().join(format!("tenon-blobs-{}", Uuid::now_v7()))
 }
 
-/// A folder, and a bucket whose service is this process.
-fn places(folder: &Path) -> [Blobs; 2] {
-    let bucket = Bucket::of(Arc::new(InMemory::new()), "site");
-    let scratch = Scratch::new(folder.join("fetched"));
-    [Blobs::folder(folder.join("kept")), Blobs { place: Place::Bucket(bucket), scratch }]
+/// Creates one storage per backend: a folder, and an in-memory bucket.
+fn backends(folder: &Path) -> [Blobs; 2] {
+    let bucket = Bucket::with_store(Arc::new(InMemory::new()), "site");
+    let temp_dir = TempDir::new(folder.join("fetched"));
+    [Blobs::folder(folder.join("blobs")), Blobs { backend: Backend::Bucket(bucket), temp_dir }]
 }
 
-async fn all(blob: Option<Blob>) -> Vec<u8> {
+async fn read_all(blob: Option<Blob>) -> Vec<u8> {
     let pieces: Vec<Bytes> = blob.unwrap().pieces.try_collect().await.unwrap();
     pieces.concat()
 }
 
 #[tokio::test]
-async fn what_is_put_is_there_until_it_is_removed() {
+async fn stores_and_deletes() {
     let folder = folder();
-    for blobs in places(&folder) {
-        let long: Bytes = (0..200_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>().into();
+    for blobs in backends(&folder) {
+        let content: Bytes = (0..200_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>().into();
         assert!(blobs.get("ab/abc/o.png", None).await.unwrap().is_none());
         assert_eq!(blobs.size("ab/abc/o.png").await.unwrap(), None);
-        blobs.put("ab/abc/o.png", long.clone()).await.unwrap();
+        blobs.put("ab/abc/o.png", content.clone()).await.unwrap();
         blobs.put("ab/abc/v.webp", Bytes::from_static(b"variant")).await.unwrap();
         blobs.put("ab/abd/o.png", Bytes::from_static(b"other")).await.unwrap();
         assert_eq!(blobs.size("ab/abc/o.png").await.unwrap(), Some(800_000));
-        let whole = blobs.get("ab/abc/o.png", None).await.unwrap();
-        assert_eq!(whole.as_ref().unwrap().size, 800_000);
-        assert_eq!(all(whole).await, long);
+        let complete = blobs.get("ab/abc/o.png", None).await.unwrap();
+        assert_eq!(complete.as_ref().unwrap().size, 800_000);
+        assert_eq!(read_all(complete).await, content);
         let part = blobs.get("ab/abc/o.png", Some(65_530..140_000)).await.unwrap();
-        assert_eq!((part.as_ref().unwrap().size, all(part).await), (800_000, long[65_530..140_000].to_vec()));
+        assert_eq!(
+            (part.as_ref().unwrap().size, read_all(part).await),
+            (800_000, content[65_530..140_000].to_vec())
+        );
         let local = blobs.local("ab/abc/o.png").await.unwrap().unwrap();
-        assert_eq!(fs_read(local.path()), long);
+        assert_eq!(fs_read(local.path()), content);
         let mut below: Vec<_> =
-            blobs.below("ab/abc").await.unwrap().into_iter().map(|it| (it.key, it.size)).collect();
+            blobs.below("ab/abc").await.unwrap().into_iter().map(|entry| (entry.key, entry.size)).collect();
         below.sort();
         assert_eq!(below, [("ab/abc/o.png".to_owned(), 800_000), ("ab/abc/v.webp".to_owned(), 7)]);
         for _ in 0..2 {
@@ -50,7 +53,7 @@ async fn what_is_put_is_there_until_it_is_removed() {
             blobs.remove("ab/abc/v.webp").await.unwrap();
         }
         assert!(blobs.below("ab/abc").await.unwrap().is_empty());
-        assert_eq!(all(blobs.get("ab/abd/o.png", None).await.unwrap()).await, b"other");
+        assert_eq!(read_all(blobs.get("ab/abd/o.png", None).await.unwrap()).await, b"other");
     }
     let _ = std::fs::remove_dir_all(folder);
 }
@@ -60,9 +63,9 @@ fn fs_read(path: &Path) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn no_key_leads_out_of_the_folder() {
+async fn rejects_keys_outside_of_the_folder() {
     let folder = folder();
-    for blobs in places(&folder) {
+    for blobs in backends(&folder) {
         for key in ["", "../x", "a/../../x", "/etc/passwd", "a//b", "a/.hidden", "A", "a\\b", "a\0b"] {
             assert!(blobs.put(key, Bytes::new()).await.is_err(), "{key:?}");
             assert!(blobs.get(key, None).await.is_err(), "{key:?}");
@@ -72,19 +75,19 @@ async fn no_key_leads_out_of_the_folder() {
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_leaves_nothing_behind() {
+async fn deletes_temporary_files() {
     let folder = folder();
-    let [blobs, _] = places(&folder);
-    let files = || std::fs::read_dir(folder.join("kept/incoming")).map_or(0, Iterator::count);
-    let mut loose = blobs.scratch().file().await.unwrap();
-    loose.write(b"half").await.unwrap();
+    let [blobs, _] = backends(&folder);
+    let files = || std::fs::read_dir(folder.join("blobs/incoming")).map_or(0, Iterator::count);
+    let mut temp_file = blobs.scratch().file().await.unwrap();
+    temp_file.write(b"half").await.unwrap();
     assert_eq!(files(), 1);
-    drop(loose);
+    drop(temp_file);
     assert_eq!(files(), 0);
-    std::fs::write(folder.join("kept/incoming/left"), b"by a process that was killed").unwrap();
+    std::fs::write(folder.join("blobs/incoming/left"), b"by a process that was killed").unwrap();
     let now = crate::ports::clock::Clock::System.now();
     blobs.scratch().sweep(now).await.unwrap();
-    assert_eq!(files(), 1, "another process may still be at it");
+    assert_eq!(files(), 1, "a young file may belong to a running process");
     blobs.scratch().sweep(now + 11 * 60 * 1000).await.unwrap();
     assert_eq!(files(), 0);
     let _ = std::fs::remove_dir_all(folder);

@@ -1,7 +1,8 @@
-//! Which addresses are public: those that a stranger's host name may lead to, and that are in some country.
+//! Classifies IP addresses. Only public ones may be the target of a URL that a user enters.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What is special in the registry of IPv4 addresses, with a cloud's metadata on an address that looks public.
+/// The blocks of the IANA special-purpose registry for IPv4, and the metadata service of Azure
+/// (168.63.129.16), which looks public.
 const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -20,7 +21,7 @@ const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
 
-/// What is special within 2000::/3: protocol assignments with Teredo, documentation, 6to4.
+/// Special blocks within 2000::/3: protocol assignments including Teredo, documentation, 6to4.
 const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -28,21 +29,21 @@ const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+const GLOBAL_UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// The networks whose last 32 bits are an IPv4 address that is reached through them: mapped, and NAT64.
-const CARRIERS: [(Ipv6Addr, u32); 2] =
+/// The networks that embed an IPv4 address in the last 32 bits: IPv4-mapped addresses and NAT64.
+const IPV4_EMBEDDING: [(Ipv6Addr, u32); 2] =
     [(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96), (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96)];
 
-/// Whether the address belongs to the public internet, however it is written.
+/// Returns whether the address is on the public internet. An embedded IPv4 address is checked as such.
 pub fn public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|block| in_v4(address, block)),
-        IpAddr::V6(address) if CARRIERS.iter().any(|block| in_v6(address, block)) => {
+        IpAddr::V6(address) if IPV4_EMBEDDING.iter().any(|block| in_v6(address, block)) => {
             public(IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() as u32)))
         }
         IpAddr::V6(address) => {
-            in_v6(address, &GLOBAL_V6) && !SPECIAL_V6.iter().any(|block| in_v6(address, block))
+            in_v6(address, &GLOBAL_UNICAST_V6) && !SPECIAL_V6.iter().any(|block| in_v6(address, block))
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Where a request goes: a URL taken apart, as far as it can be refused without asking anybody.
+//! Parses and checks the URL of an outgoing request.
 use std::net::IpAddr;
 
 use poem::http::{HeaderValue, Uri};
 
 use super::Refused;
 
-/// An absolute http or https URL without user and password.
+/// An absolute http or https URL without credentials, at most 2,000 bytes long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub https: bool,
-    /// Without the brackets of an IPv6 address.
+    /// The host, without the brackets of an IPv6 address.
     pub host: String,
     pub(super) port: u16,
     pub(super) authority: HeaderValue,
@@ -18,38 +18,46 @@ pub struct Target {
 }
 
 impl Target {
+    /// Parses a URL.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Url`] with the violated rule.
     pub fn parse(url: &str) -> Result<Target, Refused> {
-        let plain = url.len() <= 2000 && !url.contains('#');
-        let uri: Uri =
-            plain.then(|| url.parse().ok()).flatten().ok_or(Refused::Url("it is no absolute URL"))?;
+        let valid = url.len() <= 2000 && !url.contains('#');
+        let uri: Uri = valid
+            .then(|| url.parse().ok())
+            .flatten()
+            .ok_or(Refused::Url("it must be absolute, without fragment"))?;
         let https = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(Refused::Url("it starts with neither https:// nor http://")),
+            _ => return Err(Refused::Url("it must start with https:// or http://")),
         };
-        let authority = uri.authority().ok_or(Refused::Url("it names no host"))?;
+        let authority = uri.authority().ok_or(Refused::Url("it has no host"))?;
         if authority.as_str().contains('@') {
-            return Err(Refused::Url("it holds a user or a password"));
+            return Err(Refused::Url("it must not contain a user name or password"));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = match authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest) {
-            rest if rest.contains(':') => {
-                authority.port_u16().filter(|port| *port > 0).ok_or(Refused::Url("its port is none"))?
-            }
+            rest if rest.contains(':') => authority
+                .port_u16()
+                .filter(|port| *port > 0)
+                .ok_or(Refused::Url("its port must be 1 to 65535"))?,
             _ if https => 443,
             _ => 80,
         };
         if host.is_empty() {
-            return Err(Refused::Url("it names no host"));
+            return Err(Refused::Url("it has no host"));
         }
         let authority = HeaderValue::from_str(authority.as_str());
-        let authority = authority.map_err(|_| Refused::Url("it names no host"))?;
+        let authority = authority.map_err(|_| Refused::Url("it has no host"))?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Target { https, host, port, authority, path })
     }
 
-    /// The address, when the host is one.
-    pub(super) fn literal(&self) -> Option<IpAddr> {
+    /// Returns the address if the host is an IP address.
+    pub(super) fn ip_literal(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
 }

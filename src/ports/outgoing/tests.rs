@@ -15,8 +15,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-/// Every way to say a place that is not public: what stands in the URL.
-const FORMS: &[&str] = &[
+/// Notations of addresses that are not public, as the host part of a URL.
+const PRIVATE_NOTATIONS: &[&str] = &[
     "127.0.0.1",
     "127.0.0.2",
     "127.255.255.254",
@@ -98,20 +98,20 @@ const FORMS: &[&str] = &[
     "127。0。0。1",
 ];
 
-/// A server on the loopback that counts who comes.
+/// Starts a server on the loopback interface that counts connections. No test may reach it.
 async fn canary() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (port, came) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
-    let counted = came.clone();
+    let (port, connections) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+    let counter = connections.clone();
     tokio::spawn(async move {
         while listener.accept().await.is_ok() {
-            counted.fetch_add(1, Ordering::SeqCst);
+            counter.fetch_add(1, Ordering::SeqCst);
         }
     });
-    (port, came)
+    (port, connections)
 }
 
-/// One whose answers `talk` gives.
+/// Starts a server that handles each connection with `talk`.
 async fn server<F, Fut>(talk: F) -> u16
 where
     F: Fn(TcpStream) -> Fut + Send + 'static,
@@ -127,28 +127,29 @@ where
     port
 }
 
-fn told(addresses: &'static [&'static str]) -> Outgoing {
-    let names = Names::Told(Arc::new(|_| addresses.iter().map(|address| address.parse().unwrap()).collect()));
+fn client_resolving_to(addresses: &'static [&'static str]) -> Outgoing {
+    let names =
+        Names::Custom(Arc::new(|_| addresses.iter().map(|address| address.parse().unwrap()).collect()));
     Outgoing { names, ..Outgoing::new(false).unwrap() }
 }
 
 #[tokio::test]
-async fn no_form_of_an_address_leads_to_a_place_that_is_not_public() {
-    assert!(FORMS.len() >= 60);
-    let (port, came) = canary().await;
+async fn rejects_every_notation_of_a_private_address() {
+    assert!(PRIVATE_NOTATIONS.len() >= 60);
+    let (port, connections) = canary().await;
     let outgoing = Outgoing::new(false).unwrap();
-    for form in FORMS {
-        let refused = outgoing.get(&format!("https://{form}:{port}/"), "*/*").await.unwrap_err();
-        let early = matches!(refused, Refused::Url(_) | Refused::Private(..) | Refused::Unknown(_));
-        assert!(early, "{form}: {refused}");
-        assert!(outgoing.get(&format!("http://{form}:{port}/"), "*/*").await.is_err(), "{form}");
+    for notation in PRIVATE_NOTATIONS {
+        let error = outgoing.get(&format!("https://{notation}:{port}/"), "*/*").await.unwrap_err();
+        let before_connecting = matches!(error, Refused::Url(_) | Refused::Private(..) | Refused::Unknown(_));
+        assert!(before_connecting, "{notation}: {error}");
+        assert!(outgoing.get(&format!("http://{notation}:{port}/"), "*/*").await.is_err(), "{notation}");
     }
-    assert_eq!(came.load(Ordering::SeqCst), 0);
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
-async fn no_name_leads_there_either() {
-    let (port, came) = canary().await;
+async fn rejects_names_that_resolve_to_private_addresses() {
+    let (port, connections) = canary().await;
     let all: [&[&str]; 6] = [
         &["127.0.0.1"],
         &["::1"],
@@ -158,32 +159,38 @@ async fn no_name_leads_there_either() {
         &["10.0.0.1", "2000::1"],
     ];
     for addresses in all {
-        let refused = told(addresses).get(&format!("https://source.test:{port}/"), "*/*").await.unwrap_err();
-        assert!(matches!(refused, Refused::Private(..)), "{addresses:?}: {refused}");
+        let error = client_resolving_to(addresses)
+            .get(&format!("https://source.test:{port}/"), "*/*")
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Refused::Private(..)), "{addresses:?}: {error}");
     }
-    assert!(matches!(told(&[]).get("https://source.test/", "*/*").await, Err(Refused::Unknown(_))));
-    assert_eq!(came.load(Ordering::SeqCst), 0);
+    assert!(matches!(
+        client_resolving_to(&[]).get("https://source.test/", "*/*").await,
+        Err(Refused::Unknown(_))
+    ));
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
-async fn a_name_is_asked_for_once() {
-    let (port, came) = canary().await;
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counted = asked.clone();
-    // Public, but of a block that nobody has: whoever looked the name up again would reach the canary.
-    let names = Names::Told(Arc::new(move |_| match counted.fetch_add(1, Ordering::SeqCst) {
+async fn resolves_a_name_once() {
+    let (port, connections) = canary().await;
+    let lookups = Arc::new(AtomicUsize::new(0));
+    let counter = lookups.clone();
+    // 2000::1 is public but unassigned. A second lookup would return the address of the canary.
+    let names = Names::Custom(Arc::new(move |_| match counter.fetch_add(1, Ordering::SeqCst) {
         0 => vec!["2000::1".parse().unwrap()],
         _ => vec!["127.0.0.1".parse().unwrap()],
     }));
     let patience = Patience { time: Duration::from_millis(300), ..Patience::default() };
     let outgoing = Outgoing { names, patience, ..Outgoing::new(false).unwrap() };
-    let refused = outgoing.get(&format!("https://source.test:{port}/"), "*/*").await.unwrap_err();
-    assert!(matches!(refused, Refused::Closed(..) | Refused::Slow(..)), "{refused}");
-    assert_eq!((asked.load(Ordering::SeqCst), came.load(Ordering::SeqCst)), (1, 0));
+    let error = outgoing.get(&format!("https://source.test:{port}/"), "*/*").await.unwrap_err();
+    assert!(matches!(error, Refused::Closed(..) | Refused::Slow(..)), "{error}");
+    assert_eq!((lookups.load(Ordering::SeqCst), connections.load(Ordering::SeqCst)), (1, 0));
 }
 
 #[test]
-fn what_is_public_stays_reachable() {
+fn accepts_public_addresses() {
     for address in ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.32.0.1"] {
         assert!(address::public(address.parse().unwrap()), "{address}");
     }
@@ -193,7 +200,7 @@ fn what_is_public_stays_reachable() {
 }
 
 #[test]
-fn urls_are_taken_apart_strictly() {
+fn parses_urls_strictly() {
     for url in [
         "",
         "/v6",
@@ -218,7 +225,7 @@ fn urls_are_taken_apart_strictly() {
     assert_eq!((target.https, target.port, target.path.as_str()), (false, 80, "/"));
 }
 
-/// Reads the head of a request, so that closing does not cut the answer off.
+/// Reads a request head, so that closing the connection does not discard the response.
 async fn head<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\n") {
@@ -230,58 +237,59 @@ async fn head<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     String::from_utf8(read).unwrap()
 }
 
-async fn answered(answer: &'static str) -> Result<Answer, Refused> {
+async fn get_response(response: &'static str) -> Result<Answer, Refused> {
     let port = server(move |mut stream| async move {
         head(&mut stream).await;
-        let _ = stream.write_all(answer.as_bytes()).await;
+        let _ = stream.write_all(response.as_bytes()).await;
     })
     .await;
     let patience = Patience { time: Duration::from_secs(10), body: 16 };
-    let outgoing = Outgoing { private: true, patience, ..told(&["127.0.0.1"]) };
+    let outgoing = Outgoing { private: true, patience, ..client_resolving_to(&["127.0.0.1"]) };
     outgoing.get(&format!("http://source.test:{port}/"), "*/*").await
 }
 
 #[tokio::test]
-async fn an_answer_is_counted_as_it_comes() {
-    let good = "HTTP/1.1 200 OK\r\ncontent-type: Text/Plain; charset=utf-8\r\ncontent-length: 2\r\n\r\nok";
-    let good = answered(good).await.unwrap();
-    assert_eq!((good.status, good.content_type.as_str(), &good.body[..]), (200, "text/plain", &b"ok"[..]));
-    let unsaid = answered("HTTP/1.0 200 OK\r\n\r\nto the end").await.unwrap();
-    assert_eq!(unsaid.body, b"to the end");
-    let away =
-        answered("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n").await;
-    assert_eq!(away.unwrap().status, 302);
+async fn limits_the_response_size() {
+    let ok = "HTTP/1.1 200 OK\r\ncontent-type: Text/Plain; charset=utf-8\r\ncontent-length: 2\r\n\r\nok";
+    let ok = get_response(ok).await.unwrap();
+    assert_eq!((ok.status, ok.content_type.as_str(), &ok.body[..]), (200, "text/plain", &b"ok"[..]));
+    let unframed = get_response("HTTP/1.0 200 OK\r\n\r\nto the end").await.unwrap();
+    assert_eq!(unframed.body, b"to the end");
+    let redirect =
+        get_response("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(redirect.unwrap().status, 302);
     for long in [
         "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n11\r\n0123456789abcdefg\r\n",
         "HTTP/1.1 200 OK\r\n\r\n0123456789abcdefg",
     ] {
-        let refused = answered(long).await.unwrap_err();
-        assert!(matches!(refused, Refused::Long(..)), "{long}: {refused}");
+        let error = get_response(long).await.unwrap_err();
+        assert!(matches!(error, Refused::Long(..)), "{long}: {error}");
     }
-    let coded = answered("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nok").await;
-    assert!(matches!(coded, Err(Refused::Encoded(_))));
+    let encoded =
+        get_response("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nok").await;
+    assert!(matches!(encoded, Err(Refused::Encoded(_))));
     for broken in ["", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort", "SSH-2.0-OpenSSH\r\n"] {
-        let refused = answered(broken).await.unwrap_err();
-        assert!(matches!(refused, Refused::Broken(..)), "{broken}: {refused}");
+        let error = get_response(broken).await.unwrap_err();
+        assert!(matches!(error, Refused::Broken(..)), "{broken}: {error}");
     }
 }
 
 #[tokio::test]
-async fn somebody_silent_is_given_up() {
+async fn times_out() {
     let port = server(|mut stream| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
         std::future::pending().await
     })
     .await;
     let patience = Patience { time: Duration::from_millis(200), body: 16 };
-    let outgoing = Outgoing { private: true, patience, ..told(&["127.0.0.1"]) };
-    let refused = outgoing.get(&format!("http://source.test:{port}/"), "*/*").await.unwrap_err();
-    assert!(matches!(refused, Refused::Slow(..)), "{refused}");
+    let outgoing = Outgoing { private: true, patience, ..client_resolving_to(&["127.0.0.1"]) };
+    let error = outgoing.get(&format!("http://source.test:{port}/"), "*/*").await.unwrap_err();
+    assert!(matches!(error, Refused::Slow(..)), "{error}");
 }
 
 #[tokio::test]
-async fn tls_is_spoken_with_whom_the_name_says() {
+async fn verifies_the_certificate_against_the_host_name() {
     let certificate = CertificateDer::from_pem_slice(include_bytes!("tests/source.test.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("tests/only-for-tests.key.pem")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -292,26 +300,26 @@ async fn tls_is_spoken_with_whom_the_name_says() {
         let acceptor = acceptor.clone();
         async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-            let said = head(&mut stream).await;
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{said}", said.len());
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let request = head(&mut stream).await;
+            let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{request}", request.len());
+            let _ = stream.write_all(response.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
     })
     .await;
     let url = format!("https://source.test:{port}/v6?key=a");
-    let strangers = Outgoing { private: true, ..told(&["127.0.0.1"]) };
-    assert!(matches!(strangers.get(&url, "*/*").await, Err(Refused::Tls(..))));
+    let untrusting = Outgoing { private: true, ..client_resolving_to(&["127.0.0.1"]) };
+    assert!(matches!(untrusting.get(&url, "*/*").await, Err(Refused::Tls(..))));
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
-    let friends = Outgoing { tls: Arc::new(tls(roots).unwrap()), ..strangers };
-    let said = String::from_utf8(friends.get(&url, "text/xml").await.unwrap().body).unwrap();
-    assert!(said.starts_with("GET /v6?key=a HTTP/1.1\r\n"), "{said}");
-    assert!(said.contains(&format!("host: source.test:{port}\r\n")), "{said}");
+    let trusting = Outgoing { tls: Arc::new(tls(roots).unwrap()), ..untrusting };
+    let request = String::from_utf8(trusting.get(&url, "text/xml").await.unwrap().body).unwrap();
+    assert!(request.starts_with("GET /v6?key=a HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("host: source.test:{port}\r\n")), "{request}");
     assert!(
-        said.contains("accept: text/xml\r\n") && said.contains("accept-encoding: identity\r\n"),
-        "{said}"
+        request.contains("accept: text/xml\r\n") && request.contains("accept-encoding: identity\r\n"),
+        "{request}"
     );
     let other = url.replace("source.test", "other.test");
-    assert!(matches!(friends.get(&other, "*/*").await, Err(Refused::Tls(..))));
+    assert!(matches!(trusting.get(&other, "*/*").await, Err(Refused::Tls(..))));
 }

@@ -1,4 +1,4 @@
-//! A job in the hands of a worker.
+//! A job that a worker has claimed.
 use entity::job;
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany,
@@ -10,54 +10,54 @@ use uuid::Uuid;
 use super::{DEAD, DONE, READY, RUNNING};
 use crate::ports::{
     db::{Db, Tx},
-    transaction::broken,
+    transaction::custom_error,
 };
 
-/// The most of an error that is kept with a job.
-const WORDS: usize = 1000;
+/// Maximum characters of an error that are stored with a job.
+const MAX_ERROR_CHARS: usize = 1000;
 
-/// A job that this worker, and nobody else, does.
+/// A job that this worker has leased.
 #[derive(Debug, Clone)]
 pub struct Claimed {
     pub id: Uuid,
     pub kind: String,
-    /// Counted from 1.
+    /// The number of this attempt, from 1.
     pub attempt: i32,
     pub last: bool,
-    /// It was begun as often as it may be already, and its worker died each time.
+    /// All attempts have been used, and each time the worker died before it could report a failure.
     pub beyond: bool,
     data: String,
     asked: i32,
     lease: Uuid,
 }
 
-/// When a job that failed is tried again.
+/// When a failed job is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Later and later.
+pub enum Retry {
+    /// After a delay that doubles with each attempt.
     Backoff,
-    /// At this moment.
+    /// At this time, in milliseconds since 1970.
     At(i64),
-    /// Not by itself.
+    /// Only if an operator retries it.
     Never,
 }
 
-/// Why a job could not be done.
+/// The reason why a job failed, and when to retry it.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{why}")]
+#[error("{message}")]
 pub struct Failed {
-    pub why: String,
-    pub next: Next,
+    pub message: String,
+    pub retry: Retry,
 }
 
 impl Failed {
-    pub fn new(why: impl ToString) -> Self {
-        Failed { why: why.to_string(), next: Next::Backoff }
+    pub fn new(message: impl ToString) -> Self {
+        Failed { message: message.to_string(), retry: Retry::Backoff }
     }
 
-    /// No further try would do better.
-    pub fn for_good(why: impl ToString) -> Self {
-        Failed { why: why.to_string(), next: Next::Never }
+    /// A permanent failure, which a retry cannot fix.
+    pub fn permanent(message: impl ToString) -> Self {
+        Failed { message: message.to_string(), retry: Retry::Never }
     }
 }
 
@@ -74,20 +74,23 @@ impl Claimed {
         Some(Claimed { id, kind, attempt: attempts, last, beyond, data, asked, lease: lease? })
     }
 
-    /// What it is about.
+    /// Decodes the data of the job.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, Failed> {
-        serde_json::from_str(&self.data).map_err(Failed::for_good)
+        serde_json::from_str(&self.data).map_err(Failed::permanent)
     }
 
-    fn mine(&self) -> UpdateMany<job::Entity> {
+    /// Selects the job only while this worker holds the lease. Every update of a claimed job uses it, so a
+    /// worker that lost its lease changes nothing.
+    fn if_leased(&self) -> UpdateMany<job::Entity> {
         job::Entity::update_many()
             .filter(job::Column::Id.eq(self.id))
             .filter(job::Column::Lease.eq(self.lease))
             .filter(job::Column::State.eq(RUNNING))
     }
 
-    fn moved(&self, state: &str, now: i64) -> UpdateMany<job::Entity> {
-        self.mine()
+    /// Releases the lease and sets the state.
+    fn release(&self, state: &str, now: i64) -> UpdateMany<job::Entity> {
+        self.if_leased()
             .col_expr(job::Column::State, state.into())
             .col_expr(job::Column::Lease, Option::<Uuid>::None.into())
             .col_expr(job::Column::LeasedUntil, Option::<i64>::None.into())
@@ -95,37 +98,40 @@ impl Claimed {
             .col_expr(job::Column::UpdatedAt, now.into())
     }
 
-    fn ended(&self, state: &str, now: i64) -> UpdateMany<job::Entity> {
-        self.moved(state, now)
+    /// Finishes the job in a final state, unless it was enqueued again while it was running.
+    fn finish_as(&self, state: &str, now: i64) -> UpdateMany<job::Entity> {
+        self.release(state, now)
             .col_expr(job::Column::UniqueKey, Option::<String>::None.into())
             .col_expr(job::Column::FinishedAt, now.into())
             .filter(job::Column::Asked.eq(self.asked))
     }
 
-    /// Ends it in the transaction of its effect: either both are there or neither. Fails when the lease is lost, and the
-    /// transaction with it. The row that the job is about is locked before it, as whoever asks for a job does: else the
-    /// two wait for each other.
+    /// Finishes the job in the transaction of its effect, so that both commit or neither does. Fails if the
+    /// lease is lost, which rolls the effect back.
+    ///
+    /// Lock order: lock the row that the job is about before the job, as the code that enqueues a job does.
+    /// In the other order the two transactions deadlock.
     pub async fn finish(&self, tx: &Tx, now: i64) -> Result<(), DbErr> {
-        let done = self.ended(DONE, now).col_expr(job::Column::LastError, Option::<String>::None.into());
+        let done = self.finish_as(DONE, now).col_expr(job::Column::LastError, Option::<String>::None.into());
         if done.exec(&**tx).await?.rows_affected > 0 {
             return Ok(());
         }
-        // Asked for once more while it ran.
-        let again = self.moved(READY, now).col_expr(job::Column::Attempts, 0.into());
-        match again.exec(&**tx).await?.rows_affected {
-            0 => Err(broken("the job is somebody else's by now")),
+        // The job was enqueued again while it was running.
+        let retry = self.release(READY, now).col_expr(job::Column::Attempts, 0.into());
+        match retry.exec(&**tx).await?.rows_affected {
+            0 => Err(custom_error("the job lease has expired and belongs to another worker")),
             _ => Ok(()),
         }
     }
 
-    /// Keeps it for longer; false when it is lost.
+    /// Extends the lease. Returns false if it is lost.
     pub async fn keep(&self, db: &Db, until: i64) -> Result<bool, DbErr> {
-        let kept = self.mine().col_expr(job::Column::LeasedUntil, until.into());
-        db.write(async move |tx: Tx| Ok(kept.exec(&*tx).await?.rows_affected > 0)).await
+        let renewed = self.if_leased().col_expr(job::Column::LeasedUntil, until.into());
+        db.write(async move |tx: Tx| Ok(renewed.exec(&*tx).await?.rows_affected > 0)).await
     }
 
-    /// Notes that it is done, unless its effect has noted that already.
-    pub async fn done(&self, db: &Db, now: i64) -> Result<(), DbErr> {
+    /// Marks the job as done, unless its handler has already finished it.
+    pub async fn mark_done(&self, db: &Db, now: i64) -> Result<(), DbErr> {
         let job = self.clone();
         db.write(async move |tx: Tx| {
             let still = job::Entity::find_by_id(job.id).filter(job::Column::Lease.eq(job.lease));
@@ -137,25 +143,26 @@ impl Claimed {
         .await
     }
 
-    /// Gives it back, to be tried at `at`, or as dead.
-    pub async fn failed(&self, db: &Db, why: &str, at: Option<i64>, now: i64) -> Result<(), DbErr> {
-        // No database takes all characters.
-        let plain = why.chars().map(|c| if c.is_control() { ' ' } else { c });
-        let (job, why) = (self.clone(), plain.take(WORDS).collect::<String>());
+    /// Releases a failed job: it is retried at `at`, or dead if `at` is `None`.
+    pub async fn failed(&self, db: &Db, error: &str, at: Option<i64>, now: i64) -> Result<(), DbErr> {
+        // Databases differ in the control characters that they accept.
+        let printable = error.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let (job, error) = (self.clone(), printable.take(MAX_ERROR_CHARS).collect::<String>());
         db.write(async move |tx: Tx| {
-            let noted =
-                |update: UpdateMany<job::Entity>| update.col_expr(job::Column::LastError, why.clone().into());
-            if at.is_none() && noted(job.ended(DEAD, now)).exec(&*tx).await?.rows_affected > 0 {
+            let with_error = |update: UpdateMany<job::Entity>| {
+                update.col_expr(job::Column::LastError, error.clone().into())
+            };
+            if at.is_none() && with_error(job.finish_as(DEAD, now)).exec(&*tx).await?.rows_affected > 0 {
                 return Ok(());
             }
-            let again = noted(job.moved(READY, now));
+            let retry = with_error(job.release(READY, now));
             let asked = Expr::col(job::Column::Asked);
-            let when = match at {
-                // A newer wish has a time of its own.
+            let run_at = match at {
+                // If the job was enqueued again while it was running, the new start time applies.
                 Some(at) => Expr::case(asked.eq(job.asked), at).finally(Expr::col(job::Column::RunAt)).into(),
                 None => Expr::col(job::Column::RunAt),
             };
-            again.col_expr(job::Column::RunAt, when).exec(&*tx).await.map(|_| ())
+            retry.col_expr(job::Column::RunAt, run_at).exec(&*tx).await.map(|_| ())
         })
         .await
     }
