@@ -21,7 +21,7 @@ use crate::{
         customers::{ImportedCustomer, NewCustomer},
         imports::Effect,
         invoices::{ImportedInvoice, NewInvoice},
-        redirects::{RedirectMap, forms},
+        redirects::{RedirectMap, formats},
         revenues::ImportedRevenue,
     },
 };
@@ -112,7 +112,7 @@ impl Forms {
 
     async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<Effect> {
         let map: RedirectMap = typed(&self.redirects, Value::Object(rules))?;
-        let done = app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
+        let done = app.redirects.import(tx, formats::from_map(map).map_err(Error::Invalid)?).await?;
         Ok(match (done.created, done.updated) {
             (1.., _) => Effect::Created,
             (_, 1..) => Effect::Updated,
