@@ -287,7 +287,7 @@ fn entries_that_do_not_fit_are_named_with_what_is_wrong() {
         (r#"[{"month":"2020-01","amount":1,"currency":"XTS"}]"#, "there is no rate for XTS"),
         (&format!("[{}]", owes("1.5", "paid")), "expected i64"),
         (&format!("[{}]", owes("1", "lost")), "status: "),
-        (&format!("[{}]", owes("1", "paid").replace("d6", "00")), "customerId names no customer"),
+        (&format!("[{}]", owes("1", "paid").replace("d6", "00")), "must be the id of an existing customer"),
     ] {
         let wrong = file(text);
         let ended = machine.tenon(&["import", "json", &wrong]);
@@ -390,6 +390,6 @@ fn rates_are_fetched_by_hand() {
     assert!(meant.out.starts_with("EUR 9\nJPY 151\n2 rates of "), "{meant:?}");
     let third = fetch(&inside);
     assert!(!third.err.contains("key"), "{third:?}");
-    third.says(1, "is not to be believed");
+    third.says(1, "are invalid");
     fetch(&inside).says(1, "cannot connect to 127.0.0.1");
 }

@@ -184,7 +184,7 @@ async fn an_export_that_nobody_takes_any_more_makes_place_for_others() {
         // The other place is for others.
         let own = books.get(&lines).await.is(503);
         assert!(own.headers.contains_key("retry-after"));
-        assert!(own.body["detail"].as_str().unwrap().contains("of yours"), "{own:?}");
+        assert!(own.body["detail"].as_str().unwrap().contains("already have a running export"), "{own:?}");
         let other = second.begin(Method::GET, &lines, None).await;
         assert_eq!((one.status().as_u16(), other.status().as_u16()), (200, 200), "{round}");
         let full = third.get(path).await.is(503);

@@ -54,9 +54,9 @@ async fn a_file_is_taken_as_a_whole_or_not_at_all() {
     };
     let json = r#"{ "/a": { "destination": "/b" }, "/livez": { "destination": "//evil.test" } }"#;
     for (form, media, text, says) in [
-        ("", "application/json", json, "source would shadow"),
-        ("/csv", "text/csv", "source,destination\n/a,/b\n/c,//evil.test\n", "line 3: destination must"),
-        ("/csv", "text/csv", "source,destination\n/a,/b\n/a/,/c\n", "line 3: source stands here twice"),
+        ("", "application/json", json, "source: must not cover"),
+        ("/csv", "text/csv", "source,destination\n/a,/b\n/c,//evil.test\n", "line 3: destination: must"),
+        ("/csv", "text/csv", "source,destination\n/a,/b\n/a/,/c\n", "line 3: source: must not occur twice"),
         ("/csv", "text/csv", "from,to\n/a,/b\n", "line 1: the first line"),
         ("/netlify", "text/plain", "/a /b\n/c /d 200\n", "line 2: the status"),
     ] {

@@ -129,13 +129,13 @@ async fn loops_and_chains_are_refused_when_they_are_written() {
     editor.put("/api/redirects/a", to("/b")).await.is(201);
     editor.put("/api/redirects/branch/*", to("/tree/*")).await.is(201);
     for (key, destination, says) in [
-        ("b", "/a", "/b and /a would lead in a circle"),
-        ("c", "/c?x=1", "/c would lead to itself"),
-        ("c/*", "/c/d", "/c/* would lead to itself"),
-        ("c", "/a", "/c would lead to /a, which leads on"),
-        ("b", "/c", "/a would lead to /b, which leads on"),
-        ("tree/oak", "/c", "/branch/* would lead to /tree/oak, which leads on"),
-        ("tree/*", "/branch/*", "/tree/* and /branch/* would lead in a circle"),
+        ("b", "/a", "/b and /a would form a redirect cycle"),
+        ("c", "/c?x=1", "/c would redirect to itself"),
+        ("c/*", "/c/d", "/c/* would redirect to itself"),
+        ("c", "/a", "/c would redirect to /a, which is itself redirected"),
+        ("b", "/c", "/a would redirect to /b, which is itself redirected"),
+        ("tree/oak", "/c", "/branch/* would redirect to /tree/oak, which is itself redirected"),
+        ("tree/*", "/branch/*", "/tree/* and /branch/* would form a redirect cycle"),
     ] {
         let refused = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
         let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
@@ -274,9 +274,13 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
         assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/slug/dovetails", "{old}");
     }
     for (key, destination, says) in [
-        ("api/posts/slug/dovetails", "/dt", "/api/posts/slug/dovetails and /dt would lead in a circle"),
-        ("dovetails", "/dt/", "/dovetails would lead to /dt, which leads on"),
-        ("api/posts/slug/*", "/blog/*", "/dt would lead to /api/posts/slug/*, which leads on"),
+        ("api/posts/slug/dovetails", "/dt", "/api/posts/slug/dovetails and /dt would form a redirect cycle"),
+        ("dovetails", "/dt/", "/dovetails would redirect to /dt, which is itself redirected"),
+        (
+            "api/posts/slug/*",
+            "/blog/*",
+            "/dt would redirect to /api/posts/slug/*, which is itself redirected",
+        ),
     ] {
         let refused = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
         let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();

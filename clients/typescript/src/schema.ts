@@ -1143,7 +1143,7 @@ export interface paths {
          * @description Every rate that is known, by the day for which it holds, with who told it and how far it can be trusted.
          *     Nobody outside is asked for the answer.
          */
-        get: operations["ratesRead"];
+        get: operations["ratesGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1314,7 +1314,7 @@ export interface paths {
          * Read a redirect
          * @description Everybody sees the rules in force, editors all of them.
          */
-        get: operations["redirectsRead"];
+        get: operations["redirectsGet"];
         /**
          * Write or replace a redirect
          * @description `If-None-Match: *` writes it only if there is none with this source yet.
@@ -1325,7 +1325,7 @@ export interface paths {
          * Delete a redirect
          * @description The paths lead to what there is at them, at once.
          */
-        delete: operations["redirectsRemove"];
+        delete: operations["redirectsDelete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1592,7 +1592,7 @@ export interface paths {
          * Read a customer
          * @description With the number of their invoices.
          */
-        get: operations["customersRead"];
+        get: operations["customersGet"];
         /**
          * Replace a customer
          * @description What is left out is cleared.
@@ -1603,14 +1603,14 @@ export interface paths {
          * Delete a customer
          * @description Whoever has invoices stays (409).
          */
-        delete: operations["customersRemove"];
+        delete: operations["customersDelete"];
         options?: never;
         head?: never;
         /**
          * Change a customer
          * @description A merge patch (RFC 7396). Invoices show the new name at once.
          */
-        patch: operations["customersPatch"];
+        patch: operations["customersUpdate"];
         trace?: never;
     };
     "/api/v2/dashboard": {
@@ -1626,7 +1626,7 @@ export interface paths {
          *     one currency. The parts are read at the same time, and one that takes longer than two seconds is left out
          *     and named in `failed`.
          */
-        get: operations["dashboardRead"];
+        get: operations["dashboardGet"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1762,7 +1762,7 @@ export interface paths {
          * Read an invoice
          * @description In the currency of the locale; `original` says what it was made out in.
          */
-        get: operations["invoicesRead"];
+        get: operations["invoicesGet"];
         /**
          * Replace an invoice
          * @description A draft leads to pending, paid and void, pending also back to draft, paid to void. Paid and void ones stay
@@ -1774,14 +1774,14 @@ export interface paths {
          * Delete an invoice
          * @description One that is or was paid stays, also when it is void (409).
          */
-        delete: operations["invoicesRemove"];
+        delete: operations["invoicesDelete"];
         options?: never;
         head?: never;
         /**
          * Change an invoice
          * @description A merge patch (RFC 7396), under the rules of replacing.
          */
-        patch: operations["invoicesPatch"];
+        patch: operations["invoicesUpdate"];
         trace?: never;
     };
     "/api/v2/invoices/{locale}/{id}/pdf": {
@@ -1884,7 +1884,7 @@ export interface paths {
          * Read what a month brought in
          * @description As the list shows it; a month without any revenue, or to come, is 0.
          */
-        get: operations["revenuesRead"];
+        get: operations["revenuesGet"];
         /**
          * Write or replace the figure of a month
          * @description What the books say, in the currency of the locale, as an import would write it: it counts before the invoices
@@ -1897,7 +1897,7 @@ export interface paths {
          * @description The month is what its paid invoices add up to again. There is nothing to take away where no figure was
          *     imported or written (404).
          */
-        delete: operations["revenuesRemove"];
+        delete: operations["revenuesDelete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -16016,7 +16016,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    ratesRead: {
+    ratesGet: {
         parameters: {
             query?: {
                 /**
@@ -16706,7 +16706,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    redirectsRead: {
+    redirectsGet: {
         parameters: {
             query?: never;
             header?: {
@@ -16961,7 +16961,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    redirectsRemove: {
+    redirectsDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -18744,7 +18744,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    customersRead: {
+    customersGet: {
         parameters: {
             query?: never;
             header?: {
@@ -18925,7 +18925,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    customersRemove: {
+    customersDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -18975,7 +18975,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    customersPatch: {
+    customersUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -19085,7 +19085,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    dashboardRead: {
+    dashboardGet: {
         parameters: {
             query?: {
                 /**
@@ -19868,7 +19868,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    invoicesRead: {
+    invoicesGet: {
         parameters: {
             query?: {
                 /**
@@ -20102,7 +20102,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    invoicesRemove: {
+    invoicesDelete: {
         parameters: {
             query?: never;
             header?: {
@@ -20157,7 +20157,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    invoicesPatch: {
+    invoicesUpdate: {
         parameters: {
             query?: never;
             header?: {
@@ -20562,7 +20562,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    revenuesRead: {
+    revenuesGet: {
         parameters: {
             query?: never;
             header?: {
@@ -20810,7 +20810,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    revenuesRemove: {
+    revenuesDelete: {
         parameters: {
             query?: never;
             header?: {

@@ -14,7 +14,7 @@ use crate::{
     resources::{
         customers::{ImportedCustomer, NewCustomer, rabbit},
         invoices::{ImportedInvoice, InvoiceStatus, NewInvoice},
-        redirects::{RedirectMap, RedirectReplacement, forms},
+        redirects::{RedirectMap, RedirectReplacement, formats},
     },
 };
 
@@ -84,7 +84,7 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
         ("-api-v1-revenues".to_owned(), rule("/api/v2/revenues/en-us", false)),
         ("/handbook/*".to_owned(), rule("/api/docs/*", true)),
     ]);
-    app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
+    app.redirects.import(tx, formats::from_map(map).map_err(Error::Invalid)?).await?;
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use crate::{
         customers::{ImportedCustomer, NewCustomer},
         imports::Effect,
         invoices::{ImportedInvoice, NewInvoice},
-        redirects::{RedirectMap, forms},
+        redirects::{RedirectMap, formats},
         revenues::ImportedRevenue,
     },
 };
@@ -117,7 +117,7 @@ impl RecordWriter {
 
     async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<Effect> {
         let map: RedirectMap = parse(&self.redirects, Value::Object(rules))?;
-        let counts = app.redirects.import(tx, forms::from_map(map).map_err(Error::Invalid)?).await?;
+        let counts = app.redirects.import(tx, formats::from_map(map).map_err(Error::Invalid)?).await?;
         Ok(match (counts.created, counts.updated) {
             (1.., _) => Effect::Created,
             (_, 1..) => Effect::Updated,

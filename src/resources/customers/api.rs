@@ -1,4 +1,4 @@
-//! What clients can do with customers.
+//! Operations on customers.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -19,30 +19,30 @@ use crate::{
 
 pub struct CustomersApi(pub Customers);
 
-type Kept = (NotFound, Stale, Unconditional, Conflict);
+type UpdateStatuses = (NotFound, Stale, Unconditional, Conflict);
 
 #[OpenApi(prefix_path = "/api/v2/customers", tag = "Tag::Customers")]
 impl CustomersApi {
     /// List customers by name
     ///
-    /// With the number of their invoices, unless `fields` leaves it out.
+    /// Each customer includes the number of its invoices, unless `fields` omits it.
     #[oai(path = "/", method = "get", operation_id = "customersList")]
     async fn list(
         &self,
         _accountant: Caller<Accountants>,
         query: Query<CustomerQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Listed<CustomerSummary>, Fault<Invalid>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
             return Ok(unchanged);
         }
         Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::Private))
     }
 
-    /// Write down a customer
+    /// Create a customer
     ///
-    /// One e-mail address is one customer (409).
+    /// The e-mail address must be unique (409).
     #[oai(path = "/", method = "post", operation_id = "customersCreate")]
     async fn create(
         &self,
@@ -53,62 +53,62 @@ impl CustomersApi {
         Ok(Created::new(self.0.create(new.0, key.0).await?))
     }
 
-    /// Read a customer
+    /// Get a customer
     ///
-    /// With the number of their invoices.
-    #[oai(path = "/:id", method = "get", operation_id = "customersRead")]
-    async fn read(
+    /// The customer includes the number of its invoices.
+    #[oai(path = "/:id", method = "get", operation_id = "customersGet")]
+    async fn get(
         &self,
         _accountant: Caller<Accountants>,
         /// The customer's id.
         id: Path<Id<Customer>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Customer>, Fault<NotFound>> {
-        Ok(Found::new(self.0.read(id.0).await?, &known.0))
+        Ok(Found::new(self.0.get(id.0).await?, &if_none_match.0))
     }
 
     /// Replace a customer
     ///
-    /// What is left out is cleared.
+    /// Fields that are omitted are cleared.
     #[oai(path = "/:id", method = "put", operation_id = "customersReplace")]
     async fn replace(
         &self,
         _accountant: Caller<Accountants>,
         /// The customer's id.
         id: Path<Id<Customer>>,
-        when: IfMatch,
+        if_match: IfMatch,
         new: Body<NewCustomer>,
-    ) -> Result<Changed<Customer>, Fault<Kept>> {
-        Ok(Changed::new(self.0.replace(id.0, new.0, when.0).await?))
+    ) -> Result<Changed<Customer>, Fault<UpdateStatuses>> {
+        Ok(Changed::new(self.0.replace(id.0, new.0, if_match.0).await?))
     }
 
-    /// Change a customer
+    /// Update a customer
     ///
-    /// A merge patch (RFC 7396). Invoices show the new name at once.
-    #[oai(path = "/:id", method = "patch", operation_id = "customersPatch")]
-    async fn patch(
+    /// The body is a JSON merge patch (RFC 7396). Invoices show the new name at once.
+    #[oai(path = "/:id", method = "patch", operation_id = "customersUpdate")]
+    async fn update(
         &self,
         _accountant: Caller<Accountants>,
         /// The customer's id.
         id: Path<Id<Customer>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<CustomerPatch>,
-    ) -> Result<Changed<Customer>, Fault<Kept>> {
-        Ok(Changed::new(self.0.patch(id.0, patch.0, when.0).await?))
+    ) -> Result<Changed<Customer>, Fault<UpdateStatuses>> {
+        Ok(Changed::new(self.0.update(id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a customer
     ///
-    /// Whoever has invoices stays (409).
-    #[oai(path = "/:id", method = "delete", operation_id = "customersRemove")]
-    async fn remove(
+    /// A customer with invoices cannot be deleted (409).
+    #[oai(path = "/:id", method = "delete", operation_id = "customersDelete")]
+    async fn delete(
         &self,
         _accountant: Caller<Accountants>,
         /// The customer's id.
         id: Path<Id<Customer>>,
-        when: IfMatch,
-    ) -> Result<Gone, Fault<Kept>> {
-        self.0.remove(id.0, when.0).await?;
+        if_match: IfMatch,
+    ) -> Result<Gone, Fault<UpdateStatuses>> {
+        self.0.delete(id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

@@ -1,17 +1,18 @@
-//! Evil Rabbit, who buys tables, told the same way throughout the document.
+//! Examples for the OpenAPI document: the customer Evil Rabbit.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
 use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerRef, CustomerSummary, NewCustomer};
 use crate::contract::{id::Id, page::Paging, patch::Given, time::Timestamp};
 
-const RABBIT: &str = "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f";
+const CUSTOMER_ID: &str = "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f";
 const NAME: &str = "Evil Rabbit";
 const EMAIL: &str = "evil@rabbit.acme.test";
-const PICTURE: &str = "/customers/evil-rabbit.png";
+const IMAGE_URL: &str = "/customers/evil-rabbit.png";
 
+/// Returns the id of the example customer.
 pub fn rabbit() -> Id<Customer> {
-    RABBIT.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
+    CUSTOMER_ID.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
 }
 
 impl Example for Customer {
@@ -20,7 +21,7 @@ impl Example for Customer {
             id: rabbit(),
             name: NAME.into(),
             email: EMAIL.into(),
-            image_url: Some(PICTURE.into()),
+            image_url: Some(IMAGE_URL.into()),
             invoices_count: 1,
             created_at: Timestamp(1_763_629_200_000),
             updated_at: Timestamp(1_763_715_600_000),
@@ -47,13 +48,18 @@ impl Example for CustomerSummary {
 
 impl Example for CustomerRef {
     fn example() -> Self {
-        CustomerRef { id: rabbit(), name: NAME.into(), email: EMAIL.into(), image_url: Some(PICTURE.into()) }
+        CustomerRef {
+            id: rabbit(),
+            name: NAME.into(),
+            email: EMAIL.into(),
+            image_url: Some(IMAGE_URL.into()),
+        }
     }
 }
 
 impl Example for NewCustomer {
     fn example() -> Self {
-        NewCustomer { name: NAME.into(), email: EMAIL.into(), image_url: Some(PICTURE.into()) }
+        NewCustomer { name: NAME.into(), email: EMAIL.into(), image_url: Some(IMAGE_URL.into()) }
     }
 }
 
@@ -62,7 +68,7 @@ impl Example for CustomerPatch {
         CustomerPatch {
             name: Some("The Evil Rabbit".into()),
             email: Some(EMAIL.into()),
-            image_url: Given::Value(PICTURE.into()),
+            image_url: Given::Value(IMAGE_URL.into()),
         }
     }
 }

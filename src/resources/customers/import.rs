@@ -1,10 +1,10 @@
-//! Customers that come from files.
+//! Import of customers from files.
 use entity::customer;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 use uuid::Uuid;
 
 use super::{
-    service::{Customers, empty, filled, tell},
+    service::{Customers, emit, fill, new_row},
     types::NewCustomer,
 };
 use crate::{
@@ -19,14 +19,14 @@ use crate::{
 /// A customer from a file.
 #[derive(Debug)]
 pub struct ImportedCustomer {
-    /// What the file calls them: their id, if it gives one.
+    /// The identity of the customer in the file: the id, if the file has one.
     pub source: String,
     pub id: Option<Uuid>,
     pub new: NewCustomer,
 }
 
 impl Customers {
-    /// Writes a customer from a file, or brings the one that the file made before up to date.
+    /// Creates a customer from a file, or updates the customer that an earlier import of this file created.
     pub async fn import(&self, tx: &Tx, customer: ImportedCustomer) -> Result<Effect> {
         let ImportedCustomer { source, id, new } = customer;
         let item = Item::new("customer", &source, &new);
@@ -37,11 +37,11 @@ impl Customers {
         let now = self.clock.now();
         let (row, effect) = match before {
             Some(before) => {
-                let known = customer::Entity::find_by_id(before.target).one(&**tx).await?;
-                before.check(known.as_ref().map(|row| row.version))?;
-                let known = known.ok_or(Error::NotFound("customer"))?;
-                let version = known.version + 1;
-                let mut row = filled(known.into_active_model(), new);
+                let existing = customer::Entity::find_by_id(before.target).one(&**tx).await?;
+                before.check(existing.as_ref().map(|row| row.version))?;
+                let existing = existing.ok_or(Error::NotFound("customer"))?;
+                let version = existing.version + 1;
+                let mut row = fill(existing.into_active_model(), new);
                 row.version = Set(version);
                 row.updated_at = Set(now);
                 (row.update(&**tx).await.map_err(Error::taken("email"))?, Effect::Updated)
@@ -49,16 +49,18 @@ impl Customers {
             None => {
                 let id = id.unwrap_or_else(Uuid::now_v7);
                 if customer::Entity::find_by_id(id).one(&**tx).await?.is_some() {
-                    return Err(Error::Conflict("there is a customer with this id that no import made"));
+                    return Err(Error::Conflict(
+                        "a customer with this id exists and was not created by an import",
+                    ));
                 }
-                let row = filled(empty(id, now), new);
+                let row = fill(new_row(id, now), new);
                 (row.insert(&**tx).await.map_err(Error::taken("email"))?, Effect::Created)
             }
         };
         item.remember(tx, row.id, row.version).await?;
         tx.touch("customers").await?;
         let kind = if row.version == 1 { EventType::CustomerCreated } else { EventType::CustomerUpdated };
-        tell(tx, kind, row.id, row.version, now);
+        emit(tx, kind, row.id, row.version, now);
         Ok(effect)
     }
 }

@@ -1,4 +1,4 @@
-//! Customers: who is billed, one e-mail address each.
+//! Customers: the recipients of invoices. Their e-mail addresses are unique.
 mod api;
 mod example;
 mod import;

@@ -1,4 +1,4 @@
-//! What may happen to customers. The only writer of the `customers` table.
+//! Customer service: rules and queries. The only writer of the `customers` table.
 use entity::{customer, invoice};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
@@ -36,7 +36,7 @@ pub struct Customers {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Row {
+struct CustomerRow {
     id: Uuid,
     name: String,
     email: String,
@@ -47,8 +47,8 @@ struct Row {
     invoices_count: i64,
 }
 
-impl From<Row> for Customer {
-    fn from(row: Row) -> Self {
+impl From<CustomerRow> for Customer {
+    fn from(row: CustomerRow) -> Self {
         Customer {
             id: Id::from(row.id),
             name: row.name,
@@ -62,24 +62,25 @@ impl From<Row> for Customer {
     }
 }
 
-impl Row {
-    /// What of it was asked for.
+impl CustomerRow {
+    /// Returns the requested fields.
     fn summary(self, query: &CustomerQuery) -> CustomerSummary {
         let Customer { id, name, email, image_url, invoices_count, created_at, updated_at, .. } = self.into();
         CustomerSummary {
             id,
-            name: Some(name).filter(|_| query.tells("name")),
-            email: Some(email).filter(|_| query.tells("email")),
-            image_url: image_url.filter(|_| query.tells("imageUrl")),
-            invoices_count: Some(invoices_count).filter(|_| query.tells("invoicesCount")),
-            created_at: Some(created_at).filter(|_| query.tells("createdAt")),
-            updated_at: Some(updated_at).filter(|_| query.tells("updatedAt")),
+            name: Some(name).filter(|_| query.includes("name")),
+            email: Some(email).filter(|_| query.includes("email")),
+            image_url: image_url.filter(|_| query.includes("imageUrl")),
+            invoices_count: Some(invoices_count).filter(|_| query.includes("invoicesCount")),
+            created_at: Some(created_at).filter(|_| query.includes("createdAt")),
+            updated_at: Some(updated_at).filter(|_| query.includes("updatedAt")),
         }
     }
 }
 
-/// Customers with the number of their invoices, if that is told: it is counted for each.
-fn rows(find: Select<customer::Entity>, counted: bool) -> Select<customer::Entity> {
+/// Selects the columns of a [`CustomerRow`]. Counting invoices costs a subquery for each customer, so it is
+/// optional.
+fn select_rows(find: Select<customer::Entity>, with_count: bool) -> Select<customer::Entity> {
     let invoices = Query::select()
         .expr(Expr::col((invoice::Entity, invoice::Column::Id)).count())
         .from(invoice::Entity)
@@ -99,11 +100,11 @@ fn rows(find: Select<customer::Entity>, counted: bool) -> Select<customer::Entit
             customer::Column::CreatedAt,
             customer::Column::UpdatedAt,
         ])
-        .expr_as(if counted { count } else { Expr::cust("CAST(0 AS BIGINT)") }, "invoices_count")
+        .expr_as(if with_count { count } else { Expr::cust("CAST(0 AS BIGINT)") }, "invoices_count")
 }
 
-async fn whole<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Customer> {
-    let row = rows(customer::Entity::find_by_id(id), true).into_model::<Row>().one(db).await?;
+async fn load<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Customer> {
+    let row = select_rows(customer::Entity::find_by_id(id), true).into_model::<CustomerRow>().one(db).await?;
     row.map(Customer::from).ok_or(Error::NotFound("customer"))
 }
 
@@ -112,7 +113,7 @@ impl Customers {
         Customers { db, clock, cursors }
     }
 
-    /// The version of every list of customers; changes with them and with their invoices.
+    /// Returns the ETag of a list. It changes with customers and with invoices.
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["customers", "invoices"]).await?;
         Ok(ETag::weak(&["customers", &version.to_string(), target]))
@@ -130,8 +131,8 @@ impl Customers {
         if let Some(before) = created_before {
             find = find.filter(customer::Column::CreatedAt.lt(before.0));
         }
-        for word in q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
-            find = find.filter(customer::Column::Search.into_simple_expr().like(containing(word)));
+        for term in q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(customer::Column::Search.into_simple_expr().like(containing(term)));
         }
         let list = format!("customers {email:?} {created_from:?} {created_before:?} {q:?} {sort:?}");
         let sort = Sort::by(sort.as_deref().unwrap_or("name"));
@@ -143,7 +144,7 @@ impl Customers {
             })
         };
         let order = sort.keys(key, SortKey::rising(customer::Column::Id));
-        let place = |row: &Row| {
+        let sort_key = |row: &CustomerRow| {
             let value = |name: &str| match name {
                 "name" => Key::Text(row.name.clone()),
                 "email" => Key::Text(row.email.clone()),
@@ -151,45 +152,50 @@ impl Customers {
             };
             sort.place(value, row.id)
         };
-        let shown = |find| rows(find, query.tells("invoicesCount"));
+        let select = |find| select_rows(find, query.includes("invoicesCount"));
         let slice = Slice { key: &self.cursors, list, order, paging };
-        let (found, pagination) = slice.page(self.db.read(), find, shown, place).await?;
+        let (found, pagination) = slice.page(self.db.read(), find, select, sort_key).await?;
         Ok(Page { data: found.into_iter().map(|row| row.summary(query)).collect(), pagination })
     }
 
-    /// How many customers there are.
+    /// Returns the number of customers.
     pub async fn count(&self) -> Result<i64> {
         let all = customer::Entity::find().select_only().expr(customer::Column::Id.count());
         Ok(all.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or_default())
     }
 
-    pub async fn read(&self, id: Id<Customer>) -> Result<Customer> {
-        whole(self.db.read(), id.0).await
+    pub async fn get(&self, id: Id<Customer>) -> Result<Customer> {
+        load(self.db.read(), id.0).await
     }
 
     pub async fn create(&self, new: NewCustomer, attempt: Option<Attempt>) -> Result<Outcome<Customer>> {
         let now = self.clock.now();
         once(&self.db, attempt, async move |tx| {
             let id = Uuid::now_v7();
-            filled(empty(id, now), new).insert(&*tx).await.map_err(Error::taken("email"))?;
+            fill(new_row(id, now), new).insert(&*tx).await.map_err(Error::taken("email"))?;
             tx.touch("customers").await?;
-            tell(&tx, EventType::CustomerCreated, id, 1, now);
-            whole(&*tx, id).await
+            emit(&tx, EventType::CustomerCreated, id, 1, now);
+            load(&*tx, id).await
         })
         .await
     }
 
-    pub async fn replace(&self, id: Id<Customer>, new: NewCustomer, when: Precondition) -> Result<Customer> {
-        self.change(id, when, move |_| new).await
+    pub async fn replace(
+        &self,
+        id: Id<Customer>,
+        new: NewCustomer,
+        precondition: Precondition,
+    ) -> Result<Customer> {
+        self.apply(id, precondition, move |_| new).await
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
         id: Id<Customer>,
         patch: CustomerPatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Customer> {
-        self.change(id, when, move |row| NewCustomer {
+        self.apply(id, precondition, move |row| NewCustomer {
             name: patch.name.unwrap_or_else(|| row.name.clone()),
             email: patch.email.unwrap_or_else(|| row.email.clone()),
             image_url: patch.image_url.over(row.image_url.clone()),
@@ -197,15 +203,17 @@ impl Customers {
         .await
     }
 
-    pub async fn remove(&self, id: Id<Customer>, when: Precondition) -> Result<()> {
-        let at = self.clock.now();
+    pub async fn delete(&self, id: Id<Customer>, precondition: Precondition) -> Result<()> {
+        let now = self.clock.now();
         self.db
             .write(async move |tx| {
-                let (row, now) = held(&tx, id, &when).await?;
-                if now.invoices_count > 0 {
-                    return Err(Error::Conflict("this customer has invoices: delete or move them first"));
+                let (row, customer) = load_for_update(&tx, id, &precondition).await?;
+                if customer.invoices_count > 0 {
+                    return Err(Error::Conflict(
+                        "the customer has invoices: delete them or change their customerId first",
+                    ));
                 }
-                tell(&tx, EventType::CustomerDeleted, row.id, row.version + 1, at);
+                emit(&tx, EventType::CustomerDeleted, row.id, row.version + 1, now);
                 row.delete(&*tx).await?;
                 tx.touch("customers").await?;
                 Ok(())
@@ -213,35 +221,35 @@ impl Customers {
             .await
     }
 
-    async fn change<F>(&self, id: Id<Customer>, when: Precondition, apply: F) -> Result<Customer>
+    async fn apply<F>(&self, id: Id<Customer>, precondition: Precondition, change: F) -> Result<Customer>
     where
         F: FnOnce(&customer::Model) -> NewCustomer + Send + 'static,
     {
         let now = self.clock.now();
         self.db
             .write(async move |tx| {
-                let (known, shown) = held(&tx, id, &when).await?;
-                let mut row = filled(known.clone().into_active_model(), apply(&known));
-                if row.clone().try_into_model()? == known {
-                    return Ok(shown);
+                let (existing, customer) = load_for_update(&tx, id, &precondition).await?;
+                let mut row = fill(existing.clone().into_active_model(), change(&existing));
+                if row.clone().try_into_model()? == existing {
+                    return Ok(customer);
                 }
-                row.version = Set(known.version + 1);
+                row.version = Set(existing.version + 1);
                 row.updated_at = Set(now);
                 row.update(&*tx).await.map_err(Error::taken("email"))?;
                 tx.touch("customers").await?;
-                tell(&tx, EventType::CustomerUpdated, id.0, known.version + 1, now);
-                whole(&*tx, id.0).await
+                emit(&tx, EventType::CustomerUpdated, id.0, existing.version + 1, now);
+                load(&*tx, id.0).await
             })
             .await
     }
 }
 
-pub(super) fn tell(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
+pub(super) fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
     tx.tell(of(kind, id, format!("/api/v2/customers/{id}"), version, Audience::Office, now));
 }
 
-/// A new row, to be filled.
-pub(super) fn empty(id: Uuid, now: i64) -> customer::ActiveModel {
+/// Returns a new row without the columns that clients write.
+pub(super) fn new_row(id: Uuid, now: i64) -> customer::ActiveModel {
     customer::ActiveModel {
         id: Set(id),
         version: Set(1),
@@ -251,7 +259,8 @@ pub(super) fn empty(id: Uuid, now: i64) -> customer::ActiveModel {
     }
 }
 
-pub(super) fn filled(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
+/// Sets the columns that clients write, and the search text.
+pub(super) fn fill(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
     let (name, email) = (trimmed(&new.name), new.email.trim().to_lowercase());
     row.search = Set(folded(&format!("{name} {email}")));
     row.name = Set(name);
@@ -260,12 +269,16 @@ pub(super) fn filled(mut row: customer::ActiveModel, new: NewCustomer) -> custom
     row
 }
 
-/// The row for a change and what it is shown as, if it is there and is the version that is meant. It is locked
-/// against others that change it or give it an invoice.
-async fn held(tx: &Tx, id: Id<Customer>, when: &Precondition) -> Result<(customer::Model, Customer)> {
+/// Locks a row, and returns it with its representation if the precondition holds. The lock stops concurrent
+/// changes, and new invoices for this customer, until the transaction ends.
+async fn load_for_update(
+    tx: &Tx,
+    id: Id<Customer>,
+    precondition: &Precondition,
+) -> Result<(customer::Model, Customer)> {
     let row = customer::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
     let row = row.ok_or(Error::NotFound("customer"))?;
-    let now = whole(&**tx, id.0).await?;
-    when.check(&now.etag())?;
-    Ok((row, now))
+    let customer = load(&**tx, id.0).await?;
+    precondition.check(&customer.etag())?;
+    Ok((row, customer))
 }

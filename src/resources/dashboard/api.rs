@@ -1,4 +1,4 @@
-//! What clients can ask of the dashboard.
+//! The operation of the dashboard.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -21,24 +21,24 @@ pub struct DashboardApi(pub DashboardService);
 
 #[OpenApi(prefix_path = "/api/v2/dashboard", tag = "Tag::Dashboard")]
 impl DashboardApi {
-    /// Read what an office looks at first
+    /// Get the billing dashboard
     ///
-    /// Totals, twelve months, the latest five invoices and the rates between the currencies, in one answer and of
-    /// one currency. The parts are read at the same time, and one that takes longer than two seconds is left out
-    /// and named in `failed`.
-    #[oai(path = "/", method = "get", operation_id = "dashboardRead")]
-    async fn read(
+    /// Returns totals, the last twelve months, the latest five invoices and exchange rates, with all amounts
+    /// in one currency. The parts are loaded concurrently. A part that fails or takes longer than two seconds
+    /// is omitted and named in `failed`.
+    #[oai(path = "/", method = "get", operation_id = "dashboardGet")]
+    async fn get(
         &self,
         _accountant: Caller<Accountants>,
         query: Query<DashboardQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Found<Dashboard>>, Fault<NotFound>> {
-        let place = self.0.place(query.locale.clone())?;
-        let version = self.0.version(&place).await;
-        let whole = Dashboard::tag(&version, &[]);
-        if let Some(unchanged) = Found::unchanged(&whole, &known.0, Cache::Private) {
-            return Ok(Spoken(unchanged, place.locale));
+        let display = self.0.resolve_locale(query.locale.clone())?;
+        let version = self.0.version(&display).await;
+        let etag = Dashboard::etag_of(&version, &[]);
+        if let Some(unchanged) = Found::unchanged(&etag, &if_none_match.0, Cache::Private) {
+            return Ok(Spoken(unchanged, display.locale));
         }
-        Ok(Spoken(Found::new(self.0.read(&place, version).await?, &known.0), place.locale))
+        Ok(Spoken(Found::new(self.0.get(&display, version).await?, &if_none_match.0), display.locale))
     }
 }

@@ -1,4 +1,4 @@
-//! One office at the end of November, told the same way throughout the document.
+//! Examples for the OpenAPI document: a dashboard at the end of November.
 use poem_openapi::types::Example;
 
 use super::types::{Cards, Dashboard, DashboardQuery};

@@ -1,4 +1,4 @@
-//! The dashboard: what an office looks at first, in one answer.
+//! The billing dashboard: totals, months, latest invoices and rates in one response.
 mod api;
 mod example;
 mod service;

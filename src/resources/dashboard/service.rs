@@ -1,4 +1,4 @@
-//! The parts of the dashboard, each from the service that it belongs to.
+//! Dashboard service: loads each part from the service that owns it.
 use std::{future::Future, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
@@ -14,13 +14,13 @@ use crate::{
     resources::{
         customers::Customers,
         invoices::Invoices,
-        rates::{Book, Rate, Rates},
+        rates::{Rate, RateSnapshot, Rates},
         revenues::Revenues,
     },
 };
 
-/// How long the parts have, all of them together.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time limit for all parts together.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 pub struct DashboardService {
@@ -44,38 +44,42 @@ impl DashboardService {
         DashboardService { db, customers, invoices, rates, revenues, locales }
     }
 
-    /// The locale with its currency; none means the first of the service.
-    pub fn place(&self, locale: Option<Locale>) -> Result<Place> {
+    /// Returns the locale with its currency. The default is the first configured locale.
+    pub fn resolve_locale(&self, locale: Option<Locale>) -> Result<Place> {
         let first = || self.locales.0.first().map(|(first, _)| first.clone()).unwrap_or_default();
         self.locales.place(locale.unwrap_or_else(first))
     }
 
-    /// The version of the whole dashboard; one that nobody has had before, if it cannot be read in time.
-    pub async fn version(&self, place: &Place) -> String {
-        let reading = async {
+    /// Returns the version of the complete dashboard. If it cannot be read in time, returns a new unique
+    /// version, so that no cached response matches it.
+    pub async fn version(&self, display: &Place) -> String {
+        let load = async {
             let version = self.db.versions(&["customers", "invoices", "revenues", "rates"]).await?;
-            // Rates grow old by themselves, and months come by themselves.
-            let (ages, month) = (self.rates.ages().await?, self.revenues.now());
-            Ok(format!("{} {version} {month} {ages}", place.locale))
+            // The state of a rate and the current month change with time, without a write.
+            let (ages, month) = (self.rates.age_tag().await?, self.revenues.current_month());
+            Ok(format!("{} {version} {month} {ages}", display.locale))
         };
-        part("version", Instant::now() + PATIENCE, reading)
+        load_part("version", Instant::now() + TIMEOUT, load)
             .await
             .unwrap_or_else(|| Uuid::now_v7().to_string())
     }
 
-    /// What of it can be read in time; nothing at all is a failure.
-    pub async fn read(&self, place: &Place, version: String) -> Result<Dashboard> {
-        let end = Instant::now() + PATIENCE;
-        // Once for all parts, so that none shows other rates than its neighbour.
-        // They have a part of the time: the parts need the rest.
-        let book = &part("book", Instant::now() + PATIENCE / 4, self.rates.book())
+    /// Returns the parts that can be loaded in time.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if no part can be loaded.
+    pub async fn get(&self, display: &Place, version: String) -> Result<Dashboard> {
+        let end = Instant::now() + TIMEOUT;
+        // One snapshot for all parts, so that they use the same rates. It may use a quarter of the time; the
+        // parts need the rest.
+        let snapshot = &load_part("snapshot", Instant::now() + TIMEOUT / 4, self.rates.snapshot())
             .await
-            .unwrap_or_else(Book::unread);
+            .unwrap_or_else(RateSnapshot::empty);
         let (cards, revenues, latest, rates) = tokio::join!(
-            part("cards", end, self.cards(place, book)),
-            part("revenues", end, self.revenues.year(place, book)),
-            part("latest", end, self.invoices.latest(place, book)),
-            part("rates", end, self.rates(place, book)),
+            load_part("cards", end, self.cards(display, snapshot)),
+            load_part("revenues", end, self.revenues.last_twelve_months(display, snapshot)),
+            load_part("latest", end, self.invoices.latest(display, snapshot)),
+            load_part("rates", end, self.rates(display, snapshot)),
         );
         let parts = [
             (DashboardPart::Cards, cards.is_none()),
@@ -86,34 +90,34 @@ impl DashboardService {
         let failed: Vec<DashboardPart> =
             parts.iter().filter(|(_, failed)| *failed).map(|(part, _)| *part).collect();
         if failed.len() == parts.len() {
-            return Err(Error::Unavailable("no part of the dashboard can be read now"));
+            return Err(Error::Unavailable("the dashboard cannot be loaded: retry later"));
         }
-        let (locale, currency) = (place.locale.clone(), place.currency);
+        let (locale, currency) = (display.locale.clone(), display.currency);
         Ok(Dashboard { locale, currency, cards, revenues, latest, rates, failed, version })
     }
 
-    async fn cards(&self, place: &Place, rates: &Book) -> Result<Cards> {
+    async fn cards(&self, display: &Place, rates: &RateSnapshot) -> Result<Cards> {
         let (totals, customers) =
-            tokio::try_join!(self.invoices.totals(place, rates), self.customers.count())?;
+            tokio::try_join!(self.invoices.totals(display, rates), self.customers.count())?;
         let (collected, pending, invoices) = totals;
         Ok(Cards { collected, pending, invoices, customers })
     }
 
-    async fn rates(&self, place: &Place, rates: &Book) -> Result<Vec<Rate>> {
-        Ok(rates.exchanges(&self.locales.currencies(), place.currency)?.rates())
+    async fn rates(&self, display: &Place, rates: &RateSnapshot) -> Result<Vec<Rate>> {
+        Ok(rates.exchange_rates(&self.locales.currencies(), display.currency)?.rates())
     }
 }
 
-/// A part, if it is there in time; the log says why it is not.
-async fn part<T>(name: &str, end: Instant, reading: impl Future<Output = Result<T>>) -> Option<T> {
-    match timeout_at(end, reading).await {
+/// Loads a part until `end`. Logs an error or a timeout and returns `None`.
+async fn load_part<T>(name: &str, end: Instant, load: impl Future<Output = Result<T>>) -> Option<T> {
+    match timeout_at(end, load).await {
         Ok(Ok(part)) => Some(part),
         Ok(Err(error)) => {
-            tracing::error!(part = name, %error, "a part of the dashboard could not be read");
+            tracing::error!(part = name, %error, "could not load a part of the dashboard");
             None
         }
         Err(_) => {
-            tracing::warn!(part = name, "a part of the dashboard was not read in time");
+            tracing::warn!(part = name, "loading a part of the dashboard timed out");
             None
         }
     }

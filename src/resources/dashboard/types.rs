@@ -1,36 +1,36 @@
-//! How the dashboard looks on the wire.
+//! Response bodies of the dashboard.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::super::{invoices::InvoiceSummary, rates::Rate, revenues::Revenue};
 use crate::contract::{answer::Resource, cache::Cache, etag::ETag, locale::Locale, money::Currency};
 
-/// What an office looks at first, in the currency of a locale. A part that could not be read is left out and
-/// named in `failed`.
+/// The billing dashboard in the currency of a locale. Parts that could not be loaded are omitted and named in
+/// `failed`.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
-    /// The locale that was asked for.
+    /// The requested locale.
     pub locale: Locale,
-    /// Its currency.
+    /// The currency of the locale.
     pub currency: Currency,
-    /// Totals over everything.
+    /// Totals of all invoices and customers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cards: Option<Cards>,
-    /// The last twelve months, oldest first.
+    /// The revenues of the last twelve months, in ascending order.
     #[oai(validator(max_items = "12"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revenues: Option<Vec<Revenue>>,
-    /// The five invoices of the latest days, each with its customer.
+    /// The latest five invoices by date, each with its customer.
     #[oai(validator(max_items = "5"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest: Option<Vec<InvoiceSummary>>,
-    /// What the other currencies of the service are in this one.
+    /// The exchange rates from the other currencies of the service to this currency.
     #[oai(validator(max_items = "300"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rates: Option<Vec<Rate>>,
-    /// The parts that could not be read in time; ask again for them.
+    /// The parts that could not be loaded in time. Repeat the request to get them.
     #[oai(validator(max_items = "4"))]
     pub failed: Vec<DashboardPart>,
     #[oai(skip)]
@@ -39,27 +39,28 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// What lacks some parts shall not pass for the whole.
-    pub fn tag(version: &str, failed: &[DashboardPart]) -> ETag {
+    /// Returns the ETag of a dashboard. It includes the failed parts, so that an incomplete response never
+    /// matches a complete one.
+    pub fn etag_of(version: &str, failed: &[DashboardPart]) -> ETag {
         ETag::weak(&["dashboard", version, &format!("{failed:?}")])
     }
 }
 
-/// Totals over everything.
+/// Totals of all invoices and customers.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Cards {
-    /// The sum of all paid invoices, in minor units.
+    /// The sum of all paid invoices in minor units.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub collected: i64,
-    /// The sum of all pending invoices, in minor units.
+    /// The sum of all pending invoices in minor units.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub pending: i64,
-    /// How many invoices there are, in whatever state.
+    /// The number of invoices, regardless of their status.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub invoices: i64,
-    /// How many customers there are.
+    /// The number of customers.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub customers: i64,
 }
@@ -69,19 +70,19 @@ pub struct Cards {
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum DashboardPart {
-    /// The totals.
+    /// The totals (`cards`).
     Cards,
-    /// The months.
+    /// The revenues by month.
     Revenues,
     /// The latest invoices.
     Latest,
-    /// The rates.
+    /// The exchange rates.
     Rates,
 }
 
 impl Resource for Dashboard {
     fn etag(&self) -> ETag {
-        Dashboard::tag(&self.version, &self.failed)
+        Dashboard::etag_of(&self.version, &self.failed)
     }
     fn location(&self) -> String {
         format!("/api/v2/dashboard?locale={}", self.locale)
@@ -91,10 +92,10 @@ impl Resource for Dashboard {
     }
 }
 
-/// How the dashboard is asked for.
+/// The locale of the dashboard.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct DashboardQuery {
-    /// The locale whose currency everything is shown in; left out, the first one of the service.
+    /// The locale whose currency is used. The default is the first configured locale.
     pub locale: Option<Locale>,
 }

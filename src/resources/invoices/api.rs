@@ -1,4 +1,4 @@
-//! What clients can do with invoices.
+//! Operations on invoices.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -26,13 +26,14 @@ use crate::{
 
 pub struct InvoicesApi(pub Invoices);
 
-type Kept = (NotFound, Stale, Unconditional, Conflict);
+type UpdateStatuses = (NotFound, Stale, Unconditional, Conflict);
 
 #[OpenApi(prefix_path = "/api/v2/invoices", tag = "Tag::Invoices")]
 impl InvoicesApi {
     /// List invoices in the currency of a locale, newest first
     ///
-    /// An invoice in another currency is converted, and `original` says from what and by which rate.
+    /// The amount of an invoice in another currency is converted. `original` contains the original amount and
+    /// the rate.
     #[oai(path = "/:locale", method = "get", operation_id = "invoicesList")]
     async fn list(
         &self,
@@ -40,22 +41,23 @@ impl InvoicesApi {
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Listed<InvoiceSummary>>, Fault<(Invalid, NotFound)>> {
-        let place = self.0.place(locale.0)?;
-        let etag = self.0.list_etag(&place, &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
-            return Ok(Spoken(unchanged, place.locale));
+        let display = self.0.resolve_locale(locale.0)?;
+        let etag = self.0.list_etag(&display, &query.target).await?;
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
+            return Ok(Spoken(unchanged, display.locale));
         }
-        let (locale, page) = (place.locale.clone(), self.0.list(place, &query).await?);
+        let (locale, page) = (display.locale.clone(), self.0.list(display, &query).await?);
         Ok(Spoken(Listed::new(page, &etag, &query.target, Cache::Private), locale))
     }
 
-    /// Download invoices as a table
+    /// Export invoices as CSV
     ///
-    /// All that the filter leaves, as CSV (RFC 4180, UTF-8) with a line of names, while they are read: as they are at
-    /// one moment, in the currency of the locale. A text that would be taken for a formula has an apostrophe before
-    /// it. A download that breaks off is not whole.
+    /// Streams all invoices that match the filter as CSV (RFC 4180, UTF-8) with a header line, in the
+    /// currency of the locale. All rows are from one database snapshot. An apostrophe precedes text that a
+    /// spreadsheet would evaluate as a formula. An error during the export aborts the connection: the file is
+    /// then incomplete.
     #[oai(path = "/:locale/csv", method = "get", operation_id = "invoicesCsv")]
     async fn csv(
         &self,
@@ -63,23 +65,24 @@ impl InvoicesApi {
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceTableQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Csv<InvoiceSummary>>, Fault<NotFound>> {
-        let place = self.0.place(locale.0)?;
-        let etag = self.0.list_etag(&place, &query.target).await?;
-        if let Some(unchanged) = Csv::unchanged(&etag, &known.0) {
-            return Ok(Spoken(unchanged, place.locale));
+        let display = self.0.resolve_locale(locale.0)?;
+        let etag = self.0.list_etag(&display, &query.target).await?;
+        if let Some(unchanged) = Csv::unchanged(&etag, &if_none_match.0) {
+            return Ok(Spoken(unchanged, display.locale));
         }
-        let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "csv"));
-        let rows = self.0.export(accountant.user, place, &query.filter, None, true).await?;
+        let (locale, name) = (display.locale.clone(), self.0.file_name(&display, "csv"));
+        let rows = self.0.export(accountant.user, display, &query.filter, None, true).await?;
         let form = Form::new(query.fields.as_deref(), query.bom);
         Ok(Spoken(Csv::new(form, rows, &name, &etag), locale))
     }
 
-    /// Download invoices as lines
+    /// Export invoices as NDJSON
     ///
-    /// All that the filter leaves, one JSON text in each line, while they are read: as they are at one moment, in the
-    /// currency of the locale. A download that breaks off is not whole.
+    /// Streams all invoices that match the filter with one JSON object per line, in the currency of the
+    /// locale. All lines are from one database snapshot. An error during the export aborts the connection:
+    /// the file is then incomplete.
     #[oai(path = "/:locale/ndjson", method = "get", operation_id = "invoicesNdjson")]
     async fn ndjson(
         &self,
@@ -87,24 +90,24 @@ impl InvoicesApi {
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<InvoiceLinesQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Ndjson<InvoiceSummary>>, Fault<NotFound>> {
-        let place = self.0.place(locale.0)?;
-        let etag = self.0.list_etag(&place, &query.target).await?;
-        if let Some(unchanged) = Ndjson::unchanged(&etag, &known.0) {
-            return Ok(Spoken(unchanged, place.locale));
+        let display = self.0.resolve_locale(locale.0)?;
+        let etag = self.0.list_etag(&display, &query.target).await?;
+        if let Some(unchanged) = Ndjson::unchanged(&etag, &if_none_match.0) {
+            return Ok(Spoken(unchanged, display.locale));
         }
-        let (locale, name) = (place.locale.clone(), self.0.file_name(&place, "ndjson"));
+        let (locale, name) = (display.locale.clone(), self.0.file_name(&display, "ndjson"));
         let rows = self
             .0
-            .export(accountant.user, place, &query.filter, query.fields.clone(), query.with_customer())
+            .export(accountant.user, display, &query.filter, query.fields.clone(), query.with_customer())
             .await?;
         Ok(Spoken(Ndjson::new(rows, &name, &etag), locale))
     }
 
-    /// Write an invoice
+    /// Create an invoice
     ///
-    /// In the currency of the locale, in minor units.
+    /// The amount is in minor units of the currency of the locale.
     #[oai(path = "/:locale", method = "post", operation_id = "invoicesCreate")]
     async fn create(
         &self,
@@ -114,16 +117,17 @@ impl InvoicesApi {
         key: IdempotencyKey,
         new: Body<NewInvoice>,
     ) -> Result<Spoken<Created<Invoice>>, Fault<(NotFound, Once)>> {
-        let place = self.0.place(locale.0)?;
-        let locale = place.locale.clone();
-        Ok(Spoken(Created::new(self.0.create(place, new.0, key.0).await?), locale))
+        let display = self.0.resolve_locale(locale.0)?;
+        let locale = display.locale.clone();
+        Ok(Spoken(Created::new(self.0.create(display, new.0, key.0).await?), locale))
     }
 
-    /// Read an invoice
+    /// Get an invoice
     ///
-    /// In the currency of the locale; `original` says what it was made out in.
-    #[oai(path = "/:locale/:id", method = "get", operation_id = "invoicesRead")]
-    async fn read(
+    /// The amount is in the currency of the locale. If it was converted, `original` contains the original
+    /// amount and the rate.
+    #[oai(path = "/:locale/:id", method = "get", operation_id = "invoicesGet")]
+    async fn get(
         &self,
         _accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
@@ -131,16 +135,20 @@ impl InvoicesApi {
         /// The invoice's id.
         id: Path<Id<Invoice>>,
         query: Query<OneInvoiceQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Found<Invoice>>, Fault<NotFound>> {
-        let place = self.0.place(locale.0)?;
-        let locale = place.locale.clone();
-        Ok(Spoken(Found::new(self.0.read(place, id.0, query.expand.is_some()).await?, &known.0), locale))
+        let display = self.0.resolve_locale(locale.0)?;
+        let locale = display.locale.clone();
+        Ok(Spoken(
+            Found::new(self.0.get(display, id.0, query.expand.is_some()).await?, &if_none_match.0),
+            locale,
+        ))
     }
 
-    /// Print an invoice
+    /// Get an invoice as PDF
     ///
-    /// As a page to send, in the language and the currency of the locale. The same invoice gives the same bytes.
+    /// Renders one page in the language and the currency of the locale. The same version of an invoice always
+    /// has the same bytes.
     #[oai(path = "/:locale/:id/pdf", method = "get", operation_id = "invoicesPdf")]
     async fn pdf(
         &self,
@@ -149,21 +157,25 @@ impl InvoicesApi {
         locale: Path<Locale>,
         /// The invoice's id.
         id: Path<Id<Invoice>>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<File<Pdf>>, Fault<NotFound>> {
-        let place = self.0.place(locale.0)?;
-        let paper = self.0.paper(place, id.0).await?;
-        let (etag, name, language) = (paper.etag(), paper.name(), paper.language());
-        if let Some(unchanged) = File::<Pdf>::unchanged(&etag, &known.0, Cache::Private) {
+        let display = self.0.resolve_locale(locale.0)?;
+        let document = self.0.document(display, id.0).await?;
+        let (etag, name, language) = (document.etag(), document.file_name(), document.language());
+        if let Some(unchanged) = File::<Pdf>::unchanged(&etag, &if_none_match.0, Cache::Private) {
             return Ok(Spoken(unchanged, language));
         }
-        Ok(Spoken(File::<Pdf>::new(self.0.print(paper).await?, &name, &etag, Cache::Private), language))
+        Ok(Spoken(
+            File::<Pdf>::new(self.0.render_pdf(document).await?, &name, &etag, Cache::Private),
+            language,
+        ))
     }
 
     /// Replace an invoice
     ///
-    /// A draft leads to pending, paid and void, pending also back to draft, paid to void. Paid and void ones stay
-    /// as they are otherwise, and an amount changes in a locale of its own currency only (409).
+    /// A draft can become pending, paid or void; a pending invoice can become draft, paid or void; a paid
+    /// invoice can become void. All other fields of paid and void invoices are read-only. The amount can
+    /// change only in a locale with the currency of the invoice. Other changes return 409.
     #[oai(path = "/:locale/:id", method = "put", operation_id = "invoicesReplace")]
     async fn replace(
         &self,
@@ -172,48 +184,48 @@ impl InvoicesApi {
         locale: Path<Locale>,
         /// The invoice's id.
         id: Path<Id<Invoice>>,
-        when: IfMatch,
+        if_match: IfMatch,
         new: Body<NewInvoice>,
-    ) -> Result<Spoken<Changed<Invoice>>, Fault<Kept>> {
-        let place = self.0.place(locale.0)?;
-        let locale = place.locale.clone();
-        Ok(Spoken(Changed::new(self.0.replace(place, id.0, new.0, when.0).await?), locale))
+    ) -> Result<Spoken<Changed<Invoice>>, Fault<UpdateStatuses>> {
+        let display = self.0.resolve_locale(locale.0)?;
+        let locale = display.locale.clone();
+        Ok(Spoken(Changed::new(self.0.replace(display, id.0, new.0, if_match.0).await?), locale))
     }
 
-    /// Change an invoice
+    /// Update an invoice
     ///
-    /// A merge patch (RFC 7396), under the rules of replacing.
-    #[oai(path = "/:locale/:id", method = "patch", operation_id = "invoicesPatch")]
-    async fn patch(
+    /// The body is a JSON merge patch (RFC 7396). The rules of replacing an invoice apply.
+    #[oai(path = "/:locale/:id", method = "patch", operation_id = "invoicesUpdate")]
+    async fn update(
         &self,
         _accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         /// The invoice's id.
         id: Path<Id<Invoice>>,
-        when: IfMatch,
+        if_match: IfMatch,
         patch: Patch<InvoicePatch>,
-    ) -> Result<Spoken<Changed<Invoice>>, Fault<Kept>> {
-        let place = self.0.place(locale.0)?;
-        let locale = place.locale.clone();
-        Ok(Spoken(Changed::new(self.0.patch(place, id.0, patch.0, when.0).await?), locale))
+    ) -> Result<Spoken<Changed<Invoice>>, Fault<UpdateStatuses>> {
+        let display = self.0.resolve_locale(locale.0)?;
+        let locale = display.locale.clone();
+        Ok(Spoken(Changed::new(self.0.update(display, id.0, patch.0, if_match.0).await?), locale))
     }
 
     /// Delete an invoice
     ///
-    /// One that is or was paid stays, also when it is void (409).
-    #[oai(path = "/:locale/:id", method = "delete", operation_id = "invoicesRemove")]
-    async fn remove(
+    /// An invoice that is or was paid cannot be deleted, even if it is void (409).
+    #[oai(path = "/:locale/:id", method = "delete", operation_id = "invoicesDelete")]
+    async fn delete(
         &self,
         _accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         /// The invoice's id.
         id: Path<Id<Invoice>>,
-        when: IfMatch,
-    ) -> Result<Gone, Fault<Kept>> {
-        let place = self.0.place(locale.0)?;
-        self.0.remove(place, id.0, when.0).await?;
+        if_match: IfMatch,
+    ) -> Result<Gone, Fault<UpdateStatuses>> {
+        let display = self.0.resolve_locale(locale.0)?;
+        self.0.delete(display, id.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

@@ -1,4 +1,4 @@
-//! The invoice of Evil Rabbit, told the same way throughout the document.
+//! Examples for the OpenAPI document: an invoice of the customer Evil Rabbit.
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::contract::{date::Date, id::Id, money::Currency, page::Paging, time::Timestamp};
 
-const TABLE: &str = "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f";
+const INVOICE_ID: &str = "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f";
 
-fn table() -> Id<Invoice> {
-    TABLE.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
+fn invoice_id() -> Id<Invoice> {
+    INVOICE_ID.parse().unwrap_or_else(|_| Id::from(Uuid::nil()))
 }
 
 fn day() -> Date {
@@ -31,7 +31,7 @@ fn euro() -> Currency {
 impl Example for Invoice {
     fn example() -> Self {
         Invoice {
-            id: table(),
+            id: invoice_id(),
             number: 1,
             customer_id: rabbit(),
             customer: Some(CustomerRef::example()),
@@ -51,7 +51,7 @@ impl Example for Invoice {
 impl Example for InvoiceSummary {
     fn example() -> Self {
         InvoiceSummary {
-            id: table(),
+            id: invoice_id(),
             number: Some(1),
             customer_id: Some(rabbit()),
             customer: Some(CustomerRef::example()),

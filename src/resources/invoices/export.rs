@@ -1,4 +1,4 @@
-//! Invoices by the million: as a table and as lines.
+//! Streaming exports of invoices as CSV and NDJSON.
 use std::borrow::Cow;
 
 use futures_util::stream;
@@ -6,10 +6,10 @@ use sea_orm::{DbErr, Order, QueryOrder};
 use uuid::Uuid;
 
 use super::{
-    list::{filtered, sorted},
+    list::{filtered, sort_keys},
+    localized::{InvoiceRow, Localizer, select_rows},
     service::Invoices,
     types::{InvoiceFilter, InvoiceSummary},
-    view::{Row, Shown, rows},
 };
 use crate::{
     contract::{
@@ -24,59 +24,62 @@ use crate::{
 };
 
 impl Invoices {
-    /// What is left of the invoices under a filter, as they are now, in the currency of the place.
+    /// Streams the invoices that match a filter, in the currency of the locale.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] if all export slots are in use or if the caller has a running export.
     pub async fn export(
         &self,
         caller: Uuid,
-        place: Place,
+        display: Place,
         filter: &InvoiceFilter,
         fields: Option<String>,
         with_customer: bool,
     ) -> Result<Rows<InvoiceSummary>> {
-        let export = self.db.export(caller).map_err(|full| {
+        let slot = self.db.export(caller).map_err(|full| {
             Error::Unavailable(match full {
-                Full::All => "as many exports run already as may: try again",
-                Full::Own => "an export of yours runs already: try again when it has ended",
+                Full::All => "the limit of concurrent exports is reached: retry later",
+                Full::Own => "you already have a running export: retry when it has ended",
             })
         })?;
-        let mut find = rows(filtered(filter));
-        for key in sorted(filter).1 {
+        let mut find = select_rows(filtered(filter));
+        for key in sort_keys(filter).1 {
             find = find.order_by(key.column, if key.descending { Order::Desc } else { Order::Asc });
         }
-        let told = Told {
-            batches: export.rows(find),
-            shown: Shown::of(self.db.read(), place, &self.rates, &[]).await?,
+        let export = InvoiceExport {
+            batches: slot.rows(find),
+            localizer: Localizer::load(self.db.read(), display, &self.rates, &[]).await?,
             rates: self.rates.clone(),
             fields,
             with_customer,
         };
-        Rows::begin(stream::unfold(told, |mut told| async {
-            let batch = told.batches.recv().await?;
-            Some((told.told(batch).await, told))
+        Rows::begin(stream::unfold(export, |mut export| async {
+            let batch = export.batches.recv().await?;
+            Some((export.localize(batch).await, export))
         }))
         .await
     }
 
-    /// The name of a file of invoices: what, where and when.
-    pub fn file_name(&self, place: &Place, extension: &str) -> String {
-        format!("invoices-{}-{}.{extension}", place.locale, Timestamp(self.clock.now()).day())
+    /// Returns the file name of an export, with the locale and the current date.
+    pub fn file_name(&self, display: &Place, extension: &str) -> String {
+        format!("invoices-{}-{}.{extension}", display.locale, Timestamp(self.clock.now()).day())
     }
 }
 
-/// What is read, and how it is told.
-struct Told {
-    batches: Batches<Row>,
-    shown: Shown,
+/// A running export.
+struct InvoiceExport {
+    batches: Batches<InvoiceRow>,
+    localizer: Localizer,
     rates: Rates,
     fields: Option<String>,
     with_customer: bool,
 }
 
-impl Told {
-    async fn told(&mut self, batch: Result<Vec<Row>, DbErr>) -> Result<Vec<InvoiceSummary>> {
+impl InvoiceExport {
+    async fn localize(&mut self, batch: Result<Vec<InvoiceRow>, DbErr>) -> Result<Vec<InvoiceSummary>> {
         let batch = batch?;
-        self.shown.learn(&self.rates, &batch).await?;
-        let summary = |row| self.shown.summary(row, self.fields.as_deref(), self.with_customer);
+        self.localizer.load_missing_rates(&self.rates, &batch).await?;
+        let summary = |row| self.localizer.summary(row, self.fields.as_deref(), self.with_customer);
         batch.into_iter().map(summary).collect()
     }
 }
@@ -85,8 +88,8 @@ fn text<T: ToString>(value: Option<T>) -> Cow<'static, str> {
     Cow::Owned(value.map(|value| value.to_string()).unwrap_or_default())
 }
 
-fn original(invoice: &InvoiceSummary, member: fn(&Original) -> String) -> Cow<'static, str> {
-    text(invoice.original.as_ref().map(member))
+fn original(invoice: &InvoiceSummary, field: fn(&Original) -> String) -> Cow<'static, str> {
+    text(invoice.original.as_ref().map(field))
 }
 
 macro_rules! columns {
@@ -97,26 +100,26 @@ macro_rules! columns {
 
 impl Table for InvoiceSummary {
     const COLUMNS: &'static [Column<Self>] = columns! {
-        "id" of "id": "what the invoice is known by for good", |it| text(Some(it.id));
-        "number" of "number": "its number, counted upwards from 1", |it| text(it.number);
-        "date" of "date": "the day on it, `YYYY-MM-DD`", |it| text(it.date);
+        "id" of "id": "the id of the invoice", |it| text(Some(it.id));
+        "number" of "number": "the number of the invoice, from 1", |it| text(it.number);
+        "date" of "date": "the date of the invoice, `YYYY-MM-DD`", |it| text(it.date);
         "status" of "status": "draft, pending, paid or void", |it| it.status.map_or("", |it| it.as_str()).into();
-        "amount" of "amount": "in minor units of the currency, a whole number", |it| text(it.amount);
+        "amount" of "amount": "the amount in minor units of the currency, an integer", |it| text(it.amount);
         "currency" of "amount": "the currency of the locale", |it| text(it.currency);
-        "customerId" of "customerId": "whose invoice it is", |it| text(it.customer_id);
-        "customer.name" of "customer": "the name that stands on it",
+        "customerId" of "customerId": "the id of the customer", |it| text(it.customer_id);
+        "customer.name" of "customer": "the name of the customer",
             |it| it.customer.as_ref().map_or("", |it| it.name.as_str()).into();
-        "customer.email" of "customer": "the e-mail address",
+        "customer.email" of "customer": "the e-mail address of the customer",
             |it| it.customer.as_ref().map_or("", |it| it.email.as_str()).into();
-        "original.amount" of "amount": "the amount before it was converted, else empty",
+        "original.amount" of "amount": "the amount before conversion, empty if not converted",
             |it| original(it, |it| it.amount.to_string());
-        "original.currency" of "amount": "the currency in which it was made out",
+        "original.currency" of "amount": "the currency before conversion",
             |it| original(it, |it| it.currency.to_string());
-        "original.rate" of "amount": "what one unit of that is in the currency of the locale",
+        "original.rate" of "amount": "the value of one unit of the original currency in the currency of the locale",
             |it| original(it, |it| it.quoted.rate.clone());
-        "original.rateDate" of "amount": "the day for which the rate holds",
+        "original.rateDate" of "amount": "the day that the rate is for",
             |it| text(it.original.as_ref().and_then(|it| it.quoted.rate_date));
-        "original.rateSource" of "amount": "who says so", |it| original(it, |it| it.quoted.rate_source.clone());
+        "original.rateSource" of "amount": "the host that the rate was fetched from, or fallback", |it| original(it, |it| it.quoted.rate_source.clone());
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
             |it| original(it, |it| it.quoted.rate_state.as_str().to_owned());
     };

@@ -1,10 +1,10 @@
-//! Invoices that come from files.
+//! Import of invoices from files.
 use entity::invoice;
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use uuid::Uuid;
 
 use super::{
-    service::{CLOSED, Invoices, address, billed, changes, next_number},
+    service::{CLOSED, Invoices, check_patch, location, lock_customer, next_number},
     types::{InvoicePatch, InvoiceStatus, NewInvoice},
 };
 use crate::{
@@ -19,10 +19,10 @@ use crate::{
     resources::imports::{Before, Effect, Item},
 };
 
-/// An invoice from a file, in whatever currency it was made out.
+/// An invoice from a file, in its original currency.
 #[derive(Debug)]
 pub struct ImportedInvoice {
-    /// What the file calls it: its id, if it gives one.
+    /// The identity of the invoice in the file: the id, if the file has one.
     pub source: String,
     pub id: Option<Uuid>,
     pub currency: Currency,
@@ -30,7 +30,7 @@ pub struct ImportedInvoice {
 }
 
 impl Invoices {
-    /// Writes an invoice from a file, or brings the one that the file made before up to date.
+    /// Creates an invoice from a file, or updates the invoice that an earlier import of this file created.
     pub async fn import(&self, tx: &Tx, invoice: ImportedInvoice) -> Result<Effect> {
         let item = Item::new("invoice", &invoice.source, &(&invoice.currency, &invoice.new));
         let before = item.before(tx).await?;
@@ -38,9 +38,9 @@ impl Invoices {
             return Ok(Effect::Unchanged);
         }
         let NewInvoice { customer_id, amount, status, date } = &invoice.new;
-        billed(tx, customer_id.0).await?;
-        // What no rate is known of could be shown in no other locale.
-        self.rates.exchanges_in(&**tx, &[invoice.currency], Currency::USD).await?;
+        lock_customer(tx, customer_id.0).await?;
+        // Rejects a currency without a rate: the amount could not be converted for other locales.
+        self.rates.exchange_rates_in(&**tx, &[invoice.currency], Currency::USD).await?;
         let now = self.clock.now();
         let mut row = invoice::ActiveModel {
             customer_id: Set(customer_id.0),
@@ -53,16 +53,18 @@ impl Invoices {
         };
         let (row, effect) = match before {
             Some(before) => {
-                let known = known(tx, &before, &invoice).await?;
+                let existing = load_existing(tx, &before, &invoice).await?;
                 row.id = Set(before.target);
-                row.paid_at = Set(status.paid_at(known.paid_at, now));
-                row.version = Set(known.version + 1);
+                row.paid_at = Set(status.paid_at(existing.paid_at, now));
+                row.version = Set(existing.version + 1);
                 (row.update(&**tx).await?, Effect::Updated)
             }
             None => {
                 let id = invoice.id.unwrap_or_else(Uuid::now_v7);
                 if invoice::Entity::find_by_id(id).one(&**tx).await?.is_some() {
-                    return Err(Error::Conflict("there is an invoice with this id that no import made"));
+                    return Err(Error::Conflict(
+                        "an invoice with this id exists and was not created by an import",
+                    ));
                 }
                 row.id = Set(id);
                 row.number = Set(next_number(tx).await?);
@@ -74,36 +76,36 @@ impl Invoices {
         };
         item.remember(tx, row.id, row.version).await?;
         tx.touch("invoices").await?;
-        if let Some(place) = self.locales.home(invoice.currency) {
-            tell(tx, &place, &row, now);
+        if let Some(display) = self.locales.home(invoice.currency) {
+            emit(tx, &display, &row, now);
         }
         Ok(effect)
     }
 }
 
-/// The row that the file made before, if it may become what the file says now.
-async fn known(tx: &Tx, before: &Before, file: &ImportedInvoice) -> Result<invoice::Model> {
-    let known = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
-    before.check(known.as_ref().map(|row| row.version))?;
-    let known = known.ok_or(Error::NotFound("invoice"))?;
-    follows(&known, file)?;
-    Ok(known)
+/// Loads the row that an earlier import created, and validates the change.
+async fn load_existing(tx: &Tx, before: &Before, file: &ImportedInvoice) -> Result<invoice::Model> {
+    let existing = invoice::Entity::find_by_id(before.target).one(&**tx).await?;
+    before.check(existing.as_ref().map(|row| row.version))?;
+    let existing = existing.ok_or(Error::NotFound("invoice"))?;
+    check_change(&existing, file)?;
+    Ok(existing)
 }
 
-/// Refuses what the API would refuse: the books are not written over by a file either.
-fn follows(known: &invoice::Model, file: &ImportedInvoice) -> Result<()> {
+/// Rejects the changes that the API rejects: an import must not change a paid or void invoice either.
+fn check_change(existing: &invoice::Model, file: &ImportedInvoice) -> Result<()> {
     let NewInvoice { customer_id, amount, status, date } = file.new.clone();
     let patch =
         InvoicePatch { customer_id: Some(customer_id), amount: Some(amount), status: Some(status), date };
-    changes(known, &patch)?;
-    let closed = InvoiceStatus::parse(&known.status).is_closed();
-    match closed && known.currency != file.currency.as_str() {
+    check_patch(existing, &patch)?;
+    let closed = InvoiceStatus::parse(&existing.status).is_closed();
+    match closed && existing.currency != file.currency.as_str() {
         true => Err(Error::Conflict(CLOSED)),
         false => Ok(()),
     }
 }
 
-fn tell(tx: &Tx, place: &Place, row: &invoice::Model, now: i64) {
+fn emit(tx: &Tx, display: &Place, row: &invoice::Model, now: i64) {
     let kind = if row.version == 1 { EventType::InvoiceCreated } else { EventType::InvoiceUpdated };
-    tx.tell(of(kind, row.id, address(place, row.id), row.version, Audience::Office, now));
+    tx.tell(of(kind, row.id, location(display, row.id), row.version, Audience::Office, now));
 }

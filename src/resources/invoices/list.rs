@@ -1,11 +1,11 @@
-//! Pages of invoices.
+//! Lists of invoices.
 use entity::{customer, invoice};
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, Select, sea_query::ExprTrait};
 
 use super::{
+    localized::{InvoiceRow, Localizer, select_rows, with_customers},
     service::Invoices,
     types::{InvoiceFilter, InvoiceLinesQuery, InvoiceQuery, InvoiceSummary},
-    view::{Row, Shown, joined, rows},
 };
 use crate::contract::{
     cursor::{Key, Slice, SortKey},
@@ -16,8 +16,8 @@ use crate::contract::{
     text::{containing, folded},
 };
 
-/// The order that a filter asks for, with its keys.
-pub(super) fn sorted(filter: &InvoiceFilter) -> (Sort, Vec<SortKey>) {
+/// Returns the sort order of a filter, and its sort keys.
+pub(super) fn sort_keys(filter: &InvoiceFilter) -> (Sort, Vec<SortKey>) {
     let sort = Sort::by(filter.sort.as_deref().unwrap_or("-date"));
     let key = |name: &str| {
         SortKey::rising(match name {
@@ -31,24 +31,28 @@ pub(super) fn sorted(filter: &InvoiceFilter) -> (Sort, Vec<SortKey>) {
 }
 
 impl Invoices {
-    pub async fn list(&self, place: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
+    pub async fn list(&self, display: Place, query: &InvoiceQuery) -> Result<Page<InvoiceSummary>> {
         let InvoiceLinesQuery { filter, fields, .. } = &query.lines;
         let with_customer = query.lines.with_customer();
         let Page { data, pagination } = self.page(&query.paging, filter).await?;
-        let shown = Shown::of(self.db.read(), place, &self.rates, &data).await?;
-        let summary = |row| shown.summary(row, fields.as_deref(), with_customer);
+        let localizer = Localizer::load(self.db.read(), display, &self.rates, &data).await?;
+        let summary = |row| localizer.summary(row, fields.as_deref(), with_customer);
         Ok(Page { data: data.into_iter().map(summary).collect::<Result<_>>()?, pagination })
     }
 
-    /// A page in the currencies in which the invoices were made out.
-    pub async fn made_out(&self, paging: &Paging, filter: &InvoiceFilter) -> Result<Page<InvoiceSummary>> {
+    /// Returns a page of invoices in their original currencies.
+    pub async fn list_unconverted(
+        &self,
+        paging: &Paging,
+        filter: &InvoiceFilter,
+    ) -> Result<Page<InvoiceSummary>> {
         let Page { data, pagination } = self.page(paging, filter).await?;
-        Ok(Page { data: data.into_iter().map(Row::made_out).collect::<Result<_>>()?, pagination })
+        Ok(Page { data: data.into_iter().map(InvoiceRow::unconverted).collect::<Result<_>>()?, pagination })
     }
 
-    async fn page(&self, paging: &Paging, filter: &InvoiceFilter) -> Result<Page<Row>> {
-        let (sort, order) = sorted(filter);
-        let place = |row: &Row| {
+    async fn page(&self, paging: &Paging, filter: &InvoiceFilter) -> Result<Page<InvoiceRow>> {
+        let (sort, order) = sort_keys(filter);
+        let sort_key = |row: &InvoiceRow| {
             let value = |name: &str| match name {
                 "date" => Key::Text(row.date.clone()),
                 "number" => Key::Number(row.number),
@@ -57,14 +61,15 @@ impl Invoices {
             sort.place(value, row.id)
         };
         let slice = Slice { key: &self.cursors, list: format!("invoices {filter:?}"), order, paging };
-        let (data, pagination) = slice.page(self.db.read(), filtered(filter), rows, place).await?;
+        let (data, pagination) = slice.page(self.db.read(), filtered(filter), select_rows, sort_key).await?;
         Ok(Page { data, pagination })
     }
 }
 
+/// Selects the invoices that match a filter.
 pub(super) fn filtered(filter: &InvoiceFilter) -> Select<invoice::Entity> {
     let InvoiceFilter { status, customer, currency, date_from, date_before, q, sort: _ } = filter;
-    let mut find = joined();
+    let mut find = with_customers();
     if let Some(status) = status {
         find = find.filter(invoice::Column::Status.eq(status.as_str()));
     }
@@ -80,8 +85,8 @@ pub(super) fn filtered(filter: &InvoiceFilter) -> Select<invoice::Entity> {
     if let Some(before) = date_before {
         find = find.filter(invoice::Column::Date.lt(before.to_string()));
     }
-    for word in q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
-        find = find.filter(customer::Column::Search.into_simple_expr().like(containing(word)));
+    for term in q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+        find = find.filter(customer::Column::Search.into_simple_expr().like(containing(term)));
     }
     find
 }

@@ -1,23 +1,23 @@
-//! Invoices: what customers owe, shown in the currency of a locale.
+//! Invoices, shown in the currency of a locale.
 mod api;
+mod apply_payment;
 mod example;
 mod export;
-mod former;
 mod import;
 mod list;
-mod negotiate;
+mod locale_redirect;
+mod localized;
 mod pdf;
 mod service;
-mod settle;
 mod totals;
 mod types;
-mod view;
+mod v1;
 
 pub use api::InvoicesApi;
-pub use former::{Former, FormerApi, Routes};
+pub use apply_payment::{InvoiceName, PaymentResult};
 pub use import::ImportedInvoice;
-pub use negotiate::NegotiateApi;
+pub use locale_redirect::NegotiateApi;
 pub use pdf::{Printer, Seller};
 pub use service::Invoices;
-pub use settle::{InvoiceName, Settled};
 pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};
+pub use v1::{Former, FormerApi, Routes};

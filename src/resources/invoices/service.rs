@@ -1,4 +1,4 @@
-//! What may happen to invoices. The only writer of the `invoices` table.
+//! Invoice service: rules and queries. The only writer of the `invoices` table.
 use entity::{customer, invoice, sequence};
 use sea_orm::{
     ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait, QuerySelect, Set,
@@ -7,9 +7,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    localized::{Localizer, find_row},
     pdf::Printer,
     types::{Invoice, InvoicePatch, InvoiceStatus, NewInvoice},
-    view::{Shown, one},
 };
 use crate::{
     contract::{
@@ -52,48 +52,52 @@ impl Invoices {
         Invoices { db, clock, cursors, rates, locales, printer }
     }
 
-    /// The locale with its currency, if the service has it.
-    pub fn place(&self, locale: Locale) -> Result<Place> {
+    /// Returns the locale with its currency.
+    ///
+    /// # Errors
+    /// Returns [`Error::NoLocale`] if the locale is not configured.
+    pub fn resolve_locale(&self, locale: Locale) -> Result<Place> {
         self.locales.place(locale)
     }
 
-    /// Every locale that the service has.
+    /// Returns the configured locales.
     pub fn locales(&self) -> &Locales {
         &self.locales
     }
 
-    /// The version of every list of invoices in this place.
-    pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
+    /// Returns the ETag of a list in this locale.
+    pub async fn list_etag(&self, display: &Place, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["invoices", "customers", "rates"]).await?;
-        // Rates grow old by themselves.
-        let ages = self.rates.ages().await?;
-        Ok(ETag::weak(&["invoices", place.currency.as_str(), &version.to_string(), &ages, target]))
+        // The state of a rate changes with its age, without a write.
+        let ages = self.rates.age_tag().await?;
+        Ok(ETag::weak(&["invoices", display.currency.as_str(), &version.to_string(), &ages, target]))
     }
 
-    pub async fn read(&self, place: Place, id: Id<Invoice>, with_customer: bool) -> Result<Invoice> {
-        let row = one(self.db.read(), id.0).await?;
-        let shown = Shown::of(self.db.read(), place, &self.rates, std::slice::from_ref(&row)).await?;
-        shown.whole(row, with_customer)
+    pub async fn get(&self, display: Place, id: Id<Invoice>, with_customer: bool) -> Result<Invoice> {
+        let row = find_row(self.db.read(), id.0).await?;
+        let localizer =
+            Localizer::load(self.db.read(), display, &self.rates, std::slice::from_ref(&row)).await?;
+        localizer.invoice(row, with_customer)
     }
 
-    /// Writes an invoice in the currency of the place.
+    /// Creates an invoice in the currency of the locale.
     pub async fn create(
         &self,
-        place: Place,
+        display: Place,
         new: NewInvoice,
         attempt: Option<Attempt>,
     ) -> Result<Outcome<Invoice>> {
         let (invoices, now) = (self.clone(), self.clock.now());
         once(&self.db, attempt, async move |tx| {
             let NewInvoice { customer_id, amount, status, date } = new;
-            billed(&tx, customer_id.0).await?;
+            lock_customer(&tx, customer_id.0).await?;
             let id = Uuid::now_v7();
             let row = invoice::ActiveModel {
                 id: Set(id),
                 number: Set(next_number(&tx).await?),
                 customer_id: Set(customer_id.0),
                 amount: Set(amount),
-                currency: Set(place.currency.to_string()),
+                currency: Set(display.currency.to_string()),
                 status: Set(status.as_str().to_owned()),
                 date: Set(date.unwrap_or_else(|| Timestamp(now).day()).to_string()),
                 version: Set(1),
@@ -103,22 +107,22 @@ impl Invoices {
             };
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
-            let made = invoices.shown(&tx, place, id).await?;
-            tx.tell(told(EventType::InvoiceCreated, &made, id, 1, Audience::Office, now));
-            if made.status == InvoiceStatus::Paid {
-                tx.tell(told(EventType::InvoicePaid, &made, id, 1, Audience::Office, now));
+            let invoice = invoices.load_localized(&tx, display, id).await?;
+            tx.tell(told(EventType::InvoiceCreated, &invoice, id, 1, Audience::Office, now));
+            if invoice.status == InvoiceStatus::Paid {
+                tx.tell(told(EventType::InvoicePaid, &invoice, id, 1, Audience::Office, now));
             }
-            Ok(made)
+            Ok(invoice)
         })
         .await
     }
 
     pub async fn replace(
         &self,
-        place: Place,
+        display: Place,
         id: Id<Invoice>,
         new: NewInvoice,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Invoice> {
         let NewInvoice { customer_id, amount, status, date } = new;
         let date = date.unwrap_or_else(|| Timestamp(self.clock.now()).day());
@@ -128,30 +132,31 @@ impl Invoices {
             status: Some(status),
             date: Some(date),
         };
-        self.patch(place, id, patch, when).await
+        self.update(display, id, patch, precondition).await
     }
 
-    pub async fn patch(
+    pub async fn update(
         &self,
-        place: Place,
+        display: Place,
         id: Id<Invoice>,
         patch: InvoicePatch,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<Invoice> {
         let (invoices, now) = (self.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let mut row = invoices.held(&tx, &place, id, &when).await?;
+                let mut row = invoices.load_for_update(&tx, &display, id, &precondition).await?;
                 let (before, mut patch) = (row.clone(), patch);
-                // Whoever sends back what was shown changes nothing.
-                if row.currency != place.currency.as_str() && patch.amount.is_some() {
-                    let shown = invoices.shown(&tx, place.clone(), id.0).await?.amount;
+                // A client may send the converted amount back unchanged: that is no change of the original
+                // amount.
+                if row.currency != display.currency.as_str() && patch.amount.is_some() {
+                    let shown = invoices.load_localized(&tx, display.clone(), id.0).await?.amount;
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
-                changes_in(&row, &patch, &place)?;
-                let was = InvoiceStatus::parse(&row.status);
+                check_patch_in(&row, &patch, &display)?;
+                let old_status = InvoiceStatus::parse(&row.status);
                 if let Some(customer) = patch.customer_id {
-                    billed(&tx, customer.0).await?;
+                    lock_customer(&tx, customer.0).await?;
                     row.customer_id = customer.0;
                 }
                 if let Some(amount) = patch.amount {
@@ -165,31 +170,30 @@ impl Invoices {
                     row.date = date.to_string();
                 }
                 if row == before {
-                    return invoices.shown(&tx, place, id.0).await;
+                    return invoices.load_localized(&tx, display, id.0).await;
                 }
                 row.version += 1;
                 row.updated_at = now;
                 let version = row.version;
                 row.into_active_model().reset_all().update(&*tx).await?;
                 tx.touch("invoices").await?;
-                let made = invoices.shown(&tx, place, id.0).await?;
-                tx.tell(told(moved(was, made.status), &made, id, version, Audience::Office, now));
-                Ok(made)
+                let invoice = invoices.load_localized(&tx, display, id.0).await?;
+                let kind = update_event(old_status, invoice.status);
+                tx.tell(told(kind, &invoice, id, version, Audience::Office, now));
+                Ok(invoice)
             })
             .await
     }
 
-    pub async fn remove(&self, place: Place, id: Id<Invoice>, when: Precondition) -> Result<()> {
+    pub async fn delete(&self, display: Place, id: Id<Invoice>, precondition: Precondition) -> Result<()> {
         let (invoices, now) = (self.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = invoices.held(&tx, &place, id, &when).await?;
+                let row = invoices.load_for_update(&tx, &display, id, &precondition).await?;
                 if row.paid_at.is_some() {
-                    return Err(Error::Conflict(
-                        "an invoice that was paid stays in the books, also when it is void",
-                    ));
+                    return Err(Error::Conflict("an invoice that is or was paid cannot be deleted"));
                 }
-                let (href, version) = (address(&place, id.0), row.version + 1);
+                let (href, version) = (location(&display, id.0), row.version + 1);
                 tx.tell(of(EventType::InvoiceDeleted, id, href, version, Audience::Office, now));
                 row.delete(&*tx).await?;
                 tx.touch("invoices").await?;
@@ -198,93 +202,107 @@ impl Invoices {
             .await
     }
 
-    /// The row for a change, if it is there and is the version that is meant. It is locked.
-    async fn held(
+    /// Locks a row, and returns it if the precondition holds.
+    async fn load_for_update(
         &self,
         tx: &Tx,
-        place: &Place,
+        display: &Place,
         id: Id<Invoice>,
-        when: &Precondition,
+        precondition: &Precondition,
     ) -> Result<invoice::Model> {
         let row = invoice::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
         let row = row.ok_or(Error::NotFound("invoice"))?;
-        if when.asks() {
-            let plain = when.check(&self.shown(tx, place.clone(), id.0).await?.etag());
-            if plain.is_err() {
-                // Whoever has read it with its customer knows the version just as well.
-                let expanded = self.shown_with(tx, place.clone(), id.0, true).await?;
-                when.check(&expanded.etag()).or(plain)?;
+        if precondition.asks() {
+            let without_customer =
+                precondition.check(&self.load_localized(tx, display.clone(), id.0).await?.etag());
+            if without_customer.is_err() {
+                // The client may have the ETag of the representation with `expand=customer`.
+                let with_customer = self.load_localized_with(tx, display.clone(), id.0, true).await?;
+                precondition.check(&with_customer.etag()).or(without_customer)?;
             }
         }
         Ok(row)
     }
 
-    async fn shown(&self, tx: &Tx, place: Place, id: Uuid) -> Result<Invoice> {
-        self.shown_with(tx, place, id, false).await
+    async fn load_localized(&self, tx: &Tx, display: Place, id: Uuid) -> Result<Invoice> {
+        self.load_localized_with(tx, display, id, false).await
     }
 
-    /// On the transaction's own connection: another one may have to be waited for.
-    async fn shown_with(&self, tx: &Tx, place: Place, id: Uuid, with_customer: bool) -> Result<Invoice> {
-        let row = one(&**tx, id).await?;
-        let shown = Shown::of(&**tx, place, &self.rates, std::slice::from_ref(&row)).await?;
-        shown.whole(row, with_customer)
+    /// Reads on the connection of the transaction. A second connection could deadlock when the pool is
+    /// exhausted.
+    async fn load_localized_with(
+        &self,
+        tx: &Tx,
+        display: Place,
+        id: Uuid,
+        with_customer: bool,
+    ) -> Result<Invoice> {
+        let row = find_row(&**tx, id).await?;
+        let localizer = Localizer::load(&**tx, display, &self.rates, std::slice::from_ref(&row)).await?;
+        localizer.invoice(row, with_customer)
     }
 }
 
-/// Where an invoice is read in a locale.
-pub(super) fn address(place: &Place, id: Uuid) -> String {
-    format!("/api/v2/invoices/{}/{id}", place.locale)
+/// Returns the path of an invoice in a locale.
+pub(super) fn location(display: &Place, id: Uuid) -> String {
+    format!("/api/v2/invoices/{}/{id}", display.locale)
 }
 
-/// What a change of an invoice is called.
-pub(super) fn moved(was: InvoiceStatus, is: InvoiceStatus) -> EventType {
-    match is {
-        InvoiceStatus::Paid if was != is => EventType::InvoicePaid,
-        InvoiceStatus::Void if was != is => EventType::InvoiceVoided,
+/// Returns the event type of an update.
+pub(super) fn update_event(old: InvoiceStatus, new: InvoiceStatus) -> EventType {
+    match new {
+        InvoiceStatus::Paid if old != new => EventType::InvoicePaid,
+        InvoiceStatus::Void if old != new => EventType::InvoiceVoided,
         _ => EventType::InvoiceUpdated,
     }
 }
 
-pub(super) const CLOSED: &str = "a paid or void invoice stays as it is";
+pub(super) const CLOSED: &str = "a paid or void invoice cannot be changed";
 
-/// Refuses what an invoice that is this far does not allow.
-pub(super) fn changes(row: &invoice::Model, patch: &InvoicePatch) -> Result<()> {
+/// Rejects changes that the current status does not allow.
+pub(super) fn check_patch(row: &invoice::Model, patch: &InvoicePatch) -> Result<()> {
     let status = InvoiceStatus::parse(&row.status);
-    if patch.status.is_some_and(|next| !status.leads_to(next)) {
-        return Err(Error::Unfit("status", "does not follow from what the invoice is now"));
+    if patch.status.is_some_and(|next| !status.can_become(next)) {
+        return Err(Error::Unfit("status", "must be a status that the current status can become"));
     }
-    let differs = patch.amount.is_some_and(|amount| amount != row.amount)
+    let changes_fields = patch.amount.is_some_and(|amount| amount != row.amount)
         || patch.customer_id.is_some_and(|customer| customer.0 != row.customer_id)
         || patch.date.is_some_and(|date| date.to_string() != row.date);
-    if differs && status.is_closed() {
+    if changes_fields && status.is_closed() {
         return Err(Error::Conflict(CLOSED));
     }
     Ok(())
 }
 
-/// The same of a change through the API, which speaks of amounts in the currency of a place.
-fn changes_in(row: &invoice::Model, patch: &InvoicePatch, place: &Place) -> Result<()> {
-    changes(row, patch)?;
-    if patch.amount.is_some() && row.currency != place.currency.as_str() {
-        return Err(Error::Unfit("amount", "can be changed in a locale of the invoice's own currency only"));
+/// Does the same for a change through the API, whose amounts are in the currency of a locale.
+fn check_patch_in(row: &invoice::Model, patch: &InvoicePatch, display: &Place) -> Result<()> {
+    check_patch(row, patch)?;
+    if patch.amount.is_some() && row.currency != display.currency.as_str() {
+        return Err(Error::Unfit("amount", "must be changed in a locale with the currency of the invoice"));
     }
     Ok(())
 }
 
-/// Refuses customers that are not there, and keeps the one that is until this transaction has ended.
-pub(super) async fn billed(tx: &Tx, id: Uuid) -> Result<()> {
+/// Locks the customer, so that it cannot be deleted until the transaction ends.
+///
+/// # Errors
+/// Returns [`Error::Unfit`] if the customer does not exist.
+pub(super) async fn lock_customer(tx: &Tx, id: Uuid) -> Result<()> {
     let customer = customer::Entity::find_by_id(id).lock(LockType::KeyShare).one(&**tx).await?;
-    customer.map(|_| ()).ok_or(Error::Unfit("customerId", "names no customer"))
+    customer.map(|_| ()).ok_or(Error::Unfit("customerId", "must be the id of an existing customer"))
 }
 
-/// The next number; whoever asks at the same time waits for it.
+/// Returns the next invoice number. The row lock serializes concurrent transactions, and a
+/// rollback returns the number, so that no number is skipped.
 pub(super) async fn next_number(tx: &Tx) -> Result<i64> {
     let row = sequence::ActiveModel { name: Set("invoices".to_owned()), value: Set(1) };
-    // As wide as the sequence of events adds to it: PostgreSQL keeps one plan for the same words.
+    // The same type as in the statement of the event sequence, because PostgreSQL caches one plan per
+    // statement text.
     let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(1_i64);
-    let again = OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
-    sequence::Entity::insert(row).on_conflict(again).exec_without_returning(&**tx).await?;
+    let increment =
+        OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
+    sequence::Entity::insert(row).on_conflict(increment).exec_without_returning(&**tx).await?;
     let row = sequence::Entity::find_by_id("invoices".to_owned()).one(&**tx).await?;
     row.map(|row| row.value)
-        .ok_or_else(|| Error::Internal("a sequence vanished in its own transaction".into()))
+        .ok_or_else(|| Error::Internal("the invoice sequence is missing after its insert".into()))
 }

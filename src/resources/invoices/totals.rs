@@ -1,11 +1,11 @@
-//! Invoices as an office sums them up.
+//! Totals of invoices for the billing dashboard.
 use entity::invoice;
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, sea_query::Func};
 
 use super::{
+    localized::{InvoiceRow, Localizer, select_rows, with_customers},
     service::Invoices,
     types::{InvoiceStatus, InvoiceSummary},
-    view::{Row, Shown, joined, rows},
 };
 use crate::{
     contract::{
@@ -13,14 +13,15 @@ use crate::{
         money::Currency,
         problem::{Error, Result},
     },
-    resources::rates::Book,
+    resources::rates::RateSnapshot,
 };
 
+/// The number of latest invoices.
 const LATEST: u64 = 5;
 
-/// What there is of one state and currency.
+/// The invoices of one status and currency.
 #[derive(Debug, FromQueryResult)]
-struct Sum {
+struct StatusSum {
     status: String,
     currency: String,
     count: i64,
@@ -28,15 +29,15 @@ struct Sum {
 }
 
 impl Invoices {
-    /// The currencies in which invoices were made out.
+    /// Returns the original currencies of all invoices.
     pub async fn currencies(&self) -> Result<Vec<Currency>> {
         let find = invoice::Entity::find().select_only().column(invoice::Column::Currency).distinct();
         let names: Vec<String> = find.into_tuple().all(self.db.read()).await?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
-    /// The sums of all paid and of all pending invoices, and the number of all invoices.
-    pub async fn totals(&self, place: &Place, rates: &Book) -> Result<(i64, i64, i64)> {
+    /// Returns the sum of all paid invoices, the sum of all pending invoices, and the number of all invoices.
+    pub async fn totals(&self, display: &Place, rates: &RateSnapshot) -> Result<(i64, i64, i64)> {
         let find = invoice::Entity::find()
             .select_only()
             .columns([invoice::Column::Status, invoice::Column::Currency])
@@ -44,29 +45,31 @@ impl Invoices {
             .expr_as(Func::cast_as(invoice::Column::Amount.sum(), "bigint"), "amount")
             .group_by(invoice::Column::Status)
             .group_by(invoice::Column::Currency);
-        let sums = find.into_model::<Sum>().all(self.db.read()).await?;
-        let mut known = Vec::with_capacity(sums.len());
-        for Sum { status, currency, amount, .. } in &sums {
+        let sums = find.into_model::<StatusSum>().all(self.db.read()).await?;
+        let mut amounts = Vec::with_capacity(sums.len());
+        for StatusSum { status, currency, amount, .. } in &sums {
             let currency: Currency = currency.parse().map_err(Error::Internal)?;
-            known.push((InvoiceStatus::parse(status), (*amount, currency)));
+            amounts.push((InvoiceStatus::parse(status), (*amount, currency)));
         }
-        let currencies: Vec<Currency> = known.iter().map(|(_, (_, currency))| *currency).collect();
-        let exchanges = rates.exchanges(&currencies, place.currency)?;
+        let currencies: Vec<Currency> = amounts.iter().map(|(_, (_, currency))| *currency).collect();
+        let exchange_rates = rates.exchange_rates(&currencies, display.currency)?;
         let total = |wanted: InvoiceStatus| {
-            let amounts: Vec<(i64, Currency)> =
-                known.iter().filter(|(status, _)| *status == wanted).map(|(_, amount)| *amount).collect();
-            exchanges.total(&amounts).map(|(total, _)| total)
+            let matching: Vec<(i64, Currency)> =
+                amounts.iter().filter(|(status, _)| *status == wanted).map(|(_, amount)| *amount).collect();
+            exchange_rates.total(&matching).map(|(total, _)| total)
         };
         let count = sums.iter().map(|sum| sum.count).sum();
         Ok((total(InvoiceStatus::Paid)?, total(InvoiceStatus::Pending)?, count))
     }
 
-    /// The invoices of the latest days, with their customers.
-    pub async fn latest(&self, place: &Place, rates: &Book) -> Result<Vec<InvoiceSummary>> {
-        let find =
-            joined().order_by_desc(invoice::Column::Date).order_by_desc(invoice::Column::Id).limit(LATEST);
-        let found = rows(find).into_model::<Row>().all(self.db.read()).await?;
-        let shown = Shown::by(rates, place, &found)?;
-        found.into_iter().map(|row| shown.summary(row, None, true)).collect()
+    /// Returns the latest invoices by date, with their customers.
+    pub async fn latest(&self, display: &Place, rates: &RateSnapshot) -> Result<Vec<InvoiceSummary>> {
+        let find = with_customers()
+            .order_by_desc(invoice::Column::Date)
+            .order_by_desc(invoice::Column::Id)
+            .limit(LATEST);
+        let found = select_rows(find).into_model::<InvoiceRow>().all(self.db.read()).await?;
+        let localizer = Localizer::with_snapshot(rates, display, &found)?;
+        found.into_iter().map(|row| localizer.summary(row, None, true)).collect()
     }
 }

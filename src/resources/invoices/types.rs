@@ -1,4 +1,4 @@
-//! How an invoice looks on the wire.
+//! Request and response bodies of invoices.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -11,17 +11,17 @@ use crate::contract::{
     time::Timestamp,
 };
 
-/// An invoice as a whole, in the currency of the locale.
+/// An invoice in the currency of the locale.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Invoice {
-    /// What the invoice is known by for good.
+    /// The id of the invoice. It never changes.
     pub id: Id<Invoice>,
-    /// Its number, counted upwards from 1.
+    /// The number of the invoice. Numbers ascend from 1.
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740991")))]
     pub number: i64,
-    /// Whose invoice it is.
+    /// The id of the customer.
     pub customer_id: Id<Customer>,
     /// The customer, with `expand=customer`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,16 +31,16 @@ pub struct Invoice {
     pub amount: i64,
     /// The currency of the locale.
     pub currency: Currency,
-    /// What it was made out in, when that is another currency; the amount is converted for this answer.
+    /// The original amount, if it is in another currency and was converted for this response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
-    /// How far it is.
+    /// The status of the invoice.
     pub status: InvoiceStatus,
-    /// The day on it.
+    /// The date of the invoice.
     pub date: Date,
-    /// When it was first written.
+    /// When the invoice was created.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the invoice was last updated.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
@@ -78,53 +78,53 @@ impl Resource for Invoice {
     }
 }
 
-/// An invoice in a list: `fields` says which members come along.
+/// An invoice in a list, with the fields that the parameter `fields` names.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct InvoiceSummary {
-    /// What the invoice is known by for good.
+    /// The id of the invoice. It never changes.
     pub id: Id<Invoice>,
-    /// Its number, counted upwards from 1.
+    /// The number of the invoice. Numbers ascend from 1.
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740991")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<i64>,
-    /// Whose invoice it is.
+    /// The id of the customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<Id<Customer>>,
-    /// The customer, with `expand=customer` or where `fields` names it.
+    /// The customer, with `expand=customer` or if `fields` names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerRef>,
     /// The amount in minor units of `currency`.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<i64>,
-    /// The currency of the locale; comes with the amount.
+    /// The currency of the locale. Present with the amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// What it was made out in, when that is another currency; comes with the amount.
+    /// The original amount, if it is in another currency. Present with the amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
-    /// How far it is.
+    /// The status of the invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<InvoiceStatus>,
-    /// The day on it.
+    /// The date of the invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
 }
 
-/// How far an invoice is.
+/// The status of an invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum InvoiceStatus {
-    /// Not sent yet: everything in it may change.
+    /// Not sent yet. All fields can change.
     Draft,
-    /// Sent, and not paid yet.
+    /// Sent and not paid yet.
     Pending,
-    /// Paid: it stays as it is.
+    /// Paid. Only the status can change, to `void`.
     Paid,
-    /// Taken back: it stays as it is.
+    /// Cancelled. No field can change.
     Void,
 }
 
@@ -147,8 +147,8 @@ impl InvoiceStatus {
         }
     }
 
-    /// Whether an invoice may go from here to there.
-    pub fn leads_to(self, next: InvoiceStatus) -> bool {
+    /// Returns whether an invoice with this status may get the status `next`.
+    pub fn can_become(self, next: InvoiceStatus) -> bool {
         use InvoiceStatus::{Draft, Paid, Pending, Void};
         self == next
             || matches!(
@@ -157,7 +157,7 @@ impl InvoiceStatus {
             )
     }
 
-    /// When an invoice that is this far now was paid, of which that is known from before.
+    /// Returns the payment time of an invoice with this status, from its previous payment time.
     pub fn paid_at(self, before: Option<i64>, now: i64) -> Option<i64> {
         match self {
             InvoiceStatus::Paid => before.or(Some(now)),
@@ -166,62 +166,63 @@ impl InvoiceStatus {
         }
     }
 
-    /// Whether the books are closed on it.
+    /// Returns whether the fields of an invoice with this status are read-only.
     pub fn is_closed(self) -> bool {
         matches!(self, InvoiceStatus::Paid | InvoiceStatus::Void)
     }
 }
 
-/// An invoice to be written, in the currency of the locale, or as one shall be from now on.
+/// An invoice to create, or the new state of an invoice, in the currency of the locale.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewInvoice {
-    /// Whose invoice it is.
+    /// The id of the customer.
     pub customer_id: Id<Customer>,
     /// The amount in minor units of the locale's currency.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000000000")))]
     pub amount: i64,
-    /// How far it is.
+    /// The status of the invoice.
     pub status: InvoiceStatus,
-    /// The day on it; left out, it is today in UTC.
+    /// The date of the invoice. The default is the current day in UTC.
     pub date: Option<Date>,
 }
 
-/// What of an invoice shall change: members left out stay.
+/// A merge patch of an invoice: omitted fields stay unchanged.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct InvoicePatch {
-    /// Whose invoice it is.
+    /// The id of the customer.
     pub customer_id: Option<Id<Customer>>,
-    /// The amount in minor units of the currency in which it was made out.
+    /// The amount in minor units of the original currency.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000000000")))]
     pub amount: Option<i64>,
-    /// How far it is.
+    /// The status of the invoice.
     pub status: Option<InvoiceStatus>,
-    /// The day on it.
+    /// The date of the invoice.
     pub date: Option<Date>,
 }
 
-/// Which invoices, and in which order.
+/// Filters and order of a list of invoices.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct InvoiceFilter {
-    /// Invoices that are this far.
+    /// Only invoices with this status.
     pub status: Option<InvoiceStatus>,
-    /// Invoices of this customer.
+    /// Only invoices of this customer.
     pub customer: Option<Id<Customer>>,
-    /// Invoices that were made out in this currency.
+    /// Only invoices with this original currency.
     pub currency: Option<Currency>,
-    /// Invoices of this day or later.
+    /// Only invoices of this day or later.
     #[oai(rename = "date[gte]")]
     pub date_from: Option<Date>,
-    /// Invoices of before this day.
+    /// Only invoices before this day.
     #[oai(rename = "date[lt]")]
     pub date_before: Option<Date>,
-    /// Words that the customer's name or e-mail address contain, whatever their case or accents.
+    /// Search terms that the name or the e-mail address of the customer contains. Case and accents are
+    /// ignored.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// The order: names of members between commas, each with `-` for falling. Equal invoices follow by id.
+    /// The sort fields, separated by commas, each with `-` for descending order. Ties are sorted by id.
     #[oai(validator(
         pattern = "^-?(date|number|createdAt)(,-?(date|number|createdAt)){0,2}$",
         min_length = "4",
@@ -230,7 +231,7 @@ pub struct InvoiceFilter {
     pub sort: Option<String>,
 }
 
-/// Which invoices are listed, in which order, and what of them.
+/// Filters, order, fields and page of a list of invoices.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct InvoiceQuery {
@@ -240,60 +241,61 @@ pub struct InvoiceQuery {
     pub lines: InvoiceLinesQuery,
 }
 
-/// Which invoices stand in a table, in which order, and which columns.
+/// Filters, order and columns of a CSV export.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct InvoiceTableQuery {
     #[oai(flatten)]
     pub filter: InvoiceFilter,
-    /// Which columns come along beside the id, between commas; left out: all. `amount` brings the currency and what
-    /// was converted, `customer` the name and the e-mail address.
+    /// The columns to export in addition to the id, separated by commas. The default is all. `amount`
+    /// includes the currency and the original amount, `customer` the name and the e-mail address.
     #[oai(validator(
         pattern = "^(id|number|customerId|customer|amount|status|date)(,(id|number|customerId|customer|amount|status|date)){0,6}$",
         min_length = "2",
         max_length = "80"
     ))]
     pub fields: Option<String>,
-    /// Whether the file begins with a byte order mark, which spreadsheets look for.
+    /// Whether the file begins with a byte order mark, by which spreadsheets detect UTF-8.
     #[oai(default)]
     pub bom: bool,
 }
 
-/// Which invoices stand in the lines, in which order, and what of them.
+/// Filters, order and fields of an NDJSON export.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct InvoiceLinesQuery {
     #[oai(flatten)]
     pub filter: InvoiceFilter,
-    /// Which members come along beside the id, between commas; left out: all but the customer. `amount` brings the
-    /// currency and what was converted, and `customer` who it is, as `expand=customer` does.
+    /// The fields to return in addition to the id, separated by commas. The default is all but the customer.
+    /// `amount` includes the currency and the original amount; `customer` includes the customer, as
+    /// `expand=customer` does.
     #[oai(validator(
         pattern = "^(id|number|customerId|customer|amount|status|date)(,(id|number|customerId|customer|amount|status|date)){0,6}$",
         min_length = "2",
         max_length = "80"
     ))]
     pub fields: Option<String>,
-    /// `customer` adds who it is, whatever `fields` says.
+    /// `customer` includes the customer, regardless of `fields`.
     pub expand: Option<InvoiceExpand>,
 }
 
 impl InvoiceLinesQuery {
-    /// Whether each invoice comes with its customer.
+    /// Returns whether each invoice includes its customer.
     pub fn with_customer(&self) -> bool {
         let named = |fields: &String| fields.split(',').any(|field| field == "customer");
         self.expand.is_some() || self.fields.as_ref().is_some_and(named)
     }
 }
 
-/// How an invoice is asked for.
+/// The options of a request for one invoice.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct OneInvoiceQuery {
-    /// `customer` adds who it is.
+    /// `customer` includes the customer.
     pub expand: Option<InvoiceExpand>,
 }
 
-/// What may be told in more detail.
+/// The related resources that a response may include.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum InvoiceExpand {

@@ -1,4 +1,4 @@
-//! What clients can learn of rates.
+//! Operations on exchange rates.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -20,18 +20,18 @@ pub struct RatesApi(pub Rates);
 
 #[OpenApi(prefix_path = "/api/rates", tag = "Tag::Rates")]
 impl RatesApi {
-    /// Read what currencies are worth
+    /// Get exchange rates
     ///
-    /// Every rate that is known, by the day for which it holds, with who told it and how far it can be trusted.
-    /// Nobody outside is asked for the answer.
-    #[oai(path = "/", method = "get", operation_id = "ratesRead")]
-    async fn read(
+    /// Returns the rate of one unit of `base` in every other known currency, each with its date, its source
+    /// and its state. The rates are stored ones: the request does not call an external service.
+    #[oai(path = "/", method = "get", operation_id = "ratesGet")]
+    async fn get(
         &self,
         _viewer: Viewer,
         query: Query<RateQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<RateTable>, Fault<Invalid>> {
         let base = query.base.unwrap_or(Currency::USD);
-        Ok(Found::new(self.0.book().await?.table(base)?, &known.0))
+        Ok(Found::new(self.0.snapshot().await?.table(base)?, &if_none_match.0))
     }
 }

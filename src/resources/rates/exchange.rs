@@ -1,5 +1,5 @@
-//! The arithmetic of currencies: all rates are told by what a dollar is, money is whole minor units, and what
-//! lies between two of them goes to the even one.
+//! Currency arithmetic. All rates are stored as the value of one US dollar. Amounts are whole minor units;
+//! conversions round half to even.
 use poem_openapi::Enum;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
@@ -11,20 +11,21 @@ use crate::contract::{
     time::Timestamp,
 };
 
-/// What a dollar is, in the operator's words.
+/// The value of one US dollar by the setting `rates_fallback`.
 #[derive(Debug, Clone)]
 pub struct Fallback(pub Vec<(Currency, Decimal)>);
 
-/// How far a rate can be trusted.
+/// The age and origin of a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Serialize)]
 #[oai(rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub enum RateState {
-    /// The source told it within the last 36 hours.
+    /// Fetched within the last 36 hours.
     Fresh,
-    /// The source told it within the last week, and nothing since; or before, where the operator has no figure.
+    /// Fetched within the last 7 days, but not within the last 36 hours; or earlier, if the setting
+    /// `rates_fallback` has no rate for the currency.
     LastKnown,
-    /// Nobody told it: the operator's own figure.
+    /// Not fetched: the rate in the setting `rates_fallback`.
     Fallback,
 }
 
@@ -38,55 +39,61 @@ impl RateState {
     }
 }
 
-/// What a dollar is, and who says so.
+/// A rate with its date, source and state.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct SourcedRate {
     pub rate: Decimal,
-    /// The day for which it holds.
+    /// The day that the rate is for.
     pub date: Option<Date>,
     pub source: String,
     pub state: RateState,
     pub fetched_at: Option<Timestamp>,
 }
 
-/// What one currency is in another.
+/// The value of one unit of a currency in another currency.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Exchange(pub Known);
+pub struct ExchangeRate(pub SourcedRate);
 
-/// How many digits of a quotient are told; those of a weak currency begin far behind the point.
+/// The significant digits of a cross rate. Decimal places would lose the rates of weak currencies, which
+/// begin far behind the point.
 const DIGITS: u32 = 12;
 
-/// Whether a rate can be one at all.
+/// Returns whether a number is plausible as a rate: greater than 1e-9 and less than 1e9.
 pub fn sane(rate: Decimal) -> bool {
     rate > Decimal::new(1, 9) && rate < Decimal::from(1_000_000_000u32)
 }
 
-impl Exchange {
-    /// From the dollar's rates of both.
-    pub fn between(base: Known, quote: Known) -> Result<Self> {
+impl ExchangeRate {
+    /// Computes a cross rate from the US dollar rates of both currencies.
+    ///
+    /// # Errors
+    /// Returns an internal error if the quotient overflows or is zero.
+    pub fn between(base: SourcedRate, quote: SourcedRate) -> Result<Self> {
         let rate = quote.rate.checked_div(base.rate).filter(|rate| *rate > Decimal::ZERO);
-        let rate = rate.ok_or_else(|| Error::Internal("the rates have no quotient".into()))?;
-        // The weaker of two is what is known of both; nobody has to tell what a dollar is in dollars.
-        let quoted = quote.state > base.state || (quote.state == base.state && quote.date.is_some());
-        // Of two that were told, the one that was told first.
+        let rate = rate.ok_or_else(|| Error::Internal("the quotient of two rates is out of range".into()))?;
+        // Date, source and state are those of the less reliable rate. The US dollar itself has no date and no
+        // source.
+        let use_quote = quote.state > base.state || (quote.state == base.state && quote.date.is_some());
+        // Of two fetched rates, the older one counts.
         let fetched_at = [quote.fetched_at, base.fetched_at].into_iter().flatten().min();
-        let told = if quoted { quote } else { base };
-        let fetched_at = fetched_at.filter(|_| told.state != RateState::Fallback);
+        let origin = if use_quote { quote } else { base };
+        let fetched_at = fetched_at.filter(|_| origin.state != RateState::Fallback);
         let rounded = rate.round_sf_with_strategy(DIGITS, RoundingStrategy::MidpointNearestEven);
-        Ok(Exchange(Known { rate: rounded.unwrap_or(rate).normalize(), fetched_at, ..told }))
+        Ok(ExchangeRate(SourcedRate { rate: rounded.unwrap_or(rate).normalize(), fetched_at, ..origin }))
     }
 
-    /// Minor units of `base` as minor units of `quote`.
+    /// Converts minor units of `base` to minor units of `quote`, rounding half to even.
     pub fn convert(&self, amount: i64, base: Currency, quote: Currency) -> Result<i64> {
-        let tens = |digits: u32| Decimal::from(10i64.pow(digits));
-        let whole = Decimal::from(amount)
+        let scale = |digits: u32| Decimal::from(10i64.pow(digits));
+        let exact = Decimal::from(amount)
             .checked_mul(self.0.rate)
-            .and_then(|value| value.checked_mul(tens(quote.digits())))
-            .and_then(|value| value.checked_div(tens(base.digits())));
-        let whole = whole.map(|value| value.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven));
-        whole
+            .and_then(|value| value.checked_mul(scale(quote.digits())))
+            .and_then(|value| value.checked_div(scale(base.digits())));
+        let rounded =
+            exact.map(|value| value.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven));
+        rounded
             .and_then(|value| i64::try_from(value).ok())
-            .ok_or_else(|| Error::Internal("an amount is too large for its currency".into()))
+            .ok_or_else(|| Error::Internal("a converted amount does not fit into 64 bits".into()))
     }
 }
 
@@ -94,8 +101,14 @@ impl Exchange {
 mod tests {
     use super::*;
 
-    fn known(rate: &str, state: RateState) -> Known {
-        Known { rate: rate.parse().unwrap(), date: None, source: "test".into(), state, fetched_at: None }
+    fn sourced(rate: &str, state: RateState) -> SourcedRate {
+        SourcedRate {
+            rate: rate.parse().unwrap(),
+            date: None,
+            source: "test".into(),
+            state,
+            fetched_at: None,
+        }
     }
 
     fn currency(name: &str) -> Currency {
@@ -103,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn money_is_rounded_to_the_even_minor_unit() {
-        for (amount, base, quote, rate, told) in [
+    fn rounds_half_to_even() {
+        for (amount, base, quote, rate, expected) in [
             (100, "USD", "EUR", "0.86", 86),
             (15795, "USD", "EUR", "0.86", 13584),
             (25, "USD", "EUR", "0.9", 22),
@@ -115,38 +128,38 @@ mod tests {
             (1, "USD", "KWD", "0.3", 3),
             (0, "USD", "EUR", "0.86", 0),
         ] {
-            let exchange = Exchange(known(rate, RateState::Fresh));
-            let done = exchange.convert(amount, currency(base), currency(quote)).unwrap();
-            assert_eq!(done, told, "{amount} {base} in {quote}");
+            let exchange = ExchangeRate(sourced(rate, RateState::Fresh));
+            let converted = exchange.convert(amount, currency(base), currency(quote)).unwrap();
+            assert_eq!(converted, expected, "{amount} {base} in {quote}");
         }
     }
 
     #[test]
-    fn rates_cross_and_the_weaker_word_counts() {
-        let euro = known("0.86", RateState::Fresh);
-        let yen = known("150", RateState::Fallback);
-        let crossed = Exchange::between(euro.clone(), yen.clone()).unwrap();
+    fn a_cross_rate_has_the_less_reliable_state() {
+        let euro = sourced("0.86", RateState::Fresh);
+        let yen = sourced("150", RateState::Fallback);
+        let crossed = ExchangeRate::between(euro.clone(), yen.clone()).unwrap();
         assert_eq!(
             (crossed.0.rate.to_string(), crossed.0.state),
             ("174.418604651".into(), RateState::Fallback)
         );
-        let back = Exchange::between(yen, euro).unwrap();
+        let back = ExchangeRate::between(yen, euro).unwrap();
         assert_eq!((back.0.rate.to_string(), back.0.state), ("0.00573333333333".into(), RateState::Fallback));
     }
 
     #[test]
-    fn who_told_is_named_in_both_directions() {
-        let dollar = Known { source: "identity".into(), ..known("1", RateState::Fresh) };
-        let euro = Known { date: "2026-11-20".parse().ok(), ..known("0.8", RateState::Fresh) };
+    fn a_cross_rate_names_the_source_in_both_directions() {
+        let dollar = SourcedRate { source: "identity".into(), ..sourced("1", RateState::Fresh) };
+        let euro = SourcedRate { date: "2026-11-20".parse().ok(), ..sourced("0.8", RateState::Fresh) };
         for (base, quote, rate) in [(&dollar, &euro, "0.8"), (&euro, &dollar, "1.25")] {
-            let told = Exchange::between(base.clone(), quote.clone()).unwrap().0;
-            assert_eq!((told.rate.to_string().as_str(), told.source.as_str()), (rate, "test"));
-            assert_eq!(told.date, "2026-11-20".parse().ok());
+            let crossed = ExchangeRate::between(base.clone(), quote.clone()).unwrap().0;
+            assert_eq!((crossed.rate.to_string().as_str(), crossed.source.as_str()), (rate, "test"));
+            assert_eq!(crossed.date, "2026-11-20".parse().ok());
         }
     }
 
     #[test]
-    fn absurd_rates_are_none() {
+    fn rejects_implausible_rates() {
         for rate in ["0", "-1", "0.0000000001", "1000000000"] {
             assert!(!sane(rate.parse().unwrap()), "{rate}");
         }

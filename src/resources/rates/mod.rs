@@ -1,18 +1,18 @@
-//! What one currency is in another: known rates while they are young enough, and else what the operator has
-//! written down. A source is asked in the background; no request waits for anybody outside.
+//! Exchange rates: stored rates while they are recent, otherwise the rates of the setting `rates_fallback`. A
+//! background task fetches rates from the configured source; no request waits for the source.
 mod api;
-mod book;
+mod conversion;
 mod exchange;
-mod refresh;
+mod fetcher;
 mod service;
-mod shown;
+mod snapshot;
 mod source;
 mod types;
 
 pub use api::RatesApi;
-pub use book::Book;
-pub use exchange::{Exchange, Fallback, Known, RateState, sane};
-pub use refresh::{Refresh, Source, Untold};
-pub use service::{Jump, Jumps, Rates, Taken};
-pub use shown::{Exchanges, Original};
+pub use conversion::{ExchangeRates, Original};
+pub use exchange::{ExchangeRate, Fallback, RateState, SourcedRate, sane};
+pub use fetcher::{Refresh, Source, Untold};
+pub use service::{Jumps, Rates, RejectedRate, Taken};
+pub use snapshot::RateSnapshot;
 pub use types::{Quoted, Rate};

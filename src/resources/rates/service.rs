@@ -1,4 +1,4 @@
-//! Rates as they are known. The only reader and writer of the `rates` table.
+//! Rate service: rules and queries. The only reader and writer of the `rates` table.
 use std::fmt;
 
 use entity::rate;
@@ -9,10 +9,10 @@ use sea_orm::{
 };
 
 use super::{
-    book::{Book, FRESH, USEFUL},
+    conversion::ExchangeRates,
     exchange::{Fallback, sane},
-    shown::Exchanges,
-    source::Sheet,
+    snapshot::{FRESH_AGE, MAX_AGE, RateSnapshot},
+    source::FetchedRates,
 };
 use crate::{
     contract::{
@@ -27,44 +27,45 @@ use crate::{
     },
 };
 
-/// A rate that moves by a larger factor while the last one is young is not believed: half as much again.
-const FURTHEST: Decimal = Decimal::from_parts(15, 0, 0, false, 1);
-/// Where there is none, it is held against the operator's figure, which may be old: five times as much.
-const FURTHEST_FROM_OWN: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
+/// The largest accepted factor (1.5) between a fetched rate and a stored rate that is younger than 7 days.
+const MAX_FACTOR: Decimal = Decimal::from_parts(15, 0, 0, false, 1);
+/// The largest accepted factor (5) between a fetched rate and the fallback rate, which may be old. Used if no
+/// stored rate is recent.
+const MAX_FACTOR_FROM_FALLBACK: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
 
-/// What becomes of a rate that moved too far.
+/// Whether fetched rates that differ too much from the known rates are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jumps {
-    /// The last known one stays.
+    /// They are rejected: the last known rates stay in use.
     Refused,
-    /// Somebody has looked at it.
+    /// They are stored: an operator has checked them.
     Accepted,
 }
 
-/// What came of the words of a source.
+/// The result of storing fetched rates.
 #[derive(Debug)]
 pub struct Taken {
     pub source: String,
     pub date: Date,
-    /// What a dollar is from now on.
+    /// The stored rates: the value of one US dollar.
     pub rates: Vec<(Currency, Decimal)>,
-    /// What stays as it was.
-    pub jumped: Vec<Jump>,
-    /// Whether anything is shown differently now.
+    /// The rejected rates.
+    pub jumped: Vec<RejectedRate>,
+    /// Whether a rate, a date, a source or a state changed.
     pub changed: bool,
 }
 
-/// A rate that moved too far.
+/// A fetched rate that differs too much from the known rate.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Jump {
+pub struct RejectedRate {
     pub currency: Currency,
     pub known: Decimal,
-    pub told: Decimal,
+    pub fetched: Decimal,
 }
 
-impl fmt::Display for Jump {
+impl fmt::Display for RejectedRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from {} to {}", self.currency, self.known, self.told)
+        write!(f, "{} from {} to {}", self.currency, self.known, self.fetched)
     }
 }
 
@@ -80,37 +81,41 @@ impl Rates {
         Rates { db, clock, fallback }
     }
 
-    /// What some currencies are in one.
-    pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<Exchanges> {
-        self.exchanges_in(self.db.read(), bases, quote).await
+    /// Returns the rates from some currencies to one.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unrated`](crate::contract::problem::Error::Unrated) if a currency has no rate.
+    pub async fn exchanges(&self, bases: &[Currency], quote: Currency) -> Result<ExchangeRates> {
+        self.exchange_rates_in(self.db.read(), bases, quote).await
     }
 
-    /// The same, seen from within a transaction.
-    pub async fn exchanges_in<C: ConnectionTrait>(
+    /// Returns the same within a transaction.
+    pub async fn exchange_rates_in<C: ConnectionTrait>(
         &self,
         db: &C,
         bases: &[Currency],
         quote: Currency,
-    ) -> Result<Exchanges> {
-        let mut wanted: Vec<Currency> = bases.iter().copied().filter(|base| *base != quote).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        if wanted.is_empty() {
-            return Ok(Exchanges { quote, known: Vec::new() });
+    ) -> Result<ExchangeRates> {
+        let mut others: Vec<Currency> = bases.iter().copied().filter(|base| *base != quote).collect();
+        others.sort_unstable();
+        others.dedup();
+        if others.is_empty() {
+            return Ok(ExchangeRates { quote, rates: Vec::new() });
         }
-        let names: Vec<String> = wanted.iter().chain([&quote]).map(Currency::to_string).collect();
-        let rows = of_the_dollar().filter(rate::Column::Quote.is_in(names)).all(db).await?;
-        self.told(rows).exchanges(&wanted, quote)
+        let names: Vec<String> = others.iter().chain([&quote]).map(Currency::to_string).collect();
+        let rows = usd_rates().filter(rate::Column::Quote.is_in(names)).all(db).await?;
+        self.snapshot_of(rows).exchange_rates(&others, quote)
     }
 
-    fn told(&self, rows: Vec<rate::Model>) -> Book {
-        Book { rows, fallback: self.fallback.clone(), now: self.clock.now() }
+    fn snapshot_of(&self, rows: Vec<rate::Model>) -> RateSnapshot {
+        RateSnapshot { rows, fallback: self.fallback.clone(), now: self.clock.now() }
     }
 
-    /// Changes whenever anything that is shown by rates may look different: with the collection `rates`, or when
-    /// rates grow old.
-    pub async fn ages(&self) -> Result<String> {
-        let rows: Vec<(i64, i64)> = of_the_dollar()
+    /// Returns a text for ETags of converted amounts, which must also change when a rate becomes old. It
+    /// contains the number of rates in each state; the version of the collection `rates` covers all other
+    /// changes.
+    pub async fn age_tag(&self) -> Result<String> {
+        let rows: Vec<(i64, i64)> = usd_rates()
             .select_only()
             .column(rate::Column::FetchedAt)
             .column_as(rate::Column::Quote.count(), "count")
@@ -119,90 +124,94 @@ impl Rates {
             .into_tuple()
             .all(self.db.read())
             .await?;
-        let mut ages = [0; 3];
+        let mut counts = [0; 3];
         for (fetched_at, count) in rows {
             let age = self.clock.now() - fetched_at;
-            ages[usize::from(age >= FRESH) + usize::from(age >= USEFUL)] += count;
+            counts[usize::from(age >= FRESH_AGE) + usize::from(age >= MAX_AGE)] += count;
         }
-        Ok(format!("{ages:?} {:?}", self.fallback))
+        Ok(format!("{counts:?} {:?}", self.fallback))
     }
 
-    /// Everything that is known, at one moment: whoever shows amounts in several places shows them by the same.
-    pub async fn book(&self) -> Result<Book> {
-        self.book_in(self.db.read()).await
+    /// Reads all rates. Use one snapshot for all amounts of a response, so that they are converted by the
+    /// same rates.
+    pub async fn snapshot(&self) -> Result<RateSnapshot> {
+        self.snapshot_in(self.db.read()).await
     }
 
-    /// The same, seen from within a transaction.
-    pub async fn book_in<C: ConnectionTrait>(&self, db: &C) -> Result<Book> {
-        Ok(self.told(of_the_dollar().all(db).await?))
+    /// Returns the same within a transaction.
+    pub async fn snapshot_in<C: ConnectionTrait>(&self, db: &C) -> Result<RateSnapshot> {
+        Ok(self.snapshot_of(usd_rates().all(db).await?))
     }
 
-    /// Stores what a source tells, as far as it can be believed beside what is known.
-    pub async fn take(&self, sheet: Sheet, source: String, jumps: Jumps) -> Result<Taken> {
-        let own = self.clone();
+    /// Stores fetched rates, except those that are older than the stored rates or differ too much from them.
+    pub async fn store(&self, fetched: FetchedRates, source: String, jumps: Jumps) -> Result<Taken> {
+        let rates = self.clone();
         self.db
             .write(async move |tx: Tx| {
-                let rows = of_the_dollar().all(&*tx).await?;
-                let (taken, news) = own.weighed(sheet, source, jumps, &rows);
-                store(&tx, news).await?;
-                if taken.changed {
+                let rows = usd_rates().all(&*tx).await?;
+                let (summary, new_rows) = rates.check(fetched, source, jumps, &rows);
+                upsert(&tx, new_rows).await?;
+                if summary.changed {
                     tx.touch("rates").await?;
-                    let (href, now) = ("/api/rates".to_owned(), own.clock.now());
+                    let (href, now) = ("/api/rates".to_owned(), rates.clock.now());
                     tx.tell(of(EventType::RatesUpdated, "rates", href, 0, Audience::Public, now));
                 }
-                Ok(taken)
+                Ok(summary)
             })
             .await
     }
 
-    fn weighed(
+    /// Returns the rows to store, and the summary.
+    fn check(
         &self,
-        sheet: Sheet,
+        fetched: FetchedRates,
         source: String,
         jumps: Jumps,
         rows: &[rate::Model],
     ) -> (Taken, Vec<rate::ActiveModel>) {
-        let (day, fetched_at) = (sheet.date.to_string(), self.clock.now());
-        let date = sheet.date;
-        let mut taken = Taken { source, date, rates: Vec::new(), jumped: Vec::new(), changed: false };
-        let mut news = Vec::new();
-        for (currency, told) in sheet.rates {
+        let (day, fetched_at) = (fetched.date.to_string(), self.clock.now());
+        let date = fetched.date;
+        let mut summary = Taken { source, date, rates: Vec::new(), jumped: Vec::new(), changed: false };
+        let mut new_rows = Vec::new();
+        for (currency, new) in fetched.rates {
             let row = rows.iter().find(|row| row.quote == currency.as_str());
-            if let Some(known) = self.against(currency, told, row).filter(|_| jumps == Jumps::Refused) {
-                taken.jumped.push(Jump { currency, known, told });
+            let contradicted = self.contradicted(currency, new, row);
+            if let Some(known) = contradicted.filter(|_| jumps == Jumps::Refused) {
+                summary.jumped.push(RejectedRate { currency, known, fetched: new });
                 continue;
             }
-            // What a source tells late is no news.
-            if row.is_some_and(|row| row.source == taken.source && row.date > day) {
+            // A source may serve an older document than before, for example from a cache.
+            if row.is_some_and(|row| row.source == summary.source && row.date > day) {
                 continue;
             }
-            let rate = told.to_string();
-            taken.changed |= row.is_none_or(|row| {
-                (&row.rate, &row.date, &row.source) != (&rate, &day, &taken.source) || self.age(row) >= FRESH
+            let rate = new.to_string();
+            summary.changed |= row.is_none_or(|row| {
+                (&row.rate, &row.date, &row.source) != (&rate, &day, &summary.source)
+                    || self.age(row) >= FRESH_AGE
             });
-            news.push(rate::ActiveModel {
+            new_rows.push(rate::ActiveModel {
                 base: Set(Currency::USD.to_string()),
                 quote: Set(currency.to_string()),
                 rate: Set(rate),
                 date: Set(day.clone()),
-                source: Set(taken.source.clone()),
+                source: Set(summary.source.clone()),
                 fetched_at: Set(fetched_at),
             });
-            taken.rates.push((currency, told));
+            summary.rates.push((currency, new));
         }
-        (taken, news)
+        (summary, new_rows)
     }
 
-    /// What speaks against a rate: the last known one while it is young, else the operator's own, from which it may
-    /// be much further.
-    fn against(&self, currency: Currency, told: Decimal, row: Option<&rate::Model>) -> Option<Decimal> {
-        let young = row.filter(|row| self.age(row) < USEFUL).and_then(|row| row.rate.parse().ok());
-        let own = || self.fallback.0.iter().find(|(known, _)| *known == currency).map(|(_, rate)| *rate);
-        let (known, furthest) = match young {
-            Some(young) => (young, FURTHEST),
-            None => (own()?, FURTHEST_FROM_OWN),
+    /// Returns the known rate if a new rate differs too much from it: the stored rate if it is recent,
+    /// otherwise the fallback rate with a larger limit.
+    fn contradicted(&self, currency: Currency, new: Decimal, row: Option<&rate::Model>) -> Option<Decimal> {
+        let recent = row.filter(|row| self.age(row) < MAX_AGE).and_then(|row| row.rate.parse().ok());
+        let fallback = || self.fallback.0.iter().find(|(known, _)| *known == currency).map(|(_, rate)| *rate);
+        let (known, max_factor) = match recent {
+            Some(recent) => (recent, MAX_FACTOR),
+            None => (fallback()?, MAX_FACTOR_FROM_FALLBACK),
         };
-        moved(known, told, furthest).then_some(known)
+        differs(known, new, max_factor).then_some(known)
     }
 
     fn age(&self, row: &rate::Model) -> i64 {
@@ -210,19 +219,19 @@ impl Rates {
     }
 }
 
-fn of_the_dollar() -> sea_orm::Select<rate::Entity> {
+fn usd_rates() -> sea_orm::Select<rate::Entity> {
     rate::Entity::find().filter(rate::Column::Base.eq(Currency::USD.as_str()))
 }
 
-fn moved(known: Decimal, told: Decimal, furthest: Decimal) -> bool {
-    sane(known) && (told > known * furthest || told * furthest < known)
+fn differs(known: Decimal, new: Decimal, max_factor: Decimal) -> bool {
+    sane(known) && (new > known * max_factor || new * max_factor < known)
 }
 
-async fn store(tx: &Tx, news: Vec<rate::ActiveModel>) -> Result<()> {
-    if news.is_empty() {
+async fn upsert(tx: &Tx, rows: Vec<rate::ActiveModel>) -> Result<()> {
+    if rows.is_empty() {
         return Ok(());
     }
-    let known = OnConflict::columns([rate::Column::Base, rate::Column::Quote])
+    let upsert = OnConflict::columns([rate::Column::Base, rate::Column::Quote])
         .update_columns([
             rate::Column::Rate,
             rate::Column::Date,
@@ -230,6 +239,6 @@ async fn store(tx: &Tx, news: Vec<rate::ActiveModel>) -> Result<()> {
             rate::Column::FetchedAt,
         ])
         .to_owned();
-    rate::Entity::insert_many(news).on_conflict(known).exec_without_returning(&**tx).await?;
+    rate::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(&**tx).await?;
     Ok(())
 }

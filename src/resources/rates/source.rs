@@ -1,4 +1,5 @@
-//! What sources of rates say, read with distrust: a document is taken as a whole or not at all.
+//! Parsers for the documents of rate sources. The input is untrusted: one invalid rate rejects the whole
+//! document.
 use std::{borrow::Cow, collections::BTreeMap};
 
 use quick_xml::{
@@ -14,128 +15,132 @@ use crate::contract::{date::Date, money::Currency, time::Timestamp};
 
 const DAY: i64 = 86_400_000;
 
-/// A bank may close for a long weekend; what is older than this is forgotten by its source.
-const OLDEST: i64 = 7 * DAY;
+/// The largest age of a document in milliseconds. Banks publish no rates on long weekends.
+const MAX_AGE: i64 = 7 * DAY;
 
-/// No source knows more currencies, and none of its documents is longer.
-const MOST: usize = 400;
-const MOST_EVENTS: usize = 10_000;
+/// Limits on the number of rates and of XML events: more than any known source sends.
+const MAX_RATES: usize = 400;
+const MAX_EVENTS: usize = 10_000;
 
-/// As many digits of a quotient count.
+/// The significant digits of a quotient.
 const DIGITS: u32 = 12;
 
-/// What a dollar is, on a day, in the words of a source.
+/// The value of one US dollar in other currencies on one day.
 #[derive(Debug, PartialEq)]
-pub struct Sheet {
+pub struct FetchedRates {
     pub date: Date,
-    /// Without the dollar itself.
+    /// Without the US dollar.
     pub rates: BTreeMap<Currency, Decimal>,
 }
 
-/// Why a document is not believed.
+/// An error of parsing a document.
 #[derive(Debug, thiserror::Error, PartialEq)]
-pub enum Absurd {
-    #[error("it is neither a JSON document with rates nor the XML of the European Central Bank: {0}")]
-    Form(Cow<'static, str>),
-    #[error("the rate of {0} is {1}")]
+pub enum InvalidRates {
+    #[error(
+        "expected the JSON format of open.er-api.com or the XML format of the European Central Bank: {0}"
+    )]
+    Format(Cow<'static, str>),
+    #[error("the rate of {0} must be between 1e-9 and 1e9, got {1}")]
     Rate(String, String),
-    #[error("the day of its rates is {0}")]
-    Day(Date),
-    #[error("it has no rate of the dollar")]
-    NoDollar,
+    #[error("the date of the rates is {0}, which is more than 1 day ahead or at least 7 days old")]
+    Date(Date),
+    #[error("the rate of USD is missing")]
+    MissingUsd,
 }
 
-type Result<T, E = Absurd> = std::result::Result<T, E>;
+type Result<T, E = InvalidRates> = std::result::Result<T, E>;
 
-fn form<T>(what: impl Into<Cow<'static, str>>) -> Result<T> {
-    Err(Absurd::Form(what.into()))
+fn invalid_format<T>(reason: impl Into<Cow<'static, str>>) -> Result<T> {
+    Err(InvalidRates::Format(reason.into()))
 }
 
-/// Reads a document of whichever shape it has.
-pub fn read(body: &[u8], now: i64) -> Result<Sheet> {
-    let Ok(text) = std::str::from_utf8(body) else { return form("it is no text") };
+/// Parses a document in one of the supported formats.
+pub fn parse(body: &[u8], now: i64) -> Result<FetchedRates> {
+    let Ok(text) = std::str::from_utf8(body) else { return invalid_format("it is not UTF-8") };
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let (base, date, told) = match text.as_bytes().first() {
+    let (base, date, rates) = match text.as_bytes().first() {
         Some(b'{') => from_json(text)?,
         Some(b'<') => from_xml(text)?,
-        _ => return form("it begins with something else"),
+        _ => return invalid_format("it must begin with { or <"),
     };
     let age = now - date.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
-    if !(-DAY..OLDEST).contains(&age) {
-        return Err(Absurd::Day(date));
+    if !(-DAY..MAX_AGE).contains(&age) {
+        return Err(InvalidRates::Date(date));
     }
-    Ok(Sheet { date, rates: in_dollars(base, told)? })
+    Ok(FetchedRates { date, rates: per_usd(base, rates)? })
 }
 
-type Told = BTreeMap<Currency, Decimal>;
+type RatesByCurrency = BTreeMap<Currency, Decimal>;
 
-/// Turns what one unit of `base` is into what a dollar is.
-fn in_dollars(base: Currency, mut told: Told) -> Result<Told> {
-    if told.insert(base, Decimal::ONE).is_some_and(|own| own != Decimal::ONE) {
-        return form("its base is not one of itself");
+/// Converts rates of one unit of `base` to rates of one US dollar.
+fn per_usd(base: Currency, mut rates: RatesByCurrency) -> Result<RatesByCurrency> {
+    if rates.insert(base, Decimal::ONE).is_some_and(|rate| rate != Decimal::ONE) {
+        return invalid_format("the rate of the base must be 1");
     }
-    let dollar = told.remove(&Currency::USD).ok_or(Absurd::NoDollar)?;
+    let usd = rates.remove(&Currency::USD).ok_or(InvalidRates::MissingUsd)?;
     if base == Currency::USD {
-        return Ok(told);
+        return Ok(rates);
     }
-    told.into_iter()
+    rates
+        .into_iter()
         .map(|(currency, rate)| {
-            let rate = rate.checked_div(dollar);
-            let short =
+            let rate = rate.checked_div(usd);
+            let round =
                 |rate: Decimal| rate.round_sf_with_strategy(DIGITS, RoundingStrategy::MidpointNearestEven);
-            let rate = rate.and_then(short).map(|rate| rate.normalize());
+            let rate = rate.and_then(round).map(|rate| rate.normalize());
             let rate = rate.filter(|rate| sane(*rate));
-            rate.map(|rate| (currency, rate)).ok_or_else(|| absurd(currency.as_str(), "none of a dollar"))
+            rate.map(|rate| (currency, rate))
+                .ok_or_else(|| invalid_rate(currency.as_str(), "a quotient out of range"))
         })
         .collect()
 }
 
-fn absurd(currency: &str, rate: &str) -> Absurd {
-    Absurd::Rate(excerpt(currency), excerpt(rate))
+fn invalid_rate(currency: &str, rate: &str) -> InvalidRates {
+    InvalidRates::Rate(excerpt(currency), excerpt(rate))
 }
 
-/// What a stranger wrote, fit for a line in the log.
+/// Returns untrusted text without control characters and cut to 40 characters, for the log.
 fn excerpt(text: &str) -> String {
     text.chars().take(40).filter(|c| !c.is_control()).collect()
 }
 
-/// From the digits as they stand there: a float would make others of them.
-fn rate(currency: &str, text: &str) -> Result<Decimal> {
+/// Parses the digits of a number exactly: a float would change them.
+fn parse_rate(currency: &str, text: &str) -> Result<Decimal> {
     let number = match text.contains(['e', 'E']) {
         true => Decimal::from_scientific(text).ok(),
         false => text.parse().ok(),
     };
-    number.map(|number| number.normalize()).filter(|n| sane(*n)).ok_or_else(|| absurd(currency, text))
+    number.map(|number| number.normalize()).filter(|n| sane(*n)).ok_or_else(|| invalid_rate(currency, text))
 }
 
-fn insert(told: &mut Told, currency: &str, text: &str) -> Result<()> {
-    // Some sources have units of their own beside those of countries.
+fn insert(rates: &mut RatesByCurrency, currency: &str, text: &str) -> Result<()> {
+    // Sources also send codes that are no currencies, such as precious metals.
     let Ok(name) = currency.parse() else { return Ok(()) };
-    if told.insert(name, rate(currency, text)?).is_some() {
-        return form(format!("it has two rates of {currency}"));
+    if rates.insert(name, parse_rate(currency, text)?).is_some() {
+        return invalid_format(format!("{currency} occurs twice"));
     }
-    match told.len() > MOST {
-        true => form("it has too many rates"),
+    match rates.len() > MAX_RATES {
+        true => invalid_format(format!("it has more than {MAX_RATES} rates")),
         false => Ok(()),
     }
 }
 
 #[derive(Deserialize)]
-struct Latest<'a> {
+struct LatestRates<'a> {
     result: String,
     base_code: String,
     time_last_update_unix: i64,
     #[serde(borrow)]
-    rates: Members<'a>,
+    rates: Fields<'a>,
 }
 
-/// The members of `rates` in their order, so that none hides another of the same name.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+/// The fields of `rates` in their order. A map would hide duplicate names.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> serde::de::Visitor<'de> for InOrder {
+        struct FieldVisitor;
+        impl<'de> serde::de::Visitor<'de> for FieldVisitor {
             type Value = Vec<(String, &'de RawValue)>;
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
                 f.write_str("an object")
@@ -144,40 +149,43 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 self,
                 mut map: A,
             ) -> std::result::Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
                 }
-                Ok(members)
+                Ok(fields)
             }
         }
-        from.deserialize_map(InOrder).map(Members)
+        from.deserialize_map(FieldVisitor).map(Fields)
     }
 }
 
-/// The form of open.er-api.com.
-fn from_json(text: &str) -> Result<(Currency, Date, Told)> {
-    let latest: Latest = match serde_json::from_str(text) {
+/// Parses the JSON format of open.er-api.com.
+fn from_json(text: &str) -> Result<(Currency, Date, RatesByCurrency)> {
+    let latest: LatestRates = match serde_json::from_str(text) {
         Ok(latest) => latest,
-        Err(error) => return form(excerpt(&error.to_string())),
+        Err(error) => return invalid_format(excerpt(&error.to_string())),
     };
     if latest.result != "success" {
-        return form("its result is no success");
+        return invalid_format("`result` must be success");
     }
-    let Ok(base) = latest.base_code.parse() else { return form("its base is no currency") };
-    let Some(time) = latest.time_last_update_unix.checked_mul(1000) else { return form("its time is none") };
-    let mut told = Told::new();
+    let Ok(base) = latest.base_code.parse() else { return invalid_format("`base_code` must be a currency") };
+    let Some(time) = latest.time_last_update_unix.checked_mul(1000) else {
+        return invalid_format("`time_last_update_unix` is out of range");
+    };
+    let mut rates = RatesByCurrency::new();
     for (currency, number) in latest.rates.0 {
-        insert(&mut told, &currency, number.get())?;
+        insert(&mut rates, &currency, number.get())?;
     }
-    Ok((base, Timestamp(time).day(), told))
+    Ok((base, Timestamp(time).day(), rates))
 }
 
-/// The daily form of the European Central Bank: what a euro is, in `Cube`s within a dated one.
-fn from_xml(text: &str) -> Result<(Currency, Date, Told)> {
+/// Parses the daily XML format of the European Central Bank: the value of one euro, in `Cube` elements inside
+/// a `Cube` with a date.
+fn from_xml(text: &str) -> Result<(Currency, Date, RatesByCurrency)> {
     let mut reader = Reader::from_str(text);
-    let (mut day, mut told, mut open) = (None, Told::new(), 0);
-    for _ in 0..MOST_EVENTS {
+    let (mut day, mut rates, mut open) = (None, RatesByCurrency::new(), 0);
+    for _ in 0..MAX_EVENTS {
         let element = match reader.read_event() {
             Ok(Event::Start(element)) => {
                 open += 1;
@@ -188,30 +196,30 @@ fn from_xml(text: &str) -> Result<(Currency, Date, Told)> {
                 open -= 1;
                 continue;
             }
-            Ok(Event::DocType(_)) => return form("it has a document type"),
-            Ok(Event::Eof) if open != 0 => return form("it breaks off"),
+            Ok(Event::DocType(_)) => return invalid_format("document types are not allowed"),
+            Ok(Event::Eof) if open != 0 => return invalid_format("it is truncated"),
             Ok(Event::Eof) => {
-                let Some(day) = day else { return form("it has no day") };
-                return Ok((Currency::EUR, day, told));
+                let Some(day) = day else { return invalid_format("the attribute `time` is missing") };
+                return Ok((Currency::EUR, day, rates));
             }
             Ok(_) => continue,
-            Err(error) => return form(excerpt(&error.to_string())),
+            Err(error) => return invalid_format(excerpt(&error.to_string())),
         };
         if element.local_name().as_ref() != b"Cube" {
             continue;
         }
         if let Some(time) = attribute(&element, "time")? {
-            let Ok(time) = time.parse() else { return form("its day is none") };
+            let Ok(time) = time.parse() else { return invalid_format("the attribute `time` must be a date") };
             if day.replace(time).is_some() {
-                return form("it has several days");
+                return invalid_format("the attribute `time` occurs twice");
             }
         }
         if let (Some(currency), Some(rate)) = (attribute(&element, "currency")?, attribute(&element, "rate")?)
         {
-            insert(&mut told, &currency, &rate)?;
+            insert(&mut rates, &currency, &rate)?;
         }
     }
-    form("it is too long")
+    invalid_format(format!("it has more than {MAX_EVENTS} XML events"))
 }
 
 fn attribute<'a>(element: &'a BytesStart, name: &str) -> Result<Option<Cow<'a, str>>> {
@@ -220,7 +228,7 @@ fn attribute<'a>(element: &'a BytesStart, name: &str) -> Result<Option<Cow<'a, s
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
         })),
-        Err(error) => form(excerpt(&error.to_string())),
+        Err(error) => invalid_format(excerpt(&error.to_string())),
     }
 }
 

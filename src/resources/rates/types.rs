@@ -1,72 +1,72 @@
-//! How rates look on the wire.
+//! Response bodies of exchange rates.
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
-use super::exchange::{Known, RateState};
+use super::exchange::{RateState, SourcedRate};
 use crate::contract::{
     answer::Resource, cache::Cache, date::Date, etag::ETag, money::Currency, time::Timestamp,
 };
 
-/// What one unit of a currency is in every other that is known.
+/// The value of one unit of a currency in every other known currency.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct RateTable {
-    /// The currency of which one unit is meant.
+    /// The base currency: every rate is the value of one unit of it.
     pub base: Currency,
-    /// The others, by their letters.
+    /// The rates, in ascending order of currency codes.
     #[oai(validator(min_items = "0", max_items = "500"))]
     pub rates: Vec<Rate>,
 }
 
-/// What one unit of a currency is in another, and who says so.
+/// The value of one unit of a currency in another currency, with its source.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Rate {
-    /// The currency of which one unit is meant.
+    /// The base currency: the rate is the value of one unit of it.
     pub base: Currency,
-    /// The currency in which it is told.
+    /// The quote currency: the rate is in this currency.
     pub currency: Currency,
     #[oai(flatten)]
     #[serde(flatten)]
     pub quoted: Quoted,
-    /// When the source told it; left out for the operator's own figure.
+    /// When the rate was fetched. Omitted for a fallback rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetched_at: Option<Timestamp>,
 }
 
-/// A rate, and how far it can be trusted: in the same words wherever one stands.
+/// A rate with its date, source and state. All resources that contain a rate use these fields.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 #[serde(rename_all = "camelCase")]
 pub struct Quoted {
-    /// What one unit of the one currency is in the other, as a decimal number.
+    /// The value of one unit of the base currency in the quote currency, as a decimal number.
     #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
     pub rate: String,
-    /// The day for which the rate holds; left out for the operator's own figure.
+    /// The day that the rate is for. Omitted for a fallback rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_date: Option<Date>,
-    /// The host that told it; `fallback` is the operator's own figure.
+    /// The host that the rate was fetched from; `fallback` for the setting `rates_fallback`.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub rate_source: String,
-    /// How far the rate can be trusted.
+    /// The age and origin of the rate.
     pub rate_state: RateState,
 }
 
-impl From<&Known> for Quoted {
-    fn from(known: &Known) -> Self {
+impl From<&SourcedRate> for Quoted {
+    fn from(sourced: &SourcedRate) -> Self {
         Quoted {
-            rate: known.rate.to_string(),
-            rate_date: known.date,
-            rate_source: known.source.clone(),
-            rate_state: known.state,
+            rate: sourced.rate.to_string(),
+            rate_date: sourced.date,
+            rate_source: sourced.source.clone(),
+            rate_state: sourced.state,
         }
     }
 }
 
 impl Quoted {
-    /// What a version of an answer depends on.
+    /// Returns the text that the ETag of a response with this rate depends on.
     pub fn tag(&self) -> String {
         let Quoted { rate, rate_date, rate_source, rate_state } = self;
         let date = rate_date.map(|date| date.to_string()).unwrap_or_default();
@@ -75,8 +75,8 @@ impl Quoted {
 }
 
 impl Rate {
-    pub fn of(base: Currency, currency: Currency, known: &Known) -> Self {
-        Rate { base, currency, quoted: known.into(), fetched_at: known.fetched_at }
+    pub fn of(base: Currency, currency: Currency, sourced: &SourcedRate) -> Self {
+        Rate { base, currency, quoted: sourced.into(), fetched_at: sourced.fetched_at }
     }
 }
 
@@ -125,11 +125,11 @@ impl Example for Quoted {
     }
 }
 
-/// Which rates are asked for.
+/// The base currency of the requested rates.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RateQuery {
-    /// The currency of which one unit is meant; the US dollar if none is named.
+    /// The base currency. The default is the US dollar.
     pub base: Option<Currency>,
 }
 

@@ -1,4 +1,4 @@
-//! The old revenues, told the same way throughout the document.
+//! Examples for the OpenAPI document: a redirect from the first version of revenues to the second.
 use poem_openapi::types::Example;
 
 use super::types::{
@@ -9,7 +9,7 @@ use crate::contract::{id::Id, page::Paging, time::Timestamp};
 
 const SOURCE: &str = "/api/v1/revenues";
 const DESTINATION: &str = "/api/v2/revenues/en-us";
-const WRITTEN: Timestamp = Timestamp(1_763_715_600_000);
+const CREATED: Timestamp = Timestamp(1_763_715_600_000);
 const STARTS: Timestamp = Timestamp(1_763_629_200_000);
 const ENDS: Timestamp = Timestamp(1_890_000_000_000);
 
@@ -27,8 +27,8 @@ impl Example for Redirect {
             permanent: false,
             starts_at: Some(STARTS),
             ends_at: Some(ENDS),
-            created_at: WRITTEN,
-            updated_at: WRITTEN,
+            created_at: CREATED,
+            updated_at: CREATED,
             version: 1,
         }
     }
@@ -78,8 +78,8 @@ impl Example for RedirectImport {
 }
 
 impl RedirectMap {
-    /// A map as the document shows it.
-    pub fn story() -> Self {
+    /// Returns the map that the OpenAPI document shows.
+    pub fn sample() -> Self {
         let to = |destination: &str, permanent| RedirectReplacement {
             destination: destination.into(),
             permanent,

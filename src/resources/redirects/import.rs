@@ -1,4 +1,4 @@
-//! Many rules at once: written together or not at all, beside those that are there already.
+//! Import of rules: all of them or none, in addition to the existing rules.
 use std::collections::HashMap;
 
 use entity::redirect;
@@ -9,12 +9,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    forms::Entry,
+    destination::{Destination, Sites},
+    formats::Entry,
     path::Pattern,
-    rules::{checked, dated, leads},
-    service::{Redirects, fresh},
+    rules::{check_dates, check_destination, check_graph},
+    service::{Redirects, new_row},
     snapshot::Rule,
-    target::{Sites, Target},
     types::RedirectImport,
 };
 use crate::{
@@ -28,38 +28,39 @@ use crate::{
     ports::db::Tx,
 };
 
-/// As many rows go into one statement; SQLite has room for 32,766 values.
-const AT_ONCE: usize = 2000;
+/// The rows of one statement. SQLite accepts 32,766 values, and a row has 13.
+const ROWS_PER_STATEMENT: usize = 2000;
 
 impl Redirects {
-    /// Writes the rules in a transaction of its own and acts by them at once.
-    pub async fn take(
+    /// Imports rules in a transaction of its own, and applies them at once.
+    pub async fn run_import(
         &self,
         entries: Result<Vec<Entry>, Vec<Violation>>,
         attempt: Option<Attempt>,
     ) -> Result<Outcome<RedirectImport>> {
-        let entries = entries.map_err(refused)?;
+        let entries = entries.map_err(invalid)?;
         let redirects = self.clone();
         let work = async move |tx: Tx| redirects.import(&tx, entries).await;
         let done = once(&self.db, attempt, work).await?;
-        self.refresh().await.or_log("taking over imported redirects");
+        self.refresh().await.or_log("loading imported redirects");
         Ok(done)
     }
 
-    /// Writes the rules: those whose source is there already lead to the new destination. Who calls this asks
-    /// for a [`Redirects::refresh`] after the commit.
+    /// Writes the rules in a transaction of the caller. A rule whose source exists replaces the existing one.
+    /// The caller must call [`Redirects::refresh`] after the commit.
     pub async fn import(&self, tx: &Tx, entries: Vec<Entry>) -> Result<RedirectImport> {
-        let standing = self.live.standing(tx).await?;
-        let sites = self.live.sites.clone();
-        let all = standing.rules.clone();
-        let read = tokio::task::spawn_blocking(move || sorted(&all, &entries, &sites));
+        let current = self.cache.lock_current(tx).await?;
+        let sites = self.cache.sites.clone();
+        let existing = current.rules.clone();
+        // Parsing up to a million rules would block an async worker thread.
+        let planned = tokio::task::spawn_blocking(move || plan(&existing, &entries, &sites));
         let (rules, report) =
-            read.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(refused)?;
-        checked(&standing.web, rules.clone(), &self.live.sites).await?;
+            planned.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(invalid)?;
+        check_graph(&current.graph, rules.clone(), &self.cache.sites).await?;
         let now = self.clock.now();
-        for some in rules.chunks(AT_ONCE) {
-            let next = Expr::col((redirect::Entity, redirect::Column::Version)).add(1);
-            let again = OnConflict::columns([redirect::Column::Kind, redirect::Column::Source])
+        for chunk in rules.chunks(ROWS_PER_STATEMENT) {
+            let next_version = Expr::col((redirect::Entity, redirect::Column::Version)).add(1);
+            let upsert = OnConflict::columns([redirect::Column::Kind, redirect::Column::Source])
                 .update_columns([
                     redirect::Column::Destination,
                     redirect::Column::Permanent,
@@ -68,10 +69,10 @@ impl Redirects {
                     redirect::Column::Search,
                     redirect::Column::UpdatedAt,
                 ])
-                .value(redirect::Column::Version, next)
+                .value(redirect::Column::Version, next_version)
                 .to_owned();
-            let rows = some.iter().map(|rule| fresh(rule, now));
-            redirect::Entity::insert_many(rows).on_conflict(again).exec_without_returning(&**tx).await?;
+            let rows = chunk.iter().map(|rule| new_row(rule, now));
+            redirect::Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(&**tx).await?;
         }
         if !rules.is_empty() {
             tx.touch("redirects").await?;
@@ -82,21 +83,21 @@ impl Redirects {
     }
 }
 
-fn refused(mut violations: Vec<Violation>) -> Error {
+fn invalid(mut violations: Vec<Violation>) -> Error {
     violations.truncate(MAX_VIOLATIONS);
     Error::Invalid(violations)
 }
 
-type Sorted = Result<(Vec<Rule>, RedirectImport), Vec<Violation>>;
+type Plan = Result<(Vec<Rule>, RedirectImport), Vec<Violation>>;
 
-/// The rules that have to be written, or what is wrong with the entries.
-fn sorted(standing: &[Rule], entries: &[Entry], sites: &Sites) -> Sorted {
-    let known: HashMap<&Pattern, &Rule> = standing.iter().map(|rule| (&rule.pattern, rule)).collect();
+/// Returns the rules that must be written, or the violations of the entries.
+fn plan(existing: &[Rule], entries: &[Entry], sites: &Sites) -> Plan {
+    let by_pattern: HashMap<&Pattern, &Rule> = existing.iter().map(|rule| (&rule.pattern, rule)).collect();
     let mut seen = HashMap::new();
     let (mut rules, mut violations) = (Vec::new(), Vec::new());
     let mut report = RedirectImport { created: 0, updated: 0, unchanged: 0 };
     for entry in entries {
-        let rule = match ruled(entry, sites) {
+        let rule = match entry_rule(entry, sites) {
             Ok(rule) => rule,
             Err(violation) => {
                 violations.push(violation);
@@ -104,11 +105,11 @@ fn sorted(standing: &[Rule], entries: &[Entry], sites: &Sites) -> Sorted {
             }
         };
         if seen.insert(rule.pattern.clone(), ()).is_some() {
-            violations.push(entry.violation("source", "stands here twice"));
+            violations.push(entry.violation("source", "must not occur twice in the file"));
             continue;
         }
-        match known.get(&rule.pattern) {
-            Some(before) if same(before, &rule, sites) => report.unchanged += 1,
+        match by_pattern.get(&rule.pattern) {
+            Some(before) if is_same(before, &rule, sites) => report.unchanged += 1,
             Some(before) => {
                 report.updated += 1;
                 rules.push(Rule { id: before.id, ..rule });
@@ -122,19 +123,20 @@ fn sorted(standing: &[Rule], entries: &[Entry], sites: &Sites) -> Sorted {
     if violations.is_empty() { Ok((rules, report)) } else { Err(violations) }
 }
 
-/// Whether a rule does the same as the one before, be it in other words.
-fn same(before: &Rule, rule: &Rule, sites: &Sites) -> bool {
-    let target = |rule: &Rule| Target::parse(&rule.destination, &rule.pattern, sites).ok();
+/// Returns whether two rules have the same effect, even if their destinations are written differently.
+fn is_same(before: &Rule, rule: &Rule, sites: &Sites) -> bool {
+    let parsed = |rule: &Rule| Destination::parse(&rule.destination, &rule.pattern, sites).ok();
     let destination = before.destination.clone();
     *before == Rule { id: before.id, destination, ..rule.clone() }
-        && (before.destination == rule.destination || target(before) == target(rule))
+        && (before.destination == rule.destination || parsed(before) == parsed(rule))
 }
 
-fn ruled(entry: &Entry, sites: &Sites) -> Result<Rule, Violation> {
+fn entry_rule(entry: &Entry, sites: &Sites) -> Result<Rule, Violation> {
     let new = entry.new.clone();
-    let pattern = Pattern::parse(&new.source).map_err(|why| entry.violation("source", why))?;
-    leads(&pattern, &new.destination, sites).map_err(|why| entry.violation("destination", why))?;
-    dated(new.starts_at, new.ends_at).map_err(|why| entry.violation("endsAt", why))?;
+    let pattern = Pattern::parse(&new.source).map_err(|message| entry.violation("source", message))?;
+    check_destination(&pattern, &new.destination, sites)
+        .map_err(|message| entry.violation("destination", message))?;
+    check_dates(new.starts_at, new.ends_at).map_err(|message| entry.violation("endsAt", message))?;
     Ok(Rule {
         id: Uuid::now_v7(),
         pattern,

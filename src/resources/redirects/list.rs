@@ -1,4 +1,4 @@
-//! Pages of redirects, and all of them as a file.
+//! Lists and exports of redirects.
 use entity::redirect;
 use sea_orm::{EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, sea_query::ExprTrait};
 
@@ -35,22 +35,22 @@ impl From<redirect::Model> for RedirectSummary {
 }
 
 impl Redirects {
-    /// The version of every list of redirects; changes with the rules and with their counts.
+    /// Returns the ETag of a list. It changes with the rules and with their hit counts.
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["redirects", "redirect hits"]).await?;
         Ok(ETag::weak(&["redirects", &version.to_string(), target]))
     }
 
-    /// The version of every file of redirects.
-    pub async fn file_etag(&self, form: &str) -> Result<ETag> {
+    /// Returns the ETag of an export in this format.
+    pub async fn export_etag(&self, format: &str) -> Result<ETag> {
         let version = self.db.versions(&["redirects"]).await?;
-        Ok(ETag::weak(&["redirects", &version.to_string(), form]))
+        Ok(ETag::weak(&["redirects", &version.to_string(), format]))
     }
 
     pub async fn list(&self, query: &RedirectQuery) -> Result<Page<RedirectSummary>> {
         let mut find = redirect::Entity::find();
-        for word in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
-            find = find.filter(redirect::Column::Search.into_simple_expr().like(containing(word)));
+        for term in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
+            find = find.filter(redirect::Column::Search.into_simple_expr().like(containing(term)));
         }
         let sort = query.sort.as_deref().unwrap_or("source");
         let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
@@ -66,7 +66,7 @@ impl Redirects {
             order: vec![key(column), key(redirect::Column::Id)],
             paging: &query.paging,
         };
-        let place = |row: &redirect::Model| {
+        let sort_key = |row: &redirect::Model| {
             let first = match name {
                 "source" => Key::Text(row.source.clone()),
                 "hits" => Key::Number(row.hits),
@@ -74,11 +74,11 @@ impl Redirects {
             };
             vec![first, Key::Id(row.id)]
         };
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, place).await?;
+        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, sort_key).await?;
         Ok(Page { data: rows.into_iter().map(RedirectSummary::from).collect(), pagination })
     }
 
-    /// All rules, by source.
+    /// Returns all rules in ascending order of their sources.
     pub async fn all(&self) -> Result<Vec<NewRedirect>> {
         let rows = redirect::Entity::find()
             .order_by_asc(redirect::Column::Source)

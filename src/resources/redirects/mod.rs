@@ -1,24 +1,25 @@
-//! Redirects: paths that lead elsewhere, looked up before anything else.
+//! Redirects: rules that map request paths to other locations. The server looks them up before it routes a
+//! request.
 mod api;
-mod circle;
+mod cache;
+mod cycles;
+mod destination;
 mod example;
-pub mod forms;
-mod glob;
+pub mod formats;
+mod graph;
 mod import;
 mod list;
-mod live;
-mod others;
 mod path;
+mod path_set;
+mod protected;
 mod rules;
 mod service;
 mod snapshot;
-mod target;
 mod types;
-mod web;
 
 pub use api::RedirectsApi;
+pub use destination::Sites;
 pub use path::Pattern;
 pub use service::Redirects;
-pub use snapshot::{Former, Found, Rule, Snapshot};
-pub use target::Sites;
+pub use snapshot::{FormerPaths, Found, Rule, Snapshot};
 pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};

@@ -1,24 +1,23 @@
-//! Paths in one spelling, so that all requests for a path find the same rule, and the patterns that rules
-//! match them with.
+//! Canonical paths, so that every spelling of a path finds the same rule, and the patterns of rule sources.
 use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
-    glob::{self, Glob},
-    others::is_others,
+    path_set::{PathSet, path_sets},
+    protected::is_protected,
 };
 
 /// The most characters of a source or a destination.
-pub const MAX: usize = 1000;
+pub const MAX_LENGTH: usize = 1000;
 /// The most slashes of a prefix or a wildcard.
-pub const DEEPEST: usize = 16;
+pub const MAX_DEPTH: usize = 16;
 /// The most `*` of a pattern.
-pub const STARS: usize = 5;
+pub const MAX_STARS: usize = 5;
 
-/// The path with every escape undone that does not change its meaning, and without a slash at its end; none
-/// if it is no text.
+/// Returns the path without a trailing slash and with every percent-encoded character decoded whose decoding
+/// does not change the meaning of the path. Returns `None` for an invalid escape or invalid UTF-8.
 pub fn canonical(path: &str) -> Option<Cow<'_, str>> {
     let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
-    // Without a way out in the middle this looks at many bytes at once.
+    // A fold without an early exit lets the compiler check many bytes at once.
     if !path.bytes().fold(false, |odd, byte| odd | matches!(byte, b'%' | b'\\' | b'?' | b'#')) {
         return Some(Cow::Borrowed(path));
     }
@@ -31,7 +30,7 @@ pub fn canonical(path: &str) -> Option<Cow<'_, str>> {
         };
         match value {
             b'%' | b'\\' | b'?' | b'#' | 0..=0x1f | 0x7f => bytes.extend(format!("%{value:02X}").bytes()),
-            // An escaped slash or star is not the one that divides or takes.
+            // An escaped slash is no separator, and an escaped star is no wildcard.
             b'/' | b'*' if byte == b'%' => bytes.extend(format!("%{value:02X}").bytes()),
             plain => bytes.push(plain),
         }
@@ -43,20 +42,20 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// Text in the form in which a header field or an address carries it (RFC 3986, 2.1); escapes stay.
+/// Percent-encodes text for a URL or a header (RFC 3986, section 2.1). Existing escapes stay unchanged.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     escape(&mut escaped, text);
     escaped
 }
 
-/// Adds text in that form.
+/// Appends percent-encoded text to `to`.
 pub fn escape(to: &mut String, text: &str) {
-    if text.bytes().fold(true, |plain, byte| plain & carried(byte)) {
+    if text.bytes().fold(true, |plain, byte| plain & is_url_byte(byte)) {
         return to.push_str(text);
     }
     for byte in text.bytes() {
-        match carried(byte) {
+        match is_url_byte(byte) {
             true => to.push(char::from(byte)),
             false => {
                 to.push('%');
@@ -68,17 +67,18 @@ pub fn escape(to: &mut String, text: &str) {
     }
 }
 
-fn carried(byte: u8) -> bool {
+fn is_url_byte(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7e)
         && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
-/// Whether some segment is `.` or `..`, which browsers take away.
-pub fn has_dots(path: &str) -> bool {
+/// Returns whether a segment is `.` or `..`, which clients remove (RFC 3986, section 5.2.4).
+pub fn has_dot_segments(path: &str) -> bool {
     path.contains('.') && path.split('/').any(|segment| segment == "." || segment == "..")
 }
 
-/// How a rule matches. Exact ones win over prefixes, long prefixes over short ones, and those over wildcards.
+/// The kind of a pattern. Exact patterns precede prefixes, long prefixes precede short ones, and prefixes
+/// precede wildcards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Exact,
@@ -96,53 +96,52 @@ impl Kind {
     }
 }
 
-/// What a rule matches: a path, a path with all that is below it, or a path with `*` in it.
+/// The source of a rule: one path, a path with everything below it, or a path with `*` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     pub kind: Kind,
-    /// In canonical spelling; without the `/*` of a prefix.
+    /// In canonical form, without the `/*` of a prefix.
     pub path: String,
 }
 
 impl Pattern {
-    /// Reads `/a`, `/a/*` or `/a/*/b`; the error says what is wrong with it.
+    /// Parses `/a`, `/a/*` or `/a/*/b`. The error is the message of the violation.
     pub fn parse(text: &str) -> Result<Pattern, &'static str> {
         if !text.starts_with('/') {
-            return Err("must begin with a slash");
+            return Err("must begin with a slash, such as /old");
         }
-        if text.chars().count() > MAX {
-            return Err("must be at most 1000 characters long");
+        if text.chars().count() > MAX_LENGTH {
+            return Err("must be at most 1000 characters");
         }
         if text.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#')) {
-            return Err("must be a path, without query, fragment, backslash and control characters");
+            return Err("must be a path without a query, a fragment, backslashes and control characters");
         }
-        let path = canonical(text).ok_or("has an escape that stands for no text")?.into_owned();
-        if path.contains("//") || has_dots(&path) {
-            return Err("must not have empty segments, `.` or `..`");
+        let path =
+            canonical(text).ok_or("must contain only escapes of valid UTF-8, such as %20")?.into_owned();
+        if path.contains("//") || has_dot_segments(&path) {
+            return Err("must not contain empty segments, `.` or `..`");
         }
         let stars = path.matches('*').count();
         let pattern = match path.strip_suffix("/*") {
             _ if stars == 0 => Pattern { kind: Kind::Exact, path },
             Some(above) if stars == 1 => Pattern { kind: Kind::Prefix, path: above.to_owned() },
-            _ if stars > STARS => return Err("must have at most 5 `*`"),
-            _ if path.contains("**") => return Err("must not have two `*` side by side"),
+            _ if stars > MAX_STARS => return Err("must contain at most 5 `*`"),
+            _ if path.contains("**") => return Err("must not contain `**`"),
             _ => Pattern { kind: Kind::Wildcard, path },
         };
-        if pattern.kind != Kind::Exact && pattern.path.matches('/').count() >= DEEPEST {
-            return Err("must have less than 16 slashes before or around its `*`");
+        if pattern.kind != Kind::Exact && pattern.path.matches('/').count() >= MAX_DEPTH {
+            return Err("must contain fewer than 16 slashes if it contains `*`");
         }
-        match pattern.shadows() || is_others(&pattern.path) {
-            true => {
-                Err("would shadow what keeps the service working or is others' business: /livez, /readyz, \
+        match pattern.covers_reserved() || is_protected(&pattern.path) {
+            true => Err("must not cover paths that redirects cannot replace: /livez, /readyz, \
                  /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, \
                  /api/events, /api/health, /api/jobs, /api/redirects, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2, \
-                 /api/webhook-deliveries, /api/webhook-endpoints, /api/webhook-events and /api/webhooks")
-            }
+                 /api/webhook-deliveries, /api/webhook-endpoints, /api/webhook-events and /api/webhooks"),
             false => Ok(pattern),
         }
     }
 
-    /// Reads a pattern back from its columns.
+    /// Builds a pattern from its database columns.
     pub fn stored(kind: &str, path: String) -> Pattern {
         let kind = match kind {
             "prefix" => Kind::Prefix,
@@ -152,7 +151,7 @@ impl Pattern {
         Pattern { kind, path }
     }
 
-    /// The pattern as it is written.
+    /// Returns the pattern as clients write it.
     pub fn text(&self) -> String {
         match self.kind {
             Kind::Prefix => format!("{}/*", self.path),
@@ -160,18 +159,18 @@ impl Pattern {
         }
     }
 
-    /// The pattern with hyphens for slashes; not unique.
+    /// Returns the pattern with hyphens for slashes. Several patterns may have the same key form.
     pub fn key_form(&self) -> String {
         self.text().replace('/', "-")
     }
 
-    /// The folder in which everything lies that it matches.
+    /// Returns the deepest folder that contains every path that the pattern matches.
     pub fn folder(&self) -> &str {
         let head = self.path.split('*').next().unwrap_or_default();
         head.rfind('/').map_or("", |slash| &head[..slash])
     }
 
-    /// How many parts of a path it takes.
+    /// Returns the number of parts of a path that the pattern captures.
     pub fn stars(&self) -> usize {
         match self.kind {
             Kind::Exact => 0,
@@ -180,8 +179,8 @@ impl Pattern {
         }
     }
 
-    /// Whether this `*` takes everything that is left, slashes and all.
-    pub fn takes_rest(&self, star: usize) -> bool {
+    /// Returns whether the `*` at this position matches the rest of the path, slashes included.
+    pub fn matches_rest(&self, star: usize) -> bool {
         match self.kind {
             Kind::Exact => false,
             Kind::Prefix => true,
@@ -189,17 +188,18 @@ impl Pattern {
         }
     }
 
-    fn shadows(&self) -> bool {
+    fn covers_reserved(&self) -> bool {
         if self.kind == Kind::Exact {
-            return vital(&self.path);
+            return is_reserved(&self.path);
         }
-        let own = glob::of_pattern(self);
-        KEPT.iter().any(|kept| own.iter().any(|own| own.meets(kept)))
+        let sets = path_sets(self);
+        RESERVED_SETS.iter().any(|reserved| sets.iter().any(|set| set.intersects(reserved)))
     }
 }
 
-/// What must stay reachable whatever the rules say; with what begins with it, where that is true.
-const VITAL: [(&str, bool); 9] = [
+/// Paths that must stay reachable so that probes work and a wrong rule can be deleted. `true` includes every
+/// path that begins with this text.
+const RESERVED: [(&str, bool); 9] = [
     ("/livez", false),
     ("/readyz", false),
     ("/openapi.json", false),
@@ -211,49 +211,51 @@ const VITAL: [(&str, bool); 9] = [
     ("/api/auth/", true),
 ];
 
-static KEPT: LazyLock<Vec<Glob>> = LazyLock::new(|| {
-    let region = |(path, below): &(&str, bool)| {
-        let mut region = Glob::new();
-        region.text(path);
+static RESERVED_SETS: LazyLock<Vec<PathSet>> = LazyLock::new(|| {
+    let set = |(path, below): &(&str, bool)| {
+        let mut set = PathSet::new();
+        set.push_text(path);
         if *below {
-            region.gap(true);
+            set.push_gap(true);
         }
-        region
+        set
     };
-    VITAL.iter().map(region).collect()
+    RESERVED.iter().map(set).collect()
 });
 
-/// Whether a path is one of those that no rule may touch.
-pub fn vital(path: &str) -> bool {
-    VITAL.iter().any(|(vital, below)| if *below { path.starts_with(vital) } else { path == *vital })
+/// Returns whether no rule may redirect this path.
+pub fn is_reserved(path: &str) -> bool {
+    RESERVED
+        .iter()
+        .any(|(reserved, below)| if *below { path.starts_with(reserved) } else { path == *reserved })
 }
 
-/// The pattern that the key of a rule names: a path, or the key form with hyphens for slashes.
+/// The key of a rule in a URL: its source, or its key form with hyphens for slashes.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum RuleKey {
     Path(String),
-    /// The key form, and the path that it stands for when every hyphen is a slash.
-    Form(String, String),
+    /// The key form, and the path with a slash for every hyphen.
+    Hyphenated(String, String),
 }
 
-impl Key {
-    pub fn read(text: &str) -> Key {
+impl RuleKey {
+    pub fn parse(text: &str) -> RuleKey {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         match text.as_bytes().first() {
-            Some(b'/') => Key::Path(text.to_owned()),
+            Some(b'/') => RuleKey::Path(text.to_owned()),
             Some(b'-') if text.chars().all(plain) => {
-                // A slash at the end of a path is no part of it.
+                // A canonical path has no trailing slash.
                 let form = text.strip_suffix('-').filter(|form| !form.is_empty()).unwrap_or(text);
-                Key::Form(form.to_owned(), form.replace('-', "/"))
+                RuleKey::Hyphenated(form.to_owned(), form.replace('-', "/"))
             }
-            _ => Key::Path(format!("/{text}")),
+            _ => RuleKey::Path(format!("/{text}")),
         }
     }
 
-    /// The path that is meant where there is no rule yet.
+    /// Returns the path of a rule that does not exist yet.
     pub fn path(&self) -> &str {
         match self {
-            Key::Path(path) | Key::Form(_, path) => path,
+            RuleKey::Path(path) | RuleKey::Hyphenated(_, path) => path,
         }
     }
 }
@@ -263,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_a_path_is_one_path() {
+    fn every_spelling_has_the_same_canonical_path() {
         for (sent, path) in [
             ("/", "/"),
             ("/old", "/old"),
@@ -283,7 +285,7 @@ mod tests {
             assert_eq!(canonical(sent).as_deref(), Some(path), "{sent}");
             assert_eq!(canonical(path).as_deref(), Some(path), "{path} is canonical");
             let again = escaped(path);
-            assert_eq!(canonical(&again).as_deref(), Some(path), "{sent} goes round");
+            assert_eq!(canonical(&again).as_deref(), Some(path), "{sent}");
         }
         for wrong in ["/%", "/%4", "/%zz", "/%ff", "/%C3"] {
             assert_eq!(canonical(wrong), None, "{wrong}");
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_says_its_kind() {
+    fn parses_the_kind_of_a_pattern() {
         for (text, kind, path) in [
             ("/", Kind::Exact, "/"),
             ("/old/", Kind::Exact, "/old"),
@@ -308,7 +310,7 @@ mod tests {
         }
     }
 
-    const UNFIT: [&str; 42] = [
+    const INVALID: [&str; 42] = [
         "",
         "old",
         "//old",
@@ -354,8 +356,8 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_no_path_or_shadows_the_service_is_refused() {
-        for text in UNFIT {
+    fn rejects_invalid_sources_and_reserved_paths() {
+        for text in INVALID {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
         for text in [
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_paths_or_hyphens() {
+    fn a_key_is_a_path_or_a_key_form() {
         for (text, path) in [
             ("old/page", "/old/page"),
             ("/old/page", "/old/page"),
@@ -382,7 +384,7 @@ mod tests {
             ("-a.b", "/-a.b"),
             ("a-b", "/a-b"),
         ] {
-            assert_eq!(Key::read(text).path(), path, "{text}");
+            assert_eq!(RuleKey::parse(text).path(), path, "{text}");
         }
     }
 }

@@ -1,93 +1,97 @@
-//! What a rule must keep to, alone and among the others.
+//! Validation of a rule on its own and against the other rules.
 use std::sync::Arc;
 
 use super::{
+    destination::{Destination, Sites},
+    graph::{Chain, ChainCheck, Graph, LimitExceeded, WorkLimit},
     path::{Kind, Pattern, canonical},
     snapshot::Rule,
-    target::{Sites, Target},
-    web::{Tangle, TooMuch, Weave, Web, Work},
 };
 use crate::contract::{
     problem::{Error, Result},
     time::Timestamp,
 };
 
-/// Whether a rule ends after it starts.
-pub fn dated(starts: Option<Timestamp>, ends: Option<Timestamp>) -> Result<(), &'static str> {
+/// Returns an error if the end of a rule is not after its start.
+pub fn check_dates(starts: Option<Timestamp>, ends: Option<Timestamp>) -> Result<(), &'static str> {
     match (starts, ends) {
         (Some(starts), Some(ends)) if ends <= starts => Err("must be later than startsAt"),
         _ => Ok(()),
     }
 }
 
-/// Whether the destination is one that the source may lead to.
-pub fn leads(pattern: &Pattern, destination: &str, sites: &Sites) -> Result<(), &'static str> {
-    Target::parse(destination, pattern, sites).map(|_| ())
+/// Returns an error if a rule with this source must not have this destination.
+pub fn check_destination(pattern: &Pattern, destination: &str, sites: &Sites) -> Result<(), &'static str> {
+    Destination::parse(destination, pattern, sites).map(|_| ())
 }
 
-/// The most wildcards of one folder: a request may have to try all of them.
-const WILDCARDS: usize = 100;
-/// How much may be compared for one write: some tenths of a second.
-const STEPS: usize = 50_000_000;
+/// The most wildcard sources in one folder: a request may have to try all of them.
+const MAX_WILDCARDS: usize = 100;
+/// The most comparison steps of one write: some tenths of a second.
+const MAX_STEPS: usize = 50_000_000;
 
-/// The rules and the former addresses as they hang together. Rules win; those to hosts that are not listed any
-/// more are left out, as they do not act.
-pub fn web(rules: &[Rule], aliases: &[(String, String)], sites: &Sites) -> Web {
-    let read = |rule: &Rule| {
-        let target = Target::parse(&rule.destination, &rule.pattern, sites).ok()?;
-        Some((rule.pattern.clone(), target))
+/// Builds the graph of the rules and the aliases of content. Rules have precedence. Rules to hosts that are
+/// no longer listed are omitted, because they have no effect.
+pub fn build_graph(rules: &[Rule], aliases: &[(String, String)], sites: &Sites) -> Graph {
+    let edge = |rule: &Rule| {
+        let destination = Destination::parse(&rule.destination, &rule.pattern, sites).ok()?;
+        Some((rule.pattern.clone(), destination))
     };
-    let former = |(path, destination): &(String, String)| {
+    let alias_edge = |(path, destination): &(String, String)| {
         let source = Pattern { kind: Kind::Exact, path: canonical(path)?.into_owned() };
-        let target = Target::parse(destination, &source, sites).ok()?;
-        Some((source, target))
+        let destination = Destination::parse(destination, &source, sites).ok()?;
+        Some((source, destination))
     };
-    // Of two equal ones the last leads, as in the snapshot.
-    Web::new(rules.iter().filter_map(read).chain(aliases.iter().rev().filter_map(former)))
+    // Of two equal aliases the last has precedence, as in the snapshot; the graph uses the first.
+    Graph::new(rules.iter().filter_map(edge).chain(aliases.iter().rev().filter_map(alias_edge)))
 }
 
-/// Refuses rules that together with those that stand would lead in circles, or from one to the next. Dates are
-/// not looked at: what cannot happen today could tomorrow.
-pub async fn checked(standing: &Arc<Web>, new: Vec<Rule>, sites: &Sites) -> Result<()> {
-    let (standing, sites) = (standing.clone(), sites.clone());
-    let found = tokio::task::spawn_blocking(move || refusal(&standing, &web(&new, &[], &sites))).await;
+/// Rejects rules that would form a cycle or a chain with each other or with the existing rules. Dates are
+/// ignored: two rules that do not overlap today may overlap after a change of their dates.
+pub async fn check_graph(existing: &Arc<Graph>, new: Vec<Rule>, sites: &Sites) -> Result<()> {
+    let (existing, sites) = (existing.clone(), sites.clone());
+    // CPU-bound for up to some tenths of a second: runs outside the async worker threads.
+    let found =
+        tokio::task::spawn_blocking(move || find_conflict(&existing, &build_graph(&new, &[], &sites))).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
-        Some(clash) => Err(Error::Clash(clash)),
+        Some(conflict) => Err(Error::Clash(conflict)),
         None => Ok(()),
     }
 }
 
-fn refusal(standing: &Web, new: &Web) -> Option<String> {
-    if let Some(folder) = standing.crowded(new, WILDCARDS) {
+fn find_conflict(existing: &Graph, new: &Graph) -> Option<String> {
+    if let Some(folder) = existing.overfull_folder(new, MAX_WILDCARDS) {
         let folder: String = folder.chars().take(200).collect();
         return Some(format!(
-            "{folder}/ would have more than {WILDCARDS} sources with `*` in the middle: put some of them in \
-             folders of their own, write `/*` at the end, or the paths one by one"
+            "{folder}/ would have more than {MAX_WILDCARDS} sources with `*` in the middle: move some of them to \
+             other folders, end them with `/*`, or list the paths one by one"
         ));
     }
-    let found = match Weave::new(new, standing, Work::new(STEPS)).tangle() {
+    let found = match ChainCheck::new(new, existing, WorkLimit::new(MAX_STEPS)).find_chain() {
         Ok(found) => found,
-        Err(TooMuch) => {
+        Err(LimitExceeded) => {
             return Some(
-                "there are too many rules to compare this with: write fewer at once, or put more text before \
+                "there are too many rules to compare with: write fewer rules at once, or put more text before \
                  the first `*` of source and destination"
                     .to_owned(),
             );
         }
     };
-    let Tangle { rule, next, returns } = found?;
-    let (one, other) = (shown(&rule), shown(&next));
-    Some(match (rule == next, returns) {
-        (true, _) => format!("{one} would lead to itself"),
-        (_, true) => format!("{one} and {other} would lead in a circle"),
+    let Chain { rule, next, is_cycle } = found?;
+    let (rule_text, next_text) = (excerpt(&rule), excerpt(&next));
+    Some(match (rule == next, is_cycle) {
+        (true, _) => format!("{rule_text} would redirect to itself"),
+        (_, true) => format!("{rule_text} and {next_text} would form a redirect cycle"),
         (_, false) => {
-            format!("{one} would lead to {other}, which leads on: let it lead there at once")
+            format!(
+                "{rule_text} would redirect to {next_text}, which is itself redirected: use the final destination"
+            )
         }
     })
 }
 
-/// Sources can be longer than what a problem has room for.
-fn shown(pattern: &Pattern) -> String {
+/// Returns at most 200 characters of a pattern: sources may be longer than a problem detail should be.
+fn excerpt(pattern: &Pattern) -> String {
     let text = pattern.text();
     match text.char_indices().nth(200) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,4 +1,4 @@
-//! What may happen to redirects. The only writer of the `redirects` table.
+//! Redirect service: rules and queries. The only writer of the `redirects` table.
 use std::{sync::Arc, time::Duration};
 
 use entity::redirect;
@@ -10,11 +10,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    live::Live,
-    path::{Key, Kind, Pattern},
-    rules::{checked, dated, leads},
+    cache::RuleCache,
+    destination::Sites,
+    path::{Kind, Pattern, RuleKey},
+    rules::{check_dates, check_destination, check_graph},
     snapshot::{Found, Rule},
-    target::Sites,
     types::{NewRedirect, Redirect, RedirectKind, RedirectReplacement},
 };
 use crate::{
@@ -43,7 +43,7 @@ pub struct Redirects {
     pub(super) db: Db,
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
-    pub(super) live: Arc<Live>,
+    pub(super) cache: Arc<RuleCache>,
 }
 
 impl From<redirect::Model> for Redirect {
@@ -72,68 +72,68 @@ pub(super) fn kind(kind: Kind) -> RedirectKind {
     }
 }
 
-/// How often other processes' rules are looked for.
-const LOOK: Duration = Duration::from_millis(500);
-/// After how many looks the counts are kept.
-const KEEP: u32 = 10;
-/// The most counts that are kept at once.
-const MOST: usize = 1000;
-/// For how many milliseconds one flush may go on: no longer than a server drains.
-const PATIENCE: i64 = 20_000;
+/// The interval between polls for rules that other processes have written.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Hit counts are written on every tenth poll.
+const POLLS_PER_FLUSH: u32 = 10;
+/// The most hit counts of one transaction.
+const FLUSH_BATCH: usize = 1000;
+/// The most milliseconds of one flush: less than the time that a server has to shut down.
+const FLUSH_TIMEOUT: i64 = 20_000;
 
 impl Redirects {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, sites: Sites) -> Self {
-        Redirects { db, clock, cursors, live: Arc::new(Live::new(sites)) }
+        Redirects { db, clock, cursors, cache: Arc::new(RuleCache::new(sites)) }
     }
 
-    /// Where a path leads now, by the rules that are known here.
+    /// Returns the redirect of a path at `now` (milliseconds), by the cached rules.
     pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<Found> {
-        self.live.known().snapshot.find(path, query, now)
+        self.cache.load().snapshot.find(path, query, now)
     }
 
-    /// Takes over what was changed by whomever.
+    /// Loads the rules if any process has changed them.
     pub async fn refresh(&self) -> Result<()> {
-        self.live.refresh(&self.db).await
+        self.cache.refresh(&self.db).await
     }
 
-    /// Looks for changes and keeps the counts, for as long as the process lives.
+    /// Polls for changed rules and writes hit counts, until the process ends.
     pub async fn tend(&self) {
-        let mut looks = tokio::time::interval(LOOK);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for look in (0..KEEP).cycle() {
-            looks.tick().await;
-            self.refresh().await.or_log("looking for changed redirects");
-            if look == 0 {
-                self.flush().await.or_log("keeping the counts of redirects");
+        let mut polls = tokio::time::interval(POLL_INTERVAL);
+        polls.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for poll in (0..POLLS_PER_FLUSH).cycle() {
+            polls.tick().await;
+            self.refresh().await.or_log("polling for changed redirects");
+            if poll == 0 {
+                self.flush().await.or_log("writing redirect hit counts");
             }
         }
     }
 
-    /// Adds all that was counted to the table, some of it at a time.
+    /// Adds the hit counts to the table, in batches.
     pub async fn flush(&self) -> Result<()> {
-        let until = self.clock.now().saturating_add(PATIENCE);
-        // Requests may go on counting meanwhile.
-        let mut left = self.live.known().rules.len().div_ceil(MOST);
-        while left > 0 && self.clock.now() < until && self.keep_some(MOST).await? {
+        let until = self.clock.now().saturating_add(FLUSH_TIMEOUT);
+        // Requests count while this runs: the bound on batches makes it end under load.
+        let mut left = self.cache.load().rules.len().div_ceil(FLUSH_BATCH);
+        while left > 0 && self.clock.now() < until && self.flush_batch(FLUSH_BATCH).await? {
             left -= 1;
         }
         Ok(())
     }
 
-    /// Whether there was something to keep.
-    async fn keep_some(&self, most: usize) -> Result<bool> {
-        let mut counts = self.live.known().snapshot.take_counts(most);
+    /// Writes one batch. Returns whether there was a count to write.
+    async fn flush_batch(&self, max: usize) -> Result<bool> {
+        let mut counts = self.cache.load().snapshot.take_counts(max);
         if counts.is_empty() {
             return Ok(false);
         }
-        // In one order, so that no two processes wait for each other's rows.
+        // All processes lock rows in the same order, which avoids deadlocks.
         counts.sort_unstable();
-        let kept = counts.clone();
+        let batch = counts.clone();
         let done = self.db.write(async move |tx: Tx| {
-            for (id, count) in kept {
-                let more = Expr::col(redirect::Column::Hits).add(i64::try_from(count).unwrap_or(i64::MAX));
+            for (id, count) in batch {
+                let sum = Expr::col(redirect::Column::Hits).add(i64::try_from(count).unwrap_or(i64::MAX));
                 redirect::Entity::update_many()
-                    .col_expr(redirect::Column::Hits, more)
+                    .col_expr(redirect::Column::Hits, sum)
                     .filter(redirect::Column::Id.eq(id))
                     .exec(&*tx)
                     .await?;
@@ -141,141 +141,143 @@ impl Redirects {
             tx.touch("redirect hits").await?;
             Ok::<_, Error>(true)
         });
-        done.await.inspect_err(|_| self.live.known().snapshot.give_back(&counts))
+        done.await.inspect_err(|_| self.cache.load().snapshot.restore_counts(&counts))
     }
 
-    /// The rule that the key names. Those who may not write rules see what is in force.
-    pub async fn read(&self, viewer: Option<&Principal>, key: &str) -> Result<Redirect> {
-        let row = at(self.db.read(), &Key::read(key)).await?.ok_or(Error::NotFound("redirect"))?;
+    /// Returns the rule with this key. Callers who are not editors see only rules that are in effect.
+    pub async fn get(&self, viewer: Option<&Principal>, key: &str) -> Result<Redirect> {
+        let row = find_row(self.db.read(), &RuleKey::parse(key)).await?.ok_or(Error::NotFound("redirect"))?;
         let now = self.clock.now();
-        let dated = row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
+        let is_current =
+            row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
         let source = Pattern::stored(&row.kind, row.source.clone()).text();
-        let acts = dated && !self.live.known().snapshot.leaves_out(&source);
-        match acts || viewer.is_some_and(|viewer| viewer.role.edits()) {
+        let in_effect = is_current && !self.cache.load().snapshot.is_inactive(&source);
+        match in_effect || viewer.is_some_and(|viewer| viewer.role.edits()) {
             true => Ok(row.into()),
             false => Err(Error::NotFound("redirect")),
         }
     }
 
     pub async fn create(&self, new: NewRedirect, attempt: Option<Attempt>) -> Result<Outcome<Redirect>> {
-        let (live, now) = (self.live.clone(), self.clock.now());
-        let made = once(&self.db, attempt, async move |tx| {
+        let (cache, now) = (self.cache.clone(), self.clock.now());
+        let created = once(&self.db, attempt, async move |tx| {
             let NewRedirect { source, destination, permanent, starts_at, ends_at } = new;
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
-            let pattern =
-                Pattern::parse(&source).map_err(|why| Error::at("#/source", ErrorCode::Invalid, why))?;
-            let rule = ruled(Uuid::now_v7(), pattern, &to, &live.sites)?;
-            let standing = live.standing(&tx).await?;
-            if standing.rules.iter().any(|other| other.pattern == rule.pattern) {
+            let pattern = Pattern::parse(&source)
+                .map_err(|message| Error::at("#/source", ErrorCode::Invalid, message))?;
+            let rule = build_rule(Uuid::now_v7(), pattern, &to, &cache.sites)?;
+            let current = cache.lock_current(&tx).await?;
+            if current.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::Taken("source"));
             }
-            checked(&standing.web, vec![rule.clone()], &live.sites).await?;
-            let row = fresh(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
+            check_graph(&current.graph, vec![rule.clone()], &cache.sites).await?;
+            let row = new_row(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
             tx.touch("redirects").await?;
-            let made = Redirect::from(row);
-            tell(&tx, EventType::RedirectCreated, &made, now);
-            Ok(made)
+            let redirect = Redirect::from(row);
+            emit(&tx, EventType::RedirectCreated, &redirect, now);
+            Ok(redirect)
         });
-        let made = made.await?;
-        self.refresh().await.or_log("taking over a redirect");
-        Ok(made)
+        let created = created.await?;
+        self.refresh().await.or_log("loading a new redirect");
+        Ok(created)
     }
 
-    /// The rule as it is now, and whether it is new.
+    /// Creates or replaces a rule. Returns it, and whether it is new.
     pub async fn replace(
         &self,
         key: &str,
         to: RedirectReplacement,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<(Redirect, bool)> {
-        let (live, now, key) = (self.live.clone(), self.clock.now(), Key::read(key));
+        let (cache, now, key) = (self.cache.clone(), self.clock.now(), RuleKey::parse(key));
         let work = async move |tx: Tx| {
-            let standing = live.standing(&tx).await?;
-            let known = at(&*tx, &key).await?;
-            let (id, pattern) = match &known {
+            let current = cache.lock_current(&tx).await?;
+            let existing = find_row(&*tx, &key).await?;
+            let (id, pattern) = match &existing {
                 Some(row) => {
-                    when.check(&Redirect::from(row.clone()).etag())?;
+                    precondition.check(&Redirect::from(row.clone()).etag())?;
                     (row.id, Pattern::stored(&row.kind, row.source.clone()))
                 }
                 None => {
-                    when.check_absent()?;
-                    (Uuid::now_v7(), Pattern::parse(key.path()).map_err(no_source)?)
+                    precondition.check_absent()?;
+                    (Uuid::now_v7(), Pattern::parse(key.path()).map_err(invalid_key)?)
                 }
             };
-            let rule = ruled(id, pattern, &to, &live.sites)?;
-            checked(&standing.web, vec![rule.clone()], &live.sites).await?;
-            if let Some(row) = known.as_ref().filter(|row| says(row, &rule)) {
+            let rule = build_rule(id, pattern, &to, &cache.sites)?;
+            check_graph(&current.graph, vec![rule.clone()], &cache.sites).await?;
+            if let Some(row) = existing.as_ref().filter(|row| is_unchanged(row, &rule)) {
                 return Ok((row.clone().into(), false));
             }
-            let (row, new) = match known {
-                Some(row) => (again(row, &rule, now).update(&*tx).await?, false),
-                None => (fresh(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
+            let (row, new) = match existing {
+                Some(row) => (updated_row(row, &rule, now).update(&*tx).await?, false),
+                None => (new_row(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
             };
             tx.touch("redirects").await?;
-            let made = Redirect::from(row);
+            let redirect = Redirect::from(row);
             let kind = if new { EventType::RedirectCreated } else { EventType::RedirectUpdated };
-            tell(&tx, kind, &made, now);
-            Ok::<_, Error>((made, new))
+            emit(&tx, kind, &redirect, now);
+            Ok::<_, Error>((redirect, new))
         };
         let done = self.db.write(work).await?;
-        self.refresh().await.or_log("taking over a redirect");
+        self.refresh().await.or_log("loading a changed redirect");
         Ok(done)
     }
 
-    pub async fn remove(&self, key: &str, when: Precondition) -> Result<()> {
-        let (live, now, key) = (self.live.clone(), self.clock.now(), Key::read(key));
+    pub async fn delete(&self, key: &str, precondition: Precondition) -> Result<()> {
+        let (cache, now, key) = (self.cache.clone(), self.clock.now(), RuleKey::parse(key));
         let work = async move |tx: Tx| {
-            live.standing(&tx).await?;
-            let row = at(&*tx, &key).await?.ok_or(Error::NotFound("redirect"))?;
-            when.check(&Redirect::from(row.clone()).etag())?;
-            tell(&tx, EventType::RedirectDeleted, &Redirect::from(row.clone()), now);
+            cache.lock_current(&tx).await?;
+            let row = find_row(&*tx, &key).await?.ok_or(Error::NotFound("redirect"))?;
+            precondition.check(&Redirect::from(row.clone()).etag())?;
+            emit(&tx, EventType::RedirectDeleted, &Redirect::from(row.clone()), now);
             row.delete(&*tx).await?;
             tx.touch("redirects").await?;
             Ok::<_, Error>(())
         };
         self.db.write(work).await?;
-        self.refresh().await.or_log("taking over that a redirect is gone");
+        self.refresh().await.or_log("unloading a deleted redirect");
         Ok(())
     }
 }
 
-fn tell(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
+fn emit(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
     tx.tell(told(kind, rule, rule.id, rule.version, Audience::Editors(None), now));
 }
 
-fn no_source(why: &'static str) -> Error {
+fn invalid_key(message: &'static str) -> Error {
     let place = Place::Parameter("key".to_owned());
-    Error::Invalid(vec![Violation::new(place, ErrorCode::Invalid, why)])
+    Error::Invalid(vec![Violation::new(place, ErrorCode::Invalid, message)])
 }
 
-/// The rule, if its dates and its destination make sense.
-fn ruled(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &Sites) -> Result<Rule> {
+/// Builds a rule, and validates its dates and its destination.
+fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &Sites) -> Result<Rule> {
     let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
-    dated(starts_at, ends_at).map_err(|why| Error::at("#/endsAt", ErrorCode::Invalid, why))?;
-    leads(&pattern, &destination, sites)
-        .map_err(|why| Error::at("#/destination", ErrorCode::Invalid, why))?;
+    check_dates(starts_at, ends_at).map_err(|message| Error::at("#/endsAt", ErrorCode::Invalid, message))?;
+    check_destination(&pattern, &destination, sites)
+        .map_err(|message| Error::at("#/destination", ErrorCode::Invalid, message))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
     Ok(Rule { id, pattern, destination, permanent, starts_at, ends_at })
 }
 
-/// The row that a key names; of several with one key form the path that it spells out, else the first.
-async fn at<C: ConnectionTrait>(db: &C, key: &Key) -> Result<Option<redirect::Model>> {
+/// Returns the row with this key. Of several with the same key form, it returns the one whose source has a
+/// slash for every hyphen, else the first by source.
+async fn find_row<C: ConnectionTrait>(db: &C, key: &RuleKey) -> Result<Option<redirect::Model>> {
     let find = match key {
-        Key::Path(path) => {
+        RuleKey::Path(path) => {
             let Ok(Pattern { kind, path }) = Pattern::parse(path) else { return Ok(None) };
-            let same = redirect::Column::Source.eq(path);
-            redirect::Entity::find().filter(redirect::Column::Kind.eq(kind.as_str())).filter(same)
+            let by_source = redirect::Column::Source.eq(path);
+            redirect::Entity::find().filter(redirect::Column::Kind.eq(kind.as_str())).filter(by_source)
         }
-        Key::Form(form, path) => {
-            let spelled = Expr::col(redirect::Column::Source).eq(path.clone());
+        RuleKey::Hyphenated(form, path) => {
+            let is_literal = Expr::col(redirect::Column::Source).eq(path.clone());
             let find = redirect::Entity::find().filter(redirect::Column::KeyForm.eq(form));
-            find.order_by_desc(spelled).order_by_asc(redirect::Column::Source)
+            find.order_by_desc(is_literal).order_by_asc(redirect::Column::Source)
         }
     };
     Ok(find.limit(1).one(db).await?)
 }
 
-pub(super) fn fresh(rule: &Rule, now: i64) -> redirect::ActiveModel {
+pub(super) fn new_row(rule: &Rule, now: i64) -> redirect::ActiveModel {
     redirect::ActiveModel {
         id: Set(rule.id),
         kind: Set(rule.pattern.kind.as_str().to_owned()),
@@ -293,15 +295,15 @@ pub(super) fn fresh(rule: &Rule, now: i64) -> redirect::ActiveModel {
     }
 }
 
-/// Whether the row says what the rule says.
-fn says(row: &redirect::Model, rule: &Rule) -> bool {
+/// Returns whether a rule would not change the row.
+fn is_unchanged(row: &redirect::Model, rule: &Rule) -> bool {
     (&row.destination, row.permanent, row.starts_at, row.ends_at)
         == (&rule.destination, i32::from(rule.permanent), rule.starts_at, rule.ends_at)
 }
 
-fn again(row: redirect::Model, rule: &Rule, now: i64) -> redirect::ActiveModel {
+fn updated_row(row: redirect::Model, rule: &Rule, now: i64) -> redirect::ActiveModel {
     let version = row.version + 1;
-    let new = fresh(rule, now);
+    let new = new_row(rule, now);
     let mut row = row.into_active_model();
     row.destination = new.destination;
     row.permanent = new.permanent;

@@ -1,5 +1,5 @@
-//! All rules as they are asked: one probe for exact paths, a walk along the segments for the others. It is
-//! never changed, only replaced as a whole.
+//! An immutable index of all rules: one hash lookup for exact paths, a tree of segments for prefixes and
+//! wildcards. A change of rules replaces the snapshot, so requests read it without a lock.
 use std::{
     collections::HashMap,
     sync::{
@@ -12,14 +12,14 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{
-    others::is_others,
-    path::{DEEPEST, Kind, Pattern, STARS, canonical, vital},
-    target::{Sites, Target},
+    destination::{Destination, Sites},
+    path::{Kind, MAX_DEPTH, MAX_STARS, Pattern, canonical, is_reserved},
+    protected::is_protected,
 };
 
 type Map<T> = HashMap<Box<str>, T, RandomState>;
 
-/// A rule, as far as acting on it needs to know.
+/// A rule without the columns that only the API shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub id: Uuid,
@@ -30,149 +30,159 @@ pub struct Rule {
     pub ends_at: Option<i64>,
 }
 
-/// Addresses that content had before, each with the path where it is now.
+/// Former paths of content, each with the current path.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Former {
+pub struct FormerPaths {
     pub aliases: Vec<(String, String)>,
-    /// Those that posts look after themselves; here they only tell what would go round.
+    /// Former slugs of posts. The posts API redirects them; here they serve only the search for cycles.
     pub slugs: Vec<(String, String)>,
 }
 
-/// Where a path leads at a moment.
+/// The redirect of a path at one time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     pub location: String,
     pub permanent: bool,
-    /// When this ends, if it does.
+    /// When the rule ends, in milliseconds; `None` if it has no end.
     pub ends_at: Option<i64>,
 }
 
-/// What a rule does once its pattern has matched.
-pub(super) struct Way {
-    target: Target,
+/// The effect of a rule whose pattern has matched.
+pub(super) struct Action {
+    destination: Destination,
     permanent: bool,
     starts_at: Option<i64>,
     ends_at: Option<i64>,
+    /// `None` for aliases of content, which are not counted.
     hits: Option<Arc<AtomicU64>>,
 }
 
 struct Wildcard {
-    pieces: Vec<Box<str>>,
-    /// The last `*` takes everything that is left.
-    rest: bool,
-    way: Way,
+    /// The text before, between and after the `*`.
+    literals: Vec<Box<str>>,
+    /// Whether the last `*` matches the rest of the path, slashes included.
+    matches_rest: bool,
+    action: Action,
 }
 
 #[derive(Default)]
 struct Node {
-    below: Map<Box<Node>>,
-    prefix: Option<Way>,
-    /// Those with the most letters first.
+    children: Map<Box<Node>>,
+    prefix: Option<Action>,
+    /// In order of precedence: those with the most literal text first.
     wildcards: Vec<Wildcard>,
 }
 
-/// The rules of one moment.
+/// The rules at one time.
 #[derive(Default)]
 pub struct Snapshot {
-    exact: Map<Box<Way>>,
+    exact: Map<Box<Action>>,
     tree: Node,
-    /// How often each rule was followed since this was last asked for.
+    /// The number of redirects by each rule since the last [`Snapshot::take_counts`].
     counts: HashMap<Uuid, Arc<AtomicU64>, RandomState>,
-    /// The sources of rules that are left out, as their destinations are not allowed any more.
-    pub left_out: Vec<String>,
-    /// The sources of rules and former addresses that are left out, as they would close a circle.
-    pub circles: Vec<String>,
+    /// The sources of rules without effect because their host is no longer allowed.
+    pub disallowed: Vec<String>,
+    /// The sources of rules and aliases without effect because they would close a cycle.
+    pub cycles: Vec<String>,
 }
 
 impl Snapshot {
-    /// The snapshot of these rules and of the former addresses of content; it goes on counting where the one
-    /// before is.
-    pub fn build(rules: &[Rule], former: &Former, sites: &Sites, before: Option<&Snapshot>) -> Self {
+    /// Builds the snapshot of these rules and of the aliases of content. It shares the hit counters of the
+    /// snapshot before, so no hit is lost between the two.
+    pub fn build(rules: &[Rule], former: &FormerPaths, sites: &Sites, before: Option<&Snapshot>) -> Self {
         let mut snapshot = Snapshot::default();
         snapshot.exact.reserve(rules.len() + former.aliases.len());
         for (path, destination) in &former.aliases {
             let Some(path) = canonical(path) else { continue };
             let source = Pattern { kind: Kind::Exact, path: path.into_owned() };
-            if let Ok(target) = Target::parse(destination, &source, sites) {
-                let way = Way { target, permanent: true, starts_at: None, ends_at: None, hits: None };
-                snapshot.exact.insert(source.path.into(), Box::new(way));
+            if let Ok(destination) = Destination::parse(destination, &source, sites) {
+                let action =
+                    Action { destination, permanent: true, starts_at: None, ends_at: None, hits: None };
+                snapshot.exact.insert(source.path.into(), Box::new(action));
             }
         }
         for rule in rules {
-            let Ok(target) = Target::parse(&rule.destination, &rule.pattern, sites) else {
-                snapshot.left_out.push(rule.pattern.text());
+            let Ok(destination) = Destination::parse(&rule.destination, &rule.pattern, sites) else {
+                snapshot.disallowed.push(rule.pattern.text());
                 continue;
             };
-            let known = before.and_then(|before| before.counts.get(&rule.id)).cloned();
-            let hits = known.unwrap_or_default();
+            let hits = before.and_then(|before| before.counts.get(&rule.id)).cloned().unwrap_or_default();
             snapshot.counts.insert(rule.id, hits.clone());
             let Rule { permanent, starts_at, ends_at, .. } = *rule;
-            snapshot.add(&rule.pattern, Way { target, permanent, starts_at, ends_at, hits: Some(hits) });
+            let hits = Some(hits);
+            snapshot.add(&rule.pattern, Action { destination, permanent, starts_at, ends_at, hits });
         }
         snapshot.tree.sort();
-        snapshot.break_circles(rules, former);
+        snapshot.break_cycles(rules, former);
         snapshot
     }
 
-    fn add(&mut self, pattern: &Pattern, way: Way) {
+    fn add(&mut self, pattern: &Pattern, action: Action) {
         match pattern.kind {
             Kind::Exact => {
-                self.exact.insert(pattern.path.as_str().into(), Box::new(way));
+                self.exact.insert(pattern.path.as_str().into(), Box::new(action));
             }
-            Kind::Prefix => self.tree.at(&pattern.path).prefix = Some(way),
+            Kind::Prefix => self.tree.node(&pattern.path).prefix = Some(action),
             Kind::Wildcard => {
-                self.tree.at(pattern.folder()).wildcards.push(Wildcard::new(pattern, way));
+                self.tree.node(pattern.folder()).wildcards.push(Wildcard::new(pattern, action));
             }
         }
     }
 
-    /// Whether the rule with this source does not act, whatever its dates.
-    pub fn leaves_out(&self, source: &str) -> bool {
-        self.left_out.iter().chain(&self.circles).any(|left_out| left_out == source)
+    /// Returns whether the rule with this source has no effect, regardless of its dates.
+    pub fn is_inactive(&self, source: &str) -> bool {
+        self.disallowed.iter().chain(&self.cycles).any(|inactive| inactive == source)
     }
 
-    /// Takes a rule out, or the former address at an exact path if no rule has its place.
-    pub(super) fn remove(&mut self, pattern: &Pattern, rule: bool) -> bool {
+    /// Removes a rule, or the alias at an exact path unless a rule has the same path. Returns whether there
+    /// was one.
+    pub(super) fn remove(&mut self, pattern: &Pattern, is_rule: bool) -> bool {
         match pattern.kind {
             Kind::Exact => {
-                let same =
-                    self.exact.get(pattern.path.as_str()).is_some_and(|way| way.hits.is_some() == rule);
+                let same = self
+                    .exact
+                    .get(pattern.path.as_str())
+                    .is_some_and(|action| action.hits.is_some() == is_rule);
                 same && self.exact.remove(pattern.path.as_str()).is_some()
             }
-            Kind::Prefix => self.tree.at(&pattern.path).prefix.take().is_some(),
+            Kind::Prefix => self.tree.node(&pattern.path).prefix.take().is_some(),
             Kind::Wildcard => {
-                let wildcards = &mut self.tree.at(pattern.folder()).wildcards;
+                let wildcards = &mut self.tree.node(pattern.folder()).wildcards;
                 let before = wildcards.len();
                 wildcards
-                    .retain(|wildcard| !pattern.path.split('*').eq(wildcard.pieces.iter().map(|p| &**p)));
+                    .retain(|wildcard| !pattern.path.split('*').eq(wildcard.literals.iter().map(|p| &**p)));
                 wildcards.len() < before
             }
         }
     }
 
-    /// Where the path leads now, if it does. The hit is counted.
+    /// Returns the redirect of a path, and counts the hit.
     pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<Found> {
         let path = canonical(path)?;
-        let ask = Ask { path: &path, query, now };
-        self.first(&path, &|way, taken| way.follow(taken, &ask))
+        let lookup = Lookup { path: &path, query, now };
+        self.find_first(&path, &|action, captures| action.follow(captures, &lookup))
     }
 
-    /// What the first of the ways gives that gives something, those first that win; with what they take of the
-    /// path, which is in canonical spelling.
-    pub(super) fn first<T>(&self, path: &str, give: &impl Fn(&Way, &[&str]) -> Option<T>) -> Option<T> {
+    /// Calls `visit` with each action that matches the canonical path and with its captures, in order of
+    /// precedence. Returns the first result that is `Some`.
+    pub(super) fn find_first<T>(
+        &self,
+        path: &str,
+        visit: &impl Fn(&Action, &[&str]) -> Option<T>,
+    ) -> Option<T> {
         let below = path.strip_prefix('/')?;
-        let exact = self.exact.get(path).and_then(|way| give(way, &[]));
-        exact.or_else(|| self.tree.first(below, path, give))
+        let exact = self.exact.get(path).and_then(|action| visit(action, &[]));
+        exact.or_else(|| self.tree.find_first(below, path, visit))
     }
 
-    /// The rules that were followed since this was asked last, at most `most` of them.
-    pub fn take_counts(&self, most: usize) -> Vec<(Uuid, u64)> {
-        let taken = self.counts.iter().filter(|(_, hits)| hits.load(Ordering::Relaxed) > 0);
-        taken.take(most).map(|(id, hits)| (*id, hits.swap(0, Ordering::Relaxed))).collect()
+    /// Takes the counts of at most `max` rules that have hits, and resets them to 0.
+    pub fn take_counts(&self, max: usize) -> Vec<(Uuid, u64)> {
+        let counted = self.counts.iter().filter(|(_, hits)| hits.load(Ordering::Relaxed) > 0);
+        counted.take(max).map(|(id, hits)| (*id, hits.swap(0, Ordering::Relaxed))).collect()
     }
 
-    /// Gives counts back that could not be kept.
-    pub fn give_back(&self, counts: &[(Uuid, u64)]) {
+    /// Adds counts back that could not be stored.
+    pub fn restore_counts(&self, counts: &[(Uuid, u64)]) {
         for (id, count) in counts {
             if let Some(hits) = self.counts.get(id) {
                 hits.fetch_add(*count, Ordering::Relaxed);
@@ -181,126 +191,142 @@ impl Snapshot {
     }
 }
 
-struct Ask<'a> {
+/// The request to look up.
+struct Lookup<'a> {
     path: &'a str,
     query: Option<&'a str>,
     now: i64,
 }
 
-impl Way {
-    fn follow(&self, taken: &[&str], ask: &Ask<'_>) -> Option<Found> {
-        let early = self.starts_at.is_some_and(|start| ask.now < start);
-        let late = self.ends_at.is_some_and(|end| ask.now >= end);
+impl Action {
+    fn follow(&self, captures: &[&str], lookup: &Lookup<'_>) -> Option<Found> {
+        let early = self.starts_at.is_some_and(|start| lookup.now < start);
+        let late = self.ends_at.is_some_and(|end| lookup.now >= end);
         if early || late {
             return None;
         }
-        let location = self.leads(taken, ask.path, ask.query)?;
+        let location = self.location(captures, lookup.path, lookup.query)?;
         if let Some(hits) = &self.hits {
             hits.fetch_add(1, Ordering::Relaxed);
         }
         Some(Found { location, permanent: self.permanent, ends_at: self.ends_at })
     }
 
-    /// The address to which it leads from a path, whenever it does.
-    pub(super) fn leads(&self, taken: &[&str], path: &str, query: Option<&str>) -> Option<String> {
-        if vital(path) || is_others(path) {
+    /// Returns the location that a path is redirected to, regardless of dates; `None` if the path is reserved
+    /// or protected, or would be redirected to itself.
+    pub(super) fn location(&self, captures: &[&str], path: &str, query: Option<&str>) -> Option<String> {
+        if is_reserved(path) || is_protected(path) {
             return None;
         }
-        let location = self.target.fill(taken, query)?;
-        canonical(self.target.place(&location)).is_some_and(|place| place != path).then_some(location)
+        let location = self.destination.fill(captures, query)?;
+        canonical(self.destination.local_path(&location))
+            .is_some_and(|target| target != path)
+            .then_some(location)
     }
 
-    /// The path of such an address, in canonical spelling.
-    pub(super) fn place(&self, location: &str) -> Option<String> {
-        canonical(self.target.place(location)).map(|place| place.into_owned())
+    /// Returns the path of a location of this action, in canonical form.
+    pub(super) fn local_path(&self, location: &str) -> Option<String> {
+        canonical(self.destination.local_path(location)).map(|path| path.into_owned())
     }
 
-    /// Whether it acts at all times.
-    pub(super) fn always(&self) -> bool {
+    /// Returns whether the rule applies at all times.
+    pub(super) fn is_undated(&self) -> bool {
         self.starts_at.is_none() && self.ends_at.is_none()
     }
 }
 
 impl Node {
-    /// The node of a folder, made if it is not there.
-    fn at(&mut self, folder: &str) -> &mut Node {
+    /// Returns the node of a folder, and creates it if it is missing.
+    fn node(&mut self, folder: &str) -> &mut Node {
         let segments = folder.split('/').filter(|segment| !segment.is_empty());
-        segments.fold(self, |node, segment| node.below.entry(segment.into()).or_default())
+        segments.fold(self, |node, segment| node.children.entry(segment.into()).or_default())
     }
 
     fn sort(&mut self) {
-        let letters = |wildcard: &Wildcard| wildcard.pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        self.wildcards.sort_by(|a, b| letters(b).cmp(&letters(a)).then_with(|| a.pieces.cmp(&b.pieces)));
-        self.below.values_mut().for_each(|node| node.sort());
+        let length = |wildcard: &Wildcard| wildcard.literals.iter().map(|text| text.len()).sum::<usize>();
+        self.wildcards.sort_by(|a, b| length(b).cmp(&length(a)).then_with(|| a.literals.cmp(&b.literals)));
+        self.children.values_mut().for_each(|node| node.sort());
     }
 
-    /// What the longest prefix gives that gives something, else the wildcard with the deepest folder.
-    fn first<T>(&self, below: &str, path: &str, give: &impl Fn(&Way, &[&str]) -> Option<T>) -> Option<T> {
-        let mut passed = [(self, Some(below)); DEEPEST];
+    /// Calls `visit` for the prefixes from the longest to the shortest, then for the wildcards from the
+    /// deepest folder up. Returns the first result that is `Some`.
+    fn find_first<T>(
+        &self,
+        below: &str,
+        path: &str,
+        visit: &impl Fn(&Action, &[&str]) -> Option<T>,
+    ) -> Option<T> {
+        let mut passed = [(self, Some(below)); MAX_DEPTH];
         let mut count = 1;
         let (mut node, mut left) = (self, Some(below));
         while let Some(rest) = left
-            && count < DEEPEST
+            && count < MAX_DEPTH
         {
             let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
-            let Some(next) = node.below.get(&rest[..end]) else { break };
+            let Some(next) = node.children.get(&rest[..end]) else { break };
             (node, left) = (next, rest.get(end + 1..));
             passed[count] = (node, left);
             count += 1;
         }
         let passed = || passed[..count].iter().rev();
         let prefix = passed().find_map(|(node, left)| {
-            let way = node.prefix.as_ref()?;
-            give(way, &[left.unwrap_or_default()])
+            let action = node.prefix.as_ref()?;
+            visit(action, &[left.unwrap_or_default()])
         });
         prefix.or_else(|| {
             passed().flat_map(|(node, _)| &node.wildcards).find_map(|wildcard| {
-                let (taken, count) = wildcard.take(path)?;
-                give(&wildcard.way, &taken[..count])
+                let (captures, count) = wildcard.captures(path)?;
+                visit(&wildcard.action, &captures[..count])
             })
         })
     }
 }
 
 impl Wildcard {
-    fn new(pattern: &Pattern, way: Way) -> Self {
-        let pieces: Vec<Box<str>> = pattern.path.split('*').map(Box::from).collect();
-        Wildcard { rest: pattern.takes_rest(pieces.len().saturating_sub(2)), pieces, way }
+    fn new(pattern: &Pattern, action: Action) -> Self {
+        let literals: Vec<Box<str>> = pattern.path.split('*').map(Box::from).collect();
+        let matches_rest = pattern.matches_rest(literals.len().saturating_sub(2));
+        Wildcard { literals, matches_rest, action }
     }
 
-    fn take<'a>(&self, path: &'a str) -> Option<([&'a str; STARS], usize)> {
-        take(&self.pieces, self.rest, path)
+    fn captures<'a>(&self, path: &'a str) -> Option<([&'a str; MAX_STARS], usize)> {
+        captures(&self.literals, self.matches_rest, path)
     }
 }
 
-/// What each `*` between the pieces takes of the path: at least one character, and no slash unless it is the
-/// last of a pattern that takes the rest.
-fn take<'a>(pieces: &[Box<str>], rest: bool, path: &'a str) -> Option<([&'a str; STARS], usize)> {
-    let mut taken = [""; STARS];
-    let (first, others) = pieces.split_first()?;
+/// Returns the text that each `*` between the literals matches, and the number of `*`. Each matches at least
+/// one character, and no slash unless it is the last `*` of a pattern that matches the rest of the path.
+fn captures<'a>(
+    literals: &[Box<str>],
+    matches_rest: bool,
+    path: &'a str,
+) -> Option<([&'a str; MAX_STARS], usize)> {
+    let mut captures = [""; MAX_STARS];
+    let (first, others) = literals.split_first()?;
     let mut left = path.strip_prefix(&**first)?;
-    for (i, piece) in others.iter().enumerate() {
+    for (i, literal) in others.iter().enumerate() {
         let last = i + 1 == others.len();
         let one = left.chars().next()?.len_utf8();
         let part = if last {
-            left.strip_suffix(&**piece)?
+            left.strip_suffix(&**literal)?
         } else {
-            // The nearest place will do: no later one leaves more to those that follow.
-            &left[..one + left[one..].find(&**piece)?]
+            // The first occurrence is enough: a later one leaves less text to the literals that follow.
+            // Without backtracking the cost is linear.
+            &left[..one + left[one..].find(&**literal)?]
         };
-        if part.is_empty() || (part.contains('/') && !(last && rest)) {
+        if part.is_empty() || (part.contains('/') && !(last && matches_rest)) {
             return None;
         }
-        *taken.get_mut(i)? = part;
-        left = left.get(part.len() + piece.len()..)?;
+        *captures.get_mut(i)? = part;
+        left = left.get(part.len() + literal.len()..)?;
     }
-    Some((taken, others.len()))
+    Some((captures, others.len()))
 }
 
-/// Whether the pattern of a wildcard matches a path.
+/// Returns whether a wildcard pattern matches a path.
 pub fn matches(pattern: &Pattern, path: &str) -> bool {
-    let pieces: Vec<Box<str>> = pattern.path.split('*').map(Box::from).collect();
-    take(&pieces, pattern.takes_rest(pieces.len().saturating_sub(2)), path).is_some()
+    let literals: Vec<Box<str>> = pattern.path.split('*').map(Box::from).collect();
+    captures(&literals, pattern.matches_rest(literals.len().saturating_sub(2)), path).is_some()
 }
 
 #[cfg(test)]

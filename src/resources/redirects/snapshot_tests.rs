@@ -1,19 +1,19 @@
-//! Which rule wins, and what it gives.
+//! Precedence of rules, and the locations that they produce.
 use super::*;
 
 fn rule(source: &str, destination: &str) -> Rule {
-    let pattern = Pattern::parse(source).unwrap_or_else(|why| panic!("{source}: {why}"));
+    let pattern = Pattern::parse(source).unwrap_or_else(|error| panic!("{source}: {error}"));
     let destination = destination.to_owned();
     Rule { id: Uuid::now_v7(), pattern, destination, permanent: false, starts_at: None, ends_at: None }
 }
 
-fn leads(snapshot: &Snapshot, path: &str) -> Option<String> {
+fn location(snapshot: &Snapshot, path: &str) -> Option<String> {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     snapshot.find(path, query, 1000).map(|found| found.location)
 }
 
 #[test]
-fn exact_paths_win_over_long_prefixes_over_short_ones_over_wildcards() {
+fn exact_paths_precede_long_prefixes_precede_short_ones_precede_wildcards() {
     let rules = [
         rule("/a/b/c", "/exact"),
         rule("/a/b/*", "/long/*"),
@@ -30,9 +30,9 @@ fn exact_paths_win_over_long_prefixes_over_short_ones_over_wildcards() {
         ("/a/b/c".to_owned(), "/alias".to_owned()),
         ("/a/alias/".to_owned(), "/alias".to_owned()),
     ];
-    let former = Former { aliases, slugs: Vec::new() };
+    let former = FormerPaths { aliases, slugs: Vec::new() };
     let snapshot = Snapshot::build(&rules, &former, &Sites::default(), None);
-    for (path, location) in [
+    for (path, expected) in [
         ("/a/b/c", Some("/exact")),
         ("/a/b/c/", Some("/exact")),
         ("/a/b/c/d", Some("/long/c/d")),
@@ -60,31 +60,31 @@ fn exact_paths_win_over_long_prefixes_over_short_ones_over_wildcards() {
         ("/%zz", None),
         ("//a", None),
     ] {
-        assert_eq!(leads(&snapshot, path).as_deref(), location, "{path}");
+        assert_eq!(location(&snapshot, path).as_deref(), expected, "{path}");
     }
 }
 
 #[test]
-fn a_rule_acts_between_its_dates_and_counts_what_it_did() {
+fn a_rule_applies_between_its_dates_and_counts_hits() {
     let mut sale = rule("/sale", "/winter");
     (sale.starts_at, sale.ends_at) = (Some(1000), Some(2000));
     let rules = [sale.clone(), rule("/sale/*", "/shop")];
-    let snapshot = Snapshot::build(&rules, &Former::default(), &Sites::default(), None);
-    for (now, location) in [(999, "/shop"), (1000, "/winter"), (1999, "/winter"), (2000, "/shop")] {
+    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &Sites::default(), None);
+    for (now, expected) in [(999, "/shop"), (1000, "/winter"), (1999, "/winter"), (2000, "/shop")] {
         let found = snapshot.find("/sale", None, now).map(|found| found.location);
-        assert_eq!(found.as_deref(), Some(location), "{now}");
+        assert_eq!(found.as_deref(), Some(expected), "{now}");
     }
-    let next = Snapshot::build(&rules[..1], &Former::default(), &Sites::default(), Some(&snapshot));
+    let next = Snapshot::build(&rules[..1], &FormerPaths::default(), &Sites::default(), Some(&snapshot));
     snapshot.find("/sale", None, 1500);
-    assert_eq!(next.take_counts(10), [(sale.id, 3)], "the next one goes on counting");
-    next.give_back(&[(sale.id, 3)]);
+    assert_eq!(next.take_counts(10), [(sale.id, 3)], "the next snapshot shares the counter");
+    next.restore_counts(&[(sale.id, 3)]);
     assert_eq!(next.take_counts(0), []);
     assert_eq!(next.take_counts(10), [(sale.id, 3)]);
     assert_eq!(next.take_counts(10), []);
 }
 
 #[test]
-fn nothing_leads_to_itself_or_away_from_what_is_vital() {
+fn no_rule_redirects_to_itself_or_from_a_reserved_path() {
     let stored = |kind, path: &str, to: &str| Rule {
         pattern: Pattern { kind, path: path.to_owned() },
         ..rule("/x", to)
@@ -95,19 +95,19 @@ fn nothing_leads_to_itself_or_away_from_what_is_vital() {
         stored(Kind::Exact, "/self", "/self"),
         stored(Kind::Exact, "/shop", "https://shop.acme.test/"),
     ];
-    let snapshot = Snapshot::build(&rules, &Former::default(), &Sites::default(), None);
+    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &Sites::default(), None);
     for path in ["/livez", "/api/auth/login", "/api/redirects", "/self", "/self?a=b", "/shop"] {
-        assert_eq!(leads(&snapshot, path), None, "{path}");
+        assert_eq!(location(&snapshot, path), None, "{path}");
     }
-    assert_eq!(leads(&snapshot, "/api/posts").as_deref(), Some("/x"));
-    assert_eq!(snapshot.left_out, ["/shop"], "the host is not listed any more");
+    assert_eq!(location(&snapshot, "/api/posts").as_deref(), Some("/x"));
+    assert_eq!(snapshot.disallowed, ["/shop"], "the host is no longer listed");
     let sites = Sites::new("", vec!["shop.acme.test".to_owned()]);
-    let listed = Snapshot::build(&rules, &Former::default(), &sites, None);
-    assert_eq!(leads(&listed, "/shop").as_deref(), Some("https://shop.acme.test/"));
+    let listed = Snapshot::build(&rules, &FormerPaths::default(), &sites, None);
+    assert_eq!(location(&listed, "/shop").as_deref(), Some("https://shop.acme.test/"));
 }
 
 #[test]
-fn a_wildcard_takes_what_lies_between_its_pieces() {
+fn a_wildcard_captures_the_text_between_its_literals() {
     for (pattern, path, parts) in [
         ("/*", "/a", Some(&["a"][..])),
         ("/*/x", "/a/x", Some(&["a"])),
@@ -119,22 +119,22 @@ fn a_wildcard_takes_what_lies_between_its_pieces() {
         ("/*a*a*b", "/aaaaaaaab", Some(&["a", "a", "aaaa"])),
         ("/ü*", "/üß", Some(&["ß"])),
     ] {
-        let pieces: Vec<Box<str>> = pattern.split('*').map(Box::from).collect();
-        let found = take(&pieces, false, path);
-        assert_eq!(found.as_ref().map(|(taken, count)| &taken[..*count]), parts, "{pattern} {path}");
+        let literals: Vec<Box<str>> = pattern.split('*').map(Box::from).collect();
+        let found = captures(&literals, false, path);
+        assert_eq!(found.as_ref().map(|(captures, count)| &captures[..*count]), parts, "{pattern} {path}");
     }
     let long = format!("/{}", "a".repeat(100_000));
-    let pieces: Vec<Box<str>> = "/*a*a*a*a*b".split('*').map(Box::from).collect();
-    assert_eq!(take(&pieces, false, &long), None, "and not in a time that grows with its powers");
+    let literals: Vec<Box<str>> = "/*a*a*a*a*b".split('*').map(Box::from).collect();
+    assert_eq!(captures(&literals, false, &long), None, "in linear time");
 }
 
 #[test]
-fn what_closes_a_circle_is_left_out() {
+fn a_rule_or_alias_that_closes_a_cycle_is_left_out() {
     let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
         pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
     };
     let post = "/api/posts/slug/new";
-    for (rules, aliases, slugs, circles) in [
+    for (rules, aliases, slugs, cycles) in [
         (&[("/x", "/y")][..], &[("/a", post)][..], &[][..], &[][..]),
         (&[(post, "/a")], &[("/a", post)], &[], &["/a"]),
         (
@@ -150,16 +150,16 @@ fn what_closes_a_circle_is_left_out() {
         (&[("/a/*c", "/b/*"), ("/b/*", "/a/*c")], &[], &[], &["/a/*c"]),
     ] {
         let rules: Vec<Rule> = rules.iter().map(|(from, to)| rule(from, to)).collect();
-        let former = Former { aliases: owned(aliases), slugs: owned(slugs) };
+        let former = FormerPaths { aliases: owned(aliases), slugs: owned(slugs) };
         let snapshot = Snapshot::build(&rules, &former, &Sites::new("https://acme.test", vec![]), None);
-        assert_eq!(snapshot.circles, circles, "{rules:?}");
-        for source in circles {
-            assert_eq!(leads(&snapshot, &source.replace('*', "x")), None, "{source}");
+        assert_eq!(snapshot.cycles, cycles, "{rules:?}");
+        for source in cycles {
+            assert_eq!(location(&snapshot, &source.replace('*', "x")), None, "{source}");
         }
     }
     let mut dated = rule(post, "/a");
     dated.starts_at = Some(2000);
-    let former = Former { aliases: owned(&[("/a", post)]), slugs: Vec::new() };
+    let former = FormerPaths { aliases: owned(&[("/a", post)]), slugs: Vec::new() };
     let snapshot = Snapshot::build(&[dated], &former, &Sites::default(), None);
-    assert_eq!(snapshot.circles, ["/a"], "what cannot happen today could tomorrow");
+    assert_eq!(snapshot.cycles, ["/a"], "dates may change, so they are ignored");
 }

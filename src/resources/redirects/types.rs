@@ -1,4 +1,4 @@
-//! How a redirect looks on the wire.
+//! Request and response bodies of redirects.
 use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr};
 
 use poem_openapi::{
@@ -13,7 +13,7 @@ use crate::contract::{
     answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, scalar::string_scalar, time::Timestamp,
 };
 
-/// What names a rule in an address: its source, or its key form.
+/// The key of a rule in a path: its source, or its key form (hyphens for slashes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedirectKey(pub String);
 
@@ -38,60 +38,60 @@ string_scalar!([] RedirectKey, "redirect-key", MetaSchema {
     ..MetaSchema::new("string")
 });
 
-/// How the source of a rule matches.
+/// The kind of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum RedirectKind {
-    /// This one path.
+    /// One path.
     Exact,
-    /// The path and all below it: `/old/*`.
+    /// A path and every path below it: `/old/*`.
     Prefix,
-    /// Paths with something in between: `/blog/*.html`.
+    /// Paths with a variable part: `/blog/*.html`.
     Wildcard,
 }
 
-/// A redirect as a whole.
+/// A redirect.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Redirect {
-    /// What the rule is known by for good.
+    /// The id of the rule. It never changes.
     pub id: Id<Redirect>,
-    /// The paths that lead elsewhere; `*` takes a part of them.
+    /// The paths that are redirected. Each `*` captures a part of the path.
     #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
     pub source: String,
-    /// How the source matches.
+    /// The kind of the source.
     pub kind: RedirectKind,
-    /// Where they lead. `*` and `:splat` stand for what the source took.
+    /// The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts.
     #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
     pub destination: String,
-    /// Whether that is for good (308) or for now (307).
+    /// Whether the redirect is permanent (308) or temporary (307).
     pub permanent: bool,
-    /// From when on; left out: from the beginning.
+    /// The time from which the rule applies. Omitted if the rule has no start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
-    /// Until when; left out: for ever.
+    /// The time from which the rule no longer applies. Omitted if the rule has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
-    /// When the rule was first written.
+    /// When the rule was created.
     pub created_at: Timestamp,
-    /// When the rule was last changed.
+    /// When the rule was last updated.
     pub updated_at: Timestamp,
     #[oai(skip)]
     #[serde(skip)]
     pub(super) version: i64,
 }
 
-/// The address of the rule with this source.
-pub fn address(source: &str) -> String {
-    // What is escaped in a source is not what the escape stands for: `/a%2Ab` is no wildcard.
+/// Returns the path of the rule with this source.
+pub fn location(source: &str) -> String {
+    // An escape in a source must survive the decoding of the path: `/a%2Ab` is no wildcard.
     let path = super::path::escaped(&source.replace('%', "%25")).replace('*', "%2A");
-    let own = ["/import", "/export"].iter().any(|own| path.starts_with(own));
+    let is_operation = ["/import", "/export"].iter().any(|operation| path.starts_with(operation));
     match path.as_str() {
         "/" => "/api/redirects/-".to_owned(),
-        // These would be read as something else than a path without its slash.
-        path if path.starts_with("/-") || own => format!("/api/redirects/%2F{}", &path[1..]),
+        // Without the leading slash, these would be parsed as a key form or routed to another operation.
+        path if path.starts_with("/-") || is_operation => format!("/api/redirects/%2F{}", &path[1..]),
         path => format!("/api/redirects{path}"),
     }
 }
@@ -103,7 +103,7 @@ impl Resource for Redirect {
         ETag::of(self.id.0, self.version)
     }
     fn location(&self) -> String {
-        address(&self.source)
+        location(&self.source)
     }
     fn modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
@@ -113,102 +113,104 @@ impl Resource for Redirect {
     }
 }
 
-/// A redirect in a list.
+/// A redirect in a list, with its hit count.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct RedirectSummary {
-    /// What the rule is known by for good.
+    /// The id of the rule. It never changes.
     pub id: Id<Redirect>,
-    /// The paths that lead elsewhere.
+    /// The paths that are redirected.
     #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
     pub source: String,
-    /// How the source matches.
+    /// The kind of the source.
     pub kind: RedirectKind,
-    /// Where they lead.
+    /// The destination: a path of this service or a URL.
     #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
     pub destination: String,
-    /// Whether that is for good (308) or for now (307).
+    /// Whether the redirect is permanent (308) or temporary (307).
     pub permanent: bool,
-    /// From when on.
+    /// The time from which the rule applies. Omitted if the rule has no start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
-    /// Until when.
+    /// The time from which the rule no longer applies. Omitted if the rule has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
-    /// How often it was followed; some seconds behind.
+    /// The number of redirected requests. Updated with a delay of some seconds.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub hits: i64,
-    /// When the rule was last changed.
+    /// When the rule was last updated.
     pub updated_at: Timestamp,
 }
 
-/// A redirect to be written.
+/// A redirect to create.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct NewRedirect {
-    /// The paths that shall lead elsewhere: a path, `/old/*` for a path with all below it, or `*` for any part
-    /// of a segment.
+    /// The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
+    /// part of a segment.
     #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
     pub source: String,
-    /// Where they shall lead: a path of this service, or an address on its own host or one of the setting `redirect_hosts`.
-    /// Each `*` stands for what the `*` of the source at the same place took, `:splat` for the last of them.
+    /// The destination: a path of this service, or a URL of this service or of a host in the setting
+    /// `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
+    /// `:splat` for the last capture.
     #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
     pub destination: String,
-    /// Whether that is for good (308) or for now (307).
+    /// Whether the redirect is permanent (308) or temporary (307).
     #[oai(default)]
     pub permanent: bool,
-    /// From when on; left out: from now on.
+    /// The time from which the rule applies. If omitted, it applies at once.
     pub starts_at: Option<Timestamp>,
-    /// Until when; left out: for ever.
+    /// The time from which the rule no longer applies. If omitted, it has no end.
     pub ends_at: Option<Timestamp>,
 }
 
-/// What a source shall lead to from now on.
+/// The new destination, status and dates of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct RedirectReplacement {
-    /// Where it shall lead: a path of this service, or an address on its own host or one of the setting `redirect_hosts`.
+    /// The destination: a path of this service, or a URL of this service or of a host in the setting
+    /// `redirect_hosts`.
     #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
     pub destination: String,
-    /// Whether that is for good (308) or for now (307).
+    /// Whether the redirect is permanent (308) or temporary (307).
     #[oai(default)]
     pub permanent: bool,
-    /// From when on; left out: from now on.
+    /// The time from which the rule applies. If omitted, it applies at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
-    /// Until when; left out: for ever.
+    /// The time from which the rule no longer applies. If omitted, it has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
 }
 
-/// Which redirects are listed, and in which order.
+/// Filters, order and page of a list of redirects.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RedirectQuery {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Words that the source or the destination contain, whatever their case or accents.
+    /// Search terms that the source or the destination contains. Case and accents are ignored.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
-    /// The order, with `-` for falling. Equal rules follow by id.
+    /// The sort field, with `-` for descending order. Ties are sorted by id.
     #[oai(validator(pattern = "^-?(source|hits|createdAt)$", min_length = "4", max_length = "10"))]
     pub sort: Option<String>,
 }
 
-/// What an import has done.
+/// The result of an import.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
 pub struct RedirectImport {
-    /// Rules that are new.
+    /// The number of new rules.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub created: i64,
-    /// Rules that lead elsewhere now, or at other times.
+    /// The number of existing rules whose destination, status or dates changed.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub updated: i64,
-    /// Rules that were there like this before.
+    /// The number of existing rules that stayed unchanged.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub unchanged: i64,
 }
@@ -225,7 +227,7 @@ impl Resource for RedirectImport {
     }
 }
 
-/// Redirects by source: an object with a member for each.
+/// Redirects by source: a JSON object with one field for each rule.
 #[derive(Debug, Clone)]
 pub struct RedirectMap(pub Vec<(String, RedirectReplacement)>, pub(super) Option<ETag>);
 
@@ -253,8 +255,8 @@ impl Resource for RedirectMap {
     }
 }
 
-/// The most members of a map.
-const MOST: usize = 1_000_000;
+/// The most fields of a map.
+const MAX_FIELDS: usize = 1_000_000;
 
 impl Type for RedirectMap {
     const IS_REQUIRED: bool = true;
@@ -272,12 +274,12 @@ impl Type for RedirectMap {
             RedirectReplacement::register(registry);
             MetaSchema {
                 description: Some(
-                    "Redirects by source. The name of a member is a path such as `/old/*`, or the key form \
-                     `-api-v1-revenues`, which stands for the path with slashes for hyphens.",
+                    "Redirects by source. The name of a field is a source such as `/old/*`, or a key form such as \
+                     `-api-v1-revenues` for the source `/api/v1/revenues`.",
                 ),
                 additional_properties: Some(Box::new(RedirectReplacement::schema_ref())),
-                max_properties: Some(MOST),
-                example: RedirectMap::story().to_json(),
+                max_properties: Some(MAX_FIELDS),
+                example: RedirectMap::sample().to_json(),
                 ..MetaSchema::new("object")
             }
         });
@@ -292,11 +294,11 @@ impl Type for RedirectMap {
 
 impl ParseFromJSON for RedirectMap {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let Some(Value::Object(members)) = value else {
+        let Some(Value::Object(fields)) = value else {
             return Err(ParseError::expected_type(value.unwrap_or_default()));
         };
-        let mut rules = Vec::with_capacity(members.len());
-        for (source, value) in members {
+        let mut rules = Vec::with_capacity(fields.len());
+        for (source, value) in fields {
             let to = RedirectReplacement::parse_from_json(Some(value)).map_err(ParseError::propagate)?;
             rules.push((source, to));
         }
@@ -306,7 +308,7 @@ impl ParseFromJSON for RedirectMap {
 
 impl ToJSON for RedirectMap {
     fn to_json(&self) -> Option<Value> {
-        let members = self.0.iter().filter_map(|(source, to)| Some((source.clone(), to.to_json()?)));
-        Some(Value::Object(members.collect::<Map<_, _>>()))
+        let fields = self.0.iter().filter_map(|(source, to)| Some((source.clone(), to.to_json()?)));
+        Some(Value::Object(fields.collect::<Map<_, _>>()))
     }
 }

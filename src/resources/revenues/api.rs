@@ -1,4 +1,4 @@
-//! What clients can ask of revenues.
+//! Operations on revenues.
 use poem_openapi::OpenApi;
 
 use super::{
@@ -23,9 +23,9 @@ pub struct RevenuesApi(pub Revenues);
 
 #[OpenApi(prefix_path = "/api/v2/revenues", tag = "Tag::Revenues")]
 impl RevenuesApi {
-    /// Find the list of revenues in the client's language
+    /// Redirect to the revenues in the client's language
     ///
-    /// Leads to the locale that suits `Accept-Language` best, and to the first one where none does.
+    /// Redirects to the locale that matches `Accept-Language` best, or to the first configured locale.
     #[oai(path = "/", method = "get", operation_id = "revenuesNegotiate")]
     async fn negotiate(
         &self,
@@ -38,8 +38,9 @@ impl RevenuesApi {
 
     /// List revenues by month
     ///
-    /// Every month from the first with any revenue to the present one (UTC), and at least twelve; a month without
-    /// any is 0. In the currency of the locale: `originals` says what was converted, and by which rate.
+    /// Lists every month from the first with a revenue to the current one (UTC), at least twelve. A month
+    /// without revenue has the amount 0. Amounts are in the currency of the locale; `originals` contains the
+    /// converted amounts and their rates.
     #[oai(path = "/:locale", method = "get", operation_id = "revenuesList")]
     async fn list(
         &self,
@@ -47,38 +48,39 @@ impl RevenuesApi {
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         query: Query<RevenueQuery>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Listed<Revenue>>, Fault<(Invalid, NotFound)>> {
-        let place = self.0.place(locale.0)?;
-        let etag = self.0.list_etag(&place, &query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &known.0, Cache::Private) {
-            return Ok(Spoken(unchanged, place.locale));
+        let display = self.0.resolve_locale(locale.0)?;
+        let etag = self.0.list_etag(&display, &query.target).await?;
+        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
+            return Ok(Spoken(unchanged, display.locale));
         }
-        let page = self.0.list(&place, &query).await?;
-        Ok(Spoken(Listed::new(page, &etag, &query.target, Cache::Private), place.locale))
+        let page = self.0.list(&display, &query).await?;
+        Ok(Spoken(Listed::new(page, &etag, &query.target, Cache::Private), display.locale))
     }
 
-    /// Read what a month brought in
+    /// Get the revenue of a month
     ///
-    /// As the list shows it; a month without any revenue, or to come, is 0.
-    #[oai(path = "/:locale/:month", method = "get", operation_id = "revenuesRead")]
-    async fn read(
+    /// The response is the same as in the list. A month without revenue and a future month have the amount 0.
+    #[oai(path = "/:locale/:month", method = "get", operation_id = "revenuesGet")]
+    async fn get(
         &self,
         _accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         /// The month, such as `2026-11`.
         month: Path<Month>,
-        known: IfNoneMatch,
+        if_none_match: IfNoneMatch,
     ) -> Result<Spoken<Found<Revenue>>, Fault<NotFound>> {
-        let place = self.0.place(locale.0)?;
-        Ok(Spoken(Found::new(self.0.read(&place, month.0).await?, &known.0), place.locale))
+        let display = self.0.resolve_locale(locale.0)?;
+        Ok(Spoken(Found::new(self.0.get(&display, month.0).await?, &if_none_match.0), display.locale))
     }
 
-    /// Write or replace the figure of a month
+    /// Create or replace the figure of a month
     ///
-    /// What the books say, in the currency of the locale, as an import would write it: it counts before the invoices
-    /// of that month, which are no longer added up. `If-None-Match: *` writes it only if there is no figure yet.
+    /// The figure is an amount in the currency of the locale, as an import would store it. It replaces the
+    /// sum of the paid invoices of that month. With `If-None-Match: *`, it is created only if the month has
+    /// no figure.
     #[oai(path = "/:locale/:month", method = "put", operation_id = "revenuesReplace")]
     async fn replace(
         &self,
@@ -87,31 +89,32 @@ impl RevenuesApi {
         locale: Path<Locale>,
         /// The month, such as `2026-11`.
         month: Path<Month>,
-        when: IfMatch,
-        known: IfNoneMatch,
+        if_match: IfMatch,
+        if_none_match: IfNoneMatch,
         figure: Body<RevenueFigure>,
     ) -> Result<Spoken<Replaced<Revenue>>, Fault<(NotFound, Stale, Unconditional)>> {
-        let place = self.0.place(locale.0)?;
-        let (month, new) = self.0.replace(&place, month.0, figure.0, when.0.unless(known.0)).await?;
-        Ok(Spoken(Replaced::new(month, new), place.locale))
+        let display = self.0.resolve_locale(locale.0)?;
+        let (month, new) =
+            self.0.replace(&display, month.0, figure.0, if_match.0.unless(if_none_match.0)).await?;
+        Ok(Spoken(Replaced::new(month, new), display.locale))
     }
 
-    /// Take the figure of a month away
+    /// Delete the figure of a month
     ///
-    /// The month is what its paid invoices add up to again. There is nothing to take away where no figure was
-    /// imported or written (404).
-    #[oai(path = "/:locale/:month", method = "delete", operation_id = "revenuesRemove")]
-    async fn remove(
+    /// The revenue of the month is then the sum of its paid invoices again. A month without an imported or
+    /// written figure returns 404.
+    #[oai(path = "/:locale/:month", method = "delete", operation_id = "revenuesDelete")]
+    async fn delete(
         &self,
         _accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         /// The month, such as `2026-11`.
         month: Path<Month>,
-        when: IfMatch,
+        if_match: IfMatch,
     ) -> Result<Gone, Fault<(NotFound, Stale, Unconditional)>> {
-        let place = self.0.place(locale.0)?;
-        self.0.remove(&place, month.0, when.0).await?;
+        let display = self.0.resolve_locale(locale.0)?;
+        self.0.delete(&display, month.0, if_match.0).await?;
         Ok(Gone::new())
     }
 }

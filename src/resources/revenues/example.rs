@@ -1,4 +1,4 @@
-//! November, told the same way throughout the document.
+//! Examples for the OpenAPI document: the revenue of November.
 use poem_openapi::types::Example;
 
 use super::types::{Revenue, RevenueFigure, RevenueQuery, RevenueSource};

@@ -1,4 +1,4 @@
-//! Figures of the books that are written month by month: they count before what invoices add up to.
+//! Figures of months: amounts that replace the sum of the invoices of a month.
 use entity::revenue;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, Set,
@@ -22,83 +22,88 @@ use crate::{
 };
 
 impl Revenues {
-    /// The month as it is now, and whether its figure is new.
+    /// Creates or replaces the figure of a month. Returns the revenue, and whether the figure is new.
     pub async fn replace(
         &self,
-        place: &Place,
+        display: &Place,
         month: Month,
         figure: RevenueFigure,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<(Revenue, bool)> {
-        // Who asked for no version means whatever is there, also when somebody else was first this very moment.
-        match self.replaced(place, month, &figure, when.clone()).await {
-            Err(Error::Raced) if !when.asks() => self.replaced(place, month, &figure, when).await,
-            done => done,
+        // Without a precondition the last writer wins. A concurrent insert of the same month fails once on
+        // the unique index; the second attempt updates that row.
+        match self.try_replace(display, month, &figure, precondition.clone()).await {
+            Err(Error::Raced) if !precondition.asks() => {
+                self.try_replace(display, month, &figure, precondition).await
+            }
+            result => result,
         }
     }
 
-    async fn replaced(
+    async fn try_replace(
         &self,
-        place: &Place,
+        display: &Place,
         month: Month,
         figure: &RevenueFigure,
-        when: Precondition,
+        precondition: Precondition,
     ) -> Result<(Revenue, bool)> {
-        let (revenues, place, amount) = (self.clone(), place.clone(), figure.amount);
+        let (revenues, display, amount) = (self.clone(), display.clone(), figure.amount);
         let now = self.clock.now();
         self.db
             .write(async move |tx| {
-                let known = at(&tx, month).await?;
-                let fresh = known.is_none();
-                match known {
+                let existing = lock_row(&tx, month).await?;
+                let is_new = existing.is_none();
+                match existing {
                     Some(row) => {
-                        when.check(&revenues.month(&*tx, &place, month).await?.etag())?;
-                        if (row.amount, row.currency.as_str()) == (amount, place.currency.as_str()) {
-                            return Ok((revenues.month(&*tx, &place, month).await?, false));
+                        precondition.check(&revenues.month(&*tx, &display, month).await?.etag())?;
+                        if (row.amount, row.currency.as_str()) == (amount, display.currency.as_str()) {
+                            return Ok((revenues.month(&*tx, &display, month).await?, false));
                         }
                         let version = row.version + 1;
                         let mut row = row.into_active_model();
                         row.amount = Set(amount);
-                        row.currency = Set(place.currency.to_string());
+                        row.currency = Set(display.currency.to_string());
                         row.version = Set(version);
                         row.update(&*tx).await?;
                     }
                     None => {
-                        // The month can be read and named, but there is no figure yet: nothing has to be named.
-                        let none = when.none.filter(|none| matches!(none, Tags::These(_)));
-                        let named = Precondition { none, required: false, tags: when.tags };
-                        if named.asks() {
-                            named.check(&revenues.month(&*tx, &place, month).await?.etag())?;
+                        // A month without a figure has an ETag too. It may be sent, but is not required, and
+                        // `If-None-Match: *` must succeed.
+                        let none = precondition.none.filter(|none| matches!(none, Tags::These(_)));
+                        let precondition = Precondition { none, required: false, tags: precondition.tags };
+                        if precondition.asks() {
+                            precondition.check(&revenues.month(&*tx, &display, month).await?.etag())?;
                         }
                         let row = revenue::ActiveModel {
                             id: Set(Uuid::now_v7()),
                             month: Set(month.to_string()),
                             amount: Set(amount),
-                            currency: Set(place.currency.to_string()),
+                            currency: Set(display.currency.to_string()),
                             version: Set(1),
                         };
                         row.insert(&*tx).await.map_err(Error::raced)?;
                     }
                 }
                 tx.touch("revenues").await?;
-                tell(&tx, EventType::RevenueUpdated, &place, month, now);
-                Ok((revenues.month(&*tx, &place, month).await?, fresh))
+                emit(&tx, EventType::RevenueUpdated, &display, month, now);
+                Ok((revenues.month(&*tx, &display, month).await?, is_new))
             })
             .await
     }
 
-    /// Takes the figure away: the month is again what its invoices add up to.
-    pub async fn remove(&self, place: &Place, month: Month, when: Precondition) -> Result<()> {
-        let (revenues, place, now) = (self.clone(), place.clone(), self.clock.now());
+    /// Deletes the figure of a month. Its revenue is then the sum of its paid invoices again.
+    pub async fn delete(&self, display: &Place, month: Month, precondition: Precondition) -> Result<()> {
+        let (revenues, display, now) = (self.clone(), display.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = at(&tx, month).await?;
-                let row = row.ok_or(Error::NotFound("figure: the month is what its invoices add up to"))?;
-                if when.asks() {
-                    when.check(&revenues.month(&*tx, &place, month).await?.etag())?;
+                let row = lock_row(&tx, month).await?;
+                let row = row
+                    .ok_or(Error::NotFound("figure: the revenue of this month is the sum of its invoices"))?;
+                if precondition.asks() {
+                    precondition.check(&revenues.month(&*tx, &display, month).await?.etag())?;
                 }
                 row.delete(&*tx).await?;
-                tell(&tx, EventType::RevenueDeleted, &place, month, now);
+                emit(&tx, EventType::RevenueDeleted, &display, month, now);
                 tx.touch("revenues").await?;
                 Ok(())
             })
@@ -106,14 +111,14 @@ impl Revenues {
     }
 }
 
-/// Says that a month brought in something else.
-pub(super) fn tell(tx: &Tx, kind: EventType, place: &Place, month: Month, now: i64) {
-    let href = format!("/api/v2/revenues/{}/{month}", place.locale);
+/// Emits an event of a month.
+pub(super) fn emit(tx: &Tx, kind: EventType, display: &Place, month: Month, now: i64) {
+    let href = format!("/api/v2/revenues/{}/{month}", display.locale);
     tx.tell(of(kind, month, href, 0, Audience::Office, now));
 }
 
-/// The figure of a month for a change. It is locked: who comes with the same version at once must find the next one.
-async fn at(tx: &Tx, month: Month) -> Result<Option<revenue::Model>> {
+/// Locks the figure of a month. A concurrent write with the same `If-Match` waits and then fails.
+async fn lock_row(tx: &Tx, month: Month) -> Result<Option<revenue::Model>> {
     let find = revenue::Entity::find().filter(revenue::Column::Month.eq(month.to_string()));
     Ok(find.lock_exclusive().one(&**tx).await?)
 }

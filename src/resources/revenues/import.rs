@@ -1,9 +1,9 @@
-//! Revenues that come from files.
+//! Import of revenues from files.
 use entity::revenue;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
-use super::{figure::tell, service::Revenues};
+use super::{figure::emit, service::Revenues};
 use crate::{
     contract::{
         date::Month,
@@ -15,10 +15,10 @@ use crate::{
     resources::imports::{Effect, Item},
 };
 
-/// A month from a file.
+/// The figure of a month from a file.
 #[derive(Debug, Clone)]
 pub struct ImportedRevenue {
-    /// What the file calls the month.
+    /// The name of the month in the file.
     pub source: String,
     pub month: Month,
     pub amount: i64,
@@ -26,22 +26,23 @@ pub struct ImportedRevenue {
 }
 
 impl Revenues {
-    /// Writes a month from a file, or brings the one that the file made before up to date.
-    pub async fn import(&self, tx: &Tx, told: &ImportedRevenue) -> Result<Effect> {
-        let ImportedRevenue { source, month, amount, currency } = told;
-        // The month is left out: what a file calls "Jan" stays the January that it was at first.
+    /// Creates the figure of a month from a file, or updates the figure that an earlier import of this file
+    /// created.
+    pub async fn import(&self, tx: &Tx, imported: &ImportedRevenue) -> Result<Effect> {
+        let ImportedRevenue { source, month, amount, currency } = imported;
+        // The fingerprint omits the month: a name such as "Jan" stays the January of its first import.
         let item = Item::new("revenue", source, &(amount, currency));
         let (id, version, effect) = match item.before(tx).await? {
             Some(before) if before.is_same() => return Ok(Effect::Unchanged),
             Some(before) => {
-                let known = revenue::Entity::find_by_id(before.target).one(&**tx).await?;
-                before.check(known.as_ref().map(|row| row.version))?;
-                (before.target, known.map_or(1, |row| row.version + 1), Effect::Updated)
+                let existing = revenue::Entity::find_by_id(before.target).one(&**tx).await?;
+                before.check(existing.as_ref().map(|row| row.version))?;
+                (before.target, existing.map_or(1, |row| row.version + 1), Effect::Updated)
             }
             None => (Uuid::now_v7(), 1, Effect::Created),
         };
-        // What no rate is known of could be shown in no other locale.
-        self.rates.exchanges_in(&**tx, &[*currency], Currency::USD).await?;
+        // Rejects a currency without a rate: the amount could not be converted for other locales.
+        self.rates.exchange_rates_in(&**tx, &[*currency], Currency::USD).await?;
         let mut row = revenue::ActiveModel {
             id: Set(id),
             amount: Set(*amount),
@@ -51,11 +52,9 @@ impl Revenues {
         };
         if effect == Effect::Created {
             row.month = Set(month.to_string());
-            let taken = revenue::Entity::find().filter(revenue::Column::Month.eq(month.to_string()));
-            if taken.one(&**tx).await?.is_some() {
-                return Err(Error::Conflict(
-                    "there is a revenue of this month that another file made, or that was written here",
-                ));
+            let same_month = revenue::Entity::find().filter(revenue::Column::Month.eq(month.to_string()));
+            if same_month.one(&**tx).await?.is_some() {
+                return Err(Error::Conflict("the month has a figure that another file or a request created"));
             }
             row.insert(&**tx).await?;
         } else {
@@ -63,8 +62,8 @@ impl Revenues {
         }
         item.remember(tx, id, version).await?;
         tx.touch("revenues").await?;
-        if let Some(place) = self.locales.home(*currency) {
-            tell(tx, EventType::RevenueUpdated, &place, *month, self.clock.now());
+        if let Some(display) = self.locales.home(*currency) {
+            emit(tx, EventType::RevenueUpdated, &display, *month, self.clock.now());
         }
         Ok(effect)
     }

@@ -1,4 +1,4 @@
-//! Revenues: what each month brought in, from paid invoices or from the books.
+//! Monthly revenues: the sum of paid invoices, or an imported figure that replaces the sum.
 mod api;
 mod example;
 mod figure;

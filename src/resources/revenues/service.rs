@@ -1,4 +1,5 @@
-//! Revenues, summed by the database. The only writer of the `revenues` table.
+//! Revenue service: rules and queries. The database computes the sums. The only writer of the `revenues`
+//! table.
 use std::collections::BTreeMap;
 
 use entity::{invoice, revenue};
@@ -20,11 +21,11 @@ use crate::{
         time::Timestamp,
     },
     ports::{clock::Clock, db::Db},
-    resources::rates::{Book, Exchanges, Rates},
+    resources::rates::{ExchangeRates, RateSnapshot, Rates},
 };
 
-/// What a year has of months, and a chart of bars.
-const YEAR: u32 = 12;
+/// The least number of months in a list, and the number of months on the dashboard.
+const YEAR_MONTHS: u32 = 12;
 
 #[derive(Clone)]
 pub struct Revenues {
@@ -36,14 +37,14 @@ pub struct Revenues {
 }
 
 #[derive(Debug, FromQueryResult)]
-struct Sum {
+struct MonthSum {
     month: String,
     currency: String,
     amount: i64,
 }
 
 impl Revenues {
-    /// The currencies in which revenues were written.
+    /// Returns the currencies of all stored figures.
     pub async fn currencies(&self) -> Result<Vec<Currency>> {
         let find = revenue::Entity::find().select_only().column(revenue::Column::Currency).distinct();
         let names: Vec<String> = find.into_tuple().all(self.db.read()).await?;
@@ -54,43 +55,47 @@ impl Revenues {
         Revenues { db, clock, cursors, rates, locales }
     }
 
-    /// The locale with its currency, if the service has it.
-    pub fn place(&self, locale: Locale) -> Result<Place> {
+    /// Returns the locale with its currency.
+    ///
+    /// # Errors
+    /// Returns [`Error::NoLocale`] if the locale is not configured.
+    pub fn resolve_locale(&self, locale: Locale) -> Result<Place> {
         self.locales.place(locale)
     }
 
-    /// Every locale that the service has.
+    /// Returns the configured locales.
     pub fn locales(&self) -> &Locales {
         &self.locales
     }
 
-    /// The present month, in UTC.
-    pub fn now(&self) -> Month {
+    /// Returns the current month in UTC.
+    pub fn current_month(&self) -> Month {
         Month::of(Timestamp(self.clock.now()).day())
     }
 
-    /// The version of every list of revenues in this place.
-    pub async fn list_etag(&self, place: &Place, target: &str) -> Result<ETag> {
+    /// Returns the ETag of a list in this locale.
+    pub async fn list_etag(&self, display: &Place, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["invoices", "revenues", "rates"]).await?;
-        // Rates grow old by themselves, and months come by themselves.
-        let (ages, now) = (self.rates.ages().await?, self.now().to_string());
-        Ok(ETag::weak(&["revenues", place.currency.as_str(), &version.to_string(), &ages, &now, target]))
+        // The state of a rate and the current month change with time, without a write.
+        let (ages, now) = (self.rates.age_tag().await?, self.current_month().to_string());
+        Ok(ETag::weak(&["revenues", display.currency.as_str(), &version.to_string(), &ages, &now, target]))
     }
 
-    pub async fn list(&self, place: &Place, query: &RevenueQuery) -> Result<Page<Revenue>> {
-        let now = self.now();
-        let first = self.first().await?.map_or(now, |first| first.min(now)).min(now.back(YEAR - 1));
-        let rising = query.sort.as_deref() == Some("month");
+    pub async fn list(&self, display: &Place, query: &RevenueQuery) -> Result<Page<Revenue>> {
+        let now = self.current_month();
+        let first =
+            self.first_month().await?.map_or(now, |first| first.min(now)).min(now.back(YEAR_MONTHS - 1));
+        let ascending = query.sort.as_deref() == Some("month");
         let mut months: Vec<Month> = std::iter::successors(Some(first), |month| Some(month.next()))
             .take(usize::try_from(first.until(now)).unwrap_or_default())
             .collect();
-        if !rising {
+        if !ascending {
             months.reverse();
         }
         let paging = query.paging();
         let slice = Slice {
             key: &self.cursors,
-            list: format!("revenues {rising}"),
+            list: format!("revenues {ascending}"),
             order: Vec::new(),
             paging: &paging,
         };
@@ -98,83 +103,93 @@ impl Revenues {
         let (Some(from), Some(to)) = (months.iter().min(), months.iter().max()) else {
             return Ok(Page { data: Vec::new(), pagination });
         };
-        let rates = self.rates.book().await?;
-        let mut known = self.known(self.db.read(), place, *from, *to, &rates).await?;
-        Ok(Page { data: months.iter().map(|month| taken(&mut known, *month, place)).collect(), pagination })
+        let rates = self.rates.snapshot().await?;
+        let mut months_with_revenue = self.load_months(self.db.read(), display, *from, *to, &rates).await?;
+        Ok(Page {
+            data: months
+                .iter()
+                .map(|month| take_or_zero(&mut months_with_revenue, *month, display))
+                .collect(),
+            pagination,
+        })
     }
 
-    /// The last twelve months, oldest first.
-    pub async fn year(&self, place: &Place, rates: &Book) -> Result<Vec<Revenue>> {
-        let now = self.now();
-        let mut known = self.known(self.db.read(), place, now.back(YEAR - 1), now, rates).await?;
-        Ok((0..YEAR).rev().map(|back| taken(&mut known, now.back(back), place)).collect())
+    /// Returns the last twelve months in ascending order.
+    pub async fn last_twelve_months(&self, display: &Place, rates: &RateSnapshot) -> Result<Vec<Revenue>> {
+        let now = self.current_month();
+        let mut months_with_revenue =
+            self.load_months(self.db.read(), display, now.back(YEAR_MONTHS - 1), now, rates).await?;
+        Ok((0..YEAR_MONTHS)
+            .rev()
+            .map(|back| take_or_zero(&mut months_with_revenue, now.back(back), display))
+            .collect())
     }
 
-    /// The month, as the list shows it.
-    pub async fn read(&self, place: &Place, month: Month) -> Result<Revenue> {
-        self.month(self.db.read(), place, month).await
+    /// Returns one month, in the same form as in the list.
+    pub async fn get(&self, display: &Place, month: Month) -> Result<Revenue> {
+        self.month(self.db.read(), display, month).await
     }
 
     pub(super) async fn month<C: ConnectionTrait>(
         &self,
         db: &C,
-        place: &Place,
+        display: &Place,
         month: Month,
     ) -> Result<Revenue> {
-        let rates = self.rates.book_in(db).await?;
-        Ok(taken(&mut self.known(db, place, month, month, &rates).await?, month, place))
+        let rates = self.rates.snapshot_in(db).await?;
+        Ok(take_or_zero(&mut self.load_months(db, display, month, month, &rates).await?, month, display))
     }
 
-    /// The first month with any revenue.
-    async fn first(&self) -> Result<Option<Month>> {
+    /// Returns the first month with an invoice that is paid or with a figure.
+    async fn first_month(&self) -> Result<Option<Month>> {
         let paid = invoice::Entity::find()
             .select_only()
             .expr(invoice::Column::Date.min())
             .filter(invoice::Column::Status.eq("paid"));
         let paid: Option<Option<String>> = paid.into_tuple().one(self.db.read()).await?;
         let paid = paid.flatten().and_then(|date| date.parse().ok()).map(Month::of);
-        let told = revenue::Entity::find().order_by_asc(revenue::Column::Month).one(self.db.read()).await?;
-        let told = told.and_then(|row| row.month.parse().ok());
-        Ok(paid.into_iter().chain(told).min())
+        let figure = revenue::Entity::find().order_by_asc(revenue::Column::Month).one(self.db.read()).await?;
+        let figure = figure.and_then(|row| row.month.parse().ok());
+        Ok(paid.into_iter().chain(figure).min())
     }
 
-    /// The months between these two that brought anything in.
-    async fn known<C: ConnectionTrait>(
+    /// Loads the revenues of a range of months, by month. Months without revenue are missing.
+    async fn load_months<C: ConnectionTrait>(
         &self,
         db: &C,
-        place: &Place,
+        display: &Place,
         from: Month,
         to: Month,
-        rates: &Book,
+        rates: &RateSnapshot,
     ) -> Result<BTreeMap<String, Revenue>> {
         let mut sums: BTreeMap<String, (RevenueSource, Vec<(i64, Currency)>)> = BTreeMap::new();
-        for sum in sums_of(db, from, to).await? {
+        for sum in paid_sums(db, from, to).await? {
             let currency = sum.currency.parse().map_err(Error::Internal)?;
             let month = sums.entry(sum.month).or_insert((RevenueSource::Invoices, Vec::new()));
             month.1.push((sum.amount, currency));
         }
-        let told = revenue::Entity::find()
+        let figures = revenue::Entity::find()
             .filter(revenue::Column::Month.between(from.to_string(), to.to_string()))
             .all(db)
             .await?;
-        for row in told {
+        for row in figures {
             let currency = row.currency.parse().map_err(Error::Internal)?;
             sums.insert(row.month, (RevenueSource::Imported, vec![(row.amount, currency)]));
         }
         let currencies: Vec<Currency> =
             sums.values().flat_map(|(_, sums)| sums.iter().map(|(_, currency)| *currency)).collect();
-        let exchanges = rates.exchanges(&currencies, place.currency)?;
+        let exchange_rates = rates.exchange_rates(&currencies, display.currency)?;
         sums.into_iter()
             .map(|(month, (source, sums))| {
-                let shown = revenue(&month, source, &sums, &exchanges, place)?;
-                Ok((month, shown))
+                let revenue = revenue(&month, source, &sums, &exchange_rates, display)?;
+                Ok((month, revenue))
             })
             .collect()
     }
 }
 
-/// What was paid, by month and currency.
-async fn sums_of<C: ConnectionTrait>(db: &C, from: Month, to: Month) -> Result<Vec<Sum>> {
+/// Returns the sums of paid invoices by month and currency.
+async fn paid_sums<C: ConnectionTrait>(db: &C, from: Month, to: Month) -> Result<Vec<MonthSum>> {
     let date = || Expr::col((invoice::Entity, invoice::Column::Date));
     let month: SimpleExpr = Func::cust("substr").arg(date()).arg(1).arg(7).into();
     let find = invoice::Entity::find()
@@ -188,31 +203,31 @@ async fn sums_of<C: ConnectionTrait>(db: &C, from: Month, to: Month) -> Result<V
         .group_by(Expr::cust("1"))
         .group_by(invoice::Column::Currency)
         .order_by_asc(invoice::Column::Currency);
-    Ok(find.into_model::<Sum>().all(db).await?)
+    Ok(find.into_model::<MonthSum>().all(db).await?)
 }
 
-/// The sums of a month in one currency.
+/// Converts the sums of a month to one currency and adds them.
 fn revenue(
     month: &str,
     source: RevenueSource,
     sums: &[(i64, Currency)],
-    exchanges: &Exchanges,
-    place: &Place,
+    exchange_rates: &ExchangeRates,
+    display: &Place,
 ) -> Result<Revenue> {
-    let (amount, originals) = exchanges.total(sums)?;
-    let month = month.parse().map_err(|_| Error::Internal(format!("{month} is no month")))?;
-    let locale = place.locale.clone();
-    Ok(Revenue { month, amount, currency: exchanges.quote(), source, originals, locale })
+    let (amount, originals) = exchange_rates.total(sums)?;
+    let month = month.parse().map_err(|_| Error::Internal(format!("{month} is not a month")))?;
+    let locale = display.locale.clone();
+    Ok(Revenue { month, amount, currency: exchange_rates.quote(), source, originals, locale })
 }
 
-/// The month out of those that brought anything in, or none of it.
-fn taken(known: &mut BTreeMap<String, Revenue>, month: Month, place: &Place) -> Revenue {
-    known.remove(&month.to_string()).unwrap_or(Revenue {
+/// Removes a month from the loaded months and returns it; a missing month has the amount 0.
+fn take_or_zero(months: &mut BTreeMap<String, Revenue>, month: Month, display: &Place) -> Revenue {
+    months.remove(&month.to_string()).unwrap_or(Revenue {
         month,
         amount: 0,
-        currency: place.currency,
+        currency: display.currency,
         source: RevenueSource::Invoices,
         originals: Vec::new(),
-        locale: place.locale.clone(),
+        locale: display.locale.clone(),
     })
 }

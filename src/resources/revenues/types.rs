@@ -1,4 +1,4 @@
-//! How a month's revenue looks on the wire.
+//! Request and response bodies of revenues.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::contract::{
     page::{Count, Paging},
 };
 
-/// What a month brought in, in the currency of the locale.
+/// The revenue of a month in the currency of the locale.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -25,9 +25,9 @@ pub struct Revenue {
     pub amount: i64,
     /// The currency of the locale.
     pub currency: Currency,
-    /// Where the amount comes from.
+    /// The origin of the amount.
     pub source: RevenueSource,
-    /// What is in it of other currencies, converted for this answer.
+    /// The parts of the amount in other currencies, before their conversion for this response.
     #[oai(validator(max_items = "300"))]
     pub originals: Vec<Original>,
     #[oai(skip)]
@@ -36,7 +36,8 @@ pub struct Revenue {
 }
 
 impl Resource for Revenue {
-    /// A month is what its invoices or its figure make it: the tag is made of all that is shown.
+    // A month has no version of its own: invoices, the figure and rates change it. The ETag is a hash of all
+    // fields.
     fn etag(&self) -> ETag {
         ETag::of_parts(&["revenue", &serde_json::to_string(self).unwrap_or_default()])
     }
@@ -48,7 +49,7 @@ impl Resource for Revenue {
     }
 }
 
-/// What the books say that a month brought in, in the currency of the locale.
+/// An amount that replaces the sum of the paid invoices of a month, in the currency of the locale.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RevenueFigure {
@@ -57,14 +58,14 @@ pub struct RevenueFigure {
     pub amount: i64,
 }
 
-/// Where a month's amount comes from.
+/// The origin of the revenue of a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum RevenueSource {
     /// The sum of the paid invoices of that month.
     Invoices,
-    /// The books: a figure that was imported or written; it counts before invoices.
+    /// A figure that was imported or written. It has precedence over invoices.
     Imported,
 }
 
@@ -75,23 +76,23 @@ fn year() -> u32 {
     12
 }
 
-/// Which months are listed.
+/// Order and page of a list of months.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RevenueQuery {
-    /// The page, counted from 1. Not looked at beside `after`.
+    /// The page number, from 1. Ignored if `after` is present.
     #[oai(default = "first", validator(minimum(value = "1"), maximum(value = "10000")))]
     pub page: u32,
-    /// How many months a page has at most.
+    /// The largest number of months on a page.
     #[oai(default = "year", validator(minimum(value = "1"), maximum(value = "50")))]
     pub limit: u32,
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
     pub after: Option<String>,
-    /// Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
-    /// a cursor.
+    /// Whether the response contains `total` and `pages`. By default, numbered pages contain them and pages
+    /// after a cursor do not.
     pub count: Option<Count>,
-    /// The order, with `-` for falling; left out, the newest month comes first.
+    /// The sort field, with `-` for descending order. The default is `-month`.
     #[oai(validator(pattern = "^-?month$", min_length = "5", max_length = "6"))]
     pub sort: Option<String>,
 }

@@ -1,9 +1,9 @@
-//! An invoice as a page that a business sends: the same bytes for the same invoice, always.
-mod figures;
+//! PDF rendering of invoices. The output is deterministic: the same invoice always has the same bytes.
+mod canvas;
 mod fonts;
+mod format;
+mod labels;
 mod layout;
-mod sheet;
-mod words;
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::contract::{
     problem::{Error, Result},
 };
 
-/// Rises with every change in what a page looks like, so that no old copy passes for a new one. With the release,
-/// which stands for the fonts and the library, it is part of the entity tag.
-const LAYOUT: &str = "1";
+/// The version of the layout, a part of the ETag. Increase it with every visible change, so that cached
+/// copies are not reused. The release version covers changes of the fonts and of the PDF library.
+const LAYOUT_VERSION: &str = "1";
 
-/// Who sends the invoices.
+/// The issuer of the invoices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seller {
     pub name: Option<String>,
@@ -30,68 +30,73 @@ pub struct Seller {
     pub tax_id: Option<String>,
     pub email: Option<String>,
     pub note: Vec<String>,
-    /// How long a customer has to pay; 0 says nothing about it.
+    /// Days from the date of an invoice to its due date. With 0, the PDF shows no due date.
     pub payment_days: u16,
 }
 
-/// Makes pages, at most as many at once as there are processors.
+/// Renders PDFs, at most one per processor at the same time.
 #[derive(Clone)]
 pub struct Printer {
     seller: Arc<Seller>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Printer {
     pub fn new(seller: Seller) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Printer { seller: Arc::new(seller), turns: Arc::new(Semaphore::new(processors)) }
+        Printer { seller: Arc::new(seller), permits: Arc::new(Semaphore::new(processors)) }
     }
 
-    /// The bytes of the PDF.
-    pub async fn print(&self, paper: Paper) -> Result<Vec<u8>> {
-        let turns = self.turns.clone();
-        let turn = turns.acquire_owned().await.map_err(|_| Error::Internal("the printer is gone".into()))?;
-        let printed = task::spawn_blocking(move || {
-            let pdf = layout::pdf(&paper);
-            drop(turn);
+    /// Renders the bytes of the PDF.
+    pub async fn render(&self, document: InvoiceDocument) -> Result<Vec<u8>> {
+        let permits = self.permits.clone();
+        let permit = permits
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::Internal("the semaphore of the PDF renderer is closed".into()))?;
+        let rendered = task::spawn_blocking(move || {
+            let pdf = layout::render(&document);
+            // The task holds the permit: a cancelled request must not start another one early.
+            drop(permit);
             pdf
         });
-        let printed = printed.await.map_err(|error| Error::Internal(format!("printing failed: {error}")))?;
-        printed.map_err(Error::Internal)
+        let rendered =
+            rendered.await.map_err(|error| Error::Internal(format!("rendering a PDF failed: {error}")))?;
+        rendered.map_err(Error::Internal)
     }
 }
 
-/// All that a page is made of.
-pub struct Paper {
+/// The content of one PDF.
+pub struct InvoiceDocument {
     invoice: Invoice,
     seller: Arc<Seller>,
 }
 
-impl Paper {
+impl InvoiceDocument {
     pub fn etag(&self) -> ETag {
-        let (known, seller) = (self.invoice.etag(), format!("{:?}", self.seller));
-        let made_by = [env!("CARGO_PKG_VERSION"), LAYOUT];
-        ETag::of_parts(&["pdf", made_by[0], made_by[1], known.as_str(), &self.invoice.locale, &seller])
+        let (invoice, seller) = (self.invoice.etag(), format!("{:?}", self.seller));
+        let versions = [env!("CARGO_PKG_VERSION"), LAYOUT_VERSION];
+        ETag::of_parts(&["pdf", versions[0], versions[1], invoice.as_str(), &self.invoice.locale, &seller])
     }
 
-    /// The language in which the page is written, which is English where the locale's is not among them.
+    /// Returns the language of the labels: English if the language of the locale has no labels.
     pub fn language(&self) -> Locale {
-        Locale(words::Manner::of(&self.invoice.locale).tag.to_lowercase())
+        Locale(labels::LocaleStyle::of(&self.invoice.locale).tag.to_lowercase())
     }
 
-    pub fn name(&self) -> String {
+    pub fn file_name(&self) -> String {
         format!("invoice-{}.pdf", self.invoice.number)
     }
 }
 
 impl Invoices {
-    /// An invoice and who sends it, ready to be printed.
-    pub async fn paper(&self, place: Place, id: Id<Invoice>) -> Result<Paper> {
-        let invoice = self.read(place, id, true).await?;
-        Ok(Paper { invoice, seller: self.printer.seller.clone() })
+    /// Loads an invoice and the seller for a PDF.
+    pub async fn document(&self, display: Place, id: Id<Invoice>) -> Result<InvoiceDocument> {
+        let invoice = self.get(display, id, true).await?;
+        Ok(InvoiceDocument { invoice, seller: self.printer.seller.clone() })
     }
 
-    pub async fn print(&self, paper: Paper) -> Result<Vec<u8>> {
-        self.printer.print(paper).await
+    pub async fn render_pdf(&self, document: InvoiceDocument) -> Result<Vec<u8>> {
+        self.printer.render(document).await
     }
 }

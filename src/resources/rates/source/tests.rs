@@ -23,33 +23,33 @@ fn latest(base: &str, rates: &str) -> String {
 }
 
 fn rates(body: &str) -> Result<Vec<String>> {
-    let sheet = read(body.as_bytes(), NOW)?;
-    Ok(sheet.rates.iter().map(|(currency, rate)| format!("{currency} {rate}")).collect())
+    let fetched = parse(body.as_bytes(), NOW)?;
+    Ok(fetched.rates.iter().map(|(currency, rate)| format!("{currency} {rate}")).collect())
 }
 
 #[test]
-fn both_shapes_say_what_a_dollar_is() {
+fn parses_both_formats() {
     let dollars = latest("USD", r#"{"USD":1,"EUR":0.8612345678901234,"IRR":4.2e4,"JPY":150.10}"#);
     assert_eq!(rates(&dollars).unwrap(), ["EUR 0.8612345678901234", "IRR 42000", "JPY 150.1"]);
-    assert_eq!(read(dollars.as_bytes(), NOW).unwrap().date.to_string(), "2026-11-20");
-    let marks = format!("\u{feff}\n {}", latest("EUR", r#"{"EUR":1,"USD":1.25,"JPY":160.5}"#));
-    assert_eq!(rates(&marks).unwrap(), ["EUR 0.8", "JPY 128.4"]);
+    assert_eq!(parse(dollars.as_bytes(), NOW).unwrap().date.to_string(), "2026-11-20");
+    let with_bom = format!("\u{feff}\n {}", latest("EUR", r#"{"EUR":1,"USD":1.25,"JPY":160.5}"#));
+    assert_eq!(rates(&with_bom).unwrap(), ["EUR 0.8", "JPY 128.4"]);
     assert_eq!(rates(BANK).unwrap(), ["EUR 0.8", "GBP 0.64", "JPY 128.4"]);
     let thirds = BANK.replace("1.25", "1.1");
     assert_eq!(rates(&thirds).unwrap()[0], "EUR 0.909090909091");
     assert_eq!(rates(&latest("USD", r#"{"EUR":0.9,"eur":7,"X-UNIT":-1}"#)).unwrap(), ["EUR 0.9"]);
 }
 
-fn refused(documents: impl IntoIterator<Item = String>) {
+fn assert_rejected(documents: impl IntoIterator<Item = String>) {
     for document in documents {
-        let read = rates(&document);
-        assert!(read.is_err(), "{document:.200}: {read:?}");
+        let parsed = rates(&document);
+        assert!(parsed.is_err(), "{document:.200}: {parsed:?}");
     }
 }
 
 #[test]
-fn what_is_of_another_form_is_refused() {
-    refused([
+fn rejects_other_formats() {
+    assert_rejected([
         "".to_owned(),
         "null".into(),
         "[]".into(),
@@ -61,13 +61,13 @@ fn what_is_of_another_form_is_refused() {
         "[".repeat(100_000),
         format!("{{\"rates\":{}", "{\"a\":".repeat(100_000)),
     ]);
-    assert!(read(b"\xff\xfe", NOW).is_err());
+    assert!(parse(b"\xff\xfe", NOW).is_err());
 }
 
 #[test]
-fn json_that_is_absurd_is_refused_as_a_whole() {
+fn rejects_invalid_json_as_a_whole() {
     let with = |rate: &str| latest("USD", &format!(r#"{{"USD":1,"EUR":0.86,"JPY":{rate}}}"#));
-    refused([
+    assert_rejected([
         with("-1"),
         with("0"),
         with("0.0"),
@@ -93,10 +93,10 @@ fn json_that_is_absurd_is_refused_as_a_whole() {
 }
 
 #[test]
-fn xml_that_is_absurd_is_refused_as_a_whole() {
+fn rejects_invalid_xml_as_a_whole() {
     let bank = |from: &str, to: &str| BANK.replace(from, to);
     let bomb = r#"<!DOCTYPE c [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><c>&b;</c>"#;
-    refused([
+    assert_rejected([
         format!("{bomb}{BANK}"),
         bank("<gesmes:Envelope", &format!("{}<gesmes:Envelope", &bomb[..bomb.len() - 10])),
         bank("1.25", "-1.25"),

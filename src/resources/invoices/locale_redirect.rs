@@ -1,4 +1,4 @@
-//! The invoices without a locale: leads to the one that suits the client best.
+//! The list of invoices without a locale: redirects to the locale that matches the client best.
 use poem_openapi::OpenApi;
 
 use super::{service::Invoices, types::InvoiceQuery};
@@ -16,9 +16,9 @@ pub struct NegotiateApi(pub Invoices);
 
 #[OpenApi(prefix_path = "/api/v2/invoices", tag = "Tag::Invoices")]
 impl NegotiateApi {
-    /// Find the list of invoices in the client's language
+    /// Redirect to the invoices in the client's language
     ///
-    /// Leads to the locale that suits `Accept-Language` best, and to the first one where none does.
+    /// Redirects to the locale that matches `Accept-Language` best, or to the first configured locale.
     #[oai(path = "/", method = "get", operation_id = "invoicesNegotiate")]
     async fn negotiate(
         &self,

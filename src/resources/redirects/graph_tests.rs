@@ -1,43 +1,44 @@
-//! Loops and chains, whichever rule comes last.
-use super::{super::target::Sites, *};
+//! Cycles and chains are found regardless of the rule that is written last.
+use super::{super::destination::Sites, *};
 
 type Rules<'a> = &'a [(&'a str, &'a str)];
 
-fn web(rules: Rules<'_>) -> Web {
-    Web::new(rules.iter().map(|(from, to)| {
-        let source = Pattern::parse(from).unwrap_or_else(|why| panic!("{from}: {why}"));
+fn graph(rules: Rules<'_>) -> Graph {
+    Graph::new(rules.iter().map(|(from, to)| {
+        let source = Pattern::parse(from).unwrap_or_else(|error| panic!("{from}: {error}"));
         let sites = Sites::new("https://acme.test", vec!["shop.acme.test".to_owned()]);
-        let target = Target::parse(to, &source, &sites);
-        let target = target.unwrap_or_else(|why| panic!("{to}: {why}"));
-        (source, target)
+        let destination = Destination::parse(to, &source, &sites);
+        let destination = destination.unwrap_or_else(|error| panic!("{to}: {error}"));
+        (source, destination)
     }))
 }
 
-fn tangle(new: Rules<'_>, standing: Rules<'_>) -> Option<(&'static str, usize, usize)> {
-    let (one, other) = (web(new), web(standing));
-    let found = Weave::new(&one, &other, Work::new(1_000_000)).tangle().unwrap()?;
-    let place = |pattern: Pattern| {
-        let rules = new.iter().chain(standing);
+fn find_chain(new: Rules<'_>, existing: Rules<'_>) -> Option<(&'static str, usize, usize)> {
+    let (one, other) = (graph(new), graph(existing));
+    let found = ChainCheck::new(&one, &other, WorkLimit::new(1_000_000)).find_chain().unwrap()?;
+    let position = |pattern: Pattern| {
+        let rules = new.iter().chain(existing);
         rules.map(|(from, _)| Pattern::parse(from)).position(|rule| rule == Ok(pattern.clone())).unwrap()
     };
-    Some((if found.returns { "loop" } else { "chain" }, place(found.rule), place(found.next)))
+    let kind = if found.is_cycle { "loop" } else { "chain" };
+    Some((kind, position(found.rule), position(found.next)))
 }
 
-/// Whether this is found, whichever of the rules comes last.
-fn found(rules: Rules<'_>, expected: Option<(&str, usize, usize)>) {
-    assert_eq!(tangle(rules, &[]), expected, "{rules:?}");
+/// Asserts that the chain is found regardless of the rule that is written last.
+fn assert_found(rules: Rules<'_>, expected: Option<(&str, usize, usize)>) {
+    assert_eq!(find_chain(rules, &[]), expected, "{rules:?}");
     for new in 0..rules.len() {
-        let standing = [&rules[..new], &rules[new + 1..]].concat();
-        // What was tangled before is no matter of who writes now.
-        if tangle(&standing, &[]).is_none() {
-            let found = tangle(&rules[new..=new], &standing);
+        let existing = [&rules[..new], &rules[new + 1..]].concat();
+        // A chain among the existing rules is not an error of the new rule.
+        if find_chain(&existing, &[]).is_none() {
+            let found = find_chain(&rules[new..=new], &existing);
             assert_eq!(found.map(|found| found.0), expected.map(|found| found.0), "{rules:?} {new}");
         }
     }
 }
 
 #[test]
-fn a_prefix_leads_from_its_head_too_and_the_own_site_is_here() {
+fn a_prefix_includes_its_own_path_and_urls_of_this_service_are_local() {
     for (rules, expected) in [
         (&[("/a", "/b"), ("/b", "/a")][..], Some(("loop", 0, 1))),
         (&[("/a/*", "/b/*"), ("/b", "/a")], Some(("loop", 0, 1))),
@@ -52,12 +53,12 @@ fn a_prefix_leads_from_its_head_too_and_the_own_site_is_here() {
         (&[("/a/*", "https://acme.test/b/*"), ("/b", "http://acme.test:80/a")], Some(("loop", 0, 1))),
         (&[("/x", "https://acme.test"), ("/", "/y")], Some(("chain", 0, 1))),
     ] {
-        found(rules, expected);
+        assert_found(rules, expected);
     }
 }
 
 #[test]
-fn loops_and_chains_are_found_before_anybody_runs_in_them() {
+fn finds_cycles_and_chains() {
     for (rules, expected) in [
         (&[("/a", "/b")][..], None),
         (&[("/a", "/a")], Some(("loop", 0, 0))),
@@ -87,25 +88,25 @@ fn loops_and_chains_are_found_before_anybody_runs_in_them() {
         (&[("/x/*/y", "/x/*/z"), ("/*/q/z", "/w")], Some(("chain", 0, 1))),
         (&[("/x/*/y", "/z"), ("/w", "/x/1/y")], Some(("chain", 1, 0))),
     ] {
-        found(rules, expected);
+        assert_found(rules, expected);
     }
 }
 
 #[test]
-fn a_rule_takes_the_place_of_the_one_before() {
-    let standing: Rules<'_> = &[("/a", "/b"), ("/c/*", "/d/*"), ("/e*f", "/g")];
+fn a_new_rule_replaces_the_rule_with_the_same_source() {
+    let existing: Rules<'_> = &[("/a", "/b"), ("/c/*", "/d/*"), ("/e*f", "/g")];
     for new in [("/a", "/x"), ("/c/*", "/a2"), ("/e*f", "/h")] {
-        assert_eq!(tangle(&[new], standing), None, "{new:?}");
+        assert_eq!(find_chain(&[new], existing), None, "{new:?}");
     }
-    assert_eq!(tangle(&[("/a", "/x"), ("/b", "/c2")], standing), None);
-    assert_eq!(tangle(&[("/y", "/a")], standing), Some(("chain", 0, 1)));
+    assert_eq!(find_chain(&[("/a", "/x"), ("/b", "/c2")], existing), None);
+    assert_eq!(find_chain(&[("/y", "/a")], existing), Some(("chain", 0, 1)));
 }
 
 #[test]
-fn comparing_has_an_end() {
+fn the_comparison_stops_at_its_limit() {
     let sources: Vec<String> = (0..1000).map(|i| format!("/x/{i}/*/y")).collect();
     let rules: Vec<(&str, &str)> = sources.iter().map(|source| (source.as_str(), "/z")).collect();
-    let (new, standing) = (web(&[("/w/*", "/x/*/v")]), web(&rules));
-    assert_eq!(Weave::new(&new, &standing, Work::new(1000)).tangle(), Err(TooMuch));
-    assert_eq!(Weave::new(&new, &standing, Work::new(1_000_000)).tangle(), Ok(None));
+    let (new, existing) = (graph(&[("/w/*", "/x/*/v")]), graph(&rules));
+    assert_eq!(ChainCheck::new(&new, &existing, WorkLimit::new(1000)).find_chain(), Err(LimitExceeded));
+    assert_eq!(ChainCheck::new(&new, &existing, WorkLimit::new(1_000_000)).find_chain(), Ok(None));
 }

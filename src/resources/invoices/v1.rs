@@ -1,5 +1,5 @@
-//! The first generation of the invoices' list: as they were made out, and clients of some countries are led to
-//! their own view of the second one.
+//! Version 1 of the list of invoices (deprecated): amounts in their original currencies. Clients from
+//! configured countries are redirected to a locale of version 2.
 use poem_openapi::{Enum, Object, OpenApi, types::Example};
 
 use super::{
@@ -23,15 +23,15 @@ use crate::{
     ports::country::{Countries, Country},
 };
 
-/// Which countries are led to which locale.
+/// The locales that clients from some countries are redirected to.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
     pub to: Vec<(Country, Locale)>,
-    /// The field in which proxies tell of the country.
+    /// The header in which a proxy sends the country of the client.
     pub told_by: Option<String>,
 }
 
-/// The first generation with what it needs to know of countries.
+/// Version 1 of the list of invoices.
 #[derive(Clone)]
 pub struct Former {
     invoices: Invoices,
@@ -39,34 +39,34 @@ pub struct Former {
     routes: Routes,
 }
 
-/// Whether the client's country is looked at.
+/// Whether the country of the client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum Geo {
-    /// It is, as without this.
+    /// Redirect by country. This is the default.
     Auto,
-    /// It is not.
+    /// Do not redirect.
     Off,
 }
 
-/// Which invoices are listed, and in which order.
+/// Filters, order and page of a list of invoices.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct FormerInvoiceQuery {
+pub struct InvoiceV1Query {
     #[oai(flatten)]
     pub paging: Paging,
-    /// Invoices that are this far.
+    /// Only invoices with this status.
     pub status: Option<InvoiceStatus>,
-    /// The order, with `-` for falling. Equal invoices follow by id.
+    /// The sort field, with `-` for descending order. Ties are sorted by id.
     #[oai(validator(pattern = "^-?(date|number|createdAt)$", min_length = "4", max_length = "10"))]
     pub sort: Option<String>,
-    /// `off` lists the invoices here, whatever the client's country is.
+    /// `off` disables the redirect by country.
     pub geo: Option<Geo>,
 }
 
-impl Example for FormerInvoiceQuery {
+impl Example for InvoiceV1Query {
     fn example() -> Self {
-        FormerInvoiceQuery {
+        InvoiceV1Query {
             paging: Paging::example(),
             status: Some(InvoiceStatus::Pending),
             sort: Some("-date".into()),
@@ -80,21 +80,21 @@ impl Former {
         Former { invoices, countries, routes }
     }
 
-    /// Where this client is led, if anywhere. What a proxy tells of the country counts more than the file, and
-    /// no country is as good as one without a route.
-    fn elsewhere(&self, client: &Client, query: &Query<FormerInvoiceQuery>) -> Option<String> {
+    /// Returns the location for clients from this country; `None` if the country is unknown or has no route.
+    /// The country header of a proxy has precedence over the GeoIP database.
+    fn redirect_location(&self, client: &Client, query: &Query<InvoiceV1Query>) -> Option<String> {
         if query.geo == Some(Geo::Off) {
             return None;
         }
         let country = client.country.or_else(|| self.countries.of(client.ip()?))?;
         let (_, locale) = self.routes.to.iter().find(|(from, _)| *from == country)?;
-        // A locale that this service does not have is no place to lead anybody to.
-        self.invoices.place(locale.clone()).ok()?;
-        Some(format!("/api/v2/invoices/{locale}{}", kept(&query.target)))
+        // Ignores routes to a locale that is not configured.
+        self.invoices.resolve_locale(locale.clone()).ok()?;
+        Some(format!("/api/v2/invoices/{locale}{}", query_without_geo(&query.target)))
     }
 
-    /// The invoices as they were made out.
-    async fn list(&self, query: &FormerInvoiceQuery) -> Result<Page<InvoiceSummary>> {
+    /// Returns a page of invoices in their original currencies.
+    async fn list(&self, query: &InvoiceV1Query) -> Result<Page<InvoiceSummary>> {
         let filter = InvoiceFilter {
             status: query.status,
             sort: query.sort.clone(),
@@ -104,27 +104,28 @@ impl Former {
             date_before: None,
             q: None,
         };
-        self.invoices.made_out(&query.paging, &filter).await
+        self.invoices.list_unconverted(&query.paging, &filter).await
     }
 
     async fn etag(&self, target: &str) -> Result<ETag> {
         let version = self.invoices.db.versions(&["invoices", "customers"]).await?;
-        Ok(ETag::weak(&["former invoices", &version.to_string(), target]))
+        Ok(ETag::weak(&["invoices v1", &version.to_string(), target]))
     }
 }
 
-/// The query without `geo`, which the second generation does not know, as it was sent.
-fn kept(target: &str) -> String {
+/// Returns the query of a request target without `geo`, which version 2 does not have. All other parameters
+/// stay unchanged.
+fn query_without_geo(target: &str) -> String {
     let pairs = target.split_once('?').map_or("", |(_, query)| query).split('&');
     let pairs: Vec<&str> =
         pairs.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("geo")).collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
-/// The end of the first generation.
-struct First;
+/// The deprecation schedule of version 1.
+struct V1Schedule;
 
-impl Schedule for First {
+impl Schedule for V1Schedule {
     const DEPRECATED: i64 = 1_795_219_200_000;
     const SUNSET: i64 = 1_826_755_200_000;
     const NOTES: &'static str = "/swagger#/Invoices/invoicesListV1";
@@ -135,38 +136,39 @@ pub struct FormerApi(pub Former);
 
 #[OpenApi(prefix_path = "/api/v1/invoices", tag = "Tag::Invoices")]
 impl FormerApi {
-    /// List invoices as they were made out, newest first
+    /// List invoices in their original currencies
     ///
-    /// The first generation, until 21 November 2027; `/api/v2/invoices` follows it. Clients of some countries are
-    /// led to the locale of theirs there, unless `geo=off` says otherwise.
+    /// Deprecated: use `/api/v2/invoices`. This version ends on 21 November 2027. Newest invoices come first.
+    /// Clients from configured countries are redirected to their locale in version 2, unless the request
+    /// contains `geo=off`.
     #[oai(path = "/", method = "get", operation_id = "invoicesListV1")]
     async fn list(
         &self,
         _accountant: Caller<Accountants>,
         client: Client,
-        query: Query<FormerInvoiceQuery>,
-        known: IfNoneMatch,
-    ) -> Result<Deprecated<ByCountry<Listed<InvoiceSummary>>, First>, Fault<Invalid>> {
-        let answer = match self.0.elsewhere(&client, &query) {
+        query: Query<InvoiceV1Query>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<Deprecated<ByCountry<Listed<InvoiceSummary>>, V1Schedule>, Fault<Invalid>> {
+        let response = match self.0.redirect_location(&client, &query) {
             Some(location) => Nearby::There(location),
             None => {
                 let etag = self.0.etag(&query.target).await?;
-                Nearby::Here(match Listed::unchanged(&etag, &known.0, Cache::Private) {
+                Nearby::Here(match Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
                     Some(unchanged) => unchanged,
                     None => Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::Private),
                 })
             }
         };
-        Ok(Deprecated::new(ByCountry { answer, told_by: self.0.routes.told_by.clone() }))
+        Ok(Deprecated::new(ByCountry { answer: response, told_by: self.0.routes.told_by.clone() }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::kept;
+    use super::query_without_geo;
 
     #[test]
-    fn the_query_is_kept_as_it_was_sent() {
+    fn the_query_stays_unchanged_without_geo() {
         for (target, query) in [
             ("/x", ""),
             ("/x?", ""),
@@ -174,7 +176,7 @@ mod tests {
             ("/x?page=2&geo=auto&sort=-date", "?page=2&sort=-date"),
             ("/x?status=p%61id&&limit=5", "?status=p%61id&limit=5"),
         ] {
-            assert_eq!(kept(target), query, "{target}");
+            assert_eq!(query_without_geo(target), query, "{target}");
         }
     }
 }

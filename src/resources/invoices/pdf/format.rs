@@ -1,62 +1,62 @@
-//! Amounts and days as each place writes them.
+//! Locale formats of amounts, numbers and dates.
 use chrono::Datelike;
 
-use super::words::{Language, Manner};
+use super::labels::{Language, LocaleStyle};
 use crate::contract::{date::Date, money::Currency};
 
-/// Between an amount and its currency: no line ends there.
-const GAP: char = '\u{a0}';
+/// A no-break space between an amount and its currency.
+const NO_BREAK_SPACE: char = '\u{a0}';
 
-/// The mark between thousands, and the one before the minor digits.
-fn marks(manner: Manner) -> (char, char) {
-    match manner.language {
+/// Returns the separator of thousands, and the decimal separator.
+fn separators(style: LocaleStyle) -> (char, char) {
+    match style.language {
         Language::English | Language::Japanese => (',', '.'),
-        Language::German if manner.swiss => ('’', '.'),
+        Language::German if style.swiss => ('’', '.'),
         Language::German => ('.', ','),
         Language::French => ('\u{202f}', ','),
     }
 }
 
-/// A sign, where nobody there takes it for that of another currency.
-fn sign(currency: Currency, manner: Manner) -> Option<&'static str> {
+/// Returns the symbol of a currency, if it is unambiguous in this locale.
+fn symbol(currency: Currency, style: LocaleStyle) -> Option<&'static str> {
     match currency.as_str() {
         "EUR" => Some("€"),
         "GBP" => Some("£"),
-        "USD" if manner.american => Some("$"),
-        "JPY" if manner.language == Language::Japanese => Some("¥"),
+        "USD" if style.american => Some("$"),
+        "JPY" if style.language == Language::Japanese => Some("¥"),
         _ => None,
     }
 }
 
-/// An amount of minor units.
-pub fn money(amount: i64, currency: Currency, manner: Manner) -> String {
-    let (group, point) = marks(manner);
+/// Formats an amount in minor units.
+pub fn money(amount: i64, currency: Currency, style: LocaleStyle) -> String {
+    let (group, decimal) = separators(style);
     let unit = 10_u64.pow(currency.digits());
     let (whole, minor) = (amount.unsigned_abs() / unit, amount.unsigned_abs() % unit);
-    let mut figure = if amount < 0 { String::from("\u{2212}") } else { String::new() };
+    let mut text = if amount < 0 { String::from("\u{2212}") } else { String::new() };
     let digits = whole.to_string();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            figure.push(group);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(group);
         }
-        figure.push(digit);
+        text.push(digit);
     }
     if currency.digits() > 0 {
-        figure.push(point);
-        figure.push_str(&format!("{minor:0width$}", width = currency.digits() as usize));
+        text.push(decimal);
+        text.push_str(&format!("{minor:0width$}", width = currency.digits() as usize));
     }
-    let behind = matches!(manner.language, Language::French | Language::German) && !manner.swiss;
-    match (sign(currency, manner), behind) {
-        (Some(sign), true) => format!("{figure}{GAP}{sign}"),
-        (Some(sign), false) => format!("{sign}{figure}"),
-        (None, true) => format!("{figure}{GAP}{currency}"),
-        (None, false) => format!("{currency}{GAP}{figure}"),
+    let symbol_last = matches!(style.language, Language::French | Language::German) && !style.swiss;
+    match (symbol(currency, style), symbol_last) {
+        (Some(symbol), true) => format!("{text}{NO_BREAK_SPACE}{symbol}"),
+        (Some(symbol), false) => format!("{symbol}{text}"),
+        (None, true) => format!("{text}{NO_BREAK_SPACE}{currency}"),
+        (None, false) => format!("{currency}{NO_BREAK_SPACE}{text}"),
     }
 }
 
-/// A decimal number such as `0.86`.
-pub fn decimal(number: &str, manner: Manner) -> String {
-    number.replace('.', &marks(manner).1.to_string())
+/// Formats a decimal number such as `0.86`.
+pub fn decimal(number: &str, style: LocaleStyle) -> String {
+    number.replace('.', &separators(style).1.to_string())
 }
 
 const ENGLISH: [&str; 12] = [
@@ -102,12 +102,12 @@ const GERMAN: [&str; 12] = [
     "Dezember",
 ];
 
-/// A day in words.
-pub fn date(date: Date, manner: Manner) -> String {
+/// Formats a date with the name of the month.
+pub fn date(date: Date, style: LocaleStyle) -> String {
     let (year, month, day) = (date.0.year(), date.0.month(), date.0.day());
     let name = |names: [&'static str; 12]| names[date.0.month0() as usize % 12];
-    match manner.language {
-        Language::English if manner.american => format!("{} {day}, {year}", name(ENGLISH)),
+    match style.language {
+        Language::English if style.american => format!("{} {day}, {year}", name(ENGLISH)),
         Language::English => format!("{day} {} {year}", name(ENGLISH)),
         Language::French if day == 1 => format!("1er {} {year}", name(FRENCH)),
         Language::French => format!("{day} {} {year}", name(FRENCH)),
@@ -121,8 +121,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_place_writes_amounts_its_own_way() {
-        for (locale, amount, currency, text) in [
+    fn formats_amounts_by_locale() {
+        for (locale, amount, currency, expected) in [
             ("en-us", 123_456, "USD", "$1,234.56"),
             ("en-gb", 123_456, "GBP", "£1,234.56"),
             ("de", 123_456, "EUR", "1.234,56\u{a0}€"),
@@ -137,12 +137,12 @@ mod tests {
             ("en-us", i64::MIN, "JPY", "JPY\u{a0}\u{2212}9,223,372,036,854,775,808"),
         ] {
             let currency = currency.parse().unwrap_or(Currency::USD);
-            assert_eq!(money(amount, currency, Manner::of(locale)), text, "{locale}");
+            assert_eq!(money(amount, currency, LocaleStyle::of(locale)), expected, "{locale}");
         }
     }
 
     #[test]
-    fn each_place_writes_days_its_own_way() {
+    fn formats_dates_by_locale() {
         for (locale, day, text) in [
             ("en-us", "2022-12-06", "December 6, 2022"),
             ("en-gb", "2022-12-06", "6 December 2022"),
@@ -151,7 +151,7 @@ mod tests {
             ("ja", "2022-12-06", "2022年12月6日"),
         ] {
             let day: Date = day.parse().unwrap_or_else(|_| panic!("{day}"));
-            assert_eq!(date(day, Manner::of(locale)), text);
+            assert_eq!(date(day, LocaleStyle::of(locale)), text);
         }
     }
 }

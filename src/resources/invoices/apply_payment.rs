@@ -1,4 +1,4 @@
-//! Invoices that somebody outside says are paid, or paid back.
+//! Payments and refunds that payment providers report.
 use std::str::FromStr;
 
 use entity::invoice;
@@ -6,7 +6,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 use uuid::Uuid;
 
 use super::{
-    service::{Invoices, address, moved},
+    service::{Invoices, location, update_event},
     types::InvoiceStatus,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     ports::db::Tx,
 };
 
-/// How others call an invoice: by its id, or by the number on it.
+/// A reference to an invoice by its id or its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvoiceName {
     Id(Uuid),
@@ -35,31 +35,37 @@ impl FromStr for InvoiceName {
     }
 }
 
-/// What became of an invoice.
+/// The invoice after a payment event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settled {
+pub struct PaymentResult {
     pub number: i64,
     pub status: InvoiceStatus,
-    /// False when it was so already, or further.
+    /// Whether the event changed the status.
     pub moved: bool,
 }
 
 impl Invoices {
-    /// Takes an invoice as far as that, if its state leads there: told again or late, it changes nothing. None if
-    /// there is no such invoice.
-    pub async fn settle(&self, tx: &Tx, name: InvoiceName, next: InvoiceStatus) -> Result<Option<Settled>> {
-        let named = match name {
+    /// Sets the status of an invoice if its current status can become it. Repeated and late events change
+    /// nothing, because providers deliver events more than once and out of order. Returns `None` if the
+    /// invoice does not exist.
+    pub async fn settle(
+        &self,
+        tx: &Tx,
+        name: InvoiceName,
+        next: InvoiceStatus,
+    ) -> Result<Option<PaymentResult>> {
+        let by_name = match name {
             InvoiceName::Id(id) => invoice::Column::Id.eq(id),
             InvoiceName::Number(number) => invoice::Column::Number.eq(number),
         };
-        let row = invoice::Entity::find().filter(named).lock_exclusive().one(&**tx).await?;
+        let row = invoice::Entity::find().filter(by_name).lock_exclusive().one(&**tx).await?;
         let Some(row) = row else { return Ok(None) };
         let (number, version, status) = (row.number, row.version, InvoiceStatus::parse(&row.status));
-        if status == next || !status.leads_to(next) {
-            return Ok(Some(Settled { number, status, moved: false }));
+        if status == next || !status.can_become(next) {
+            return Ok(Some(PaymentResult { number, status, moved: false }));
         }
         let (id, currency, now) = (row.id, row.currency.parse(), self.clock.now());
-        // What is paid back was paid before, whoever is told of it first.
+        // A refund implies a payment, even if its event arrives before the payment event.
         let paid_at = row.paid_at.or(Some(now));
         let mut row = row.into_active_model();
         row.status = Set(next.as_str().to_owned());
@@ -68,10 +74,10 @@ impl Invoices {
         row.updated_at = Set(now);
         row.update(&**tx).await?;
         tx.touch("invoices").await?;
-        if let Some(place) = currency.ok().and_then(|currency| self.locales.home(currency)) {
-            let kind = moved(status, next);
-            tx.tell(of(kind, id, address(&place, id), version + 1, Audience::Office, now));
+        if let Some(display) = currency.ok().and_then(|currency| self.locales.home(currency)) {
+            let kind = update_event(status, next);
+            tx.tell(of(kind, id, location(&display, id), version + 1, Audience::Office, now));
         }
-        Ok(Some(Settled { number, status: next, moved: true }))
+        Ok(Some(PaymentResult { number, status: next, moved: true }))
     }
 }

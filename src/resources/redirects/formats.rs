@@ -1,9 +1,9 @@
-//! Redirects as files: comma-separated values, and the `_redirects` file of Netlify.
+//! File formats of redirects: JSON map, CSV, and the `_redirects` file of Netlify.
 use std::fmt::Write as _;
 
 use super::{
-    path::{Key, escaped},
-    target::SPLAT,
+    destination::SPLAT,
+    path::{RuleKey, escaped},
     types::{NewRedirect, RedirectMap, RedirectReplacement},
 };
 use crate::contract::{
@@ -11,28 +11,29 @@ use crate::contract::{
     text_file::Form,
 };
 
-/// A rule from a file, and the place at which it stands there.
+/// A rule from a file, and its location in the file.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    pub place: String,
-    /// What the message of a violation begins with.
+    /// The JSON pointer of the rule.
+    pub pointer: String,
+    /// The prefix of violation messages: `line 3: ` in a text file, empty in a JSON map.
     pub line: String,
     pub new: NewRedirect,
 }
 
 impl Entry {
-    pub fn violation(&self, member: &str, message: &str) -> Violation {
-        violation(&self.place, &format!("{}{member} {message}", self.line))
+    pub fn violation(&self, field: &str, message: &str) -> Violation {
+        violation(&self.pointer, &format!("{}{field}: {message}", self.line))
     }
 }
 
-fn violation(place: &str, message: &str) -> Violation {
-    Violation::new(Place::Pointer(place.to_owned()), ErrorCode::Invalid, message)
+fn violation(pointer: &str, message: &str) -> Violation {
+    Violation::new(Place::Pointer(pointer.to_owned()), ErrorCode::Invalid, message)
 }
 
-type Read = Result<Vec<Entry>, Vec<Violation>>;
+type Entries = Result<Vec<Entry>, Vec<Violation>>;
 
-/// Comma-separated values with a first line of names (RFC 4180).
+/// CSV with a header line (RFC 4180).
 pub struct Csv;
 
 impl Form for Csv {
@@ -50,40 +51,43 @@ impl Form for Netlify {
     const EXAMPLE: &'static str = "/sale /winter 307\n/old/* /new/:splat 308\n";
 }
 
-/// Rules from a JSON map.
-pub fn from_map(map: RedirectMap) -> Read {
+/// Reads rules from a JSON map.
+pub fn from_map(map: RedirectMap) -> Entries {
     let (mut entries, mut violations) = (Vec::new(), Vec::new());
     for (key, to) in map.0 {
-        let place = format!("#/{}", key.replace('~', "~0").replace('/', "~1"));
-        let read = Key::read(&key);
-        if !key.starts_with('/') && matches!(read, Key::Path(_)) {
-            let why = "must begin with a slash, or be a key form such as -api-v1-revenues";
-            violations.push(violation(&place, why));
+        let pointer = format!("#/{}", key.replace('~', "~0").replace('/', "~1"));
+        let parsed = RuleKey::parse(&key);
+        if !key.starts_with('/') && matches!(parsed, RuleKey::Path(_)) {
+            let message = "must begin with a slash, or be a key form such as -api-v1-revenues";
+            violations.push(violation(&pointer, message));
             continue;
         }
         let RedirectReplacement { destination, permanent, starts_at, ends_at } = to;
-        let new = NewRedirect { source: read.path().to_owned(), destination, permanent, starts_at, ends_at };
-        entries.push(Entry { place, line: String::new(), new });
+        let new =
+            NewRedirect { source: parsed.path().to_owned(), destination, permanent, starts_at, ends_at };
+        entries.push(Entry { pointer, line: String::new(), new });
     }
     if violations.is_empty() { Ok(entries) } else { Err(violations) }
 }
 
 const COLUMNS: [&str; 5] = ["source", "destination", "permanent", "startsAt", "endsAt"];
 
-/// Rules from comma-separated values; the columns stand in any order. Where `permanent` or the dates are missing,
-/// the rule is for now and has none, whatever it was before.
-pub fn from_csv(text: &str) -> Read {
+/// Reads rules from CSV. The columns may be in any order. If `permanent` or a date is missing, the rule is
+/// temporary or has no such date, even if it existed with other values.
+pub fn from_csv(text: &str) -> Entries {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
-    let wrong = |line: u64, why: String| violation("#", &format!("line {line}: {why}"));
-    let names = reader.headers().map_err(|error| vec![wrong(1, error.to_string())])?.clone();
-    let known = names.iter().all(|name| COLUMNS.contains(&name));
-    let place = |column: &str| names.iter().position(|name| name == column);
+    let invalid = |line: u64, message: String| violation("#", &format!("line {line}: {message}"));
+    let names = reader.headers().map_err(|error| vec![invalid(1, error.to_string())])?.clone();
+    let all_known = names.iter().all(|name| COLUMNS.contains(&name));
+    let position = |column: &str| names.iter().position(|name| name == column);
     if COLUMNS.iter().any(|column| names.iter().filter(|name| name == column).count() > 1) {
-        return Err(vec![wrong(1, "the first line must name no column twice".to_owned())]);
+        return Err(vec![invalid(1, "the first line must not name a column twice".to_owned())]);
     }
-    if !known || place("source").is_none() || place("destination").is_none() {
-        let why = format!("the first line must name columns among {}", COLUMNS.join(", "));
-        return Err(vec![wrong(1, why)]);
+    if !all_known || position("source").is_none() || position("destination").is_none() {
+        let columns = COLUMNS.join(", ");
+        let message =
+            format!("the first line must name source, destination and other columns among {columns}");
+        return Err(vec![invalid(1, message)]);
     }
     let (mut entries, mut violations) = (Vec::new(), Vec::new());
     for record in reader.into_records() {
@@ -91,15 +95,15 @@ pub fn from_csv(text: &str) -> Read {
             Ok(record) => record,
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                violations.push(wrong(line, "has another number of values than the first".to_owned()));
+                violations.push(invalid(line, "must have as many values as the first line".to_owned()));
                 continue;
             }
         };
         let line = record.position().map_or(0, csv::Position::line);
-        let value = |column| place(column).and_then(|i| record.get(i)).unwrap_or_default();
+        let value = |column| position(column).and_then(|i| record.get(i)).unwrap_or_default();
         match csv_rule(value) {
-            Ok(new) => entries.push(Entry { place: "#".into(), line: format!("line {line}: "), new }),
-            Err(why) => violations.push(wrong(line, why)),
+            Ok(new) => entries.push(Entry { pointer: "#".into(), line: format!("line {line}: "), new }),
+            Err(message) => violations.push(invalid(line, message)),
         }
     }
     if violations.is_empty() { Ok(entries) } else { Err(violations) }
@@ -108,12 +112,15 @@ pub fn from_csv(text: &str) -> Read {
 fn csv_rule<'a>(value: impl Fn(&'static str) -> &'a str) -> Result<NewRedirect, String> {
     let time = |column| match value(column) {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| format!("{column} must be a time by RFC 3339")),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("{column}: must be an RFC 3339 date-time, got {text:.40}")),
     };
     let permanent = match value("permanent") {
         "true" => true,
         "" | "false" => false,
-        _ => return Err("permanent must be true or false".to_owned()),
+        other => return Err(format!("permanent: must be true or false, got {other:.40}")),
     };
     Ok(NewRedirect {
         source: value("source").to_owned(),
@@ -124,8 +131,8 @@ fn csv_rule<'a>(value: impl Fn(&'static str) -> &'a str) -> Result<NewRedirect, 
     })
 }
 
-/// Rules as comma-separated values. Every value begins with a slash, a letter or a digit: no spreadsheet takes
-/// it for a formula.
+/// Writes rules as CSV. Every value begins with a slash, a letter or a digit, so no spreadsheet evaluates one
+/// as a formula.
 pub fn to_csv(rules: &[NewRedirect]) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
@@ -143,41 +150,45 @@ pub fn to_csv(rules: &[NewRedirect]) -> Result<String, csv::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Rules from a `_redirects` file. What has no meaning here (rewrites, placeholders, conditions) is refused.
-pub fn from_netlify(text: &str) -> Read {
+/// Reads rules from a `_redirects` file. Rewrites, placeholders and conditions are not supported and are
+/// rejected.
+pub fn from_netlify(text: &str) -> Entries {
     let (mut entries, mut violations) = (Vec::new(), Vec::new());
     for (i, line) in text.lines().enumerate() {
-        let words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
-        let words: Vec<&str> = words.collect();
-        if words.is_empty() {
+        let fields = line.split_whitespace().take_while(|field| !field.starts_with('#'));
+        let fields: Vec<&str> = fields.collect();
+        if fields.is_empty() {
             continue;
         }
         let number = i + 1;
-        match netlify_rule(&words) {
-            Ok(new) => entries.push(Entry { place: "#".into(), line: format!("line {number}: "), new }),
-            Err(why) => violations.push(violation("#", &format!("line {number}: {why}"))),
+        match netlify_rule(&fields) {
+            Ok(new) => entries.push(Entry { pointer: "#".into(), line: format!("line {number}: "), new }),
+            Err(message) => violations.push(violation("#", &format!("line {number}: {message}"))),
         }
     }
     if violations.is_empty() { Ok(entries) } else { Err(violations) }
 }
 
-fn netlify_rule(words: &[&str]) -> Result<NewRedirect, &'static str> {
-    let (source, destination, status) = match words {
+fn netlify_rule(fields: &[&str]) -> Result<NewRedirect, &'static str> {
+    let (source, destination, status) = match fields {
         [source, destination] => (source, destination, "301"),
         [source, destination, status] => (source, destination, *status),
         _ => {
-            return Err("must be a source, a destination and perhaps a status; conditions have no form here");
+            return Err(
+                "must be a source, a destination and an optional status; conditions are not supported",
+            );
         }
     };
     if source.contains("/:") {
-        return Err("placeholders have no form here: use `*`");
+        return Err("placeholders are not supported: use `*`");
     }
     let permanent = match status.trim_end_matches('!') {
         "301" | "308" => true,
         "302" | "303" | "307" => false,
-        _ => return Err("the status must be 301, 302, 303, 307 or 308; rewrites have no form here"),
+        _ => return Err("the status must be 301, 302, 303, 307 or 308; rewrites are not supported"),
     };
-    // Of one `*` both words mean the same, and `*` is the one that a file cannot say.
+    // With one capture, `:splat` and `*` mean the same. The file format has only `:splat`, so `*` restores a
+    // rule that was exported from here.
     let destination = match source.matches('*').count() == 1 && destination.matches(SPLAT).count() == 1 {
         true => destination.replace(SPLAT, "*"),
         false => (*destination).to_owned(),
@@ -185,7 +196,8 @@ fn netlify_rule(words: &[&str]) -> Result<NewRedirect, &'static str> {
     Ok(NewRedirect { source: (*source).to_owned(), destination, permanent, starts_at: None, ends_at: None })
 }
 
-/// Rules as a `_redirects` file, those first that win here. What has no form there stays as a comment.
+/// Writes rules as a `_redirects` file in order of precedence: Netlify uses the first match. Rules that the
+/// format cannot express are written as comments.
 pub fn to_netlify(rules: &[NewRedirect]) -> String {
     let rank = |rule: &NewRedirect| match rule.source.matches('*').count() {
         0 => 0,
@@ -196,17 +208,17 @@ pub fn to_netlify(rules: &[NewRedirect]) -> String {
     sorted.sort_by_key(|rule| (rank(rule), std::cmp::Reverse(rule.source.len()), rule.source.clone()));
     let mut text = String::new();
     for rule in sorted {
-        let forever = rule.starts_at.is_none() && rule.ends_at.is_none();
+        let undated = rule.starts_at.is_none() && rule.ends_at.is_none();
         let destination = rule.destination.replace('*', SPLAT);
-        // What looks like a placeholder there is none here.
+        // `/:name` is a placeholder in the file format, but literal text in a rule.
         let source = escaped(&rule.source).replace("/:", "/%3A");
         let status = if rule.permanent { 308 } else { 307 };
-        let mark = if rank(rule) < 2 && forever { "" } else { "# no form for its dates or wildcards: " };
-        let _ = writeln!(text, "{mark}{source} {destination} {status}");
+        let prefix = if rank(rule) < 2 && undated { "" } else { "# dates and wildcards are not supported: " };
+        let _ = writeln!(text, "{prefix}{source} {destination} {status}");
     }
     text
 }
 
 #[cfg(test)]
-#[path = "forms_tests.rs"]
+#[path = "formats_tests.rs"]
 mod tests;

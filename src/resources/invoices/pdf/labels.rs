@@ -1,12 +1,12 @@
-//! What an invoice says in each language.
+//! The labels of the page in each language.
 use super::super::{
     super::rates::{Original, RateState},
     types::InvoiceStatus,
 };
-use super::figures::{date, decimal, money};
+use super::format::{date, decimal, money};
 use crate::contract::money::Currency;
 
-/// The languages that the page is written in.
+/// The languages with labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     English,
@@ -15,17 +15,19 @@ pub enum Language {
     Japanese,
 }
 
-/// How a place writes: its language, and whether it is one of those that write otherwise than most of that language.
+/// The language of a locale, and its regional formats.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct LocaleStyle {
     pub language: Language,
+    /// US date format, dollar symbol and letter paper.
     pub american: bool,
+    /// Swiss separators and currency position.
     pub swiss: bool,
-    /// The tag of the language (RFC 5646).
+    /// The language tag (RFC 5646).
     pub tag: &'static str,
 }
 
-impl Manner {
+impl LocaleStyle {
     pub fn of(locale: &str) -> Self {
         use Language::{English, French, German, Japanese};
         let (language, tag) = match locale.split('-').next().unwrap_or_default() {
@@ -34,11 +36,12 @@ impl Manner {
             "ja" => (Japanese, "ja"),
             _ => (English, if locale == "en-us" { "en-US" } else { "en-GB" }),
         };
-        Manner { language, american: locale == "en-us", swiss: locale == "de-ch", tag }
+        LocaleStyle { language, american: locale == "en-us", swiss: locale == "de-ch", tag }
     }
 }
 
-pub struct Words {
+/// The labels of the page in one language.
+pub struct Labels {
     pub invoice: &'static str,
     pub number: &'static str,
     pub date: &'static str,
@@ -47,7 +50,7 @@ pub struct Words {
     pub bill_to: &'static str,
     pub description: &'static str,
     pub amount: &'static str,
-    /// The one line that there is.
+    /// The description of the only line item.
     pub line: &'static str,
     pub total: &'static str,
     pub total_due: &'static str,
@@ -59,7 +62,7 @@ pub struct Words {
     void: &'static str,
 }
 
-const ENGLISH: Words = Words {
+const ENGLISH: Labels = Labels {
     invoice: "Invoice",
     number: "Invoice number",
     date: "Date",
@@ -79,7 +82,7 @@ const ENGLISH: Words = Words {
     void: "Void",
 };
 
-const FRENCH: Words = Words {
+const FRENCH: Labels = Labels {
     invoice: "Facture",
     number: "Numéro de facture",
     date: "Date",
@@ -99,7 +102,7 @@ const FRENCH: Words = Words {
     void: "Annulée",
 };
 
-const GERMAN: Words = Words {
+const GERMAN: Labels = Labels {
     invoice: "Rechnung",
     number: "Rechnungsnummer",
     date: "Datum",
@@ -119,7 +122,7 @@ const GERMAN: Words = Words {
     void: "Storniert",
 };
 
-const JAPANESE: Words = Words {
+const JAPANESE: Labels = Labels {
     invoice: "請求書",
     number: "請求書番号",
     date: "発行日",
@@ -139,8 +142,8 @@ const JAPANESE: Words = Words {
     void: "無効",
 };
 
-impl Words {
-    pub fn of(language: Language) -> &'static Words {
+impl Labels {
+    pub fn of(language: Language) -> &'static Labels {
         match language {
             Language::English => &ENGLISH,
             Language::French => &FRENCH,
@@ -149,7 +152,8 @@ impl Words {
         }
     }
 
-    pub fn state(&self, status: InvoiceStatus) -> &'static str {
+    /// Returns the label of a status.
+    pub fn status_label(&self, status: InvoiceStatus) -> &'static str {
         match status {
             InvoiceStatus::Draft => self.draft,
             InvoiceStatus::Pending => self.pending,
@@ -158,8 +162,8 @@ impl Words {
         }
     }
 
-    /// What the total is to the one who gets the page.
-    pub fn sum(&self, status: InvoiceStatus) -> &'static str {
+    /// Returns the label of the total: due, paid or neutral.
+    pub fn total_label(&self, status: InvoiceStatus) -> &'static str {
         match status {
             InvoiceStatus::Pending => self.total_due,
             InvoiceStatus::Paid => self.total_paid,
@@ -168,30 +172,30 @@ impl Words {
     }
 }
 
-/// What the amount was before it was converted, and by which rate.
-pub fn converted(original: &Original, shown: Currency, manner: Manner) -> String {
-    let amount = money(original.amount, original.currency, manner);
-    let (from, rate) = (original.currency, decimal(&original.quoted.rate, manner));
-    let why = reason(original, manner);
-    match manner.language {
+/// Returns the sentence with the original amount and the rate.
+pub fn conversion_note(original: &Original, shown: Currency, style: LocaleStyle) -> String {
+    let amount = money(original.amount, original.currency, style);
+    let (from, rate) = (original.currency, decimal(&original.quoted.rate, style));
+    let source = rate_source(original, style);
+    match style.language {
         Language::English => {
-            format!("Made out for {amount}. Converted at 1 {from} = {rate} {shown} ({why}).")
+            format!("Made out for {amount}. Converted at 1 {from} = {rate} {shown} ({source}).")
         }
         Language::French => {
-            format!("Établie pour {amount}. Convertie au taux de 1 {from} = {rate} {shown} ({why}).")
+            format!("Établie pour {amount}. Convertie au taux de 1 {from} = {rate} {shown} ({source}).")
         }
         Language::German => {
-            format!("Ausgestellt über {amount}. Umgerechnet zu 1 {from} = {rate} {shown} ({why}).")
+            format!("Ausgestellt über {amount}. Umgerechnet zu 1 {from} = {rate} {shown} ({source}).")
         }
         Language::Japanese => {
-            format!("原通貨の金額：{amount}。換算レート：1 {from} = {rate} {shown}（{why}）。")
+            format!("原通貨の金額：{amount}。換算レート：1 {from} = {rate} {shown}（{source}）。")
         }
     }
 }
 
-fn reason(original: &Original, manner: Manner) -> String {
+fn rate_source(original: &Original, style: LocaleStyle) -> String {
     let source = &original.quoted.rate_source;
-    let (rate, known, fixed, from) = match manner.language {
+    let (fresh, last_known, fixed, from) = match style.language {
         Language::English => ("rate of", "last known rate, of", "a fixed rate of the issuer", "source: "),
         Language::French => {
             ("taux du", "dernier taux connu, du", "taux fixe de l’émetteur", "source\u{a0}: ")
@@ -201,14 +205,14 @@ fn reason(original: &Original, manner: Manner) -> String {
         }
         Language::Japanese => ("レート日", "最終レート日", "発行者の固定レート", "出典："),
     };
-    let word = match original.quoted.rate_state {
+    let label = match original.quoted.rate_state {
         RateState::Fallback => return fixed.to_owned(),
-        RateState::Fresh => rate,
-        RateState::LastKnown => known,
+        RateState::Fresh => fresh,
+        RateState::LastKnown => last_known,
     };
-    match (original.quoted.rate_date, manner.language) {
+    match (original.quoted.rate_date, style.language) {
         (None, _) => format!("{from}{source}"),
-        (Some(day), Language::Japanese) => format!("{word}：{}、{from}{source}", date(day, manner)),
-        (Some(day), _) => format!("{word} {}, {from}{source}", date(day, manner)),
+        (Some(day), Language::Japanese) => format!("{label}：{}、{from}{source}", date(day, style)),
+        (Some(day), _) => format!("{label} {}, {from}{source}", date(day, style)),
     }
 }

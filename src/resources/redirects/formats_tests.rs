@@ -1,4 +1,4 @@
-//! Rules that go out come back as they were.
+//! Exported rules can be imported again without a change.
 use super::*;
 
 fn rule(source: &str, destination: &str, permanent: bool) -> NewRedirect {
@@ -11,16 +11,16 @@ fn rule(source: &str, destination: &str, permanent: bool) -> NewRedirect {
     }
 }
 
-fn told(read: &[Entry]) -> Vec<(String, String, bool, bool)> {
-    let told = |entry: &Entry| {
+fn rows(entries: &[Entry]) -> Vec<(String, String, bool, bool)> {
+    let row = |entry: &Entry| {
         let NewRedirect { source, destination, permanent, starts_at, .. } = entry.new.clone();
         (source, destination, permanent, starts_at.is_some())
     };
-    read.iter().map(told).collect()
+    entries.iter().map(row).collect()
 }
 
 #[test]
-fn comma_separated_values_go_round() {
+fn csv_round_trips() {
     let mut dated = rule("/a,b", "/\"quoted\"", false);
     dated.starts_at = "2026-11-21T09:00:00Z".parse().ok();
     let rules = [rule("/old/*", "/new/*", true), dated];
@@ -28,29 +28,32 @@ fn comma_separated_values_go_round() {
     assert!(
         text.starts_with("source,destination,permanent,startsAt,endsAt\r\n/old/*,/new/*,true,,\r\n\"/a,b\"")
     );
-    let read = from_csv(&text).unwrap_or_default();
+    let entries = from_csv(&text).unwrap_or_default();
     let expected = [
         ("/old/*".to_owned(), "/new/*".to_owned(), true, false),
         ("/a,b".to_owned(), "/\"quoted\"".to_owned(), false, true),
     ];
-    assert_eq!(told(&read), expected);
-    assert_eq!(told(&from_csv("destination,source\n/b,/a\n").unwrap_or_default())[0].0, "/a");
-    for (wrong, says) in [
+    assert_eq!(rows(&entries), expected);
+    assert_eq!(rows(&from_csv("destination,source\n/b,/a\n").unwrap_or_default())[0].0, "/a");
+    for (invalid, prefix) in [
         ("", "line 1"),
         ("source\n/a\n", "line 1"),
         ("source,destination,colour\n", "line 1"),
-        ("source,destination,destination\n/a,/b,/c\n", "line 1: the first line must name no column twice"),
+        ("source,destination,destination\n/a,/b,/c\n", "line 1: the first line must not name a column twice"),
         ("source,destination\n/a\n", "line 2"),
-        ("source,destination,permanent\n/a,/b,yes\n", "line 2: permanent"),
-        ("source,destination,endsAt\n/a,/b,\n/c,/d,tomorrow\n", "line 3: endsAt"),
+        ("source,destination,permanent\n/a,/b,yes\n", "line 2: permanent:"),
+        ("source,destination,endsAt\n/a,/b,\n/c,/d,tomorrow\n", "line 3: endsAt:"),
     ] {
-        let violations = from_csv(wrong).err().unwrap_or_default();
-        assert!(violations.first().is_some_and(|v| v.message.starts_with(says)), "{wrong:?}: {violations:?}");
+        let violations = from_csv(invalid).err().unwrap_or_default();
+        assert!(
+            violations.first().is_some_and(|v| v.message.starts_with(prefix)),
+            "{invalid:?}: {violations:?}"
+        );
     }
 }
 
 #[test]
-fn a_redirects_file_is_read_by_its_lines() {
+fn reads_and_writes_a_netlify_file() {
     let text =
         "# old pages\n\n/a /b\n/c  /d  302 # for now\n/e/* /f/:splat 301!\n/g https://shop.acme.test 308\n";
     let expected = [
@@ -59,10 +62,10 @@ fn a_redirects_file_is_read_by_its_lines() {
         ("/e/*".to_owned(), "/f/*".to_owned(), true, false),
         ("/g".to_owned(), "https://shop.acme.test".to_owned(), true, false),
     ];
-    assert_eq!(told(&from_netlify(text).unwrap_or_default()), expected);
-    for wrong in ["/a", "/a /b 200", "/a /b 404", "/a id=:id /b", "/a/:id /b/:id", "/a /b 301 Country=fr"] {
-        let violations = from_netlify(&format!("/x /y\n{wrong}\n")).err().unwrap_or_default();
-        assert!(violations.first().is_some_and(|v| v.message.starts_with("line 2: ")), "{wrong}");
+    assert_eq!(rows(&from_netlify(text).unwrap_or_default()), expected);
+    for invalid in ["/a", "/a /b 200", "/a /b 404", "/a id=:id /b", "/a/:id /b/:id", "/a /b 301 Country=fr"] {
+        let violations = from_netlify(&format!("/x /y\n{invalid}\n")).err().unwrap_or_default();
+        assert!(violations.first().is_some_and(|v| v.message.starts_with("line 2: ")), "{invalid}");
     }
     let mut dated = rule("/sale", "/winter", false);
     dated.ends_at = "2026-11-21T09:00:00Z".parse().ok();
@@ -70,7 +73,7 @@ fn a_redirects_file_is_read_by_its_lines() {
         [rule("/old/*", "/new/*", true), rule("/x/*/y", "/z", true), rule("/a b", "/c", false), dated];
     let lines = to_netlify(&rules);
     let lines: Vec<&str> = lines.lines().collect();
-    assert_eq!(lines[0], "# no form for its dates or wildcards: /sale /winter 307");
+    assert_eq!(lines[0], "# dates and wildcards are not supported: /sale /winter 307");
     assert_eq!(lines[1..3], ["/a%20b /c 307", "/old/* /new/:splat 308"]);
-    assert_eq!(lines[3], "# no form for its dates or wildcards: /x/*/y /z 308");
+    assert_eq!(lines[3], "# dates and wildcards are not supported: /x/*/y /z 308");
 }

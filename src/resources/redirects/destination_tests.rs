@@ -1,16 +1,16 @@
-//! Where rules may lead, and where not.
+//! Destinations that are accepted and rejected, and the locations that they produce.
 use super::*;
 
 fn source(text: &str) -> Pattern {
-    Pattern::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"))
+    Pattern::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn read(from: &str, to: &str) -> Result<Target, &'static str> {
+fn parse(from: &str, to: &str) -> Result<Destination, &'static str> {
     let others = vec!["shop.acme.test".to_owned(), "acme.test:8443".to_owned()];
-    Target::parse(to, &source(from), &Sites::new("https://api.acme.test/tenon/", others))
+    Destination::parse(to, &source(from), &Sites::new("https://api.acme.test/tenon/", others))
 }
 
-const TRICKS: &[&str] = &[
+const INVALID: &[&str] = &[
     "",
     "new",
     "//evil.test",
@@ -68,21 +68,21 @@ const TRICKS: &[&str] = &[
 ];
 
 #[test]
-fn no_trick_leads_to_another_site() {
-    for to in TRICKS {
-        assert!(read("/old", to).is_err(), "{to}");
+fn rejects_destinations_on_hosts_that_are_not_allowed() {
+    for to in INVALID {
+        assert!(parse("/old", to).is_err(), "{to}");
     }
     for to in ["https://*/", "https://:splat/x", "https://shop.acme.test:splat", "*", ":splat", "/*/*"] {
-        assert!(read("/old/*", to).is_err(), "{to}");
+        assert!(parse("/old/*", to).is_err(), "{to}");
     }
     for to in ["/a?x=*", "/a#:splat", "/*"] {
-        assert!(read("/old", to).is_err(), "{to}");
+        assert!(parse("/old", to).is_err(), "{to}");
     }
 }
 
 #[test]
-fn what_the_source_took_is_filled_in() {
-    for (from, to, taken, address) in [
+fn inserts_the_captures_of_the_source() {
+    for (from, to, captures, location) in [
         ("/old", "/new", &[][..], Some("/new")),
         ("/old", "/über", &[], Some("/%C3%BCber")),
         ("/old", "https://shop.acme.test", &[], Some("https://shop.acme.test")),
@@ -98,14 +98,14 @@ fn what_the_source_took_is_filled_in() {
         ("/*/by/*", "/people/:splat/*", &["post", "ada"], Some("/people/ada/post")),
         ("/*/by/*", "https://shop.acme.test/*/*", &["a", "b"], Some("https://shop.acme.test/a/b")),
     ] {
-        let target = read(from, to).unwrap_or_else(|why| panic!("{to}: {why}"));
-        assert_eq!(target.fill(taken, None).as_deref(), address, "{from} {to} {taken:?}");
+        let destination = parse(from, to).unwrap_or_else(|error| panic!("{to}: {error}"));
+        assert_eq!(destination.fill(captures, None).as_deref(), location, "{from} {to} {captures:?}");
     }
 }
 
 #[test]
-fn no_part_makes_a_host_of_what_follows_it() {
-    for (from, to, taken, address) in [
+fn a_capture_does_not_turn_the_text_after_it_into_a_host() {
+    for (from, to, captures, location) in [
         ("/old/*", "/*/evil.test", &[""][..], None),
         ("/old/*", "/:splat/evil.test", &["/"], None),
         ("/old/*", "/*/new", &["a"], Some("/a/new")),
@@ -113,16 +113,16 @@ fn no_part_makes_a_host_of_what_follows_it() {
         ("/*/by/*", "/**", &["", "/evil.test"], Some("/evil.test")),
         ("/old/*", "https://shop.acme.test/*/a", &[""], Some("https://shop.acme.test//a")),
     ] {
-        let target = read(from, to).unwrap_or_else(|why| panic!("{to}: {why}"));
-        assert_eq!(target.fill(taken, None).as_deref(), address, "{from} {to} {taken:?}");
+        let destination = parse(from, to).unwrap_or_else(|error| panic!("{to}: {error}"));
+        assert_eq!(destination.fill(captures, None).as_deref(), location, "{from} {to} {captures:?}");
     }
-    let raw = Target { pieces: vec!["/\\evil.test".to_owned()], ..read("/old", "/new").unwrap() };
+    let raw = Destination { literals: vec!["/\\evil.test".to_owned()], ..parse("/old", "/new").unwrap() };
     assert_eq!(raw.fill(&[], None), None);
 }
 
 #[test]
-fn the_query_of_the_request_goes_along() {
-    for (to, query, address) in [
+fn merges_the_query_of_the_request() {
+    for (to, query, location) in [
         ("/new", "", "/new"),
         ("/new", "a=1&b", "/new?a=1&b"),
         ("/new?a=9", "", "/new?a=9"),
@@ -135,26 +135,27 @@ fn the_query_of_the_request_goes_along() {
         ("/new", "&", "/new"),
         ("/new", "next=//evil.test", "/new?next=//evil.test"),
     ] {
-        let target = read("/old", to).unwrap_or_else(|why| panic!("{to}: {why}"));
-        assert_eq!(target.fill(&[], Some(query)).as_deref(), Some(address), "{to} {query}");
+        let destination = parse("/old", to).unwrap_or_else(|error| panic!("{to}: {error}"));
+        assert_eq!(destination.fill(&[], Some(query)).as_deref(), Some(location), "{to} {query}");
     }
 }
 
 #[test]
-fn an_address_of_the_own_site_is_a_path_of_it() {
-    for (to, taken, address, place) in [
+fn a_url_of_this_service_is_a_local_path() {
+    for (to, capture, location, path) in [
         ("https://api.acme.test/tenon", "", "https://api.acme.test/tenon", "/"),
         ("https://API.acme.test:443/tenon/a?b=c#d", "", "https://API.acme.test:443/tenon/a?b=c#d", "/a"),
         ("http://api.acme.test/tenon/a/*", "b", "http://api.acme.test/tenon/a/b", "/a/b"),
         ("/a/*?b=c", "b", "/a/b?b=c", "/a/b"),
     ] {
-        let target = read("/old/*", to).unwrap_or_else(|why| panic!("{to}: {why}"));
-        let filled = target.fill(&[taken], None);
-        assert_eq!(filled.as_deref(), Some(address), "{to}");
-        assert_eq!(target.place(address), place, "{to}");
-        assert!(!target.reaches(&source("/old/*")).is_empty(), "{to}");
+        let destination = parse("/old/*", to).unwrap_or_else(|error| panic!("{to}: {error}"));
+        let filled = destination.fill(&[capture], None);
+        assert_eq!(filled.as_deref(), Some(location), "{to}");
+        assert_eq!(destination.local_path(location), path, "{to}");
+        assert!(!destination.targets(&source("/old/*")).is_empty(), "{to}");
     }
     assert!(
-        read("/old", "https://shop.acme.test/a").is_ok_and(|other| other.reaches(&source("/old")).is_empty())
+        parse("/old", "https://shop.acme.test/a")
+            .is_ok_and(|other| other.targets(&source("/old")).is_empty())
     );
 }

@@ -1,4 +1,5 @@
-//! The rules in force: read from the database when they have changed, handed out without waiting.
+//! The in-memory cache of the rules: loaded from the database after a change, read by requests without a
+//! lock.
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,119 +12,119 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    destination::Sites,
+    graph::Graph,
     path::Pattern,
-    rules::web,
-    snapshot::{Former, Rule, Snapshot},
-    target::Sites,
-    web::Web,
+    rules::build_graph,
+    snapshot::{FormerPaths, Rule, Snapshot},
 };
 use crate::{
     contract::problem::{Error, Result},
     ports::db::{Db, Tx},
 };
 
-/// What is known of the database at one moment.
+/// The state of the database at one time.
 #[derive(Default)]
-pub struct Known {
+pub struct CachedRules {
     pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
-    web: Arc<Web>,
-    former: Arc<Former>,
-    /// The versions of rules, of posts and of documents that this was made from.
+    graph: Arc<Graph>,
+    former: Arc<FormerPaths>,
+    /// The versions of the collections `redirects`, `posts` and `documents` that were read.
     versions: Versions,
 }
 
 type Versions = [i64; 3];
 
-/// What new rules have to get along with.
-pub struct Standing {
+/// The existing rules that new rules are checked against.
+pub struct CurrentRules {
     pub rules: Arc<Vec<Rule>>,
-    pub web: Arc<Web>,
+    pub graph: Arc<Graph>,
 }
 
 const COLLECTIONS: [&str; 3] = ["redirects", "posts", "documents"];
 
-pub struct Live {
-    known: ArcSwap<Known>,
-    /// Held by whoever reads the rules anew.
-    reading: tokio::sync::Mutex<()>,
+pub struct RuleCache {
+    rules: ArcSwap<CachedRules>,
+    /// Held during a refresh, so that refreshes do not overtake each other and store an older state.
+    refreshing: tokio::sync::Mutex<()>,
     pub sites: Sites,
 }
 
-impl Live {
+impl RuleCache {
     pub fn new(sites: Sites) -> Self {
-        Live { known: ArcSwap::default(), reading: tokio::sync::Mutex::new(()), sites }
+        RuleCache { rules: ArcSwap::default(), refreshing: tokio::sync::Mutex::new(()), sites }
     }
 
-    pub fn known(&self) -> arc_swap::Guard<Arc<Known>> {
-        self.known.load()
+    pub fn load(&self) -> arc_swap::Guard<Arc<CachedRules>> {
+        self.rules.load()
     }
 
-    /// Takes over what has changed in the database, if anything has. Requests go on with what was known.
+    /// Loads the rules if the database has changed. Requests use the previous rules until then.
     pub async fn refresh(&self, db: &Db) -> Result<()> {
-        let _reading = self.reading.lock().await;
+        let _refreshing = self.refreshing.lock().await;
         let versions = versions(db.read()).await?;
-        let before = self.known.load_full();
+        let before = self.rules.load_full();
         if before.versions == versions {
             return Ok(());
         }
         let rules = match before.versions[0] == versions[0] {
             true => before.rules.clone(),
-            false => Arc::new(rules(db.read()).await?),
+            false => Arc::new(load_rules(db.read()).await?),
         };
         let former = match before.versions[1..] == versions[1..] {
             true => before.former.clone(),
-            false => Arc::new(former(db.read()).await?),
+            false => Arc::new(load_former_paths(db.read()).await?),
         };
-        // Most of what is written of posts and documents moves nothing.
+        // Most writes to posts and documents do not change a path: reuse the snapshot and the graph.
         if before.versions[0] == versions[0] && before.former == former {
-            let (snapshot, web) = (before.snapshot.clone(), before.web.clone());
-            self.known.store(Arc::new(Known { snapshot, rules, web, former, versions }));
+            let (snapshot, graph) = (before.snapshot.clone(), before.graph.clone());
+            self.rules.store(Arc::new(CachedRules { snapshot, rules, graph, former, versions }));
             return Ok(());
         }
-        let (sites, last) = (self.sites.clone(), before.snapshot.clone());
-        let made = tokio::task::spawn_blocking(move || {
-            let snapshot = Snapshot::build(&rules, &former, &sites, Some(&last));
-            let web = Arc::new(web(&rules, &former.aliases, &sites));
-            Known { snapshot: Arc::new(snapshot), rules, web, former, versions }
+        let (sites, previous) = (self.sites.clone(), before.snapshot.clone());
+        let built = tokio::task::spawn_blocking(move || {
+            let snapshot = Snapshot::build(&rules, &former, &sites, Some(&previous));
+            let graph = Arc::new(build_graph(&rules, &former.aliases, &sites));
+            CachedRules { snapshot: Arc::new(snapshot), rules, graph, former, versions }
         });
-        let made = made.await.map_err(|error| Error::Internal(error.to_string()))?;
-        tell(&made.snapshot, &before.snapshot);
-        self.known.store(Arc::new(made));
+        let built = built.await.map_err(|error| Error::Internal(error.to_string()))?;
+        log_inactive(&built.snapshot, &before.snapshot);
+        self.rules.store(Arc::new(built));
         Ok(())
     }
 
-    /// All rules as they stand in this transaction, with the former addresses. Others that want to write some
-    /// wait until it has ended.
-    pub async fn standing(&self, tx: &Tx) -> Result<Standing> {
+    /// Returns the rules as of this transaction, and locks the collection: concurrent writers of rules wait
+    /// until the transaction ends. Without the lock, two rules that form a cycle could each pass the check.
+    pub async fn lock_current(&self, tx: &Tx) -> Result<CurrentRules> {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
         find.one(&**tx).await?;
-        let (versions, known) = (versions(&**tx).await?, self.known.load_full());
-        let former = match known.versions[1..] == versions[1..] {
-            true => known.former.clone(),
-            false => Arc::new(former(&**tx).await?),
+        let (versions, cached) = (versions(&**tx).await?, self.rules.load_full());
+        let former = match cached.versions[1..] == versions[1..] {
+            true => cached.former.clone(),
+            false => Arc::new(load_former_paths(&**tx).await?),
         };
-        let rules = match known.versions[0] == versions[0] {
-            true if known.former == former => {
-                return Ok(Standing { rules: known.rules.clone(), web: known.web.clone() });
+        let rules = match cached.versions[0] == versions[0] {
+            true if cached.former == former => {
+                return Ok(CurrentRules { rules: cached.rules.clone(), graph: cached.graph.clone() });
             }
-            true => known.rules.clone(),
-            false => Arc::new(rules(&**tx).await?),
+            true => cached.rules.clone(),
+            false => Arc::new(load_rules(&**tx).await?),
         };
         let (all, sites) = (rules.clone(), self.sites.clone());
-        let made = tokio::task::spawn_blocking(move || web(&all, &former.aliases, &sites)).await;
-        let web = Arc::new(made.map_err(|error| Error::Internal(error.to_string()))?);
-        Ok(Standing { rules, web })
+        let built = tokio::task::spawn_blocking(move || build_graph(&all, &former.aliases, &sites)).await;
+        let graph = Arc::new(built.map_err(|error| Error::Internal(error.to_string()))?);
+        Ok(CurrentRules { rules, graph })
     }
 }
 
-/// Says what is left out, unless that has been said.
-fn tell(now: &Snapshot, before: &Snapshot) {
-    if !now.left_out.is_empty() && now.left_out != before.left_out {
-        tracing::warn!(sources = ?now.left_out, "redirects to hosts that are not listed are left out");
+/// Logs the rules without effect when their list has changed.
+fn log_inactive(now: &Snapshot, before: &Snapshot) {
+    if !now.disallowed.is_empty() && now.disallowed != before.disallowed {
+        tracing::warn!(sources = ?now.disallowed, "redirects to hosts that are not in redirect_hosts are ignored");
     }
-    if !now.circles.is_empty() && now.circles != before.circles {
-        tracing::warn!(sources = ?now.circles, "redirects that would lead in a circle are left out");
+    if !now.cycles.is_empty() && now.cycles != before.cycles {
+        tracing::warn!(sources = ?now.cycles, "redirects that would form a cycle are ignored");
     }
 }
 
@@ -145,7 +146,7 @@ struct Row {
     ends_at: Option<i64>,
 }
 
-async fn rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
+async fn load_rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
     let columns = [
         redirect::Column::Id,
         redirect::Column::Kind,
@@ -168,12 +169,12 @@ async fn rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
     Ok(rows.into_iter().map(rule).collect())
 }
 
-/// The former addresses of what everybody may read, and where it is now.
-async fn former<C: ConnectionTrait>(db: &C) -> Result<Former> {
+/// Loads the former paths of published posts and of documents, with their current paths.
+async fn load_former_paths<C: ConnectionTrait>(db: &C) -> Result<FormerPaths> {
     let slug = |slug: &str| format!("/api/posts/slug/{slug}");
     let mut posts: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Post.def())
-        .filter(readable())
+        .filter(is_published())
         .select_only()
         .column(alias::Column::Path)
         .column(post::Column::Slug)
@@ -191,7 +192,7 @@ async fn former<C: ConnectionTrait>(db: &C) -> Result<Former> {
         .await?;
     let mut slugs: Vec<(String, String)> = post_slug::Entity::find()
         .join(JoinType::InnerJoin, post_slug::Relation::Post.def())
-        .filter(readable())
+        .filter(is_published())
         .filter(post_slug::Column::Slug.into_expr().ne(post::Column::Slug.into_expr()))
         .select_only()
         .column(post_slug::Column::Slug)
@@ -199,17 +200,17 @@ async fn former<C: ConnectionTrait>(db: &C) -> Result<Former> {
         .into_tuple()
         .all(db)
         .await?;
-    // In one order, so that what is the same is seen to be.
+    // Sorted, because a refresh compares them with the previous ones.
     posts.sort_unstable();
     documents.sort_unstable();
     slugs.sort_unstable();
     let posts = posts.into_iter().map(|(path, now)| (path, slug(&now)));
     let documents = documents.into_iter().map(|(path, at)| (path, format!("/api/docs/{at}")));
     let slugs = slugs.into_iter().map(|(before, now)| (slug(&before), slug(&now)));
-    Ok(Former { aliases: posts.chain(documents).collect(), slugs: slugs.collect() })
+    Ok(FormerPaths { aliases: posts.chain(documents).collect(), slugs: slugs.collect() })
 }
 
-fn readable() -> Condition {
+fn is_published() -> Condition {
     Condition::all()
         .add(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
         .add(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
