@@ -60,7 +60,7 @@ describe("the session", () => {
 
   test("a wrong password is a problem", async () => {
     const { tenon } = service.client();
-    await assert.rejects(tenon.signIn(ADMIN.email, "not this one"), (error) => isProblem(error, "wrong-password"));
+    await assert.rejects(tenon.signIn(ADMIN.email, "not this one"), (error) => isProblem(error, "invalid-credentials"));
   });
 
   test("a refused token is renewed once for all requests, and they are repeated", async () => {
@@ -162,7 +162,7 @@ describe("the memory", () => {
     await other.unwrap(other.PATCH("/api/posts/{id}", { ...at({ id }), body: { title: "Theirs" } }));
     const mine = { ...at({ id }), body: { title: "Mine" } };
     const error = await admin.unwrap(admin.PATCH("/api/posts/{id}", mine)).catch((error: unknown) => error);
-    assert.ok(isProblem(error, "stale"));
+    assert.ok(isProblem(error, "precondition-failed"));
     assert.ok(error.currentEtag);
     assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", at({ id })))).title, "Theirs");
     assert.equal((await admin.unwrap(admin.PATCH("/api/posts/{id}", mine))).title, "Mine");
@@ -241,7 +241,7 @@ describe("lists", () => {
 
   test("each throws what a page was refused with", async () => {
     const list = admin.each("/api/posts", { params: { query: { sort: "nothing" } } });
-    await assert.rejects(list.next(), (error) => isProblem(error, "invalid"));
+    await assert.rejects(list.next(), (error) => isProblem(error, "validation-failed"));
   });
 });
 
@@ -249,7 +249,7 @@ describe("problems", () => {
   test("every violation is named, with its place", async () => {
     const body = { title: "", content: "short" };
     const error = await admin.unwrap(admin.POST("/api/posts", { body })).catch((error: unknown) => error);
-    assert.ok(error instanceof TenonProblem && isProblem(error, "invalid"));
+    assert.ok(error instanceof TenonProblem && isProblem(error, "validation-failed"));
     assert.equal(error.status, 400);
     assert.deepEqual(error.errors.map(({ pointer }) => pointer), ["#/content", "#/title", "#/title"]);
     assert.equal(error.trace, error.response.headers.get("X-Request-Id"));
@@ -280,7 +280,7 @@ describe("the other resources", () => {
     const params = { path: { slug: "joinery" }, header: { "If-None-Match": "*" } };
     const tag = { params, body: { name: "Joinery" } };
     assert.equal((await admin.unwrap(admin.PUT("/api/tags/{slug}", tag))).name, "Joinery");
-    assert.equal((await admin.PUT("/api/tags/{slug}", tag)).error?.code, "stale");
+    assert.equal((await admin.PUT("/api/tags/{slug}", tag)).error?.code, "precondition-failed");
 
     const body = { email: "bea@acme.test", name: "Bea Joiner", password: "another long passphrase" };
     const user = await admin.unwrap(admin.POST("/api/users", { body }));

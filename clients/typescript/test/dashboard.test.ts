@@ -141,7 +141,7 @@ describe("a dashboard", () => {
     const changed = await tenon.unwrap(tenon.PATCH("/api/v2/invoices/{locale}/{id}", change));
     assert.equal(changed.amount, 23456);
     const stale = tenon.unwrap(tenon.PATCH("/api/v2/invoices/{locale}/{id}", change));
-    await assert.rejects(stale, (error) => isProblem(error, "stale") && error.status === 412);
+    await assert.rejects(stale, (error) => isProblem(error, "precondition-failed") && error.status === 412);
     const pdf = await tenon.GET("/api/v2/invoices/{locale}/{id}/pdf", { params: { path }, parseAs: "arrayBuffer" });
     const bytes = new Uint8Array((pdf.data as unknown as ArrayBuffer) ?? new ArrayBuffer(0));
     assert.equal(new TextDecoder().decode(bytes.slice(0, 5)), "%PDF-");

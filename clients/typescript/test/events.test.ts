@@ -53,7 +53,7 @@ test("a stream that breaks is taken up again, and no event comes twice or half",
 test("a refusal ends it", async () => {
   const { tenon } = service.client();
   const wrong = tenon.events({ topics: ["wood" as "posts"] });
-  await assert.rejects(taken(wrong, 1), (error) => isProblem(error, "invalid"));
+  await assert.rejects(taken(wrong, 1), (error) => isProblem(error, "validation-failed"));
 });
 
 test("what is done is told to whoever may know, while it is done and afterwards", async () => {

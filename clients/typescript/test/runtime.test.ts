@@ -24,7 +24,7 @@ function scripted(steps: Step[], options: Partial<TenonOptions> = {}) {
 const json = (value: unknown, headers: Record<string, string> = {}, status = 200) =>
   new Response(JSON.stringify(value), { status, headers: { "Content-Type": "application/json", ...headers } });
 const lost = () => new TypeError("fetch failed");
-const busy = (headers = {}) => json({ code: "unavailable", detail: "Try again." }, headers, 503);
+const busy = (headers = {}) => json({ code: "service-unavailable", detail: "Try again." }, headers, 503);
 
 test("a read is sent again until it is answered", async () => {
   const { tenon, requests } = scripted([lost(), busy(), busy({ "Retry-After": "0" }), json({ id: ID })]);
@@ -35,7 +35,7 @@ test("a read is sent again until it is answered", async () => {
 
 test("after three times more it is left to the caller", async () => {
   const { tenon, requests } = scripted([busy(), lost(), busy(), busy()]);
-  await assert.rejects(tenon.unwrap(tenon.GET("/api/posts")), (error) => isProblem(error, "unavailable"));
+  await assert.rejects(tenon.unwrap(tenon.GET("/api/posts")), (error) => isProblem(error, "service-unavailable"));
   assert.equal(requests.length, 4);
 });
 

@@ -29,7 +29,7 @@ async function compiled(): Promise<void> {
   holds<Same<ItemOf<"/api/tags">, Schemas["Tag"]>>();
   holds<"/api/me" extends ListPath ? false : true>();
   const caught: unknown = undefined;
-  if (isProblem(caught, "stale")) holds<Same<typeof caught.code, "stale">>();
+  if (isProblem(caught, "precondition-failed")) holds<Same<typeof caught.code, "precondition-failed">>();
   if (isProblem(caught)) holds<Same<typeof caught.code, Code>>();
 
   // @ts-expect-error the path is not in the document
