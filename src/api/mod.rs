@@ -1,4 +1,4 @@
-//! The contract assembled: every resource, one OpenAPI document.
+//! The list of resources, the OpenAPI document, and the dispatcher that serves it.
 mod document;
 
 use std::sync::{Arc, LazyLock};
@@ -40,6 +40,7 @@ use crate::{
 
 pub use document::{projection, yaml};
 
+/// The tags of operations. Each operation has the tag of its resource.
 #[derive(Tags)]
 pub enum Tag {
     ApiKeys,
@@ -69,47 +70,47 @@ pub enum Tag {
     WebhookEvents,
 }
 
-/// What stands behind each tag; sorted, as the document shows them.
+/// The descriptions of the tags, sorted by name.
 const TAGS: &[(&str, &str)] = &[
-    ("ApiKeys", "Keys for programs: scoped, rotated, shown once."),
-    ("Authors", "Authors: what everybody may know of those who write."),
-    ("Channels", "Where people talk: everybody, accounts, or those who work for the house."),
-    ("Comments", "What readers say about a post: in threads, with moderation."),
-    ("Customers", "Who is billed."),
-    ("Dashboard", "What an office looks at first, in one answer."),
-    ("Docs", "Pages of documentation in a tree, by path."),
-    ("Events", "What happens, while it happens."),
-    ("Health", "Whether the service lives, is ready, and how it is."),
-    ("Invoices", "What customers owe, in the currency of a locale."),
-    ("Jobs", "What is done after an answer, and what became of it."),
-    ("Me", "The caller's own account."),
-    ("Media", "Pictures: uploaded, made harmless, and shown in any size."),
-    ("Messages", "What is said in channels, told as it is said."),
-    ("Posts", "Articles: by slug, tag and author, draft or published."),
-    ("Rates", "What currencies are worth, and who says so."),
-    ("Redirects", "Paths that lead elsewhere, before anything else is looked at."),
-    ("Revenues", "What months brought in, in the currency of a locale."),
-    ("Sessions", "Signing in and out, and every client that is signed in."),
-    ("Tags", "What posts are about."),
-    ("Upstreams", "Other services, asked through this one."),
-    ("Users", "Accounts: who may do what."),
-    ("WebhookDeliveries", "What webhook endpoints were sent, and once more."),
-    ("WebhookEndpoints", "Programs outside that are called when something happens."),
-    ("WebhookEvents", "What Stripe, GitHub and PayPal tell: verified, kept once, handled after the answer."),
+    ("ApiKeys", "API keys: scoped credentials for programs."),
+    ("Authors", "Authors: public profiles of users who write posts."),
+    ("Channels", "Channels: chat for the public, for accounts or for staff."),
+    ("Comments", "Comments: threaded replies to posts, with moderation."),
+    ("Customers", "Customers: the recipients of invoices."),
+    ("Dashboard", "Dashboard: key figures of the back office in one response."),
+    ("Docs", "Documentation: a tree of pages, addressed by path."),
+    ("Events", "Events: a live stream of changes (server-sent events)."),
+    ("Health", "Health: liveness, readiness and status of the service."),
+    ("Invoices", "Invoices: amounts owed by customers, in the currency of a locale."),
+    ("Jobs", "Jobs: background tasks and their results."),
+    ("Me", "Me: the caller's own account."),
+    ("Media", "Media: uploaded images without metadata, served in any size."),
+    ("Messages", "Messages: chat messages in channels, delivered live."),
+    ("Posts", "Posts: articles with slugs, tags and authors, as drafts or published."),
+    ("Rates", "Rates: exchange rates and their sources."),
+    ("Redirects", "Redirects: rules that redirect paths, applied before routing."),
+    ("Revenues", "Revenues: monthly revenue in the currency of a locale."),
+    ("Sessions", "Sessions: login, logout and the active sessions of an account."),
+    ("Tags", "Tags: the topics of posts."),
+    ("Upstreams", "Upstreams: other services, called through this one."),
+    ("Users", "Users: accounts and their roles."),
+    ("WebhookDeliveries", "Webhook deliveries: the log of sent events, with redelivery."),
+    ("WebhookEndpoints", "Webhook endpoints: URLs that receive events."),
+    ("WebhookEvents", "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal."),
 ];
 
-type Pictures = (MediaApi, FilesApi);
+type Images = (MediaApi, FilesApi);
 type Content =
-    (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, Pictures, RedirectsApi);
+    (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, Images, RedirectsApi);
 type Chat = (ChannelsApi, MessagesApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, KeysApi, ApiKeysApi);
-type Invoicing = (InvoicesApi, NegotiateApi, FormerApi);
-type Office = (CustomersApi, Invoicing, RatesApi, RevenuesApi, DashboardApi);
+type Invoices = (InvoicesApi, NegotiateApi, FormerApi);
+type Billing = (CustomersApi, Invoices, RatesApi, RevenuesApi, DashboardApi);
 type Webhooks = (WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi);
-type After = (EventsApi, JobsApi, Webhooks, UpstreamsApi, HealthApi);
-type Contract = (Content, Chat, Accounts, Office, After);
+type System = (EventsApi, JobsApi, Webhooks, UpstreamsApi, HealthApi);
+type AllApis = (Content, Chat, Accounts, Billing, System);
 
-/// Every operation with its service behind it.
+/// Returns all operations, connected to the services of `app`.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
     let content = (
         PostsApi(app.posts.clone()),
@@ -130,14 +131,14 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         KeysApi(app.sessions.clone()),
         ApiKeysApi(app.api_keys.clone()),
     );
-    let invoicing = (
+    let invoices = (
         InvoicesApi(app.invoices.clone()),
         NegotiateApi(app.invoices.clone()),
         FormerApi(app.former_invoices.clone()),
     );
-    let office = (
+    let billing = (
         CustomersApi(app.customers.clone()),
-        invoicing,
+        invoices,
         RatesApi(app.rates.clone()),
         RevenuesApi(app.revenues.clone()),
         DashboardApi(app.dashboard.clone()),
@@ -147,28 +148,28 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
         WebhookDeliveriesApi(app.webhook_endpoints.clone()),
         WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
     );
-    let after = (
+    let system = (
         EventsApi(app.events.clone()),
         JobsApi(app.jobs.clone()),
         webhooks,
         UpstreamsApi(app.upstreams.clone()),
         HealthApi(app.health.clone()),
     );
-    (content, chat, accounts, office, after)
+    (content, chat, accounts, billing, system)
 }
 
-/// The finished document, OpenAPI 3.1. It needs nothing but the code.
-pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document::document::<Contract>(info(), TAGS));
+/// The OpenAPI 3.1 document. It depends on the code only, not on configuration or data.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document::document::<AllApis>(info(), TAGS));
 
 fn info() -> Value {
     json!({
         "title": "Tenon",
         "summary": "A backend for front-end teams",
-        "description": "Posts, documents, pictures, talk, invoices, redirects, webhooks and live events for a site and its \
-            dashboard.\n\n\
-            Every list is paged, every resource has an ETag, every failure is a problem (RFC 9457). \
-            What this document forbids is refused; what it allows is taken. Where a redirect of an editor has the \
-            path of a request, its answer is 307 or 308 with `Location` instead.",
+        "description": "Posts, documents, images, chat, invoices, redirects, webhooks and live events for a website and its \
+        dashboard.\n\n\
+        Every list is paginated, every resource has an ETag, and every error is a problem document (RFC 9457). \
+        Requests are validated against this OpenAPI document: a request that violates it is rejected. If a redirect \
+        rule matches the path of a request, the response is 307 or 308 with `Location`.",
         "version": env!("CARGO_PKG_VERSION"),
         "termsOfService": "https://github.com/tenon-api/tenon/blob/main/README.md",
         "contact": { "name": "Tenon", "url": "https://github.com/tenon-api/tenon", "email": "tenon@acme.test" },
@@ -178,7 +179,7 @@ fn info() -> Value {
     })
 }
 
-/// The gate of the document, with the operations behind it.
+/// Creates the dispatcher: it validates requests against the OpenAPI document and calls the operations.
 pub fn gate(app: &App) -> Result<Gate, String> {
     let mut endpoints = std::collections::HashMap::new();
     operations(app).add_routes(&mut endpoints);

@@ -1,4 +1,4 @@
-//! Successes: the few shapes an operation answers with, and the header fields that belong to each.
+//! Success responses: their status, headers and declaration in the OpenAPI document.
 use poem::{
     IntoResponse, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -18,23 +18,24 @@ use super::{
     time::Timestamp,
 };
 
-/// A representation that knows its own version and address.
+/// A representation with an entity tag and a URL.
 pub trait Resource: Type + Serialize + Send {
-    /// The header fields that a read of it may have beyond those of all reads.
+    /// Headers that a GET of this resource may have in addition to those of every GET.
     const FIELDS: &'static [&'static str] = &[];
     fn etag(&self) -> ETag;
-    /// An absolute-path reference (RFC 9110, 10.2.2).
+    /// Returns the URL, as an absolute-path reference (RFC 9110, section 10.2.2).
     fn location(&self) -> String;
+    /// Returns the value of `Last-Modified`, if any.
     fn modified(&self) -> Option<Timestamp> {
         None
     }
-    /// Whether this very request has made it.
+    /// Returns whether this request created the resource.
     fn is_new(&self) -> bool {
         true
     }
-    /// Who may keep a copy, and for how long.
+    /// Returns the cache policy.
     fn cache(&self) -> Cache;
-    /// Whether search engines are to leave it out.
+    /// Returns whether search engines must not index the response (`X-Robots-Tag: noindex`).
     fn hidden(&self) -> bool {
         false
     }
@@ -42,13 +43,15 @@ pub trait Resource: Type + Serialize + Send {
 
 pub(super) const JSON: &str = "application/json";
 
-pub(super) fn meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
+/// Declares a response with a JSON body.
+pub(super) fn json_meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
-    MetaResponse { content, ..bare(status, headers, description) }
+    MetaResponse { content, ..empty_meta(status, headers, description) }
 }
 
-/// A header is only named here; the document's shared header of that name says the rest.
-pub(super) fn bare(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
+/// Declares a response without a body. Headers are given by name; the OpenAPI document describes each name
+/// once.
+pub(super) fn empty_meta(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
     let header = |name: &&str| MetaHeader {
         name: (*name).to_owned(),
         description: None,
@@ -65,27 +68,28 @@ pub(super) fn bare(status: u16, headers: &[&str], description: &'static str) -> 
     }
 }
 
-pub(super) fn set(response: &mut Response, name: HeaderName, value: &str) {
+/// Sets a header, unless `value` is not a valid header value.
+pub(super) fn set_header(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+pub(super) fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => Response::builder().status(status).content_type(JSON).body(bytes),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-macro_rules! answers {
+macro_rules! responses {
     ($($name:ident<$t:ident: $bound:path> => [$($meta:expr),+];)*) => {$(
         impl<$t: $bound> ApiResponse for $name<$t> {
             fn meta() -> MetaResponses {
                 MetaResponses { responses: vec![$($meta),+] }
             }
             fn register(registry: &mut Registry) {
-                <Self as Shape>::register(registry);
+                <Self as BodySchema>::register(registry);
             }
         }
         impl<$t: $bound> IntoResponse for $name<$t> {
@@ -96,91 +100,91 @@ macro_rules! answers {
     )*};
 }
 
-/// Which schema an answer's body has.
-trait Shape {
+/// Registers the schema of a response body.
+trait BodySchema {
     fn register(registry: &mut Registry);
 }
 
-/// One resource: 200, or 304 when the client has this very version.
+/// The response to a GET of one resource: 200, or 304 if the client's copy is current.
 pub struct Found<T>(Response, std::marker::PhantomData<fn() -> T>);
 
-/// The 304 for whoever has this version, decided before anything is read.
-pub(super) fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Response> {
+/// Returns the 304 if `known` matches `etag`.
+pub(super) fn not_modified(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Response> {
     known.as_ref().filter(|tags| tags.weakly_match(etag))?;
     let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
-    set(&mut response, header::ETAG, etag.as_str());
+    set_header(&mut response, header::ETAG, etag.as_str());
     cache.mark(&mut response);
     Some(response)
 }
 
 impl<T: Resource> Found<T> {
-    /// The 304, decided before anything is read.
+    /// Returns the 304 if `known` matches `etag`. Call it before the resource is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
-        unchanged(etag, known, cache).map(|response| Found(response, std::marker::PhantomData))
+        not_modified(etag, known, cache).map(|response| Found(response, std::marker::PhantomData))
     }
 
     pub fn new(resource: T, known: &Option<Tags>) -> Self {
         let etag = resource.etag();
-        let unchanged = known.as_ref().is_some_and(|tags| tags.weakly_match(&etag));
-        let mut response = match unchanged {
+        let not_modified = known.as_ref().is_some_and(|tags| tags.weakly_match(&etag));
+        let mut response = match not_modified {
             true => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
-            false => json(StatusCode::OK, &resource),
+            false => json_response(StatusCode::OK, &resource),
         };
-        set(&mut response, header::ETAG, etag.as_str());
+        set_header(&mut response, header::ETAG, etag.as_str());
         resource.cache().mark(&mut response);
-        // A 304 repeats only what a cache needs (RFC 9110, 15.4.5).
-        if let Some(modified) = resource.modified().filter(|_| !unchanged) {
-            set(&mut response, header::LAST_MODIFIED, &modified.http_date());
+        // A 304 has only the headers that caches need (RFC 9110, section 15.4.5).
+        if let Some(modified) = resource.modified().filter(|_| !not_modified) {
+            set_header(&mut response, header::LAST_MODIFIED, &modified.http_date());
         }
-        if resource.hidden() && !unchanged {
-            set(&mut response, HeaderName::from_static("x-robots-tag"), "noindex");
+        if resource.hidden() && !not_modified {
+            set_header(&mut response, HeaderName::from_static("x-robots-tag"), "noindex");
         }
         Found(response, std::marker::PhantomData)
     }
 }
 
-impl<T: Type> Shape for Found<T> {
+impl<T: Type> BodySchema for Found<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
 }
 
-/// A change that took place: 200 with the new version, or 204 when the client prefers no body.
+/// The response to an update: 200 with the new version, or 204 with `Prefer: return=minimal`.
 pub struct Changed<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> Changed<T> {
     pub fn new(resource: T) -> Self {
-        let mut response = json(StatusCode::OK, &resource);
-        set(&mut response, header::ETAG, resource.etag().as_str());
+        let mut response = json_response(StatusCode::OK, &resource);
+        set_header(&mut response, header::ETAG, resource.etag().as_str());
         Cache::None.mark(&mut response);
         Changed(response, std::marker::PhantomData)
     }
 }
 
-impl<T: Type> Shape for Changed<T> {
+impl<T: Type> BodySchema for Changed<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
 }
 
-/// A new resource: 201 with its address; the same again for a repeated Idempotency-Key.
+/// The response to a create: 201 with `Location`. A repeated `Idempotency-Key` gets the stored response.
 pub struct Created<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> Created<T> {
     pub fn new(outcome: Outcome<T>) -> Self {
         let mut response = match outcome {
             Outcome::Fresh(resource) => {
-                let mut response = json(StatusCode::CREATED, &resource);
-                set(&mut response, header::ETAG, resource.etag().as_str());
-                set(&mut response, header::LOCATION, &resource.location());
+                let mut response = json_response(StatusCode::CREATED, &resource);
+                set_header(&mut response, header::ETAG, resource.etag().as_str());
+                set_header(&mut response, header::LOCATION, &resource.location());
                 response
             }
             Outcome::Again(Kept { body, etag, location, .. }) => {
                 let mut response =
                     Response::builder().status(StatusCode::CREATED).content_type(JSON).body(body);
-                set(&mut response, header::ETAG, &etag);
-                set(&mut response, header::LOCATION, &location);
-                set(&mut response, HeaderName::from_static("idempotent-replayed"), "true");
+                set_header(&mut response, header::ETAG, &etag);
+                set_header(&mut response, header::LOCATION, &location);
+                set_header(&mut response, HeaderName::from_static("idempotent-replayed"), "true");
                 response
             }
         };
@@ -189,134 +193,138 @@ impl<T: Resource> Created<T> {
     }
 }
 
-impl<T: Type> Shape for Created<T> {
+impl<T: Type> BodySchema for Created<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
 }
 
-/// Work that is done after the answer: 202 with the address at which to see how far it is (RFC 9110, 15.3.3).
+/// The response to a request that is processed asynchronously: 202, with the URL of the status in `Location`
+/// (RFC 9110, section 15.3.3).
 pub struct Accepted<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> Accepted<T> {
     pub fn new(resource: T) -> Self {
-        let mut response = json(StatusCode::ACCEPTED, &resource);
-        set(&mut response, header::LOCATION, &resource.location());
-        set(&mut response, header::RETRY_AFTER, "1");
+        let mut response = json_response(StatusCode::ACCEPTED, &resource);
+        set_header(&mut response, header::LOCATION, &resource.location());
+        set_header(&mut response, header::RETRY_AFTER, "1");
         Cache::None.mark(&mut response);
         Accepted(response, std::marker::PhantomData)
     }
 }
 
-impl<T: Type> Shape for Accepted<T> {
+impl<T: Type> BodySchema for Accepted<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
 }
 
-/// A page of a list: 200 with `Link`, or 304 while nothing in the list has changed.
+/// The response to a GET of a list: 200 with one page and `Link`, or 304 if the list is unchanged.
 pub struct Listed<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Type + Serialize> Listed<T> {
-    /// The 304, decided before a row is read.
+    /// Returns the 304 if `known` matches `etag`. Call it before any row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
-        unchanged(etag, known, cache).map(|response| Listed(response, std::marker::PhantomData))
+        not_modified(etag, known, cache).map(|response| Listed(response, std::marker::PhantomData))
     }
 
     pub fn new(page: Page<T>, etag: &ETag, target: &str, cache: Cache) -> Self {
-        let mut response = json(StatusCode::OK, &page);
-        set(&mut response, header::ETAG, etag.as_str());
-        set(&mut response, header::LINK, &Links::around(&page.pagination, target).to_string());
+        let mut response = json_response(StatusCode::OK, &page);
+        set_header(&mut response, header::ETAG, etag.as_str());
+        set_header(&mut response, header::LINK, &Links::new(&page.pagination, target).to_string());
         cache.mark(&mut response);
         Listed(response, std::marker::PhantomData)
     }
 
-    /// The same where no version tells of every change: the entity tag is made of what is shown.
+    /// Creates the response with an entity tag computed from the content, for lists without a version that
+    /// changes with every item.
     pub fn fresh(page: Page<T>, known: &Option<Tags>, target: &str, cache: Cache) -> Self {
         let etag = ETag::weak(&[target, &serde_json::to_string(&page).unwrap_or_default()]);
         match Self::unchanged(&etag, known, cache) {
-            Some(unchanged) => unchanged,
+            Some(not_modified) => not_modified,
             None => Self::new(page, &etag, target, cache),
         }
     }
 }
 
-impl<T: Type> Shape for Listed<T> {
+impl<T: Type> BodySchema for Listed<T> {
     fn register(registry: &mut Registry) {
         Page::<T>::register_page(registry);
     }
 }
 
-/// A resource put at the address that the client chose: 201 when it is new there, else 200 or 204.
+/// The response to a PUT at a URL that the client chose: 201 for a new resource, otherwise 200 or 204.
 pub struct Replaced<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> Replaced<T> {
     pub fn new(resource: T, new: bool) -> Self {
         let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-        let mut response = json(status, &resource);
-        set(&mut response, header::ETAG, resource.etag().as_str());
+        let mut response = json_response(status, &resource);
+        set_header(&mut response, header::ETAG, resource.etag().as_str());
         if new {
-            set(&mut response, header::LOCATION, &resource.location());
+            set_header(&mut response, header::LOCATION, &resource.location());
         }
         Cache::None.mark(&mut response);
         Replaced(response, std::marker::PhantomData)
     }
 }
 
-impl<T: Type> Shape for Replaced<T> {
+impl<T: Type> BodySchema for Replaced<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
 }
 
-/// Something that is told once and never kept: 200 without validators.
+/// A response that is never cached, such as a token: 200 without validators.
 pub struct Told<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Type + Serialize> Told<T> {
     pub fn new(value: T) -> Self {
-        let mut response = json(StatusCode::OK, &value);
+        let mut response = json_response(StatusCode::OK, &value);
         Cache::None.mark(&mut response);
         Told(response, std::marker::PhantomData)
     }
 }
 
-impl<T: Type> Shape for Told<T> {
+impl<T: Type> BodySchema for Told<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
 }
 
-answers! {
+const UPDATED_WITHOUT_BODY: &str = "Updated, without a body (`Prefer: return=minimal`)";
+
+responses! {
     Found<T: Resource> => [
-        meta::<T>(200, &[&["ETag", "Cache-Control"], T::FIELDS].concat(), "The resource"),
-        bare(304, &["ETag", "Cache-Control"], "The client's copy is still current")
+        json_meta::<T>(200, &[&["ETag", "Cache-Control"], T::FIELDS].concat(), "The resource"),
+        empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current")
     ];
     Changed<T: Resource> => [
-        meta::<T>(200, &["ETag", "Cache-Control"], "The resource as it is now"),
-        bare(204, &["ETag", "Preference-Applied", "Cache-Control"], "Changed; the client preferred no body")
+        json_meta::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
+        empty_meta(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
     ];
     Replaced<T: Resource> => [
-        meta::<T>(200, &["ETag", "Cache-Control"], "The resource as it is now"),
-        meta::<T>(201, &["ETag", "Location", "Cache-Control"], "The resource, new at this address"),
-        bare(204, &["ETag", "Preference-Applied", "Cache-Control"], "Changed; the client preferred no body")
+        json_meta::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
+        json_meta::<T>(201, &["ETag", "Location", "Cache-Control"], "The new resource"),
+        empty_meta(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
     ];
     Created<T: Resource> => [
-        meta::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "Cache-Control"], "The new resource")
+        json_meta::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "Cache-Control"], "The new resource")
     ];
     Accepted<T: Resource> => [
-        meta::<T>(202, &["Location", "Retry-After", "Cache-Control"], "What will be done")
+        json_meta::<T>(202, &["Location", "Retry-After", "Cache-Control"], "The accepted job")
     ];
     Listed<T: Type> => [
         MetaResponse {
             content: vec![MetaMediaType { content_type: JSON, schema: Page::<T>::page_ref() }],
-            ..bare(200, &["ETag", "Link", "Cache-Control"], "One page of the list")
+            ..empty_meta(200, &["ETag", "Link", "Cache-Control"], "One page of the list")
         },
-        bare(304, &["ETag", "Cache-Control"], "The client's copy is still current")
+        empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current")
     ];
-    Told<T: Type> => [meta::<T>(200, &["Cache-Control"], "The answer")];
+    Told<T: Type> => [json_meta::<T>(200, &["Cache-Control"], "The result")];
 }
 
-/// Done, and nothing is left to show: 204.
+/// A response without content: 204.
 pub struct Gone(Response);
 
 impl Gone {
@@ -335,9 +343,7 @@ impl Default for Gone {
 
 impl ApiResponse for Gone {
     fn meta() -> MetaResponses {
-        MetaResponses {
-            responses: vec![bare(204, &["Cache-Control"], "Done; there is nothing left to show")],
-        }
+        MetaResponses { responses: vec![empty_meta(204, &["Cache-Control"], "Done, without a body")] }
     }
     fn register(_: &mut Registry) {}
 }
@@ -348,7 +354,7 @@ impl IntoResponse for Gone {
     }
 }
 
-/// A resource that may have moved for good: 308 to where it is now (RFC 9110, 15.4.9).
+/// A response, or a permanent redirect to the new URL of the resource: 308 (RFC 9110, section 15.4.9).
 pub enum Or<T> {
     Here(T),
     Moved(String),
@@ -357,7 +363,7 @@ pub enum Or<T> {
 impl<T: ApiResponse> ApiResponse for Or<T> {
     fn meta() -> MetaResponses {
         let mut meta = T::meta();
-        meta.responses.push(bare(308, &["Location", "Cache-Control"], "It has another address now"));
+        meta.responses.push(empty_meta(308, &["Location", "Cache-Control"], "The resource has a new URL"));
         meta
     }
     fn register(registry: &mut Registry) {
@@ -368,10 +374,10 @@ impl<T: ApiResponse> ApiResponse for Or<T> {
 impl<T: IntoResponse> IntoResponse for Or<T> {
     fn into_response(self) -> Response {
         match self {
-            Or::Here(answer) => answer.into_response(),
+            Or::Here(response) => response.into_response(),
             Or::Moved(location) => {
                 let mut response = Response::builder().status(StatusCode::PERMANENT_REDIRECT).finish();
-                set(&mut response, header::LOCATION, &location);
+                set_header(&mut response, header::LOCATION, &location);
                 Cache::Moved.mark(&mut response);
                 response
             }

@@ -1,5 +1,7 @@
-//! Idempotency-Key: one key, one effect. The answer of a create is kept in the very transaction that
-//! creates, so a repeated request gets the first answer again, also after a crash in between.
+//! `Idempotency-Key`: one key, one effect.
+//!
+//! The response of a create is stored in the transaction that creates the resource. A retry therefore gets
+//! the first response again, even if the process crashed between the commit and the response.
 use std::future::Future;
 
 use aws_lc_rs::digest;
@@ -16,17 +18,17 @@ use super::{
 };
 use crate::ports::db::{Db, Tx};
 
-/// How long a key is remembered, in milliseconds.
+/// How long a key and its response are stored, in milliseconds.
 pub const KEPT_FOR: i64 = 24 * 60 * 60 * 1000;
 
-/// A create that names itself by an Idempotency-Key.
+/// A create request with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// Caller, operation and key, hashed: one client's key never meets another's.
+    /// Hash of caller, operation and key, so that equal keys of two clients do not collide.
     pub scope: String,
-    /// The body, hashed.
+    /// Hash of the body, keyed with the idempotency key.
     pub fingerprint: String,
-    /// When the request came, in milliseconds.
+    /// The time of the request, in milliseconds since the Unix epoch.
     pub now: i64,
 }
 
@@ -41,19 +43,22 @@ impl Attempt {
             URL_SAFE_NO_PAD.encode(context.finish())
         };
         let scope = hash(&[caller.as_bytes(), operation.as_bytes(), key.as_bytes()]);
-        // A body may hold a password: only with the key, which is not kept, can its hash be tried.
+        // A body may contain a password. The hash includes the key, which is not stored, so that a leaked
+        // fingerprint cannot be brute-forced offline.
         Attempt { scope, fingerprint: hash(&[key.as_bytes(), body]), now }
     }
 
-    /// The same attempt with a body that was read, and hashed, after the attempt had begun.
+    /// Returns the request with the digest of a streamed body added to its fingerprint.
     pub fn with_body(mut self, digest: &[u8]) -> Self {
         self.fingerprint = URL_SAFE_NO_PAD
             .encode(digest::digest(&digest::SHA256, &[self.fingerprint.as_bytes(), digest].concat()));
         self
     }
 
-    /// Takes the key for this transaction, or gives the answer that was kept under it. Another process with
-    /// the same key waits here until it is known whether the first one succeeds.
+    /// Inserts the key, or returns the response that is stored under it.
+    ///
+    /// A concurrent transaction with the same key blocks on the insert until the first one commits or rolls
+    /// back. It then replays the stored response or creates the resource itself.
     async fn claim(&self, tx: &Tx) -> Result<Option<Kept>> {
         idempotency_key::Entity::delete_many()
             .filter(idempotency_key::Column::Scope.eq(&self.scope))
@@ -87,7 +92,7 @@ impl Attempt {
         Ok(Some(Kept { status, body: row.body, etag, location }))
     }
 
-    async fn keep<T: Resource>(&self, tx: &Tx, resource: &T) -> Result<()> {
+    async fn store<T: Resource>(&self, tx: &Tx, resource: &T) -> Result<()> {
         let body = serde_json::to_string(resource).map_err(|e| Error::Internal(e.to_string()))?;
         let row = idempotency_key::ActiveModel {
             scope: Unchanged(self.scope.clone()),
@@ -102,17 +107,17 @@ impl Attempt {
     }
 }
 
-/// Forgets the keys whose time is over.
+/// Deletes expired keys.
 pub async fn sweep(db: &Db, now: i64) -> Result<()> {
     db.write(async move |tx: Tx| {
-        let over = idempotency_key::Column::ExpiresAt.lte(now);
-        idempotency_key::Entity::delete_many().filter(over).exec(&*tx).await?;
+        let expired = idempotency_key::Column::ExpiresAt.lte(now);
+        idempotency_key::Entity::delete_many().filter(expired).exec(&*tx).await?;
         Ok(())
     })
     .await
 }
 
-/// The answer to the first request with a key.
+/// The stored response to the first request with a key.
 #[derive(Debug)]
 pub struct Kept {
     pub status: u16,
@@ -121,29 +126,29 @@ pub struct Kept {
     pub location: String,
 }
 
-/// A create, made now or made before under the same key.
+/// The result of a create: a new resource, or the stored response of an earlier request with the same key.
 #[derive(Debug)]
 pub enum Outcome<T> {
     Fresh(T),
     Again(Kept),
 }
 
-/// Runs a create in one transaction, unless this attempt was made before.
-pub async fn once<T, F, Fut>(db: &Db, attempt: Option<Attempt>, create: F) -> Result<Outcome<T>>
+/// Runs `create` in one transaction, or returns the stored response if the key was used before.
+pub async fn once<T, F, Fut>(db: &Db, request: Option<Attempt>, create: F) -> Result<Outcome<T>>
 where
     T: Resource + 'static,
     F: FnOnce(Tx) -> Fut + Send + 'static,
     Fut: Future<Output = Result<T>> + Send + 'static,
 {
     db.write(async move |tx: Tx| {
-        if let Some(attempt) = &attempt
-            && let Some(kept) = attempt.claim(&tx).await?
+        if let Some(request) = &request
+            && let Some(stored) = request.claim(&tx).await?
         {
-            return Ok(Outcome::Again(kept));
+            return Ok(Outcome::Again(stored));
         }
         let resource = create(tx.clone()).await?;
-        if let Some(attempt) = &attempt {
-            attempt.keep(&tx, &resource).await?;
+        if let Some(request) = &request {
+            request.store(&tx, &resource).await?;
         }
         Ok(Outcome::Fresh(resource))
     })

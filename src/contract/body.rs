@@ -1,20 +1,21 @@
-//! Why a request's body does not come to its end.
+//! Errors while a request body is read.
 use std::io;
 
 use super::problem::Error;
 
-/// The connection's loop hides it inside an I/O error.
+/// The cause of an incomplete body. The connection passes it on inside an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    #[error("the body came too slowly")]
+    #[error("the body was received too slowly")]
     TooSlow,
     #[error("the body is too large")]
     TooLarge,
-    #[error("the body broke off")]
+    #[error("the body is incomplete")]
     Broken,
 }
 
 impl BodyError {
+    /// Returns the cause that `error` carries, if any.
     pub fn of(error: &io::Error) -> Option<BodyError> {
         error.get_ref().and_then(|inner| inner.downcast_ref::<BodyError>()).copied()
     }
@@ -30,8 +31,12 @@ impl From<BodyError> for Error {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooSlow => Error::TooSlow,
-            BodyError::TooLarge => Error::TooLarge("the body is larger than this operation takes".to_owned()),
-            BodyError::Broken => Error::Malformed("the body broke off before its end"),
+            BodyError::TooLarge => {
+                Error::TooLarge("the body exceeds the size limit of this operation".to_owned())
+            }
+            BodyError::Broken => {
+                Error::Malformed("the body is incomplete: the connection closed before its end")
+            }
         }
     }
 }

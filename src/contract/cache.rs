@@ -1,30 +1,32 @@
-//! Who may keep a copy of an answer, and for how long (RFC 9111, RFC 5861).
+//! `Cache-Control` and `Vary` of responses (RFC 9111, RFC 5861).
 use poem::{
     Response,
     http::{HeaderMap, HeaderValue, header},
 };
 
-/// The caching of a representation.
+/// The cache policy of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cache {
-    /// Shared caches keep it for `max_age` seconds, and serve it stale for `stale` more while they ask.
+    /// Shared caches store it for `max_age` seconds and may serve it stale for `stale` more seconds while
+    /// they revalidate it.
     Shared { max_age: u32, stale: u32 },
-    /// That something is elsewhere for good: an hour, so that a mistake can be taken back. Browsers would else keep it
-    /// for ever.
+    /// A permanent redirect: one hour, so that a mistaken redirect can be corrected. Without a limit,
+    /// browsers store it indefinitely.
     Moved,
-    /// Only the caller keeps it, and asks before each use.
+    /// Only the client's own cache stores it, and revalidates it before each use.
     Private,
-    /// Nobody keeps it.
+    /// No cache stores it.
     None,
 }
 
-/// What the answer to a known caller says, whatever it would have said to others.
+/// The `Cache-Control` of every response to an authenticated caller.
 pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 impl Cache {
-    /// What everybody may read and everybody's caches may keep for a minute.
+    /// Public data: shared caches store it for one minute.
     pub const PUBLIC: Cache = Cache::Shared { max_age: 60, stale: 300 };
 
+    /// Sets `Cache-Control` and `Vary`.
     pub fn mark(self, response: &mut Response) {
         let value = match self {
             Cache::Shared { max_age, stale } => {
@@ -41,7 +43,7 @@ impl Cache {
     }
 }
 
-/// Adds a name to `Vary` and keeps what is there.
+/// Adds a header name to `Vary`, unless it is already listed.
 pub fn vary(headers: &mut HeaderMap, name: &str) {
     let known =
         headers.get(header::VARY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();

@@ -1,4 +1,5 @@
-//! Who is calling, proven before the operation runs, and what an operation asks of its caller.
+//! Authentication and authorization: roles, the authenticated principal, and extractors that declare who may
+//! call an operation.
 use std::{fmt, marker::PhantomData, ops::Deref, str::FromStr};
 
 use poem::{Request, RequestBody};
@@ -9,20 +10,20 @@ use uuid::Uuid;
 use super::{problem::Problem, request::Checked};
 use crate::contract::problem::Error;
 
-/// What an account may do.
+/// The role of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Comments.
+    /// Writes comments.
     Reader,
-    /// Own posts and media.
+    /// Writes own posts and media.
     Author,
-    /// All content and redirects.
+    /// Edits all content and redirects.
     Editor,
-    /// Customers, invoices and revenues.
+    /// Manages customers, invoices and revenues.
     Accountant,
-    /// Everything.
+    /// Has all rights.
     Admin,
 }
 
@@ -39,12 +40,12 @@ impl Role {
         }
     }
 
-    /// Editors and admins act on everybody's content.
+    /// Returns whether the role may edit the content of all users: editors and admins.
     pub fn edits(self) -> bool {
         matches!(self, Role::Editor | Role::Admin)
     }
 
-    /// Editors, accountants and admins: those who work for the house.
+    /// Returns whether the role is internal: editors, accountants and admins.
     pub fn is_staff(self) -> bool {
         matches!(self, Role::Editor | Role::Accountant | Role::Admin)
     }
@@ -59,25 +60,23 @@ impl fmt::Display for Role {
 impl FromStr for Role {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Role::ALL.into_iter().find(|role| role.as_str() == text);
-        known.ok_or_else(|| {
-            format!("no role is called {text}: use reader, author, editor, accountant or admin")
-        })
+        let role = Role::ALL.into_iter().find(|role| role.as_str() == text);
+        role.ok_or_else(|| format!("must be reader, author, editor, accountant or admin, got {text}"))
     }
 }
 
-/// How a caller was proven.
+/// The credential of an authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
-    /// A signed-in session, by access token or cookie.
+    /// A session, by access token or cookie.
     Session(Uuid),
-    /// The command line: whoever holds the machine.
+    /// The command line on the server.
     Machine,
     /// An API key with its scopes.
     Key { id: Uuid, scopes: Vec<String> },
 }
 
-/// A proven caller.
+/// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     pub user: Uuid,
@@ -86,7 +85,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// The session behind the call, when there is one.
+    /// Returns the id of the caller's session, if any.
     pub fn session(&self) -> Option<Uuid> {
         match self.via {
             Via::Session(id) => Some(id),
@@ -94,23 +93,23 @@ impl Principal {
         }
     }
 
-    /// Whether a scope is no hindrance: a key has those that it was given, and nobody else needs any.
+    /// Returns whether the caller may use `scope`. Only API keys are limited to scopes.
     pub fn within(&self, scope: &str) -> bool {
         match &self.via {
-            Via::Key { scopes, .. } => scopes.iter().any(|given| given == scope),
+            Via::Key { scopes, .. } => scopes.iter().any(|granted| granted == scope),
             Via::Session(_) | Via::Machine => true,
         }
     }
 }
 
-/// What an operation asks of its caller; `ALLOW` stands in the document as `x-authz`.
+/// The callers that may use an operation. `ALLOW` is `x-authz` in the OpenAPI document.
 pub trait Right: Send + Sync + 'static {
     const ALLOW: &'static str;
-    /// Whether an API key will do, or only a person's own session.
+    /// Whether API keys are accepted, or only sessions.
     const KEYS: &'static str = "keys:yes";
 }
 
-macro_rules! rights {
+macro_rules! access_rules {
     ($($(#[doc = $doc:literal])* $name:ident = $allow:literal $(, $keys:literal)?;)*) => {$(
         $(#[doc = $doc])*
         #[derive(Debug, Clone)]
@@ -122,32 +121,33 @@ macro_rules! rights {
     )*};
 }
 
-rights! {
-    /// Anybody with an account.
+access_rules! {
+    /// All authenticated callers.
     SignedIn = "authenticated";
-    /// Anybody with an account, by a session of their own.
+    /// All authenticated callers, by session only.
     InPerson = "authenticated", "keys:no";
-    /// Those who write posts.
+    /// Authors, editors and admins.
     Writers = "author,editor,admin";
-    /// Those who look after all content.
+    /// Editors and admins.
     Editors = "editor,admin";
-    /// Those who work for the house: [`Role::is_staff`].
+    /// Internal roles: [`Role::is_staff`].
     Staff = "editor,accountant,admin";
-    /// Those who look after the back office.
+    /// Accountants and admins.
     Accountants = "accountant,admin";
-    /// Those who run the service.
+    /// Admins.
     Admins = "admin";
-    /// The owner of the resource, and nobody else.
+    /// The owner of the resource.
     Owner = "owner";
-    /// The owner of the resource, or those who look after all content.
+    /// The owner of the resource, editors and admins.
     OwnerOrEditors = "owner,editor,admin";
-    /// The owner of the resource, or those who run the service.
+    /// The owner of the resource and admins.
     OwnerOrAdmins = "owner,admin";
-    /// The same, by a session of their own.
+    /// The owner of the resource and admins, by session only.
     OwnerOrAdminsInPerson = "owner,admin", "keys:no";
 }
 
-/// A proven caller who has the right `R`, as far as the request can tell; ownership is the row's matter.
+/// A caller that passed the access rule `R`, except for ownership: the service checks it when it loads the
+/// row.
 pub struct Caller<R>(Principal, PhantomData<R>);
 
 impl<R> Deref for Caller<R> {
@@ -178,7 +178,7 @@ impl<'a, R: Right> ApiExtractor<'a> for Caller<R> {
     }
 }
 
-/// Anybody; whoever is signed in may see more.
+/// Extracts an optional caller: the operation is public, and authenticated callers may see more.
 pub struct Viewer(pub Option<Principal>);
 
 impl<'a> ApiExtractor<'a> for Viewer {
@@ -199,22 +199,23 @@ impl<'a> ApiExtractor<'a> for Viewer {
     }
 }
 
-/// The class of callers that get the same answer; part of a list's entity tag.
+/// Returns a key of the callers that get the same response. It is part of a list's entity tag.
 pub fn class(viewer: Option<&Principal>) -> String {
     viewer.map_or_else(|| "anonymous".to_owned(), |p| format!("{}:{}", p.role, p.user))
 }
 
-/// What changes with what only some callers see, such as drafts.
+/// The collection version that changes with items that are visible to some callers only, such as drafts.
 pub const HIDDEN: &str = "hidden";
 
-/// The collections that a list depends on for this caller: what is hidden from everybody else must not show
-/// in the version that everybody gets.
-pub fn shown(viewer: Option<&Principal>, open: &[&'static str]) -> Vec<&'static str> {
+/// Returns the collections whose versions are part of a list's entity tag for this caller.
+///
+/// Anonymous callers get the `public` ones only: otherwise the entity tag would reveal changes of drafts.
+pub fn shown(viewer: Option<&Principal>, public: &[&'static str]) -> Vec<&'static str> {
     let hidden = viewer.map(|_| HIDDEN);
-    open.iter().copied().chain(hidden).collect()
+    public.iter().copied().chain(hidden).collect()
 }
 
-/// Anybody, and nothing is shown to a known caller that others do not get.
+/// Declares a public operation whose response is the same for all callers.
 pub struct Anyone;
 
 impl<'a> ApiExtractor<'a> for Anyone {

@@ -1,24 +1,25 @@
-//! The session cookie: read, set and cleared, and when a request that carries it may change anything.
+//! The session cookie: parsing, setting and clearing it, and the CSRF check of requests that carry it.
 use poem::{IntoResponse, Response, http::header};
 use poem_openapi::{
     ApiResponse,
     registry::{MetaResponses, Registry},
 };
 
-use super::answer::{self, bare};
+use super::answer::{self, empty_meta};
 use crate::contract::secret::{Secret, is_token};
 
-/// The prefix makes browsers refuse it from other hosts, without TLS, or for a part of the site.
+/// With the `__Host-` prefix, browsers reject the cookie from other hosts, without TLS and with a `Path` or
+/// `Domain`.
 pub const NAME: &str = "__Host-session";
 
-/// The request carries a session cookie that was never set here, or more than one.
+/// The request has a malformed session cookie, or more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a session cookie as it was set")]
+#[error("the session cookie is malformed or repeated")]
 pub struct BadCookie;
 
-/// The session cookie's value from the request's `Cookie` fields (HTTP/2 may send several).
-pub fn read<'a>(fields: impl IntoIterator<Item = &'a str>) -> Result<Option<Secret<String>>, BadCookie> {
-    let pairs = fields.into_iter().flat_map(|field| field.split(';'));
+/// Returns the value of the session cookie in the `Cookie` headers (HTTP/2 allows several).
+pub fn read<'a>(headers: impl IntoIterator<Item = &'a str>) -> Result<Option<Secret<String>>, BadCookie> {
+    let pairs = headers.into_iter().flat_map(|header| header.split(';'));
     let mut values = pairs.filter_map(|pair| {
         let (name, value) = pair.trim_matches([' ', '\t']).split_once('=')?;
         (name == NAME).then_some(value)
@@ -26,27 +27,30 @@ pub fn read<'a>(fields: impl IntoIterator<Item = &'a str>) -> Result<Option<Secr
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) if is_token(value) => Ok(Some(Secret::new(value.to_owned()))),
-        // With two, one was planted, and nothing tells which.
+        // Of two cookies, one may have been injected by a related host (cookie tossing). Both are rejected.
         _ => Err(BadCookie),
     }
 }
 
-/// The `Set-Cookie` field of a new session.
+/// Returns the `Set-Cookie` header of a new session.
 pub fn set(token: &Secret<String>, max_age_seconds: u32) -> Secret<String> {
-    Secret::new(write(token.expose(), max_age_seconds))
+    Secret::new(header(token.expose(), max_age_seconds))
 }
 
-/// The `Set-Cookie` field that makes the browser forget the session.
+/// Returns the `Set-Cookie` header that deletes the cookie.
 pub fn clear() -> String {
-    write("", 0)
+    header("", 0)
 }
 
-fn write(value: &str, max_age_seconds: u32) -> String {
+fn header(value: &str, max_age_seconds: u32) -> String {
     format!("{NAME}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_seconds}")
 }
 
-/// Whether a request that is signed in by its cookie alone was made by our own pages, or by listed ones. Reading is
-/// always allowed: it changes nothing, and other sites cannot see the answer.
+/// Returns whether a request that is authenticated by its cookie alone passes the CSRF check.
+///
+/// Safe methods always pass: they change nothing, and other sites cannot read the response. Other methods
+/// pass if `Sec-Fetch-Site` or `Origin` shows that a page of this service, or of an allowed origin, sent the
+/// request.
 pub fn same_site(
     method: &str,
     sec_fetch_site: Option<&str>,
@@ -57,23 +61,25 @@ pub fn same_site(
     if matches!(method, "GET" | "HEAD" | "OPTIONS") {
         return true;
     }
-    let listed = origin
-        .is_some_and(|origin| origin != "null" && allowed_origins.iter().any(|listed| listed == origin));
+    let is_allowed = origin
+        .is_some_and(|origin| origin != "null" && allowed_origins.iter().any(|allowed| allowed == origin));
     match sec_fetch_site {
-        Some(site) => matches!(site, "same-origin" | "none") || listed,
-        None => listed || origin.zip(host).is_some_and(|(origin, host)| is_own(origin, host)),
+        Some(site) => matches!(site, "same-origin" | "none") || is_allowed,
+        None => is_allowed || origin.zip(host).is_some_and(|(origin, host)| is_same_origin(origin, host)),
     }
 }
 
-/// Browsers that send no `Sec-Fetch-Site` still send `Origin`. Plain http is believed on the machine itself only:
-/// elsewhere it may come from whoever sits on the wire.
-fn is_own(origin: &str, host: &str) -> bool {
-    let own = |scheme: &str, port: &str| {
-        let named = origin.strip_prefix(scheme)?;
-        let [named, host] = [named, host].map(|authority| authority.strip_suffix(port).unwrap_or(authority));
-        (!named.is_empty() && named.eq_ignore_ascii_case(host)).then_some(())
+/// Returns whether `origin` and `host` have the same host and port.
+///
+/// Browsers without `Sec-Fetch-Site` still send `Origin`. An `http:` origin is accepted for loopback hosts
+/// only: elsewhere, an attacker on the network can serve a page with that origin.
+fn is_same_origin(origin: &str, host: &str) -> bool {
+    let matches = |scheme: &str, port: &str| {
+        let authority = origin.strip_prefix(scheme)?;
+        let [authority, host] = [authority, host].map(|text| text.strip_suffix(port).unwrap_or(text));
+        (!authority.is_empty() && authority.eq_ignore_ascii_case(host)).then_some(())
     };
-    own("https://", ":443").is_some() || is_loopback(host) && own("http://", ":80").is_some()
+    matches("https://", ":443").is_some() || is_loopback(host) && matches("http://", ":80").is_some()
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -84,14 +90,14 @@ fn is_loopback(host: &str) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|loopback| name.eq_ignore_ascii_case(loopback))
 }
 
-/// An answer that sets or clears the session cookie.
+/// A response that sets or clears the session cookie.
 pub struct WithCookie<A>(pub A, pub Option<String>);
 
 impl<A: ApiResponse> ApiResponse for WithCookie<A> {
     fn meta() -> MetaResponses {
         let mut meta = A::meta();
         for response in &mut meta.responses {
-            response.headers.extend(bare(0, &["Set-Cookie"], "").headers);
+            response.headers.extend(empty_meta(0, &["Set-Cookie"], "").headers);
         }
         meta
     }
@@ -104,7 +110,7 @@ impl<A: IntoResponse> IntoResponse for WithCookie<A> {
     fn into_response(self) -> Response {
         let mut response = self.0.into_response();
         if let Some(cookie) = self.1 {
-            answer::set(&mut response, header::SET_COOKIE, &cookie);
+            answer::set_header(&mut response, header::SET_COOKIE, &cookie);
         }
         response
     }
@@ -120,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_among_others() {
+    fn finds_the_session_cookie_among_others() {
         let good = format!("{NAME}={}", token());
         for fields in [
             vec![good.clone()],
@@ -142,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_we_did_not_set_is_refused() {
+    fn rejects_malformed_and_repeated_cookies() {
         let (good, value) = (format!("{NAME}={}", token()), token());
         for fields in [
             vec![format!("{good}; {good}")],
@@ -164,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_is_read_again() {
+    fn round_trips_the_token() {
         let token = random_token();
-        let field = set(&token, 604_800);
-        let (pair, attributes) = field.expose().split_once("; ").unwrap();
+        let set_cookie = set(&token, 604_800);
+        let (pair, attributes) = set_cookie.expose().split_once("; ").unwrap();
         assert_eq!(read([pair]), Ok(Some(token)));
         assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=604800");
         assert_eq!(clear(), "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
@@ -178,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_is_always_allowed() {
+    fn safe_methods_always_pass() {
         for method in ["GET", "HEAD", "OPTIONS"] {
             assert!(same_site(
                 method,
@@ -192,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_from_our_own_pages_are_allowed() {
+    fn accepts_writes_from_the_same_and_allowed_origins() {
         let (own, listed) = ("https://site.example", "https://admin.example.org");
         for (site, origin, host) in [
             (Some("same-origin"), Some(own), Some("site.example")),
@@ -218,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_from_elsewhere_are_refused() {
+    fn rejects_cross_site_writes() {
         let (own, evil, host) =
             (Some("https://site.example"), Some("https://evil.example"), Some("site.example"));
         for (site, origin, host) in [

@@ -1,6 +1,8 @@
-//! Keyset paging: a cursor is the place of a page's last entry in the order of the list, signed, and bound
-//! to the list, its filters and its sort. One row more is read than asked for, so that a page knows whether
-//! another follows.
+//! Keyset pagination.
+//!
+//! A cursor contains the sort values of a page's last item. It is signed and bound to the list, its filters
+//! and its sort order, so that it cannot be forged or used with another list. Each query reads one row more
+//! than the limit: the additional row shows whether another page follows.
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
@@ -17,9 +19,10 @@ use super::{
     problem::{Error, Result},
 };
 
-const FORM: u8 = 1;
+/// The version of the cursor encoding, the first byte of every cursor.
+const VERSION: u8 = 1;
 
-/// The key that cursors are signed with; shared by all processes of one service.
+/// The HMAC key of cursors, shared by all processes of a service.
 #[derive(Clone)]
 pub struct CursorKey(Arc<hmac::Key>);
 
@@ -28,21 +31,23 @@ impl CursorKey {
         CursorKey(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)))
     }
 
-    fn seal(&self, list: &str, place: &[Key]) -> String {
-        let values: Vec<_> = place.iter().map(Key::to_json).collect();
-        let mut bytes = vec![FORM];
+    /// Encodes and signs a position in `list`.
+    fn encode(&self, list: &str, position: &[Key]) -> String {
+        let values: Vec<_> = position.iter().map(Key::to_json).collect();
+        let mut bytes = vec![VERSION];
         bytes.extend(serde_json::to_vec(&values).unwrap_or_default());
         let tag = self.tag(list, &bytes);
         bytes.extend_from_slice(&tag.as_ref()[..16]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn open(&self, list: &str, cursor: &str) -> Option<Vec<Key>> {
+    /// Verifies and decodes a cursor of `list`.
+    fn decode(&self, list: &str, cursor: &str) -> Option<Vec<Key>> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (signed, tag) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
-        let own = self.tag(list, signed);
-        aws_lc_rs::constant_time::verify_slices_are_equal(&own.as_ref()[..16], tag).ok()?;
-        let values: Vec<serde_json::Value> = serde_json::from_slice(signed.strip_prefix(&[FORM])?).ok()?;
+        let expected = self.tag(list, signed);
+        aws_lc_rs::constant_time::verify_slices_are_equal(&expected.as_ref()[..16], tag).ok()?;
+        let values: Vec<serde_json::Value> = serde_json::from_slice(signed.strip_prefix(&[VERSION])?).ok()?;
         values.iter().map(Key::from_json).collect()
     }
 
@@ -55,7 +60,7 @@ impl CursorKey {
     }
 }
 
-/// The value of a sort key in one row.
+/// The value of a sort key in a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Key {
     Number(i64),
@@ -91,17 +96,17 @@ impl Key {
     }
 }
 
-/// One key of an order; the last one of a list must be unique, so that the order is total.
+/// A sort key. The last key of a list must be unique, so that the order is total.
 #[derive(Clone)]
 pub struct SortKey {
     pub column: SimpleExpr,
     pub descending: bool,
 }
 
-/// A list in a total order, of which a page is asked for.
+/// A page request for a list in a total order.
 pub struct Slice<'a> {
     pub key: &'a CursorKey,
-    /// Names the list, its filters and its sort; equal text, equal list.
+    /// Identifies the list, its filters and its sort order. A cursor is valid for an equal text only.
     pub list: String,
     pub order: Vec<SortKey>,
     pub paging: &'a Paging,
@@ -118,14 +123,16 @@ impl SortKey {
 }
 
 impl Slice<'_> {
-    /// The entries of this page among what `find` finds, with what `shown` selects of them, and where in the
-    /// list they lie; `place` reads an entry's sort keys. Counts only if it is asked to.
+    /// Reads one page of the rows of `find`.
+    ///
+    /// `select` adds the columns and joins of the result, which the count does not need. `position` returns
+    /// the sort values of a row. The rows are counted only if the client requests it.
     pub async fn page<C, E, R>(
         &self,
         db: &C,
         find: Select<E>,
-        shown: impl FnOnce(Select<E>) -> Select<E>,
-        place: impl Fn(&R) -> Vec<Key>,
+        select: impl FnOnce(Select<E>) -> Select<E>,
+        position: impl Fn(&R) -> Vec<Key>,
     ) -> Result<(Vec<R>, Pagination)>
     where
         C: ConnectionTrait,
@@ -134,43 +141,43 @@ impl Slice<'_> {
     {
         let total = match self.paging.counts() {
             true => {
-                let counted = find.clone().select_only().expr(Expr::col(Asterisk).count());
-                Some(counted.into_tuple::<i64>().one(db).await?.unwrap_or(0))
+                let count = find.clone().select_only().expr(Expr::col(Asterisk).count());
+                Some(count.into_tuple::<i64>().one(db).await?.unwrap_or(0))
             }
             false => None,
         };
-        let mut find = shown(find);
-        self.apply(QuerySelect::query(&mut find))?;
-        let mut rows = find.into_model::<R>().all(db).await?;
-        let pagination = self.close(&mut rows, total, place);
+        let mut query = select(find);
+        self.apply(QuerySelect::query(&mut query))?;
+        let mut rows = query.into_model::<R>().all(db).await?;
+        let pagination = self.finish(&mut rows, total, position);
         Ok((rows, pagination))
     }
 
-    /// The same of entries that are at hand, all of them and in the order of the list.
-    pub fn cut<T>(&self, all: Vec<T>, place: impl Fn(&T) -> Vec<Key>) -> Result<(Vec<T>, Pagination)> {
+    /// Returns one page of items that are already in memory, complete and in order.
+    pub fn cut<T>(&self, all: Vec<T>, position: impl Fn(&T) -> Vec<Key>) -> Result<(Vec<T>, Pagination)> {
         let total = self.paging.counts().then_some(all.len() as i64);
         let limit = self.paging.limit as usize;
         let skipped = match &self.paging.after {
             Some(cursor) => {
-                let last = self.key.open(&self.list, cursor).ok_or(Error::InvalidCursor)?;
-                all.iter().position(|entry| place(entry) == last).map_or(all.len(), |at| at + 1)
+                let last = self.key.decode(&self.list, cursor).ok_or(Error::InvalidCursor)?;
+                all.iter().position(|item| position(item) == last).map_or(all.len(), |index| index + 1)
             }
             None => (self.paging.page as usize - 1) * limit,
         };
-        let mut entries: Vec<T> = all.into_iter().skip(skipped).take(limit + 1).collect();
-        let pagination = self.close(&mut entries, total, place);
-        Ok((entries, pagination))
+        let mut items: Vec<T> = all.into_iter().skip(skipped).take(limit + 1).collect();
+        let pagination = self.finish(&mut items, total, position);
+        Ok((items, pagination))
     }
 
-    /// Adds order, place and limit to a select.
+    /// Adds the order, the start position and the limit to a query.
     fn apply(&self, select: &mut SelectStatement) -> Result<()> {
         match &self.paging.after {
             Some(cursor) => {
-                let place = self.key.open(&self.list, cursor).ok_or(Error::InvalidCursor)?;
-                if place.len() != self.order.len() {
+                let position = self.key.decode(&self.list, cursor).ok_or(Error::InvalidCursor)?;
+                if position.len() != self.order.len() {
                     return Err(Error::InvalidCursor);
                 }
-                select.cond_where(self.behind(place));
+                select.cond_where(self.after(position));
             }
             None => {
                 select.offset(u64::from(self.paging.page - 1) * u64::from(self.paging.limit));
@@ -184,9 +191,11 @@ impl Slice<'_> {
         Ok(())
     }
 
-    /// `(a, b, c)` behind the place, in the order of the list: a behind, or a equal and (b behind, or …).
-    fn behind(&self, place: Vec<Key>) -> Condition {
-        let mut keys = self.order.iter().zip(place).rev();
+    /// Returns the condition for rows after `position`: `a > x OR (a = x AND (b > y OR (b = y AND …)))`.
+    ///
+    /// A row comparison `(a, b) > (x, y)` cannot be used: the keys may have different directions.
+    fn after(&self, position: Vec<Key>) -> Condition {
+        let mut keys = self.order.iter().zip(position).rev();
         let mut condition: Option<Condition> = None;
         for (key, value) in &mut keys {
             let value = Expr::val(value.value());
@@ -204,11 +213,16 @@ impl Slice<'_> {
         condition.unwrap_or_else(Condition::all)
     }
 
-    /// Drops the row read beyond the limit and says how the list goes on; `place` reads a row's sort keys.
-    fn close<R>(&self, rows: &mut Vec<R>, total: Option<i64>, place: impl Fn(&R) -> Vec<Key>) -> Pagination {
+    /// Removes the additional row and creates the pagination object.
+    fn finish<R>(
+        &self,
+        rows: &mut Vec<R>,
+        total: Option<i64>,
+        position: impl Fn(&R) -> Vec<Key>,
+    ) -> Pagination {
         let more = rows.len() > self.paging.limit as usize;
         rows.truncate(self.paging.limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| self.key.seal(&self.list, &place(row)));
+        let next = rows.last().filter(|_| more).map(|row| self.key.encode(&self.list, &position(row)));
         Pagination::new(self.paging, total, next)
     }
 }
@@ -218,19 +232,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_opens_only_for_its_own_list_and_unchanged() {
+    fn rejects_cursors_of_other_lists_and_forged_cursors() {
         let key = CursorKey::new(b"0123456789abcdef0123456789abcdef");
-        let place = vec![Key::Number(-5), Key::Text("ä".into()), Key::Id(uuid::Uuid::now_v7())];
-        let cursor = key.seal("posts?tag=rust", &place);
-        assert_eq!(key.open("posts?tag=rust", &cursor), Some(place));
-        assert_eq!(key.open("posts?tag=go", &cursor), None);
-        assert_eq!(CursorKey::new(b"another").open("posts?tag=rust", &cursor), None);
+        let position = vec![Key::Number(-5), Key::Text("ä".into()), Key::Id(uuid::Uuid::now_v7())];
+        let cursor = key.encode("posts?tag=rust", &position);
+        assert_eq!(key.decode("posts?tag=rust", &cursor), Some(position));
+        assert_eq!(key.decode("posts?tag=go", &cursor), None);
+        assert_eq!(CursorKey::new(b"another").decode("posts?tag=rust", &cursor), None);
         for i in 0..cursor.len() {
             let mut forged = cursor.clone().into_bytes();
             forged[i] = if forged[i] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).unwrap_or_default();
-            let opened = key.open("posts?tag=rust", &forged);
-            assert!(opened.is_none() || forged == cursor, "{forged}");
+            let decoded = key.decode("posts?tag=rust", &forged);
+            assert!(decoded.is_none() || forged == cursor, "{forged}");
         }
     }
 }

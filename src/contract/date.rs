@@ -1,4 +1,4 @@
-//! Days without a time (RFC 3339 full-date), and months.
+//! Calendar dates (RFC 3339 `full-date`) and months.
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use chrono::{Datelike, Months, NaiveDate};
@@ -6,34 +6,34 @@ use poem_openapi::registry::MetaSchema;
 
 use super::scalar::string_scalar;
 
-/// The years of the contract: wide enough for books, and narrow enough for all their months to be listed.
+/// The accepted years: enough for accounting, and few enough that a list of all their months stays small.
 pub const YEARS: RangeInclusive<u16> = 1900..=2199;
 
-/// What is no day or month, or lies outside of these years.
+/// A malformed date or month, or one outside the accepted years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not of this form, or not in the years 1900 to 2199")]
+#[error("must be a date or month in the years 1900 to 2199")]
 pub struct NoDate;
 
-/// The day in these ten characters; the pattern of [`Date`], and the calendar.
-fn day(text: &str) -> Result<NaiveDate, NoDate> {
-    let plain =
+/// Parses `YYYY-MM-DD`. Stricter than chrono, which accepts signs and missing zeros.
+fn parse_date(text: &str) -> Result<NaiveDate, NoDate> {
+    let is_expected =
         |(i, byte): (usize, u8)| if matches!(i, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
-    if text.len() != 10 || !text.bytes().enumerate().all(plain) {
+    if text.len() != 10 || !text.bytes().enumerate().all(is_expected) {
         return Err(NoDate);
     }
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| NoDate)?;
-    let known = u16::try_from(day.year()).is_ok_and(|year| YEARS.contains(&year));
-    known.then_some(day).ok_or(NoDate)
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| NoDate)?;
+    let in_range = u16::try_from(date.year()).is_ok_and(|year| YEARS.contains(&year));
+    in_range.then_some(date).ok_or(NoDate)
 }
 
-/// A day of the calendar, from 1900-01-01 to 2199-12-31.
+/// A calendar date from 1900-01-01 to 2199-12-31.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(pub NaiveDate);
 
 impl FromStr for Date {
     type Err = NoDate;
     fn from_str(text: &str) -> Result<Self, NoDate> {
-        day(text).map(Date)
+        parse_date(text).map(Date)
     }
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Date {
     }
 }
 
-// The format says that the day is there in its month, which no pattern can.
+// The format checks the length of the month, which the pattern cannot express.
 string_scalar!([] Date, "date", MetaSchema {
     pattern: Some("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$".to_owned()),
     min_length: Some(10),
@@ -52,39 +52,41 @@ string_scalar!([] Date, "date", MetaSchema {
     ..MetaSchema::new_with_format("string", "date")
 });
 
-/// A month of the calendar, from 1900-01 to 2199-12: its first day.
+/// A calendar month from 1900-01 to 2199-12, stored as its first day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Month(NaiveDate);
 
 impl Month {
-    pub fn of(day: Date) -> Self {
-        Month(day.0.with_day(1).unwrap_or(day.0))
+    /// Returns the month that contains `date`.
+    pub fn of(date: Date) -> Self {
+        Month(date.0.with_day(1).unwrap_or(date.0))
     }
 
     pub fn first_day(self) -> Date {
         Date(self.0)
     }
 
-    /// The month so many months before; the calendar ends somewhere, and so does this.
+    /// Returns the month `months` earlier, or this month if the result is outside chrono's calendar.
     pub fn back(self, months: u32) -> Self {
         Month(self.0.checked_sub_months(Months::new(months)).unwrap_or(self.0))
     }
 
+    /// Returns the following month.
     pub fn next(self) -> Self {
         Month(self.0.checked_add_months(Months::new(1)).unwrap_or(self.0))
     }
 
-    /// How many months there are from this one to `end`, both counted.
+    /// Returns the number of months from this one to `end`, inclusive.
     pub fn until(self, end: Month) -> i64 {
-        let number = |month: Month| i64::from(month.0.year()) * 12 + i64::from(month.0.month0());
-        number(end) - number(self) + 1
+        let index = |month: Month| i64::from(month.0.year()) * 12 + i64::from(month.0.month0());
+        index(end) - index(self) + 1
     }
 }
 
 impl FromStr for Month {
     type Err = NoDate;
     fn from_str(text: &str) -> Result<Self, NoDate> {
-        day(&format!("{text}-01")).map(Month)
+        parse_date(&format!("{text}-01")).map(Month)
     }
 }
 
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn months_are_counted_over_the_turn_of_the_year() {
+    fn counts_months_across_years() {
         let month = |text: &str| text.parse::<Month>().unwrap();
         assert_eq!(month("2026-01").back(2).to_string(), "2025-11");
         assert_eq!(month("2025-12").next().to_string(), "2026-01");
@@ -119,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn days_are_those_of_the_calendar_in_three_centuries() {
-        for day in ["1900-01-01", "2199-12-31", "2024-02-29"] {
-            assert_eq!(day.parse::<Date>().map(|day| day.to_string()).as_deref(), Ok(day));
+    fn accepts_calendar_dates_in_the_accepted_years() {
+        for date in ["1900-01-01", "2199-12-31", "2024-02-29"] {
+            assert_eq!(date.parse::<Date>().map(|date| date.to_string()).as_deref(), Ok(date));
         }
         for wrong in
             ["1899-12-31", "2200-01-01", "2023-02-30", "2023-2-03", "+2023-02-3", "20230203", "２０２３-0"]

@@ -1,5 +1,7 @@
-//! Operations that are on their way out say so on every answer (RFC 9745, RFC 8594), and where to go instead.
-//! The type writes it into the document; the edge, which also answers in the operation's place, reads it there.
+//! Deprecated operations: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link` on every response.
+//!
+//! The response type writes the values into the OpenAPI document. The server reads them from there, because
+//! it also responds for the operation, for example with a 401.
 use std::marker::PhantomData;
 
 use poem::{IntoResponse, Response};
@@ -9,36 +11,36 @@ use poem_openapi::{
 };
 use serde_json::json;
 
-use super::{answer::bare, time::Timestamp};
+use super::{answer::empty_meta, time::Timestamp};
 
-/// What an old operation says of its end.
+/// The deprecation and sunset dates of an operation.
 pub trait Schedule: Send + Sync + 'static {
-    /// Since when it is deprecated, in milliseconds.
+    /// When the operation was deprecated, in milliseconds since the Unix epoch.
     const DEPRECATED: i64;
-    /// When it stops answering, not before `DEPRECATED`.
+    /// When the operation is removed, in milliseconds since the Unix epoch. Not before `DEPRECATED`.
     const SUNSET: i64;
-    /// The address of the page that tells of both.
+    /// The URL of the page that documents the deprecation.
     const NOTES: &'static str;
-    /// The address of what follows it.
+    /// The URL of the successor.
     const SUCCESSOR: &'static str;
 }
 
-/// The answer of an old operation.
+/// The response of a deprecated operation.
 pub struct Deprecated<A, S>(A, PhantomData<fn() -> S>);
 
 impl<A, S> Deprecated<A, S> {
-    pub fn new(answer: A) -> Self {
-        Deprecated(answer, PhantomData)
+    pub fn new(response: A) -> Self {
+        Deprecated(response, PhantomData)
     }
 }
 
-/// The header whose description carries the words to the document.
-pub const CARRIER: &str = "Deprecation";
+/// The response header whose description carries the values, as JSON, to the OpenAPI document.
+pub const METADATA_HEADER: &str = "Deprecation";
 
 impl<A: ApiResponse, S: Schedule> ApiResponse for Deprecated<A, S> {
     fn meta() -> MetaResponses {
         let mut meta = A::meta();
-        let words = json!({
+        let metadata = json!({
             "deprecation": format!("@{}", S::DEPRECATED / 1000),
             "sunset": Timestamp(S::SUNSET).http_date(),
             "link": format!(
@@ -48,10 +50,10 @@ impl<A: ApiResponse, S: Schedule> ApiResponse for Deprecated<A, S> {
                 notes = S::NOTES,
             ),
         });
-        let mut carrier = bare(0, &[CARRIER], "").headers;
-        carrier.iter_mut().for_each(|header| header.description = Some(words.to_string()));
+        let mut headers = empty_meta(0, &[METADATA_HEADER], "").headers;
+        headers.iter_mut().for_each(|header| header.description = Some(metadata.to_string()));
         if let Some(first) = meta.responses.first_mut() {
-            first.headers.extend(carrier);
+            first.headers.extend(headers);
         }
         meta
     }

@@ -1,5 +1,4 @@
-//! A deed: something that was done with a resource that was there before, and has one effect however often it is
-//! asked for.
+//! Responses to idempotent actions on an existing resource.
 use poem::{
     IntoResponse, Response,
     http::{StatusCode, header},
@@ -10,17 +9,17 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{Resource, json, meta, set},
+    answer::{Resource, json_meta, json_response, set_header},
     cache::Cache,
 };
 
-/// 200 with the resource as it is then.
+/// The response to an action: 200 with the resource after it.
 pub struct Done<T>(Response, std::marker::PhantomData<fn() -> T>);
 
 impl<T: Resource> Done<T> {
     pub fn new(resource: T) -> Self {
-        let mut response = json(StatusCode::OK, &resource);
-        set(&mut response, header::ETAG, resource.etag().as_str());
+        let mut response = json_response(StatusCode::OK, &resource);
+        set_header(&mut response, header::ETAG, resource.etag().as_str());
         Cache::None.mark(&mut response);
         Done(response, std::marker::PhantomData)
     }
@@ -28,8 +27,8 @@ impl<T: Resource> Done<T> {
 
 impl<T: Resource> ApiResponse for Done<T> {
     fn meta() -> MetaResponses {
-        let fields = ["ETag", "Cache-Control"];
-        MetaResponses { responses: vec![meta::<T>(200, &fields, "The resource as it is now")] }
+        let headers = ["ETag", "Cache-Control"];
+        MetaResponses { responses: vec![json_meta::<T>(200, &headers, "The resource after the action")] }
     }
     fn register(registry: &mut Registry) {
         T::register(registry);

@@ -1,4 +1,4 @@
-//! Downloads: answers that are sent while they are read, as a table (RFC 4180) or as one JSON text in each line.
+//! Streamed exports: CSV (RFC 4180) and newline-delimited JSON, sent while the rows are read.
 use std::{borrow::Cow, io, marker::PhantomData};
 
 use bytes::Bytes;
@@ -18,106 +18,111 @@ use super::{
     rows::Rows,
 };
 
-/// What spreadsheets take for UTF-8.
-const MARK: &[u8] = "\u{feff}".as_bytes();
+/// The byte order mark, by which spreadsheet programs detect UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
-/// A column of a table.
+/// A column of a CSV table.
 pub struct Column<T: 'static> {
     pub name: &'static str,
-    /// The member that `fields` names to have it.
+    /// The field name that selects this column in the `fields` parameter.
     pub field: &'static str,
     pub meaning: &'static str,
     pub cell: fn(&T) -> Cow<'_, str>,
 }
 
-/// What can be shown as a table.
+/// A type that is exported as rows of a CSV table.
 pub trait Table: Sized + Send + 'static {
     const COLUMNS: &'static [Column<Self>];
-    /// The first lines of such a table, for the document.
+    /// The first lines of a table, as the example in the OpenAPI document.
     const EXAMPLE: &'static str;
 }
 
-/// How a table is asked for.
+/// Options of a CSV export: the selected columns and the byte order mark.
 pub struct Form<T: 'static> {
     columns: Vec<&'static Column<T>>,
-    mark: bool,
+    bom: bool,
 }
 
 impl<T: Table> Form<T> {
-    /// The columns of these fields beside the first one, all of them for none; with a byte order mark if it is
-    /// asked for.
-    pub fn new(fields: Option<&str>, mark: bool) -> Self {
-        let wanted = |name: &str| fields.is_none_or(|fields| fields.split(',').any(|field| field == name));
+    /// Selects the first column and the columns of `fields` (comma-separated), or all columns for `None`.
+    pub fn new(fields: Option<&str>, bom: bool) -> Self {
+        let selected = |name: &str| fields.is_none_or(|fields| fields.split(',').any(|field| field == name));
         let columns = T::COLUMNS.iter().enumerate();
-        let columns = columns.filter(|(place, column)| *place == 0 || wanted(column.field));
-        Form { columns: columns.map(|(_, column)| column).collect(), mark }
+        let columns = columns.filter(|(index, column)| *index == 0 || selected(column.field));
+        Form { columns: columns.map(|(_, column)| column).collect(), bom }
     }
 
     fn head(&self) -> Result<Bytes, csv::Error> {
-        let mut bytes = if self.mark { MARK.to_vec() } else { Vec::new() };
-        let mut lines = lines(&mut bytes);
-        lines.write_record(self.columns.iter().map(|column| column.name))?;
-        drop(lines);
+        let mut bytes = if self.bom { BOM.to_vec() } else { Vec::new() };
+        let mut writer = csv_writer(&mut bytes);
+        writer.write_record(self.columns.iter().map(|column| column.name))?;
+        drop(writer);
         Ok(bytes.into())
     }
 
     fn body(&self, batch: &[T]) -> Result<Bytes, csv::Error> {
         let mut bytes = Vec::with_capacity(batch.len() * 160);
-        let mut lines = lines(&mut bytes);
+        let mut writer = csv_writer(&mut bytes);
         for entry in batch {
             for column in &self.columns {
-                lines.write_field(safe((column.cell)(entry)).as_bytes())?;
+                writer.write_field(escape_formula((column.cell)(entry)).as_bytes())?;
             }
-            lines.write_record(None::<&[u8]>)?;
+            writer.write_record(None::<&[u8]>)?;
         }
-        drop(lines);
+        drop(writer);
         Ok(bytes.into())
     }
 }
 
-fn lines(bytes: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
+fn csv_writer(bytes: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
     csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(bytes)
 }
 
-const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-const BREAKS: [char; 4] = [';', '\t', '\r', '\n'];
+const FORMULA_PREFIXES: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 
-/// Programs that open tables run what looks like a formula: an apostrophe before it makes it text. Some take more than
-/// the comma for the end of a cell.
-fn safe(cell: Cow<'_, str>) -> Cow<'_, str> {
-    let breaks = |c: char| BREAKS[1..].contains(&c);
-    let begins = cell.starts_with(FORMULA) || cell.starts_with(breaks);
-    let inside = || cell.chars().zip(cell.chars().skip(1));
-    if !begins && !inside().any(|(c, next)| BREAKS.contains(&c) && FORMULA.contains(&next)) {
+/// Prevents CSV injection: inserts an apostrophe before a character that begins a formula.
+///
+/// Spreadsheet programs evaluate a cell that begins with one of [`FORMULA_PREFIXES`]. Some of them also split
+/// cells at a semicolon, a tab or a line break, so formulas are escaped behind these too.
+fn escape_formula(cell: Cow<'_, str>) -> Cow<'_, str> {
+    let is_separator = |c: char| SEPARATORS[1..].contains(&c);
+    let starts_formula = cell.starts_with(FORMULA_PREFIXES) || cell.starts_with(is_separator);
+    let pairs = || cell.chars().zip(cell.chars().skip(1));
+    if !starts_formula
+        && !pairs().any(|(c, next)| SEPARATORS.contains(&c) && FORMULA_PREFIXES.contains(&next))
+    {
         return cell;
     }
-    let mut safe = String::with_capacity(cell.len() + 2);
-    if begins {
-        safe.push('\'');
+    let mut escaped = String::with_capacity(cell.len() + 2);
+    if starts_formula {
+        escaped.push('\'');
     }
-    let mut before = ' ';
+    let mut previous = ' ';
     for c in cell.chars() {
-        if BREAKS.contains(&before) && FORMULA.contains(&c) {
-            safe.push('\'');
+        if SEPARATORS.contains(&previous) && FORMULA_PREFIXES.contains(&c) {
+            escaped.push('\'');
         }
-        safe.push(c);
-        before = c;
+        escaped.push(c);
+        previous = c;
     }
-    Cow::Owned(safe)
+    Cow::Owned(escaped)
 }
 
-/// A table (RFC 4180), sent while its lines are read.
-pub type Csv<T> = File<Tabular<T>>;
+/// A CSV response (RFC 4180), sent while the rows are read.
+pub type Csv<T> = File<CsvMedia<T>>;
 
-/// One JSON text in each line, sent while they are read.
-pub type Ndjson<T> = File<Lines<T>>;
+/// A response with one JSON text per line, sent while the rows are read.
+pub type Ndjson<T> = File<NdjsonMedia<T>>;
 
-pub struct Tabular<T>(PhantomData<fn() -> T>);
+/// The [`Media`] of CSV.
+pub struct CsvMedia<T>(PhantomData<fn() -> T>);
 
-pub struct Lines<T>(PhantomData<fn() -> T>);
+/// The [`Media`] of newline-delimited JSON.
+pub struct NdjsonMedia<T>(PhantomData<fn() -> T>);
 
 impl<T: Table> Csv<T> {
-    /// The 304, decided before a row is read.
+    /// Returns the 304 if `known` matches `etag`. Call it before any row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
         Self::current(etag, known, Cache::Private)
     }
@@ -133,7 +138,7 @@ impl<T: Table> Csv<T> {
 }
 
 impl<T: Type + Serialize + Send + 'static> Ndjson<T> {
-    /// The 304, decided before a row is read.
+    /// Returns the 304 if `known` matches `etag`. Call it before any row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
         Self::current(etag, known, Cache::Private)
     }
@@ -151,17 +156,17 @@ impl<T: Type + Serialize + Send + 'static> Ndjson<T> {
     }
 }
 
-impl<T: Table> Media for Tabular<T> {
+impl<T: Table> Media for CsvMedia<T> {
     const TYPE: &'static str = "text/csv";
     const PARAMETERS: &'static str = "; charset=utf-8; header=present";
-    const WHAT: &'static str = "The table (RFC 4180), with a line of names";
+    const DESCRIPTION: &'static str = "The CSV table (RFC 4180) with a header line";
 
     fn schema() -> MetaSchemaRef {
         let column = |column: &Column<T>| format!("- `{}`: {}", column.name, column.meaning);
         let columns: Vec<String> = T::COLUMNS.iter().map(column).collect();
-        let said = format!("The columns, in this order:\n\n{}", columns.join("\n"));
+        let description = format!("Columns, in this order:\n\n{}", columns.join("\n"));
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            description: Some(Box::leak(said.into_boxed_str())),
+            description: Some(Box::leak(description.into_boxed_str())),
             min_length: Some(1),
             max_length: Some(1 << 40),
             example: Some(T::EXAMPLE.into()),
@@ -170,9 +175,9 @@ impl<T: Table> Media for Tabular<T> {
     }
 }
 
-impl<T: Type + 'static> Media for Lines<T> {
+impl<T: Type + 'static> Media for NdjsonMedia<T> {
     const TYPE: &'static str = "application/x-ndjson";
-    const WHAT: &'static str = "In each line one JSON text of this schema";
+    const DESCRIPTION: &'static str = "One JSON text of this schema per line";
 
     fn schema() -> MetaSchemaRef {
         T::schema_ref()
@@ -197,26 +202,26 @@ mod tests {
         const EXAMPLE: &'static str = "";
     }
 
-    fn written(form: &Form<Line>, batch: &[Line]) -> Vec<u8> {
+    fn csv(form: &Form<Line>, batch: &[Line]) -> Vec<u8> {
         [form.head().unwrap(), form.body(batch).unwrap()].concat()
     }
 
     #[test]
-    fn a_table_has_the_columns_that_were_asked_for() {
+    fn writes_the_selected_columns() {
         let line = || [Line(["1".into(), "x".into(), "y".into()])];
-        for (fields, mark, text) in [
+        for (fields, bom, text) in [
             (None, false, "a,b.c,b.d\r\n1,x,y\r\n"),
             (Some("b"), false, "a,b.c,b.d\r\n1,x,y\r\n"),
             (Some("a"), true, "\u{feff}a\r\n1\r\n"),
         ] {
-            assert_eq!(written(&Form::new(fields, mark), &line()), text.as_bytes(), "{fields:?}");
+            assert_eq!(csv(&Form::new(fields, bom), &line()), text.as_bytes(), "{fields:?}");
         }
     }
 
-    /// Ten thousand lines of what gets on the nerves of tables, by a generator that starts anywhere.
+    /// Writes 10,000 random rows with separators, quotes and formula prefixes, and reads them back.
     #[test]
-    fn a_reader_of_tables_finds_what_was_written_and_no_formula() {
-        let pieces = [
+    fn round_trips_every_cell_without_a_formula() {
+        let fragments = [
             "=1+1", "+", "-2", "@SUM", "\t", "\r", "\n", "\"", "\"\"", ",", ";", "é", "日本", "", " ", "'",
             "\u{0}", "a",
         ];
@@ -225,19 +230,19 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below
         };
-        let mut cell = || (0..draw(6)).map(|_| pieces[draw(pieces.len())]).collect::<String>();
+        let mut cell = || (0..draw(6)).map(|_| fragments[draw(fragments.len())]).collect::<String>();
         let batch: Vec<Line> = (0..10_000).map(|_| Line([cell(), cell(), cell()])).collect();
-        let bytes = written(&Form::new(None, false), &batch);
+        let bytes = csv(&Form::new(None, false), &batch);
         let mut reader = csv::ReaderBuilder::new().from_reader(bytes.as_slice());
         let mut seen = 0;
         for (record, line) in reader.records().zip(&batch) {
             let record = record.unwrap();
-            for (read, meant) in record.iter().zip(&line.0) {
+            for (read, expected) in record.iter().zip(&line.0) {
                 let plain = |text: &str| text.replace('\'', "");
-                assert_eq!(plain(read), plain(meant));
+                assert_eq!(plain(read), plain(expected));
                 assert!(!read.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']), "{read:?}");
-                let runs = |pair: &[u8]| b";\t\r\n".contains(&pair[0]) && b"=+-@".contains(&pair[1]);
-                assert!(!read.as_bytes().windows(2).any(runs), "{read:?}");
+                let is_formula = |pair: &[u8]| b";\t\r\n".contains(&pair[0]) && b"=+-@".contains(&pair[1]);
+                assert!(!read.as_bytes().windows(2).any(is_formula), "{read:?}");
             }
             seen += 1;
         }

@@ -1,5 +1,4 @@
-//! Entity tags: how a representation says which version it is, and how a client says which version it
-//! means (RFC 9110, 8.8.3 and 13.1).
+//! Entity tags and preconditions (RFC 9110, sections 8.8.3 and 13.1).
 use std::fmt;
 
 use aws_lc_rs::digest;
@@ -8,27 +7,27 @@ use uuid::Uuid;
 
 use super::problem::{Error, Result};
 
-/// An entity tag, quotes included; weak ones start with `W/`.
+/// An entity tag, including its quotes. Weak tags begin with `W/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(String);
 
 impl ETag {
-    /// The strong tag of version `version` of one resource.
+    /// Returns the strong tag of a version of one resource.
     pub fn of(id: Uuid, version: i64) -> Self {
         ETag(format!("\"{}-{version}\"", URL_SAFE_NO_PAD.encode(id.as_bytes())))
     }
 
-    /// The strong tag of a representation that depends on more than one row.
+    /// Returns a strong tag that is a hash of `parts`, for a representation of more than one row.
     pub fn of_parts(parts: &[&str]) -> Self {
         ETag(format!("\"{}\"", hash(parts)))
     }
 
-    /// The weak tag of a list: equal only while nothing that the parts stand for has changed.
+    /// Returns a weak tag that is a hash of `parts`, for example the versions of the collections in a list.
     pub fn weak(parts: &[&str]) -> Self {
         ETag(format!("W/\"{}\"", hash(parts)))
     }
 
-    /// A tag as it stood in a header or in the database.
+    /// Parses a tag from a header or the database.
     pub fn parse(text: &str) -> Option<Self> {
         let opaque = text.strip_prefix("W/").unwrap_or(text);
         let inner = opaque.strip_prefix('"')?.strip_suffix('"')?;
@@ -66,7 +65,7 @@ fn hash(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..15])
 }
 
-/// `If-Match` or `If-None-Match`: `*`, or a list of entity tags.
+/// The value of `If-Match` or `If-None-Match`: `*` or a list of entity tags.
 #[derive(Debug, Clone)]
 pub enum Tags {
     Any,
@@ -74,7 +73,7 @@ pub enum Tags {
 }
 
 impl Tags {
-    /// Reads the field's value; several field lines are joined with commas before.
+    /// Parses the header value. Several header lines must be joined with commas before.
     pub fn parse(value: &str) -> Option<Self> {
         if value.trim() == "*" {
             return Some(Tags::Any);
@@ -96,7 +95,7 @@ impl Tags {
         (!tags.is_empty()).then_some(Tags::These(tags))
     }
 
-    /// The weak comparison, for `If-None-Match` (RFC 9110, 13.1.2).
+    /// Compares weakly, for `If-None-Match` (RFC 9110, section 13.1.2).
     pub fn weakly_match(&self, current: &ETag) -> bool {
         match self {
             Tags::Any => true,
@@ -104,7 +103,7 @@ impl Tags {
         }
     }
 
-    /// The strong comparison, for `If-Match` (RFC 9110, 13.1.1): weak tags never match.
+    /// Compares strongly, for `If-Match` (RFC 9110, section 13.1.1): weak tags never match.
     pub fn strongly_match(&self, current: &ETag) -> bool {
         match self {
             Tags::Any => true,
@@ -113,28 +112,32 @@ impl Tags {
     }
 }
 
-/// What a writer said about the version it means to change: the `If-Match` of the request, and whether
-/// the service insists on one.
+/// The preconditions of a write.
 #[derive(Debug, Clone, Default)]
 pub struct Precondition {
+    /// `If-Match`: one of these versions must be the current one.
     pub tags: Option<Tags>,
-    /// What must not be there: the `If-None-Match` of a write.
+    /// `If-None-Match`: none of these versions may be the current one.
     pub none: Option<Tags>,
+    /// Whether a write without `If-Match` is rejected with 428.
     pub required: bool,
 }
 
 impl Precondition {
-    /// The same, for a write that is to find none of these versions.
+    /// Returns the precondition with this `If-None-Match`.
     pub fn unless(self, none: Option<Tags>) -> Self {
         Precondition { none, ..self }
     }
 
-    /// Whether the version that is there has any say.
+    /// Returns whether the current version must be read to decide.
     pub fn asks(&self) -> bool {
         self.required || self.tags.is_some() || self.none.is_some()
     }
 
-    /// Refuses to make a resource where the client means to change one.
+    /// Checks a write that creates the resource.
+    ///
+    /// # Errors
+    /// 412 if the client sent `If-Match`: there is no version that it could match.
     pub fn check_absent(&self) -> Result<()> {
         match &self.tags {
             None => Ok(()),
@@ -142,7 +145,10 @@ impl Precondition {
         }
     }
 
-    /// Refuses a change that was made against another version than `current`.
+    /// Checks a write to a resource whose version is `current`.
+    ///
+    /// # Errors
+    /// 412 if a precondition fails, 428 if `If-Match` is required and absent.
     pub fn check(&self, current: &ETag) -> Result<()> {
         match (&self.tags, &self.none) {
             (Some(tags), _) if !tags.strongly_match(current) => Err(Error::Stale(current.clone())),
@@ -158,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_weak_forms_and_stars_are_read() {
+    fn parses_lists_weak_tags_and_the_wildcard() {
         let current = ETag("\"a,b\"".into());
         for (value, weakly, strongly) in [
             ("*", true, true),
@@ -177,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_may_name_what_it_wants_to_find_and_what_not() {
+    fn checks_if_match_and_if_none_match() {
         let current = ETag("\"a\"".into());
         let tags = |value: &str| (!value.is_empty()).then(|| Tags::parse(value)).flatten();
         for (matching, none, required, allowed) in [
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_tags_is_refused() {
+    fn rejects_malformed_lists() {
         for value in ["", "abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a\"b"] {
             assert!(Tags::parse(value).is_none(), "{value}");
         }

@@ -1,4 +1,4 @@
-//! What can happen to a resource, and who may know of it.
+//! Event types, their topics, and the audience of an event.
 use poem_openapi::Enum;
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::ports::events::Told;
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal in $topic:ident;)*) => {
-        /// What happened.
+        /// The type of an event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
         pub enum EventType {$(
             $(#[doc = $doc])*
@@ -31,7 +31,7 @@ macro_rules! events {
                 match self {$(EventType::$name => Topic::$topic,)*}
             }
 
-            /// What it means, in a sentence.
+            /// Returns the meaning of the event, in one sentence.
             pub fn meaning(self) -> &'static str {
                 match self {$(EventType::$name => concat!($($doc),*).trim(),)*}
             }
@@ -41,7 +41,7 @@ macro_rules! events {
 
 macro_rules! topics {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal, $scope:literal;)*) => {
-        /// What events are about.
+        /// The kind of resource that an event is about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
         #[oai(rename_all = "lowercase")]
         #[serde(rename_all = "lowercase")]
@@ -53,12 +53,12 @@ macro_rules! topics {
         impl Topic {
             pub const ALL: &'static [Topic] = &[$(Topic::$name),*];
 
-            /// What a key needs to be told of what not everybody may know.
+            /// Returns the scope that an API key needs to receive non-public events of this topic.
             pub fn scope(self) -> &'static str {
                 match self {$(Topic::$name => $scope,)*}
             }
 
-            /// On the wire.
+            /// Returns the name on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {$(Topic::$name => $text,)*}
             }
@@ -67,141 +67,143 @@ macro_rules! topics {
 }
 
 topics! {
-    /// Where people talk.
+    /// Channels.
     Channels = "channels", "channels:read";
-    /// What readers say.
+    /// Comments on posts.
     Comments = "comments", "comments:read";
-    /// Who is billed.
+    /// Customers.
     Customers = "customers", "customers:read";
-    /// Pages of documentation.
+    /// Documentation pages.
     Documents = "documents", "docs:read";
-    /// What customers owe.
+    /// Invoices.
     Invoices = "invoices", "invoices:read";
-    /// Pictures.
+    /// Images.
     Media = "media", "media:read";
-    /// What is said in channels.
+    /// Messages in channels.
     Messages = "messages", "messages:read";
-    /// Articles.
+    /// Posts.
     Posts = "posts", "posts:read";
-    /// What currencies are worth.
+    /// Exchange rates.
     Rates = "rates", "rates:read";
-    /// Paths that lead elsewhere.
+    /// Redirect rules.
     Redirects = "redirects", "redirects:read";
-    /// What months brought in.
+    /// Monthly revenues.
     Revenues = "revenues", "revenues:read";
-    /// What posts are about.
+    /// Tags of posts.
     Tags = "tags", "tags:read";
-    /// Accounts.
+    /// User accounts.
     Users = "users", "users:read";
 }
 
 events! {
-    /// There is a new channel.
+    /// A channel was created.
     ChannelCreated = "channel.created" in Channels;
-    /// A channel has changed, or others can read it now.
+    /// A channel, or the group of its readers, was changed.
     ChannelUpdated = "channel.updated" in Channels;
-    /// A channel is gone, with all its messages.
+    /// A channel was deleted, with all its messages.
     ChannelDeleted = "channel.deleted" in Channels;
-    /// A comment was written.
+    /// A comment was created.
     CommentCreated = "comment.created" in Comments;
-    /// A comment says something else, or others can see it now.
+    /// The text or the visibility of a comment was changed.
     CommentUpdated = "comment.updated" in Comments;
-    /// A comment is gone.
+    /// A comment was deleted.
     CommentDeleted = "comment.deleted" in Comments;
-    /// There is a new customer.
+    /// A customer was created.
     CustomerCreated = "customer.created" in Customers;
-    /// A customer has changed.
+    /// A customer was changed.
     CustomerUpdated = "customer.updated" in Customers;
-    /// A customer is gone.
+    /// A customer was deleted.
     CustomerDeleted = "customer.deleted" in Customers;
-    /// A document was written.
+    /// A document was created.
     DocumentCreated = "document.created" in Documents;
-    /// A document has changed.
+    /// A document was changed.
     DocumentUpdated = "document.updated" in Documents;
-    /// A document is gone.
+    /// A document was deleted.
     DocumentDeleted = "document.deleted" in Documents;
-    /// A document is back from the trash.
+    /// A deleted document was restored.
     DocumentRestored = "document.restored" in Documents;
-    /// There is a new invoice.
+    /// An invoice was created.
     InvoiceCreated = "invoice.created" in Invoices;
-    /// An invoice has changed, but for being paid or void.
+    /// An invoice was changed, other than paid or voided.
     InvoiceUpdated = "invoice.updated" in Invoices;
-    /// An invoice is paid.
+    /// An invoice was paid.
     InvoicePaid = "invoice.paid" in Invoices;
-    /// An invoice is void.
+    /// An invoice was voided.
     InvoiceVoided = "invoice.voided" in Invoices;
-    /// An invoice is gone.
+    /// An invoice was deleted.
     InvoiceDeleted = "invoice.deleted" in Invoices;
-    /// There is a new picture.
+    /// An image was uploaded.
     MediaCreated = "media.created" in Media;
-    /// What is said of a picture has changed.
+    /// The alternative text of an image was changed.
     MediaUpdated = "media.updated" in Media;
-    /// A picture is gone.
+    /// An image was deleted.
     MediaDeleted = "media.deleted" in Media;
-    /// Something was said in a channel.
+    /// A message was posted in a channel.
     MessageCreated = "message.created" in Messages;
-    /// A message says something else.
+    /// A message was edited.
     MessageUpdated = "message.updated" in Messages;
-    /// A message is gone.
+    /// A message was deleted.
     MessageDeleted = "message.deleted" in Messages;
-    /// A draft was written.
+    /// A post was created as a draft.
     PostCreated = "post.created" in Posts;
-    /// A post has changed.
+    /// A post was changed.
     PostUpdated = "post.updated" in Posts;
-    /// Everybody can read a post from now on.
+    /// A post was published.
     PostPublished = "post.published" in Posts;
-    /// A post is a draft again.
+    /// A published post was turned back into a draft.
     PostUnpublished = "post.unpublished" in Posts;
-    /// A post is gone.
+    /// A post was deleted.
     PostDeleted = "post.deleted" in Posts;
-    /// A post is back from the trash.
+    /// A deleted post was restored.
     PostRestored = "post.restored" in Posts;
-    /// New rates were told.
+    /// New exchange rates were fetched.
     RatesUpdated = "rates.updated" in Rates;
-    /// There is a new rule.
+    /// A redirect rule was created.
     RedirectCreated = "redirect.created" in Redirects;
-    /// A rule has changed.
+    /// A redirect rule was changed.
     RedirectUpdated = "redirect.updated" in Redirects;
-    /// Many rules were written at once.
+    /// Redirect rules were imported.
     RedirectsImported = "redirects.imported" in Redirects;
-    /// A rule is gone.
+    /// A redirect rule was deleted.
     RedirectDeleted = "redirect.deleted" in Redirects;
-    /// What a month brought in was written.
+    /// The revenue of a month was set.
     RevenueUpdated = "revenue.updated" in Revenues;
-    /// What was written of a month is gone.
+    /// The revenue of a month was deleted.
     RevenueDeleted = "revenue.deleted" in Revenues;
-    /// A tag is new.
+    /// A tag was created.
     TagCreated = "tag.created" in Tags;
-    /// A tag has changed.
+    /// A tag was changed.
     TagUpdated = "tag.updated" in Tags;
-    /// A tag is gone.
+    /// A tag was deleted.
     TagDeleted = "tag.deleted" in Tags;
-    /// There is a new account.
+    /// An account was created.
     UserCreated = "user.created" in Users;
-    /// An account has changed.
+    /// An account was changed.
     UserUpdated = "user.updated" in Users;
-    /// An account is gone.
+    /// An account was deleted.
     UserDeleted = "user.deleted" in Users;
 }
 
-/// Who may know of an event: who may read what it is about.
+/// The callers that receive an event: those who may read the resource that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
+    /// All callers, also anonymous ones.
     Public,
-    /// Everybody who is signed in.
+    /// All authenticated callers.
     Accounts,
-    /// Those who work for the house.
+    /// Editors, accountants and admins: [`Role::is_staff`].
     Staff,
-    /// Editors, and whoever it belongs to.
+    /// Editors, admins and the owner of the resource.
     Editors(Option<Uuid>),
-    /// Those who look after the back office.
+    /// Accountants and admins.
     Office,
-    /// Admins, and whoever it belongs to.
+    /// Admins and the owner of the resource.
     Admins(Option<Uuid>),
 }
 
 impl Audience {
-    fn parts(self) -> (&'static str, Option<Uuid>) {
+    /// Returns the values of the columns `audience` and `owner`.
+    fn columns(self) -> (&'static str, Option<Uuid>) {
         match self {
             Audience::Public => ("public", None),
             Audience::Accounts => ("accounts", None),
@@ -212,7 +214,8 @@ impl Audience {
         }
     }
 
-    /// As it was kept; what nobody knows is for admins.
+    /// Parses the columns `audience` and `owner`. An unknown audience is [`Audience::Admins`], the most
+    /// restricted one.
     pub fn parse(text: &str, owner: Option<Uuid>) -> Self {
         match text {
             "public" => Audience::Public,
@@ -224,7 +227,7 @@ impl Audience {
         }
     }
 
-    /// Whether this caller belongs to it.
+    /// Returns whether the caller belongs to this audience.
     pub fn has(self, viewer: Option<&Principal>) -> bool {
         let owns = |owner: Option<Uuid>| owner.is_some() && viewer.map(|viewer| viewer.user) == owner;
         let role = viewer.map(|viewer| viewer.role);
@@ -239,7 +242,7 @@ impl Audience {
     }
 }
 
-/// That something happened to a resource: what the log of events keeps of it.
+/// Creates an event about `resource`.
 pub fn told(
     kind: EventType,
     resource: &impl Resource,
@@ -251,7 +254,7 @@ pub fn told(
     of(kind, subject, resource.location(), version, audience, at)
 }
 
-/// The same of what is known by its address alone.
+/// Creates an event about the resource at `href`.
 pub fn of(
     kind: EventType,
     subject: impl ToString,
@@ -260,7 +263,7 @@ pub fn of(
     audience: Audience,
     at: i64,
 ) -> Told {
-    let (audience, owner) = audience.parts();
+    let (audience, owner) = audience.columns();
     Told {
         kind: kind.as_str(),
         topic: kind.topic().as_str(),

@@ -1,4 +1,4 @@
-//! The exact list of statuses that an operation's service may raise, written in the operation's signature.
+//! The error statuses of an operation, declared in its signature and checked at run time.
 use std::marker::PhantomData;
 
 use poem::{IntoResponse, Response};
@@ -9,12 +9,13 @@ use poem_openapi::{
 
 use super::problem::{Error, Problem};
 
-/// The statuses an operation's service may raise; what the gate refuses is added by rule.
+/// The error statuses that a service may return. The statuses of request validation are added by the
+/// generator of the OpenAPI document.
 pub trait Reasons: Send + Sync + 'static {
     fn statuses() -> Vec<u16>;
 }
 
-macro_rules! reasons {
+macro_rules! statuses {
     ($($(#[doc = $doc:literal])* $name:ident = $status:literal),* $(,)?) => {$(
         $(#[doc = $doc])*
         pub struct $name;
@@ -24,40 +25,40 @@ macro_rules! reasons {
     )*};
 }
 
-reasons! {
-    /// What only the service can see is wrong with the input.
+statuses! {
+    /// The input violates a rule that the schema cannot express.
     Invalid = 400,
-    /// The credential in the request is not valid.
+    /// The credential in the request is invalid.
     Unauthorized = 401,
-    /// The caller may read this, but not change it.
+    /// The caller may read the resource, but not change it.
     Forbidden = 403,
-    /// There is no such resource, or the caller may not know of it.
+    /// The resource does not exist, or the caller may not see it.
     NotFound = 404,
-    /// A unique value is taken, or the state does not allow it.
+    /// A unique value already exists, or the state of the resource does not allow the operation.
     Conflict = 409,
-    /// The resource has changed since the client read it, or must be named by its version.
+    /// A precondition failed: the resource changed since the client read it.
     Stale = 412,
-    /// The body came too slowly.
+    /// The body was received too slowly.
     Slow = 408,
-    /// The body, or a part of it, is larger than it may be.
+    /// The body, or a part of it, exceeds a size limit.
     TooLarge = 413,
-    /// The body, or a part of it, is of a type that is not taken.
+    /// The body, or a part of it, has an unsupported media type.
     Untaken = 415,
-    /// There is nothing at the range that was asked for.
+    /// The requested range selects no byte.
     Nowhere = 416,
-    /// The service insists on `If-Match`.
+    /// `If-Match` is required.
     Unconditional = 428,
-    /// An Idempotency-Key was used again for something else.
+    /// The `Idempotency-Key` was used for another request.
     Reused = 422,
-    /// Too many tries.
+    /// Too many attempts.
     Throttled = 429,
-    /// Somebody else that was asked gave nothing that can be handed on.
+    /// An upstream did not return a usable response.
     BadGateway = 502,
-    /// Somebody else that was asked took too long.
+    /// An upstream did not respond in time.
     GatewayTimeout = 504,
 }
 
-/// Nothing but what the gate refuses.
+/// No status other than those of request validation.
 impl Reasons for () {
     fn statuses() -> Vec<u16> {
         Vec::new()
@@ -73,18 +74,19 @@ macro_rules! tuples {
 }
 tuples!((A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F));
 
-/// Changing one's own: there, one's own, and the version one means.
+/// The errors of updating a resource that its owner may change.
 pub type Owned = (NotFound, Forbidden, Stale, Unconditional);
-/// Making something once: no unique value taken, no key used for something else.
+/// The errors of creating a resource with an `Idempotency-Key`.
 pub type Once = (Conflict, Reused);
 
-/// Asking somebody else.
+/// The errors of calling an upstream.
 pub type Asking = (BadGateway, GatewayTimeout);
 
-/// Reading a body as it comes.
+/// The errors of reading a streamed body.
 pub type Receiving = (Invalid, Slow, TooLarge, Untaken);
 
-/// An [`Error`] on its way out of an operation that declared the reasons `R`.
+/// An [`Error`] of an operation that declared the statuses `R`. An undeclared status becomes a 500, and a
+/// panic in debug builds.
 #[derive(Debug)]
 pub struct Fault<R>(Error, PhantomData<R>);
 
@@ -98,7 +100,7 @@ impl<R: Reasons> From<Fault<R>> for poem::Error {
     fn from(fault: Fault<R>) -> Self {
         let status = fault.0.code().status();
         let declared = status.is_server_error() || R::statuses().contains(&status.as_u16());
-        debug_assert!(declared, "{status} is not in this operation's contract: {}", fault.0);
+        debug_assert!(declared, "{status} is not declared by this operation: {}", fault.0);
         let problem = match declared {
             true => Problem::from(fault.0),
             false => Problem::from(Error::Internal(format!("undeclared {status}: {}", fault.0))),

@@ -1,5 +1,4 @@
-//! Files: answers with a name under which they are kept. What a file is made of, and how the document tells of it,
-//! is said by its medium.
+//! File responses with `Content-Disposition`. A [`Media`] type defines the media type and the schema.
 use std::marker::PhantomData;
 
 use poem::{
@@ -12,32 +11,33 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{self, bare, set},
+    answer::{self, empty_meta, set_header},
     cache::Cache,
     etag::{ETag, Tags},
 };
 
-/// What a file is.
+/// The media type of a file response, with its schema and description in the OpenAPI document.
 pub trait Media: 'static {
     /// The media type (RFC 6838).
     const TYPE: &'static str;
-    /// What is said of that type beside its name.
+    /// Media type parameters, beginning with `; `.
     const PARAMETERS: &'static str = "";
-    const WHAT: &'static str;
+    const DESCRIPTION: &'static str;
 
     fn schema() -> MetaSchemaRef;
     fn register(_: &mut Registry) {}
 }
 
-/// A file: 200 with its bytes and a name, or 304 when the client has this very version.
+/// A file response: 200 with the bytes and a file name, or 304 if the client's copy is current.
 pub struct File<M>(Response, PhantomData<fn() -> M>);
 
 impl<M: Media> File<M> {
-    /// The 304, decided before the file is made.
+    /// Returns the 304 if `known` matches `etag`. Call it before the file is generated.
     pub(super) fn current(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
-        let mut response = answer::unchanged(etag, known, cache)?;
-        // Told so that the answer varies as the 200 does; no 304 carries it out.
-        set(&mut response, header::CONTENT_TYPE, M::TYPE);
+        let mut response = answer::not_modified(etag, known, cache)?;
+        // The server derives `Vary` from the content type, so the 304 needs the one of the 200. It is removed
+        // later.
+        set_header(&mut response, header::CONTENT_TYPE, M::TYPE);
         Some(File(response, PhantomData))
     }
 
@@ -45,7 +45,7 @@ impl<M: Media> File<M> {
         let media = [M::TYPE, M::PARAMETERS].concat();
         let mut response = Response::builder().status(StatusCode::OK).content_type(media).body(body);
         response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));
-        set(&mut response, header::ETAG, etag.as_str());
+        set_header(&mut response, header::ETAG, etag.as_str());
         cache.mark(&mut response);
         File(response, PhantomData)
     }
@@ -54,9 +54,9 @@ impl<M: Media> File<M> {
 impl<M: Media> ApiResponse for File<M> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: M::TYPE, schema: M::schema() }];
-        let fields = ["ETag", "Cache-Control", "Content-Disposition"];
-        let found = MetaResponse { content, ..bare(200, &fields, M::WHAT) };
-        let unchanged = bare(304, &["ETag", "Cache-Control"], "The client's copy is still current");
+        let headers = ["ETag", "Cache-Control", "Content-Disposition"];
+        let found = MetaResponse { content, ..empty_meta(200, &headers, M::DESCRIPTION) };
+        let unchanged = empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current");
         MetaResponses { responses: vec![found, unchanged] }
     }
     fn register(registry: &mut Registry) {
@@ -70,12 +70,12 @@ impl<M: Media> IntoResponse for File<M> {
     }
 }
 
-/// A page to print (ISO 32000).
+/// The [`Media`] of PDF (ISO 32000).
 pub struct Pdf;
 
 impl Media for Pdf {
     const TYPE: &'static str = "application/pdf";
-    const WHAT: &'static str = "The document as PDF";
+    const DESCRIPTION: &'static str = "The PDF file";
 
     fn schema() -> MetaSchemaRef {
         MetaSchemaRef::Inline(Box::new(MetaSchema {
@@ -88,7 +88,7 @@ impl Media for Pdf {
 }
 
 impl File<Pdf> {
-    /// The 304, decided before the page is made.
+    /// Returns the 304 if `known` matches `etag`. Call it before the PDF is rendered.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>, cache: Cache) -> Option<Self> {
         Self::current(etag, known, cache)
     }
@@ -98,12 +98,13 @@ impl File<Pdf> {
     }
 }
 
-/// `Content-Disposition` for a file that is kept (RFC 6266, 4): the name in ASCII, and as it is.
+/// Returns the `Content-Disposition` of a download (RFC 6266, section 4): the file name in ASCII and in
+/// UTF-8.
 fn attachment(name: &str) -> HeaderValue {
     disposition("attachment", name)
 }
 
-/// The same for one that a page may show.
+/// Returns the `Content-Disposition` of a file that browsers may display.
 pub fn inline(name: &str) -> HeaderValue {
     disposition("inline", name)
 }
@@ -111,13 +112,13 @@ pub fn inline(name: &str) -> HeaderValue {
 fn disposition(kind: &'static str, name: &str) -> HeaderValue {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | '/');
     let ascii: String = name.chars().map(|c| if plain(c) || c == ' ' { c } else { '_' }).collect();
-    let coded: String = name.bytes().map(coded).collect();
-    let value = format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{coded}");
+    let encoded: String = name.bytes().map(percent_encode).collect();
+    let value = format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{encoded}");
     HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(kind))
 }
 
-/// One byte of an extended value (RFC 8187, 3.2.1).
-fn coded(byte: u8) -> String {
+/// Encodes one byte of an extended parameter value (RFC 8187, section 3.2.1).
+fn percent_encode(byte: u8) -> String {
     match byte {
         b if b.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&b) => char::from(b).to_string(),
         b => format!("%{b:02X}"),
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_survive_whatever_is_in_them() {
+    fn encodes_file_names() {
         for (name, value) in [
             ("invoice-42.pdf", "filename=\"invoice-42.pdf\"; filename*=UTF-8''invoice-42.pdf"),
             ("a \"b\".csv", "filename=\"a _b_.csv\"; filename*=UTF-8''a%20%22b%22.csv"),

@@ -1,4 +1,4 @@
-//! Ids that know what they identify: an `Id<User>` does not fit where an `Id<Post>` belongs.
+//! Typed ids: an `Id<User>` is not accepted where an `Id<Post>` is expected.
 use std::{fmt, marker::PhantomData, str::FromStr};
 
 use poem_openapi::registry::MetaSchema;
@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::scalar::string_scalar;
 
-/// A UUIDv7 (RFC 9562) in its text form.
+/// A UUIDv7 (RFC 9562).
 pub struct Id<T>(pub Uuid, PhantomData<fn() -> T>);
 
 impl<T> Id<T> {
-    /// A new id; ids made later sort later.
+    /// Generates an id. Ids sort by the time of their generation.
     pub fn fresh() -> Self {
         Id(Uuid::now_v7(), PhantomData)
     }

@@ -1,4 +1,4 @@
-//! Locales in paths, each with the currency in which it shows money.
+//! Locales in paths, each with the currency of its amounts, and their negotiation by `Accept-Language`.
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use poem_openapi::registry::MetaSchema;
@@ -9,7 +9,7 @@ use super::{
     scalar::string_scalar,
 };
 
-/// A language, and where it matters a country, as they stand in paths: `en-gb`.
+/// A language with an optional country, as in paths: `en-gb`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Locale(pub String);
 
@@ -21,7 +21,7 @@ impl FromStr for Locale {
 }
 
 impl Locale {
-    /// The language tag (RFC 5646): `en-GB`.
+    /// Returns the language tag (RFC 5646): `en-GB`.
     pub fn tag(&self) -> String {
         match self.0.split_once('-') {
             Some((language, region)) => format!("{language}-{}", region.to_uppercase()),
@@ -48,44 +48,47 @@ string_scalar!([] Locale, "locale", MetaSchema {
     ..MetaSchema::new("string")
 });
 
-/// Where money is shown: the locale with its currency.
+/// A locale and the currency of its amounts.
 #[derive(Debug, Clone)]
 pub struct Place {
     pub locale: Locale,
     pub currency: Currency,
 }
 
-/// The locales of this service.
+/// The configured locales. The first one is the default.
 #[derive(Debug, Clone)]
 pub struct Locales(pub Vec<(Locale, Currency)>);
 
 impl Locales {
+    /// Returns the currency of each locale.
     pub fn currencies(&self) -> Vec<Currency> {
         self.0.iter().map(|(_, currency)| *currency).collect()
     }
 
-    /// Where an amount of this currency is at home: the first locale that has it, or the first of all.
+    /// Returns the first locale with this currency, or the default locale.
     pub fn home(&self, currency: Currency) -> Option<Place> {
-        let known = self.0.iter().find(|(_, known)| *known == currency).or(self.0.first());
-        known.map(|(locale, currency)| Place { locale: locale.clone(), currency: *currency })
+        let found = self.0.iter().find(|(_, known)| *known == currency).or(self.0.first());
+        found.map(|(locale, currency)| Place { locale: locale.clone(), currency: *currency })
     }
 
-    /// The locale that suits `Accept-Language` best: by lookup (RFC 4647, 3.4), and where a language is wished
-    /// without its country, the first of that language. The first of all where nothing fits.
+    /// Returns the locale that matches `Accept-Language` best, by lookup (RFC 4647, section 3.4).
+    ///
+    /// A language without a country matches the first locale of that language. Without a match, the result is
+    /// the first locale that the header does not exclude with `q=0`, or the default locale.
     pub fn best(&self, languages: &str) -> Option<&Locale> {
-        let (wished, refused): (Vec<_>, Vec<_>) =
-            languages.split(',').filter_map(wish).partition(|(_, weight)| *weight > 0);
-        let mut wished = wished;
-        // Those of one weight stay in the order in which they were sent.
-        wished.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
-        let named = |locale: &Locale| wished.iter().any(|(range, _)| *range == locale.0);
-        let refuses = |range: &str, locale: &Locale| {
+        let (accepted, excluded): (Vec<_>, Vec<_>) =
+            languages.split(',').filter_map(parse_language_range).partition(|(_, weight)| *weight > 0);
+        let mut accepted = accepted;
+        // The sort is stable: ranges of equal weight stay in the order of the header.
+        accepted.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+        let named = |locale: &Locale| accepted.iter().any(|(range, _)| *range == locale.0);
+        let excludes = |range: &str, locale: &Locale| {
             range == locale.0 || (range == locale.language() && !named(locale))
         };
-        let allowed = |locale: &Locale| !refused.iter().any(|(range, _)| refuses(range, locale));
+        let allowed = |locale: &Locale| !excluded.iter().any(|(range, _)| excludes(range, locale));
         let all = || self.0.iter().map(|(locale, _)| locale).filter(|locale| allowed(locale));
         let exact = |range: &str| all().find(|locale| locale.0 == range);
-        let fits = |range: &str| {
+        let lookup = |range: &str| {
             let mut range = range;
             loop {
                 match (exact(range), range.rsplit_once('-')) {
@@ -96,33 +99,37 @@ impl Locales {
             }
         };
         let first = || all().next().or_else(|| self.0.first().map(|(locale, _)| locale));
-        wished.iter().find_map(|(range, _)| fits(range)).or_else(first)
+        accepted.iter().find_map(|(range, _)| lookup(range)).or_else(first)
     }
 
-    /// The locale with its currency; there is nothing at the addresses of others.
+    /// Returns the locale with its currency.
+    ///
+    /// # Errors
+    /// 404 if the locale is not configured.
     pub fn place(&self, locale: Locale) -> Result<Place> {
         match self.0.iter().find(|(known, _)| *known == locale) {
             Some((_, currency)) => Ok(Place { locale, currency: *currency }),
             None => {
                 let names: Vec<&str> = self.0.iter().map(|(known, _)| known.0.as_str()).collect();
-                Err(Error::NoLocale(format!("there is no locale {locale}: use {}", names.join(", "))))
+                Err(Error::NoLocale(format!("locale: must be one of {}, got {locale}", names.join(", "))))
             }
         }
     }
 }
 
-/// A range of languages with its weight in thousandths (RFC 9110, 12.4.2); none if it cannot be read.
-fn wish(text: &str) -> Option<(String, u16)> {
+/// Parses a language range and its weight in thousandths (RFC 9110, section 12.4.2). Returns `None` if
+/// malformed.
+fn parse_language_range(text: &str) -> Option<(String, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().filter(|range| !range.is_empty() && range.len() <= 35)?.to_ascii_lowercase();
     let weight = match parts.next() {
         None => 1000,
-        Some(weight) => thousandths(weight.strip_prefix(['q', 'Q'])?.trim().strip_prefix('=')?.trim())?,
+        Some(weight) => parse_weight(weight.strip_prefix(['q', 'Q'])?.trim().strip_prefix('=')?.trim())?,
     };
     parts.next().is_none().then_some((range, weight))
 }
 
-fn thousandths(weight: &str) -> Option<u16> {
+fn parse_weight(weight: &str) -> Option<u16> {
     let (whole, rest) = weight.split_once('.').unwrap_or((weight, ""));
     let digits = rest.len() <= 3 && rest.bytes().all(|digit| digit.is_ascii_digit());
     let rest: u16 = format!("{rest:0<3}").parse().ok().filter(|_| digits)?;
@@ -138,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_locale_is_the_one_that_is_wished_most() {
+    fn selects_the_locale_with_the_highest_weight() {
         let all = ["en-us", "fr", "de", "en-gb", "ja"].map(|name| (Locale(name.to_owned()), Currency::USD));
         let locales = Locales(all.into());
         for (languages, best) in [
@@ -175,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locale_has_a_tag() {
+    fn converts_locales_to_language_tags() {
         for (locale, tag) in [("fr", "fr"), ("en-gb", "en-GB")] {
             assert_eq!(Locale(locale.to_owned()).tag(), tag);
         }

@@ -1,4 +1,5 @@
-//! The words every resource speaks.
+//! The shared vocabulary of all resources: HTTP requests and responses, JSON Schema validation and value
+//! types.
 pub mod answer;
 pub mod attempt;
 pub mod body;

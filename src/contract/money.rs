@@ -1,15 +1,15 @@
-//! Money: whole minor units of a currency, and never a float.
+//! Currencies. Amounts are integers in minor units, never floats.
 use std::{fmt, str::FromStr};
 
 use poem_openapi::registry::MetaSchema;
 
 use super::scalar::string_scalar;
 
-/// A currency by its letters (ISO 4217).
+/// A currency code (ISO 4217).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
-/// Those whose minor unit is not the hundredth part (ISO 4217, list one).
+/// Currencies whose minor unit is not 1/100 (ISO 4217, list one).
 const DIGITS: [(u32, &[&str]); 2] = [
     (
         0,
@@ -29,7 +29,7 @@ impl Currency {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// How many decimal digits the minor unit has.
+    /// Returns the number of decimal digits of the minor unit.
     pub fn digits(&self) -> u32 {
         let known = DIGITS.iter().find(|(_, names)| names.contains(&self.as_str()));
         known.map_or(2, |(digits, _)| *digits)
@@ -41,7 +41,7 @@ impl FromStr for Currency {
     fn from_str(text: &str) -> Result<Self, String> {
         match <[u8; 3]>::try_from(text.as_bytes()) {
             Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) => Ok(Currency(letters)),
-            _ => Err(format!("{text} is no currency: use its three letters, such as EUR")),
+            _ => Err(format!("must be three capital letters, such as EUR, got {text}")),
         }
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn currencies_know_their_minor_units() {
+    fn returns_the_digits_of_the_minor_unit() {
         for (name, digits) in [("USD", 2), ("EUR", 2), ("JPY", 0), ("KWD", 3)] {
             assert_eq!(name.parse::<Currency>().map(|currency| currency.digits()), Ok(digits));
         }

@@ -1,5 +1,5 @@
-//! Forms with files (RFC 7578), read part by part while they come: nothing of them is gathered but the line
-//! that parts them.
+//! A streaming parser of `multipart/form-data` (RFC 7578). It buffers one chunk of the body and the tail of
+//! the previous one, never a whole part.
 use std::io;
 
 use bytes::{Bytes, BytesMut};
@@ -10,30 +10,31 @@ use super::{
     problem::{Error, Result},
 };
 
-/// Bytes of the fields of one part: more than a name and a file's name need.
-const FIELDS: usize = 8 * 1024;
+/// The maximum size of the headers of one part, in bytes.
+const MAX_HEADERS: usize = 8 * 1024;
 
-/// A form, of which one part is read at a time.
+/// A form whose parts are read one after another.
 pub struct Multipart {
     body: BoxStream<'static, io::Result<Bytes>>,
-    /// What came and was not looked at yet: one piece of the body, and the tail of the one before.
+    /// Unparsed bytes: one chunk of the body, and the tail of the previous one.
     buffer: BytesMut,
-    /// What stands between parts: a line break, two hyphens and the boundary.
+    /// The delimiter between parts: a line break, two hyphens and the boundary.
     delimiter: Vec<u8>,
-    left: usize,
+    /// Bytes that the body may still have.
+    remaining: usize,
     limit: usize,
-    place: Place,
+    state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Before,
+enum State {
+    Preamble,
     InPart,
     AfterPart,
     End,
 }
 
-/// What a part says of itself.
+/// The name of a part, and the name of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     pub name: String,
@@ -41,55 +42,55 @@ pub struct Part {
 }
 
 impl Multipart {
-    /// Reads at most `limit` bytes of the body.
+    /// Creates a parser that reads at most `limit` bytes of `body`.
     pub fn new<S>(body: S, boundary: &str, limit: usize) -> Self
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        // The first delimiter may stand at the very beginning, without a line to break.
+        // The first delimiter may be at the start of the body, without the line break of all others.
         let buffer = BytesMut::from(&b"\r\n"[..]);
         let delimiter = format!("\r\n--{boundary}").into_bytes();
-        Multipart { body: body.boxed(), buffer, delimiter, left: limit, limit, place: Place::Before }
+        Multipart { body: body.boxed(), buffer, delimiter, remaining: limit, limit, state: State::Preamble }
     }
 
-    /// The next part; what is left of the one before is passed over.
+    /// Returns the next part. The unread rest of the current part is skipped.
     pub async fn next(&mut self) -> Result<Option<Part>> {
-        while matches!(self.place, Place::Before | Place::InPart) {
+        while matches!(self.state, State::Preamble | State::InPart) {
             self.content().await?;
         }
-        if self.place == Place::End || !self.opens().await? {
-            self.place = Place::End;
+        if self.state == State::End || !self.has_next().await? {
+            self.state = State::End;
             return Ok(None);
         }
-        let fields = self.fields().await?;
-        self.place = Place::InPart;
-        disposition(&fields).map(Some)
+        let headers = self.headers().await?;
+        self.state = State::InPart;
+        parse_headers(&headers).map(Some)
     }
 
-    /// The next piece of the present part; none at its end.
+    /// Returns the next chunk of the current part, or `None` at its end.
     pub async fn piece(&mut self) -> Result<Option<Bytes>> {
-        while self.place == Place::InPart {
-            let piece = self.content().await?;
-            if !piece.is_empty() {
-                return Ok(Some(piece));
+        while self.state == State::InPart {
+            let chunk = self.content().await?;
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
             }
         }
         Ok(None)
     }
 
-    /// What is there before the next delimiter; the delimiter is taken with it.
+    /// Returns buffered content before the next delimiter, and consumes the delimiter.
     async fn content(&mut self) -> Result<Bytes> {
         match find(&self.buffer, &self.delimiter) {
             Some(at) => {
                 let content = self.buffer.split_to(at).freeze();
                 let _ = self.buffer.split_to(self.delimiter.len());
-                self.place = Place::AfterPart;
+                self.state = State::AfterPart;
                 Ok(content)
             }
             None => {
-                // Its last bytes may be the beginning of a delimiter.
-                let sure = self.buffer.len().saturating_sub(self.delimiter.len() - 1);
-                let content = self.buffer.split_to(sure).freeze();
+                // The last bytes may be the start of a delimiter whose end is in the next chunk.
+                let complete = self.buffer.len().saturating_sub(self.delimiter.len() - 1);
+                let content = self.buffer.split_to(complete).freeze();
                 if content.is_empty() {
                     self.fill().await?;
                 }
@@ -98,8 +99,8 @@ impl Multipart {
         }
     }
 
-    /// Whether a part follows the delimiter, and not the end.
-    async fn opens(&mut self) -> Result<bool> {
+    /// Returns whether a part follows the delimiter. Two hyphens mark the end of the form.
+    async fn has_next(&mut self) -> Result<bool> {
         while self.buffer.len() < 2 {
             self.fill().await?;
         }
@@ -107,30 +108,35 @@ impl Multipart {
             return Ok(false);
         }
         loop {
-            let blank = self.buffer.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            let _ = self.buffer.split_to(blank);
+            let padding = self.buffer.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            let _ = self.buffer.split_to(padding);
             match self.buffer.get(..2) {
                 Some(b"\r\n") => return Ok(true),
-                Some(_) => return Err(Error::Malformed("a boundary of the form is no line of its own")),
+                Some(_) => {
+                    return Err(Error::Malformed(
+                        "multipart body: a boundary must be followed by a line break",
+                    ));
+                }
                 None => self.fill().await?,
             }
         }
     }
 
-    /// The fields of a part, from the line break before them to the empty line behind.
-    async fn fields(&mut self) -> Result<Bytes> {
+    /// Returns the headers of a part and consumes the empty line behind them.
+    async fn headers(&mut self) -> Result<Bytes> {
+        let too_long =
+            || Error::Malformed("multipart body: the headers of a part must be at most 8,192 bytes");
         loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
-                if at > FIELDS {
-                    return Err(Error::Malformed("a part of the form has too long fields"));
+                if at > MAX_HEADERS {
+                    return Err(too_long());
                 }
-                let fields = self.buffer.split_to(at).freeze();
+                let headers = self.buffer.split_to(at).freeze();
                 let _ = self.buffer.split_to(4);
-                // What follows a part without content begins with its line break, as any other.
-                return Ok(fields);
+                return Ok(headers);
             }
-            if self.buffer.len() > FIELDS {
-                return Err(Error::Malformed("a part of the form has too long fields"));
+            if self.buffer.len() > MAX_HEADERS {
+                return Err(too_long());
             }
             self.fill().await?;
         }
@@ -139,14 +145,14 @@ impl Multipart {
     async fn fill(&mut self) -> Result<()> {
         match self.body.next().await {
             Some(Ok(bytes)) => {
-                let left = self.left.checked_sub(bytes.len());
+                let remaining = self.remaining.checked_sub(bytes.len());
                 let too_large = || {
                     Error::TooLarge(format!(
-                        "a body may have {} bytes here, with everything around the file",
+                        "the body must be at most {} bytes, including the multipart headers",
                         self.limit
                     ))
                 };
-                self.left = left.ok_or_else(too_large)?;
+                self.remaining = remaining.ok_or_else(too_large)?;
                 self.buffer.extend_from_slice(&bytes);
                 Ok(())
             }
@@ -156,23 +162,24 @@ impl Multipart {
     }
 }
 
-/// The boundary in a `Content-Type`, if it is a form with one (RFC 2046, 5.1.1).
+/// Returns the boundary in a `Content-Type` of `multipart/form-data` (RFC 2046, section 5.1.1).
 pub fn boundary(content_type: &str) -> Option<String> {
     let (essence, rest) = content_type.split_once(';')?;
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
     let boundary = parameter(rest.as_bytes(), "boundary")?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
-    let fits = (1..=70).contains(&boundary.len()) && boundary.bytes().all(plain) && !boundary.ends_with(' ');
-    fits.then_some(boundary)
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
+    let valid =
+        (1..=70).contains(&boundary.len()) && boundary.bytes().all(allowed) && !boundary.ends_with(' ');
+    valid.then_some(boundary)
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = *wanted.first()?;
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = *needle.first()?;
     let mut from = 0;
     while let Some(at) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
-        if bytes[from + at..].starts_with(wanted) {
+        if bytes[from + at..].starts_with(needle) {
             return Some(from + at);
         }
         from += at + 1;
@@ -180,10 +187,10 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     None
 }
 
-/// The part's name and its file's name.
-fn disposition(fields: &[u8]) -> Result<Part> {
-    let unnamed = || Error::Malformed("a part of the form has no readable name");
-    let lines = fields.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+/// Parses the `Content-Disposition` of a part.
+fn parse_headers(headers: &[u8]) -> Result<Part> {
+    let unnamed = || Error::Malformed("multipart body: every part must have a name");
+    let lines = headers.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let mut named = lines.filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at(colon);
@@ -197,12 +204,12 @@ fn disposition(fields: &[u8]) -> Result<Part> {
     let rest = &value[kind.len()..];
     let name = parameter(rest, "name").ok_or_else(unnamed)?;
     let filename = parameter(rest, "filename");
-    // Browsers write three characters so, and no others (HTML, multipart/form-data encoding).
-    let plain = |name: String| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
-    Ok(Part { name, filename: filename.map(plain) })
+    // Browsers percent-encode these three characters only (HTML Standard, multipart/form-data encoding).
+    let decode = |name: String| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
+    Ok(Part { name, filename: filename.map(decode) })
 }
 
-/// The value of a parameter such as `; name="file"`.
+/// Returns the value of a parameter such as `; name="file"`.
 fn parameter(text: &[u8], wanted: &str) -> Option<String> {
     let mut rest = text;
     loop {
@@ -210,15 +217,15 @@ fn parameter(text: &[u8], wanted: &str) -> Option<String> {
         rest = rest.strip_prefix(b";").unwrap_or(rest).trim_ascii_start();
         let equals = rest.iter().position(|byte| *byte == b'=')?;
         let name = rest[..equals].trim_ascii();
-        let (value, behind) = value(rest[equals + 1..].trim_ascii_start())?;
+        let (value, after) = value(rest[equals + 1..].trim_ascii_start())?;
         if name.eq_ignore_ascii_case(wanted.as_bytes()) {
             return String::from_utf8(value).ok();
         }
-        rest = behind;
+        rest = after;
     }
 }
 
-/// A value and what stands behind it.
+/// Parses a token or quoted string, and returns it with the text behind it.
 fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let Some(quoted) = text.strip_prefix(b"\"") else {
         let end = text.iter().position(|byte| *byte == b';').unwrap_or(text.len());

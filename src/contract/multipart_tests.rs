@@ -1,17 +1,17 @@
-//! Forms as browsers write them, cut into pieces anywhere, and what is none.
+//! Multipart forms as browsers encode them, split into chunks at every position, and malformed forms.
 use super::*;
 
 type Read = Vec<(String, Option<String>, Vec<u8>)>;
 
 async fn read(body: &[u8], size: usize, limit: usize) -> Result<Read> {
-    let pieces: Vec<io::Result<Bytes>> =
-        body.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-    let mut form = Multipart::new(futures_util::stream::iter(pieces), "line", limit);
+    let chunks: Vec<io::Result<Bytes>> =
+        body.chunks(size).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+    let mut form = Multipart::new(futures_util::stream::iter(chunks), "line", limit);
     let mut parts = Vec::new();
     while let Some(part) = form.next().await? {
         let mut content = Vec::new();
-        while let Some(piece) = form.piece().await? {
-            content.extend_from_slice(&piece);
+        while let Some(chunk) = form.piece().await? {
+            content.extend_from_slice(&chunk);
         }
         parts.push((part.name, part.filename, content));
     }
@@ -23,7 +23,7 @@ const FORM: &[u8] = b"preamble\r\n--line\r\nContent-Disposition: form-data; name
 \r\n\r\n--\r\n--line\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n\r\n--line--\r\nepilogue";
 
 #[tokio::test]
-async fn parts_are_the_same_however_they_come() {
+async fn parses_the_same_parts_from_chunks_of_every_size() {
     for size in 1..FORM.len() {
         let parts = read(FORM, size, FORM.len()).await.unwrap();
         let expected: Read = vec![
@@ -31,12 +31,12 @@ async fn parts_are_the_same_however_they_come() {
             ("file".into(), Some("a \"b\".png".into()), b"\r\n\r\n--".to_vec()),
             (String::new(), None, Vec::new()),
         ];
-        assert_eq!(parts, expected, "in pieces of {size}");
+        assert_eq!(parts, expected, "in chunks of {size}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_form_is_refused() {
+async fn rejects_malformed_forms() {
     let long = format!("--line\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n", "a".repeat(9000));
     let head = "--line\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nab";
     for (body, too_large) in [
@@ -53,24 +53,24 @@ async fn what_is_no_form_is_refused() {
         (&"-".repeat(20_000), true),
     ] {
         for size in [1, 7, 100_000] {
-            let refused = read(body.as_bytes(), size, 15_000).await.expect_err(body);
-            assert_eq!(matches!(refused, Error::TooLarge(_)), too_large, "{body}: {refused}");
+            let error = read(body.as_bytes(), size, 15_000).await.expect_err(body);
+            assert_eq!(matches!(error, Error::TooLarge(_)), too_large, "{body}: {error}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_that_fails_is_told_apart() {
-    for error in [BodyError::TooSlow, BodyError::Broken, BodyError::TooLarge] {
-        let pieces: [io::Result<Bytes>; 2] = [Ok(Bytes::from_static(b"--li")), Err(error.into())];
-        let mut form = Multipart::new(futures_util::stream::iter(pieces), "line", 100);
-        let refused = form.next().await.unwrap_err();
-        assert_eq!(refused.code(), Error::from(error).code());
+async fn reports_the_cause_of_a_failed_body() {
+    for cause in [BodyError::TooSlow, BodyError::Broken, BodyError::TooLarge] {
+        let chunks: [io::Result<Bytes>; 2] = [Ok(Bytes::from_static(b"--li")), Err(cause.into())];
+        let mut form = Multipart::new(futures_util::stream::iter(chunks), "line", 100);
+        let error = form.next().await.unwrap_err();
+        assert_eq!(error.code(), Error::from(cause).code());
     }
 }
 
 #[test]
-fn boundaries_are_found() {
+fn parses_the_boundary() {
     for (text, found) in [
         ("multipart/form-data; boundary=abc", Some("abc")),
         ("Multipart/Form-Data; charset=utf-8; Boundary=\"a b:c\"", Some("a b:c")),

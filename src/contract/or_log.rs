@@ -1,15 +1,16 @@
-//! For the few failures that must not fail the request: seen in the log, then let go.
+//! Logging of errors that must not fail the request.
 use std::{fmt::Debug, panic::Location};
 
+/// Converts a result to an option and logs the error.
 pub trait OrLog<T> {
-    /// The value, or nothing and a line in the log that says `what` failed.
-    fn or_log(self, what: &'static str) -> Option<T>;
+    /// Returns the value, or logs the error with the name of the `action` that failed and returns `None`.
+    fn or_log(self, action: &'static str) -> Option<T>;
 }
 
 impl<T, E: Debug> OrLog<T> for Result<T, E> {
     #[track_caller]
-    fn or_log(self, what: &'static str) -> Option<T> {
-        let place = Location::caller();
-        self.inspect_err(|error| tracing::warn!(%place, ?error, "{what} failed")).ok()
+    fn or_log(self, action: &'static str) -> Option<T> {
+        let location = Location::caller();
+        self.inspect_err(|error| tracing::warn!(%location, ?error, "{action} failed")).ok()
     }
 }

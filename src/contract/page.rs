@@ -1,4 +1,4 @@
-//! Pages of lists: the bounds live in the types, so that the document and the server can't disagree.
+//! Pagination: the `page`, `limit` and `after` parameters, the `pagination` object and the `Link` header.
 use std::fmt;
 
 use poem_openapi::{
@@ -10,32 +10,32 @@ use serde::Serialize;
 
 use super::check::decode;
 
-/// The most entries of one page.
+/// The maximum number of items per page.
 pub const MAX_LIMIT: u32 = 50;
 
-fn first() -> u32 {
+fn default_page() -> u32 {
     1
 }
-fn some() -> u32 {
+fn default_limit() -> u32 {
     10
 }
 
-/// Which part of a list is asked for.
+/// The pagination parameters of a list request.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct Paging {
-    /// The page, counted from 1. Not looked at beside `after`, which also reaches what lies behind page 10,000.
-    #[oai(default = "first", validator(minimum(value = "1"), maximum(value = "10000")))]
+    /// The page number, starting at 1. Ignored if `after` is present. Use `after` to read beyond page 10,000.
+    #[oai(default = "default_page", validator(minimum(value = "1"), maximum(value = "10000")))]
     pub page: u32,
-    /// How many entries a page has at most.
-    #[oai(default = "some", validator(minimum(value = "1"), maximum(value = "50")))]
+    /// The maximum number of items per page.
+    #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "50")))]
     pub limit: u32,
-    /// The `nextCursor` of the page before: the list goes on right behind that page's last entry, whatever
-    /// was added or removed meanwhile. A cursor belongs to its list, filters and sort.
+    /// The `nextCursor` of the previous page. The page begins after that page's last item, even if items were
+    /// added or removed since. A cursor is valid only for its list, filters and sort order.
     #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
     pub after: Option<String>,
-    /// Whether `total` and `pages` are counted. Left out, they are counted for numbered pages, and not behind
-    /// a cursor.
+    /// Whether `total` and `pages` are counted. By default they are counted for numbered pages and omitted
+    /// with `after`.
     pub count: Option<Count>,
 }
 
@@ -49,13 +49,13 @@ impl Paging {
     }
 }
 
-/// Whether a list is counted.
+/// The count mode of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum Count {
     /// `total` and `pages` are exact.
     Exact,
-    /// `total` and `pages` are left out.
+    /// `total` and `pages` are omitted.
     None,
 }
 
@@ -66,27 +66,27 @@ pub struct Page<T> {
     pub pagination: Pagination,
 }
 
-/// Where in the list a page lies.
+/// The position of a page in its list.
 #[derive(Debug, Clone, Default, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
-    /// The number of this page; left out behind a cursor.
+    /// The number of this page. Absent if `after` was sent.
     #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
-    /// How many entries a page has at most.
+    /// The maximum number of items per page.
     #[oai(validator(minimum(value = "1"), maximum(value = "50")))]
     pub limit: u32,
-    /// How many entries the caller may see under these filters, if they were counted.
+    /// The number of items that match the filters and are visible to the caller. Absent if not counted.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
-    /// How many pages that makes.
+    /// The number of pages. Absent if not counted.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages: Option<i64>,
-    /// The value of `after` for the next page; left out on the last one.
+    /// The value of `after` for the next page. Absent on the last page.
     #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
@@ -144,7 +144,7 @@ impl<T: Type> Page<T> {
             T::register(registry);
             Pagination::register(registry);
             let data = MetaSchema {
-                description: Some("The entries of this page, in the order asked for."),
+                description: Some("The items of this page, in the requested order."),
                 items: Some(Box::new(T::schema_ref())),
                 min_items: Some(0),
                 max_items: Some(MAX_LIMIT as usize),
@@ -163,40 +163,41 @@ impl<T: Type> Page<T> {
     }
 }
 
-/// Whether a pair of the query is part of the other pages' addresses.
-fn stays(pair: &str) -> bool {
+/// Whether the links to other pages repeat this query parameter.
+fn is_preserved(pair: &str) -> bool {
     let name = decode(pair.split('=').next().unwrap_or_default()).unwrap_or_default();
     !pair.is_empty() && name != "page" && name != "after"
 }
 
-/// The `Link` field of a page (RFC 8288): first, prev, next and last keep every other parameter.
+/// The `Link` header of a page (RFC 8288): `first`, `prev`, `next` and `last`. Links repeat all other query
+/// parameters.
 pub struct Links(Vec<(&'static str, String)>);
 
 impl Links {
-    pub fn around(place: &Pagination, target: &str) -> Self {
+    pub fn new(pagination: &Pagination, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let kept: Vec<&str> = query.split('&').filter(|pair| stays(pair)).collect();
+        let preserved: Vec<&str> = query.split('&').filter(|pair| is_preserved(pair)).collect();
         let link = |name: &str, value: &str| {
-            let mut pairs = kept.clone();
-            let own = format!("{name}={value}");
-            pairs.push(&own);
+            let mut pairs = preserved.clone();
+            let pair = format!("{name}={value}");
+            pairs.push(&pair);
             format!("{path}?{}", pairs.join("&"))
         };
         let mut links = vec![("first", link("page", "1"))];
-        match place.page {
+        match pagination.page {
             Some(page) => {
                 if page > 1 {
                     links.push(("prev", link("page", &(page - 1).to_string())));
                 }
-                if place.next_cursor.is_some() && page < 10_000 {
+                if pagination.next_cursor.is_some() && page < 10_000 {
                     links.push(("next", link("page", &(page + 1).to_string())));
                 }
-                if let Some(pages) = place.pages {
+                if let Some(pages) = pagination.pages {
                     links.push(("last", link("page", &pages.clamp(1, 10_000).to_string())));
                 }
             }
             None => {
-                if let Some(cursor) = &place.next_cursor {
+                if let Some(cursor) = &pagination.next_cursor {
                     links.push(("next", link("after", cursor)));
                 }
             }
@@ -220,15 +221,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_keep_the_filters() {
-        let place = Pagination {
+    fn links_repeat_the_filters() {
+        let pagination = Pagination {
             page: Some(2),
             limit: 5,
             total: Some(20),
             pages: Some(4),
             next_cursor: Some("c".into()),
         };
-        let links = Links::around(&place, "/api/posts?tag=rust&page=2&limit=5").to_string();
+        let links = Links::new(&pagination, "/api/posts?tag=rust&page=2&limit=5").to_string();
         assert_eq!(
             links,
             "</api/posts?tag=rust&limit=5&page=1>; rel=\"first\", </api/posts?tag=rust&limit=5&page=1>; rel=\"prev\", \
@@ -237,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn links_of_a_list_without_a_query_are_plain() {
-        let place = Pagination { page: Some(1), limit: 5, ..Pagination::default() };
+    fn links_of_a_list_without_a_query_have_only_the_page() {
+        let pagination = Pagination { page: Some(1), limit: 5, ..Pagination::default() };
         for target in ["/api/posts", "/api/posts?", "/api/posts?page=3", "/api/posts?&after=x"] {
-            assert_eq!(Links::around(&place, target).to_string(), "</api/posts?page=1>; rel=\"first\"");
+            assert_eq!(Links::new(&pagination, target).to_string(), "</api/posts?page=1>; rel=\"first\"");
         }
     }
 }

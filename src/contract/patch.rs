@@ -1,4 +1,4 @@
-//! The three states of a member in a merge patch (RFC 7396): absent keeps, `null` clears, a value replaces.
+//! JSON Merge Patch (RFC 7396): an absent field is unchanged, `null` clears it, a value replaces it.
 use std::borrow::Cow;
 
 use poem_openapi::{
@@ -7,7 +7,7 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-/// A member that can be cleared.
+/// A nullable field of a merge patch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Given<T> {
     #[default]
@@ -17,7 +17,7 @@ pub enum Given<T> {
 }
 
 impl<T> Given<T> {
-    /// What the member is after the patch, when it was `current` before.
+    /// Returns the field after the patch, given its `current` value.
     pub fn over(self, current: Option<T>) -> Option<T> {
         match self {
             Given::Absent => current,

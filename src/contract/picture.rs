@@ -1,4 +1,4 @@
-//! The bytes of a picture: all of them or a part, kept by everybody's caches, and harmless on any page.
+//! Image responses: complete or partial content, cacheable by shared caches, embeddable on other sites.
 use std::{io, ops::Range};
 
 use bytes::Bytes;
@@ -13,23 +13,23 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{bare, set},
+    answer::{empty_meta, set_header},
     etag::{ETag, Tags},
     file::inline,
 };
 use crate::pictures::Format;
 
-/// How long caches keep a picture.
+/// How long caches store an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// What its address says never changes.
+    /// The URL identifies the content: one year, immutable.
     ForGood,
-    /// Its address does not say everything.
+    /// The content also depends on the request or on the stored image: five minutes, then revalidated.
     Minutes,
 }
 
 impl Keep {
-    fn value(self) -> HeaderValue {
+    fn cache_control(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Keep::ForGood => "public, max-age=31536000, immutable",
             Keep::Minutes => "public, max-age=300, stale-while-revalidate=3600",
@@ -37,58 +37,59 @@ impl Keep {
     }
 }
 
-/// What is known of a picture before its bytes are read.
+/// Metadata of an image, known before its bytes are read.
 #[derive(Debug, Clone)]
 pub struct Shown {
     pub media_type: &'static str,
     pub filename: String,
     pub etag: ETag,
     pub keep: Keep,
-    /// Whether the client's `Accept` has had a say.
+    /// Whether the format was selected by `Accept`.
     pub chosen: bool,
 }
 
-/// A picture: 200 with all its bytes, 206 with some of them, or 304 when the client has this very version.
+/// An image response: 200 with all bytes, 206 with a range, or 304 if the client's copy is current.
 pub struct Picture(Response);
 
 impl Picture {
-    /// The 304, decided before anything is read.
+    /// Returns the 304 if `known` matches. Call it before the bytes are read.
     pub fn unchanged(shown: &Shown, known: &Option<Tags>) -> Option<Self> {
         known.as_ref().filter(|tags| tags.weakly_match(&shown.etag))?;
-        // Told so that the answer varies as the 200 does; no 304 carries it out.
+        // The server derives `Vary` from the content type, so the 304 needs the one of the 200. It is removed
+        // later.
         let response = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(shown.media_type);
-        Some(Picture(marked(response.finish(), shown)))
+        Some(Picture(with_headers(response.finish(), shown)))
     }
 
-    /// The whole, or the bytes of `part`, of `size` bytes.
+    /// Sends the bytes of `part`, or all `size` bytes. `chunks` must contain exactly these bytes.
     pub fn new(
         shown: &Shown,
         size: u64,
         part: Option<Range<u64>>,
-        pieces: BoxStream<'static, io::Result<Bytes>>,
+        chunks: BoxStream<'static, io::Result<Bytes>>,
     ) -> Self {
         let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-        let body = Body::from_bytes_stream(pieces);
+        let body = Body::from_bytes_stream(chunks);
         let mut response = Response::builder().status(status).content_type(shown.media_type).body(body);
         let sent = part.as_ref().map_or(size, |part| part.end - part.start);
-        set(&mut response, header::CONTENT_LENGTH, &sent.to_string());
+        set_header(&mut response, header::CONTENT_LENGTH, &sent.to_string());
         if let Some(part) = part {
-            let place = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
-            set(&mut response, header::CONTENT_RANGE, &place);
+            let range = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
+            set_header(&mut response, header::CONTENT_RANGE, &range);
         }
         response.headers_mut().insert(header::CONTENT_DISPOSITION, inline(&shown.filename));
-        set(&mut response, header::ACCEPT_RANGES, "bytes");
-        Picture(marked(response, shown))
+        set_header(&mut response, header::ACCEPT_RANGES, "bytes");
+        Picture(with_headers(response, shown))
     }
 }
 
-fn marked(mut response: Response, shown: &Shown) -> Response {
-    set(&mut response, header::ETAG, shown.etag.as_str());
+fn with_headers(mut response: Response, shown: &Shown) -> Response {
+    set_header(&mut response, header::ETAG, shown.etag.as_str());
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, shown.keep.value());
-    // Pages of other sites may show it, which they may do with nothing else here.
-    let shared = HeaderName::from_static("cross-origin-resource-policy");
-    headers.insert(shared, HeaderValue::from_static("cross-origin"));
+    headers.insert(header::CACHE_CONTROL, shown.keep.cache_control());
+    // Images are the only resources that other sites may embed.
+    let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(resource_policy, HeaderValue::from_static("cross-origin"));
     if shown.chosen {
         headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     }
@@ -109,15 +110,18 @@ fn content() -> Vec<MetaMediaType> {
 
 impl ApiResponse for Picture {
     fn meta() -> MetaResponses {
-        let always = ["ETag", "Cache-Control", "Vary.optional"];
-        let whole = [&always[..], &["Accept-Ranges", "Content-Disposition"]].concat();
-        let part = [&whole[..], &["Content-Range"]].concat();
-        let found = |status, fields, what| MetaResponse { content: content(), ..bare(status, fields, what) };
+        let common = ["ETag", "Cache-Control", "Vary.optional"];
+        let full = [&common[..], &["Accept-Ranges", "Content-Disposition"]].concat();
+        let partial = [&full[..], &["Content-Range"]].concat();
+        let found = |status, headers, description| MetaResponse {
+            content: content(),
+            ..empty_meta(status, headers, description)
+        };
         MetaResponses {
             responses: vec![
-                found(200, &whole[..], "The picture"),
-                found(206, &part[..], "The bytes of it that were asked for"),
-                bare(304, &always, "The client's copy is still current"),
+                found(200, &full[..], "The image"),
+                found(206, &partial[..], "The requested bytes of the image"),
+                empty_meta(304, &common, "The client's copy is current"),
             ],
         }
     }

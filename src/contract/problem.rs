@@ -1,4 +1,4 @@
-//! Failures: one domain error, and one wire shape (RFC 9457).
+//! Errors of the services, and problem details (RFC 9457), their wire format.
 use std::sync::OnceLock;
 
 use poem::{
@@ -16,92 +16,94 @@ use super::{
 };
 use crate::ports::trouble;
 
-/// What went wrong, in the words of the domain.
+/// An error of a service.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the request is not valid")]
+    #[error("the request is invalid")]
     Invalid(Vec<Violation>),
-    /// The body is not of the form that it says.
+    /// The body does not have the format that its media type declares.
     #[error("{0}")]
     Malformed(&'static str),
-    #[error("the body came too slowly")]
+    #[error("the body was received too slowly")]
     TooSlow,
     #[error("{0}")]
     TooLarge(String),
-    /// A member of the body has a type that is not taken; the name of the member, and what would be right.
-    #[error("{1}")]
+    /// A field of the body has an unsupported media type. The field's name, and the message.
+    #[error("{0}: {1}")]
     Untaken(&'static str, String),
-    /// There are so many bytes, and none where the client asked for some.
-    #[error("there are {0} bytes, and none in the range that was asked for")]
+    /// The range selects no byte of a representation of this size.
+    #[error("Range: must select bytes within the size of the representation, which is {0} bytes")]
     Nowhere(u64),
-    #[error("the cursor does not belong to this list: start again from the first page")]
+    #[error("after: the cursor does not belong to this list; restart from the first page")]
     InvalidCursor,
-    /// A webhook that its signature does not vouch for.
+    /// The signature of a webhook is invalid.
     #[error("{0}")]
     InvalidSignature(&'static str),
-    #[error("this needs a signed-in caller")]
+    #[error("this operation requires authentication")]
     Unauthenticated,
     #[error("the credential is unknown, expired or revoked")]
     InvalidToken,
-    #[error("e-mail or password is wrong")]
+    #[error("the e-mail address or the password is wrong")]
     WrongPassword,
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("the API key lacks the scope {0}")]
     InsufficientScope(String),
-    #[error("a session cookie may write only from the service's own site")]
+    #[error("with a session cookie, only the service's own origin and allowed origins may write")]
     CrossSite,
-    #[error("there is no such {0}")]
+    #[error("{0} not found")]
     NotFound(&'static str),
-    /// The path names a locale that this service does not have.
+    /// The locale in the path is not configured.
     #[error("{0}")]
     NoLocale(String),
-    /// A unique member's value is taken; the name of the member.
-    #[error("this {0} is taken")]
+    /// The value of a unique field already exists. The field's name.
+    #[error("{0}: already exists")]
     Taken(&'static str),
     #[error("{0}")]
     Conflict(&'static str),
-    /// The same, with what it clashes with.
+    /// A conflict whose message has data, such as the conflicting resource.
     #[error("{0}")]
     Clash(String),
-    /// A value that the schema allows and the state does not; the name of the member, and why.
-    #[error("{0} {1}")]
+    /// A value that the schema allows, but the state of the resource does not. The field's name, and the
+    /// message.
+    #[error("{0}: {1}")]
     Unfit(&'static str, &'static str),
-    #[error("the resource has changed since you read it")]
+    /// `If-Match` names another version than the current one.
+    #[error("the resource changed since you read it: read it again and retry")]
     Stale(ETag),
-    /// There is nothing at the address whose version the client named.
-    #[error("there is no version of this resource that If-Match could name")]
+    /// `If-Match` was sent for a resource that does not exist.
+    #[error("If-Match: must be absent, because the resource does not exist")]
     Gone,
-    /// There is something at the address that the client wanted to be the first at.
-    #[error("there is a resource at this address already")]
+    /// `If-None-Match` excludes the current version.
+    #[error("If-None-Match: the resource already exists")]
     Exists(ETag),
-    /// Somebody else made the same thing at the same moment.
-    #[error("somebody else was faster: read the resource and try again")]
+    /// A concurrent request created the same resource.
+    #[error("another request created the resource at the same time: read it and retry")]
     Raced,
-    #[error("send If-Match with the ETag of the version you mean to change")]
+    #[error("If-Match: is required; send the ETag of the version to change")]
     IfMatchRequired,
-    #[error("this Idempotency-Key was used for a request with another body")]
+    #[error("Idempotency-Key: was used for a request with another body; use a new key")]
     KeyReused,
-    #[error("a request with this Idempotency-Key is still running")]
+    #[error("Idempotency-Key: the first request with this key is still running")]
     KeyInUse,
-    /// Too many tries; the seconds to wait.
-    #[error("too many tries: wait {0} seconds")]
+    /// Too many attempts. The number of seconds to wait.
+    #[error("too many attempts: retry after {0} seconds")]
     TooMany(u64),
-    /// Not now; the seconds after which to try again.
+    /// The service cannot process the request now.
     #[error("{0}")]
     Unavailable(&'static str),
-    /// No amount in this currency can be converted.
+    /// There is no exchange rate for this currency.
     #[error(
-        "there is no rate for {0}, in which some of what is asked for is written: the operator can name one in rates_fallback"
+        "some amounts are in {0}, which has no exchange rate: the operator can set one in rates_fallback"
     )]
     Unrated(Currency),
-    /// Somebody else was asked, and gave nothing that can be handed on.
+    /// An upstream did not return a usable response.
     #[error("{0}")]
     BadGateway(String),
-    /// Somebody else was asked, and took too long.
+    /// An upstream did not respond in time.
     #[error("{0}")]
     GatewayTimeout(String),
-    #[error("storage failed")]
+    #[error("database error")]
     Storage(#[from] sea_orm::DbErr),
     #[error("{0}")]
     Internal(String),
@@ -110,22 +112,24 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// One violation at the member `pointer` of the body (`#/title`).
+    /// Creates a validation error with one violation at `pointer` into the body (`#/title`).
     pub fn at(pointer: &str, code: ErrorCode, message: &str) -> Self {
         let place = Place::Pointer(pointer.to_owned());
         Error::Invalid(vec![Violation { place, code, message: message.to_owned() }])
     }
 
-    /// What a failed insert means when nothing was there a moment before.
+    /// Converts the error of an insert that follows a check for absence: a unique violation is then a lost
+    /// race.
     pub fn raced(error: sea_orm::DbErr) -> Self {
         if trouble::taken(&error) { Error::Raced } else { error.into() }
     }
 
-    /// What a failed write means when the unique `member` may be taken.
-    pub fn taken(member: &'static str) -> impl FnOnce(sea_orm::DbErr) -> Self {
-        move |error| if trouble::taken(&error) { Error::Taken(member) } else { error.into() }
+    /// Returns a conversion of database errors that maps a unique violation to `field` already existing.
+    pub fn taken(field: &'static str) -> impl FnOnce(sea_orm::DbErr) -> Self {
+        move |error| if trouble::taken(&error) { Error::Taken(field) } else { error.into() }
     }
 
+    /// Returns the problem code that clients receive.
     pub fn code(&self) -> Code {
         match self {
             Error::Invalid(_) => Code::Invalid,
@@ -159,7 +163,7 @@ impl Error {
     }
 }
 
-/// A failure on its way to the client. It becomes bytes at the edge, where the request's id is known.
+/// A problem response before rendering. The server renders it, because only the server has the request id.
 #[derive(Debug, Clone)]
 pub struct Problem {
     pub code: Code,
@@ -187,17 +191,17 @@ impl Problem {
         self
     }
 
-    /// The bytes, for the request `trace`.
+    /// Renders the response for the request with the id `trace`.
     pub fn render(self, trace: &str) -> Response {
         let wire = ProblemBody {
-            kind: format!("{}/problems/{}", base(), self.code.as_str()),
+            kind: format!("{}/problems/{}", public_url(), self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             code: self.code.as_str(),
             detail: &self.detail,
             instance: format!("urn:request:{trace}"),
             trace,
-            errors: self.errors.iter().map(FieldBody::from).collect(),
+            errors: self.errors.iter().map(ViolationBody::from).collect(),
             current_etag: self.current_etag.as_ref().map(ETag::as_str),
         };
         let body = serde_json::to_vec(&wire).unwrap_or_default();
@@ -211,7 +215,7 @@ impl Problem {
     }
 }
 
-/// On its way out of an operation it is an error of the framework that carries the problem.
+/// Attaches the problem to an error of the framework. The server extracts it.
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
         let mut error = poem::Error::from_status(problem.code.status());
@@ -220,15 +224,15 @@ impl From<Problem> for poem::Error {
     }
 }
 
-static BASE: OnceLock<String> = OnceLock::new();
+static PUBLIC_URL: OnceLock<String> = OnceLock::new();
 
-/// Says, once, under which address the problem pages are reached from outside.
+/// Sets the public URL of the service, which `type` links to. Only the first call has an effect.
 pub fn set_base(url: &str) {
-    let _ = BASE.set(url.trim_end_matches('/').to_owned());
+    let _ = PUBLIC_URL.set(url.trim_end_matches('/').to_owned());
 }
 
-fn base() -> &'static str {
-    BASE.get().map_or("http://127.0.0.1:8080", String::as_str)
+fn public_url() -> &'static str {
+    PUBLIC_URL.get().map_or("http://127.0.0.1:8080", String::as_str)
 }
 
 #[derive(Serialize)]
@@ -242,13 +246,13 @@ struct ProblemBody<'a> {
     detail: &'a str,
     instance: String,
     trace: &'a str,
-    errors: Vec<FieldBody<'a>>,
+    errors: Vec<ViolationBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_etag: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct FieldBody<'a> {
+struct ViolationBody<'a> {
     code: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -259,20 +263,26 @@ struct FieldBody<'a> {
     header: Option<&'a str>,
 }
 
-impl<'a> From<&'a Violation> for FieldBody<'a> {
+impl<'a> From<&'a Violation> for ViolationBody<'a> {
     fn from(violation: &'a Violation) -> Self {
         let (mut pointer, mut parameter, mut header) = (None, None, None);
         match &violation.place {
-            Place::Pointer(place) => pointer = Some(place.as_str()),
+            Place::Pointer(text) => pointer = Some(text.as_str()),
             Place::Parameter(name) => parameter = Some(name.as_str()),
             Place::Header(name) => header = Some(name.as_str()),
         }
-        FieldBody { code: violation.code.as_str(), message: &violation.message, pointer, parameter, header }
+        ViolationBody {
+            code: violation.code.as_str(),
+            message: &violation.message,
+            pointer,
+            parameter,
+            header,
+        }
     }
 }
 
-fn at_member(member: &str, code: ErrorCode, message: &str) -> Vec<Violation> {
-    vec![Violation { place: Place::Pointer(format!("#/{member}")), code, message: message.to_owned() }]
+fn at_field(field: &str, code: ErrorCode, message: &str) -> Vec<Violation> {
+    vec![Violation { place: Place::Pointer(format!("#/{field}")), code, message: message.to_owned() }]
 }
 
 impl From<Error> for Problem {
@@ -289,36 +299,34 @@ impl From<Error> for Problem {
             return Problem::new(code, detail);
         }
         if code == Code::Unavailable {
-            tracing::warn!(cause = ?error, "the database is busy or away");
-            return Problem::new(code, "the database is busy: try again").header(header::RETRY_AFTER, "1");
+            tracing::warn!(cause = ?error, "database unavailable");
+            return Problem::new(code, "the database is busy: retry").header(header::RETRY_AFTER, "1");
         }
-        // The cause of a failure of ours goes to the log alone.
+        // The cause of an internal error is logged and not sent: it may contain secrets or SQL.
         if code.status().is_server_error() {
-            tracing::error!(cause = ?error, "the service failed");
-            return Problem::new(code, "the service failed; the trace names the log line");
+            tracing::error!(cause = ?error, "internal error");
+            return Problem::new(code, "internal error: report the trace to the operator");
         }
-        detailed(Problem::new(code, error.to_string()), error)
+        with_details(Problem::new(code, error.to_string()), error)
     }
 }
 
-/// What a client is told of a failure beyond its words.
-fn detailed(problem: Problem, error: Error) -> Problem {
+/// Adds the violations, headers and entity tag of `error`.
+fn with_details(problem: Problem, error: Error) -> Problem {
     match error {
         Error::Invalid(errors) => {
             let count = errors.len();
             let mut problem = problem.with_errors(errors);
-            problem.detail = format!(
-                "{count} {} of the request must be mended",
-                if count == 1 { "part" } else { "parts" }
-            );
+            problem.detail =
+                if count == 1 { "1 field is invalid".into() } else { format!("{count} fields are invalid") };
             problem
         }
-        Error::Taken(member) => problem.with_errors(at_member(member, ErrorCode::NotUnique, "is taken")),
-        Error::Unfit(member, message) => problem.with_errors(at_member(member, ErrorCode::Conflict, message)),
+        Error::Taken(field) => problem.with_errors(at_field(field, ErrorCode::NotUnique, "already exists")),
+        Error::Unfit(field, message) => problem.with_errors(at_field(field, ErrorCode::Conflict, message)),
         Error::InvalidCursor => problem.with_errors(vec![Violation {
             place: Place::Parameter("after".to_owned()),
             code: ErrorCode::Invalid,
-            message: "is no cursor of this list with these filters and this sort".to_owned(),
+            message: "must be a cursor of this list, with the same filters and sort order".to_owned(),
         }]),
         Error::Stale(etag) | Error::Exists(etag) => Problem { current_etag: Some(etag), ..problem },
         Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
@@ -329,8 +337,8 @@ fn detailed(problem: Problem, error: Error) -> Problem {
             header::WWW_AUTHENTICATE,
             &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),
         ),
-        Error::Untaken(member, message) => {
-            problem.with_errors(at_member(member, ErrorCode::NotInEnum, &message))
+        Error::Untaken(field, message) => {
+            problem.with_errors(at_field(field, ErrorCode::NotInEnum, &message))
         }
         Error::Nowhere(size) => problem.header(header::CONTENT_RANGE, &format!("bytes */{size}")),
         Error::KeyInUse => problem.header(header::RETRY_AFTER, "1"),
@@ -339,7 +347,7 @@ fn detailed(problem: Problem, error: Error) -> Problem {
     }
 }
 
-/// The kinds of failure behind a status, first the usual one.
-pub fn codes_of(status: StatusCode) -> Vec<Code> {
+/// Returns the codes with this status, the most common one first.
+pub fn codes_for_status(status: StatusCode) -> Vec<Code> {
     Code::ALL.iter().copied().filter(|code| code.status() == status).collect()
 }

@@ -1,23 +1,25 @@
-//! Parts of a representation (RFC 9110, 14): which bytes a client asks for, and whether it still may.
+//! Byte ranges (RFC 9110, section 14): resolves `Range` and `If-Range` to the bytes to send.
 use std::ops::Range;
 
 use super::etag::ETag;
 
-/// What is to be sent of a representation.
+/// The part of a representation that a response sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Span {
     Whole,
     Part(Range<u64>),
-    /// There is nothing at the place that was asked for.
+    /// The range selects no byte of the representation: 416.
     Nowhere,
 }
 
 impl Span {
-    /// Of `size` bytes, for these `Range` and `If-Range` fields. What cannot be read is passed over, and so are
-    /// several ranges at once: the whole is an answer to them too.
+    /// Resolves `Range` and `If-Range` against a representation of `size` bytes.
+    ///
+    /// A malformed `Range` and a list of ranges are ignored: the response is then the full representation,
+    /// which RFC 9110, section 14.2 allows.
     pub fn of(range: Option<&str>, if_range: Option<&str>, etag: &ETag, size: u64) -> Span {
-        // Whoever names another version, or only a date, gets the whole of this one (RFC 9110, 13.1.5).
-        if if_range.is_some_and(|named| named.trim() != etag.as_str()) {
+        // Another ETag, or a date, selects the full representation (RFC 9110, section 13.1.5).
+        if if_range.is_some_and(|etag_or_date| etag_or_date.trim() != etag.as_str()) {
             return Span::Whole;
         }
         let Some((unit, ranges)) = range.and_then(|range| range.split_once('=')) else { return Span::Whole };
@@ -31,7 +33,7 @@ impl Span {
 fn bounds(range: &str, size: u64) -> Option<Span> {
     let (first, last) = range.split_once('-')?;
     let number = |text: &str| match text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
-        // A number beyond all files is as good as the largest.
+        // Positions above `u64::MAX` saturate: every position behind the last byte has the same meaning.
         true => Some(text.parse().unwrap_or(u64::MAX)),
         false => None,
     };
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_lie_within_what_is_there() {
+    fn clamps_ranges_to_the_representation() {
         let etag = ETag::of_parts(&["a"]);
         for (range, span) in [
             ("bytes=0-0", Span::Part(0..1)),
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_of_the_version_that_the_client_has() {
+    fn sends_the_full_representation_unless_if_range_matches() {
         let etag = ETag::of_parts(&["a"]);
         for (if_range, span) in [
             (etag.as_str().to_owned(), Span::Part(0..1)),

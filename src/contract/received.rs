@@ -1,4 +1,4 @@
-//! What may be sent twice, and is kept once.
+//! Responses to requests that create a resource once, however often they are sent.
 use std::marker::PhantomData;
 
 use poem::{
@@ -11,33 +11,33 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{JSON, Resource, json, meta, set},
+    answer::{JSON, Resource, json_meta, json_response, set_header},
     attempt::{Kept, Outcome},
     cache::Cache,
 };
 
-/// What was sent is kept now: 201, or 200 with what was kept before, if it is the same.
+/// The response to an upsert: 201 with the new resource, or 200 with the existing one if it is the same.
 pub struct Received<T>(Response, PhantomData<fn() -> T>);
 
 impl<T: Resource> Received<T> {
     pub fn new(outcome: Outcome<T>) -> Self {
-        let place = |status: StatusCode, mut response: Response, etag: &str, location: &str| {
+        let finish = |status: StatusCode, mut response: Response, etag: &str, location: &str| {
             response.set_status(status);
-            set(&mut response, header::ETAG, etag);
-            set(&mut response, header::LOCATION, location);
+            set_header(&mut response, header::ETAG, etag);
+            set_header(&mut response, header::LOCATION, location);
             response
         };
         let mut response = match outcome {
             Outcome::Fresh(resource) => {
                 let status = if resource.is_new() { StatusCode::CREATED } else { StatusCode::OK };
-                let response = json(status, &resource);
-                place(status, response, resource.etag().as_str(), &resource.location())
+                let response = json_response(status, &resource);
+                finish(status, response, resource.etag().as_str(), &resource.location())
             }
             Outcome::Again(Kept { status, body, etag, location }) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::CREATED);
                 let response = Response::builder().content_type(JSON).body(body);
-                let mut response = place(status, response, &etag, &location);
-                set(&mut response, HeaderName::from_static("idempotent-replayed"), "true");
+                let mut response = finish(status, response, &etag, &location);
+                set_header(&mut response, HeaderName::from_static("idempotent-replayed"), "true");
                 response
             }
         };
@@ -48,11 +48,11 @@ impl<T: Resource> Received<T> {
 
 impl<T: Resource> ApiResponse for Received<T> {
     fn meta() -> MetaResponses {
-        let fields = ["ETag", "Location", "Idempotent-Replayed", "Cache-Control"];
+        let headers = ["ETag", "Location", "Idempotent-Replayed", "Cache-Control"];
         MetaResponses {
             responses: vec![
-                meta::<T>(200, &fields, "The same was there already"),
-                meta::<T>(201, &fields, "The new resource"),
+                json_meta::<T>(200, &headers, "The existing resource"),
+                json_meta::<T>(201, &headers, "The new resource"),
             ],
         }
     }

@@ -1,5 +1,5 @@
-//! What an operation takes from its request. The gate has checked everything against the document before
-//! the operation runs; these parameters only hand it on, typed.
+//! Extractors of operations. The request is validated against the OpenAPI document before the operation runs;
+//! an extractor only converts a validated value to its type.
 use std::{
     net::IpAddr,
     ops::Deref,
@@ -23,15 +23,15 @@ use super::{
 };
 use crate::ports::country::Country;
 
-/// The request as the gate has checked it.
+/// The validated request.
 #[derive(Default)]
 pub struct Checked {
     pub principal: Option<Principal>,
-    /// Path parameters in the order of the path.
+    /// Path parameters, in the order of the path.
     pub path: Vec<String>,
     pub query: Map<String, Value>,
     pub body: Mutex<Option<Value>>,
-    /// A body that is verified before it is read.
+    /// The raw body, of operations that verify a signature before they parse it.
     pub bytes: Bytes,
     pub if_match: Precondition,
     pub if_none_match: Option<Tags>,
@@ -41,45 +41,47 @@ pub struct Checked {
     pub last_event: Option<i64>,
     pub attempt: Option<Attempt>,
     pub client: Client,
-    /// Path and query as sent, for links.
+    /// The path and query as sent, for links.
     pub target: String,
 }
 
-/// Where the request comes from.
+/// The client that sent the request.
 #[derive(Debug, Clone, Default)]
 pub struct Client {
-    /// The address of the peer, or of the client behind a trusted proxy.
+    /// The IP address of the client: of the peer, or as reported by a trusted proxy. IPv6 is shortened to the
+    /// /64 network, `2001:db8::/64`.
     pub address: String,
-    /// The `User-Agent`, at most 300 characters.
+    /// The `User-Agent`, shortened to 300 characters.
     pub agent: Option<String>,
-    /// The country that a trusted proxy tells of.
+    /// The country of the client.
     pub country: Option<Country>,
-    /// The id of the request, under which it stands in the log.
+    /// The id of the request, as in the log.
     pub trace: String,
 }
 
 impl Client {
-    /// The address itself; of IPv6 that of the network that one client owns.
+    /// Returns the address, for IPv6 that of the network.
     pub fn ip(&self) -> Option<IpAddr> {
         self.address.split('/').next()?.parse().ok()
     }
 }
 
 impl Checked {
+    /// Returns the validated request that the server attached.
     pub fn of(request: &Request) -> poem::Result<&Checked> {
         request
             .extensions()
             .get::<Arc<Checked>>()
             .map(Arc::as_ref)
-            .ok_or_else(|| lost("the request did not pass the gate"))
+            .ok_or_else(|| internal("the request was not validated"))
     }
 }
 
-fn lost(what: &str) -> poem::Error {
-    Problem::from(Error::Internal(what.to_owned())).into()
+fn internal(message: &str) -> poem::Error {
+    Problem::from(Error::Internal(message.to_owned())).into()
 }
 
-/// A segment of the path.
+/// A path parameter.
 pub struct Path<T>(pub T);
 
 impl<'a, T: ParseFromParameter> ApiExtractor<'a> for Path<T> {
@@ -103,17 +105,17 @@ impl<'a, T: ParseFromParameter> ApiExtractor<'a> for Path<T> {
         _: &mut RequestBody,
         options: ExtractParamOptions<T>,
     ) -> poem::Result<Self> {
-        let place = options.name.strip_prefix("param").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
+        let index = options.name.strip_prefix("param").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
         let value =
-            Checked::of(request)?.path.get(place).ok_or_else(|| lost("a path parameter is missing"))?;
-        T::parse_from_parameter(value).map(Path).map_err(|_| lost("a path parameter passed the gate unread"))
+            Checked::of(request)?.path.get(index).ok_or_else(|| internal("a path parameter is missing"))?;
+        T::parse_from_parameter(value).map(Path).map_err(|_| internal("a path parameter has the wrong type"))
     }
 }
 
-/// The query, as one object whose members are the parameters.
+/// The query, as an object with one field per parameter.
 pub struct Query<T> {
     value: T,
-    /// Path and query as sent, for links to other pages.
+    /// The path and query as sent, for links to other pages.
     pub target: String,
 }
 
@@ -146,7 +148,7 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Query<T> {
     ) -> poem::Result<Self> {
         let checked = Checked::of(request)?;
         let value = T::parse_from_json(Some(Value::Object(checked.query.clone())))
-            .map_err(|error| lost(&format!("a query passed the gate unread: {}", error.into_message())))?;
+            .map_err(|error| internal(&format!("the query has the wrong type: {}", error.into_message())))?;
         Ok(Query { value, target: checked.target.clone() })
     }
 }
@@ -178,7 +180,7 @@ macro_rules! bodies {
                 let body = Checked::of(request)?.body.lock().ok().and_then(|mut body| body.take());
                 T::parse_from_json(body)
                     .map($name)
-                    .map_err(|error| lost(&format!("a body passed the gate unread: {}", error.into_message())))
+                    .map_err(|error| internal(&format!("the body has the wrong type: {}", error.into_message())))
             }
         }
     )*};
@@ -192,13 +194,13 @@ bodies! {
 pub struct IfMatch(pub Precondition);
 /// The `If-None-Match` of a read.
 pub struct IfNoneMatch(pub Option<Tags>);
-/// The `Accept-Language` of a read that leads to the representation for it.
+/// The `Accept-Language` of a read that redirects to the best matching representation.
 pub struct AcceptLanguage(pub Option<String>);
-/// The `Range` of a read that may be of some bytes only.
+/// The `Range` of a read that supports byte ranges.
 pub struct RangeField(pub Option<String>);
-/// The `If-Range` of such a read.
+/// The `If-Range` of a read that supports byte ranges.
 pub struct IfRange(pub Option<String>);
-/// The `Last-Event-ID` of whoever reads on where it stopped.
+/// The `Last-Event-ID` of a client that resumes a stream.
 pub struct LastEventId(pub Option<i64>);
 /// The `Idempotency-Key` of a create.
 pub struct IdempotencyKey(pub Option<Attempt>);
@@ -213,7 +215,8 @@ macro_rules! headers {
             fn param_in() -> Option<MetaParamIn> {
                 Some(MetaParamIn::Header)
             }
-            // The title names the document's shared parameter.
+            // The generator of the OpenAPI document replaces the schema by the shared parameter that the
+            // title names.
             fn param_schema_ref() -> Option<MetaSchemaRef> {
                 let schema = MetaSchema { title: Some($title.to_owned()), ..MetaSchema::new("string") };
                 Some(MetaSchemaRef::Inline(Box::new(schema)))

@@ -1,4 +1,4 @@
-//! Many entries on their way out, a few at a time.
+//! Streams of rows, read in batches.
 use futures_util::{
     FutureExt, Stream, StreamExt,
     stream::{self, BoxStream},
@@ -6,20 +6,22 @@ use futures_util::{
 
 use super::problem::Result;
 
-/// Entries in batches, of which the first has been read: whatever fails at once fails before the answer has begun.
+/// A stream of batches whose first batch is already read. An error of the first query is thus reported as a
+/// problem, before the response has started.
 pub struct Rows<T> {
     first: Vec<T>,
     rest: BoxStream<'static, Result<Vec<T>>>,
 }
 
 impl<T: Send + 'static> Rows<T> {
+    /// Reads the first batch.
     pub async fn begin(batches: impl Stream<Item = Result<Vec<T>>> + Send + 'static) -> Result<Self> {
         let mut rest = batches.fuse().boxed();
         let first = rest.next().await.transpose()?.unwrap_or_default();
         Ok(Rows { first, rest })
     }
 
-    /// The batches; an error ends them.
+    /// Returns all batches. The stream ends after an error.
     pub fn batches(self) -> impl Stream<Item = Result<Vec<T>>> + Send + 'static {
         let first = Ok(self.first);
         stream::once(async move { first }.boxed()).chain(self.rest)

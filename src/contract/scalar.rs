@@ -1,6 +1,7 @@
-//! Scalars of the wire that are one type in Rust: each says its schema once, and is read and written by it.
+//! `string_scalar!`: implements the traits of a value type that is a JSON string.
 
-/// Makes `$ty` a JSON string with the given schema; `$ty` must have `FromStr` and `Display`.
+/// Implements poem-openapi's and serde's traits for `$ty` as a JSON string with the given schema. Parsing
+/// uses `FromStr`, serialization uses `Display`.
 macro_rules! string_scalar {
     ([$($generics:tt)*] $ty:ty, $name:literal, $schema:expr) => {
         impl<$($generics)*> poem_openapi::types::Type for $ty {
@@ -33,7 +34,7 @@ macro_rules! string_scalar {
         }
         impl<$($generics)*> poem_openapi::types::ParseFromParameter for $ty {
             fn parse_from_parameter(value: &str) -> poem_openapi::types::ParseResult<Self> {
-                value.parse().map_err(|_| poem_openapi::types::ParseError::custom("is not of this form"))
+                value.parse().map_err(|_| poem_openapi::types::ParseError::custom("has an invalid format"))
             }
         }
         impl<$($generics)*> poem_openapi::types::ToJSON for $ty {

@@ -1,13 +1,13 @@
-//! Values that must never show in a log, an answer or an error, and how they are made and remembered.
+//! Secrets: values that never appear in logs, responses or errors, random tokens and their digests.
 use std::fmt;
 
 use aws_lc_rs::{constant_time, digest as hash, rand};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-/// How many characters a [`random_token`] has: 256 bits in unpadded base64url.
+/// The length of a [`random_token`]: 256 bits in unpadded base64url.
 pub const TOKEN_LENGTH: usize = 43;
 
-/// A value that can be used but not printed, serialised or compared in a time that tells anything.
+/// A value that cannot be printed or serialized, and is compared in constant time.
 #[derive(Clone)]
 pub struct Secret<T>(T);
 
@@ -16,7 +16,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The one way to the value: every use is found by searching for this name.
+    /// Returns the value. This is the only access, so that all uses of secrets can be found by this name.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -24,13 +24,13 @@ impl<T> Secret<T> {
 
 impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
+        f.write_str("[redacted]")
     }
 }
 
 impl<T> fmt::Display for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
+        f.write_str("[redacted]")
     }
 }
 
@@ -42,28 +42,29 @@ impl<T: AsRef<[u8]>> PartialEq for Secret<T> {
 
 impl<T: AsRef<[u8]>> Eq for Secret<T> {}
 
-/// Compares without telling by its time where two values of one length differ.
+/// Compares in constant time for values of equal length.
 pub fn same(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
     constant_time::verify_slices_are_equal(one.as_ref(), other.as_ref()).is_ok()
 }
 
-/// 256 random bits, written so that they fit headers, cookies and addresses.
+/// Returns 256 random bits in base64url, which is valid in headers, cookies and URLs.
 ///
 /// # Panics
-/// When the operating system has no randomness to give: nothing sound can be issued then.
+/// Panics if the operating system provides no randomness: no secure token can be issued then.
 pub fn random_token() -> Secret<String> {
     let mut bytes = [0; 32];
-    rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    rand::fill(&mut bytes).expect("the operating system provides random bytes");
     Secret(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Whether a text is written as [`random_token`] writes, to the last bit.
+/// Returns whether `text` has the canonical form of a [`random_token`]. Non-zero trailing bits are rejected.
 pub fn is_token(text: &str) -> bool {
     let mut bytes = [0; 32];
     BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(bytes.len())
 }
 
-/// What is stored in place of a random token: SHA-256 in base64url. Passwords need a slow hash instead.
+/// Returns the SHA-256 of a random token in base64url, which is stored instead of the token. Not for
+/// passwords: they need a slow hash.
 pub fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(hash::digest(&hash::SHA256, text.as_bytes()))
 }
@@ -73,15 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_print() {
+    fn redacts_secrets() {
         let secret = Secret::new("hunter2hunter2".to_owned());
         let shown = format!("{secret} {secret:?} {secret:#?} {:?}", Some(&secret));
-        assert_eq!(shown, "[hidden] [hidden] [hidden] Some([hidden])");
+        assert_eq!(shown, "[redacted] [redacted] [redacted] Some([redacted])");
         assert_eq!(secret.expose(), "hunter2hunter2");
     }
 
     #[test]
-    fn secrets_are_equal_by_value() {
+    fn compares_secrets_by_value() {
         assert_eq!(Secret::new("abc"), Secret::new("abc"));
         assert_ne!(Secret::new("abc"), Secret::new("abd"));
         assert_ne!(Secret::new("abc"), Secret::new("abcd"));
@@ -90,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn random_tokens_are_fresh_and_well_formed() {
+    fn generates_unique_well_formed_tokens() {
         let (one, other) = (random_token(), random_token());
         assert_ne!(one, other);
         assert!(is_token(one.expose()) && is_token(other.expose()));
     }
 
     #[test]
-    fn what_is_not_written_as_a_token_is_refused() {
+    fn rejects_malformed_tokens() {
         let zeros = "A".repeat(TOKEN_LENGTH);
         assert!(is_token(&zeros));
         for wrong in [
@@ -117,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_sha_256() {
-        // The digest of "abc" as FIPS 180-2 gives it, in base64url.
+    fn digests_with_sha_256() {
+        // The test vector "abc" of FIPS 180-2, in base64url.
         assert_eq!(digest("abc"), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
     }
 }

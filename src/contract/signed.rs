@@ -1,4 +1,4 @@
-//! Requests that no caller vouches for but a signature: the fields and the body as they came, byte for byte.
+//! Signed requests: webhooks that a signature authenticates. Gives access to the raw headers and body.
 use std::marker::PhantomData;
 
 use bytes::Bytes;
@@ -10,31 +10,32 @@ use poem_openapi::{
 
 use super::request::Checked;
 
-/// Who signs, and what they send.
+/// A sender of signed requests.
 pub trait Signer: Send + Sync + 'static {
-    /// The way of proving, as `security` names it.
+    /// The security scheme, as `security` names it.
     const SCHEME: &'static str;
-    /// The most bytes of a body.
+    /// The maximum size of a body, in bytes.
     const MOST: usize;
     const EXAMPLE: &'static str;
 }
 
-/// A signed request. Nothing in it is believed yet.
+/// A signed request whose signature is not verified yet.
 pub struct Signed<S> {
     pub fields: Fields,
     pub body: Bytes,
     signer: PhantomData<S>,
 }
 
-/// Header fields, each to be had only if it stands there once and can be read.
+/// The headers of a request. A repeated header and one that is not ASCII read as absent.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(HeaderMap);
 
 impl Fields {
+    /// Returns the value of a header that occurs exactly once.
     pub fn one(&self, name: &str) -> Option<&str> {
-        let mut lines = self.0.get_all(name).iter();
-        match (lines.next(), lines.next()) {
-            (Some(line), None) => line.to_str().ok(),
+        let mut values = self.0.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
             _ => None,
         }
     }
@@ -56,7 +57,8 @@ impl<'a, S: Signer> ApiExtractor<'a> for Signed<S> {
         vec!["allow:provider", S::SCHEME]
     }
 
-    // Bytes, not JSON: whether they may be read is known only when they are verified.
+    // The body is declared as bytes: the signature covers the bytes, and nothing parses them before it is
+    // verified.
     fn request_meta() -> Option<MetaRequest> {
         let schema = MetaSchema {
             min_length: Some(1),

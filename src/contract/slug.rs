@@ -1,4 +1,4 @@
-//! Slugs: the names of things in addresses, lower-case words with hyphens between them.
+//! Slugs: names in URLs, of lower-case words with hyphens.
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use deunicode::deunicode;
@@ -6,7 +6,7 @@ use poem_openapi::registry::MetaSchema;
 
 use super::scalar::string_scalar;
 
-/// The name of a resource in an address.
+/// The name of a resource in a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slug(pub String);
 
@@ -31,24 +31,23 @@ string_scalar!([] Slug, "slug", MetaSchema {
     ..MetaSchema::new("string")
 });
 
-/// The longest slug that is made from a title; a number may follow.
-const MAX: usize = 100;
+/// The maximum length of a slug derived from a title. A numeric suffix may follow.
+const MAX_DERIVED: usize = 100;
 
-/// Lower-case ASCII words with hyphens between them. Text without a single letter or digit gives
-/// `fallback`.
+/// Converts text to lower-case ASCII words with hyphens, or returns `fallback` if it has no letter or digit.
 pub fn slugify(text: &str, fallback: &str) -> String {
     let plain = deunicode(text).to_lowercase();
     let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = String::new();
     for word in words {
-        let room = MAX.saturating_sub(slug.len() + usize::from(!slug.is_empty()));
-        if room < word.len() && !slug.is_empty() {
+        let available = MAX_DERIVED.saturating_sub(slug.len() + usize::from(!slug.is_empty()));
+        if available < word.len() && !slug.is_empty() {
             break;
         }
         if !slug.is_empty() {
             slug.push('-');
         }
-        slug.push_str(&word[..word.len().min(MAX)]);
+        slug.push_str(&word[..word.len().min(MAX_DERIVED)]);
     }
     if slug.is_empty() { fallback.to_owned() } else { slug }
 }
@@ -58,7 +57,7 @@ mod tests {
     use super::slugify;
 
     #[test]
-    fn titles_become_words_with_hyphens() {
+    fn converts_titles_to_slugs() {
         for (title, slug) in [
             ("Announcing Rust 1.88.0", "announcing-rust-1-88-0"),
             ("  Über große   Füße!  ", "uber-grosse-fusse"),

@@ -1,32 +1,34 @@
-//! The order that a client asks for: names between commas, `-` for falling.
+//! The `sort` parameter: comma-separated keys, `-` for descending.
 use uuid::Uuid;
 
 use super::cursor::{Key, SortKey};
 
-/// Names with whether each falls; one that comes again decides nothing any more.
+/// Sort keys, each with whether it is descending. A repeated key has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort(Vec<(String, bool)>);
 
 impl Sort {
-    pub fn by(asked: &str) -> Self {
-        let mut names: Vec<(String, bool)> = Vec::new();
-        for key in asked.split(',') {
+    /// Parses the value of the parameter.
+    pub fn by(value: &str) -> Self {
+        let mut keys: Vec<(String, bool)> = Vec::new();
+        for key in value.split(',') {
             let name = key.trim_start_matches('-');
-            if names.iter().all(|(known, _)| known != name) {
-                names.push((name.to_owned(), key.starts_with('-')));
+            if keys.iter().all(|(known, _)| known != name) {
+                keys.push((name.to_owned(), key.starts_with('-')));
             }
         }
-        Sort(names)
+        Sort(keys)
     }
 
-    /// The keys of the order, from rising ones; the unique one at the end goes the way of the one before it.
+    /// Returns the sort keys with their direction. The `unique` tiebreaker has the direction of the last key,
+    /// so that an index on both serves either direction.
     pub fn keys(&self, key: impl Fn(&str) -> SortKey, unique: SortKey) -> Vec<SortKey> {
-        let last = self.0.last().is_some_and(|(_, falls)| *falls);
-        let named = self.0.iter().map(|(name, falls)| SortKey { descending: *falls, ..key(name) });
-        named.chain([SortKey { descending: last, ..unique }]).collect()
+        let last = self.0.last().is_some_and(|(_, descending)| *descending);
+        let keys = self.0.iter().map(|(name, descending)| SortKey { descending: *descending, ..key(name) });
+        keys.chain([SortKey { descending: last, ..unique }]).collect()
     }
 
-    /// Where a row lies in it.
+    /// Returns the position of a row in this order.
     pub fn place(&self, value: impl Fn(&str) -> Key, id: Uuid) -> Vec<Key> {
         self.0.iter().map(|(name, _)| value(name)).chain([Key::Id(id)]).collect()
     }
@@ -37,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_comes_again_decides_nothing() {
+    fn ignores_repeated_keys() {
         let sort = Sort(vec![("date".into(), true), ("number".into(), false)]);
         assert_eq!(Sort::by("-date,number,date"), sort);
     }

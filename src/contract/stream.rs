@@ -1,4 +1,4 @@
-//! Live events: an answer that goes on while things happen (HTML, 9.2).
+//! Server-sent events (HTML Standard, section 9.2).
 use std::{io, marker::PhantomData};
 
 use bytes::Bytes;
@@ -14,22 +14,22 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{bare, set},
+    answer::{empty_meta, set_header},
     cache::Cache,
 };
 
 const MEDIA: &str = "text/event-stream";
 
-/// 200, and then an event for each thing that happens. The `data` of each is one JSON text of the schema.
+/// A `text/event-stream` response. The `data` of each event is one JSON text of the schema `T`.
 pub struct Events<T>(Response, PhantomData<fn() -> T>);
 
 impl<T> Events<T> {
-    /// Of frames that are events already.
+    /// Sends frames that are already encoded as events.
     pub fn new(frames: impl Stream<Item = Bytes> + Send + 'static) -> Self {
         let body = Body::from_bytes_stream(frames.map(Ok::<_, io::Error>));
         let mut response = Response::builder().status(StatusCode::OK).content_type(MEDIA).body(body);
-        // Proxies that gather an answer would show nothing for hours.
-        set(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
+        // Some proxies buffer responses and would not forward an event until their buffer is full.
+        set_header(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
         Cache::None.mark(&mut response);
         Events(response, PhantomData)
     }
@@ -38,8 +38,9 @@ impl<T> Events<T> {
 impl<T: Type> ApiResponse for Events<T> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: MEDIA, schema: T::schema_ref() }];
-        let what = "Events, each with one JSON text of this schema as its `data`";
-        let found = MetaResponse { content, ..bare(200, &["Cache-Control", "X-Accel-Buffering"], what) };
+        let description = "A stream of events. The `data` of each is one JSON text of this schema";
+        let found =
+            MetaResponse { content, ..empty_meta(200, &["Cache-Control", "X-Accel-Buffering"], description) };
         MetaResponses { responses: vec![found] }
     }
     fn register(registry: &mut Registry) {

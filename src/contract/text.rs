@@ -1,25 +1,25 @@
-//! Text as it is kept and as it is searched.
+//! Text normalization for storage and search.
 use deunicode::deunicode;
 use sea_orm::sea_query::LikeExpr;
 
-/// Control characters and white space around a line are no part of it.
+/// Removes leading and trailing spaces and control characters.
 pub fn trimmed(text: &str) -> String {
     text.trim_matches(|c: char| c <= '\u{20}').to_owned()
 }
 
-/// Text without case and accents, so that all databases find the same by it.
+/// Folds case and removes accents. Searching folded text gives the same results in all databases.
 pub fn folded(text: &str) -> String {
     deunicode(text).to_lowercase()
 }
 
-/// Matches what contains the word, letter by letter.
-pub fn containing(word: &str) -> LikeExpr {
+/// Returns a `LIKE` expression that matches text containing `term` literally.
+pub fn containing(term: &str) -> LikeExpr {
     let mut pattern = String::from("%");
-    for letter in word.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
+    for c in term.chars() {
+        if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
-        pattern.push(letter);
+        pattern.push(c);
     }
     pattern.push('%');
     LikeExpr::new(pattern).escape('\\')

@@ -1,4 +1,4 @@
-//! Texts that are files: what an operation hands out under a file's name, and what it takes.
+//! Text files: responses that download a file and request bodies that upload one.
 use std::marker::PhantomData;
 
 use poem::{Request, RequestBody};
@@ -16,45 +16,46 @@ use super::{
     request::Checked,
 };
 
-/// A kind of file.
+/// A text format: its media type, file name and example.
 pub trait Form: Send + Sync + 'static {
     const MEDIA: &'static str;
-    /// The name under which it is saved.
+    /// The file name in `Content-Disposition`.
     const FILE: &'static str;
     const EXAMPLE: &'static str;
 }
 
-/// The most characters of a file that comes in, and of one that goes out.
-const IN: usize = 1_048_576;
-const OUT: usize = 1_073_741_824;
+/// Upper bounds in characters.
+const MAX_UPLOAD: usize = 1_048_576;
+const MAX_DOWNLOAD: usize = 1_073_741_824;
 
-fn schema<F: Form>(most: usize) -> MetaSchemaRef {
+fn schema<F: Form>(max_length: usize) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema {
         pattern: Some("^[^\\u0000]*$".to_owned()),
         min_length: Some(0),
-        max_length: Some(most),
+        max_length: Some(max_length),
         example: Some(F::EXAMPLE.into()),
         ..MetaSchema::new("string")
     }))
 }
 
-/// A text that goes out.
+/// A response with a file in the format `F`.
 pub type Download<F> = File<Text<F>>;
 
+/// The [`Media`] of the text format `F`.
 pub struct Text<F>(PhantomData<fn() -> F>);
 
 impl<F: Form> Media for Text<F> {
     const TYPE: &'static str = F::MEDIA;
     const PARAMETERS: &'static str = "; charset=utf-8";
-    const WHAT: &'static str = "The file";
+    const DESCRIPTION: &'static str = "The file";
 
     fn schema() -> MetaSchemaRef {
-        schema::<F>(OUT)
+        schema::<F>(MAX_DOWNLOAD)
     }
 }
 
 impl<F: Form> Download<F> {
-    /// The 304, decided before a row is read.
+    /// Returns the 304 if `known` matches `etag`. Call it before any row is read.
     pub fn unchanged(etag: &ETag, known: &Option<Tags>) -> Option<Self> {
         Self::current(etag, known, Cache::Private)
     }
@@ -64,7 +65,7 @@ impl<F: Form> Download<F> {
     }
 }
 
-/// A file that comes as the body.
+/// A request body in the format `F`.
 pub struct Upload<F>(pub String, PhantomData<F>);
 
 impl<'a, F: Form> ApiExtractor<'a> for Upload<F> {
@@ -73,7 +74,7 @@ impl<'a, F: Form> ApiExtractor<'a> for Upload<F> {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        let media = MetaMediaType { content_type: F::MEDIA, schema: schema::<F>(IN) };
+        let media = MetaMediaType { content_type: F::MEDIA, schema: schema::<F>(MAX_UPLOAD) };
         Some(MetaRequest { description: None, content: vec![media], required: true })
     }
 
@@ -84,7 +85,10 @@ impl<'a, F: Form> ApiExtractor<'a> for Upload<F> {
     ) -> poem::Result<Self> {
         match Checked::of(request)?.body.lock().ok().and_then(|mut body| body.take()) {
             Some(Value::String(text)) => Ok(Upload(text, PhantomData)),
-            _ => Err(Problem::from(Error::Internal("a text passed the gate unread".to_owned())).into()),
+            _ => {
+                Err(Problem::from(Error::Internal("the validated request has no text body".to_owned()))
+                    .into())
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time: milliseconds in the database, RFC 3339 in UTC with milliseconds and `Z` on the wire.
+//! Timestamps: milliseconds in the database, RFC 3339 in UTC with milliseconds and `Z` in JSON.
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -7,17 +7,17 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{date::Date, scalar::string_scalar};
 
-/// Milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The `Last-Modified` form (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Formats the time as an HTTP date (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn http_date(self) -> String {
         self.date_time().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
-    /// The day on which it lies, in UTC.
+    /// Returns the date in UTC.
     pub fn day(self) -> Date {
         Date(self.date_time().date_naive())
     }

@@ -1,4 +1,4 @@
-//! Pictures that come as a form: what the operation takes.
+//! Image uploads as `multipart/form-data`.
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -13,39 +13,43 @@ use super::{
 use crate::pictures::Format;
 
 pub const FORM: &str = "multipart/form-data";
-/// Bytes of the file, and of everything around it.
+/// Maximum size of the file and of the whole body, in bytes.
 pub const FILE: usize = 5 * 1024 * 1024;
 pub const BODY: usize = FILE + 64 * 1024;
-/// Characters of what a picture shows, in words.
+/// Maximum length of the alternative text, in characters.
 pub const ALT: usize = 1000;
-/// What the file may be; its bytes say which of them it is.
+/// Returns the accepted media types. The file's content decides which of them applies.
 pub fn kinds() -> String {
     Format::ALL.map(Format::media_type).join(", ")
 }
 
-const NAME: &str = "NewMedia";
+const SCHEMA_NAME: &str = "NewMedia";
 
-/// A form with a picture, not read yet.
+/// An unread form with an image.
 pub struct Upload(pub Multipart);
 
-fn text(description: &'static str, most: usize, example: &str) -> MetaSchema {
+fn text(description: &'static str, max_length: usize, example: &str) -> MetaSchema {
     MetaSchema {
         description: Some(description),
         min_length: Some(1),
-        max_length: Some(most),
+        max_length: Some(max_length),
         example: Some(json!(example)),
         ..MetaSchema::new("string")
     }
 }
 
 fn schema() -> MetaSchema {
-    let file = "The picture: JPEG, PNG, WebP or GIF, of at most 5 MiB, 40 million pixels (25 million if it is \
-                transparent or progressive), 8,192 pixels a side and 100 frames. Its bytes say what it is, whatever its name and type say; what does not belong to the \
-                picture, such as where it was taken, is left out.";
+    let file = "The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or \
+    progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name \
+    and the declared type are ignored. Metadata, such as the location, is removed.";
     let file = MetaSchema { format: Some("binary"), ..text(file, FILE, "GIF89a…") };
-    let alt = text("What the picture shows, for those who do not see it.", ALT, "A joint that fits");
+    let alt = text(
+        "The alternative text: a description of the image for people who cannot see it.",
+        ALT,
+        "A joint that fits",
+    );
     MetaSchema {
-        description: Some("A picture to be kept."),
+        description: Some("An image to store."),
         required: vec!["file"],
         properties: vec![
             ("file", MetaSchemaRef::Inline(Box::new(file))),
@@ -62,14 +66,14 @@ impl<'a> ApiExtractor<'a> for Upload {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        registry.create_schema::<Upload, _>(NAME.to_owned(), |_| schema());
+        registry.create_schema::<Upload, _>(SCHEMA_NAME.to_owned(), |_| schema());
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let schema = MetaSchemaRef::Reference(NAME.to_owned());
+        let schema = MetaSchemaRef::Reference(SCHEMA_NAME.to_owned());
         let content = vec![MetaMediaType { content_type: FORM, schema }];
         Some(MetaRequest {
-            description: Some("A form with the picture as its part `file`."),
+            description: Some("A form with the image in the part `file`."),
             content,
             required: true,
         })
@@ -81,8 +85,11 @@ impl<'a> ApiExtractor<'a> for Upload {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let form = request.header(header::CONTENT_TYPE).and_then(boundary);
-        let form = form.ok_or_else(|| Problem::from(Error::Malformed("the form names no boundary")))?;
-        let body = body.take().map_err(|_| Problem::from(Error::Internal("the body is gone".to_owned())))?;
+        let form = form
+            .ok_or_else(|| Problem::from(Error::Malformed("Content-Type: must have a boundary parameter")))?;
+        let body = body
+            .take()
+            .map_err(|_| Problem::from(Error::Internal("the body was already read".to_owned())))?;
         Ok(Upload(Multipart::new(body.into_bytes_stream(), &form, BODY)))
     }
 }

@@ -18,7 +18,8 @@ fn words<'a>(refused: &'a Answer, place: &str) -> &'a str {
 async fn a_name_is_one_line_in_one_direction() {
     let admin = Api::start().await.sign_in(Role::Admin).await;
     let customer = |name: &str| json!({ "name": name, "email": "line@acme.test" });
-    let line = "must not be blank, nor hold line breaks, control characters or characters that turn the direction of text";
+    let line =
+        "must not be blank or contain line breaks, control characters or bidirectional formatting characters";
     for name in [
         "Two\nlines",
         "Two\r\nlines",
@@ -60,7 +61,7 @@ async fn a_picture_is_here_or_at_a_named_host() {
     ] {
         let refused = books.patch(path, json!({ "imageUrl": wrong })).await.is(400);
         let told = words(&refused, "#/imageUrl");
-        assert!(told.ends_with("or a path that begins with one /"), "{wrong}: {told}");
+        assert!(told.ends_with("or a path that begins with a single /"), "{wrong}: {told}");
     }
     for right in ["https://acme.test/a.png", "http://acme.test:8080/a?b=c#d", "/a.png", "/a//b.png"] {
         assert_eq!(books.patch(path, json!({ "imageUrl": right })).await.is(200).body["imageUrl"], right);
@@ -74,13 +75,9 @@ async fn refusals_say_in_words_what_a_pattern_asks_for() {
         (
             "/api/v2/customers?sort=address",
             "sort",
-            "must be names with commas between them, each name, email or createdAt",
+            "must be a comma-separated list of name, email or createdAt",
         ),
-        (
-            "/api/v2/invoices/fr?fields=secret",
-            "fields",
-            "must be names with commas between them, each id, number",
-        ),
+        ("/api/v2/invoices/fr?fields=secret", "fields", "must be a comma-separated list of id, number"),
         ("/api/v2/customers?email=nobody", "email", "must be an e-mail address in ASCII"),
         ("/api/rates?base=eur", "base", "must be three capital letters, such as EUR"),
     ] {

@@ -174,7 +174,12 @@ async fn what_has_no_rate_is_named_by_its_currency() {
     let row = row.filter(invoice::Column::Amount.eq(666));
     api.app.db.write(async move |tx| row.exec(&*tx).await).await.expect("written");
     let none = books.get("/api/v2/invoices/fr").await.is(503);
-    assert!(none.body["detail"].as_str().is_some_and(|words| words.contains("no rate for KWD")), "{none:?}");
+    assert!(
+        none.body["detail"]
+            .as_str()
+            .is_some_and(|words| words.contains("in KWD, which has no exchange rate")),
+        "{none:?}"
+    );
     let some = books.get("/api/v2/invoices/fr?status=pending").await.is(200);
     assert_eq!(some.body["pagination"]["total"], 2);
 }

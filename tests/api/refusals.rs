@@ -32,7 +32,7 @@ async fn parameters_out_of_bounds_are_named() {
     ] {
         let refused = api.get(&format!("/api/posts?{query}")).await.is(400);
         assert_eq!(refused.places(), places, "{query}");
-        assert_eq!(refused.body["code"], "invalid");
+        assert_eq!(refused.body["code"], "validation-failed");
     }
 }
 

@@ -42,7 +42,7 @@ async fn whatever_is_wrong_gets_one_answer() {
     ] {
         let refused =
             api.post("/api/auth/login", json!({ "email": email, "password": password })).await.is(401);
-        assert_eq!(refused.body["code"], "wrong-password", "{email}");
+        assert_eq!(refused.body["code"], "invalid-credentials", "{email}");
         assert!(refused.header("www-authenticate").starts_with("Bearer"));
     }
     for body in

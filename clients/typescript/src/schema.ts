@@ -8423,7 +8423,7 @@ export interface components {
          * @example not-found
          * @enum {string}
          */
-        ProblemCode: "invalid" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "wrong-password" | "forbidden" | "insufficient-scope" | "cross-site" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "taken" | "conflict" | "idempotency-key-in-use" | "stale" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "header-fields-too-large" | "internal" | "bad-gateway" | "unavailable" | "gateway-timeout";
+        ProblemCode: "validation-failed" | "malformed-json" | "invalid-signature" | "invalid-cursor" | "malformed-request" | "unauthenticated" | "invalid-token" | "invalid-credentials" | "forbidden" | "insufficient-scope" | "csrf" | "not-found" | "method-not-allowed" | "not-acceptable" | "request-timeout" | "already-exists" | "conflict" | "idempotency-key-in-use" | "precondition-failed" | "payload-too-large" | "uri-too-long" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "precondition-required" | "too-many-requests" | "headers-too-large" | "internal-server-error" | "bad-gateway" | "service-unavailable" | "gateway-timeout";
         /**
          * @description The rule that a place in the request breaks.
          * @example too-long

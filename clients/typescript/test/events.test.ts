@@ -53,7 +53,7 @@ test("reconnects after an error without duplicate or partial events", async () =
 test("throws a permanent error", async () => {
   const { tenon } = service.client();
   const invalid = tenon.events({ topics: ["wood" as "posts"] });
-  await assert.rejects(collect(invalid, 1), (error) => isProblem(error, "invalid"));
+  await assert.rejects(collect(invalid, 1), (error) => isProblem(error, "validation-failed"));
 });
 
 test("yields live and replayed events", async () => {

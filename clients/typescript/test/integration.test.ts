@@ -242,7 +242,7 @@ describe("pagination", () => {
 
   test("throws the problem of a rejected page", async () => {
     const list = admin.paginate("/api/posts", { params: { query: { sort: "nothing" } } });
-    await assert.rejects(list.next(), (error) => isProblem(error, "invalid"));
+    await assert.rejects(list.next(), (error) => isProblem(error, "validation-failed"));
   });
 });
 
@@ -250,7 +250,7 @@ describe("problems", () => {
   test("reports every violation with its pointer", async () => {
     const body = { title: "", content: "short" };
     const error = await admin.unwrap(admin.POST("/api/posts", { body })).catch((error: unknown) => error);
-    assert.ok(error instanceof TenonProblem && isProblem(error, "invalid"));
+    assert.ok(error instanceof TenonProblem && isProblem(error, "validation-failed"));
     assert.equal(error.status, 400);
     assert.deepEqual(error.errors.map(({ pointer }) => pointer), ["#/content", "#/title", "#/title"]);
     assert.equal(error.trace, error.response.headers.get("X-Request-Id"));

@@ -24,7 +24,7 @@ function mockClient(steps: Step[], options: Partial<TenonOptions> = {}) {
 const json = (value: unknown, headers: Record<string, string> = {}, status = 200) =>
   new Response(JSON.stringify(value), { status, headers: { "Content-Type": "application/json", ...headers } });
 const networkError = () => new TypeError("fetch failed");
-const unavailable = (headers = {}) => json({ code: "unavailable", detail: "Try again." }, headers, 503);
+const unavailable = (headers = {}) => json({ code: "service-unavailable", detail: "Try again." }, headers, 503);
 
 test("retries a read after network errors and 503", async () => {
   const steps = [networkError(), unavailable(), unavailable({ "Retry-After": "0" }), json({ id: ID })];
@@ -36,7 +36,7 @@ test("retries a read after network errors and 503", async () => {
 
 test("returns the error after three retries", async () => {
   const { tenon, requests } = mockClient([unavailable(), networkError(), unavailable(), unavailable()]);
-  await assert.rejects(tenon.unwrap(tenon.GET("/api/posts")), (error) => isProblem(error, "unavailable"));
+  await assert.rejects(tenon.unwrap(tenon.GET("/api/posts")), (error) => isProblem(error, "service-unavailable"));
   assert.equal(requests.length, 4);
 });
 

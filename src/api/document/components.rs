@@ -1,17 +1,17 @@
-//! What all operations share: the header fields, the parameters, the failures and the ways to sign in.
+//! Shared components: parameters, headers, error responses and security schemes.
 use serde_json::{Map, Value, json};
 
 use super::fields;
-use crate::contract::{check::ErrorCode, code::Code, problem::codes_of};
+use crate::contract::{check::ErrorCode, code::Code, problem::codes_for_status};
 
 pub const ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
 pub const TAG: &str = "\"AZnA3npbfD2OHyo7TF1ufw-3\"";
 
 pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
     schemas.insert("Problem".into(), problem());
-    schemas.insert("ProblemEntry".into(), entry());
-    schemas.insert("ProblemCode".into(), codes());
-    schemas.insert("ProblemEntryCode".into(), entry_codes());
+    schemas.insert("ProblemEntry".into(), problem_entry());
+    schemas.insert("ProblemCode".into(), problem_codes());
+    schemas.insert("ProblemEntryCode".into(), problem_entry_codes());
     let mut components = Map::new();
     components.insert("schemas".into(), Value::Object(schemas));
     components.insert("responses".into(), Value::Object(responses()));
@@ -21,44 +21,44 @@ pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
     components
 }
 
-/// The name of the shared parameter of a field name: `If-Match` is `IfMatch`.
-pub fn parameter_name(field: &str) -> String {
-    field.replace('-', "")
+/// Returns the component name of a header parameter: `IfMatch` for `If-Match`.
+pub fn parameter_name(header: &str) -> String {
+    header.replace('-', "")
 }
 
-/// The name of the shared response of a status: 404 is `NotFound`.
+/// Returns the component name of the error response with this status: `NotFound` for 404.
 pub fn response_name(status: u16) -> String {
     let reason = poem::http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
     reason.unwrap_or("Failure").replace([' ', '-'], "")
 }
 
-/// What any tag, and any line of visible characters, looks like.
-const TAGS: &str = "^[\\u0021-\\u007e]([\\u0020-\\u007e]*[\\u0021-\\u007e])?$";
+/// Patterns of a list of entity tags, and of a line of printable ASCII.
+const ENTITY_TAGS: &str = "^[\\u0021-\\u007e]([\\u0020-\\u007e]*[\\u0021-\\u007e])?$";
 const LINE: &str = "^[\\u0020-\\u007e]*$";
 
-/// Name, description, pattern, least and most characters, and an example.
+/// Name, description, pattern, minimum and maximum length, and example.
 type Parameter = (&'static str, &'static str, &'static str, u32, u32, &'static str);
 
 const PARAMETERS: &[Parameter] = &[
     (
         "If-Match",
-        "The ETag of the version that is to be changed, a list of them, or `*` (RFC 9110, 13.1.1). Another version is left alone and answered with 412, and so is a field that names no version; without the field the change is made on whatever is there, unless the service insists on it (428).",
-        TAGS,
+        "The ETag of the version to change, a list of ETags, or `*` (RFC 9110, section 13.1.1). If none matches the current version, or the value is malformed, the response is 412. Without this header the change is unconditional, unless the service requires it (428).",
+        ENTITY_TAGS,
         1,
         4000,
         "*",
     ),
     (
         "If-None-Match",
-        "The ETag of the copy that the client has, a list of them, or `*` (RFC 9110, 13.1.2). The same version is answered with 304 and no body; a field that names no version changes nothing.",
-        TAGS,
+        "The ETag of the client's copy, a list of ETags, or `*` (RFC 9110, section 13.1.2). If one matches the current version, the response is 304 without a body. A malformed value is ignored.",
+        ENTITY_TAGS,
         1,
         4000,
         TAG,
     ),
     (
         "Range",
-        "The bytes that are wanted, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, 14.2). Several ranges, and what cannot be read, are passed over: the answer is the whole.",
+        "The requested bytes, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, section 14.2). A list of ranges and a malformed value are ignored: the response is then the full representation.",
         LINE,
         0,
         1000,
@@ -66,7 +66,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     (
         "If-Range",
-        "The ETag of the copy of which the client has a part (RFC 9110, 13.1.5). If another version is there now, the answer is the whole of it.",
+        "The ETag of the representation that the client has a part of (RFC 9110, section 13.1.5). If it is not the current version, `Range` is ignored.",
         LINE,
         0,
         200,
@@ -74,7 +74,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     (
         "Accept-Language",
-        "The languages that the client would like, each with a weight (RFC 9110, 12.5.4). Ranges that cannot be read, and languages that are not there, are passed over.",
+        "The preferred languages, each with a weight (RFC 9110, section 12.5.4). Malformed ranges and unavailable languages are ignored.",
         LINE,
         0,
         1000,
@@ -82,7 +82,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     (
         "Last-Event-ID",
-        "The `id` of the last event that the client has (HTML, 9.2.4): what followed is sent first. It wins over `after`.",
+        "The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`.",
         "^[0-9]+$",
         1,
         15,
@@ -90,7 +90,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     (
         "Idempotency-Key",
-        "A name for this create, new for each one. The same request with the same key has one effect and gets one answer for 24 hours; another body with the same key is refused with 422.",
+        "A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.",
         "^[\\u0021-\\u007e]+$",
         1,
         255,
@@ -98,7 +98,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     (
         "Prefer",
-        "`return=minimal` asks for 204 without a body instead of the changed resource (RFC 7240). Other preferences change nothing.",
+        "`return=minimal` requests 204 without a body instead of the updated resource (RFC 7240). Other preferences are ignored.",
         "^[\\u0020-\\u007e]+$",
         1,
         200,
@@ -107,24 +107,24 @@ const PARAMETERS: &[Parameter] = &[
 ];
 
 fn parameters() -> Map<String, Value> {
-    let parameter = |(name, description, pattern, least, most, example): &Parameter| {
+    let parameter = |(name, description, pattern, min, max, example): &Parameter| {
         let schema = json!({
-            "type": "string", "pattern": pattern, "minLength": least, "maxLength": most, "example": example
+            "type": "string", "pattern": pattern, "minLength": min, "maxLength": max, "example": example
         });
-        (parameter_name(name), field(name, description, &schema, example))
+        (parameter_name(name), header_parameter(name, description, &schema, example))
     };
     PARAMETERS.iter().map(parameter).collect()
 }
 
-fn field(name: &str, description: &str, schema: &Value, example: &str) -> Value {
+fn header_parameter(name: &str, description: &str, schema: &Value, example: &str) -> Value {
     json!({
         "name": name, "in": "header", "description": description, "required": false,
         "schema": schema, "example": example
     })
 }
 
-/// The header fields of every answer; those of failures have more by their status.
-pub fn common(limited: bool) -> Vec<&'static str> {
+/// Returns the names of the headers of every response.
+pub fn common_headers(limited: bool) -> Vec<&'static str> {
     let mut names = vec![
         "X-Request-Id",
         "Vary",
@@ -138,11 +138,12 @@ pub fn common(limited: bool) -> Vec<&'static str> {
     names
 }
 
-/// The shared header fields of these names; `Retry-After.optional` is a `Retry-After` that may be missing.
-pub fn references(names: &[&str]) -> Map<String, Value> {
+/// Returns references to the shared headers with these names. `Retry-After.optional` is an optional
+/// `Retry-After`.
+pub fn header_references(names: &[&str]) -> Map<String, Value> {
     let reference = |name: &&str| {
-        let field = name.trim_end_matches(".optional").to_owned();
-        (field, json!({ "$ref": format!("#/components/headers/{name}") }))
+        let header = name.trim_end_matches(".optional").to_owned();
+        (header, json!({ "$ref": format!("#/components/headers/{name}") }))
     };
     names.iter().map(reference).collect()
 }
@@ -163,21 +164,21 @@ fn responses() -> Map<String, Value> {
             429 | 503 => names.push("Retry-After"),
             _ => {}
         }
-        names.extend(common(true));
-        let kinds = codes_of(status);
+        names.extend(common_headers(true));
+        let codes = codes_for_status(status);
         let examples: Map<String, Value> =
-            kinds.iter().map(|code| (code.as_str().into(), example(*code))).collect();
+            codes.iter().map(|code| (code.as_str().into(), example(*code))).collect();
         let response = json!({
-            "description": kinds.iter().map(|code| code.title()).collect::<Vec<_>>().join("; or: "),
-            "headers": references(&names),
+            "description": codes.iter().map(|code| code.title()).collect::<Vec<_>>().join("; "),
+            "headers": header_references(&names),
             "content": { "application/problem+json": {
                 "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples
             }},
         });
         let name = response_name(status.as_u16());
-        let mut ending = response.clone();
-        super::ending::fields(&mut ending);
-        responses.insert(super::ending::response_name(&name), ending);
+        let mut deprecated = response.clone();
+        super::ending::add_headers(&mut deprecated);
+        responses.insert(super::ending::response_name(&name), deprecated);
         responses.insert(name, response);
     }
     responses
@@ -196,14 +197,15 @@ fn example(code: Code) -> Value {
     });
     match code {
         Code::Invalid => {
-            value["detail"] = json!("2 parts of the request must be mended");
+            value["detail"] = json!("2 fields are invalid");
             value["errors"] = json!([
                 { "code": "required", "message": "is required", "pointer": "#/title" },
-                { "code": "unknown", "message": "is not a parameter of this operation", "parameter": "colour" },
+                { "code": "unknown", "message": "is not a known parameter: remove it, or use page, limit or sort", "parameter": "colour" },
             ]);
         }
         Code::Taken => {
-            value["errors"] = json!([{ "code": "not-unique", "message": "is taken", "pointer": "#/email" }]);
+            value["errors"] =
+                json!([{ "code": "not-unique", "message": "already exists", "pointer": "#/email" }]);
         }
         Code::Stale => value["currentEtag"] = json!(TAG),
         _ => {}
@@ -214,81 +216,81 @@ fn example(code: Code) -> Value {
 fn problem() -> Value {
     json!({
         "type": "object",
-        "description": "A failure (RFC 9457). Programs look at `code`; people read `detail`.",
+        "description": "An error (RFC 9457). `code` is for programs, `detail` is for people.",
         "required": ["type", "title", "status", "code", "detail", "instance", "trace", "errors"],
         "additionalProperties": false,
         "properties": {
-            "type": { "type": "string", "format": "uri", "minLength": 10, "maxLength": 500, "description": "The kind of failure as an address, at which a page explains it.", "example": "https://api.acme.test/problems/not-found" },
-            "title": { "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[^\\u0000]*$", "description": "The same for every failure of this kind.", "example": "There is nothing here" },
-            "status": { "type": "integer", "format": "int32", "minimum": 400, "maximum": 599, "description": "The status of the answer.", "example": 404 },
+            "type": { "type": "string", "format": "uri", "minLength": 10, "maxLength": 500, "description": "The kind of error, as the URL of a page that documents it.", "example": "https://api.acme.test/problems/not-found" },
+            "title": { "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[^\\u0000]*$", "description": "The title of this kind of error.", "example": "Not found" },
+            "status": { "type": "integer", "format": "int32", "minimum": 400, "maximum": 599, "description": "The status code of the response.", "example": 404 },
             "code": { "$ref": "#/components/schemas/ProblemCode" },
-            "detail": { "type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[^\\u0000]*$", "description": "What happened this time, and what to do.", "example": "there is no such post" },
-            "instance": { "type": "string", "minLength": 13, "maxLength": 80, "pattern": "^urn:request:[A-Za-z0-9._-]+$", "description": "This very failure.", "example": format!("urn:request:{ID}") },
-            "trace": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9._-]+$", "description": "The id of the request, as in `X-Request-Id` and in the service's log.", "example": ID },
-            "errors": { "type": "array", "minItems": 0, "maxItems": 1000, "items": { "$ref": "#/components/schemas/ProblemEntry" }, "description": "Every violation, sorted by place; empty when no place in the request is to blame." },
-            "currentEtag": { "type": "string", "minLength": 2, "maxLength": 100, "pattern": "^\"[\\u0021\\u0023-\\u007e]*\"$", "description": "With 412: the ETag of the version that is there now.", "example": TAG },
+            "detail": { "type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[^\\u0000]*$", "description": "The cause of this error and how to fix it.", "example": "no such post" },
+            "instance": { "type": "string", "minLength": 13, "maxLength": 80, "pattern": "^urn:request:[A-Za-z0-9._-]+$", "description": "The URN of this occurrence of the error.", "example": format!("urn:request:{ID}") },
+            "trace": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9._-]+$", "description": "The id of the request, as in `X-Request-Id` and in the log of the service.", "example": ID },
+            "errors": { "type": "array", "minItems": 0, "maxItems": 1000, "items": { "$ref": "#/components/schemas/ProblemEntry" }, "description": "All violations, sorted by location. Empty if the error is not about a location in the request." },
+            "currentEtag": { "type": "string", "minLength": 2, "maxLength": 100, "pattern": "^\"[\\u0021\\u0023-\\u007e]*\"$", "description": "With 412: the ETag of the current version.", "example": TAG },
         },
         "example": example(Code::NotFound)["value"],
     })
 }
 
-fn entry() -> Value {
-    let place = |description: &str, example: &str| json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": description, "example": example });
+fn problem_entry() -> Value {
+    let text = |description: &str, example: &str| json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": description, "example": example });
     json!({
         "type": "object",
-        "description": "One violation, at one place: a pointer into the body, a parameter or a header field.",
+        "description": "A violation of one rule, located by `pointer` (in the body), `parameter` or `header`.",
         "required": ["code", "message"],
         "additionalProperties": false,
         "properties": {
             "code": { "$ref": "#/components/schemas/ProblemEntryCode" },
-            "message": place("What is wrong there and what would be right.", "must be at most 200 characters long, is 231"),
-            "pointer": place("The place in the body as a JSON Pointer in fragment form (RFC 6901, 6).", "#/title"),
-            "parameter": { "type": "string", "minLength": 0, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": "The name of the query or path parameter, as it was sent.", "example": "limit" },
-            "header": place("The name of the header field.", "If-Match"),
+            "message": text("The violated rule and the actual value.", "must be 1 to 200 characters, got 231"),
+            "pointer": text("The location in the body, as a JSON Pointer in URI fragment form (RFC 6901, section 6).", "#/title"),
+            "parameter": { "type": "string", "minLength": 0, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": "The name of the query or path parameter, as sent.", "example": "limit" },
+            "header": text("The name of the header.", "If-Match"),
         },
-        "example": { "code": "too-long", "message": "must be at most 200 characters long, is 231", "pointer": "#/title" },
+        "example": { "code": "too-long", "message": "must be 1 to 200 characters, got 231", "pointer": "#/title" },
     })
 }
 
-fn codes() -> Value {
-    let words: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+fn problem_codes() -> Value {
+    let names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let lines: Vec<_> =
         Code::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.title())).collect();
     json!({
-        "type": "string", "enum": words, "example": "not-found",
-        "description": format!("The word that names a kind of failure.\n\n{}", lines.join("\n")),
+        "type": "string", "enum": names, "example": "not-found",
+        "description": format!("The kind of error.\n\n{}", lines.join("\n")),
     })
 }
 
-fn entry_codes() -> Value {
-    let words: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+fn problem_entry_codes() -> Value {
+    let names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     json!({
-        "type": "string", "enum": words, "example": "too-long",
-        "description": "The rule that a place in the request breaks.",
+        "type": "string", "enum": names, "example": "too-long",
+        "description": "The kind of violation.",
     })
 }
 
 fn security() -> Value {
     json!({
-        "stripe_signature": signature("Stripe-Signature", "`t=SECONDS,v1=HEX`: HMAC-SHA256 over the time, a full stop and the body, by a secret of the endpoint; at most 300 seconds old."),
-        "github_signature": signature("X-Hub-Signature-256", "`sha256=HEX`: HMAC-SHA256 over the body by the webhook's secret. `X-GitHub-Delivery` and `X-GitHub-Event` stand beside it."),
-        "paypal_signature": signature("PayPal-Transmission-Sig", "RSA with SHA-256, in base64, over `PayPal-Transmission-Id`, `PayPal-Transmission-Time`, the webhook's id and the CRC-32 of the body, by a certificate of PayPal's. `PayPal-Cert-Url` and `PayPal-Auth-Algo` stand beside it."),
+        "stripe_signature": signature("Stripe-Signature", "`t=SECONDS,v1=HEX`: the HMAC-SHA256 of `{time}.{body}` with the secret of the endpoint. At most 300 seconds old."),
+        "github_signature": signature("X-Hub-Signature-256", "`sha256=HEX`: the HMAC-SHA256 of the body with the secret of the webhook. Requires `X-GitHub-Delivery` and `X-GitHub-Event`."),
+        "paypal_signature": signature("PayPal-Transmission-Sig", "The RSA-SHA256 signature, in base64, of `PayPal-Transmission-Id`, `PayPal-Transmission-Time`, the id of the webhook and the CRC-32 of the body, with a certificate of PayPal. Requires `PayPal-Cert-Url` and `PayPal-Auth-Algo`."),
         "bearer_jwt": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "An access token from `POST /api/auth/login` or `/api/auth/refresh`: a JWT signed with Ed25519 that lives 15 minutes, made and checked by the rules of RFC8725. The keys are at `/.well-known/jwks.json`.",
+            "description": "An access token from `POST /api/auth/login` or `/api/auth/refresh`: a JWT signed with Ed25519, valid for 15 minutes, issued and verified according to RFC8725. The public keys are at `/.well-known/jwks.json`.",
         },
         "session_cookie": {
             "type": "apiKey", "in": "cookie", "name": "__Host-session",
-            "description": "The session cookie that signing in with `cookie: true` sets. Browsers may write with it only from the service's own site or a listed origin.",
+            "description": "The session cookie, set by a login with `cookie: true`. Browsers may write with it only from the service's own origin or an allowed origin.",
         },
         "api_key": {
             "type": "http", "scheme": "bearer", "bearerFormat": "tenon_<id>_<secret>",
-            "description": "An API key in the `Authorization` field. It may do what its owner may, within its scopes; the scope of each operation is named there.",
+            "description": "An API key in `Authorization`. It has the rights of its owner, limited to its scopes. Each operation lists the scope that it requires.",
         },
     })
 }
 
-/// A header field that proves a request to be that of a provider.
-fn signature(field: &str, description: &str) -> Value {
-    json!({ "type": "apiKey", "in": "header", "name": field, "description": description })
+/// Creates the security scheme of a signature header.
+fn signature(header: &str, description: &str) -> Value {
+    json!({ "type": "apiKey", "in": "header", "name": header, "description": description })
 }

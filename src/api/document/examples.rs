@@ -1,7 +1,7 @@
-//! Examples: each type tells its part of one story, and every property, body and answer shows it.
+//! Copies the examples of types to their properties and to the bodies that contain them.
 use serde_json::{Map, Value, json};
 
-/// Copies the examples of the types to their properties, and to the media types that carry them.
+/// Adds examples to all properties, request bodies and responses.
 pub fn fill(document: &mut Value) {
     let Some(mut schemas) = document["components"]["schemas"].as_object().cloned() else { return };
     pages(&mut schemas);
@@ -23,7 +23,7 @@ pub fn fill(document: &mut Value) {
     document["components"]["schemas"] = Value::Object(schemas);
 }
 
-/// A page's example holds one entry.
+/// Adds the examples of pages, with one item each.
 fn pages(schemas: &mut Map<String, Value>) {
     let names: Vec<String> = schemas.keys().filter(|name| name.ends_with("Page")).cloned().collect();
     for name in names {

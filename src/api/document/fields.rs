@@ -1,221 +1,243 @@
-//! The header fields of answers, each described once.
+//! Shared response headers.
 use serde_json::{Map, Value, json};
 
 use super::components::{ID, TAG};
 
-/// What the value of a field looks like.
-enum Form {
-    /// A pattern, and the most characters.
+/// The schema of a header.
+enum HeaderSchema {
+    /// A pattern and the maximum length.
     Text(&'static str, u32),
-    /// This one value.
-    Only(&'static str),
+    /// A constant.
+    Const(&'static str),
+    /// A number of seconds, at most one day.
     Seconds,
 }
 
-impl Form {
+impl HeaderSchema {
     fn schema(&self) -> Value {
         match self {
-            Form::Text(pattern, most) => {
-                json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": most })
+            HeaderSchema::Text(pattern, max) => {
+                json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max })
             }
-            Form::Only(value) => json!({ "type": "string", "enum": [value] }),
-            Form::Seconds => json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400 }),
+            HeaderSchema::Const(value) => json!({ "type": "string", "enum": [value] }),
+            HeaderSchema::Seconds => {
+                json!({ "type": "integer", "format": "int32", "minimum": 1, "maximum": 86400 })
+            }
         }
     }
 }
 
-const VISIBLE: &str = "^[\\u0020-\\u007e]+$";
-const TAGS: &str = "^(W/)?\"[\\u0021\\u0023-\\u007e]*\"$";
+const PRINTABLE: &str = "^[\\u0020-\\u007e]+$";
+const ENTITY_TAG: &str = "^(W/)?\"[\\u0021\\u0023-\\u007e]*\"$";
 
-/// Name, whether it is always there, description, form and an example.
-const FIELDS: &[(&str, bool, &str, Form, &str)] = &[
-    ("ETag", true, "The version of this representation (RFC 9110, 8.8.3).", Form::Text(TAGS, 100), TAG),
+/// Name, whether it is required, description, schema and example.
+const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
+    (
+        "ETag",
+        true,
+        "The entity tag of this version (RFC 9110, section 8.8.3).",
+        HeaderSchema::Text(ENTITY_TAG, 100),
+        TAG,
+    ),
     (
         "Last-Modified",
         false,
-        "When the resource last changed (RFC 9110, 8.8.2).",
-        Form::Text(VISIBLE, 29),
+        "The time of the last change (RFC 9110, section 8.8.2).",
+        HeaderSchema::Text(PRINTABLE, 29),
         "Sat, 21 Nov 2026 09:30:00 GMT",
     ),
     (
         "Cache-Control",
         true,
-        "Who may keep a copy, and for how long (RFC 9111, 5.2). Answers to a known caller are never shared.",
-        Form::Text(VISIBLE, 200),
+        "The cache policy (RFC 9111, section 5.2). Shared caches never store responses to authenticated callers.",
+        HeaderSchema::Text(PRINTABLE, 200),
         "private, no-cache",
     ),
     (
         "Content-Disposition",
         true,
-        "Whether the answer is a file to keep or one to show, and under which name it is kept (RFC 6266).",
-        Form::Text(VISIBLE, 4000),
+        "Whether browsers download or display the file, and its name (RFC 6266).",
+        HeaderSchema::Text(PRINTABLE, 4000),
         "attachment; filename=\"invoice-1.pdf\"; filename*=UTF-8''invoice-1.pdf",
     ),
     (
         "Accept-Ranges",
         true,
-        "That some bytes of it can be asked for by `Range` (RFC 9110, 14.3).",
-        Form::Only("bytes"),
+        "The supported range unit of `Range` (RFC 9110, section 14.3).",
+        HeaderSchema::Const("bytes"),
         "bytes",
     ),
     (
         "Content-Range",
         true,
-        "Which bytes these are, and how many there are in all (RFC 9110, 14.4).",
-        Form::Text("^bytes (\\*|[0-9]+-[0-9]+)/[0-9]+$", 60),
+        "The range of the returned bytes, and the size of the representation (RFC 9110, section 14.4).",
+        HeaderSchema::Text("^bytes (\\*|[0-9]+-[0-9]+)/[0-9]+$", 60),
         "bytes 0-1023/48213",
     ),
     (
         "Vary",
         true,
-        "The request fields that the answer depends on (RFC 9110, 12.5.5).",
-        Form::Text(VISIBLE, 200),
+        "The request headers that the response depends on (RFC 9110, section 12.5.5).",
+        HeaderSchema::Text(PRINTABLE, 200),
         "Accept, Accept-Encoding, Authorization, Cookie",
     ),
     (
         "Location",
         true,
-        "Where the resource is: an absolute path on this service (RFC 9110, 10.2.2).",
-        Form::Text("^/[\\u0021-\\u007e]*$", 16000),
+        "The URL of the resource, as an absolute path (RFC 9110, section 10.2.2).",
+        HeaderSchema::Text("^/[\\u0021-\\u007e]*$", 16000),
         "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
     ),
     (
         "Link",
         true,
-        "The pages around this one: first, prev, next and last, where they exist (RFC 8288). Every other parameter is kept.",
-        Form::Text(VISIBLE, 16000),
+        "Links to the `first`, `prev`, `next` and `last` page, where they exist, with all other query parameters (RFC 8288).",
+        HeaderSchema::Text(PRINTABLE, 16000),
         "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\"",
     ),
     (
         "Link.deprecated",
         true,
-        "What tells of the end of this operation, and what follows it: deprecation, sunset and successor-version (RFC 8288).",
-        Form::Text(VISIBLE, 1000),
+        "Links to the deprecation notes (`deprecation`, `sunset`) and to the successor (`successor-version`) of the operation (RFC 8288).",
+        HeaderSchema::Text(PRINTABLE, 1000),
         "</api/v2/invoices>; rel=\"successor-version\"",
     ),
     (
         "Content-Language",
         true,
-        "The language that the answer is for (RFC 9110, 8.5).",
-        Form::Text("^[a-z]{2}(-[A-Z]{2})?$", 5),
+        "The language of the response (RFC 9110, section 8.5).",
+        HeaderSchema::Text("^[a-z]{2}(-[A-Z]{2})?$", 5),
         "fr",
     ),
     (
         "Deprecation",
         true,
-        "Since when the operation is deprecated, as a Unix time (RFC 9745).",
-        Form::Text("^@[0-9]+$", 20),
+        "The time at which the operation was deprecated, as a Unix timestamp (RFC 9745).",
+        HeaderSchema::Text("^@[0-9]+$", 20),
         "@1795251600",
     ),
     (
         "Sunset",
         true,
-        "When the operation stops answering (RFC 8594).",
-        Form::Text(VISIBLE, 29),
+        "The time at which the operation is removed (RFC 8594).",
+        HeaderSchema::Text(PRINTABLE, 29),
         "Sun, 21 Nov 2027 09:00:00 GMT",
     ),
     (
         "Idempotent-Replayed",
         false,
-        "`true` when this is the kept answer to an earlier request with the same Idempotency-Key.",
-        Form::Only("true"),
+        "`true` if this is the stored response to an earlier request with the same `Idempotency-Key`.",
+        HeaderSchema::Const("true"),
         "true",
     ),
     (
         "Preference-Applied",
         true,
-        "The preference that was honoured (RFC 7240, 3).",
-        Form::Only("return=minimal"),
+        "The applied preference (RFC 7240, section 3).",
+        HeaderSchema::Const("return=minimal"),
         "return=minimal",
     ),
     (
         "Set-Cookie",
         false,
-        "The session cookie, set or cleared (RFC 6265, 4.1).",
-        Form::Text(VISIBLE, 500),
+        "Sets or clears the session cookie (RFC 6265, section 4.1).",
+        HeaderSchema::Text(PRINTABLE, 500),
         "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
     ),
     (
         "X-Request-Id",
         true,
-        "The id of the request: the one that the client sent, or a new UUIDv7. It is the problem's `trace`.",
-        Form::Text("^[A-Za-z0-9._-]+$", 64),
+        "The id of the request: the one sent by the client, or a new UUIDv7. It is the `trace` of problems.",
+        HeaderSchema::Text("^[A-Za-z0-9._-]+$", 64),
         ID,
     ),
-    ("X-Accel-Buffering", true, "Keeps proxies from holding events back.", Form::Only("no"), "no"),
-    ("X-Robots-Tag", false, "Keeps previews out of search engines.", Form::Only("noindex"), "noindex"),
+    ("X-Accel-Buffering", true, "Disables response buffering in proxies.", HeaderSchema::Const("no"), "no"),
+    (
+        "X-Robots-Tag",
+        false,
+        "Excludes previews from search engines.",
+        HeaderSchema::Const("noindex"),
+        "noindex",
+    ),
     (
         "RateLimit",
         false,
-        "What is left of the caller's budget: `r` requests, full again in `t` seconds.",
-        Form::Text(VISIBLE, 200),
+        "The remaining rate limit: `r` requests, reset in `t` seconds.",
+        HeaderSchema::Text(PRINTABLE, 200),
         "\"anonymous\";r=59;t=1",
     ),
     (
         "RateLimit-Policy",
         false,
-        "The caller's budget: `q` requests in `w` seconds.",
-        Form::Text(VISIBLE, 200),
+        "The rate limit: `q` requests per `w` seconds.",
+        HeaderSchema::Text(PRINTABLE, 200),
         "\"anonymous\";q=300;w=60",
     ),
     (
         "Access-Control-Allow-Origin",
         false,
-        "The origin of the request, if it is on the service's list of allowed origins (Fetch, 3.3.3).",
-        Form::Text("^https?://[\\u0021-\\u007e]+$", 300),
+        "The origin of the request, if it is an allowed origin (Fetch Standard, section 3.3.3).",
+        HeaderSchema::Text("^https?://[\\u0021-\\u007e]+$", 300),
         "https://www.acme.test",
     ),
     (
         "Access-Control-Allow-Credentials",
         false,
-        "That this origin may call with the session cookie (Fetch, 3.3.3).",
-        Form::Only("true"),
+        "Allows the origin to send the session cookie (Fetch Standard, section 3.3.3).",
+        HeaderSchema::Const("true"),
         "true",
     ),
     (
         "Access-Control-Expose-Headers",
         false,
-        "The fields that this origin's scripts may read (Fetch, 3.3.3).",
-        Form::Text(VISIBLE, 300),
+        "The headers that scripts of the origin may read (Fetch Standard, section 3.3.3).",
+        HeaderSchema::Text(PRINTABLE, 300),
         "ETag, Link, Location",
     ),
-    ("Retry-After", true, "After how many seconds to try again (RFC 9110, 10.2.3).", Form::Seconds, "30"),
+    (
+        "Retry-After",
+        true,
+        "The number of seconds to wait before a retry (RFC 9110, section 10.2.3).",
+        HeaderSchema::Seconds,
+        "30",
+    ),
     (
         "WWW-Authenticate",
         true,
-        "How to sign in (RFC 6750, 3).",
-        Form::Text(VISIBLE, 300),
+        "The authentication scheme and the error (RFC 6750, section 3).",
+        HeaderSchema::Text(PRINTABLE, 300),
         "Bearer realm=\"tenon\"",
     ),
     (
         "Accept",
         false,
-        "The media types that the operation takes (RFC 9110, 15.5.16).",
-        Form::Text(VISIBLE, 200),
+        "The accepted media types of the body (RFC 9110, section 15.5.16).",
+        HeaderSchema::Text(PRINTABLE, 200),
         "application/json",
     ),
 ];
 
-/// Those that some answers of a status have and others have not.
+/// Headers that also have an optional variant, for statuses where only some responses have them.
 const OPTIONAL: [&str; 3] = ["Retry-After", "Vary", "WWW-Authenticate"];
 
+/// Returns the components of all headers.
 pub fn all() -> Map<String, Value> {
     let mut all = Map::new();
-    for (name, required, description, form, example) in FIELDS {
+    for (name, required, description, form, example) in HEADERS {
         let example = match form {
-            Form::Seconds => json!(example.parse::<i64>().unwrap_or_default()),
+            HeaderSchema::Seconds => json!(example.parse::<i64>().unwrap_or_default()),
             _ => json!(example),
         };
         let mut schema = form.schema();
         schema["example"] = example.clone();
-        let field =
+        let header =
             json!({ "description": description, "required": required, "schema": schema, "example": example });
         if OPTIONAL.contains(name) {
-            let mut optional = field.clone();
+            let mut optional = header.clone();
             optional["required"] = json!(false);
             all.insert(format!("{name}.optional"), optional);
         }
-        all.insert((*name).to_owned(), field);
+        all.insert((*name).to_owned(), header);
     }
     all
 }

@@ -1,51 +1,51 @@
-//! One operation: what its signature implies is written out, so that the document names every status,
-//! field and right.
+//! Completes operations: adds the statuses, headers and access rules that follow from an operation's
+//! signature.
 use serde_json::{Map, Value, json};
 
 use super::{components, ending, schema};
 use crate::contract::upload::{FORM, kinds};
 
-const VERBS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Finishes all paths.
+/// Completes all paths.
 pub fn paths(paths: Vec<(String, Map<String, Value>)>, shared: &mut Map<String, Value>) -> Value {
-    let mut finished = Map::new();
+    let mut completed = Map::new();
     for (path, mut operations) in paths {
         let mut item = Map::new();
-        let mut place = Vec::new();
-        for verb in VERBS {
-            let Some(mut operation) = operations.remove(verb) else { continue };
-            place = finish(&path, verb, &mut operation, shared);
-            item.insert(verb.into(), operation);
+        let mut path_parameters = Vec::new();
+        for method in METHODS {
+            let Some(mut operation) = operations.remove(method) else { continue };
+            path_parameters = complete(&path, method, &mut operation, shared);
+            item.insert(method.into(), operation);
         }
-        if !place.is_empty() {
-            item.shift_insert(0, "parameters".into(), json!(place));
+        if !path_parameters.is_empty() {
+            item.shift_insert(0, "parameters".into(), json!(path_parameters));
         }
-        finished.insert(path, Value::Object(item));
+        completed.insert(path, Value::Object(item));
     }
-    links(&mut finished);
-    Value::Object(finished)
+    links(&mut completed);
+    Value::Object(completed)
 }
 
-/// Finishes one operation and gives back its path parameters, which belong to the path.
-fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Value>) -> Vec<Value> {
+/// Completes one operation and returns its path parameters, which belong to the path item.
+fn complete(path: &str, method: &str, operation: &mut Value, shared: &Map<String, Value>) -> Vec<Value> {
     let tag = operation["tags"][0].as_str().unwrap_or_default().to_owned();
-    let access = access(operation, &tag, verb);
-    let (place, others) = parameters(operation, shared, verb);
-    let has = |field: &str| {
-        let reference = format!("#/components/parameters/{}", components::parameter_name(field));
+    let access = access(operation, &tag, method);
+    let (path_parameters, others) = parameters(operation, shared, method);
+    let has = |header: &str| {
+        let reference = format!("#/components/parameters/{}", components::parameter_name(header));
         others.iter().any(|parameter| parameter["$ref"] == json!(reference))
     };
-    // What is longer than any request may be is refused before its meaning is looked at.
+    // 414 and 431 are possible for every operation: limits are checked before routing.
     let mut statuses = vec![400, 414, 431, 500, 503];
     let limited = tag != "Health";
     if limited {
         statuses.push(429);
     }
-    if !matches!(access, Access::Open | Access::Signed) {
+    if !matches!(access, Access::Public | Access::Signed) {
         statuses.extend([401, 403]);
     }
-    if !place.is_empty() {
+    if !path_parameters.is_empty() {
         statuses.push(404);
     }
     if operation.get("requestBody").is_some() {
@@ -55,88 +55,94 @@ fn finish(path: &str, verb: &str, operation: &mut Value, shared: &Map<String, Va
     if has("If-Match") {
         statuses.extend([412, 428]);
     }
-    let repeatable = has("Idempotency-Key");
-    if repeatable {
+    let is_idempotent = has("Idempotency-Key");
+    if is_idempotent {
         statuses.extend([409, 422]);
     }
-    ending::note(operation);
+    ending::set(operation);
     responses(operation, statuses, limited);
-    ending::mark(operation);
-    if !repeatable && let Some(Value::Object(fields)) = operation.pointer_mut("/responses/201/headers") {
-        fields.remove("Idempotent-Replayed");
+    ending::add_headers_to_responses(operation);
+    if !is_idempotent && let Some(Value::Object(headers)) = operation.pointer_mut("/responses/201/headers") {
+        headers.remove("Idempotent-Replayed");
     }
     if !others.is_empty() {
         operation["parameters"] = json!(others);
     } else if let Some(operation) = operation.as_object_mut() {
         operation.remove("parameters");
     }
-    place
+    path_parameters
 }
 
 #[derive(PartialEq)]
 enum Access {
-    Open,
+    /// No authentication.
+    Public,
+    /// A signature instead of a caller.
     Signed,
+    /// Anonymous or authenticated callers.
     Optional,
-    Guarded,
+    /// Authenticated callers only.
+    Required,
 }
 
-/// The rights come as pseudo-schemes from the caller's type; they leave as `security` and `x-authz`.
-fn access(operation: &mut Value, tag: &str, verb: &str) -> Access {
-    let words: Vec<String> = operation["security"]
+/// Converts the access rule to `security` and `x-authz`. The caller's type declares it as pseudo security
+/// schemes, such as `allow:editor,admin`.
+fn access(operation: &mut Value, tag: &str, method: &str) -> Access {
+    let schemes: Vec<String> = operation["security"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(Value::as_object)
         .flat_map(|scheme| scheme.keys().cloned())
         .collect();
-    let word = |kind: &str| words.iter().find_map(|word| word.strip_prefix(kind).map(str::to_owned));
+    let find =
+        |prefix: &str| schemes.iter().find_map(|scheme| scheme.strip_prefix(prefix).map(str::to_owned));
     let allow =
-        word("allow:").unwrap_or_else(|| panic!("{} does not say who may call it", operation["operationId"]));
+        find("allow:").unwrap_or_else(|| panic!("{} must declare its callers", operation["operationId"]));
     let allowed: Vec<&str> = allow.split(',').collect();
-    let keys = word("keys:").unwrap_or_default();
-    let scope = format!("{}:{}", kebab(tag), if verb == "get" { "read" } else { "write" });
-    let mut ways = vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })];
-    let signed = word("signed:");
+    let keys = find("keys:").unwrap_or_default();
+    let scope = format!("{}:{}", kebab(tag), if method == "get" { "read" } else { "write" });
+    let mut alternatives = vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })];
+    let signed = find("signed:");
     let access = match (allowed.contains(&"anonymous"), keys.as_str()) {
         _ if signed.is_some() => Access::Signed,
-        (_, "open") => Access::Open,
+        (_, "open") => Access::Public,
         (true, _) => Access::Optional,
-        (false, _) => Access::Guarded,
+        (false, _) => Access::Required,
     };
     if keys == "yes" {
-        ways.push(json!({ "api_key": [scope] }));
+        alternatives.push(json!({ "api_key": [scope] }));
     }
     match access {
-        Access::Open => ways = vec![json!({})],
-        Access::Signed => ways = signed.iter().map(|scheme| json!({ scheme: [] })).collect(),
-        Access::Optional => ways.push(json!({})),
-        Access::Guarded => {}
+        Access::Public => alternatives = vec![json!({})],
+        Access::Signed => alternatives = signed.iter().map(|scheme| json!({ scheme: [] })).collect(),
+        Access::Optional => alternatives.push(json!({})),
+        Access::Required => {}
     }
-    operation["security"] = json!(ways);
+    operation["security"] = json!(alternatives);
     operation["x-authz"] = json!({ "allow": allowed });
     access
 }
 
-/// `ApiKeys` is `api-keys`, as in the path.
+/// Converts `ApiKeys` to `api-keys`, as in paths and scopes.
 fn kebab(tag: &str) -> String {
-    let mut word = String::new();
+    let mut name = String::new();
     for (i, letter) in tag.chars().filter(|c| *c != ' ').enumerate() {
         if letter.is_uppercase() && i > 0 {
-            word.push('-');
+            name.push('-');
         }
-        word.extend(letter.to_lowercase());
+        name.extend(letter.to_lowercase());
     }
-    word
+    name
 }
 
-/// Path parameters, and all others: the members of the query object one by one, the shared header fields
-/// by reference.
-fn parameters(operation: &Value, shared: &Map<String, Value>, verb: &str) -> (Vec<Value>, Vec<Value>) {
-    let (mut place, mut others) = (Vec::new(), Vec::new());
+/// Returns the path parameters, and all others: one query parameter per field of the query object, and
+/// references to the shared header parameters.
+fn parameters(operation: &Value, shared: &Map<String, Value>, method: &str) -> (Vec<Value>, Vec<Value>) {
+    let (mut path_parameters, mut others) = (Vec::new(), Vec::new());
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         match parameter["in"].as_str() {
-            Some("path") => place.push(path_parameter(parameter)),
+            Some("path") => path_parameters.push(path_parameter(parameter)),
             Some("query") => {
                 let name = parameter["schema"]["$ref"].as_str().and_then(|r| r.rsplit('/').next());
                 others.extend(query(&shared["schemas"][name.unwrap_or_default()]));
@@ -147,30 +153,30 @@ fn parameters(operation: &Value, shared: &Map<String, Value>, verb: &str) -> (Ve
             }
         }
     }
-    if matches!(verb, "put" | "patch") {
+    if matches!(method, "put" | "patch") {
         others.push(reference("Prefer"));
     }
-    (place, others)
+    (path_parameters, others)
 }
 
-fn reference(field: &str) -> Value {
-    json!({ "$ref": format!("#/components/parameters/{}", components::parameter_name(field)) })
+fn reference(header: &str) -> Value {
+    json!({ "$ref": format!("#/components/parameters/{}", components::parameter_name(header)) })
 }
 
 fn path_parameter(parameter: &Value) -> Value {
-    let mut finished = json!({
+    let mut completed = json!({
         "name": parameter["name"], "in": "path", "required": true, "description": parameter["description"],
     });
     let mut inner = parameter["schema"].clone();
-    schema::finish(&mut inner);
+    schema::convert(&mut inner);
     let example = match inner.get("format").and_then(Value::as_str) {
         Some("uuid") => json!("0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f"),
         _ => inner.get("example").cloned().unwrap_or_else(|| json!("guides/getting-started")),
     };
     inner["example"] = example.clone();
-    finished["schema"] = inner;
-    finished["example"] = example;
-    finished
+    completed["schema"] = inner;
+    completed["example"] = example;
+    completed
 }
 
 fn query(object: &Value) -> Vec<Value> {
@@ -203,7 +209,7 @@ fn body(operation: &mut Value, path: &str) {
     let body = &mut operation["requestBody"];
     body["required"] = json!(true);
     if body["description"].is_null() {
-        body["description"] = json!(format!("What `{path}` takes."));
+        body["description"] = json!(format!("The request body of `{path}`."));
     }
     if let Some(form) = body["content"].get_mut(FORM) {
         form["encoding"] = json!({ "file": { "contentType": kinds() } });
@@ -239,26 +245,26 @@ fn responses(operation: &mut Value, implied: Vec<u16>, limited: bool) {
 }
 
 fn success(response: &Value, limited: bool) -> Value {
-    let mut finished = response.clone();
+    let mut completed = response.clone();
     let own: Vec<String> = response["headers"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
     let mut names: Vec<&str> = own.iter().map(String::as_str).collect();
-    let looser = |name: &&str| own.contains(&format!("{name}.optional"));
-    names.extend(components::common(limited).into_iter().filter(|name| !looser(name)));
-    finished["headers"] = Value::Object(components::references(&names));
+    let is_overridden = |name: &&str| own.contains(&format!("{name}.optional"));
+    names.extend(components::common_headers(limited).into_iter().filter(|name| !is_overridden(name)));
+    completed["headers"] = Value::Object(components::header_references(&names));
     for media in
-        finished.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        completed.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
     {
-        schema::finish(&mut media["schema"]);
+        schema::convert(&mut media["schema"]);
     }
-    finished
+    completed
 }
 
-/// A create links to what can be done with what it made.
+/// Adds links from the response of a create to the operations on the new resource.
 fn links(paths: &mut Map<String, Value>) {
     let targets: Vec<(String, String)> = paths
         .iter()
         .flat_map(|(path, item)| {
-            let ids = VERBS.iter().filter_map(|verb| item[*verb]["operationId"].as_str());
+            let ids = METHODS.iter().filter_map(|method| item[*method]["operationId"].as_str());
             ids.map(|id| (path.clone(), id.to_owned())).collect::<Vec<_>>()
         })
         .collect();
@@ -267,10 +273,10 @@ fn links(paths: &mut Map<String, Value>) {
         let Some(created) = created else { continue };
         let below = format!("/{}/{{id}}", path.trim_start_matches('/'));
         let base = path.rsplit('/').next().map(|last| format!("/api/{last}/{{id}}")).unwrap_or_default();
-        // What the address of the create holds, the addresses of what it made hold too.
-        let held = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let held = held.map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))));
-        let mut parameters: Map<String, Value> = held.collect();
+        // The path parameters of the create are also path parameters of the new resource.
+        let inherited = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let inherited = inherited.map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))));
+        let mut parameters: Map<String, Value> = inherited.collect();
         parameters.insert("id".to_owned(), json!("$response.body#/id"));
         let found: Map<String, Value> = targets
             .iter()
@@ -279,7 +285,7 @@ fn links(paths: &mut Map<String, Value>) {
                 let link = json!({
                     "operationId": id,
                     "parameters": parameters,
-                    "description": format!("`{id}` for what was made."),
+                    "description": format!("Calls `{id}` with the new resource."),
                 });
                 (id.clone(), link)
             })

@@ -1,23 +1,23 @@
-//! Drops the components that nothing in the document names.
+//! Removes unused components.
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 const KINDS: [&str; 4] = ["schemas", "responses", "headers", "parameters"];
 
-pub fn unused(document: &mut Value) {
+pub fn remove_unused(document: &mut Value) {
     let mut seen = BTreeSet::new();
-    let mut open: Vec<String> = Vec::new();
+    let mut pending: Vec<String> = Vec::new();
     for part in ["paths", "webhooks"] {
-        references(document.get(part).unwrap_or(&Value::Null), &mut open);
+        collect_references(document.get(part).unwrap_or(&Value::Null), &mut pending);
     }
-    while let Some(reference) = open.pop() {
+    while let Some(reference) = pending.pop() {
         if !seen.insert(reference.clone()) {
             continue;
         }
         let pointer = reference.trim_start_matches('#');
         if let Some(target) = document.pointer(pointer) {
-            references(target, &mut open);
+            collect_references(target, &mut pending);
         }
     }
     for kind in KINDS {
@@ -27,17 +27,17 @@ pub fn unused(document: &mut Value) {
     }
 }
 
-fn references(value: &Value, into: &mut Vec<String>) {
+fn collect_references(value: &Value, into: &mut Vec<String>) {
     match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                match (key.as_str(), member) {
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                match (key.as_str(), field) {
                     ("$ref", Value::String(reference)) => into.push(reference.clone()),
-                    _ => references(member, into),
+                    _ => collect_references(field, into),
                 }
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| references(item, into)),
+        Value::Array(items) => items.iter().for_each(|item| collect_references(item, into)),
         _ => {}
     }
 }

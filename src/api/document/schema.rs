@@ -1,36 +1,36 @@
-//! One schema of poem-openapi (3.0 with its own habits) made into one of OpenAPI 3.1.
+//! Converts a schema of poem-openapi (OpenAPI 3.0 with peculiarities) to OpenAPI 3.1.
 use serde_json::{Map, Value, json};
 
-/// What free text is held to where nothing narrower is said: a database cannot store NUL.
-const TEXT: &str = "^[^\\u0000]*$";
+/// The default pattern of strings: PostgreSQL cannot store U+0000.
+const NO_NUL: &str = "^[^\\u0000]*$";
 
-/// Finishes a schema and everything in it.
-pub fn finish(schema: &mut Value) {
+/// Converts a schema and all schemas in it.
+pub fn convert(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else { return };
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = object.get_mut(key) {
-            finish(inner);
+            convert(inner);
         }
     }
     for key in ["allOf", "anyOf", "oneOf"] {
         if let Some(Value::Array(inner)) = object.get_mut(key) {
-            inner.iter_mut().for_each(finish);
+            inner.iter_mut().for_each(convert);
         }
     }
     if let Some(Value::Object(properties)) = object.get_mut("properties") {
-        properties.values_mut().for_each(finish);
+        properties.values_mut().for_each(convert);
     }
     object.remove("title");
-    unfold(object);
+    unwrap_reference(object);
     bounds(object);
     integers(object);
-    describe(object);
+    add_defaults(object);
     close(object);
     nullable(object);
 }
 
-/// A described reference comes as `allOf` with the description twice; in 3.1 a reference may have siblings.
-fn unfold(object: &mut Map<String, Value>) {
+/// Replaces the `allOf` of a reference with a description: in 3.1 a reference may have siblings.
+fn unwrap_reference(object: &mut Map<String, Value>) {
     let Some(Value::Array(parts)) = object.get("allOf") else { return };
     let Some(reference) = parts.first().and_then(|part| part.get("$ref")).cloned() else { return };
     if parts.len() != 2 {
@@ -42,7 +42,7 @@ fn unfold(object: &mut Map<String, Value>) {
     object.extend(siblings);
 }
 
-/// Bounds are written as floats and exclusive ones as booleans.
+/// Converts exclusive bounds from booleans to numbers, and bounds without a fraction from floats to integers.
 fn bounds(object: &mut Map<String, Value>) {
     for (flag, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
         match object.get(flag) {
@@ -58,14 +58,16 @@ fn bounds(object: &mut Map<String, Value>) {
         }
     }
     for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] {
-        let whole = object.get(key).and_then(Value::as_f64).filter(|n| n.fract() == 0.0 && n.abs() < 9.1e15);
-        if let Some(whole) = whole {
-            object.insert(key.into(), json!(whole as i64));
+        let integer =
+            object.get(key).and_then(Value::as_f64).filter(|n| n.fract() == 0.0 && n.abs() < 9.1e15);
+        if let Some(integer) = integer {
+            object.insert(key.into(), json!(integer as i64));
         }
     }
 }
 
-/// Unsigned formats are not registered: the width is said by the format, the sign by the bounds.
+/// Replaces unsigned formats, which are not in the OpenAPI format registry: the format states the width, the
+/// bounds exclude negative numbers.
 fn integers(object: &mut Map<String, Value>) {
     if object.get("type") != Some(&json!("integer")) {
         return;
@@ -83,10 +85,10 @@ fn integers(object: &mut Map<String, Value>) {
     object.entry("maximum").or_insert(json!(high));
 }
 
-fn describe(object: &mut Map<String, Value>) {
+fn add_defaults(object: &mut Map<String, Value>) {
     let kind = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     if kind == "string" && !["enum", "format", "pattern"].iter().any(|key| object.contains_key(*key)) {
-        object.insert("pattern".into(), json!(TEXT));
+        object.insert("pattern".into(), json!(NO_NUL));
     }
     if kind == "string" && object.contains_key("maxLength") {
         object.entry("minLength").or_insert(json!(0));
@@ -99,7 +101,7 @@ fn describe(object: &mut Map<String, Value>) {
     }
 }
 
-/// Objects take and give what they name, and nothing else.
+/// Forbids additional properties, so that a misspelled field is reported.
 fn close(object: &mut Map<String, Value>) {
     if object.get("type") != Some(&json!("object")) {
         return;

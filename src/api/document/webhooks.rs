@@ -1,4 +1,4 @@
-//! What the service sends to others: one webhook for each type of events, and the test, as OpenAPI 3.1 describes them.
+//! Webhooks that the service sends: one per event type, and the test event.
 use serde_json::{Map, Value, json};
 
 use super::components::ID;
@@ -6,209 +6,208 @@ use crate::contract::event::{EventType, Topic};
 
 const TAG: &str = "WebhookEndpoints";
 
-/// The header fields of Standard Webhooks: name, meaning, schema and example.
-fn fields() -> [(&'static str, &'static str, Value, Value); 3] {
+/// Name, description, schema and example of a header.
+type Header = (&'static str, &'static str, Value, Value);
+
+/// Returns the headers of Standard Webhooks.
+fn standard_headers() -> [Header; 3] {
     [
         (
             "webhook-id",
-            "The event. The same in each attempt: what was seen already can be passed over.",
+            "The id of the event, equal in all attempts. Use it to ignore duplicates.",
             json!({ "type": "string", "format": "uuid", "minLength": 36, "maxLength": 36 }),
             json!(ID),
         ),
         (
             "webhook-timestamp",
-            "When this attempt was made, in seconds since 1970. What is older than some minutes should be refused.",
+            "The Unix timestamp of this attempt, in seconds. Reject requests that are older than a few minutes.",
             json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": 9_007_199_254_740_991_i64 }),
             json!(1_763_721_000),
         ),
         (
             "webhook-signature",
-            "`v1,` and the HMAC-SHA256 over id, timestamp and body with dots between them, in base64. While secrets are rotated there are two, with a space between them, and one that fits is enough.",
+            "`v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64. During a rotation of the secret there are two signatures, separated by a space; one of them must match.",
             json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]+$", "minLength": 47, "maxLength": 200 }),
             json!("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
         ),
     ]
 }
 
-/// The header fields of CloudEvents, for endpoints whose `format` is `cloudevents`.
-fn attributes() -> [(&'static str, &'static str, Value, Value); 5] {
-    let text = |pattern: &str, most: u32| json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": most });
+/// Returns the headers of CloudEvents, for endpoints with the format `cloudevents`.
+fn cloudevents_headers() -> [Header; 5] {
+    let text = |pattern: &str, max: u32| json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max });
     [
         (
             "ce-specversion",
-            "The version of CloudEvents; only with the format `cloudevents`, as all that begins with `ce-`.",
+            "The version of CloudEvents. All `ce-` headers are sent with the format `cloudevents` only.",
             json!({ "type": "string", "enum": ["1.0"] }),
             json!("1.0"),
         ),
         (
             "ce-id",
-            "The event: the same as `webhook-id`.",
+            "The id of the event, equal to `webhook-id`.",
             json!({ "type": "string", "format": "uuid", "minLength": 36, "maxLength": 36 }),
             json!(ID),
         ),
         (
             "ce-source",
-            "The service that tells of it: its `public_url`, or `/` where none is set.",
+            "The service that sends the event: its `public_url`, or `/` if it is not set.",
             text("^[\\u0021-\\u007e]+$", 2000),
             json!("https://api.acme.test"),
         ),
         (
             "ce-type",
-            "What happened, in the words of the member `type`.",
+            "The event type, as in the field `type`.",
             text("^[a-z]+(\\.[a-z]+)+$", 60),
             json!("post.published"),
         ),
         (
             "ce-time",
-            "When it happened.",
+            "The time of the event.",
             json!({ "type": "string", "format": "date-time", "minLength": 20, "maxLength": 30 }),
             json!("2025-11-21T10:30:00.000Z"),
         ),
     ]
 }
 
-/// All fields, each with whether every webhook has it.
-fn parameters() -> impl Iterator<Item = (bool, (&'static str, &'static str, Value, Value))> {
-    let always = fields().into_iter().map(|field| (true, field));
-    always.chain(attributes().into_iter().map(|field| (false, field)))
+/// Returns all headers, each with whether it is required.
+fn headers() -> impl Iterator<Item = (bool, Header)> {
+    let required = standard_headers().into_iter().map(|header| (true, header));
+    required.chain(cloudevents_headers().into_iter().map(|header| (false, header)))
 }
 
-/// `webhook-id` is `WebhookId`.
+/// Converts `webhook-id` to `WebhookId`.
 fn pascal(text: &str) -> String {
-    let words = text.split(['-', '.']);
-    let words = words.map(|word| {
-        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+    let parts = text.split(['-', '.']);
+    let parts = parts.map(|part| {
+        let (first, rest) = part.split_at_checked(1).unwrap_or((part, ""));
         first.to_uppercase() + rest
     });
-    words.collect()
+    parts.collect()
 }
 
-/// What is sent: its type, what that means, and the data of an example.
-struct Sent {
-    kind: &'static str,
-    meaning: &'static str,
-    to: &'static str,
+/// A webhook: its event type, description, recipients, and the data of its example.
+struct Webhook {
+    event_type: &'static str,
+    description: &'static str,
+    recipients: &'static str,
     data: Value,
 }
 
-impl Sent {
-    /// All that happens, and what an admin asks for to see that it arrives.
-    fn all() -> impl Iterator<Item = Sent> {
-        let event = |kind: &EventType| Sent {
-            kind: kind.as_str(),
-            meaning: kind.meaning(),
-            to: "each enabled webhook endpoint that wants it",
-            data: data(*kind),
+impl Webhook {
+    /// Returns the webhooks of all event types, and the test event.
+    fn all() -> impl Iterator<Item = Webhook> {
+        let event = |event_type: &EventType| Webhook {
+            event_type: event_type.as_str(),
+            description: event_type.meaning(),
+            recipients: "each enabled webhook endpoint that subscribes to this event",
+            data: data(*event_type),
         };
-        let test = Sent {
-            kind: "webhook.test",
-            meaning: "A test that an admin has asked for.",
-            to: "the endpoint that it was asked for, whatever that wants",
+        let test = Webhook {
+            event_type: "webhook.test",
+            description: "An admin requested a test event.",
+            recipients: "the tested endpoint, regardless of its subscriptions",
             data: json!({ "id": ID, "href": format!("/api/webhook-endpoints/{ID}") }),
         };
         EventType::ALL.iter().map(event).chain([test])
     }
 
     fn name(&self) -> String {
-        format!("{}Webhook", pascal(self.kind))
+        format!("{}Webhook", pascal(self.event_type))
     }
 
     fn example(&self) -> Value {
-        json!({ "type": self.kind, "timestamp": "2025-11-21T10:30:00.000Z", "data": self.data })
+        json!({ "type": self.event_type, "timestamp": "2025-11-21T10:30:00.000Z", "data": self.data })
     }
 }
 
-/// Adds what the webhooks share to the components, and gives the webhooks.
-pub fn section(components: &mut Map<String, Value>) -> Value {
-    let mut add = |kind: &str, name: String, part: Value| {
-        if let Some(parts) = components.get_mut(kind).and_then(Value::as_object_mut) {
-            parts.insert(name, part);
+/// Adds the parameters and schemas of webhooks to the components, and returns the `webhooks` object.
+pub fn add(components: &mut Map<String, Value>) -> Value {
+    let mut insert = |kind: &str, name: String, component: Value| {
+        if let Some(entries) = components.get_mut(kind).and_then(Value::as_object_mut) {
+            entries.insert(name, component);
         }
     };
-    for (required, (name, meaning, schema, example)) in parameters() {
+    for (required, (name, description, schema, example)) in headers() {
         let parameter = json!({
             "name": name, "in": "header", "required": required,
-            "description": meaning, "schema": schema, "example": example
+            "description": description, "schema": schema, "example": example
         });
-        add("parameters", pascal(name), parameter);
+        insert("parameters", pascal(name), parameter);
     }
-    for sent in Sent::all() {
-        add("schemas", sent.name(), payload(&sent));
+    for webhook in Webhook::all() {
+        insert("schemas", webhook.name(), payload(&webhook));
     }
-    Value::Object(Sent::all().map(|sent| (sent.kind.to_owned(), json!({ "post": webhook(&sent) }))).collect())
+    let paths =
+        Webhook::all().map(|webhook| (webhook.event_type.to_owned(), json!({ "post": operation(&webhook) })));
+    Value::Object(paths.collect())
 }
 
-/// What an event says of its resource, and where that is read.
-fn data(kind: EventType) -> Value {
-    let counted = |href: String| json!({ "id": ID, "href": href, "version": 3 });
-    match (kind, kind.topic()) {
+/// Returns the example `data` of an event: the id, URL and version of its resource.
+fn data(event_type: EventType) -> Value {
+    let versioned = |href: String| json!({ "id": ID, "href": href, "version": 3 });
+    match (event_type, event_type.topic()) {
         (EventType::RedirectsImported, _) => json!({ "id": "redirects", "href": "/api/redirects" }),
-        (_, Topic::Customers) => counted(format!("/api/v2/customers/{ID}")),
-        (_, Topic::Documents) => counted("/api/docs/guides/first-steps".to_owned()),
-        (_, Topic::Invoices) => counted(format!("/api/v2/invoices/en-us/{ID}")),
+        (_, Topic::Customers) => versioned(format!("/api/v2/customers/{ID}")),
+        (_, Topic::Documents) => versioned("/api/docs/guides/first-steps".to_owned()),
+        (_, Topic::Invoices) => versioned(format!("/api/v2/invoices/en-us/{ID}")),
         (_, Topic::Rates) => json!({ "id": "rates", "href": "/api/rates" }),
-        (_, Topic::Redirects) => counted("/api/redirects/old-news".to_owned()),
+        (_, Topic::Redirects) => versioned("/api/redirects/old-news".to_owned()),
         (_, Topic::Revenues) => json!({ "id": "2026-11", "href": "/api/v2/revenues/en-us/2026-11" }),
         (_, Topic::Tags) => json!({ "id": "release", "href": "/api/tags/release" }),
-        (_, topic) => counted(format!("/api/{}/{ID}", topic.as_str())),
+        (_, topic) => versioned(format!("/api/{}/{ID}", topic.as_str())),
     }
 }
 
-fn payload(sent: &Sent) -> Value {
-    let meaning = sent.meaning.trim_end_matches('.');
+fn payload(webhook: &Webhook) -> Value {
     json!({
         "type": "object",
-        "description": format!("What is sent when this happened: {}.", lower_first(meaning)),
+        "description": format!("The body of the event `{}`. {}", webhook.event_type, webhook.description),
         "required": ["type", "timestamp", "data"],
         "properties": {
-            "type": { "type": "string", "description": "What happened.", "enum": [sent.kind] },
+            "type": { "type": "string", "description": "The event type.", "enum": [webhook.event_type] },
             "timestamp": {
                 "type": "string", "format": "date-time", "minLength": 20, "maxLength": 30,
-                "description": "When it happened."
+                "description": "The time of the event."
             },
             "data": { "$ref": "#/components/schemas/EventData" }
         },
         "additionalProperties": false,
-        "example": sent.example()
+        "example": webhook.example()
     })
 }
 
-fn lower_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-fn webhook(sent: &Sent) -> Value {
-    let name = sent.name();
-    let parameters: Vec<Value> = parameters()
-        .map(|(_, (field, ..))| json!({ "$ref": format!("#/components/parameters/{}", pascal(field)) }))
+fn operation(webhook: &Webhook) -> Value {
+    let name = webhook.name();
+    let parameters: Vec<Value> = headers()
+        .map(|(_, (header, ..))| json!({ "$ref": format!("#/components/parameters/{}", pascal(header)) }))
         .collect();
     json!({
-        "operationId": format!("webhooks{}", pascal(sent.kind)),
+        "operationId": format!("webhooks{}", pascal(webhook.event_type)),
         "tags": [TAG],
-        "summary": format!("Sent for `{}`", sent.kind),
+        "summary": format!("Receive `{}`", webhook.event_type),
         "description": format!(
-            "{} Sent to {}, signed as Standard Webhooks has it.",
-            sent.meaning, sent.to
+            "{} Sent to {}, signed according to Standard Webhooks.",
+            webhook.description, webhook.recipients
         ),
         "security": [],
         "parameters": parameters,
         "requestBody": {
-            "description": "What happened, and to what; with the format `cloudevents` only to what, as all else stands in the header. No more than 20 kB.",
+            "description": "The event, at most 20 kB. With the format `cloudevents`, the body is `data` only, and the headers have the other fields.",
             "required": true,
             "content": { "application/json": {
                 "schema": { "anyOf": [
                     { "$ref": format!("#/components/schemas/{name}") },
                     { "$ref": "#/components/schemas/EventData" }
                 ] },
-                "example": sent.example()
+                "example": webhook.example()
             } }
         },
         "responses": {
-            "2XX": { "description": "Taken: it is not sent again" },
-            "410": { "description": "Gone: the endpoint is disabled at once" },
-            "4XX": { "description": "Not taken: it is sent again later" },
-            "5XX": { "description": "Not taken: it is sent again later, and not before `Retry-After`" }
+            "2XX": { "description": "Accepted. The event is not sent again" },
+            "410": { "description": "Gone. The endpoint is disabled" },
+            "4XX": { "description": "Failed. The event is sent again later" },
+            "5XX": { "description": "Failed. The event is sent again later, not before `Retry-After`" }
         }
     })
 }

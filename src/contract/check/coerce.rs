@@ -1,92 +1,96 @@
-//! The text of a parameter turned into a value of its schema's type.
+//! Conversion of parameters from text to the type of their schema.
 use serde_json::{Number, Value};
 
 use super::{
     compile::Compiler,
-    keyword::{Result, whole},
-    place::At,
-    violation::{ErrorCode, Violation},
-    walk::Walk,
+    keyword::{Result, normalize_integer},
+    place::InstancePath,
+    violation::{ErrorCode, Violation, excerpt},
+    walk::Validator,
 };
 
-/// A longer chain of references has no end.
+/// The maximum length of a chain of references. A longer chain is assumed to be a cycle.
 const MAX_REFERENCES: usize = 16;
 
+/// The type of a parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum ParamType {
     Text,
     Integer,
     Number,
     Boolean,
-    List(Box<Kind>),
+    List(Box<ParamType>),
 }
 
-impl Kind {
-    pub fn of(compiler: &Compiler<'_>, schema: &Value) -> Result<Kind> {
+impl ParamType {
+    /// Determines the type of a parameter from its schema.
+    pub fn from_schema(compiler: &Compiler<'_>, schema: &Value) -> Result<ParamType> {
         let name = match find(compiler, schema, "type", MAX_REFERENCES)? {
             Some(Value::String(name)) => name.as_str(),
             Some(Value::Array(names)) => {
                 let mut names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");
                 match (names.next(), names.next()) {
                     (Some(name), None) => name,
-                    _ => return Err("a parameter has to have one type".into()),
+                    _ => return Err("a parameter must have exactly one type".into()),
                 }
             }
-            _ => return Err("a parameter has to have a type".into()),
+            _ => return Err("a parameter must have a type".into()),
         };
         match name {
-            "string" => Ok(Kind::Text),
-            "integer" => Ok(Kind::Integer),
-            "number" => Ok(Kind::Number),
-            "boolean" => Ok(Kind::Boolean),
+            "string" => Ok(ParamType::Text),
+            "integer" => Ok(ParamType::Integer),
+            "number" => Ok(ParamType::Number),
+            "boolean" => Ok(ParamType::Boolean),
             "array" => {
                 let items = find(compiler, schema, "items", MAX_REFERENCES)?;
-                match Kind::of(compiler, items.ok_or("an array has to say what its items are")?)? {
-                    Kind::List(_) => Err("an array of arrays cannot be a parameter".into()),
-                    kind => Ok(Kind::List(Box::new(kind))),
+                match ParamType::from_schema(compiler, items.ok_or("an array must have `items`")?)? {
+                    ParamType::List(_) => Err("an array of arrays is not supported".into()),
+                    kind => Ok(ParamType::List(Box::new(kind))),
                 }
             }
-            other => Err(format!("a value of type `{other}` cannot be a parameter")),
+            other => Err(format!("parameters of type `{other}` are not supported")),
         }
     }
 
-    pub fn default_of(compiler: &Compiler<'_>, schema: &Value) -> Result<Option<Value>> {
+    /// Returns the default of a schema.
+    pub fn default_value(compiler: &Compiler<'_>, schema: &Value) -> Result<Option<Value>> {
         let default = find(compiler, schema, "default", MAX_REFERENCES)?;
         Ok(default.map(|value| {
-            value.as_number().map_or_else(|| value.clone(), |number| Value::Number(whole(number)))
+            value.as_number().map_or_else(|| value.clone(), |number| Value::Number(normalize_integer(number)))
         }))
     }
 
-    /// Says itself what is wrong with a text that is not of this kind.
-    pub fn read(&self, text: &str, at: &At<'_>, out: &mut Vec<Violation>) -> Option<Value> {
-        let mut fail = |code, message: &str| {
-            Walk { out: &mut *out }.fail(at, code, || message.to_owned());
+    /// Parses `text`, or adds a violation.
+    pub fn parse(&self, text: &str, at: &InstancePath<'_>, out: &mut Vec<Violation>) -> Option<Value> {
+        let mut fail = |code, expected: &str| {
+            Validator { out: &mut *out }
+                .fail(at, code, || format!("must be {expected}, got \"{}\"", excerpt(text)));
             None
         };
         match self {
-            Kind::Text | Kind::List(_) => Some(Value::String(text.to_owned())),
-            Kind::Boolean => match text {
+            ParamType::Text | ParamType::List(_) => Some(Value::String(text.to_owned())),
+            ParamType::Boolean => match text {
                 "true" => Some(Value::Bool(true)),
                 "false" => Some(Value::Bool(false)),
-                _ => fail(ErrorCode::Type, "must be true or false"),
+                _ => fail(ErrorCode::Type, "true or false"),
             },
-            Kind::Integer if !is_integer(text) => fail(ErrorCode::Type, "must be an integer"),
-            Kind::Integer => match text.parse::<i64>().map(Number::from) {
+            ParamType::Integer if !is_integer(text) => fail(ErrorCode::Type, "an integer"),
+            ParamType::Integer => match text.parse::<i64>().map(Number::from) {
                 Ok(number) => Some(Value::Number(number)),
-                Err(_) if text.starts_with('-') => fail(ErrorCode::TooSmall, "must be an integer of 64 bits"),
-                Err(_) => fail(ErrorCode::TooLarge, "must be an integer of 64 bits"),
+                Err(_) if text.starts_with('-') => fail(ErrorCode::TooSmall, "a 64-bit integer"),
+                Err(_) => fail(ErrorCode::TooLarge, "a 64-bit integer"),
             },
-            Kind::Number if !is_number(text) => fail(ErrorCode::Type, "must be a number"),
-            Kind::Number => match text.parse::<f64>().ok().and_then(Number::from_f64) {
-                Some(number) => Some(Value::Number(whole(&number))),
-                None if text.starts_with('-') => fail(ErrorCode::TooSmall, "must be a number of 64 bits"),
-                None => fail(ErrorCode::TooLarge, "must be a number of 64 bits"),
+            ParamType::Number if !is_number(text) => fail(ErrorCode::Type, "a number"),
+            ParamType::Number => match text.parse::<f64>().ok().and_then(Number::from_f64) {
+                Some(number) => Some(Value::Number(normalize_integer(&number))),
+                None if text.starts_with('-') => fail(ErrorCode::TooSmall, "a 64-bit number"),
+                None => fail(ErrorCode::TooLarge, "a 64-bit number"),
             },
         }
     }
 }
 
-/// A keyword of a schema, also where a reference or a combination hides it.
+/// Finds a keyword in a schema, in the schemas that it refers to and in its `allOf` and `anyOf` branches.
 fn find<'v>(
     compiler: &Compiler<'v>,
     schema: &'v Value,
@@ -96,7 +100,7 @@ fn find<'v>(
     if let Some(found) = schema.get(keyword) {
         return Ok(Some(found));
     }
-    let references = references.checked_sub(1).ok_or("its references have no end")?;
+    let references = references.checked_sub(1).ok_or("the chain of references is too long")?;
     if let Some(Value::String(reference)) = schema.get("$ref") {
         return find(compiler, compiler.resolve(reference)?, keyword, references);
     }
@@ -121,7 +125,7 @@ fn is_integer(text: &str) -> bool {
     }
 }
 
-/// JSON's grammar of numbers.
+/// Returns whether `text` is a number in JSON's grammar (RFC 8259, section 6).
 fn is_number(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
     let (integer, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(i, f)| (i, Some(f)));

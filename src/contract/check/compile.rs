@@ -1,4 +1,4 @@
-//! From the document's JSON to what is checked at run time.
+//! Compiles the schemas of the OpenAPI document to the form that is validated at run time.
 use std::{collections::HashMap, sync::Arc};
 
 use regex::Regex;
@@ -8,71 +8,79 @@ use super::{
     format::Format,
     keyword::{Result, as_array, as_count, as_text, is_annotation, set_bound, types},
     pattern,
-    schema::{List, Members, Node, Rest, Schema, Slot, Text, Union},
+    schema::{AdditionalProperties, ArrayRules, Node, NodeRef, ObjectRules, OneOf, Schema, StringRules},
     words::words,
 };
 
-/// Compiles the schemas of one document; what they share is compiled once.
+/// A compiler for the schemas of one document. Shared schemas and patterns are compiled once.
 pub struct Compiler<'d> {
     document: &'d Value,
-    named: HashMap<String, Slot>,
+    references: HashMap<String, NodeRef>,
     patterns: HashMap<String, Regex>,
 }
 
 impl<'d> Compiler<'d> {
     pub fn new(document: &'d Value) -> Self {
-        Compiler { document, named: HashMap::new(), patterns: HashMap::new() }
+        Compiler { document, references: HashMap::new(), patterns: HashMap::new() }
     }
 
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// The schema has an unsupported keyword, an unknown reference, or refers to itself for the same value.
     pub fn schema(&mut self, schema: &Value) -> Result<Schema> {
-        let compiled = self.slot(schema).and_then(|slot| {
-            let named = self.named.values().chain([&slot]);
-            named.into_iter().try_for_each(|slot| ends(slot, &mut Vec::new()))?;
-            Ok(slot)
+        let compiled = self.node_ref(schema).and_then(|node| {
+            let all = self.references.values().chain([&node]);
+            all.into_iter().try_for_each(|node| check_termination(node, &mut Vec::new()))?;
+            Ok(node)
         });
         if compiled.is_err() {
-            // What the failure left half done must not be found, and pass everything, later.
-            self.named.clear();
+            // A failure leaves empty nodes behind. A later compilation must not reuse them: they accept every
+            // value.
+            self.references.clear();
         }
-        compiled.map(Schema::of)
+        compiled.map(Schema::from_node)
     }
 
-    /// What a reference names, as the document has it.
+    /// Returns the component that a reference names.
     pub(super) fn resolve(&self, reference: &str) -> Result<&'d Value> {
         let pointer = reference.strip_prefix('#').filter(|pointer| pointer.starts_with("/components/"));
         let found = pointer.and_then(|pointer| self.document.pointer(pointer));
-        found.ok_or_else(|| format!("`{reference}` names no component"))
+        found.ok_or_else(|| format!("`{reference}` is not a component"))
     }
 
-    fn slot(&mut self, schema: &Value) -> Result<Slot> {
-        let keywords = schema.as_object().ok_or_else(|| format!("a schema is an object, not {schema}"))?;
+    fn node_ref(&mut self, schema: &Value) -> Result<NodeRef> {
+        let keywords =
+            schema.as_object().ok_or_else(|| format!("a schema must be an object, got {schema}"))?;
         if let Some(reference) = keywords.get("$ref") {
             let reference = as_text(reference)?;
             if keywords.keys().all(|keyword| keyword == "$ref" || is_annotation(keyword)) {
                 return self.reference(reference);
             }
         }
-        let slot = Slot::default();
-        let _ = slot.set(self.node(keywords)?);
-        Ok(slot)
+        let node = NodeRef::default();
+        let _ = node.set(self.node(keywords)?);
+        Ok(node)
     }
 
-    fn reference(&mut self, reference: &str) -> Result<Slot> {
-        if let Some(slot) = self.named.get(reference) {
-            return Ok(Arc::clone(slot));
+    fn reference(&mut self, reference: &str) -> Result<NodeRef> {
+        if let Some(node) = self.references.get(reference) {
+            return Ok(Arc::clone(node));
         }
         let target = self.resolve(reference)?;
         let keywords = target.as_object().ok_or_else(|| format!("`{reference}` is not a schema"))?;
-        let slot = Slot::default();
-        self.named.insert(reference.to_owned(), Arc::clone(&slot));
-        let _ = slot.set(self.node(keywords).map_err(|why| format!("{reference}: {why}"))?);
-        Ok(slot)
+        // Registered before it is compiled, so that a schema can refer to itself.
+        let node = NodeRef::default();
+        self.references.insert(reference.to_owned(), Arc::clone(&node));
+        let _ = node.set(self.node(keywords).map_err(|reason| format!("{reference}: {reason}"))?);
+        Ok(node)
     }
 
     fn node(&mut self, keywords: &Map<String, Value>) -> Result<Node> {
         let mut node = Node::default();
         for (keyword, value) in keywords {
-            self.keyword(&mut node, keywords, keyword, value).map_err(|why| format!("{keyword}: {why}"))?;
+            self.keyword(&mut node, keywords, keyword, value)
+                .map_err(|reason| format!("{keyword}: {reason}"))?;
         }
         Ok(node)
     }
@@ -85,90 +93,94 @@ impl<'d> Compiler<'d> {
         value: &Value,
     ) -> Result<()> {
         match keyword {
-            "$ref" => node.all.push(self.reference(as_text(value)?)?),
+            "$ref" => node.all_of.push(self.reference(as_text(value)?)?),
             "type" => node.types = types(value)?,
-            "enum" => node.only = Some(as_array(value)?.clone()),
-            "const" => node.only = Some(vec![value.clone()]),
-            "format" => node.format = Some(Format::named(as_text(value)?)?),
+            "enum" => node.allowed = Some(as_array(value)?.clone()),
+            "const" => node.allowed = Some(vec![value.clone()]),
+            "format" => node.format = Some(Format::from_name(as_text(value)?)?),
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
                 set_bound(node.number.get_or_insert_default(), keyword, value)?;
             }
             "minLength" | "maxLength" | "pattern" => {
-                self.text(node.text.get_or_insert_default(), keyword, value)?;
+                self.string_rules(node.string.get_or_insert_default(), keyword, value)?;
             }
             "items" | "minItems" | "maxItems" | "uniqueItems" => {
-                self.list(node.list.get_or_insert_default(), keyword, value)?;
+                self.array_rules(node.array.get_or_insert_default(), keyword, value)?;
             }
             "properties" | "required" | "additionalProperties" | "minProperties" | "maxProperties" => {
-                self.members(node.members.get_or_insert_default(), keyword, value)?;
+                self.object_rules(node.object.get_or_insert_default(), keyword, value)?;
             }
-            "allOf" => node.all.extend(self.slots(as_array(value)?)?),
-            "anyOf" => node.any = self.slots(as_array(value)?)?,
-            "oneOf" => node.one = Some(Box::new(self.union(as_array(value)?, all)?)),
+            "allOf" => node.all_of.extend(self.node_refs(as_array(value)?)?),
+            "anyOf" => node.any_of = self.node_refs(as_array(value)?)?,
+            "oneOf" => node.one_of = Some(Box::new(self.one_of(as_array(value)?, all)?)),
             "discriminator" if all.contains_key("oneOf") => {}
             other if is_annotation(other) => {}
-            _ => return Err("this keyword is not enforced".into()),
+            _ => return Err("this keyword is not supported".into()),
         }
         Ok(())
     }
 
-    fn slots(&mut self, schemas: &[Value]) -> Result<Vec<Slot>> {
+    fn node_refs(&mut self, schemas: &[Value]) -> Result<Vec<NodeRef>> {
         match schemas {
-            [] => Err("needs at least one schema".into()),
-            schemas => schemas.iter().map(|schema| self.slot(schema)).collect(),
+            [] => Err("must have at least one schema".into()),
+            schemas => schemas.iter().map(|schema| self.node_ref(schema)).collect(),
         }
     }
 
-    fn text(&mut self, text: &mut Text, keyword: &str, value: &Value) -> Result<()> {
+    fn string_rules(&mut self, rules: &mut StringRules, keyword: &str, value: &Value) -> Result<()> {
         match keyword {
-            "minLength" => text.min = Some(as_count(value)?),
-            "maxLength" => text.max = Some(as_count(value)?),
+            "minLength" => rules.min = Some(as_count(value)?),
+            "maxLength" => rules.max = Some(as_count(value)?),
             _ => {
-                let shown = as_text(value)?;
-                if !self.patterns.contains_key(shown) {
-                    self.patterns.insert(shown.to_owned(), pattern::compile(shown)?);
+                let source = as_text(value)?;
+                if !self.patterns.contains_key(source) {
+                    self.patterns.insert(source.to_owned(), pattern::compile(source)?);
                 }
-                text.pattern = self.patterns.get(shown).cloned();
-                text.asks = words(shown).unwrap_or_else(|| format!("must match the pattern {shown}"));
+                rules.pattern = self.patterns.get(source).cloned();
+                rules.pattern_message =
+                    words(source).unwrap_or_else(|| format!("must match the pattern {source}"));
             }
         }
         Ok(())
     }
 
-    fn list(&mut self, list: &mut List, keyword: &str, value: &Value) -> Result<()> {
+    fn array_rules(&mut self, rules: &mut ArrayRules, keyword: &str, value: &Value) -> Result<()> {
         match keyword {
-            "minItems" => list.min = Some(as_count(value)?),
-            "maxItems" => list.max = Some(as_count(value)?),
-            "uniqueItems" => list.unique = value.as_bool().ok_or("is not a boolean")?,
-            _ => list.items = Some(self.slot(value)?),
+            "minItems" => rules.min = Some(as_count(value)?),
+            "maxItems" => rules.max = Some(as_count(value)?),
+            "uniqueItems" => rules.unique = value.as_bool().ok_or("must be a boolean")?,
+            _ => rules.items = Some(self.node_ref(value)?),
         }
         Ok(())
     }
 
-    fn members(&mut self, members: &mut Members, keyword: &str, value: &Value) -> Result<()> {
+    fn object_rules(&mut self, rules: &mut ObjectRules, keyword: &str, value: &Value) -> Result<()> {
         match (keyword, value) {
-            ("minProperties", _) => members.min = Some(as_count(value)?),
-            ("maxProperties", _) => members.max = Some(as_count(value)?),
-            ("additionalProperties", Value::Bool(open)) => {
-                members.rest = if *open { Rest::Open } else { Rest::Closed };
+            ("minProperties", _) => rules.min = Some(as_count(value)?),
+            ("maxProperties", _) => rules.max = Some(as_count(value)?),
+            ("additionalProperties", Value::Bool(allowed)) => {
+                rules.additional =
+                    if *allowed { AdditionalProperties::Allowed } else { AdditionalProperties::Forbidden };
             }
-            ("additionalProperties", _) => members.rest = Rest::Each(self.slot(value)?),
+            ("additionalProperties", _) => {
+                rules.additional = AdditionalProperties::Schema(self.node_ref(value)?)
+            }
             ("required", _) => {
                 let names = as_array(value)?.iter().map(as_text);
-                members.required = names.map(|name| name.map(str::to_owned)).collect::<Result<_>>()?;
+                rules.required = names.map(|name| name.map(str::to_owned)).collect::<Result<_>>()?;
             }
             _ => {
-                for (name, schema) in value.as_object().ok_or("is not an object")? {
-                    let slot = self.slot(schema).map_err(|why| format!("{name}: {why}"))?;
-                    members.known.push((name.clone(), slot));
+                for (name, schema) in value.as_object().ok_or("must be an object")? {
+                    let node = self.node_ref(schema).map_err(|reason| format!("{name}: {reason}"))?;
+                    rules.properties.push((name.clone(), node));
                 }
-                members.known.sort_by(|(a, _), (b, _)| a.cmp(b));
+                rules.properties.sort_by(|(a, _), (b, _)| a.cmp(b));
             }
         }
         Ok(())
     }
 
-    fn union(&mut self, branches: &[Value], keywords: &Map<String, Value>) -> Result<Union> {
+    fn one_of(&mut self, branches: &[Value], keywords: &Map<String, Value>) -> Result<OneOf> {
         let discriminator = keywords.get("discriminator").ok_or("needs a discriminator")?;
         let property = discriminator.get("propertyName").and_then(Value::as_str);
         let mapping = discriminator.get("mapping").and_then(Value::as_object);
@@ -182,30 +194,31 @@ impl<'d> Compiler<'d> {
         if references.len() != branches.len() || !same(&references, &targets) || !same(&targets, &references)
         {
             return Err(
-                "every branch has to be a $ref that the mapping names, and the other way round".into()
+                "every branch must be a $ref in the mapping, and every entry of the mapping must be a branch"
+                    .into(),
             );
         }
-        let mut union = Union { property: property.to_owned(), branches: Vec::new() };
+        let mut one_of = OneOf { property: property.to_owned(), branches: Vec::new() };
         for (value, target) in mapping {
-            union.branches.push((value.clone(), self.reference(as_text(target)?)?));
+            one_of.branches.push((value.clone(), self.reference(as_text(target)?)?));
         }
-        Ok(union)
+        Ok(one_of)
     }
 }
 
-/// A schema that applies itself to the same value would never come to an end.
-fn ends(slot: &Slot, trail: &mut Vec<*const ()>) -> Result<()> {
-    let here = Arc::as_ptr(slot).cast::<()>();
-    if trail.contains(&here) {
+/// Rejects a schema that applies itself to the same value: its validation would not terminate.
+fn check_termination(node_ref: &NodeRef, path: &mut Vec<*const ()>) -> Result<()> {
+    let current = Arc::as_ptr(node_ref).cast::<()>();
+    if path.contains(&current) {
         return Err("a schema refers to itself for the same value".into());
     }
-    trail.push(here);
-    if let Some(node) = slot.get() {
-        let union = node.one.iter().flat_map(|union| union.branches.iter().map(|(_, slot)| slot));
-        for below in node.all.iter().chain(&node.any).chain(union) {
-            ends(below, trail)?;
+    path.push(current);
+    if let Some(node) = node_ref.get() {
+        let branches = node.one_of.iter().flat_map(|one_of| one_of.branches.iter().map(|(_, node)| node));
+        for child in node.all_of.iter().chain(&node.any_of).chain(branches) {
+            check_termination(child, path)?;
         }
     }
-    trail.pop();
+    path.pop();
     Ok(())
 }

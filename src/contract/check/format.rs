@@ -1,4 +1,4 @@
-//! The formats that the document may name, each enforced.
+//! Validation of the `format` keyword.
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike};
@@ -13,12 +13,12 @@ pub(super) enum Format {
     DateTime,
     Int32,
     Int64,
-    /// Says how a value is shown or held, and constrains nothing: `double`, `password`.
-    Any,
+    /// An annotation that does not constrain the value: `binary`, `double`, `password`.
+    Annotation,
 }
 
 impl Format {
-    pub fn named(name: &str) -> Result<Format, String> {
+    pub fn from_name(name: &str) -> Result<Format, String> {
         Ok(match name {
             "uuid" => Format::Uuid,
             "uri" => Format::Uri,
@@ -28,12 +28,12 @@ impl Format {
             "date-time" => Format::DateTime,
             "int32" => Format::Int32,
             "int64" => Format::Int64,
-            "binary" | "double" | "password" => Format::Any,
-            other => return Err(format!("`{other}` is not enforced")),
+            "binary" | "double" | "password" => Format::Annotation,
+            other => return Err(format!("`{other}` is not supported")),
         })
     }
 
-    pub fn holds(self, text: &str) -> bool {
+    pub fn is_valid(self, text: &str) -> bool {
         match self {
             Format::Uuid => is_uuid(text),
             Format::Uri => is_uri(text),
@@ -41,11 +41,11 @@ impl Format {
             Format::Email => is_email(text),
             Format::Date => is_date(text),
             Format::DateTime => is_date_time(text),
-            Format::Int32 | Format::Int64 | Format::Any => true,
+            Format::Int32 | Format::Int64 | Format::Annotation => true,
         }
     }
 
-    /// The range of an integer format.
+    /// Returns the range of an integer format.
     pub fn range(self) -> Option<(i64, i64)> {
         match self {
             Format::Int32 => Some((i32::MIN.into(), i32::MAX.into())),
@@ -54,15 +54,16 @@ impl Format {
         }
     }
 
-    pub fn advice(self) -> &'static str {
+    /// Returns the message for invalid values.
+    pub fn message(self) -> &'static str {
         match self {
-            Format::Uuid => "must be a UUID like 01890a5d-ac96-774b-bcce-b302099a8057",
-            Format::Uri => "must be an absolute http or https URL like https://example.com/page",
-            Format::UriReference => "must be a URL, or a path like /posts/first",
-            Format::Email => "must be an e-mail address like ada@example.com",
-            Format::Date => "must be a date like 2026-01-31",
-            Format::DateTime => "must be a date and time with an offset (RFC 3339) like 2026-01-31T09:30:00Z",
-            Format::Int32 | Format::Int64 | Format::Any => "is not of the right form",
+            Format::Uuid => "must be a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057",
+            Format::Uri => "must be an absolute http or https URL, such as https://example.com/page",
+            Format::UriReference => "must be a URL, or a path such as /posts/first",
+            Format::Email => "must be an e-mail address, such as ada@example.com",
+            Format::Date => "must be a date, such as 2026-01-31",
+            Format::DateTime => "must be a timestamp with an offset (RFC 3339), such as 2026-01-31T09:30:00Z",
+            Format::Int32 | Format::Int64 | Format::Annotation => "has an invalid format",
         }
     }
 }
@@ -84,17 +85,18 @@ fn is_date(text: &str) -> bool {
     hyphens && NaiveDate::from_ymd_opt(year as i32, month, day).is_some()
 }
 
-/// RFC 3339, 5.6, with its years in UTC as well; a 60th second only where one can be inserted.
+/// Validates a `date-time` (RFC 3339, section 5.6). The year must be 0 to 9999 also in UTC, and second 60 is
+/// accepted only at 23:59 UTC, where a leap second can be inserted.
 fn is_date_time(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let shape = text.is_ascii()
+    let well_formed = text.is_ascii()
         && (20..=64).contains(&bytes.len())
         && matches!(bytes[10], b'T' | b't')
         && bytes[13] == b':'
         && bytes[16] == b':'
         && is_date(&text[..10])
         && [&text[11..13], &text[14..16], &text[17..19]].iter().all(|two| digits(two).is_some());
-    if !shape {
+    if !well_formed {
         return false;
     }
     let rest = &text[19..];
@@ -103,32 +105,33 @@ fn is_date_time(text: &str) -> bool {
         None => rest,
     };
     let fraction = rest.len() - offset.len();
-    let offset_shape = match offset.as_bytes() {
+    let valid_offset = match offset.as_bytes() {
         [b'Z' | b'z'] => true,
         [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()),
         _ => false,
     };
     let Ok(time) = DateTime::parse_from_rfc3339(text) else { return false };
     let utc = time.naive_utc();
-    let leap = &text[17..19] != "60" || (utc.hour(), utc.minute()) == (23, 59);
-    fraction != 1 && offset_shape && leap && (0..=9999).contains(&utc.year())
+    let valid_second = &text[17..19] != "60" || (utc.hour(), utc.minute()) == (23, 59);
+    fraction != 1 && valid_offset && valid_second && (0..=9999).contains(&utc.year())
 }
 
 fn digits(text: &str) -> Option<u32> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// The characters of RFC 3986, 2; brackets stand in a host only and are taken out before.
+/// Validates the characters of a URI (RFC 3986, section 2). Brackets are valid in an IPv6 host only, which is
+/// parsed separately.
 fn is_uri_text(text: &str) -> bool {
     let mut rest = text.bytes();
     while let Some(b) = rest.next() {
-        let fine = match b {
+        let valid = match b {
             b'%' => {
                 matches!((rest.next(), rest.next()), (Some(a), Some(b)) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
             }
             b => b.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(&b),
         };
-        if !fine {
+        if !valid {
             return false;
         }
     }
@@ -137,8 +140,8 @@ fn is_uri_text(text: &str) -> bool {
 
 fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
-    let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-    web && is_authority_and_path(rest)
+    let is_http = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    is_http && is_authority_and_path(rest)
 }
 
 fn is_authority_and_path(text: &str) -> bool {
@@ -158,7 +161,7 @@ fn is_authority_and_path(text: &str) -> bool {
     port && (authority.starts_with('[') || is_host(host)) && is_uri_text(path)
 }
 
-/// A name in letters, digits, hyphens and dots, or an IPv4 address.
+/// Validates a host name of letters, digits, hyphens and dots, or an IPv4 address.
 fn is_host(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let numeric = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
@@ -182,14 +185,14 @@ fn is_uri_reference(text: &str) -> bool {
 
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
-    let atom = |part: &str| {
+    let is_atom = |part: &str| {
         !part.is_empty()
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
     };
     let top = domain.rsplit('.').next().unwrap_or_default();
     text.len() <= 254
         && local.len() <= 64
-        && local.split('.').all(atom)
+        && local.split('.').all(is_atom)
         && domain.contains('.')
         && domain.split('.').all(is_label)
         && !top.bytes().all(|b| b.is_ascii_digit())

@@ -1,74 +1,76 @@
-//! JSON read strictly (RFC 8259, I-JSON's rule on names): what two readers could take for two things is
-//! refused.
+//! Strict JSON parsing (RFC 8259) with the rules of I-JSON (RFC 7493): input that parsers could
+//! interpret differently, such as duplicate field names, is rejected.
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, error::Category, map::Entry};
 
 use super::{
-    keyword::whole,
+    keyword::normalize_integer,
     place::push_token,
     violation::{ErrorCode, Place, Violation},
 };
 
-/// How deep arrays and objects may stand in each other.
+/// The maximum nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 64;
 
+/// An error of [`parse`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonError {
-    /// There is no body at all.
+    /// The input is empty.
     Empty,
     Invalid(Violation),
 }
 
-/// Reads one JSON text; an integer written `1.0` is handed on as an integer.
+/// Parses one JSON text. A number without a fraction, such as `1.0`, is returned as an integer.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     if bytes.is_empty() {
         return Err(JsonError::Empty);
     }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
-        return Err(whole_body(ErrorCode::Encoding, "must not begin with a byte order mark".into()));
+        return Err(at_root(ErrorCode::Encoding, "must not begin with a byte order mark".into()));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("must be UTF-8; the byte at offset {} is not", error.valid_up_to());
-        whole_body(ErrorCode::Encoding, message)
+        let message = format!("must be UTF-8: invalid byte at offset {}", error.valid_up_to());
+        at_root(ErrorCode::Encoding, message)
     })?;
-    let mut refusal = None;
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = Strict { depth: 0, refusal: &mut refusal }.deserialize(&mut reader);
-    match read.and_then(|value| reader.end().map(|()| value)) {
+    let mut rejection = None;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let parsed = StrictVisitor { depth: 0, rejection: &mut rejection }.deserialize(&mut deserializer);
+    match parsed.and_then(|value| deserializer.end().map(|()| value)) {
         Ok(value) => Ok(value),
-        Err(error) => Err(match refusal {
-            Some(refusal) => refusal.into_error(),
-            None => whole_body(ErrorCode::Malformed, mistake(&error)),
+        Err(error) => Err(match rejection {
+            Some(rejection) => rejection.into_error(),
+            None => at_root(ErrorCode::Malformed, syntax_message(&error)),
         }),
     }
 }
 
-fn whole_body(code: ErrorCode, message: String) -> JsonError {
+fn at_root(code: ErrorCode, message: String) -> JsonError {
     JsonError::Invalid(Violation::new(Place::Pointer("#".into()), code, message))
 }
 
-fn mistake(error: &serde_json::Error) -> String {
+fn syntax_message(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     if error.classify() == Category::Eof {
-        "must be JSON; it ends before its value is complete".into()
+        "must be valid JSON: unexpected end of input".into()
     } else if error.to_string().starts_with("number out of range") {
-        format!("must be JSON; the number at line {line}, column {column} is out of range")
+        format!("must be valid JSON: number out of range at line {line}, column {column}")
     } else {
-        format!("must be JSON; it goes wrong at line {line}, column {column}")
+        format!("must be valid JSON: syntax error at line {line}, column {column}")
     }
 }
 
-/// A rule of ours that was broken; serde's errors carry text only, so it travels beside them.
-struct Refusal {
+/// A violation of a rule beyond JSON's grammar. Serde's errors contain text only, so it is returned
+/// separately.
+struct Rejection {
     code: ErrorCode,
     message: String,
-    /// Innermost first, gathered on the way out.
+    /// The tokens of the path, innermost first. They are added while the visitors return.
     path: Vec<String>,
 }
 
-impl Refusal {
+impl Rejection {
     fn into_error(self) -> JsonError {
         let mut pointer = "#".to_owned();
         self.path.iter().rev().for_each(|token| push_token(&mut pointer, token));
@@ -76,18 +78,18 @@ impl Refusal {
     }
 }
 
-struct Strict<'r> {
+struct StrictVisitor<'r> {
     depth: usize,
-    refusal: &'r mut Option<Refusal>,
+    rejection: &'r mut Option<Rejection>,
 }
 
-impl Strict<'_> {
-    fn below(&mut self) -> Strict<'_> {
-        Strict { depth: self.depth + 1, refusal: self.refusal }
+impl StrictVisitor<'_> {
+    fn child(&mut self) -> StrictVisitor<'_> {
+        StrictVisitor { depth: self.depth + 1, rejection: self.rejection }
     }
 
-    fn refuse<E: serde::de::Error>(&mut self, code: ErrorCode, message: String, path: Vec<String>) -> E {
-        *self.refusal = Some(Refusal { code, message, path });
+    fn reject<E: serde::de::Error>(&mut self, code: ErrorCode, message: String, path: Vec<String>) -> E {
+        *self.rejection = Some(Rejection { code, message, path });
         E::custom(code.as_str())
     }
 
@@ -95,22 +97,22 @@ impl Strict<'_> {
         if self.depth < MAX_DEPTH {
             return Ok(());
         }
-        Err(self.refuse(
+        Err(self.reject(
             ErrorCode::TooDeep,
-            format!("must not be nested deeper than {MAX_DEPTH} levels"),
+            format!("must have at most {MAX_DEPTH} levels of nesting"),
             Vec::new(),
         ))
     }
 
-    fn on_the_way_out<T, E>(&mut self, read: Result<T, E>, token: impl FnOnce() -> String) -> Result<T, E> {
-        if let (Err(_), Some(refusal)) = (&read, self.refusal.as_mut()) {
-            refusal.path.push(token());
+    fn with_token<T, E>(&mut self, result: Result<T, E>, token: impl FnOnce() -> String) -> Result<T, E> {
+        if let (Err(_), Some(rejection)) = (&result, self.rejection.as_mut()) {
+            rejection.path.push(token());
         }
-        read
+        result
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl<'de> DeserializeSeed<'de> for StrictVisitor<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
@@ -118,7 +120,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for StrictVisitor<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,8 +144,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number out of range"))?;
-        Ok(Value::Number(whole(&number)))
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
+        Ok(Value::Number(normalize_integer(&number)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -158,8 +160,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
         self.enter()?;
         let mut items = Vec::new();
         loop {
-            let item = from.next_element_seed(self.below());
-            match self.on_the_way_out(item, || items.len().to_string())? {
+            let item = from.next_element_seed(self.child());
+            match self.with_token(item, || items.len().to_string())? {
                 Some(item) => items.push(item),
                 None => return Ok(Value::Array(items)),
             }
@@ -168,20 +170,20 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut from: A) -> Result<Value, A::Error> {
         self.enter()?;
-        let mut members = Map::new();
+        let mut fields = Map::new();
         while let Some(name) = from.next_key::<String>()? {
-            match members.entry(name) {
+            match fields.entry(name) {
                 Entry::Vacant(vacant) => {
-                    let value = from.next_value_seed(self.below());
-                    let value = self.on_the_way_out(value, || vacant.key().clone())?;
+                    let value = from.next_value_seed(self.child());
+                    let value = self.with_token(value, || vacant.key().clone())?;
                     vacant.insert(value);
                 }
-                Entry::Occupied(taken) => {
-                    let message = "stands twice in its object; leave one out".to_owned();
-                    return Err(self.refuse(ErrorCode::Duplicate, message, vec![taken.key().clone()]));
+                Entry::Occupied(existing) => {
+                    let message = "is a duplicate field: remove one".to_owned();
+                    return Err(self.reject(ErrorCode::Duplicate, message, vec![existing.key().clone()]));
                 }
             }
         }
-        Ok(Value::Object(members))
+        Ok(Value::Object(fields))
     }
 }

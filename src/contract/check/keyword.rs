@@ -1,7 +1,7 @@
-//! The keywords of a schema, read strictly.
+//! Strict parsing of schema keywords.
 use serde_json::{Number, Value};
 
-use super::schema::{Numbers, Types};
+use super::schema::{NumberRules, Types};
 
 pub(super) type Result<T> = std::result::Result<T, String>;
 
@@ -19,23 +19,23 @@ const ANNOTATIONS: &[&str] = &[
     "externalDocs",
 ];
 
-/// Says something about a value, but does not constrain it.
+/// Returns whether a keyword does not constrain the value.
 pub(super) fn is_annotation(keyword: &str) -> bool {
     keyword.starts_with("x-") || ANNOTATIONS.contains(&keyword)
 }
 
 pub(super) fn as_text(value: &Value) -> Result<&str> {
-    value.as_str().ok_or_else(|| format!("has to be a string, not {value}"))
+    value.as_str().ok_or_else(|| format!("must be a string, got {value}"))
 }
 
 pub(super) fn as_array(value: &Value) -> Result<&Vec<Value>> {
-    value.as_array().ok_or_else(|| format!("has to be an array, not {value}"))
+    value.as_array().ok_or_else(|| format!("must be an array, got {value}"))
 }
 
-/// A whole number; a document may write it `200.0`.
+/// Parses a non-negative integer, also in the form `200.0`.
 pub(super) fn as_count(value: &Value) -> Result<u64> {
-    let count = value.as_number().map(whole).and_then(|number| number.as_u64());
-    count.ok_or_else(|| format!("has to be a whole number, not {value}"))
+    let count = value.as_number().map(normalize_integer).and_then(|number| number.as_u64());
+    count.ok_or_else(|| format!("must be a non-negative integer, got {value}"))
 }
 
 pub(super) fn types(value: &Value) -> Result<Types> {
@@ -45,25 +45,26 @@ pub(super) fn types(value: &Value) -> Result<Types> {
         Value::Array(names) => names.iter().try_for_each(|name| types.add(as_text(name)?))?,
         _ => {}
     }
-    if types.is_empty() { Err(format!("names no type: {value}")) } else { Ok(types) }
+    if types.is_empty() { Err(format!("must be a type or a list of types, got {value}")) } else { Ok(types) }
 }
 
-pub(super) fn set_bound(numbers: &mut Numbers, keyword: &str, value: &Value) -> Result<()> {
-    let number = value.as_number().ok_or_else(|| format!("has to be a number, not {value}"))?;
-    let field = match keyword {
-        "minimum" => &mut numbers.min,
-        "maximum" => &mut numbers.max,
-        "exclusiveMinimum" => &mut numbers.above,
-        "exclusiveMaximum" => &mut numbers.below,
-        _ if number.as_f64().is_some_and(|step| step <= 0.0) => return Err("has to be above 0".into()),
-        _ => &mut numbers.multiple_of,
+pub(super) fn set_bound(rules: &mut NumberRules, keyword: &str, value: &Value) -> Result<()> {
+    let number = value.as_number().ok_or_else(|| format!("must be a number, got {value}"))?;
+    let bound = match keyword {
+        "minimum" => &mut rules.min,
+        "maximum" => &mut rules.max,
+        "exclusiveMinimum" => &mut rules.exclusive_min,
+        "exclusiveMaximum" => &mut rules.exclusive_max,
+        _ if number.as_f64().is_some_and(|step| step <= 0.0) => return Err("must be more than 0".into()),
+        _ => &mut rules.multiple_of,
     };
-    *field = Some(whole(number));
+    *bound = Some(normalize_integer(number));
     Ok(())
 }
 
-/// `1.0` is the integer 1, also for what reads the value next (JSON Schema Core, 4.2.3).
-pub(super) fn whole(number: &Number) -> Number {
+/// Converts a float without a fraction, such as `1.0`, to an integer (JSON Schema Core, section 4.2.3). Types
+/// that parse the value later expect an integer.
+pub(super) fn normalize_integer(number: &Number) -> Number {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     match number.as_f64() {
         Some(float) if number.is_f64() && float.fract() == 0.0 && (-LIMIT..LIMIT).contains(&float) => {

@@ -1,5 +1,5 @@
-//! The published document, applied: bodies and parameters are held against the very schemas it shows, and
-//! every violation is named at once.
+//! JSON Schema validation: bodies and parameters are validated against the schemas of the OpenAPI document,
+//! and all violations are reported at once.
 mod coerce;
 mod compile;
 mod format;

@@ -1,9 +1,9 @@
-//! Numbers as JSON has them: integers of 64 bits and floats, in one order.
+//! Comparison of JSON numbers: 64-bit integers and floats.
 use std::cmp::Ordering;
 
 use serde_json::Number;
 
-/// Integers are compared exactly: a float has no room for all 64 bits.
+/// Compares integers exactly: a float cannot represent all 64-bit integers.
 pub(super) fn compare(a: &Number, b: &Number) -> Ordering {
     match (a.as_i128(), b.as_i128()) {
         (Some(a), Some(b)) => a.cmp(&b),
@@ -14,10 +14,10 @@ pub(super) fn compare(a: &Number, b: &Number) -> Ordering {
 pub(super) fn is_multiple(number: &Number, step: &Number) -> bool {
     match (number.as_i128(), step.as_i128()) {
         (Some(number), Some(step)) => step == 0 || number % step == 0,
-        // 19.99 / 0.01 is 1998.9999999999998.
+        // The tolerance is needed because 19.99 / 0.01 is 1998.9999999999998.
         _ => {
-            let times = number.as_f64().unwrap_or_default() / step.as_f64().unwrap_or(1.0);
-            (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
+            let quotient = number.as_f64().unwrap_or_default() / step.as_f64().unwrap_or(1.0);
+            (quotient - quotient.round()).abs() <= 1e-9 * quotient.abs().max(1.0)
         }
     }
 }

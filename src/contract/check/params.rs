@@ -1,19 +1,19 @@
-//! An operation's parameters: read strictly out of the query, the headers and the path, and typed by their
-//! schemas.
+//! Parsing of an operation's query, header and path parameters, with the types of their schemas.
 use poem::http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
 use super::{
-    coerce::Kind,
+    coerce::ParamType,
     compile::Compiler,
     keyword::{Result, as_text, is_annotation},
-    place::At,
+    place::InstancePath,
     query,
     schema::Schema,
-    violation::{ErrorCode, Place, Violation, excerpt, one_of},
-    walk::Walk,
+    violation::{ErrorCode, Place, Violation, excerpt, join_or},
+    walk::Validator,
 };
 
+/// The parameters of an operation.
 #[derive(Debug, Default)]
 pub struct Params {
     query: Vec<Param>,
@@ -26,18 +26,19 @@ struct Param {
     name: String,
     required: bool,
     default: Option<Value>,
-    kind: Kind,
+    param_type: ParamType,
     schema: Schema,
 }
 
-/// OpenAPI says to pass these over: they are described elsewhere in the document.
-const DESCRIBED_ELSEWHERE: [&str; 3] = ["accept", "authorization", "content-type"];
+/// Header parameters that OpenAPI ignores: the document describes them by other means.
+const IGNORED_HEADERS: [&str; 3] = ["accept", "authorization", "content-type"];
 
-/// RFC 9110 lets these stand in several lines, read as one list.
+/// Headers that RFC 9110 defines as a list, which may be sent in several lines.
 const LIST_HEADERS: [&str; 3] = ["if-match", "if-none-match", "accept-language"];
 
 impl Params {
-    /// Of two parameters with one name and place the later counts, so a path item's go first.
+    /// Compiles parameters. A later one replaces an earlier one with the same name and location, so the
+    /// parameters of the path item must come first.
     pub fn compile(document: &Value, parameters: &[Value]) -> Result<Params> {
         Params::compile_with(&mut Compiler::new(document), parameters)
     }
@@ -49,149 +50,163 @@ impl Params {
                 Some(reference) => compiler.resolve(as_text(reference)?)?,
                 None => parameter,
             };
-            let text =
-                |key: &str| parameter.get(key).ok_or(format!("a parameter has no `{key}`")).and_then(as_text);
-            let (name, place) = (text("name")?, text("in")?);
-            let list = match place {
-                "header" if DESCRIBED_ELSEWHERE.iter().any(|other| name.eq_ignore_ascii_case(other)) => {
+            let text = |key: &str| {
+                parameter.get(key).ok_or(format!("a parameter must have `{key}`")).and_then(as_text)
+            };
+            let (name, location) = (text("name")?, text("in")?);
+            let list = match location {
+                "header" if IGNORED_HEADERS.iter().any(|other| name.eq_ignore_ascii_case(other)) => {
                     continue;
                 }
                 "query" => &mut params.query,
                 "header" => &mut params.header,
                 "path" => &mut params.path,
-                other => return Err(format!("parameter {name}: `in: {other}` is not enforced")),
+                other => return Err(format!("parameter {name}: `in: {other}` is not supported")),
             };
-            let param = Param::compile(compiler, name, place, parameter);
+            let param = Param::compile(compiler, name, location, parameter);
             list.retain(|earlier| earlier.name != name);
-            list.push(param.map_err(|why| format!("parameter {name}: {why}"))?);
+            list.push(param.map_err(|reason| format!("parameter {name}: {reason}"))?);
         }
         Ok(params)
     }
 
-    /// The query's values by name, typed, with defaults where nothing was given.
+    /// Returns the values of the query by name, with defaults for absent parameters.
     pub fn query(&self, raw_query: Option<&str>, out: &mut Vec<Violation>) -> Map<String, Value> {
         let before = out.len();
-        let pairs = query::pairs(raw_query.unwrap_or_default(), out);
-        let unreadable: Vec<Place> = out[before..].iter().map(|violation| violation.place.clone()).collect();
+        let pairs = query::parse_pairs(raw_query.unwrap_or_default(), out);
+        let undecodable: Vec<Place> = out[before..].iter().map(|violation| violation.place.clone()).collect();
         for (name, _) in &pairs {
             if !self.query.iter().any(|param| param.name == *name) {
-                let at = At::Parameter(&excerpt(name));
-                Walk { out: &mut *out }.fail(&at, ErrorCode::Unknown, || self.unknown());
+                let at = InstancePath::Parameter(&excerpt(name));
+                Validator { out: &mut *out }.fail(&at, ErrorCode::Unknown, || self.unknown_message());
             }
         }
-        let mut read = Map::new();
+        let mut parsed = Map::new();
         for param in &self.query {
-            let place = Place::Parameter(param.name.clone());
-            if unreadable.contains(&place) || unreadable.contains(&Place::Parameter("?".into())) {
+            let location = Place::Parameter(param.name.clone());
+            if undecodable.contains(&location) || undecodable.contains(&Place::Parameter("?".into())) {
                 continue;
             }
             let values =
                 pairs.iter().filter(|(name, _)| *name == param.name).map(|(_, value)| value.as_ref());
-            param.read(values.collect(), &At::Parameter(&param.name), &mut read, out);
+            param.parse(values.collect(), &InstancePath::Parameter(&param.name), &mut parsed, out);
         }
-        read
+        parsed
     }
 
-    /// The values of the declared headers by their declared names.
+    /// Returns the values of the declared headers by their declared names.
     pub fn headers(&self, headers: &HeaderMap, out: &mut Vec<Violation>) -> Map<String, Value> {
-        let mut read = Map::new();
+        let mut parsed = Map::new();
         for param in &self.header {
-            let at = At::Header(&param.name);
+            let at = InstancePath::Header(&param.name);
             let lines = headers.get_all(param.name.as_str()).iter();
             let Ok(lines) = lines.map(|line| line.to_str()).collect::<std::result::Result<Vec<_>, _>>()
             else {
-                let message = || "must consist of printable ASCII characters".to_owned();
-                Walk { out: &mut *out }.fail(&at, ErrorCode::Encoding, message);
+                let message = || "must be printable ASCII".to_owned();
+                Validator { out: &mut *out }.fail(&at, ErrorCode::Encoding, message);
                 continue;
             };
             let joined = lines.join(", ");
-            let one_list = LIST_HEADERS.iter().any(|list| param.name.eq_ignore_ascii_case(list));
-            let values = match &param.kind {
+            let is_list_header = LIST_HEADERS.iter().any(|list| param.name.eq_ignore_ascii_case(list));
+            let values = match &param.param_type {
                 _ if lines.is_empty() => Vec::new(),
-                Kind::List(_) => joined.split(',').map(str::trim).filter(|value| !value.is_empty()).collect(),
-                _ if one_list => vec![joined.as_str()],
+                ParamType::List(_) => {
+                    joined.split(',').map(str::trim).filter(|value| !value.is_empty()).collect()
+                }
+                _ if is_list_header => vec![joined.as_str()],
                 _ => lines,
             };
-            param.read(values, &at, &mut read, out);
+            param.parse(values, &at, &mut parsed, out);
         }
-        read
+        parsed
     }
 
-    /// The decoded segments by name. A violation here means that there is no such resource, so `out` had
-    /// better be a list of its own.
+    /// Returns the decoded path segments by name. Pass an `out` of its own: a violation here means 404, not
+    /// 400.
     pub fn path(&self, values: &[(&str, &str)], out: &mut Vec<Violation>) -> Map<String, Value> {
-        let mut read = Map::new();
+        let mut parsed = Map::new();
         for param in &self.path {
             let found = values.iter().filter(|(name, _)| *name == param.name).map(|(_, value)| *value);
-            param.read(found.collect(), &At::Parameter(&param.name), &mut read, out);
+            param.parse(found.collect(), &InstancePath::Parameter(&param.name), &mut parsed, out);
         }
-        read
+        parsed
     }
 
-    /// Whether the header field is a parameter here.
+    /// Returns whether the operation declares this header.
     pub fn takes_header(&self, name: &str) -> bool {
         self.header.iter().any(|param| param.name.eq_ignore_ascii_case(name))
     }
 
-    fn unknown(&self) -> String {
+    fn unknown_message(&self) -> String {
         match self.query.as_slice() {
-            [] => "is not known here; leave it out".into(),
+            [] => "is not a known parameter: remove it".into(),
             known => {
-                let names = one_of(known.iter().map(|param| &param.name));
-                format!("is not known here; leave it out, or use {names}")
+                let names = join_or(known.iter().map(|param| &param.name));
+                format!("is not a known parameter: remove it, or use {names}")
             }
         }
     }
 }
 
 impl Param {
-    fn compile(compiler: &mut Compiler<'_>, name: &str, place: &str, parameter: &Value) -> Result<Param> {
-        let members = parameter.as_object().ok_or("is not an object")?;
-        let schema = members.get("schema").ok_or("has no schema")?;
-        let kind = Kind::of(compiler, schema)?;
-        for (keyword, value) in members {
+    fn compile(compiler: &mut Compiler<'_>, name: &str, location: &str, parameter: &Value) -> Result<Param> {
+        let fields = parameter.as_object().ok_or("must be an object")?;
+        let schema = fields.get("schema").ok_or("must have a schema")?;
+        let param_type = ParamType::from_schema(compiler, schema)?;
+        for (keyword, value) in fields {
             let known = match keyword.as_str() {
                 "name" | "in" | "schema" => true,
                 "required" => value.is_boolean(),
-                "style" => value == if place == "query" { "form" } else { "simple" },
-                "explode" => place != "query" || value == true || !matches!(kind, Kind::List(_)),
+                "style" => value == if location == "query" { "form" } else { "simple" },
+                "explode" => {
+                    location != "query" || value == true || !matches!(param_type, ParamType::List(_))
+                }
                 other => is_annotation(other),
             };
             if !known {
-                return Err(format!("`{keyword}: {value}` is not enforced"));
+                return Err(format!("`{keyword}: {value}` is not supported"));
             }
         }
-        if place == "header" && HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Err("is not a header's name".into());
+        if location == "header" && HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err("is not a valid header name".into());
         }
-        let required = members.get("required").and_then(Value::as_bool).unwrap_or_default();
-        if place == "path" && (!required || matches!(kind, Kind::List(_))) {
-            return Err("a path parameter has to be required, and one value".into());
+        let required = fields.get("required").and_then(Value::as_bool).unwrap_or_default();
+        if location == "path" && (!required || matches!(param_type, ParamType::List(_))) {
+            return Err("a path parameter must be required and must not be an array".into());
         }
-        let default = Kind::default_of(compiler, schema)?;
+        let default = ParamType::default_value(compiler, schema)?;
         let schema = compiler.schema(schema)?;
         if let Some(default) = &default {
-            let mut wrong = Vec::new();
-            schema.check_at(default, &At::Parameter(name), &mut wrong);
-            if let Some(wrong) = wrong.first() {
-                return Err(format!("its default {}", wrong.message));
+            let mut violations = Vec::new();
+            schema.check_at(default, &InstancePath::Parameter(name), &mut violations);
+            if let Some(violation) = violations.first() {
+                return Err(format!("default: {}", violation.message));
             }
         }
-        Ok(Param { name: name.to_owned(), required, default, kind, schema })
+        Ok(Param { name: name.to_owned(), required, default, param_type, schema })
     }
 
-    fn read(&self, values: Vec<&str>, at: &At<'_>, read: &mut Map<String, Value>, out: &mut Vec<Violation>) {
-        let value = match (&self.kind, values.as_slice()) {
-            (_, []) => return self.absent(at, read, out),
-            (Kind::List(kind), values) => {
+    fn parse(
+        &self,
+        values: Vec<&str>,
+        at: &InstancePath<'_>,
+        parsed: &mut Map<String, Value>,
+        out: &mut Vec<Violation>,
+    ) {
+        let value = match (&self.param_type, values.as_slice()) {
+            (_, []) => return self.parse_absent(at, parsed, out),
+            (ParamType::List(item_type), values) => {
                 let before = out.len();
                 let items = values.iter().enumerate();
-                let items = items.filter_map(|(i, value)| kind.read(value, &At::Item(at, i), out)).collect();
+                let items = items
+                    .filter_map(|(i, value)| item_type.parse(value, &InstancePath::Item(at, i), out))
+                    .collect();
                 (out.len() == before).then_some(Value::Array(items))
             }
-            (kind, [value]) => kind.read(value, at, out),
+            (param_type, [value]) => param_type.parse(value, at, out),
             (_, [_, ..]) => {
-                Walk { out: &mut *out }.fail(at, ErrorCode::Duplicate, || "must be given once".into());
+                Validator { out: &mut *out }
+                    .fail(at, ErrorCode::Duplicate, || "must be sent only once".into());
                 None
             }
         };
@@ -199,15 +214,15 @@ impl Param {
         let before = out.len();
         self.schema.check_at(&value, at, out);
         if out.len() == before {
-            read.insert(self.name.clone(), value);
+            parsed.insert(self.name.clone(), value);
         }
     }
 
-    fn absent(&self, at: &At<'_>, read: &mut Map<String, Value>, out: &mut Vec<Violation>) {
+    fn parse_absent(&self, at: &InstancePath<'_>, parsed: &mut Map<String, Value>, out: &mut Vec<Violation>) {
         if self.required {
-            Walk { out }.fail(at, ErrorCode::Required, || "is required".into());
+            Validator { out }.fail(at, ErrorCode::Required, || "is required".into());
         } else if let Some(default) = &self.default {
-            read.insert(self.name.clone(), default.clone());
+            parsed.insert(self.name.clone(), default.clone());
         }
     }
 }

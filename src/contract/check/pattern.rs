@@ -1,5 +1,5 @@
-//! ECMA-262 regular expressions, as far as they mean the same everywhere: the rest is refused at start, so
-//! that a client's engine and ours never disagree about a `pattern`.
+//! ECMA-262 regular expressions, limited to the syntax with the same meaning in all engines. Other syntax is
+//! rejected at start, so that a client and the service never disagree about a `pattern`.
 use std::{iter::Peekable, str::Chars};
 
 use regex::Regex;
@@ -8,7 +8,7 @@ const SPACE: &str =
     r"\t\n\x0B\x0C\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
 
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    let translated = translate(pattern).map_err(|why| format!("pattern {pattern:?}: {why}"))?;
+    let translated = translate(pattern).map_err(|reason| format!("pattern {pattern:?}: {reason}"))?;
     Regex::new(&translated).map_err(|error| format!("pattern {pattern:?}: {error}"))
 }
 
@@ -34,13 +34,13 @@ fn translate(pattern: &str) -> Result<String, String> {
                 class = false;
                 out.push(']');
             }
-            // These would be operators on sets here, but are characters there.
+            // `&&` and `~~` are set operators in the regex crate, and literals in ECMA-262.
             '&' | '~' if class => out.extend(['\\', c]),
             '-' if class && rest.peek() == Some(&'-') => return Err("`--` in a class".into()),
             '.' if !class => out.push_str(r"[^\n\r\x{2028}\x{2029}]"),
             '(' if !class && rest.peek() == Some(&'?') => {
                 rest.next();
-                rest.next_if_eq(&':').ok_or("only `(?:` groups mean the same everywhere")?;
+                rest.next_if_eq(&':').ok_or("only `(?:` groups are portable")?;
                 out.push_str("(?:");
             }
             '*' | '+' | '?' | '}' if !class && rest.peek() == Some(&'+') => {
@@ -53,7 +53,7 @@ fn translate(pattern: &str) -> Result<String, String> {
 }
 
 fn escape(rest: &mut Peekable<Chars<'_>>, class: bool, out: &mut String) -> Result<(), String> {
-    let c = rest.next().ok_or("it ends in a backslash")?;
+    let c = rest.next().ok_or("ends with a backslash")?;
     match c {
         'd' => out.push_str("[0-9]"),
         'D' => out.push_str("[^0-9]"),
@@ -66,7 +66,7 @@ fn escape(rest: &mut Peekable<Chars<'_>>, class: bool, out: &mut String) -> Resu
         '<' | '>' => out.push(c),
         't' | 'n' | 'r' | 'f' | 'v' | 'x' | 'u' | 'p' | 'P' => out.extend(['\\', c]),
         c if c.is_ascii_punctuation() => out.extend(['\\', c]),
-        c => return Err(format!("`\\{c}` does not mean the same everywhere")),
+        c => return Err(format!("`\\{c}` is not portable")),
     }
     Ok(())
 }

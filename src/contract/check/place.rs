@@ -1,34 +1,37 @@
-//! The way from an input's root to a value: links on the stack, written out only when something is wrong.
+//! Paths from the root of an input to a value. A path is a linked list on the stack, and is formatted only
+//! for a violation: valid input causes no allocation.
 use std::fmt::Write as _;
 
 use super::violation::Place;
 
-/// Longer member names are cut in a pointer: they are the client's, and have no bound of their own.
+/// Longer field names are shortened in a pointer: the client chooses them, and their length is not limited.
 const MAX_TOKEN: usize = 128;
 
+/// A path to a value.
 #[derive(Clone, Copy)]
-pub(super) enum At<'a> {
+pub(super) enum InstancePath<'a> {
     Body(&'a str),
     Parameter(&'a str),
     Header(&'a str),
-    Member(&'a At<'a>, &'a str),
-    Item(&'a At<'a>, usize),
+    Field(&'a InstancePath<'a>, &'a str),
+    Item(&'a InstancePath<'a>, usize),
 }
 
-impl At<'_> {
-    pub fn place(&self) -> Place {
+impl InstancePath<'_> {
+    /// Returns the location of a violation at this path.
+    pub fn location(&self) -> Place {
         match self {
-            At::Parameter(name) => Place::Parameter((*name).to_owned()),
-            At::Header(name) => Place::Header((*name).to_owned()),
-            At::Body(pointer) => Place::Pointer((*pointer).to_owned()),
-            At::Member(parent, name) => match parent.place() {
+            InstancePath::Parameter(name) => Place::Parameter((*name).to_owned()),
+            InstancePath::Header(name) => Place::Header((*name).to_owned()),
+            InstancePath::Body(pointer) => Place::Pointer((*pointer).to_owned()),
+            InstancePath::Field(parent, name) => match parent.location() {
                 Place::Pointer(mut pointer) => {
                     push_token(&mut pointer, name);
                     Place::Pointer(pointer)
                 }
                 other => other,
             },
-            At::Item(parent, index) => match parent.place() {
+            InstancePath::Item(parent, index) => match parent.location() {
                 Place::Pointer(mut pointer) => {
                     let _ = write!(pointer, "/{index}");
                     Place::Pointer(pointer)
@@ -38,17 +41,20 @@ impl At<'_> {
         }
     }
 
-    /// A parameter is one place, so its message has to say which of its values is meant.
+    /// Returns the index of a value in a list parameter, as a prefix of the message: a parameter has no
+    /// pointer.
     pub fn prefix(&self) -> Option<String> {
         match self {
-            At::Item(At::Parameter(_) | At::Header(_), index) => Some(format!("value {}: ", index + 1)),
-            At::Item(parent, _) | At::Member(parent, _) => parent.prefix(),
+            InstancePath::Item(InstancePath::Parameter(_) | InstancePath::Header(_), index) => {
+                Some(format!("value {}: ", index + 1))
+            }
+            InstancePath::Item(parent, _) | InstancePath::Field(parent, _) => parent.prefix(),
             _ => None,
         }
     }
 }
 
-/// Appends `/token`, escaped for a pointer (`~0`, `~1`) and for a fragment (RFC 3986, 3.5).
+/// Appends `/token`, escaped for a JSON Pointer (`~0`, `~1`) and for a URI fragment (RFC 3986, section 3.5).
 pub(super) fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     for (i, c) in token.chars().enumerate() {

@@ -1,15 +1,17 @@
-//! A query string taken apart strictly: a sequence of names and values, or what is wrong with it.
+//! Strict parsing of query strings.
 use std::borrow::Cow;
 
 use super::violation::{ErrorCode, Place, Violation, excerpt};
 
-/// Bytes of a raw query.
+/// The maximum size of a raw query, in bytes.
 pub const MAX_QUERY: usize = 8 * 1024;
+/// The maximum number of parameters in a query.
 pub const MAX_PARAMETERS: usize = 50;
 
-/// Names and values, decoded, in their order. A part that cannot be read is a violation and left out.
-pub(super) fn pairs<'q>(raw: &'q str, out: &mut Vec<Violation>) -> Vec<(Cow<'q, str>, Cow<'q, str>)> {
-    if let Some((code, message)) = too_much(raw) {
+/// Returns the decoded names and values in their order. A parameter that cannot be decoded is omitted and
+/// reported.
+pub(super) fn parse_pairs<'q>(raw: &'q str, out: &mut Vec<Violation>) -> Vec<(Cow<'q, str>, Cow<'q, str>)> {
+    if let Some((code, message)) = limit_violation(raw) {
         out.push(Violation::new(Place::Parameter("?".into()), code, message));
         return Vec::new();
     }
@@ -17,12 +19,12 @@ pub(super) fn pairs<'q>(raw: &'q str, out: &mut Vec<Violation>) -> Vec<(Cow<'q, 
     for part in parts(raw) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let Some(name) = decode(name) else {
-            out.push(undecodable(name, "its name"));
+            out.push(undecodable(name, "the name"));
             continue;
         };
         match decode(value) {
             Some(value) => pairs.push((name, value)),
-            None => out.push(undecodable(&name, "its value")),
+            None => out.push(undecodable(&name, "the value")),
         }
     }
     pairs
@@ -32,22 +34,23 @@ fn parts(raw: &str) -> impl Iterator<Item = &str> {
     raw.split('&').filter(|part| !part.is_empty())
 }
 
-fn too_much(raw: &str) -> Option<(ErrorCode, String)> {
+fn limit_violation(raw: &str) -> Option<(ErrorCode, String)> {
     if raw.len() > MAX_QUERY {
-        let message = format!("the query must be at most {MAX_QUERY} bytes long, is {}", raw.len());
+        let message = format!("the query must be at most {MAX_QUERY} bytes, got {}", raw.len());
         return Some((ErrorCode::TooLong, message));
     }
     let count = parts(raw).count();
-    let message = || format!("the query must have at most {MAX_PARAMETERS} parameters, has {count}");
+    let message = || format!("the query must have at most {MAX_PARAMETERS} parameters, got {count}");
     (count > MAX_PARAMETERS).then(|| (ErrorCode::TooManyItems, message()))
 }
 
-fn undecodable(name: &str, what: &str) -> Violation {
-    let message = format!("{what} must be percent-encoded UTF-8");
+fn undecodable(name: &str, part: &str) -> Violation {
+    let message = format!("{part} must be percent-encoded UTF-8");
     Violation::new(Place::Parameter(excerpt(name).into_owned()), ErrorCode::Encoding, message)
 }
 
-/// `application/x-www-form-urlencoded` without its leniency: a stray `%` and bytes that are not UTF-8 fail.
+/// Decodes `application/x-www-form-urlencoded` text strictly: an incomplete `%` escape and invalid UTF-8
+/// fail.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return Some(Cow::Borrowed(text));

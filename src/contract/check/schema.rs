@@ -1,4 +1,4 @@
-//! A compiled schema: what a value has to be, in the form in which it is checked.
+//! Compiled schemas.
 use std::{
     collections::HashSet,
     fmt,
@@ -11,34 +11,38 @@ use serde_json::{Number, Value};
 use super::{
     compile::Compiler,
     format::Format,
-    place::At,
-    violation::{Violation, one_of},
-    walk::Walk,
+    place::InstancePath,
+    violation::{Violation, join_or},
+    walk::Validator,
 };
 
-/// A schema of the document with everything that it refers to. Cheap to clone.
+/// A compiled schema with all schemas that it refers to. Cheap to clone.
 #[derive(Clone)]
-pub struct Schema(Slot);
+pub struct Schema(NodeRef);
 
 impl Schema {
-    /// Fails on a keyword that is not enforced, so that the document never promises more than is held.
+    /// Compiles a schema of `document`.
+    ///
+    /// # Errors
+    /// The schema has an unsupported keyword. The OpenAPI document thus never states a rule that is not
+    /// enforced.
     pub fn compile(document: &Value, schema: &Value) -> Result<Schema, String> {
         Compiler::new(document).schema(schema)
     }
 
-    pub(super) fn of(slot: Slot) -> Self {
-        Schema(slot)
+    pub(super) fn from_node(node: NodeRef) -> Self {
+        Schema(node)
     }
 
-    /// Adds every violation; `at` is where the value stands, `#` for a body.
-    pub fn check(&self, value: &Value, at: &str, out: &mut Vec<Violation>) {
-        self.check_at(value, &At::Body(at), out);
+    /// Validates a value and appends all violations. `pointer` is the location of the value, `#` for a body.
+    pub fn check(&self, value: &Value, pointer: &str, out: &mut Vec<Violation>) {
+        self.check_at(value, &InstancePath::Body(pointer), out);
     }
 
-    pub(super) fn check_at(&self, value: &Value, at: &At<'_>, out: &mut Vec<Violation>) {
-        let mut walk = Walk { out };
-        walk.nul(value, at);
-        walk.slot(&self.0, value, at);
+    pub(super) fn check_at(&self, value: &Value, at: &InstancePath<'_>, out: &mut Vec<Violation>) {
+        let mut validator = Validator { out };
+        validator.reject_nul(value, at);
+        validator.validate(&self.0, value, at);
     }
 }
 
@@ -48,54 +52,56 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// A place for a node, so that a schema can stand below itself; filled when compiling ends. A schema that
-/// does so is never freed, which is right for a document that lives as long as the process.
-pub(super) type Slot = Arc<OnceLock<Node>>;
+/// A reference to a node that is initialized when its compilation ends, so that a schema can contain itself.
+/// Such a cycle of `Arc`s is never freed, which is acceptable for a document that lives as long as the
+/// process.
+pub(super) type NodeRef = Arc<OnceLock<Node>>;
 
 #[derive(Default)]
 pub(super) struct Node {
     pub types: Types,
-    /// `enum` and `const`.
-    pub only: Option<Vec<Value>>,
+    /// The values of `enum` or `const`.
+    pub allowed: Option<Vec<Value>>,
     pub format: Option<Format>,
-    pub number: Option<Box<Numbers>>,
-    pub text: Option<Box<Text>>,
-    pub list: Option<Box<List>>,
-    pub members: Option<Box<Members>>,
-    pub all: Vec<Slot>,
-    pub any: Vec<Slot>,
-    pub one: Option<Box<Union>>,
+    pub number: Option<Box<NumberRules>>,
+    pub string: Option<Box<StringRules>>,
+    pub array: Option<Box<ArrayRules>>,
+    pub object: Option<Box<ObjectRules>>,
+    pub all_of: Vec<NodeRef>,
+    pub any_of: Vec<NodeRef>,
+    pub one_of: Option<Box<OneOf>>,
 }
 
 #[derive(Default)]
-pub(super) struct Numbers {
+pub(super) struct NumberRules {
     pub min: Option<Number>,
     pub max: Option<Number>,
-    pub above: Option<Number>,
-    pub below: Option<Number>,
+    pub exclusive_min: Option<Number>,
+    pub exclusive_max: Option<Number>,
     pub multiple_of: Option<Number>,
 }
 
 #[derive(Default)]
-pub(super) struct Text {
+pub(super) struct StringRules {
     pub min: Option<u64>,
     pub max: Option<u64>,
     pub pattern: Option<Regex>,
-    /// What the pattern asks for.
-    pub asks: String,
+    /// The message for values that do not match the pattern.
+    pub pattern_message: String,
 }
 
 #[derive(Default)]
-pub(super) struct List {
+pub(super) struct ArrayRules {
     pub min: Option<u64>,
     pub max: Option<u64>,
     pub unique: bool,
-    pub items: Option<Slot>,
+    pub items: Option<NodeRef>,
 }
 
-impl List {
-    /// Where an item stands that stood before. Up to a few, comparing every two is quicker than hashing.
-    pub fn repeated(items: &[Value]) -> Vec<usize> {
+impl ArrayRules {
+    /// Returns the indices of items that repeat an earlier item. For up to 8 items, comparing all pairs is
+    /// faster than hashing.
+    pub fn duplicates(items: &[Value]) -> Vec<usize> {
         if items.len() <= 8 {
             return (1..items.len()).filter(|i| items[..*i].contains(&items[*i])).collect();
         }
@@ -105,38 +111,38 @@ impl List {
 }
 
 #[derive(Default)]
-pub(super) struct Members {
+pub(super) struct ObjectRules {
     pub min: Option<u64>,
     pub max: Option<u64>,
     pub required: Vec<String>,
-    /// Sorted by name.
-    pub known: Vec<(String, Slot)>,
-    pub rest: Rest,
+    /// The properties, sorted by name.
+    pub properties: Vec<(String, NodeRef)>,
+    pub additional: AdditionalProperties,
 }
 
-impl Members {
-    pub fn get(&self, name: &str) -> Option<&Slot> {
-        let found = self.known.binary_search_by(|(known, _)| known.as_str().cmp(name));
-        found.ok().and_then(|i| self.known.get(i)).map(|(_, slot)| slot)
+impl ObjectRules {
+    pub fn get(&self, name: &str) -> Option<&NodeRef> {
+        let found = self.properties.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        found.ok().and_then(|i| self.properties.get(i)).map(|(_, node)| node)
     }
 }
 
-/// `additionalProperties`.
+/// The value of `additionalProperties`.
 #[derive(Default)]
-pub(super) enum Rest {
+pub(super) enum AdditionalProperties {
     #[default]
-    Open,
-    Closed,
-    Each(Slot),
+    Allowed,
+    Forbidden,
+    Schema(NodeRef),
 }
 
-/// `oneOf`, told apart by one member.
-pub(super) struct Union {
+/// `oneOf` with a discriminator property.
+pub(super) struct OneOf {
     pub property: String,
-    pub branches: Vec<(String, Slot)>,
+    pub branches: Vec<(String, NodeRef)>,
 }
 
-/// A set of JSON's types; the empty set is no constraint.
+/// A set of JSON types. The empty set allows all types.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Types(u8);
 
@@ -161,7 +167,7 @@ impl Types {
         self.0 == 0
     }
 
-    pub fn or(self, other: Types) -> Types {
+    pub fn union(self, other: Types) -> Types {
         Types(self.0 | other.0)
     }
 
@@ -178,10 +184,11 @@ impl Types {
         self.is_empty() || self.0 & bits != 0
     }
 
-    pub fn words(self) -> String {
-        let words: Vec<&str> =
+    /// Returns the names of the types for a message, such as `null or a string`.
+    pub fn description(self) -> String {
+        let names: Vec<&str> =
             (0..NAMES.len()).filter(|bit| self.0 & (1 << bit) != 0).map(|bit| NAMES[bit].1).collect();
-        one_of(words.iter())
+        join_or(names.iter())
     }
 }
 
@@ -189,7 +196,8 @@ fn is_integer(number: &Number) -> bool {
     !number.is_f64() || number.as_f64().is_some_and(|float| float.fract() == 0.0)
 }
 
-pub(super) fn kind_of(value: &Value) -> &'static str {
+/// Returns the type of a value for a message, such as `an integer`.
+pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

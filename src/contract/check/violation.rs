@@ -1,12 +1,13 @@
-//! What is wrong with an input, and where.
+//! Violations: the location, code and message of each error in an input.
 use std::{borrow::Cow, fmt::Write as _};
 
 use serde::{Serialize, Serializer};
 
-/// As many violations of one input are named; a hostile one has no bound of its own.
+/// The maximum number of violations in a response. A hostile input could otherwise cause a response of any
+/// size.
 pub const MAX_VIOLATIONS: usize = 100;
 
-/// One thing that is wrong; the message is for a person and says what to do.
+/// A violation of one rule. The message is for people and states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
     pub place: Place,
@@ -20,18 +21,20 @@ impl Violation {
     }
 }
 
+/// The location of a violation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Into the body: a JSON pointer in its URI fragment form (RFC 6901, 6), `#/tags/3`.
+    /// A JSON Pointer into the body, as a URI fragment (RFC 6901, section 6): `#/tags/3`.
     Pointer(String),
-    /// A query or path parameter; `?` is the query as a whole.
+    /// A query or path parameter. `?` is the whole query.
     Parameter(String),
+    /// A header.
     Header(String),
 }
 
 macro_rules! codes {
     ($($variant:ident = $text:literal,)*) => {
-        /// The closed list of what can be wrong with one place.
+        /// The machine-readable kind of a violation.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ErrorCode { $($variant,)* }
 
@@ -73,14 +76,14 @@ impl Serialize for ErrorCode {
     }
 }
 
-/// Sorted by place, each said once.
+/// Sorts violations by location and removes duplicates.
 pub fn in_order(mut violations: Vec<Violation>) -> Vec<Violation> {
     violations.sort();
     violations.dedup();
     violations
 }
 
-/// At most 40 characters of what a client sent.
+/// Returns at most 40 characters of client input.
 pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(40) {
         None => Cow::Borrowed(text),
@@ -88,27 +91,27 @@ pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `a, b or c`; of a long list only the beginning.
-pub(super) fn one_of<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>) -> String {
-    const SHOWN: usize = 12;
+/// Returns `a, b or c`. A list of more than 12 names is shortened.
+pub(super) fn join_or<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>) -> String {
+    const MAX_NAMES: usize = 12;
     let count = names.len();
     let mut text = String::new();
-    for (i, name) in names.take(SHOWN).enumerate() {
-        let joint = match i {
+    for (i, name) in names.take(MAX_NAMES).enumerate() {
+        let separator = match i {
             0 => "",
             _ if i + 1 == count => " or ",
             _ => ", ",
         };
-        text.push_str(joint);
+        text.push_str(separator);
         text.push_str(name.as_ref());
     }
-    if count > SHOWN {
-        let _ = write!(text, " or one of {} more", count - SHOWN);
+    if count > MAX_NAMES {
+        let _ = write!(text, " or one of {} more", count - MAX_NAMES);
     }
     text
 }
 
-/// `1 character`, `2 characters`.
+/// Returns `1 character`, `2 characters`.
 pub(super) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,242 +1,278 @@
-//! One value held against one schema, without stopping at the first violation.
+//! Validation of a value against a schema. It does not stop at the first violation.
 use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
 use super::{
     number::{compare, is_multiple},
-    place::At,
-    schema::{List, Members, Node, Numbers, Rest, Slot, Text, Types, Union, kind_of},
-    violation::{ErrorCode, MAX_VIOLATIONS, Violation, counted, excerpt, one_of},
+    place::InstancePath,
+    schema::{
+        AdditionalProperties, ArrayRules, Node, NodeRef, NumberRules, ObjectRules, OneOf, StringRules, Types,
+        type_of,
+    },
+    violation::{ErrorCode, MAX_VIOLATIONS, Violation, counted, excerpt, join_or},
 };
 
-pub(super) struct Walk<'o> {
+/// Validates values and collects violations.
+pub(super) struct Validator<'o> {
     pub out: &'o mut Vec<Violation>,
 }
 
-impl Walk<'_> {
-    /// `message` is asked for only while there is room for it.
-    pub fn fail(&mut self, at: &At<'_>, code: ErrorCode, message: impl FnOnce() -> String) {
+impl Validator<'_> {
+    /// Adds a violation, unless the maximum is reached or it is a duplicate. The message is formatted only if
+    /// it is needed.
+    pub fn fail(&mut self, at: &InstancePath<'_>, code: ErrorCode, message: impl FnOnce() -> String) {
         if self.out.len() < MAX_VIOLATIONS {
             let message = at.prefix().unwrap_or_default() + &message();
-            let violation = Violation { place: at.place(), code, message };
+            let violation = Violation { place: at.location(), code, message };
             if !self.out.contains(&violation) {
                 self.out.push(violation);
             }
         }
     }
 
-    /// PostgreSQL cannot store U+0000, so no string may hold it, whatever its schema says.
-    pub fn nul(&mut self, value: &Value, at: &At<'_>) {
+    /// Rejects U+0000 in all strings and field names, independent of the schema: PostgreSQL cannot store it.
+    pub fn reject_nul(&mut self, value: &Value, at: &InstancePath<'_>) {
         let message = || "must not contain the character U+0000".to_owned();
         match value {
             Value::String(text) if text.contains('\0') => self.fail(at, ErrorCode::Invalid, message),
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(i, item)| self.nul(item, &At::Item(at, i)));
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(i, item)| self.reject_nul(item, &InstancePath::Item(at, i)));
             }
-            Value::Object(members) => {
-                for (name, value) in members {
-                    let at = At::Member(at, name);
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let at = InstancePath::Field(at, name);
                     if name.contains('\0') {
                         self.fail(&at, ErrorCode::Invalid, message);
                     }
-                    self.nul(value, &at);
+                    self.reject_nul(value, &at);
                 }
             }
             _ => {}
         }
     }
 
-    pub fn slot(&mut self, slot: &Slot, value: &Value, at: &At<'_>) {
-        let Some(node) = slot.get() else { return };
+    /// Validates `value` against a compiled schema.
+    pub fn validate(&mut self, node: &NodeRef, value: &Value, at: &InstancePath<'_>) {
+        let Some(node) = node.get() else { return };
         if !node.types.allow(value) {
             return self.wrong_type(node.types, value, at);
         }
-        if let Some(allowed) = node.only.as_ref().filter(|allowed| !allowed.contains(value)) {
-            return self.fail(at, ErrorCode::NotInEnum, || not_in(allowed));
+        if let Some(allowed) = node.allowed.as_ref().filter(|allowed| !allowed.contains(value)) {
+            return self.fail(at, ErrorCode::NotInEnum, || enum_message(allowed, value));
         }
         match value {
             Value::Number(number) => self.number(node, number, at),
             Value::String(text) => self.string(node, text, at),
-            Value::Array(items) => node.list.iter().for_each(|list| self.array(list, items, at)),
-            Value::Object(members) => node.members.iter().for_each(|known| self.object(known, members, at)),
+            Value::Array(items) => node.array.iter().for_each(|rules| self.array(rules, items, at)),
+            Value::Object(fields) => node.object.iter().for_each(|rules| self.object(rules, fields, at)),
             Value::Null | Value::Bool(_) => {}
         }
-        node.all.iter().for_each(|slot| self.slot(slot, value, at));
-        if !node.any.is_empty() {
-            self.any(&node.any, value, at);
+        node.all_of.iter().for_each(|node| self.validate(node, value, at));
+        if !node.any_of.is_empty() {
+            self.any_of(&node.any_of, value, at);
         }
-        node.one.iter().for_each(|union| self.union(union, value, at));
+        node.one_of.iter().for_each(|one_of| self.one_of(one_of, value, at));
     }
 
-    fn wrong_type(&mut self, types: Types, value: &Value, at: &At<'_>) {
-        self.fail(at, ErrorCode::Type, || format!("must be {}, is {}", types.words(), kind_of(value)));
+    fn wrong_type(&mut self, types: Types, value: &Value, at: &InstancePath<'_>) {
+        self.fail(at, ErrorCode::Type, || format!("must be {}, got {}", types.description(), type_of(value)));
     }
 
-    fn number(&mut self, node: &Node, number: &Number, at: &At<'_>) {
+    fn number(&mut self, node: &Node, number: &Number, at: &InstancePath<'_>) {
         if let Some((min, max)) = node.format.and_then(|format| format.range()) {
-            self.least(number, &min.into(), at);
-            self.most(number, &max.into(), at);
+            self.range(number, Some(&min.into()), Some(&max.into()), at);
         }
-        let Some(Numbers { min, max, above, below, multiple_of }) = node.number.as_deref() else { return };
-        min.iter().for_each(|min| self.least(number, min, at));
-        max.iter().for_each(|max| self.most(number, max, at));
-        if let Some(above) = above.as_ref().filter(|above| compare(number, above) != Ordering::Greater) {
-            self.fail(at, ErrorCode::TooSmall, || format!("must be more than {above}, is {number}"));
+        let Some(rules) = node.number.as_deref() else { return };
+        let NumberRules { min, max, exclusive_min, exclusive_max, multiple_of } = rules;
+        self.range(number, min.as_ref(), max.as_ref(), at);
+        if let Some(min) = exclusive_min.as_ref().filter(|min| compare(number, min) != Ordering::Greater) {
+            self.fail(at, ErrorCode::TooSmall, || format!("must be more than {min}, got {number}"));
         }
-        if let Some(below) = below.as_ref().filter(|below| compare(number, below) != Ordering::Less) {
-            self.fail(at, ErrorCode::TooLarge, || format!("must be less than {below}, is {number}"));
+        if let Some(max) = exclusive_max.as_ref().filter(|max| compare(number, max) != Ordering::Less) {
+            self.fail(at, ErrorCode::TooLarge, || format!("must be less than {max}, got {number}"));
         }
         if let Some(step) = multiple_of.as_ref().filter(|step| !is_multiple(number, step)) {
-            self.fail(at, ErrorCode::Invalid, || format!("must be a multiple of {step}, is {number}"));
+            self.fail(at, ErrorCode::Invalid, || format!("must be a multiple of {step}, got {number}"));
         }
     }
 
-    fn least(&mut self, number: &Number, min: &Number, at: &At<'_>) {
-        if compare(number, min) == Ordering::Less {
-            self.fail(at, ErrorCode::TooSmall, || format!("must be at least {min}, is {number}"));
+    fn range(&mut self, number: &Number, min: Option<&Number>, max: Option<&Number>, at: &InstancePath<'_>) {
+        let message = || format!("must be {}, got {number}", range_text(min, max));
+        if min.is_some_and(|min| compare(number, min) == Ordering::Less) {
+            self.fail(at, ErrorCode::TooSmall, message);
+        }
+        if max.is_some_and(|max| compare(number, max) == Ordering::Greater) {
+            self.fail(at, ErrorCode::TooLarge, message);
         }
     }
 
-    fn most(&mut self, number: &Number, max: &Number, at: &At<'_>) {
-        if compare(number, max) == Ordering::Greater {
-            self.fail(at, ErrorCode::TooLarge, || format!("must be at most {max}, is {number}"));
+    fn string(&mut self, node: &Node, text: &str, at: &InstancePath<'_>) {
+        if let Some(rules) = node.string.as_deref() {
+            self.string_rules(rules, text, at);
+        }
+        if let Some(format) = node.format.filter(|format| !format.is_valid(text)) {
+            self.fail(at, ErrorCode::Format, || format.message().to_owned());
         }
     }
 
-    fn string(&mut self, node: &Node, text: &str, at: &At<'_>) {
-        if let Some(rules) = node.text.as_deref() {
-            self.text(rules, text, at);
-        }
-        if let Some(format) = node.format.filter(|format| !format.holds(text)) {
-            self.fail(at, ErrorCode::Format, || format.advice().to_owned());
-        }
-    }
-
-    fn text(&mut self, rules: &Text, text: &str, at: &At<'_>) {
-        let Text { min, max, pattern, asks } = rules;
-        // There are never more characters than bytes, so most strings need no counting.
+    fn string_rules(&mut self, rules: &StringRules, text: &str, at: &InstancePath<'_>) {
+        let StringRules { min, max, pattern, pattern_message } = rules;
+        // A string has at most as many characters as bytes, so a short string need not be counted for
+        // `maxLength`.
         if min.is_some() || max.is_some_and(|max| text.len() as u64 > max) {
             let length = text.chars().count() as u64;
-            self.bounds(
-                (*min, *max),
-                length,
-                at,
-                (ErrorCode::TooShort, ErrorCode::TooLong),
-                |bound, limit| format!("must be {bound} {} long, is {length}", counted(limit, "character")),
-            );
+            let codes = (ErrorCode::TooShort, ErrorCode::TooLong);
+            self.size((*min, *max), length, at, codes, ("be", "character"));
         }
         if pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
-            self.fail(at, ErrorCode::Pattern, || asks.clone());
+            self.fail(at, ErrorCode::Pattern, || pattern_message.clone());
         }
     }
 
-    fn array(&mut self, list: &List, items: &[Value], at: &At<'_>) {
+    fn array(&mut self, rules: &ArrayRules, items: &[Value], at: &InstancePath<'_>) {
         let count = items.len() as u64;
-        self.items((list.min, list.max), count, at, "item");
-        if let Some(slot) = &list.items {
-            items.iter().enumerate().for_each(|(i, item)| self.slot(slot, item, &At::Item(at, i)));
+        self.count((rules.min, rules.max), count, at, "item");
+        if let Some(node) = &rules.items {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(i, item)| self.validate(node, item, &InstancePath::Item(at, i)));
         }
-        if list.unique && list.max.is_none_or(|max| count <= max) {
-            for i in List::repeated(items) {
-                self.fail(&At::Item(at, i), ErrorCode::NotUnique, || {
+        // Too long arrays are not compared: the cost of finding duplicates stays bounded.
+        if rules.unique && rules.max.is_none_or(|max| count <= max) {
+            for i in ArrayRules::duplicates(items) {
+                self.fail(&InstancePath::Item(at, i), ErrorCode::NotUnique, || {
                     "must not repeat an earlier item".into()
                 });
             }
         }
     }
 
-    fn object(&mut self, known: &Members, members: &Map<String, Value>, at: &At<'_>) {
-        self.items((known.min, known.max), members.len() as u64, at, "member");
-        for name in known.required.iter().filter(|name| !members.contains_key(name.as_str())) {
-            self.fail(&At::Member(at, name), ErrorCode::Required, || "is required".into());
+    fn object(&mut self, rules: &ObjectRules, fields: &Map<String, Value>, at: &InstancePath<'_>) {
+        self.count((rules.min, rules.max), fields.len() as u64, at, "field");
+        for name in rules.required.iter().filter(|name| !fields.contains_key(name.as_str())) {
+            self.fail(&InstancePath::Field(at, name), ErrorCode::Required, || "is required".into());
         }
-        for (name, value) in members {
-            let at = At::Member(at, name);
-            match (known.get(name), &known.rest) {
-                (Some(slot), _) | (None, Rest::Each(slot)) => self.slot(slot, value, &at),
-                (None, Rest::Open) => {}
-                (None, Rest::Closed) => self.fail(&at, ErrorCode::Unknown, || unknown(known)),
-            }
-        }
-    }
-
-    fn items(&mut self, bounds: (Option<u64>, Option<u64>), count: u64, at: &At<'_>, noun: &str) {
-        self.bounds(bounds, count, at, (ErrorCode::TooFewItems, ErrorCode::TooManyItems), |bound, limit| {
-            format!("must have {bound} {}, has {count}", counted(limit, noun))
-        });
-    }
-
-    fn bounds(
-        &mut self,
-        (min, max): (Option<u64>, Option<u64>),
-        size: u64,
-        at: &At<'_>,
-        (below, above): (ErrorCode, ErrorCode),
-        message: impl Fn(&str, u64) -> String,
-    ) {
-        if let Some(min) = min.filter(|min| size < *min) {
-            self.fail(at, below, || message("at least", min));
-        }
-        if let Some(max) = max.filter(|max| size > *max) {
-            self.fail(at, above, || message("at most", max));
-        }
-    }
-
-    /// The branches that the value's type leaves decide what is said about it.
-    fn any(&mut self, branches: &[Slot], value: &Value, at: &At<'_>) {
-        let types = |slot: &Slot| slot.get().map(|node| node.types).unwrap_or_default();
-        let mut left = branches.iter().filter(|slot| types(slot).allow(value));
-        match (left.next(), left.next()) {
-            (None, _) => {
-                let all = branches.iter().map(types).fold(Types::default(), Types::or);
-                self.wrong_type(all, value, at);
-            }
-            (Some(only), None) => self.slot(only, value, at),
-            _ => {
-                let holds = |slot: &Slot| {
-                    let mut out = Vec::new();
-                    Walk { out: &mut out }.slot(slot, value, at);
-                    out.is_empty()
-                };
-                if !branches.iter().any(holds) {
-                    self.fail(at, ErrorCode::Invalid, || "has none of the forms allowed here".into());
+        for (name, value) in fields {
+            let at = InstancePath::Field(at, name);
+            match (rules.get(name), &rules.additional) {
+                (Some(node), _) | (None, AdditionalProperties::Schema(node)) => {
+                    self.validate(node, value, &at)
+                }
+                (None, AdditionalProperties::Allowed) => {}
+                (None, AdditionalProperties::Forbidden) => {
+                    self.fail(&at, ErrorCode::Unknown, || unknown_message(rules));
                 }
             }
         }
     }
 
-    fn union(&mut self, union: &Union, value: &Value, at: &At<'_>) {
-        let Value::Object(members) = value else {
-            return self.fail(at, ErrorCode::Type, || format!("must be an object, is {}", kind_of(value)));
+    fn count(&mut self, bounds: (Option<u64>, Option<u64>), count: u64, at: &InstancePath<'_>, noun: &str) {
+        let codes = (ErrorCode::TooFewItems, ErrorCode::TooManyItems);
+        self.size(bounds, count, at, codes, ("have", noun));
+    }
+
+    fn size(
+        &mut self,
+        (min, max): (Option<u64>, Option<u64>),
+        size: u64,
+        at: &InstancePath<'_>,
+        (too_small, too_large): (ErrorCode, ErrorCode),
+        (verb, noun): (&str, &str),
+    ) {
+        let message = || format!("must {verb} {}, got {size}", size_text(min, max, noun));
+        if min.is_some_and(|min| size < min) {
+            self.fail(at, too_small, message);
+        }
+        if max.is_some_and(|max| size > max) {
+            self.fail(at, too_large, message);
+        }
+    }
+
+    /// Validates `anyOf`. If the type of the value leaves one branch only, the violations of that branch are
+    /// reported: `anyOf` with `null` is a nullable schema.
+    fn any_of(&mut self, branches: &[NodeRef], value: &Value, at: &InstancePath<'_>) {
+        let types = |node: &NodeRef| node.get().map(|node| node.types).unwrap_or_default();
+        let mut candidates = branches.iter().filter(|node| types(node).allow(value));
+        match (candidates.next(), candidates.next()) {
+            (None, _) => {
+                let all = branches.iter().map(types).fold(Types::default(), Types::union);
+                self.wrong_type(all, value, at);
+            }
+            (Some(only), None) => self.validate(only, value, at),
+            _ => {
+                let is_valid = |node: &NodeRef| {
+                    let mut out = Vec::new();
+                    Validator { out: &mut out }.validate(node, value, at);
+                    out.is_empty()
+                };
+                if !branches.iter().any(is_valid) {
+                    self.fail(at, ErrorCode::Invalid, || "must match one of the allowed schemas".into());
+                }
+            }
+        }
+    }
+
+    /// Validates `oneOf`: the discriminator property selects the branch.
+    fn one_of(&mut self, rules: &OneOf, value: &Value, at: &InstancePath<'_>) {
+        let Value::Object(fields) = value else {
+            return self.fail(at, ErrorCode::Type, || format!("must be an object, got {}", type_of(value)));
         };
-        let property = At::Member(at, &union.property);
-        let names = || one_of(union.branches.iter().map(|(name, _)| name));
-        match members.get(&union.property) {
+        let property = InstancePath::Field(at, &rules.property);
+        let names = || join_or(rules.branches.iter().map(|(name, _)| name));
+        match fields.get(&rules.property) {
             None => self.fail(&property, ErrorCode::Required, || format!("is required: {}", names())),
-            Some(Value::String(name)) => match union.branches.iter().find(|(known, _)| known == name) {
-                Some((_, slot)) => self.slot(slot, value, at),
+            Some(Value::String(name)) => match rules.branches.iter().find(|(known, _)| known == name) {
+                Some((_, node)) => self.validate(node, value, at),
                 None => self.fail(&property, ErrorCode::NotInEnum, || {
-                    format!("must be {}, is {}", names(), excerpt(name))
+                    format!("must be {}, got \"{}\"", names(), excerpt(name))
                 }),
             },
             Some(other) => {
-                self.fail(&property, ErrorCode::Type, || format!("must be a string, is {}", kind_of(other)));
+                self.fail(&property, ErrorCode::Type, || format!("must be a string, got {}", type_of(other)));
             }
         }
     }
 }
 
-fn not_in(allowed: &[Value]) -> String {
-    let shown = allowed.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    format!("must be {}", one_of(shown))
+fn enum_message(allowed: &[Value], value: &Value) -> String {
+    let names = allowed.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let actual = match value {
+        Value::String(text) => format!("\"{}\"", excerpt(text)),
+        Value::Array(_) | Value::Object(_) => type_of(value).to_owned(),
+        other => other.to_string(),
+    };
+    format!("must be {}, got {actual}", join_or(names))
 }
 
-fn unknown(known: &Members) -> String {
-    match known.known.as_slice() {
-        [] => "is not known here; leave it out".into(),
-        names => {
-            format!("is not known here; leave it out, or use {}", one_of(names.iter().map(|(name, _)| name)))
+fn unknown_message(rules: &ObjectRules) -> String {
+    match rules.properties.as_slice() {
+        [] => "is not a known field: remove it".into(),
+        known => {
+            format!("is not a known field: remove it, or use {}", join_or(known.iter().map(|(name, _)| name)))
         }
+    }
+}
+
+fn range_text(min: Option<&Number>, max: Option<&Number>) -> String {
+    match (min, max) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => "a number".to_owned(),
+    }
+}
+
+/// Returns `1 to 200 characters`. A minimum of 0 is no rule.
+fn size_text(min: Option<u64>, max: Option<u64>, noun: &str) -> String {
+    match (min.filter(|min| *min > 0), max) {
+        (Some(min), Some(max)) if min == max => counted(max, noun),
+        (Some(min), Some(max)) => format!("{min} to {}", counted(max, noun)),
+        (Some(min), None) => format!("at least {}", counted(min, noun)),
+        (None, max) => format!("at most {}", counted(max.unwrap_or_default(), noun)),
     }
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::table;
 
 #[test]
-fn references_apply_with_what_stands_beside_them() {
+fn references_apply_with_their_siblings() {
     let name = json!({ "$ref": "#/components/schemas/Name", "description": "Whose?" });
     table(name, &[json!("ada")], &[(json!(""), &["# too-short"])]);
     let stricter = json!({ "$ref": "#/components/schemas/Name", "pattern": "^a" });
@@ -15,7 +15,7 @@ fn references_apply_with_what_stands_beside_them() {
 }
 
 #[test]
-fn a_schema_may_stand_below_itself() {
+fn schemas_may_be_recursive() {
     let schema = json!({ "$ref": "#/components/schemas/Comment" });
     table(
         schema,
@@ -53,7 +53,7 @@ fn any_of_with_null() {
 }
 
 #[test]
-fn a_union_is_checked_by_the_branch_it_names() {
+fn the_discriminator_selects_the_branch() {
     let schema = json!({ "$ref": "#/components/schemas/Shape" });
     table(
         schema,

@@ -2,11 +2,11 @@ use serde_json::json;
 
 use super::table;
 
-fn format(name: &str, accepted: &[&str], refused: &[&str]) {
+fn format(name: &str, accepted: &[&str], rejected: &[&str]) {
     let schema = json!({ "type": "string", "format": name });
     let accepted: Vec<_> = accepted.iter().map(|text| json!(text)).collect();
-    let refused: Vec<_> = refused.iter().map(|text| (json!(text), &["# format"][..])).collect();
-    table(schema, &accepted, &refused);
+    let rejected: Vec<_> = rejected.iter().map(|text| (json!(text), &["# format"][..])).collect();
+    table(schema, &accepted, &rejected);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::super::{ErrorCode, JsonError, MAX_DEPTH, Place, parse};
 
-fn refused(bytes: &[u8]) -> (String, ErrorCode) {
+fn rejection(bytes: &[u8]) -> (String, ErrorCode) {
     match parse(bytes) {
         Err(JsonError::Invalid(violation)) => match violation.place {
             Place::Pointer(pointer) => (pointer, violation.code),
@@ -13,7 +13,7 @@ fn refused(bytes: &[u8]) -> (String, ErrorCode) {
 }
 
 #[test]
-fn values_are_read_as_they_are() {
+fn parses_values() {
     let read = |text: &str| parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     for text in [
         "null",
@@ -33,12 +33,12 @@ fn values_are_read_as_they_are() {
 }
 
 #[test]
-fn no_body_is_its_own_case() {
+fn distinguishes_an_empty_body() {
     assert_eq!(parse(b""), Err(JsonError::Empty));
 }
 
 #[test]
-fn malformed_text() {
+fn rejects_malformed_text() {
     for text in [
         "{",
         " ",
@@ -58,45 +58,45 @@ fn malformed_text() {
         "// a\n1",
         "\"\\x\"",
     ] {
-        assert_eq!(refused(text.as_bytes()), ("#".into(), ErrorCode::Malformed), "{text}");
+        assert_eq!(rejection(text.as_bytes()), ("#".into(), ErrorCode::Malformed), "{text}");
     }
 }
 
 #[test]
-fn other_encodings() {
+fn rejects_other_encodings() {
     for bytes in [&b"\"\xff\""[..], b"\xEF\xBB\xBF{}", b"\"\xed\xa0\x80\"", b"\xff\xfe{\0}\0"] {
-        assert_eq!(refused(bytes), ("#".into(), ErrorCode::Encoding));
+        assert_eq!(rejection(bytes), ("#".into(), ErrorCode::Encoding));
     }
 }
 
 #[test]
-fn duplicate_names() {
+fn rejects_duplicate_names() {
     for (text, pointer) in [
         (r#"{"a":1,"a":1}"#, "#/a"),
         (r#"{"a":1,"\u0061":2}"#, "#/a"),
         (r#"{"x":[0,{"y z":{"b":1,"c":2,"b":3}}]}"#, "#/x/1/y%20z/b"),
     ] {
-        assert_eq!(refused(text.as_bytes()), (pointer.into(), ErrorCode::Duplicate), "{text}");
+        assert_eq!(rejection(text.as_bytes()), (pointer.into(), ErrorCode::Duplicate), "{text}");
     }
 }
 
 #[test]
-fn depth() {
+fn limits_the_depth() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
-    let (pointer, code) = refused(nested(MAX_DEPTH + 1).as_bytes());
+    let (pointer, code) = rejection(nested(MAX_DEPTH + 1).as_bytes());
     assert_eq!((pointer, code), (format!("#{}", "/0".repeat(MAX_DEPTH)), ErrorCode::TooDeep));
-    assert_eq!(refused("[".repeat(1_000_000).as_bytes()).1, ErrorCode::TooDeep);
-    assert_eq!(refused("{\"a\":".repeat(1_000_000).as_bytes()).1, ErrorCode::TooDeep);
+    assert_eq!(rejection("[".repeat(1_000_000).as_bytes()).1, ErrorCode::TooDeep);
+    assert_eq!(rejection("{\"a\":".repeat(1_000_000).as_bytes()).1, ErrorCode::TooDeep);
 }
 
 #[test]
-fn messages_say_where_and_echo_nothing() {
+fn messages_have_the_position_and_no_input() {
     let message = |text: &str| match parse(text.as_bytes()) {
         Err(JsonError::Invalid(violation)) => violation.message,
         other => panic!("{other:?}"),
     };
-    assert_eq!(message("{\n secret}"), "must be JSON; it goes wrong at line 2, column 2");
-    assert_eq!(message("[1,"), "must be JSON; it ends before its value is complete");
-    assert_eq!(message("[1e999]"), "must be JSON; the number at line 1, column 6 is out of range");
+    assert_eq!(message("{\n secret}"), "must be valid JSON: syntax error at line 2, column 2");
+    assert_eq!(message("[1,"), "must be valid JSON: unexpected end of input");
+    assert_eq!(message("[1e999]"), "must be valid JSON: number out of range at line 1, column 6");
 }

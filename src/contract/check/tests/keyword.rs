@@ -72,7 +72,7 @@ fn lengths_count_characters() {
 }
 
 #[test]
-fn patterns_are_those_of_ecma() {
+fn patterns_have_ecma_262_semantics() {
     let slug = json!({ "type": "string", "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$" });
     table(slug, &[json!("a-1")], &[(json!("a-"), &["# pattern"]), (json!("a\n"), &["# pattern"])]);
     table(json!({ "pattern": r"^\d$" }), &[json!("1")], &[(json!("١"), &["# pattern"])]);
@@ -134,7 +134,7 @@ fn objects() {
 }
 
 #[test]
-fn nul_is_refused_everywhere() {
+fn rejects_nul_everywhere() {
     table(
         json!({}),
         &[json!({ "a": "b" })],
@@ -146,25 +146,36 @@ fn nul_is_refused_everywhere() {
 }
 
 #[test]
-fn messages_say_what_to_do() {
+fn messages_state_the_rule_and_the_value() {
     let message =
         |schema, value| violations(&schema, &value).into_iter().map(|v| v.message).collect::<Vec<_>>();
-    assert_eq!(message(json!({ "maxLength": 2 }), json!("abc")), ["must be at most 2 characters long, is 3"]);
-    assert_eq!(message(json!({ "minLength": 1 }), json!("")), ["must be at least 1 character long, is 0"]);
+    assert_eq!(message(json!({ "maxLength": 2 }), json!("abc")), ["must be at most 2 characters, got 3"]);
+    assert_eq!(message(json!({ "minLength": 1 }), json!("")), ["must be at least 1 character, got 0"]);
+    let both = json!({ "minLength": 1, "maxLength": 200 });
+    assert_eq!(message(both, json!("")), ["must be 1 to 200 characters, got 0"]);
+    assert_eq!(
+        message(json!({ "minLength": 0, "maxLength": 1 }), json!("ab")),
+        ["must be at most 1 character, got 2"]
+    );
+    assert_eq!(
+        message(json!({ "minLength": 3, "maxLength": 3 }), json!("ab")),
+        ["must be 3 characters, got 2"]
+    );
+    assert_eq!(message(json!({ "minimum": 1, "maximum": 100 }), json!(0)), ["must be 1 to 100, got 0"]);
     assert_eq!(
         message(json!({ "type": ["string", "null"] }), json!(1)),
-        ["must be null or a string, is an integer"]
+        ["must be null or a string, got an integer"]
     );
-    assert_eq!(message(json!({ "enum": ["a", "b", "c"] }), json!("x")), ["must be a, b or c"]);
-    assert_eq!(message(json!({ "minItems": 1 }), json!([])), ["must have at least 1 item, has 0"]);
+    assert_eq!(message(json!({ "enum": ["a", "b", "c"] }), json!("x")), ["must be a, b or c, got \"x\""]);
+    assert_eq!(message(json!({ "minItems": 1 }), json!([])), ["must have at least 1 item, got 0"]);
     let closed = json!({ "properties": { "a": {}, "b": {} }, "additionalProperties": false });
-    assert_eq!(message(closed, json!({ "x": 1 })), ["is not known here; leave it out, or use a or b"]);
+    assert_eq!(message(closed, json!({ "x": 1 })), ["is not a known field: remove it, or use a or b"]);
 }
 
 #[test]
-fn codes_are_kebab_case_and_each_its_own() {
-    let words: std::collections::BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(words.len(), ErrorCode::ALL.len());
+fn codes_are_unique_and_in_kebab_case() {
+    let names: std::collections::BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), ErrorCode::ALL.len());
     assert_eq!(serde_json::to_value(ErrorCode::TooFewItems).ok(), Some(json!("too-few-items")));
-    assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
 }

@@ -1,4 +1,4 @@
-//! Laws over many made values: a small generator of our own, the same in every run.
+//! Property tests with a deterministic generator of random values.
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -6,15 +6,16 @@ use super::{
     document, violations,
 };
 
-struct Dice(u64);
+/// A xorshift64* generator.
+struct Generator(u64);
 
-impl Dice {
-    /// xorshift64*
-    fn below(&mut self, sides: u64) -> u64 {
+impl Generator {
+    /// Returns a number less than `bound`.
+    fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % sides
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % bound
     }
 
     fn text(&mut self) -> String {
@@ -30,22 +31,22 @@ impl Dice {
             3 => json!(self.below(1000) as f64 / 8.0 + 0.0625),
             4 => Value::String(self.text()),
             5 => Value::Array((0..self.below(4)).map(|_| self.value(depth - 1)).collect()),
-            _ => Value::Object(self.members(depth)),
+            _ => Value::Object(self.fields(depth)),
         }
     }
 
-    fn members(&mut self, depth: u64) -> Map<String, Value> {
+    fn fields(&mut self, depth: u64) -> Map<String, Value> {
         let names = ["text", "replies", "kind", "radius", "side"];
-        let member = |dice: &mut Dice| match dice.below(6) as usize {
-            5 => (dice.text(), dice.value(depth - 1)),
-            name => (names[name].to_owned(), dice.value(depth - 1)),
+        let field = |generator: &mut Generator| match generator.below(6) as usize {
+            5 => (generator.text(), generator.value(depth - 1)),
+            name => (names[name].to_owned(), generator.value(depth - 1)),
         };
-        (0..self.below(5)).map(|_| member(self)).collect()
+        (0..self.below(5)).map(|_| field(self)).collect()
     }
 }
 
-/// Percent-decoding, written apart from what it checks.
-fn unfragment(pointer: &str) -> String {
+/// Percent-decodes a pointer, independently of the code under test.
+fn decode_pointer(pointer: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), pointer.trim_start_matches('#').bytes());
     while let Some(b) = rest.next() {
         bytes.push(match b {
@@ -60,24 +61,24 @@ fn unfragment(pointer: &str) -> String {
 }
 
 #[test]
-fn what_is_written_is_read_back() {
-    let mut dice = Dice(7);
+fn round_trips_random_values() {
+    let mut generator = Generator(7);
     for _ in 0..5_000 {
-        let value = dice.value(5);
+        let value = generator.value(5);
         assert_eq!(parse(value.to_string().as_bytes()), Ok(value));
     }
 }
 
 #[test]
-fn every_pointer_leads_to_a_value_or_to_where_one_is_missing() {
-    let mut dice = Dice(11);
+fn pointers_resolve_unless_a_field_is_missing() {
+    let mut generator = Generator(11);
     for name in ["Comment", "Shape", "Name"] {
         let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
         for _ in 0..1_500 {
-            let value = dice.value(4);
+            let value = generator.value(4);
             for violation in violations(&schema, &value) {
                 let Place::Pointer(pointer) = &violation.place else { panic!("{violation:?}") };
-                let found = value.pointer(&unfragment(pointer)).is_some();
+                let found = value.pointer(&decode_pointer(pointer)).is_some();
                 assert_eq!(found, violation.code.as_str() != "required", "{violation:?} in {value}");
                 assert!(violation.message.chars().count() < 200, "{violation:?}");
             }
@@ -85,10 +86,10 @@ fn every_pointer_leads_to_a_value_or_to_where_one_is_missing() {
     }
 }
 
-/// A comment checked by hand, to hold the schema's walk against.
+/// Validates a comment without a schema, as the reference for the comparison.
 fn is_comment(value: &Value) -> bool {
-    let Value::Object(members) = value else { return false };
-    let known = members.iter().all(|(name, value)| match name.as_str() {
+    let Value::Object(fields) = value else { return false };
+    let valid = fields.iter().all(|(name, value)| match name.as_str() {
         "text" => {
             value.as_str().is_some_and(|text| (1..=5).contains(&text.chars().count()) && !text.contains('\0'))
         }
@@ -97,37 +98,37 @@ fn is_comment(value: &Value) -> bool {
         }
         _ => false,
     });
-    known && members.contains_key("text")
+    valid && fields.contains_key("text")
 }
 
 #[test]
-fn the_verdict_is_the_one_made_by_hand() {
-    let mut dice = Dice(13);
+fn agrees_with_a_manual_validation() {
+    let mut generator = Generator(13);
     let schema = Schema::compile(&document(), &json!({ "$ref": "#/components/schemas/Comment" }));
-    let schema = schema.unwrap_or_else(|why| panic!("{why}"));
+    let schema = schema.unwrap_or_else(|reason| panic!("{reason}"));
     let mut accepted = 0;
     for round in 0..20_000 {
-        let mut value = Value::Object(dice.members(4));
+        let mut value = Value::Object(generator.fields(4));
         if round % 2 == 0 {
             value["text"] = json!("abc");
             value
                 .as_object_mut()
                 .into_iter()
-                .for_each(|members| members.retain(|name, _| name == "text" || name == "replies"));
+                .for_each(|fields| fields.retain(|name, _| name == "text" || name == "replies"));
         }
         let mut out = Vec::new();
         schema.check(&value, "#", &mut out);
         assert_eq!(out.is_empty(), is_comment(&value), "{value}: {out:?}");
         accepted += usize::from(out.is_empty());
     }
-    assert!(accepted > 2_000, "{accepted} accepted: the values are not telling");
+    assert!(accepted > 2_000, "{accepted} accepted: too few to be meaningful");
 }
 
 #[test]
-fn hostile_inputs_are_answered_briefly() {
-    let members: Map<String, Value> =
+fn limits_the_response_to_hostile_inputs() {
+    let fields: Map<String, Value> =
         (0..10_000).map(|i| (format!("{i}{}", "x".repeat(1_000)), json!(1))).collect();
-    let found = in_order(violations(&json!({ "additionalProperties": false }), &Value::Object(members)));
+    let found = in_order(violations(&json!({ "additionalProperties": false }), &Value::Object(fields)));
     assert_eq!(found.len(), MAX_VIOLATIONS);
     for violation in found {
         let Place::Pointer(pointer) = &violation.place else { panic!("{violation:?}") };

@@ -1,4 +1,4 @@
-//! Tables of what is accepted and what is refused, one row per keyword, format or rule.
+//! Tables of accepted and rejected values, one row per keyword, format or rule.
 mod combine;
 mod compile;
 mod format;
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::{Schema, Violation, in_order};
 
-/// A closed story of a document: what the tests refer to.
+/// An OpenAPI document with the components that the tests use.
 fn document() -> Value {
-    let branch = |kind: &str, member: &str| {
+    let branch = |kind: &str, field: &str| {
         json!({
             "type": "object",
-            "required": ["kind", member],
-            "properties": { "kind": { "type": "string", "enum": [kind] }, member: { "type": "integer" } },
+            "required": ["kind", field],
+            "properties": { "kind": { "type": "string", "enum": [kind] }, field: { "type": "integer" } },
             "additionalProperties": false,
         })
     };
@@ -51,28 +51,31 @@ fn document() -> Value {
 
 fn violations(schema: &Value, value: &Value) -> Vec<Violation> {
     let mut out = Vec::new();
-    let compiled = Schema::compile(&document(), schema).unwrap_or_else(|why| panic!("{schema}: {why}"));
+    let compiled = Schema::compile(&document(), schema).unwrap_or_else(|reason| panic!("{schema}: {reason}"));
     compiled.check(value, "#", &mut out);
     in_order(out)
 }
 
-/// `place code` of each violation, in order.
-fn said(violations: &[Violation]) -> Vec<String> {
-    let place = |violation: &Violation| match &violation.place {
-        super::Place::Pointer(place) | super::Place::Parameter(place) | super::Place::Header(place) => {
-            place.clone()
+/// Returns `location code` of each violation, in order.
+fn codes(violations: &[Violation]) -> Vec<String> {
+    let location = |violation: &Violation| match &violation.place {
+        super::Place::Pointer(text) | super::Place::Parameter(text) | super::Place::Header(text) => {
+            text.clone()
         }
     };
-    violations.iter().map(|violation| format!("{} {}", place(violation), violation.code.as_str())).collect()
+    violations
+        .iter()
+        .map(|violation| format!("{} {}", location(violation), violation.code.as_str()))
+        .collect()
 }
 
-type Refused = (Value, &'static [&'static str]);
+type Rejected = (Value, &'static [&'static str]);
 
-fn table(schema: Value, accepted: &[Value], refused: &[Refused]) {
+fn table(schema: Value, accepted: &[Value], rejected: &[Rejected]) {
     for value in accepted {
         assert_eq!(violations(&schema, value), [], "{value} by {schema}");
     }
-    for (value, expected) in refused {
-        assert_eq!(said(&violations(&schema, value)), *expected, "{value} by {schema}");
+    for (value, expected) in rejected {
+        assert_eq!(codes(&violations(&schema, value)), *expected, "{value} by {schema}");
     }
 }
