@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use entity::{customer, invoice};
 use sea_orm::{EntityTrait, Set};
-use tenon::{app::App, config::Config, contract::caller::Role, ports::db::Tx};
+use tenon::{app::App, config::Config, http::auth::Role, infra::db::Tx};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use poem::{EndpointExt, Route, Server, endpoint::make_sync, listener::TcpAcceptor};
-use tenon::{app::App, contract::caller::Role, resources::posts::Imported};
+use tenon::{app::App, http::auth::Role, resources::content::posts::ImportedPost};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -88,7 +88,7 @@ async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
         let done = app.db.write(async move |tx| {
             for i in 0..100 {
                 let number = hundred * 100 + i;
-                let post = Imported {
+                let post = ImportedPost {
                     id: None,
                     source: format!("made-up/{number}"),
                     title: format!("Made-up post {number}"),
@@ -103,7 +103,7 @@ async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
                 };
                 posts.import(&tx, &post, &mut Vec::new()).await?;
             }
-            Ok::<_, tenon::contract::problem::Error>(())
+            Ok::<_, tenon::http::problem::Error>(())
         });
         done.await?;
     }

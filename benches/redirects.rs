@@ -13,8 +13,8 @@ use std::{
 };
 
 use tenon::resources::redirects::{
-    Former, NewRedirect, Pattern, Redirects, Rule, Sites, Snapshot,
-    forms::{Entry, from_csv, to_csv},
+    FormerPaths, NewRedirect, Pattern, RedirectHosts, Redirects, Rule, Snapshot,
+    formats::{Entry, from_csv, to_csv},
 };
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ fn rules() -> Result<Vec<Rule>, Failure> {
 fn lookups() -> Result<(), Failure> {
     let rules = rules()?;
     let start = Instant::now();
-    let snapshot = Snapshot::build(&rules, &Former::default(), &Sites::default(), None);
+    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &RedirectHosts::default(), None);
     println!("{RULES} rules, made ready in {} ms", start.elapsed().as_millis());
     let known =
         |kind: usize| (0..1000).map(move |i| source((i * 97) / 100 * 100 + kind).replace('*', "deep"));
@@ -118,7 +118,7 @@ async fn database(folder: &str) -> Result<(), Failure> {
     let read = |text: &str| from_csv(text).map_err(|violations| format!("{violations:?}"));
     for name in ["new", "the same again"] {
         let (start, entries) = (Instant::now(), read(&text)?);
-        app.redirects.take(Ok(entries), None).await?;
+        app.redirects.run_import(Ok(entries), None).await?;
         println!("import of {IMPORTED} rules, {name}: {} ms", start.elapsed().as_millis());
     }
     reload(&app.redirects).await
@@ -144,9 +144,9 @@ async fn reload(redirects: &Redirects) -> Result<(), Failure> {
         starts_at: None,
         ends_at: None,
     };
-    let entry = Entry { place: "#".into(), line: String::new(), new };
+    let entry = Entry { pointer: "#".into(), line: String::new(), new };
     let start = Instant::now();
-    redirects.take(Ok(vec![entry]), None).await?;
+    redirects.run_import(Ok(vec![entry]), None).await?;
     let took = start.elapsed();
     stop.store(true, Ordering::Relaxed);
     let worst = asker.join().map_err(|_| "the lookups panicked")?;

@@ -3,45 +3,47 @@ use std::path::PathBuf;
 
 use crate::{
     config::Config,
-    contract::{
+    domain::locale::Locales,
+    http::{
         cursor::CursorKey,
-        locale::Locales,
         problem::{Error, Result},
     },
-    ports::{
-        blobs::{Account, Blobs},
+    infra::{
+        blobs::{Blobs, S3Config},
         clock::Clock,
-        country::Countries,
         db::Db,
-        limiter::Limiter,
-        outgoing::Outgoing,
+        geoip::GeoIp,
+        http_client::HttpClient,
+        rate_limiter::RateLimiter,
     },
     resources::{
-        api_keys::ApiKeys,
-        authors::Authors,
-        channels::Channels,
-        comments::Comments,
-        customers::Customers,
-        dashboard::DashboardService,
-        docs::Docs,
+        accounts::{api_keys::ApiKeys, authors::Authors, sessions::Sessions, users::Users},
+        billing::{
+            customers::Customers,
+            dashboard::DashboardService,
+            invoices::{CountryRoutes, Invoices, InvoicesV1, PdfRenderer, Seller},
+            rates::{FallbackRates, RateFetcher, RateSource, Rates},
+            revenues::Revenues,
+        },
+        chat::{channels::Channels, messages::Messages},
+        content::{
+            comments::Comments,
+            documents::Docs,
+            media::MediaLibrary,
+            posts::{Posts, PreviewKey},
+            tags::Tags,
+            trash::Trash,
+        },
         events::{EventLimits, Events},
         health::Health,
-        invoices::{Former, Invoices, Printer, Routes, Seller},
         jobs::Jobs,
-        media::MediaLibrary,
-        messages::Messages,
-        posts::{Posts, PreviewKey},
-        rates::{Fallback, Rates, Refresh, Source},
-        redirects::{Redirects, Sites},
-        revenues::Revenues,
-        secrets::secret,
-        sessions::Sessions,
-        tags::Tags,
-        trash::Trash,
+        redirects::{RedirectHosts, Redirects},
+        shared::secrets::load_or_create_secret,
         upstreams::{UpstreamSettings, Upstreams},
-        users::Users,
-        webhook_endpoints::WebhookEndpoints,
-        webhook_events::{Trust, WebhookEvents},
+        webhooks::{
+            inbound::{ProviderConfig, WebhookEvents},
+            outbound::WebhookEndpoints,
+        },
     },
 };
 
@@ -54,18 +56,18 @@ pub struct Settings {
     pub issuer: String,
     pub locales: Locales,
     /// Exchange rates to use while none are stored.
-    pub fallback_rates: Fallback,
+    pub fallback_rates: FallbackRates,
     /// The provider of exchange rates.
-    pub rates_source: Option<Source>,
+    pub rates_source: Option<RateSource>,
     /// Whether outgoing requests may connect to addresses that are not public.
     pub allow_private_networks: bool,
     /// The MMDB file that maps addresses to countries.
     pub geo_database: Option<PathBuf>,
-    pub geo_routes: Routes,
+    pub geo_routes: CountryRoutes,
     /// The issuer of the invoices.
     pub seller: Seller,
     /// Providers whose webhooks are accepted, with their secrets.
-    pub webhooks: Trust,
+    pub webhooks: ProviderConfig,
     /// Upstream services that requests are forwarded to.
     pub upstreams: UpstreamSettings,
     /// The `source` of events (CloudEvents).
@@ -73,11 +75,11 @@ pub struct Settings {
     /// The folder that is imported again after a push to GitHub.
     pub github_docs_folder: Option<PathBuf>,
     /// The hosts that redirects may target.
-    pub redirect_sites: Sites,
+    pub redirect_sites: RedirectHosts,
     /// The folder of images and of uploads in progress.
     pub media_dir: PathBuf,
     /// The bucket that stores the images; `None` stores them in the folder.
-    pub bucket: Option<Account>,
+    pub bucket: Option<S3Config>,
     /// Days for which deleted items can be restored.
     pub trash_retention_days: u16,
     /// Limits on event streams.
@@ -87,7 +89,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn of(config: &Config) -> Self {
+    pub fn from_config(config: &Config) -> Self {
         let issuer = match config.text("public_url") {
             "" => "tenon",
             url => url,
@@ -110,7 +112,7 @@ impl Settings {
             upstreams: config.upstreams.clone(),
             event_source: source.to_owned(),
             github_docs_folder: config.webhooks_github_docs(),
-            redirect_sites: Sites::new(config.text("public_url"), config.redirect_hosts.clone()),
+            redirect_sites: RedirectHosts::new(config.text("public_url"), config.redirect_hosts.clone()),
             media_dir: config.media_dir(),
             bucket: config.bucket.clone(),
             trash_retention_days: config.trash_days,
@@ -142,13 +144,13 @@ pub struct App {
     pub health: Health,
     pub invoices: Invoices,
     pub jobs: Jobs,
-    pub former_invoices: Former,
+    pub invoices_v1: InvoicesV1,
     pub media: MediaLibrary,
     pub messages: Messages,
-    pub countries: Countries,
+    pub geoip: GeoIp,
     pub posts: Posts,
     pub rates: Rates,
-    pub refresh: Refresh,
+    pub rate_fetcher: RateFetcher,
     pub revenues: Revenues,
     pub redirects: Redirects,
     pub tags: Tags,
@@ -164,22 +166,22 @@ pub struct App {
 
 impl App {
     pub async fn new(db: Db, clock: Clock, settings: Settings) -> Result<App> {
-        let cursors = CursorKey::new(secret(&db, "cursors").await?.expose());
-        let previews = PreviewKey::new(secret(&db, "previews").await?.expose());
-        let limiter = if settings.rate_limits { Limiter::memory() } else { Limiter::Off };
+        let cursors = CursorKey::new(load_or_create_secret(&db, "cursors").await?.expose());
+        let previews = PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
+        let limiter = if settings.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let trash = Trash::of_days(settings.trash_retention_days);
+        let trash = Trash::from_days(settings.trash_retention_days);
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
         let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
-        sessions.keep_keys().await?;
+        sessions.rotate_keys().await?;
         let media = MediaLibrary::new(db.clone(), clock.clone(), cursors.clone(), settings.blobs()?);
         let billing = Billing::new(&db, &clock, &cursors, &settings)?;
         Ok(App {
             customers: billing.customers,
             dashboard: billing.dashboard,
-            former_invoices: billing.former_invoices,
-            countries: billing.countries,
+            invoices_v1: billing.former_invoices,
+            geoip: billing.countries,
             invoices: billing.invoices,
             rates: billing.rates,
             revenues: billing.revenues,
@@ -189,13 +191,16 @@ impl App {
             events: Events::new(db.clone(), clock.clone(), settings.event_limits),
             jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), billing.refresh.clone()),
-            refresh: billing.refresh,
+            rate_fetcher: billing.refresh,
             media,
             messages: Messages::new(db.clone(), clock.clone(), cursors.clone()),
             posts,
             redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
             tags,
-            upstreams: Upstreams::new(settings.upstreams.clone(), http_client(settings.upstreams.private)?),
+            upstreams: Upstreams::new(
+                settings.upstreams.clone(),
+                http_client(settings.upstreams.allow_private_networks)?,
+            ),
             webhook_endpoints: WebhookEndpoints::new(
                 db.clone(),
                 clock.clone(),
@@ -217,20 +222,20 @@ impl App {
 
 /// Creates the HTTP client for outgoing requests. Private addresses are reachable only if `private` allows
 /// them.
-fn http_client(private: bool) -> Result<Outgoing> {
-    Outgoing::new(private).map_err(|error| Error::Internal(error.to_string()))
+fn http_client(private: bool) -> Result<HttpClient> {
+    HttpClient::new(private).map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// The billing services, which depend on each other.
 struct Billing {
-    outgoing: Outgoing,
-    countries: Countries,
+    outgoing: HttpClient,
+    countries: GeoIp,
     customers: Customers,
     dashboard: DashboardService,
-    former_invoices: Former,
+    former_invoices: InvoicesV1,
     invoices: Invoices,
     rates: Rates,
-    refresh: Refresh,
+    refresh: RateFetcher,
     revenues: Revenues,
 }
 
@@ -241,9 +246,9 @@ impl Billing {
         let rates = Rates::new(db(), clock(), settings.fallback_rates.clone());
         let outgoing = http_client(settings.allow_private_networks)?;
         let refresh =
-            Refresh::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates_source.clone());
+            RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates_source.clone());
         let customers = Customers::new(db(), clock(), cursors());
-        let printer = Printer::new(settings.seller.clone());
+        let printer = PdfRenderer::new(settings.seller.clone());
         let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
         let revenues = Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
         let dashboard = DashboardService::new(
@@ -254,9 +259,9 @@ impl Billing {
             revenues.clone(),
             locales(),
         );
-        let countries = Countries::new(settings.geo_database.clone());
+        let countries = GeoIp::new(settings.geo_database.clone());
         let routes = settings.geo_routes.clone();
-        let former_invoices = Former::new(invoices.clone(), countries.clone(), routes);
+        let former_invoices = InvoicesV1::new(invoices.clone(), countries.clone(), routes);
         Ok(Billing {
             outgoing,
             countries,

@@ -13,16 +13,18 @@ use std::{
 use tracing::Level;
 
 use crate::{
-    contract::locale::Locales,
-    edge::Proxies,
-    ports::{blobs::Account, statements::Log},
+    domain::locale::Locales,
+    infra::{blobs::S3Config, query_log::QueryLog},
     resources::{
+        billing::{
+            invoices::{CountryRoutes, Seller},
+            rates::{FallbackRates, RateSource as RatesSource},
+        },
         events::EventLimits,
-        invoices::{Routes, Seller},
-        rates::{Fallback, Source as RatesSource},
         upstreams::UpstreamSettings,
-        webhook_events::Trust,
+        webhooks::inbound::ProviderConfig,
     },
+    server::Proxies,
 };
 use settings::{SETTINGS, Setting, nearest};
 
@@ -50,19 +52,19 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     pub redirect_hosts: Vec<String>,
     /// The bucket that keeps the pictures, if a folder does not.
-    pub bucket: Option<Account>,
+    pub bucket: Option<S3Config>,
     pub event_limits: EventLimits,
     pub timeout_scale: f64,
     pub log: Level,
     pub log_format: LogFormat,
-    pub log_sql: Log,
+    pub log_sql: QueryLog,
     pub locales: Locales,
-    pub fallback: Fallback,
+    pub fallback: FallbackRates,
     pub outgoing_private: bool,
     pub rates: Option<RatesSource>,
-    pub geo_routes: Routes,
+    pub geo_routes: CountryRoutes,
     pub seller: Seller,
-    pub webhooks: Trust,
+    pub webhooks: ProviderConfig,
     pub upstreams: UpstreamSettings,
     pub trash_days: u16,
 }
@@ -120,8 +122,8 @@ impl Config {
             redirect_hosts: value::hosts(text("redirect_hosts"))?,
             bucket: value::bucket(text, switch("s3_virtual_host")?)?,
             event_limits: EventLimits {
-                all: value::count("events_streams", text("events_streams"))?,
-                caller: value::count("events_streams_per_caller", text("events_streams_per_caller"))?,
+                total: value::count("events_streams", text("events_streams"))?,
+                per_caller: value::count("events_streams_per_caller", text("events_streams_per_caller"))?,
             },
             timeout_scale,
             log: value::level(text("log"))?,

@@ -1,12 +1,15 @@
-//! Tenon: a multi-user content and billing backend with an HTTP API.
-pub mod api; //        the list of resources, and the OpenAPI document made from it
+//! Tenon: a backend for front-end teams. Each module depends only on modules below it.
+pub mod api; //        the list of resources
 pub mod app; //        wiring: configuration, infrastructure, services
-pub mod cli; //        the command line: serve, migrate, import, user, key, openapi
-pub mod config; //     typed settings with defaults and descriptions
-pub mod contract; //   HTTP vocabulary: responses, pagination, entity tags, problems, authentication, validation
-pub mod edge; //       HTTP server: connections, limits, timeouts, dispatch, access log
-pub mod import; //     import of Markdown files as posts and documents
-pub mod jobs; //       background worker: job handlers and schedules
-pub mod pictures; //   image decoding, sanitizing and resizing
-pub mod ports; //      infrastructure: database, job queue, event log, blobs, HTTP client, rate limiter
-pub mod resources; //  one folder for each resource
+pub mod cli; //        command-line interface
+pub mod config; //     typed settings
+pub mod domain; //     value types without HTTP or SQL
+pub mod http; //       HTTP vocabulary of handlers: responses, problems, pagination, authentication
+pub mod images; //     decoding, cleaning and resizing of images
+pub mod import; //     import of Markdown and JSON files
+pub mod infra; //      database, queue, event log, blobs, HTTP client, GeoIP, rate limiter, clock
+pub mod openapi; //    the OpenAPI document
+pub mod resources; //  one folder per resource
+pub mod schema; //     JSON Schema validation of requests
+pub mod server; //     connections, limits, dispatch, compression, access log
+pub mod worker; //     the job loop and the schedules

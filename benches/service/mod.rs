@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tenon::{
     app::App,
     config::Config,
-    contract::{
-        attempt::Outcome,
-        caller::{Principal, Role, Via},
+    http::{
+        auth::{Principal, Role, Via},
+        idempotency::Outcome,
     },
-    edge::{limits::Limits, server},
-    resources::users::NewUser,
+    resources::accounts::users::NewUser,
+    server::{limits::Limits, listener},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -35,11 +35,11 @@ pub struct Service {
 impl Service {
     /// With who is signed in.
     pub async fn start(app: &App, config: &Config, role: Role) -> Result<(Self, Uuid), Failure> {
-        let edge = Arc::new(tenon::cli::edge(app, config)?);
+        let edge = Arc::new(tenon::cli::build_server(app, config)?);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (stop, stopping) = watch::channel(false);
-        tokio::spawn(server::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
+        tokio::spawn(listener::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
         let (user, email) = account(app, role).await?;
         let token = token(&address, &email).await?;
         Ok((Service { address, token, _stop: stop }, user))
@@ -47,13 +47,13 @@ impl Service {
 }
 
 async fn account(app: &App, role: Role) -> Result<(Uuid, String), Failure> {
-    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
+    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Cli };
     let email = format!("bench-{}@acme.test", Uuid::now_v7().simple());
     let (name, password) = ("Bench".to_owned(), PASSWORD.to_owned());
     let new = NewUser { email: email.clone(), name, password, role: Some(role) };
     match app.users.create(Some(&operator), new, None).await? {
-        Outcome::Fresh(user) => Ok((user.id.0, email)),
-        Outcome::Again(_) => Err("the account was made before".into()),
+        Outcome::New(user) => Ok((user.id.0, email)),
+        Outcome::Replayed(_) => Err("the account was made before".into()),
     }
 }
 

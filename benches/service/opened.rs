@@ -2,7 +2,7 @@
 use tenon::{
     app::{App, Settings},
     config::Config,
-    ports::{clock::Clock, db::Db},
+    infra::{clock::Clock, db::Db},
 };
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +16,6 @@ pub async fn open(folder: &str, url: String) -> Result<(App, Config), Failure> {
     ])?;
     let db = Db::open(&config.database_url()).await?;
     db.migrate().await?;
-    let app = App::new(db, Clock::System, Settings::of(&config)).await?;
+    let app = App::new(db, Clock::System, Settings::from_config(&config)).await?;
     Ok((app, config))
 }

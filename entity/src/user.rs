@@ -1,7 +1,7 @@
 //! `users`: accounts. Imported authors have no e-mail address and cannot sign in.
 use sea_orm::entity::prelude::*;
 
-use crate::hidden::Hidden;
+use crate::redacted::Redacted;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -15,7 +15,7 @@ pub struct Model {
     pub avatar_url: Option<String>,
     pub role: String,
     pub status: String,
-    pub password_hash: Option<Hidden>,
+    pub password_hash: Option<Redacted>,
     pub source: Option<String>,
     pub version: i64,
     pub created_at: i64,

@@ -1,7 +1,7 @@
 //! `webhook_endpoints`: URLs that receive events by webhook.
 use sea_orm::entity::prelude::*;
 
-use crate::hidden::Hidden;
+use crate::redacted::Redacted;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_endpoints")]
@@ -15,8 +15,8 @@ pub struct Model {
     /// `standard` or `cloudevents`.
     pub format: String,
     /// The signing secret. It is needed to sign, so it cannot be hashed.
-    pub secret: Hidden,
-    pub previous_secret: Option<Hidden>,
+    pub secret: Redacted,
+    pub previous_secret: Option<Redacted>,
     pub previous_until: Option<i64>,
     /// `enabled` or `disabled`.
     pub state: String,

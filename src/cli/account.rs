@@ -15,18 +15,16 @@ use super::{app, errors::message, print, validate};
 use crate::{
     app::App,
     config::Config,
-    contract::{
-        answer::Resource,
-        attempt::Outcome,
-        caller::{Principal, Role, Via},
+    domain::{id::Id, secret::Secret, timestamp::Timestamp},
+    http::{
+        auth::{Principal, Role, Via},
         etag::Precondition,
-        id::Id,
-        patch::Given,
+        idempotency::Outcome,
+        merge_patch::Patch,
         problem::{Error, Result as ServiceResult},
-        secret::Secret,
-        time::Timestamp,
+        response::Resource,
     },
-    resources::{
+    resources::accounts::{
         api_keys::{NewApiKey, Scope},
         users::{NewUser, Status, User as Account, UserPatch, password},
     },
@@ -78,19 +76,19 @@ impl UserCommand {
 /// Creates the account, or resets the existing one with this e-mail address. The rules of the API for admins
 /// apply.
 async fn create_or_reset_user(app: &App, new: NewUser) -> ServiceResult<Account> {
-    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Machine };
+    let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Cli };
     let email = user::Column::Email.eq(new.email.to_lowercase());
     let Some(existing) = user::Entity::find().filter(email).one(app.db.read()).await? else {
         return match app.users.create(Some(&operator), new, None).await? {
-            Outcome::Fresh(account) => Ok(account),
-            Outcome::Again(_) => Err(Error::Raced),
+            Outcome::New(account) => Ok(account),
+            Outcome::Replayed(_) => Err(Error::WriteConflict),
         };
     };
     let patch = UserPatch {
         name: None,
-        bio: Given::default(),
-        url: Given::default(),
-        avatar_url: Given::default(),
+        bio: Patch::default(),
+        url: Patch::default(),
+        avatar_url: Patch::default(),
         email: None,
         role: new.role,
         status: Some(Status::Active),

@@ -8,17 +8,17 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::errors::{database_message, driver_message};
-use crate::ports::{db::Db, statements::Watch};
+use crate::infra::{db::Db, query_log::QueryObserver};
 
 /// How long to wait for PostgreSQL to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Opens the database with this URL.
-pub async fn open(url: &str, watch: Option<Watch>) -> Result<Db, String> {
+pub async fn open(url: &str, watch: Option<QueryObserver>) -> Result<Db, String> {
     if url.starts_with("postgres") {
         probe(url).await?;
     }
-    Db::watched(url, watch).await.map_err(|error| {
+    Db::open_observed(url, watch).await.map_err(|error| {
         let message = match &error {
             DbErr::Custom(text) => text.clone(),
             other => format!("cannot open the database: {}", database_message(other)),

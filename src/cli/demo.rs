@@ -6,14 +6,16 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    contract::{
-        caller::{HIDDEN, Principal, Role, Via},
-        id::Id,
+    domain::{id::Id, slug::slugify},
+    http::{
+        auth::{DRAFTS, Principal, Role, Via},
         problem::{Error, Result},
-        slug::slugify,
     },
-    ports::db::Tx,
-    resources::{comments::NewComment, docs, posts, revisions::keep, users::author_named},
+    infra::db::Tx,
+    resources::{
+        accounts::users::find_or_create_author,
+        content::{comments::NewComment, documents, posts, revisions::store_revisions},
+    },
 };
 
 /// The id of the post in the examples of the OpenAPI document.
@@ -48,12 +50,12 @@ const DOCUMENTS: [(&str, &str, &str); 3] = [
 
 /// Creates the demo content if the service has neither posts nor documents. Returns whether it did.
 pub async fn fill(app: &App) -> Result<bool> {
-    if app.db.versions(&["posts", "documents", HIDDEN]).await? > 0 {
+    if app.db.versions(&["posts", "documents", DRAFTS]).await? > 0 {
         return Ok(false);
     }
     let services = app.clone();
     let author = app.db.write(async move |tx| write(&services, &tx).await).await?;
-    let ada = Principal { user: author, role: Role::Author, via: Via::Machine };
+    let ada = Principal { user: author, role: Role::Author, via: Via::Cli };
     for text in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
         let comment = NewComment { content: text.to_owned(), parent_id: None };
         app.comments.create(&ada, Id::from(EXAMPLE_POST), comment, None).await?;
@@ -63,10 +65,10 @@ pub async fn fill(app: &App) -> Result<bool> {
 
 async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
     let now = app.clock.now();
-    let ada = author_named(tx, "Ada Turner", now).await?;
+    let ada = find_or_create_author(tx, "Ada Turner", now).await?;
     let mut history = Vec::new();
     for (i, (title, excerpt, content, tags)) in (0i64..).zip(POSTS) {
-        let post = posts::Imported {
+        let post = posts::ImportedPost {
             id: (i == 0).then_some(EXAMPLE_POST),
             source: format!("demo/{i}"),
             title: title.to_owned(),
@@ -83,10 +85,10 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
     }
     for (position, (path, title, content)) in (0i64..).zip(DOCUMENTS) {
         let (path, title, content) = (path.to_owned(), title.to_owned(), content.to_owned());
-        let document = docs::ImportedDocument { path, title, content, position };
+        let document = documents::ImportedDocument { path, title, content, position };
         app.docs.import(tx, &document, &mut history).await?;
     }
-    keep(tx, history).await?;
+    store_revisions(tx, history).await?;
     office::fill(app, tx).await?;
     Ok::<_, Error>(ada)
 }

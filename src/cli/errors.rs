@@ -4,9 +4,9 @@ use sea_orm::{
     sqlx::{self, Error::*},
 };
 
-use crate::contract::{
-    check::{Place, Violation},
-    problem::Error,
+use crate::{
+    http::problem::Error,
+    schema::{Location, Violation},
 };
 
 /// Returns the message of an error of a service. Names the command-line option of each invalid value.
@@ -20,8 +20,8 @@ pub fn message(error: &Error) -> String {
 
 /// Returns the message of an error about a record of a file. Names the field of each invalid value.
 pub fn record_message(error: &Error) -> String {
-    let describe = |one: &Violation| match &one.place {
-        Place::Pointer(pointer) => {
+    let describe = |one: &Violation| match &one.location {
+        Location::Pointer(pointer) => {
             let field = pointer.trim_start_matches("#/").replace("~1", "/").replace("~0", "~");
             format!("{field}: {}", one.message)
         }
@@ -35,13 +35,13 @@ pub fn record_message(error: &Error) -> String {
 
 /// Returns the messages of all violations, each with its command-line option.
 pub fn violations(all: &[Violation]) -> String {
-    let describe = |one: &Violation| format!("{}: {}", option_of(&one.place), one.message);
+    let describe = |one: &Violation| format!("{}: {}", option_of(&one.location), one.message);
     all.iter().map(describe).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns the command-line option for a field of a request body.
-fn option_of(place: &Place) -> String {
-    let Place::Pointer(pointer) = place else { return "value".to_owned() };
+fn option_of(place: &Location) -> String {
+    let Location::Pointer(pointer) = place else { return "value".to_owned() };
     match pointer.trim_start_matches("#/").split('/').next().unwrap_or_default() {
         "password" => "password".to_owned(),
         "expiresAt" => "--expires".to_owned(),

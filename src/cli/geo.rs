@@ -12,8 +12,8 @@ use clap::Subcommand;
 use super::{archive, print};
 use crate::{
     config::Config,
-    contract::time::Timestamp,
-    ports::country::{Database, MOST_BYTES},
+    domain::timestamp::Timestamp,
+    infra::geoip::{Database, MAX_BYTES},
 };
 
 #[derive(Subcommand)]
@@ -75,17 +75,17 @@ fn check(file: Option<PathBuf>, addresses: &[IpAddr], config: &Config) -> Result
 }
 
 fn summary(database: &Database) -> String {
-    let (kind, built) = (database.kind(), Timestamp(database.built()).day());
-    let (nodes, countries) = (database.nodes(), database.countries());
-    let note = if database.only_v4() { "no IPv6 addresses\n" } else { "" };
+    let (kind, built) = (database.database_type(), Timestamp(database.built_at()).date());
+    let (nodes, countries) = (database.node_count(), database.country_count());
+    let note = if database.is_ipv4_only() { "no IPv6 addresses\n" } else { "" };
     format!("type {kind}\nbuilt {built}\nnodes {nodes}\ncountries {countries}\n{note}")
 }
 
 fn install(file: &Path, member: Option<&str>, config: &Config) -> Result<(), String> {
     let with_file = |error: String| format!("{}: {error}", file.display());
-    let content = archive::read(file, MOST_BYTES).map_err(with_file)?;
+    let content = archive::read(file, MAX_BYTES).map_err(with_file)?;
     let bytes = archive::extract(content, member, ".mmdb").map_err(with_file)?;
-    let database = Database::read(bytes.clone()).map_err(with_file)?;
+    let database = Database::parse(bytes.clone()).map_err(with_file)?;
     let path = installed_path(config);
     replace(&path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     print(&format!("{}\n{}", path.display(), summary(&database)));

@@ -20,26 +20,22 @@ use super::{
 use crate::{
     app::App,
     config::Config,
-    contract::{
-        date::YEARS,
-        problem::{Error, Result},
-        text::trimmed,
-        time::Timestamp,
-    },
+    domain::{date::SUPPORTED_YEARS, text::trim, timestamp::Timestamp},
+    http::problem::{Error, Result},
     import::{
-        self, Answers, DefaultYear, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Library,
-        Outcome, Progress, Publication, Report, files,
+        self, BatchResult, DefaultYear, ImportError, ImportedDocument, ImportedPost, ImportedRecord, Outcome,
+        Progress, Publication, Report, Target, files,
     },
-    ports::{clock::Clock, db::Tx},
+    infra::{clock::Clock, db::Tx},
     resources::{
-        docs,
-        imports::Effect,
-        posts,
-        revisions::{Written, keep},
-        users::author_named,
+        accounts::users::find_or_create_author,
+        content::{
+            documents, posts,
+            revisions::{NewRevision, store_revisions},
+        },
+        shared::import_log::ImportEffect,
     },
 };
-
 use records::RecordWriter;
 
 #[derive(Subcommand)]
@@ -92,7 +88,7 @@ pub struct ImportArgs {
 }
 
 fn years() -> RangeInclusive<i64> {
-    i64::from(*YEARS.start())..=i64::from(*YEARS.end())
+    i64::from(*SUPPORTED_YEARS.start())..=i64::from(*SUPPORTED_YEARS.end())
 }
 
 impl Import {
@@ -110,7 +106,9 @@ impl Import {
             Import::Markdown(posts) => {
                 import::import_posts(&posts.source.dir, &target, dry_run, &mut progress).await
             }
-            Import::Docs(source) => import::documents(&source.dir, &target, dry_run, &mut progress).await,
+            Import::Docs(source) => {
+                import::import_documents(&source.dir, &target, dry_run, &mut progress).await
+            }
             Import::Json(records) => {
                 import::import_records(records.files, &target, dry_run, &mut progress).await
             }
@@ -127,7 +125,7 @@ impl Import {
             Import::Markdown(posts) => {
                 validate::field("NewUser", "name", "author", &posts.author)?;
                 check_has_markdown(&posts.source.dir)?;
-                return Ok(trimmed(&posts.author));
+                return Ok(trim(&posts.author));
             }
             Import::Docs(source) => check_has_markdown(&source.dir)?,
             Import::Json(records) => {
@@ -150,7 +148,7 @@ impl Import {
     fn year(&self) -> DefaultYear {
         match self {
             Import::Json(Records { year: Some(year), .. }) => DefaultYear::Fixed(i32::from(*year)),
-            _ => DefaultYear::LastTwelveMonths(Timestamp(Clock::System.now()).day()),
+            _ => DefaultYear::LastTwelveMonths(Timestamp(Clock::System.now()).date()),
         }
     }
 }
@@ -204,36 +202,36 @@ impl From<Error> for Rollback {
     }
 }
 
-impl Library for ImportTarget<'_> {
-    async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
+impl Target for ImportTarget<'_> {
+    async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> BatchResult {
         let (app, author, posts) = (self.app.clone(), self.author.clone(), posts.to_vec());
         let result = self.app.db.write(async move |tx| {
             let (mut outcomes, mut history) = (Vec::with_capacity(posts.len()), Vec::new());
             for post in posts {
                 outcomes.push(outcome(import_post(&app, &tx, post, &author, &mut history).await?));
             }
-            keep(&tx, history).await?;
+            store_revisions(&tx, history).await?;
             finish(outcomes, dry_run)
         });
         batch_result(result.await)
     }
 
-    async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
+    async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> BatchResult {
         let (app, documents) = (self.app.clone(), documents.to_vec());
         let result = self.app.db.write(async move |tx| {
             let (mut outcomes, mut history) = (Vec::with_capacity(documents.len()), Vec::new());
             for document in documents {
                 let ImportedDocument { path, title, content, position, .. } = document;
-                let document = docs::ImportedDocument { path, title, content, position };
+                let document = documents::ImportedDocument { path, title, content, position };
                 outcomes.push(outcome(app.docs.import(&tx, &document, &mut history).await?));
             }
-            keep(&tx, history).await?;
+            store_revisions(&tx, history).await?;
             finish(outcomes, dry_run)
         });
         batch_result(result.await)
     }
 
-    async fn put_picture(
+    async fn put_image(
         &self,
         file: &Path,
         dry_run: bool,
@@ -244,11 +242,11 @@ impl Library for ImportTarget<'_> {
             Err(error @ (Error::Storage(_) | Error::Internal(_))) => {
                 Err(ImportError::Unavailable(message(&error)))
             }
-            Err(error) => Err(ImportError::Refused(record_message(&error))),
+            Err(error) => Err(ImportError::Rejected(record_message(&error))),
         }
     }
 
-    async fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> Answers {
+    async fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> BatchResult {
         let (app, writer, records) = (self.app.clone(), self.records.clone(), records.to_vec());
         let result = self.app.db.write(async move |tx| {
             let mut outcomes = Vec::with_capacity(records.len());
@@ -267,13 +265,13 @@ async fn import_post(
     tx: &Tx,
     post: ImportedPost,
     fallback: &str,
-    history: &mut Vec<Written>,
-) -> Result<Effect> {
+    history: &mut Vec<NewRevision>,
+) -> Result<ImportEffect> {
     let now = app.clock.now();
     let names = if post.authors.is_empty() { vec![fallback.to_owned()] } else { post.authors };
     let mut authors = Vec::with_capacity(names.len());
     for name in names {
-        let author = author_named(tx, &name, now).await?;
+        let author = find_or_create_author(tx, &name, now).await?;
         if !authors.contains(&author) {
             authors.push(author);
         }
@@ -283,7 +281,7 @@ async fn import_post(
         Publication::At(time) => Some(time),
         Publication::Undated => None,
     };
-    let post = posts::Imported {
+    let post = posts::ImportedPost {
         id: None,
         source: post.source,
         title: post.title,
@@ -299,11 +297,11 @@ async fn import_post(
     app.posts.import(tx, &post, history).await
 }
 
-fn outcome(effect: Effect) -> Outcome {
+fn outcome(effect: ImportEffect) -> Outcome {
     match effect {
-        Effect::Created => Outcome::Created,
-        Effect::Updated => Outcome::Updated,
-        Effect::Unchanged => Outcome::Unchanged,
+        ImportEffect::Created => Outcome::Created,
+        ImportEffect::Updated => Outcome::Updated,
+        ImportEffect::Unchanged => Outcome::Unchanged,
     }
 }
 
@@ -312,10 +310,10 @@ fn finish(outcomes: Vec<Outcome>, dry_run: bool) -> std::result::Result<Vec<Outc
     if dry_run { Err(Rollback::DryRun(outcomes)) } else { Ok(outcomes) }
 }
 
-fn batch_result(result: std::result::Result<Vec<Outcome>, Rollback>) -> Answers {
+fn batch_result(result: std::result::Result<Vec<Outcome>, Rollback>) -> BatchResult {
     match result {
         Ok(outcomes) | Err(Rollback::DryRun(outcomes)) => Ok(outcomes.into_iter().map(Ok).collect()),
         Err(Rollback::Failed(error @ Error::Storage(_))) => Err(ImportError::Unavailable(message(&error))),
-        Err(Rollback::Failed(error)) => Err(ImportError::Refused(record_message(&error))),
+        Err(Rollback::Failed(error)) => Err(ImportError::Rejected(record_message(&error))),
     }
 }

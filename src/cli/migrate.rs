@@ -5,7 +5,7 @@ use clap::Subcommand;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::{connect, errors::database_message, print, temp::TempDatabase};
-use crate::{config::Config, ports::db::Db};
+use crate::{config::Config, infra::db::Db};
 
 #[derive(Subcommand)]
 pub enum Migrate {
@@ -37,7 +37,7 @@ impl Migrate {
             Migrate::Status => Ok(()),
         }
         .map_err(|error| database_message(&error))?;
-        for (step, applied) in db.steps().await.map_err(|error| database_message(&error))? {
+        for (step, applied) in db.migrations().await.map_err(|error| database_message(&error))? {
             print(&format!("{} {step}\n", if applied { "applied" } else { "pending" }));
         }
         Ok(ExitCode::SUCCESS)
@@ -47,7 +47,7 @@ impl Migrate {
 /// Describes the effect of reverting the last migrations: the tables that are dropped, with their numbers of
 /// rows. Finds the tables by migrating and reverting an empty temporary database.
 async fn describe_rollback(db: &Db, steps: u32) -> Result<String, DbErr> {
-    let all = db.steps().await?;
+    let all = db.migrations().await?;
     let applied: Vec<String> =
         all.iter().filter(|(_, applied)| *applied).map(|(step, _)| step.clone()).collect();
     let reverted: Vec<&str> = applied.iter().rev().take(steps as usize).map(String::as_str).collect();

@@ -13,7 +13,7 @@ mod serve;
 mod temp;
 mod validate;
 
-pub use serve::edge;
+pub use serve::build_server;
 
 use std::{io::Write, process::ExitCode};
 
@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     app::{App, Settings},
     config::{self, Config},
-    ports::clock::Clock,
+    infra::clock::Clock,
 };
 use errors::{database_message, message};
 
@@ -142,11 +142,11 @@ async fn app(config: &Config) -> Result<App, String> {
 
 /// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
-    let db = connect::open(url, config.log_sql.watch()).await?;
+    let db = connect::open(url, config.log_sql.observer()).await?;
     db.migrate()
         .await
         .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;
-    App::new(db, Clock::System, Settings::of(config))
+    App::new(db, Clock::System, Settings::from_config(config))
         .await
         .map_err(|error| format!("cannot start the services: {}", message(&error)))
 }

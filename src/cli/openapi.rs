@@ -43,10 +43,10 @@ impl Openapi {
     pub fn run(self) -> Result<ExitCode, String> {
         let document = match self.oas {
             Oas::V31 => api::DOCUMENT.clone(),
-            Oas::V30 => api::projection(&api::DOCUMENT),
+            Oas::V30 => api::to_openapi_30(&api::DOCUMENT),
         };
         let text = match self.format {
-            Format::Yaml => api::yaml(&document),
+            Format::Yaml => api::to_yaml(&document),
             Format::Json => format!("{document:#}\n"),
         };
         if self.write {

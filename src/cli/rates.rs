@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    resources::rates::{Jumps, Taken, Untold},
+    resources::billing::rates::{FetchError, FetchSummary, MaxChange},
 };
 
 #[derive(Subcommand)]
@@ -26,18 +26,18 @@ pub enum Rates {
 impl Rates {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let Rates::Fetch { allow_large_changes } = self;
-        let jumps = if allow_large_changes { Jumps::Accepted } else { Jumps::Refused };
+        let jumps = if allow_large_changes { MaxChange::Ignored } else { MaxChange::Enforced };
         if config.rates.is_none() {
-            return Err(Untold::Off.to_string());
+            return Err(FetchError::NoSource.to_string());
         }
         let app = app(config).await?;
-        let taken = app.refresh.now(jumps).await.map_err(|error| match error {
-            Untold::Storage(error) => message(&error),
+        let taken = app.rate_fetcher.fetch_now(jumps).await.map_err(|error| match error {
+            FetchError::Storage(error) => message(&error),
             other => other.to_string(),
         });
         app.db.close().await.map_err(|error| database_message(&error))?;
         let taken = taken?;
-        taken.jumped.iter().for_each(|jump| {
+        taken.rejected.iter().for_each(|jump| {
             warn(&format!("rate change rejected as too large: {jump}. Accept it with --allow-large-changes"))
         });
         print(&format_rates(&taken));
@@ -45,8 +45,8 @@ impl Rates {
     }
 }
 
-fn format_rates(taken: &Taken) -> String {
-    let Taken { source, date, rates, .. } = taken;
+fn format_rates(taken: &FetchSummary) -> String {
+    let FetchSummary { source, date, rates, .. } = taken;
     let lines: String = rates.iter().map(|(currency, rate)| format!("{currency} {rate}\n")).collect();
     let noun = if rates.len() == 1 { "rate" } else { "rates" };
     format!("{lines}{} {noun} of {date} from {source}, per US dollar\n", rates.len())

@@ -16,15 +16,14 @@ use crate::{
     api,
     app::App,
     config::{Config, LogFormat},
-    contract::{
-        money::Currency,
-        or_log::OrLog,
-        problem::{self, Error},
+    domain::{money::Currency, result_ext::ResultExt},
+    http::problem::{self, Error},
+    infra::rate_limiter::RateLimiter,
+    resources::redirects::RedirectMatch,
+    server::{
+        Cors, HttpService, RateLimits, Redirect, RedirectLookup, api_docs::ApiDocs, limits::Limits, listener,
     },
-    edge::{Budgets, Cors, Edge, Elsewhere, Signpost, limits::Limits, server, site::Site},
-    jobs::{self, Pace},
-    ports::limiter::Limiter,
-    resources::redirects::Found,
+    worker::{self, WorkerTimings},
 };
 
 #[derive(Args)]
@@ -49,20 +48,20 @@ impl Serve {
         init_log(&config);
         let limits = Limits::default().scaled(config.timeout_scale);
         // Event streams stay open for hours, so they may use at most four fifths of the connections.
-        config.event_limits.all = config.event_limits.all.min(limits.connections / 5 * 4);
+        config.event_limits.total = config.event_limits.total.min(limits.connections / 5 * 4);
         let app = app(&config).await?;
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
             print("the database already has content: skipped the demo content\n");
         }
-        let listener = server::listen(config.listen).map_err(|error| {
+        let listener = listener::listen(config.listen).map_err(|error| {
             format!("cannot listen on {}: {error}. Set another address with --listen", config.listen)
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         match config.text("public_url") {
-            "" => problem::set_base(&format!("http://{address}")),
-            url => problem::set_base(url),
+            "" => problem::set_public_url(&format!("http://{address}")),
+            url => problem::set_public_url(url),
         }
-        let edge = Arc::new(edge(&app, &config)?);
+        let edge = Arc::new(build_server(&app, &config)?);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
         tokio::spawn(async move {
@@ -72,24 +71,24 @@ impl Serve {
             let _ = stop.send(true);
         });
         tokio::spawn(hourly_maintenance(app.clone()));
-        tokio::spawn(app.refresh.clone().keep(stopping.clone()));
-        jobs::schedule::begin(&app).await.or_log("starting the schedules");
-        let pace = Pace::scaled(config.timeout_scale);
-        let workers = tokio::spawn(jobs::work(app.clone(), pace, stopping.clone()));
-        app.redirects.refresh().await.or_log("loading the redirects");
+        tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
+        worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
+        let pace = WorkerTimings::scaled(config.timeout_scale);
+        let workers = tokio::spawn(worker::run_worker(app.clone(), pace, stopping.clone()));
+        app.redirects.refresh().await.ok_or_log("loading the redirects");
         let redirects = app.redirects.clone();
-        tokio::spawn(async move { redirects.tend().await });
-        app.countries.refresh().await;
-        tokio::spawn(app.countries.clone().keep());
+        tokio::spawn(async move { redirects.run_refresh_loop().await });
+        app.geoip.refresh().await;
+        tokio::spawn(app.geoip.clone().reload_periodically());
         if app.users.find_key_owner(None).await.is_ok_and(|admin| admin.is_none()) {
             print(NO_ADMIN);
         }
         print(&format!("listening on http://{address}\n"));
-        server::serve(listener, limits, config.proxies.clone(), edge, stopping)
+        listener::serve(listener, limits, config.proxies.clone(), edge, stopping)
             .await
             .map_err(|error| error.to_string())?;
         let _ = workers.await;
-        app.redirects.flush().await.or_log("storing the hit counts of redirects");
+        app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
         app.db.close().await.map_err(|error| database_message(&error))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -100,8 +99,8 @@ impl Serve {
 async fn warn_missing_rates(app: &App) -> problem::Result<()> {
     let (invoices, revenues) = (app.invoices.currencies().await?, app.revenues.currencies().await?);
     for currency in invoices.into_iter().chain(revenues).collect::<BTreeSet<_>>() {
-        match app.rates.exchanges(&[currency], Currency::USD).await {
-            Err(error @ Error::Unrated(_)) => {
+        match app.rates.exchange_rates(&[currency], Currency::USD).await {
+            Err(error @ Error::MissingExchangeRate(_)) => {
                 tracing::warn!(%error, "cannot convert the amounts of some invoices or revenues")
             }
             rates => drop(rates?),
@@ -120,24 +119,24 @@ async fn hourly_maintenance(app: App) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
-        app.sessions.keep_keys().await.or_log("rotating the signing keys");
-        app.media.tidy().await;
-        warn_missing_rates(&app).await.or_log("checking for currencies without an exchange rate");
+        app.sessions.rotate_keys().await.ok_or_log("rotating the signing keys");
+        app.media.delete_temporary_files().await;
+        warn_missing_rates(&app).await.ok_or_log("checking for currencies without an exchange rate");
     }
 }
 
 /// Assembles the HTTP layer: routing, the OpenAPI document, redirects, rate limits and CORS.
-pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
+pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     let document = &api::DOCUMENT;
-    let site = Site::new(document, &api::projection(document), api::yaml(document));
-    let mut gate = api::gate(app)?;
+    let site = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
+    let mut gate = api::dispatcher(app)?;
     gate.require_if_match = config.require_if_match;
-    let limiter = if config.rate_limits { Limiter::memory() } else { Limiter::Off };
-    Ok(Edge {
-        gate,
-        signpost: redirect_lookup(app),
-        site,
-        budgets: Budgets(limiter),
+    let limiter = if config.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
+    Ok(HttpService {
+        dispatcher: gate,
+        redirects: redirect_lookup(app),
+        api_docs: site,
+        rate_limits: RateLimits(limiter),
         cors: Cors(config.cors_origins.clone()),
         proxies: config.proxies.clone(),
         clock: app.clock.clone(),
@@ -145,12 +144,12 @@ pub fn edge(app: &App, config: &Config) -> Result<Edge, String> {
 }
 
 /// Returns the function that looks up the redirect of a path.
-fn redirect_lookup(app: &App) -> Signpost {
+fn redirect_lookup(app: &App) -> RedirectLookup {
     let redirects = app.redirects.clone();
     Arc::new(move |path, query, now| {
-        let Found { location, permanent, ends_at } = redirects.find(path, query, now)?;
+        let RedirectMatch { location, permanent, ends_at } = redirects.find(path, query, now)?;
         let remaining = ends_at.map_or(i64::MAX, |end| (end - now) / 1000);
-        Some(Elsewhere { location, permanent, keep: remaining.clamp(0, MAX_REDIRECT_AGE) })
+        Some(Redirect { location, permanent, max_age_seconds: remaining.clamp(0, MAX_REDIRECT_AGE) })
     })
 }
 

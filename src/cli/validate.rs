@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::errors::violations;
 use crate::{
     api,
-    contract::check::{Schema, Violation, in_order},
+    schema::{Schema, Violation, sorted},
 };
 
 /// Validates a request body that is built from command-line options. The error names the invalid options.
@@ -35,7 +35,7 @@ impl BodySchema {
     /// Validates a value. `at` is the JSON pointer of the value, for the violations.
     pub fn validate(&self, value: &Value, at: &str) -> Result<(), Vec<Violation>> {
         let mut violations = Vec::new();
-        self.0.check(value, at, &mut violations);
-        if violations.is_empty() { Ok(()) } else { Err(in_order(violations)) }
+        self.0.validate(value, at, &mut violations);
+        if violations.is_empty() { Ok(()) } else { Err(sorted(violations)) }
     }
 }

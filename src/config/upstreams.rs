@@ -3,9 +3,9 @@ use std::{net::IpAddr, time::Duration};
 
 use super::value::list;
 use crate::{
-    contract::secret::Secret,
-    ports::outgoing::{Target, address},
-    resources::upstreams::{Destination, UpstreamSettings},
+    domain::secret::Secret,
+    infra::http_client::{RequestUrl, address},
+    resources::upstreams::{UpstreamSettings, UpstreamTarget},
 };
 
 /// How long an upstream is waited for.
@@ -23,11 +23,15 @@ pub fn settings<'a>(
     scale: f64,
 ) -> Result<UpstreamSettings, String> {
     let known = known(text("upstreams"), text("upstreams_authorization"), private)?;
-    Ok(UpstreamSettings { known, private, time: TIME.mul_f64(scale.clamp(0.001, 1000.0)) })
+    Ok(UpstreamSettings {
+        targets: known,
+        allow_private_networks: private,
+        timeout: TIME.mul_f64(scale.clamp(0.001, 1000.0)),
+    })
 }
 
-fn known(upstreams: &str, authorizations: &str, private: bool) -> Result<Vec<Destination>, String> {
-    let mut known: Vec<Destination> = Vec::new();
+fn known(upstreams: &str, authorizations: &str, private: bool) -> Result<Vec<UpstreamTarget>, String> {
+    let mut known: Vec<UpstreamTarget> = Vec::new();
     for pair in list(upstreams) {
         let upstream = destination(pair, private)?;
         if known.iter().any(|other| other.name == upstream.name) {
@@ -44,7 +48,7 @@ fn known(upstreams: &str, authorizations: &str, private: bool) -> Result<Vec<Des
     Ok(known)
 }
 
-fn destination(pair: &str, private: bool) -> Result<Destination, String> {
+fn destination(pair: &str, private: bool) -> Result<UpstreamTarget, String> {
     let form = || format!("upstreams are pairs such as weather=https://api.acme.test/v1, not {pair}");
     let (name, base) =
         pair.split_once('=').map(|(name, base)| (name.trim(), base.trim())).ok_or_else(form)?;
@@ -58,7 +62,7 @@ fn destination(pair: &str, private: bool) -> Result<Destination, String> {
     if base.len() > LONGEST_BASE {
         return Err(format!("upstreams: the address of {name} has more than {LONGEST_BASE} characters"));
     }
-    let target = Target::parse(base).map_err(|error| format!("upstreams: {name}: {error}"))?;
+    let target = RequestUrl::parse(base).map_err(|error| format!("upstreams: {name}: {error}"))?;
     let path = base.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
     let whole = |path: &str| !path.split('/').any(|segment| matches!(segment, "" | "." | ".."));
     if base.contains('?') || !path.is_none_or(whole) {
@@ -70,13 +74,13 @@ fn destination(pair: &str, private: bool) -> Result<Destination, String> {
         ));
     }
     let literal = target.host.parse::<IpAddr>().ok();
-    if !private && literal.is_some_and(|literal| !address::public(literal)) {
+    if !private && literal.is_some_and(|literal| !address::is_public(literal)) {
         return Err(format!("upstreams: {name} is at no public address: that needs upstreams_private = on"));
     }
-    Ok(Destination { name: name.to_owned(), base: base.to_owned(), authorization: None })
+    Ok(UpstreamTarget { name: name.to_owned(), base: base.to_owned(), authorization: None })
 }
 
-fn authorize(known: &mut [Destination], pair: &str) -> Result<(), String> {
+fn authorize(known: &mut [UpstreamTarget], pair: &str) -> Result<(), String> {
     let form =
         || "upstreams_authorization are pairs such as weather=Bearer …, without commas in them".to_owned();
     let (name, value) =
@@ -112,7 +116,7 @@ mod tests {
         let value = stock.authorization.as_ref().map(|value| value.expose().as_str());
         assert_eq!(value, Some("Basic YTpiPT0="), "all behind the first = is the value");
         assert!(!format!("{read:?}").contains("YTpiPT0="));
-        assert_eq!(settings(|_| "", false, -1.0).map(|read| read.time), Ok(TIME.mul_f64(0.001)));
+        assert_eq!(settings(|_| "", false, -1.0).map(|read| read.timeout), Ok(TIME.mul_f64(0.001)));
     }
 
     #[test]

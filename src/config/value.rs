@@ -6,16 +6,16 @@ use rust_decimal::Decimal;
 use tracing::Level;
 
 use crate::{
-    contract::{
+    domain::{
         locale::{Locale, Locales},
         money::Currency,
     },
-    edge::Proxies,
-    ports::{blobs::Account, country::Country, outgoing::Target, statements::Log},
-    resources::{
-        invoices::{Routes, Seller},
-        rates::{Fallback, Source, sane},
+    infra::{blobs::S3Config, geoip::Country, http_client::RequestUrl, query_log::QueryLog},
+    resources::billing::{
+        invoices::{CountryRoutes, Seller},
+        rates::{FallbackRates, RateSource, is_plausible},
     },
+    server::Proxies,
 };
 
 /// The form of a line in the log.
@@ -50,8 +50,8 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
 pub fn proxies(blocks: &str, field: &str, country: &str) -> Result<Proxies, String> {
     Ok(Proxies {
         blocks: list(blocks).map(str::parse).collect::<Result<_, _>>()?,
-        field: field.parse()?,
-        country: header("geo_header", country)?,
+        forwarded_header: field.parse()?,
+        country_header: header("geo_header", country)?,
     })
 }
 
@@ -62,7 +62,7 @@ fn header(name: &str, text: &str) -> Result<Option<HeaderName>, String> {
 }
 
 /// `FR:fr,BE:fr`: countries, each with the locale that its clients are led to.
-pub fn routes(text: &str, told_by: &str) -> Result<Routes, String> {
+pub fn routes(text: &str, told_by: &str) -> Result<CountryRoutes, String> {
     let mut to: Vec<(Country, Locale)> = Vec::new();
     for pair in list(text) {
         let form = || format!("geo_routes are pairs such as FR:fr, not {pair}");
@@ -73,7 +73,10 @@ pub fn routes(text: &str, told_by: &str) -> Result<Routes, String> {
         }
         to.push((country, locale_name(locale).ok_or_else(form)?));
     }
-    Ok(Routes { to, told_by: Some(told_by.to_owned()).filter(|field| !field.is_empty()) })
+    Ok(CountryRoutes {
+        locales: to,
+        country_header: Some(told_by.to_owned()).filter(|field| !field.is_empty()),
+    })
 }
 
 fn locale_name(text: &str) -> Option<Locale> {
@@ -115,7 +118,7 @@ pub fn public_url(text: &str) -> Result<(), String> {
 }
 
 /// The bucket that keeps the pictures, if one is named. A service on one's own network may do without TLS.
-pub fn bucket<'a>(text: impl Fn(&str) -> &'a str, virtual_host: bool) -> Result<Option<Account>, String> {
+pub fn bucket<'a>(text: impl Fn(&str) -> &'a str, virtual_host: bool) -> Result<Option<S3Config>, String> {
     let [bucket, endpoint, prefix] = ["s3_bucket", "s3_endpoint", "s3_prefix"].map(&text);
     let plain = |text: &str| {
         text.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
@@ -140,7 +143,7 @@ pub fn bucket<'a>(text: impl Fn(&str) -> &'a str, virtual_host: bool) -> Result<
     if access_key.is_empty() || secret_key.is_empty() {
         return Err("s3_bucket needs s3_access_key and s3_secret_key".to_owned());
     }
-    Ok(Some(Account {
+    Ok(Some(S3Config {
         endpoint: endpoint.to_owned(),
         region,
         bucket: bucket.to_owned(),
@@ -178,12 +181,12 @@ pub fn log_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-pub fn log_sql(text: &str) -> Result<Log, String> {
+pub fn log_sql(text: &str) -> Result<QueryLog, String> {
     match text {
-        "off" => Ok(Log::Off),
-        "all" => Ok(Log::All),
+        "off" => Ok(QueryLog::Off),
+        "all" => Ok(QueryLog::All),
         milliseconds => match milliseconds.parse() {
-            Ok(milliseconds) => Ok(Log::Slow(Duration::from_millis(milliseconds))),
+            Ok(milliseconds) => Ok(QueryLog::Slow(Duration::from_millis(milliseconds))),
             Err(_) => Err("log_sql is a number of milliseconds, all or off".to_owned()),
         },
     }
@@ -208,16 +211,16 @@ pub fn locales(text: &str) -> Result<Locales, String> {
 }
 
 /// The text is not repeated in the error: it may hold a key.
-pub fn rates(url: &str, every: &str, private: bool) -> Result<Option<Source>, String> {
+pub fn rates(url: &str, every: &str, private: bool) -> Result<Option<RateSource>, String> {
     let every = time(every).ok_or_else(|| format!("rates_every lies between 5m and 24h, unlike {every}"))?;
     if url.is_empty() {
         return Ok(None);
     }
-    let target = Target::parse(url).map_err(|error| format!("rates_url: {error}"))?;
+    let target = RequestUrl::parse(url).map_err(|error| format!("rates_url: {error}"))?;
     if !target.https && !private {
         return Err("rates_url starts with https://, unless outgoing_private = on".to_owned());
     }
-    Ok(Some(Source { url: url.to_owned(), every }))
+    Ok(Some(RateSource { url: url.to_owned(), interval: every }))
 }
 
 /// `90m` or `6h`, between five minutes and a day.
@@ -231,12 +234,12 @@ fn time(text: &str) -> Option<Duration> {
 }
 
 /// `EUR:0.86,JPY:150`: what a dollar is; each locale's currency must be among them.
-pub fn fallback(text: &str, locales: &Locales) -> Result<Fallback, String> {
+pub fn fallback(text: &str, locales: &Locales) -> Result<FallbackRates, String> {
     let pair = |pair: &str| {
         let form = || format!("rates_fallback are pairs such as EUR:0.86, not {pair}");
         let (currency, rate) = pair.split_once(':').ok_or_else(form)?;
         let rate: Decimal = rate.parse().map_err(|_| form())?;
-        if !sane(rate) {
+        if !is_plausible(rate) {
             return Err(form());
         }
         Ok((currency.parse()?, rate))
@@ -247,7 +250,7 @@ pub fn fallback(text: &str, locales: &Locales) -> Result<Fallback, String> {
             return Err(format!("{locale} shows {currency}, and rates_fallback has no rate for it"));
         }
     }
-    Ok(Fallback(rates))
+    Ok(FallbackRates(rates))
 }
 
 /// What somebody reads on a page; longer than a line of it is a mistake.
@@ -266,7 +269,7 @@ pub fn seller<'a>(text: impl Fn(&str) -> &'a str) -> Result<Seller, String> {
         tax_id: line("seller_tax_id", text("seller_tax_id"))?,
         email: line("seller_email", text("seller_email"))?,
         note: lines("seller_note", text("seller_note"))?,
-        payment_days: days("payment_days", text("payment_days"))?,
+        due_days: days("payment_days", text("payment_days"))?,
     })
 }
 

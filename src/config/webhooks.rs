@@ -2,7 +2,7 @@
 use std::{fs, path::Path};
 
 use super::{Source, Values};
-use crate::resources::webhook_events::{PayPal, Secrets, Trust};
+use crate::resources::webhooks::inbound::{PayPal, ProviderConfig, Secrets};
 
 /// The text of a setting; none where nobody has set it. One that is set and empty is a mistake: a webhook without
 /// a secret could be anybody's. No text is repeated in an error.
@@ -19,13 +19,13 @@ fn secrets(values: &Values, name: &str) -> Result<Option<Secrets>, String> {
     set(values, name)?.map(parse).transpose()
 }
 
-pub fn trust(values: &Values) -> Result<Trust, String> {
+pub fn trust(values: &Values) -> Result<ProviderConfig, String> {
     if let Some(folder) = set(values, "webhooks_github_docs")?
         && !Path::new(folder).is_dir()
     {
         return Err(format!("webhooks_github_docs: there is no folder {folder}"));
     }
-    Ok(Trust {
+    Ok(ProviderConfig {
         stripe: secrets(values, "webhooks_stripe_secrets")?,
         github: secrets(values, "webhooks_github_secrets")?,
         paypal: paypal(set(values, "webhooks_paypal_id")?, set(values, "webhooks_paypal_certificates")?)?,

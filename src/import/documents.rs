@@ -6,7 +6,7 @@ use super::{
     posts::{MAX_CONTENT, check_max},
     report::Report,
 };
-use crate::contract::slug::slugify;
+use crate::domain::slug::slugify;
 
 const SUMMARY: &str = "SUMMARY.md";
 const MAX_PATH: usize = 500;

@@ -5,8 +5,8 @@ use std::{
     path::Path,
 };
 
-use super::{ImportError, ImportedPost, Library, Progress, Report, files, markdown};
-use crate::contract::check::decode;
+use super::{ImportError, ImportedPost, Progress, Report, Target, files, markdown};
+use crate::schema::form_decode;
 
 /// Returns the references in a post to images of the folder: the byte range of each URL, and the path of the
 /// file.
@@ -32,7 +32,7 @@ fn resolve(file: &str, url: &str) -> Option<String> {
     }
     // `decode` decodes queries, where `+` is a space. In a path it is a plus sign.
     let path = path.replace('+', "%2B");
-    let path = decode(&path)?;
+    let path = form_decode(&path)?;
     let mut segments: Vec<&str> = files::folder(file).split('/').filter(|part| !part.is_empty()).collect();
     for segment in path.split('/') {
         match segment {
@@ -45,7 +45,7 @@ fn resolve(file: &str, url: &str) -> Option<String> {
 }
 
 /// Stores the images that the posts refer to, and replaces the URLs in their contents.
-pub(super) async fn import<T: Library>(
+pub(super) async fn import<T: Target>(
     root: &Path,
     posts: &mut [ImportedPost],
     target: &T,
@@ -60,12 +60,12 @@ pub(super) async fn import<T: Library>(
     let mut available = true;
     for (file, url) in &mut urls {
         if available {
-            match target.put_picture(&root.join(file), report.dry_run).await {
+            match target.put_image(&root.join(file), report.dry_run).await {
                 Ok((stored, outcome)) => {
                     report.image(file, outcome);
                     *url = Some(stored);
                 }
-                Err(ImportError::Refused(reason)) => report.skip(file, reason),
+                Err(ImportError::Rejected(reason)) => report.skip(file, reason),
                 Err(error) => {
                     available = false;
                     report.fail(file, error);

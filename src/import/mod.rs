@@ -1,5 +1,5 @@
 //! Import of posts, documents and records from files. Finds and parses the files, validates their contents,
-//! writes them in batches to a [`Library`], and reports the result of each file.
+//! writes them in batches to a [`Target`], and reports the result of each file.
 mod batches;
 mod documents;
 pub(crate) mod files;
@@ -92,7 +92,7 @@ pub enum Outcome {
 pub enum ImportError {
     /// This item was rejected. Other items may still be written.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
     /// The target is unavailable. No further item can be written.
     #[error("{0}")]
     Unavailable(String),
@@ -100,31 +100,35 @@ pub enum ImportError {
 
 /// The result for each item of a batch, in order. The outer error means that no item of the batch was
 /// written. If it is [`ImportError::Refused`], the items are retried one at a time.
-pub type Answers = Result<Vec<Result<Outcome, ImportError>>, ImportError>;
+pub type BatchResult = Result<Vec<Result<Outcome, ImportError>>, ImportError>;
 
 /// A destination for imported items, which receives at most [`BATCH`] items at once. In a dry run it writes
 /// nothing.
-pub trait Library: Sync {
-    fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> impl Future<Output = Answers> + Send;
+pub trait Target: Sync {
+    fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> impl Future<Output = BatchResult> + Send;
 
     fn put_documents(
         &self,
         documents: &[ImportedDocument],
         dry_run: bool,
-    ) -> impl Future<Output = Answers> + Send;
+    ) -> impl Future<Output = BatchResult> + Send;
 
     /// Stores an image file, and returns its URL path on this site.
-    fn put_picture(
+    fn put_image(
         &self,
         file: &Path,
         dry_run: bool,
     ) -> impl Future<Output = Result<(String, Outcome), ImportError>> + Send;
 
-    fn put_records(&self, records: &[ImportedRecord], dry_run: bool) -> impl Future<Output = Answers> + Send;
+    fn put_records(
+        &self,
+        records: &[ImportedRecord],
+        dry_run: bool,
+    ) -> impl Future<Output = BatchResult> + Send;
 }
 
 /// Imports the Markdown files in a folder and its subfolders as posts.
-pub async fn import_posts<T: Library>(
+pub async fn import_posts<T: Target>(
     folder: &Path,
     target: &T,
     dry_run: bool,
@@ -138,7 +142,7 @@ pub async fn import_posts<T: Library>(
 }
 
 /// Imports the Markdown files in a folder and its subfolders as documents.
-pub async fn documents<T: Library>(
+pub async fn import_documents<T: Target>(
     folder: &Path,
     target: &T,
     dry_run: bool,
@@ -151,7 +155,7 @@ pub async fn documents<T: Library>(
 }
 
 /// Imports JSON files as customers, invoices, revenues and redirects.
-pub async fn import_records<T: Library>(
+pub async fn import_records<T: Target>(
     files: Vec<PathBuf>,
     target: &T,
     dry_run: bool,

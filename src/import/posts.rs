@@ -14,7 +14,7 @@ use super::{
     images, markdown,
     report::Report,
 };
-use crate::contract::slug::slugify;
+use crate::domain::slug::slugify;
 
 const MAX_TITLE: usize = 200;
 const MIN_CONTENT: usize = 10;

@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::report::Report;
-use crate::contract::date::{Date, Month};
+use crate::domain::date::{Date, Month};
 
 /// The maximum size of a file, in bytes. A file is read into memory as a whole.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -101,7 +101,7 @@ impl DefaultYear {
         match self {
             DefaultYear::Fixed(year) => in_year(year),
             DefaultYear::LastTwelveMonths(day) => {
-                let now = Month::of(day);
+                let now = Month::from_date(day);
                 let year: i32 = now.to_string().get(..4)?.parse().ok()?;
                 in_year(year).filter(|month| *month <= now).or_else(|| in_year(year - 1))
             }

@@ -72,29 +72,29 @@ fn put<T: Clone + PartialEq>(
     outcome
 }
 
-impl Library for MemoryTarget {
-    async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> Answers {
+impl Target for MemoryTarget {
+    async fn put_posts(&self, posts: &[ImportedPost], dry_run: bool) -> BatchResult {
         assert!(posts.len() <= BATCH);
         self.begin_batch()?;
         if posts.iter().any(|post| Some(post.source.as_str()) == self.rejected) {
-            return Err(ImportError::Refused("rejected by the target".into()));
+            return Err(ImportError::Rejected("rejected by the target".into()));
         }
         let mut stored = self.posts.lock().unwrap();
         Ok(posts.iter().map(|post| Ok(put(&mut stored, &post.source, post, dry_run))).collect())
     }
 
-    async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> Answers {
+    async fn put_documents(&self, documents: &[ImportedDocument], dry_run: bool) -> BatchResult {
         self.begin_batch()?;
         let mut stored = self.documents.lock().unwrap();
         Ok(documents.iter().map(|page| Ok(put(&mut stored, &page.path, page, dry_run))).collect())
     }
 
-    async fn put_picture(&self, file: &Path, _: bool) -> Result<(String, Outcome), ImportError> {
+    async fn put_image(&self, file: &Path, _: bool) -> Result<(String, Outcome), ImportError> {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         Ok((format!("/media/{name}"), Outcome::Created))
     }
 
-    async fn put_records(&self, records: &[ImportedRecord], _: bool) -> Answers {
+    async fn put_records(&self, records: &[ImportedRecord], _: bool) -> BatchResult {
         self.begin_batch()?;
         let mut stored = self.records.lock().unwrap();
         stored.extend(records.iter().map(|record| record.file.clone()));
@@ -298,7 +298,7 @@ async fn converts_a_folder_to_documents() {
         ("empty.md", "\n"),
     ]);
     let target = MemoryTarget::default();
-    let report = documents(&folder.0, &target, false, &mut Progress::silent()).await;
+    let report = import_documents(&folder.0, &target, false, &mut Progress::silent()).await;
     let mut pages: Vec<_> = target.documents.into_inner().unwrap().into_values().collect();
     pages.sort_by_key(|page| page.position);
     let seen: Vec<_> =
@@ -327,9 +327,13 @@ async fn converts_a_folder_to_documents() {
 
 #[tokio::test]
 async fn an_unreadable_folder_is_a_failure() {
-    let report =
-        documents(Path::new("/no/such/folder"), &MemoryTarget::default(), false, &mut Progress::silent())
-            .await;
+    let report = import_documents(
+        Path::new("/no/such/folder"),
+        &MemoryTarget::default(),
+        false,
+        &mut Progress::silent(),
+    )
+    .await;
     assert_eq!(report.exit_code(), 1);
     assert!(report.failed[0].reason.starts_with("cannot read the folder"));
     let folder = Folder::with(&[]);

@@ -10,15 +10,15 @@ use std::{
 use poem_openapi::{Enum, Object, OpenApi, types::Example};
 use serde::Serialize;
 
+use super::billing::rates::RateFetcher;
 use crate::{
     api::Tag,
-    contract::{
-        answer::Told,
-        caller::Anyone,
-        problem::{Error, Fault, Result},
+    http::{
+        auth::NoAuth,
+        problem::{ApiError, Error, Result},
+        response::UncachedResponse,
     },
-    ports::{clock::Clock, db::Db},
-    resources::rates::Refresh,
+    infra::{clock::Clock, db::Db},
 };
 
 /// Timeout of the database check.
@@ -30,14 +30,14 @@ const CACHE_MILLIS: i64 = 1000;
 pub struct Health {
     db: Db,
     clock: Clock,
-    refresh: Refresh,
+    refresh: RateFetcher,
     draining: Arc<AtomicBool>,
     /// The time of the last successful database check, in milliseconds since the epoch.
     database_checked_at: Arc<AtomicI64>,
 }
 
 impl Health {
-    pub fn new(db: Db, clock: Clock, refresh: Refresh) -> Self {
+    pub fn new(db: Db, clock: Clock, refresh: RateFetcher) -> Self {
         let database_checked_at = Arc::new(AtomicI64::new(i64::MIN));
         Health { db, clock, refresh, draining: Arc::default(), database_checked_at }
     }
@@ -133,8 +133,8 @@ impl HealthApi {
     ///
     /// Uses no other component. An orchestrator restarts a process that does not respond.
     #[oai(path = "/livez", method = "get", operation_id = "healthLive")]
-    async fn live(&self, _caller: Anyone) -> Result<Told<Liveness>, Fault<()>> {
-        Ok(Told::new(Liveness { status: HealthStatus::Ok }))
+    async fn live(&self, _caller: NoAuth) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
+        Ok(UncachedResponse::new(Liveness { status: HealthStatus::Ok }))
     }
 
     /// Check readiness
@@ -142,20 +142,20 @@ impl HealthApi {
     /// Returns 200 if the database responds, has the current schema, and the service is not stopping;
     /// otherwise 503.
     #[oai(path = "/readyz", method = "get", operation_id = "healthReady")]
-    async fn readiness(&self, _caller: Anyone) -> Result<Told<Liveness>, Fault<()>> {
+    async fn readiness(&self, _caller: NoAuth) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
         self.0.ready().await?;
-        Ok(Told::new(Liveness { status: HealthStatus::Ok }))
+        Ok(UncachedResponse::new(Liveness { status: HealthStatus::Ok }))
     }
 
     /// Get a health report
     ///
     /// Returns 200 even if a component is degraded, and names that component.
     #[oai(path = "/api/health", method = "get", operation_id = "healthGet")]
-    async fn get(&self, _caller: Anyone) -> Result<Told<HealthReport>, Fault<()>> {
+    async fn get(&self, _caller: NoAuth) -> Result<UncachedResponse<HealthReport>, ApiError<()>> {
         let database = if self.0.database().await { HealthStatus::Ok } else { HealthStatus::Degraded };
         let rates = self.0.rates();
         let degraded = [Some(database), rates].contains(&Some(HealthStatus::Degraded));
         let status = if degraded { HealthStatus::Degraded } else { HealthStatus::Ok };
-        Ok(Told::new(HealthReport { status, database, rates }))
+        Ok(UncachedResponse::new(HealthReport { status, database, rates }))
     }
 }

@@ -1,30 +1,12 @@
-//! REST resources: one module each, with operations, types and service.
-pub mod api_keys;
-pub mod authors;
-pub mod channels;
-pub mod comments;
-pub mod customers;
-pub mod dashboard;
-pub mod docs;
+//! One folder per resource, in groups.
+pub mod accounts;
+pub mod billing;
+pub mod chat;
+pub mod content;
 pub mod events;
 pub mod health;
-pub mod imports;
-pub mod invoices;
 pub mod jobs;
-pub mod me;
-pub mod media;
-pub mod messages;
-pub mod posts;
-pub mod rates;
 pub mod redirects;
-pub mod revenues;
-pub mod revisions;
-pub mod secrets;
-pub mod sessions;
-pub mod standing;
-pub mod tags;
-pub mod trash;
+pub mod shared;
 pub mod upstreams;
-pub mod users;
-pub mod webhook_endpoints;
-pub mod webhook_events;
+pub mod webhooks;

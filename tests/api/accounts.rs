@@ -1,6 +1,6 @@
 //! Accounts: who may make, see, change and remove them.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::support::{Api, PASSWORD};
 

@@ -1,6 +1,6 @@
 //! Channels and what is said in them: who reads and writes where, what is told to whom, and what is sent twice.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
@@ -59,7 +59,7 @@ async fn each_reads_and_writes_where_they_belong_and_nothing_else_is_there() {
             assert_eq!(listed.filter(|entry| entry["audience"] == audience).count(), usize::from(seen));
             let only = who.get(&format!("/api/channels?audience={audience}")).await.is(200).body;
             assert_eq!(only["pagination"]["total"], i64::from(seen), "{audience} as {role:?}");
-            let (signed, edits) = (role.is_some(), role.is_some_and(Role::edits));
+            let (signed, edits) = (role.is_some(), role.is_some_and(Role::is_editor));
             let may = |status: u16| match (signed, seen) {
                 (false, _) => 401,
                 (true, false) => 404,

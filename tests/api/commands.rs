@@ -10,7 +10,7 @@ use std::{
 
 use entity::user;
 use sea_orm::EntityTrait;
-use tenon::ports::db::Db;
+use tenon::infra::db::Db;
 use uuid::Uuid;
 
 use crate::support::PASSWORD;

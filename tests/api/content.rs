@@ -1,6 +1,6 @@
 //! Comments, tags and documents.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 

@@ -2,10 +2,10 @@
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tenon::{
-    contract::{caller::Role, problem::Error},
+    http::{auth::Role, problem::Error},
     resources::{
-        imports::Effect::{self, Created, Unchanged, Updated},
-        revenues::ImportedRevenue,
+        billing::revenues::ImportedRevenue,
+        shared::import_log::ImportEffect::{self, Created, Unchanged, Updated},
     },
 };
 
@@ -24,7 +24,7 @@ async fn books(api: &Api, invoices: &[(i64, &str, &str, &str)]) -> Api {
 }
 
 /// What becomes of a month from a file.
-async fn told(api: &Api, source: &str, month: &str, amount: i64) -> Result<Effect, String> {
+async fn told(api: &Api, source: &str, month: &str, amount: i64) -> Result<ImportEffect, String> {
     let (app, currency) = (api.app.clone(), "USD".parse().unwrap());
     let told = ImportedRevenue { source: source.to_owned(), month: month.parse().unwrap(), amount, currency };
     let done = api.app.db.write(async move |tx| app.revenues.import(&tx, &told).await);
@@ -268,7 +268,7 @@ async fn an_empty_office_has_a_dashboard_too() {
     assert_eq!(months(&whole["revenues"]).len(), 12);
     assert_eq!(whole["latest"], json!([]));
     assert_eq!(books.get("/api/v2/revenues/ja").await.is(200).body["pagination"]["total"], 12);
-    let lost = async |tx: tenon::ports::db::Tx| {
+    let lost = async |tx: tenon::infra::db::Tx| {
         tx.execute_unprepared("ALTER TABLE rates RENAME TO lost").await.map(|_| ())
     };
     api.app.db.write(lost).await.unwrap();

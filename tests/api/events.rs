@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use poem::http::Method;
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 use tokio::time::timeout;
 
 use crate::{held, posts::new, support::Api};
@@ -173,8 +173,8 @@ async fn what_is_forgotten_is_told_as_a_reset() {
     api.clock.advance(25 * 3_600_000);
     let author = api.sign_in(Role::Author).await;
     publish(&author, "New").await;
-    let newest = api.app.db.newest_event().await.expect("a position");
-    assert!(api.app.db.forget_events(api.clock.now() - 24 * 3_600_000).await.expect("swept") > 0);
+    let newest = api.app.db.newest_event_position().await.expect("a position");
+    assert!(api.app.db.delete_events_before(api.clock.now() - 24 * 3_600_000).await.expect("swept") > 0);
     for after in ["0", "99999"] {
         let mut stream = Stream::open(&api, &format!("?after={after}")).await;
         let reset = stream.next().await;
@@ -213,7 +213,7 @@ async fn what_is_forgotten_while_it_is_sent_again_is_said() {
         let mut late = Stream::open(&admin, &format!("?after={begin}")).await;
         // The stream has begun, and nothing of it was read.
         let until = if all { middle + 1000 } else { middle };
-        api.app.db.forget_events(until).await.expect("forgotten");
+        api.app.db.delete_events_before(until).await.expect("forgotten");
         assert!(late.block().await.expect("it goes on").starts_with("retry: "));
         let reset = late.next().await;
         assert_eq!(reset.name, "reset", "{reset:?}");

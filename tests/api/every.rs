@@ -1,7 +1,7 @@
 //! What holds for every operation there is: the refusals of the gate, one by one, on all of them.
 use poem::{Body, http::Method};
 use serde_json::{Value, json};
-use tenon::{contract::caller::Role, edge::body::BodyError};
+use tenon::{http::auth::Role, server::request_body::BodyError};
 
 use crate::{
     access::{Operation, operations},
@@ -52,9 +52,9 @@ async fn every_body_has_its_type_its_size_and_its_time() {
         assert_eq!(send(xml, Body::from("<a/>")).await, 415, "{}", operation.id);
         let typed = with(operation, &admin);
         assert_eq!(send(typed.clone(), Body::from(vec![b' '; most + 1])).await, 413, "{}", operation.id);
-        let slow = async_pieces(BodyError::TooSlow);
+        let slow = async_pieces(BodyError::Timeout);
         assert_eq!(send(typed.clone(), slow).await, 408, "{}", operation.id);
-        assert_eq!(send(typed.clone(), async_pieces(BodyError::Broken)).await, 400, "{}", operation.id);
+        assert_eq!(send(typed.clone(), async_pieces(BodyError::Incomplete)).await, 400, "{}", operation.id);
         assert_eq!(send(typed, async_pieces(BodyError::TooLarge)).await, 413, "{}", operation.id);
     }
 }

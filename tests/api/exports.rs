@@ -3,7 +3,7 @@ use entity::{customer, invoice};
 use poem::http::Method;
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::support::{Answer, Api};
@@ -16,7 +16,7 @@ async fn books(api: &Api) -> Api {
         let customer = books.post("/api/v2/customers", customer).await.is(201).id();
         // As it was written before names had to be lines.
         let id: Uuid = customer.parse().unwrap();
-        let named = async move |tx: tenon::ports::db::Tx| {
+        let named = async move |tx: tenon::infra::db::Tx| {
             let row = customer::ActiveModel { id: Set(id), name: Set(name.into()), ..Default::default() };
             row.update(&*tx).await.map(|_| ())
         };
@@ -161,7 +161,7 @@ async fn many(api: &Api, books: &Api) {
             paid_at: Set(Some(0)),
         };
         let rows: Vec<_> = (1..=500).map(|i| row(batch * 500 + i)).collect();
-        let insert = async move |tx: tenon::ports::db::Tx| {
+        let insert = async move |tx: tenon::infra::db::Tx| {
             invoice::Entity::insert_many(rows).exec_without_returning(&*tx).await.map(|_| ())
         };
         api.app.db.write(insert).await.unwrap();

@@ -3,7 +3,7 @@ use std::{fs, path::PathBuf};
 
 use poem::http::Method;
 use serde_json::json;
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
@@ -61,7 +61,7 @@ async fn behind_a_proxy(shape: Shape, settings: &[(&'static str, &str)]) -> Api 
     let own =
         [("geo_database", file.name()), ("trusted_proxies", "10.0.0.0/8"), ("geo_header", "cf-ipcountry")];
     let api = Api::with(&[settings, &own].concat()).await;
-    api.app.countries.refresh().await;
+    api.app.geoip.refresh().await;
     let books = api.sign_in(Role::Accountant).await;
     let customer = books.post("/api/v2/customers", rabbit()).await.is(201).id();
     for (locale, amount) in [("en-us", 15795), ("fr", 100)] {
@@ -253,7 +253,7 @@ async fn without_a_country_the_first_generation_answers() {
         (vec![("geo_database", ours.name()), ("geo_routes", "us:en-us, fr:de")], true),
     ] {
         let api = Api::with(&settings).await;
-        api.app.countries.refresh().await;
+        api.app.geoip.refresh().await;
         let books = api.sign_in(Role::Accountant).await.from(FRENCH);
         let answer = books.get(V1).await;
         assert_eq!(answer.status, if led { 302 } else { 200 }, "{settings:?}");
@@ -267,7 +267,7 @@ async fn another_file_is_taken_and_a_damaged_one_is_not() {
     let api = Api::with(&[("geo_database", file.name())]).await;
     let books = api.sign_in(Role::Accountant).await.from(FRENCH);
     let status = || async {
-        api.app.countries.refresh().await;
+        api.app.geoip.refresh().await;
         books.get(V1).await.status
     };
     assert_eq!(books.get(V1).await.status, 200, "nothing is known before the file is read");

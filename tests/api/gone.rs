@@ -3,8 +3,8 @@ use entity::{message, webhook_delivery};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use serde_json::json;
 use tenon::{
-    contract::caller::Role,
-    ports::{db::Tx, queue::NewJob},
+    http::auth::Role,
+    infra::{db::Tx, queue::NewJob},
 };
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
@@ -70,8 +70,9 @@ async fn the_log_of_an_endpoint_goes_with_it_and_what_was_to_be_sent_is_not() {
     admin.post_empty(&format!("{own}/replay")).await.is(404);
     // A job that was under way already finds nobody to call.
     let (id, now) = (path.rsplit('/').next().expect("an id").to_owned(), api.clock.now());
-    let late =
-        async move |tx: Tx| tx.later(NewJob::new("webhooks.deliver", &json!({ "endpoint": id }))?, now).await;
+    let late = async move |tx: Tx| {
+        tx.enqueue(NewJob::new("webhooks.deliver", &json!({ "endpoint": id }))?, now).await
+    };
     let late = api.app.db.write(late).await.expect("the job is kept");
     let _stop = workers(&api);
     empty(known).await;

@@ -1,6 +1,6 @@
 //! Where redirects have no say.
 use serde_json::json;
-use tenon::{contract::caller::Role, resources::posts::Imported};
+use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
 
 use crate::support::Api;
 
@@ -39,7 +39,7 @@ async fn no_rule_acts_on_what_is_not_an_editors_business() {
 
 /// A post with a former address, as an import writes it.
 async fn imported(api: &Api, author: &str, slug: &str, alias: &str) -> String {
-    let post = Imported {
+    let post = ImportedPost {
         id: None,
         source: format!("{slug}.md"),
         title: slug.into(),

@@ -7,7 +7,7 @@ use std::{
 
 use poem::http::Method;
 use serde_json::{Value, json};
-use tenon::contract::check::Schema;
+use tenon::schema::Schema;
 
 use crate::support::Answer;
 
@@ -121,7 +121,7 @@ fn told_once(name: &str) -> bool {
 fn valid(schema: &Value, value: &Value, shown: &str) {
     let compiled = Schema::compile(&tenon::api::DOCUMENT, schema).expect("the schema compiles");
     let mut violations = Vec::new();
-    compiled.check(value, "#", &mut violations);
+    compiled.validate(value, "#", &mut violations);
     assert!(violations.is_empty(), "{violations:?} in {shown}");
 }
 

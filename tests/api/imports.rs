@@ -1,24 +1,22 @@
 //! A second import: what a file has changed is changed, and what somebody changed here is left alone.
 use serde_json::json;
 use tenon::{
-    contract::{caller::Role, problem::Error},
+    http::{auth::Role, problem::Error},
     resources::{
-        docs::ImportedDocument,
-        imports::Effect::{self, Created, Unchanged, Updated},
-        posts::Imported,
-        revisions::keep,
-        users::author_named,
+        accounts::users::find_or_create_author,
+        content::{documents::ImportedDocument, posts::ImportedPost, revisions::store_revisions},
+        shared::import_log::ImportEffect::{self, Created, Unchanged, Updated},
     },
 };
 
 use crate::support::{Api, START};
 
 /// What becomes of a post from a file.
-async fn post(api: &Api, source: &str, title: &str) -> Result<Effect, String> {
+async fn post(api: &Api, source: &str, title: &str) -> Result<ImportEffect, String> {
     let (app, source, title) = (api.app.clone(), source.to_owned(), title.to_owned());
     let done = api.app.db.write(async move |tx| {
-        let author = author_named(&tx, "Ada Turner", START).await?;
-        let post = Imported {
+        let author = find_or_create_author(&tx, "Ada Turner", START).await?;
+        let post = ImportedPost {
             id: None,
             slug: source.clone(),
             source,
@@ -33,20 +31,20 @@ async fn post(api: &Api, source: &str, title: &str) -> Result<Effect, String> {
         };
         let mut history = Vec::new();
         let effect = app.posts.import(&tx, &post, &mut history).await?;
-        keep(&tx, history).await?;
+        store_revisions(&tx, history).await?;
         Ok(effect)
     });
     done.await.map_err(|error: Error| error.to_string())
 }
 
 /// What becomes of a document from a file.
-async fn document(api: &Api, path: &str, title: &str) -> Result<Effect, String> {
+async fn document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, String> {
     let (app, path, title) = (api.app.clone(), path.to_owned(), title.to_owned());
     let done = api.app.db.write(async move |tx| {
         let document = ImportedDocument { path, title, content: "Text".to_owned(), position: 1 };
         let mut history = Vec::new();
         let effect = app.docs.import(&tx, &document, &mut history).await?;
-        keep(&tx, history).await?;
+        store_revisions(&tx, history).await?;
         Ok(effect)
     });
     done.await.map_err(|error: Error| error.to_string())

@@ -1,9 +1,9 @@
 //! Jobs, as admins see them and as workers do them.
 use serde_json::json;
 use tenon::{
-    contract::caller::Role,
-    jobs::{self, Pace},
-    ports::{db::Tx, queue::NewJob},
+    http::auth::Role,
+    infra::{db::Tx, queue::NewJob},
+    worker::{self, WorkerTimings},
 };
 use tokio::{
     sync::watch,
@@ -15,7 +15,7 @@ use crate::support::{Answer, Api};
 /// Workers, until the sender is dropped or says so.
 pub fn workers(api: &Api) -> watch::Sender<bool> {
     let (stop, stopping) = watch::channel(false);
-    tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
+    tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     stop
 }
 
@@ -37,7 +37,7 @@ async fn ask(api: &Api, kind: &'static str) -> String {
 
 async fn ask_for(api: &Api, kind: &'static str, attempts: i32) -> String {
     let now = api.clock.now();
-    let job = async move |tx: Tx| tx.later(NewJob::new(kind, &())?.attempts(attempts), now).await;
+    let job = async move |tx: Tx| tx.enqueue(NewJob::new(kind, &())?.max_attempts(attempts), now).await;
     let made = api.app.db.write(job).await;
     format!("/api/jobs/{}", made.expect("the job is kept"))
 }
@@ -105,7 +105,7 @@ async fn a_schedule_leaves_its_next_round() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     for _ in 0..2 {
-        jobs::schedule::begin(&api.app).await.expect("the schedules begin");
+        worker::schedule::ensure_scheduled(&api.app).await.expect("the schedules begin");
     }
     let first = admin.get("/api/jobs?kind=service.sweep").await.is(200);
     assert_eq!(first.body["pagination"]["total"], 1);

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use poem::http::Method;
 use serde_json::{Value, json};
-use tenon::{contract::caller::Role, resources::api_keys::Scope};
+use tenon::{http::auth::Role, resources::accounts::api_keys::Scope};
 
 use crate::support::Api;
 

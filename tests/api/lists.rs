@@ -1,6 +1,6 @@
 //! Lists: filters, orders, pages and cursors, on posts and on everything else that is listed.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::support::Api;
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use poem::http::Method;
 use serde_json::json;
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     forms::{png, png_of, upload},

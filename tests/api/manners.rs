@@ -1,6 +1,6 @@
 //! What is refused of names and addresses, in which words, and what a change that changes nothing does.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     office::rabbit,

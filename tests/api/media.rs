@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 
 use poem::{Body, http::Method};
 use serde_json::json;
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     forms::{FORM, GIF, Part, form, png, png_of, upload},
@@ -211,11 +211,11 @@ async fn what_a_killed_process_has_left_is_swept() {
     };
     let noted = api.app.db.write(async move |tx| sea_orm::ActiveModelTrait::insert(row, &*tx).await).await;
     noted.expect("noted");
-    api.app.media.tidy().await;
+    api.app.media.delete_temporary_files().await;
     api.app.media.sweep().await.expect("swept");
     assert_eq!(files(&api.media), 3, "an upload may still be running");
     api.clock.advance(2 * 24 * 60 * 60 * 1000);
-    api.app.media.tidy().await;
+    api.app.media.delete_temporary_files().await;
     api.app.media.sweep().await.expect("swept");
     assert_eq!(files(&api.media), 1);
     api.get(kept.body["url"].as_str().expect("a url")).await.is(200);

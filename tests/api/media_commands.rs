@@ -3,7 +3,7 @@ use std::fs;
 
 use entity::post;
 use sea_orm::EntityTrait;
-use tenon::ports::db::Db;
+use tenon::infra::db::Db;
 
 use crate::{commands::Machine, forms::png, media::files};
 

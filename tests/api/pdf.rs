@@ -3,7 +3,7 @@ use entity::customer;
 use lopdf::Document;
 use sea_orm::{ActiveModelTrait, Set};
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{

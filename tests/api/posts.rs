@@ -1,6 +1,6 @@
 //! Posts: writing, reading, finding, changing and showing them.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::support::Api;
 
@@ -208,7 +208,7 @@ async fn a_create_under_one_key_happens_once() {
     let other = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
     other.post("/api/posts", new("Another's")).await.is(201);
     assert_eq!(total(api.clone()).await, 2);
-    api.clock.advance(tenon::contract::attempt::KEPT_FOR + 1);
+    api.clock.advance(tenon::http::idempotency::RETENTION_MS + 1);
     let late = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
     late.post("/api/posts", new("Later")).await.is(201);
 }

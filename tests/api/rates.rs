@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tenon::{contract::caller::Role, resources::rates::Jumps};
+use tenon::{http::auth::Role, resources::billing::rates::MaxChange};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -153,8 +153,8 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     assert_eq!((&before.body["base"], &euro(&api).await), (&json!("USD"), &fallback));
 
     source.tells("USD", START, json!({ "USD": 1, "EUR": 0.9, "CHF": 0.7 }));
-    let taken = api.app.refresh.now(Jumps::Refused).await.expect("rates");
-    assert_eq!((taken.rates.len(), taken.changed, taken.jumped.len()), (2, true, 0));
+    let taken = api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates");
+    assert_eq!((taken.rates.len(), taken.changed, taken.rejected.len()), (2, true, 0));
     let told = json!({
         "base": "USD", "currency": "EUR", "rate": "0.9", "rateDate": "2026-11-21", "rateSource": "127.0.0.1",
         "rateState": "fresh", "fetchedAt": "2026-11-21T09:00:00.000Z",
@@ -167,10 +167,10 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
     known.get("/api/rates").await.is(304);
 
     api.clock.advance(HOUR);
-    assert!(!api.app.refresh.now(Jumps::Refused).await.expect("the same rates").changed);
+    assert!(!api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("the same rates").changed);
     known.get("/api/rates").await.is(200);
     source.says("200 OK", "text/xml", BANK);
-    assert!(api.app.refresh.now(Jumps::Refused).await.expect("the bank's rates").changed);
+    assert!(api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("the bank's rates").changed);
     let told = euro(&api).await;
     assert_eq!((&told["rate"], &told["rateDate"]), (&json!("0.8"), &json!("2026-11-22")));
     let euros = api.get("/api/rates?base=EUR").await.is(200).body;
@@ -240,14 +240,14 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
     let (source, canary) = (Source::start().await, Source::start().await);
     let api = with(&source).await;
     source.tells("USD", START, json!({ "EUR": 0.9 }));
-    api.app.refresh.now(Jumps::Refused).await.expect("rates");
+    api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates");
     let (before, shown) = (api.get("/api/rates").await.is(200).body, in_france(&api).await);
     assert_eq!((&shown["amount"], &shown["original"]["rateState"]), (&json!(14216), &json!("fresh")));
     let books = api.sign_in(Role::Accountant).await;
     for (words, manner) in troubles(&canary) {
         source.is(manner);
-        let refresh = api.app.refresh.clone();
-        let asking = tokio::spawn(async move { refresh.now(Jumps::Refused).await });
+        let refresh = api.app.rate_fetcher.clone();
+        let asking = tokio::spawn(async move { refresh.fetch_now(MaxChange::Enforced).await });
         let begin = Instant::now();
         let now = books.get("/api/v2/invoices/fr").await.is(200).body["data"][0].clone();
         assert!(begin.elapsed() < Duration::from_millis(1500), "{words}: the request waited for the source");
@@ -261,8 +261,8 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
     assert!(
         nobody
             .app
-            .refresh
-            .now(Jumps::Refused)
+            .rate_fetcher
+            .fetch_now(MaxChange::Enforced)
             .await
             .expect_err("nobody is there")
             .to_string()
@@ -270,7 +270,13 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
     );
     let inside = canary.url.replace("http:", "https:");
     let inside = Api::with(&[("rates_url", &inside)]).await;
-    let error = inside.app.refresh.now(Jumps::Refused).await.expect_err("it is no public place").to_string();
+    let error = inside
+        .app
+        .rate_fetcher
+        .fetch_now(MaxChange::Enforced)
+        .await
+        .expect_err("it is no public place")
+        .to_string();
     assert!(error.contains("which is not public") && canary.asked() == 0, "{error}");
 }
 
@@ -279,11 +285,11 @@ async fn rates_grow_old_and_fall_back_and_come_again() {
     let source = Source::start().await;
     let api = with(&source).await;
     source.tells("USD", START, json!({ "EUR": 0.9, "CHF": 0.8 }));
-    api.app.refresh.now(Jumps::Refused).await.expect("rates");
+    api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates");
     source.says("503 Service Unavailable", "text/plain", "later");
     for (hours, state, rate) in [(35, "fresh", "0.9"), (2, "lastKnown", "0.9"), (130, "lastKnown", "0.9")] {
         api.clock.advance(hours * HOUR);
-        api.app.refresh.now(Jumps::Refused).await.expect_err("the source is down");
+        api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect_err("the source is down");
         let (told, shown) = (euro(&api).await, in_france(&api).await);
         assert_eq!((&told["rateState"], &told["rate"]), (&json!(state), &json!(rate)), "{hours}");
         assert_eq!(shown["original"]["rateState"], state);
@@ -298,7 +304,7 @@ async fn rates_grow_old_and_fall_back_and_come_again() {
     let franc = table.as_array().expect("rates").iter().find(|rate| rate["currency"] == "CHF").cloned();
     assert_eq!(franc.expect("an old rate")["rateState"], "lastKnown");
     source.tells("USD", api.clock.now(), json!({ "EUR": 0.91 }));
-    assert!(api.app.refresh.now(Jumps::Refused).await.expect("rates").changed);
+    assert!(api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates").changed);
     assert_eq!(
         (&euro(&api).await["rateState"], &euro(&api).await["rate"]),
         (&json!("fresh"), &json!("0.91"))
@@ -310,19 +316,19 @@ async fn a_rate_that_jumps_stays_until_it_is_forgotten() {
     let source = Source::start().await;
     let api = with(&source).await;
     source.tells("USD", START, json!({ "EUR": 0.9, "JPY": 150 }));
-    api.app.refresh.now(Jumps::Refused).await.expect("rates");
+    api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates");
     for (rate, known) in [(json!(1.36), "0.9"), (json!(0.59), "0.9"), (json!(1.35), "1.35")] {
         source.tells("USD", START, json!({ "EUR": rate, "JPY": 151 }));
-        let taken = api.app.refresh.now(Jumps::Refused).await.expect("rates");
-        assert_eq!(taken.jumped.is_empty(), known == "1.35", "{rate}");
+        let taken = api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates");
+        assert_eq!(taken.rejected.is_empty(), known == "1.35", "{rate}");
         assert_eq!(euro(&api).await["rate"], known, "{rate}");
     }
     api.clock.advance(8 * 24 * HOUR);
     // Far from the operator's own figure, it is not believed then either.
     source.tells("USD", api.clock.now(), json!({ "EUR": 13.5 }));
-    assert_eq!(api.app.refresh.now(Jumps::Refused).await.expect("rates").jumped.len(), 1);
+    assert_eq!(api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates").rejected.len(), 1);
     source.tells("USD", api.clock.now(), json!({ "EUR": 3.5 }));
-    assert_eq!(api.app.refresh.now(Jumps::Refused).await.expect("rates").jumped, []);
+    assert_eq!(api.app.rate_fetcher.fetch_now(MaxChange::Enforced).await.expect("rates").rejected, []);
     assert_eq!(euro(&api).await["rate"], "3.5");
 }
 
@@ -334,8 +340,8 @@ async fn one_asks_for_all_and_less_often_while_it_fails() {
     source.says("503 Service Unavailable", "text/plain", "later");
     let mut turns = JoinSet::new();
     for _ in 0..8 {
-        let refresh = api.app.refresh.clone();
-        turns.spawn(async move { refresh.turn().await });
+        let refresh = api.app.rate_fetcher.clone();
+        turns.spawn(async move { refresh.fetch_if_due().await });
     }
     turns.join_all().await;
     assert_eq!(source.asked(), 1);
@@ -344,17 +350,17 @@ async fn one_asks_for_all_and_less_often_while_it_fails() {
     let mut pauses = Vec::new();
     for _ in 0..10 {
         api.clock.advance(HOUR + HOUR / 4);
-        pauses.push(api.app.refresh.turn().await.expect("a source").as_secs());
+        pauses.push(api.app.rate_fetcher.fetch_if_due().await.expect("a source").as_secs());
     }
     assert_eq!(source.asked(), 11);
     assert!((54..=66).contains(&pauses[0]) && (3240..=3960).contains(&pauses[9]), "{pauses:?}");
     source.tells("USD", api.clock.now(), json!({ "EUR": 0.9 }));
     api.clock.advance(HOUR + HOUR / 4);
-    let pause = api.app.refresh.turn().await.expect("a source").as_secs();
+    let pause = api.app.rate_fetcher.fetch_if_due().await.expect("a source").as_secs();
     assert!((19_440..=23_760).contains(&pause), "{pause}");
     assert_eq!(api.get("/api/health").await.is(200).body["status"], "ok");
     api.clock.advance(HOUR);
-    let pause = api.app.refresh.turn().await.expect("a source").as_secs();
+    let pause = api.app.rate_fetcher.fetch_if_due().await.expect("a source").as_secs();
     assert!(pause > 10_000 && source.asked() == 12, "it is not yet time: {pause}");
 }
 
@@ -363,13 +369,13 @@ async fn asking_ends_with_the_service() {
     let source = Source::start().await;
     let api = with(&source).await;
     let (stop, stopping) = watch::channel(false);
-    let keeping = tokio::spawn(api.app.refresh.clone().keep(stopping));
+    let keeping = tokio::spawn(api.app.rate_fetcher.clone().run(stopping));
     while source.asked() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stop.send(true).expect("somebody listens");
     tokio::time::timeout(Duration::from_secs(20), keeping).await.expect("it stops").expect("without panic");
     let without = Api::start().await;
-    assert!(without.app.refresh.turn().await.is_none());
+    assert!(without.app.rate_fetcher.fetch_if_due().await.is_none());
     assert!(without.get("/api/health").await.is(200).body.get("rates").is_none());
 }

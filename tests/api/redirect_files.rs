@@ -1,6 +1,6 @@
 //! Redirects as files: what goes out comes back as it was.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::support::{Answer, Api};
 

@@ -1,7 +1,7 @@
 //! Paths that lead elsewhere, as editors write them and as everybody follows them.
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tenon::{contract::caller::Role, resources::posts::Imported};
+use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
 
 use crate::support::Api;
 
@@ -253,7 +253,7 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let author = editor.get("/api/me").await.is(200).id().parse().unwrap();
-    let post = Imported {
+    let post = ImportedPost {
         id: None,
         source: "dovetails.md".into(),
         title: "Dovetails".into(),
@@ -311,7 +311,7 @@ async fn every_process_acts_by_what_any_of_them_has_written() {
     editor.put("/api/redirects/old", to("/new")).await.is(201);
     other.get("/old").await.is(404);
     let tending = other.app.redirects.clone();
-    let tending = tokio::spawn(async move { tending.tend().await });
+    let tending = tokio::spawn(async move { tending.run_refresh_loop().await });
     tokio::time::sleep(std::time::Duration::from_millis(900)).await;
     other.get("/old").await.is(307);
     editor.delete("/api/redirects/old").await.is(204);

@@ -1,7 +1,7 @@
 //! What is refused, and how: in the right order, all violations at once, always as a problem.
 use poem::{Body, http::Method};
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 

@@ -1,6 +1,6 @@
 //! What posts and documents were: every version, for whoever may write them.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     posts::new,

@@ -1,9 +1,10 @@
 //! Posts that are published and taken back by themselves: at their time or later, and once.
 use serde_json::{Value, json};
 use tenon::{
-    contract::{caller::Role, time::Timestamp},
-    jobs::{self, Pace},
-    ports::queue::{Claimed, Lane},
+    domain::timestamp::Timestamp,
+    http::auth::Role,
+    infra::queue::{ClaimedJob, Queue},
+    worker::{self, WorkerTimings},
 };
 use tokio::{
     sync::watch,
@@ -30,7 +31,7 @@ fn draft(title: &str, publish: Option<i64>, unpublish: Option<i64>) -> Value {
 
 fn workers(api: &Api) -> watch::Sender<bool> {
     let (stop, stopping) = watch::channel(false);
-    tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
+    tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     stop
 }
 
@@ -60,12 +61,12 @@ async fn changes(api: &Api, path: &str) -> Vec<Value> {
 }
 
 /// Takes the job that is due.
-async fn claimed(api: &Api, lease: i64) -> Option<Claimed> {
+async fn claimed(api: &Api, lease: i64) -> Option<ClaimedJob> {
     let now = api.clock.now();
-    api.app.db.claim(Lane::House, 1, now, now + lease).await.expect("the queue is there").pop()
+    api.app.db.claim_jobs(Queue::Internal, 1, now, now + lease).await.expect("the queue is there").pop()
 }
 
-async fn publish(api: &Api, job: &Claimed) -> bool {
+async fn publish(api: &Api, job: &ClaimedJob) -> bool {
     let due = job.data().expect("what it is about");
     api.app.posts.publish_due(due, job.clone()).await.is_ok()
 }

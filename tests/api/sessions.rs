@@ -1,7 +1,7 @@
 //! Signing in and out, and what has ended.
 use poem::http::Method;
 use serde_json::json;
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::support::{Api, PASSWORD};
 
@@ -170,11 +170,11 @@ async fn keys_rotate_without_ending_a_session() {
     let known = api.header("if-none-match", keys.header("etag"));
     known.get("/.well-known/jwks.json").await.is(304);
     api.clock.advance(29 * DAY);
-    api.app.sessions.keep_keys().await.unwrap();
+    api.app.sessions.rotate_keys().await.unwrap();
     assert_eq!(api.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len(), 2);
     let (signed_in, _) = api.account(Role::Reader).await;
     signed_in.get("/api/me").await.is(200);
-    api.app.sessions.sweep().await.unwrap();
+    api.app.sessions.delete_expired().await.unwrap();
     signed_in.get("/api/me").await.is(200);
 }
 
@@ -183,12 +183,15 @@ async fn another_process_may_have_made_the_key() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());
     clock.advance(29 * DAY);
-    let settings = tenon::app::Settings::of(&tenon::config::Config::read(&[]).unwrap());
+    let settings = tenon::app::Settings::from_config(&tenon::config::Config::read(&[]).unwrap());
     let other = tenon::app::App::new(db, clock, settings).await.unwrap();
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;
-    let credentials =
-        tenon::resources::sessions::Credentials { email, password: PASSWORD.to_owned(), cookie: false };
+    let credentials = tenon::resources::accounts::sessions::Credentials {
+        email,
+        password: PASSWORD.to_owned(),
+        cookie: false,
+    };
     let login = other.sessions.login(credentials, &Default::default()).await.unwrap().login;
-    assert!(api.app.sessions.by_bearer(&login.access_token).await.is_ok());
+    assert!(api.app.sessions.authenticate_bearer(&login.access_token).await.is_ok());
 }

@@ -56,7 +56,7 @@ async fn a_304_varies_as_its_200_does() {
 #[tokio::test]
 async fn what_no_coding_will_do_for_has_no_effect() {
     let api = Api::start().await;
-    let author = api.sign_in(tenon::contract::caller::Role::Author).await;
+    let author = api.sign_in(tenon::http::auth::Role::Author).await;
     let picky = author.header("accept-encoding", "identity;q=0, *;q=0");
     picky.post("/api/posts", crate::posts::new("One")).await.is(406);
     assert_eq!(api.get("/api/posts").await.is(200).body["data"], serde_json::json!([]));

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use tenon::edge::{limits::Limits, server};
+use tenon::server::{limits::Limits, listener};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,11 +18,11 @@ use crate::{
 
 /// The service behind its own loop; it ends when the sender is dropped with the test.
 async fn listening(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
-    let listener = server::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let listener = listener::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopping) = watch::channel(false);
     let edge = Arc::clone(&api.edge);
-    tokio::spawn(server::serve(listener, Limits::default(), Default::default(), edge, stopping));
+    tokio::spawn(listener::serve(listener, Limits::default(), Default::default(), edge, stopping));
     (address, stop)
 }
 

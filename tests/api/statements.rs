@@ -1,7 +1,7 @@
 //! What a request costs the database: how many statements, and none that reads a whole table.
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::support::{Api, START};
 
@@ -87,7 +87,7 @@ async fn no_filter_and_no_order_reads_a_whole_table() {
     let messages = format!("{channel}/messages");
     let message = editor.post(&messages, json!({ "text": "Hello" })).await.is(201);
     let backend = api.app.db.read().get_database_backend();
-    let from = tenon::contract::time::Timestamp(START);
+    let from = tenon::domain::timestamp::Timestamp(START);
     for path in [
         "/api/posts?count=none",
         "/api/posts",

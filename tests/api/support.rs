@@ -21,10 +21,11 @@ use serde_json::{Value, json};
 use tenon::{
     app::{App, Settings},
     config::Config,
-    contract::{caller::Role, secret::Secret},
-    edge::Edge,
-    ports::{clock::Clock, db::Db, statements::Watch},
-    resources::users::Passwords,
+    domain::secret::Secret,
+    http::auth::Role,
+    infra::{clock::Clock, db::Db, query_log::QueryObserver},
+    resources::accounts::users::Passwords,
+    server::HttpService,
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -41,7 +42,7 @@ pub const START: i64 = 1_795_251_600_000;
 /// A running service.
 #[derive(Clone)]
 pub struct Api {
-    pub edge: Arc<Edge>,
+    pub edge: Arc<HttpService>,
     pub app: App,
     pub clock: Clock,
     /// Where the bytes of pictures are.
@@ -85,8 +86,9 @@ async fn database(statements: &Arc<Mutex<Vec<Statement>>>) -> Db {
         Err(_) => format!("sqlite://{}", FOLDER.join(format!("{name}.db")).display()),
     };
     let noted = statements.clone();
-    let watch: Watch = Arc::new(move |info| noted.lock().expect("whole").push(info.statement.clone()));
-    let db = Db::watched(&url, Some(watch)).await.expect("the database opens");
+    let watch: QueryObserver =
+        Arc::new(move |info| noted.lock().expect("whole").push(info.statement.clone()));
+    let db = Db::open_observed(&url, Some(watch)).await.expect("the database opens");
     db.migrate().await.expect("the schema is made");
     db
 }
@@ -109,10 +111,10 @@ impl Api {
         let config = Config::read(&flags).expect("the settings are valid");
         let clock = Clock::fixed(START);
         let statements = Arc::default();
-        let app = App::new(database(&statements).await, clock.clone(), Settings::of(&config))
+        let app = App::new(database(&statements).await, clock.clone(), Settings::from_config(&config))
             .await
             .expect("the services start");
-        let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
+        let edge = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
         Api { edge, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
     }
 
@@ -120,10 +122,10 @@ impl Api {
     pub async fn again(&self) -> Api {
         let config =
             Config::read(&[("rate_limits", Some("off".to_owned()))]).expect("the settings are valid");
-        let app = App::new(self.app.db.clone(), self.clock.clone(), Settings::of(&config))
+        let app = App::new(self.app.db.clone(), self.clock.clone(), Settings::from_config(&config))
             .await
             .expect("the services start");
-        let edge = Arc::new(tenon::cli::edge(&app, &config).expect("the document compiles"));
+        let edge = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
         Api { edge, app, ..self.clone() }
     }
 
@@ -256,7 +258,7 @@ impl Api {
             request = arriving_from(peer, request);
         }
         // On the heap: a test holds many requests, and its thread's stack is small.
-        Box::pin(self.edge.answer(request)).await
+        Box::pin(self.edge.respond(request)).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Many at once: whoever names a version changes that version or nothing, and counts stay what they count.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     posts::new,

@@ -1,6 +1,6 @@
 //! What is deleted can be brought back for a while, and shows nowhere meanwhile.
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     posts::new,

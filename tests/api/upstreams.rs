@@ -1,7 +1,7 @@
 //! Other services asked through this one: what goes out, what comes back, and what does not.
 use poem::http::Method;
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 
 use crate::{
     receiver::{Call, Receiver},

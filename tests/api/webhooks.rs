@@ -2,7 +2,7 @@
 use aws_lc_rs::hmac;
 use poem::{Body, http::Method};
 use serde_json::{Value, json};
-use tenon::contract::caller::Role;
+use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::support::{Answer, Api, START};

@@ -3,10 +3,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tenon::{
-    contract::caller::Role,
-    jobs::{self, Pace},
-    ports::{db::Tx, queue::Lane},
-    resources::webhook_events::{Outcome, WebhookEventState},
+    http::auth::Role,
+    infra::{db::Tx, queue::Queue},
+    resources::webhooks::inbound::{Outcome, WebhookEventState},
+    worker::{self, WorkerTimings},
 };
 use tokio::{
     sync::watch,
@@ -34,7 +34,7 @@ async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
 /// Workers, until the sender is dropped.
 fn workers(api: &Api) -> (watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stopping) = watch::channel(false);
-    let working = tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
+    let working = tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     (stop, working)
 }
 
@@ -167,10 +167,10 @@ async fn an_event_that_fails_says_why_and_can_be_handled_again() {
     });
     admin.post_empty(&format!("/api/jobs/{}/retry", dead.await)).await.is(202);
     until(async || (listed(&admin, "").await[0]["attempts"] == 2).then_some(())).await;
-    let late = Outcome { state: WebhookEventState::Received, words: Some("late".to_owned()) };
+    let late = Outcome { state: WebhookEventState::Received, message: Some("late".to_owned()) };
     let (events, id) = (api.app.webhook_events.clone(), failed["id"].as_str().expect("an id").parse());
     let id: Uuid = id.expect("an id");
-    let noted = api.app.db.write(async move |tx: Tx| events.note(&tx, id, late).await).await;
+    let noted = api.app.db.write(async move |tx: Tx| events.record_outcome(&tx, id, late).await).await;
     noted.expect("noted");
     let failed = listed(&admin, "").await[0].clone();
     assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(2)));
@@ -223,7 +223,8 @@ async fn an_event_whose_workers_all_die_has_failed_and_can_be_handled_again() {
     stripe(&api, &paid("evt_1", &made["number"])).await.is(200);
     for attempt in 1..=8 {
         let now = api.clock.now();
-        let taken = api.app.db.claim(Lane::House, 1, now, now + 10).await.expect("the queue is there");
+        let taken =
+            api.app.db.claim_jobs(Queue::Internal, 1, now, now + 10).await.expect("the queue is there");
         assert_eq!(taken.first().map(|job| job.attempt), Some(attempt));
         api.clock.advance(20);
     }

@@ -2,7 +2,7 @@
 use entity::webhook_delivery as delivery;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
-use tenon::{contract::caller::Role, ports::db::Tx};
+use tenon::{http::auth::Role, infra::db::Tx};
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
     program.post_empty(&format!("{all}/rotate-secret")).await.is(403);
     admin.post("/api/channels", json!({ "name": "bench", "audience": "staff" })).await.is(201);
     write(&admin, "Pins").await;
-    api.app.webhook_endpoints.fan_all().await.expect("handed on");
+    api.app.webhook_endpoints.dispatch_all().await.expect("handed on");
     let log = admin.get(&format!("{all}/deliveries")).await.is(200).body["data"].clone();
     let of = |kind: &str| {
         let found = log.as_array().into_iter().flatten().find(|delivery| delivery["type"] == kind);

@@ -1,8 +1,9 @@
 //! Webhooks to programs outside: signed, tried again, logged, and only sent where they may go.
 use serde_json::{Value, json};
 use tenon::{
-    contract::{caller::Role, time::Timestamp},
-    jobs::{self, Pace},
+    domain::timestamp::Timestamp,
+    http::auth::Role,
+    worker::{self, WorkerTimings},
 };
 use tokio::{
     sync::watch,
@@ -22,7 +23,7 @@ pub async fn begun() -> (Api, Api, watch::Sender<bool>) {
     let api = Api::with(&[("outgoing_private", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let (stop, stopping) = watch::channel(false);
-    tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
+    tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     (api, admin, stop)
 }
 
@@ -256,7 +257,7 @@ async fn each_event_becomes_one_delivery_however_many_hand_on() {
     }
     let fans = (0..8).map(|_| {
         let endpoints = api.app.webhook_endpoints.clone();
-        tokio::spawn(async move { endpoints.fan_all().await })
+        tokio::spawn(async move { endpoints.dispatch_all().await })
     });
     for fan in futures_util::future::join_all(fans).await {
         fan.expect("no panic").expect("handed on");
@@ -305,7 +306,7 @@ async fn only_public_places_are_called() {
         assert_eq!(refused.places(), ["#/url"], "{url}");
     }
     let (stop, stopping) = watch::channel(false);
-    tokio::spawn(jobs::work(api.app.clone(), Pace::scaled(0.02), stopping));
+    tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     // What its name hides shows when it is connected to.
     let (hidden, _) = endpoint(&admin, "https://localhost:9/", json!([])).await;
     admin.post_empty(&format!("{hidden}/test")).await.is(202);

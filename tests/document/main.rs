@@ -20,7 +20,7 @@ fn document() -> &'static Value {
 
 #[test]
 fn the_committed_document_is_the_one_that_is_served() {
-    let now = tenon::api::yaml(document());
+    let now = tenon::api::to_yaml(document());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
     let then = fs::read_to_string(path).unwrap_or_default();
     assert!(now == then, "openapi.yaml is out of date: run `cargo openapi`, read the difference, commit it");
@@ -28,13 +28,13 @@ fn the_committed_document_is_the_one_that_is_served() {
 
 #[test]
 fn the_yaml_reads_back_as_the_document() {
-    let read: Value = serde_saphyr::from_str(&tenon::api::yaml(document())).unwrap_or_default();
+    let read: Value = serde_saphyr::from_str(&tenon::api::to_yaml(document())).unwrap_or_default();
     assert_eq!(&read, document());
 }
 
 #[test]
 fn the_projection_says_nothing_of_3_1() {
-    let projected = tenon::api::projection(document());
+    let projected = tenon::api::to_openapi_30(document());
     assert_eq!(projected["openapi"], "3.0.3");
     walk::visit(&projected, "", &mut |at, value| {
         assert!(!value["type"].is_array(), "{at} has several types");

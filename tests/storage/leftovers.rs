@@ -5,11 +5,11 @@ use bytes::Bytes;
 use entity::{media, media_leftover};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use tenon::{
-    ports::{
+    infra::{
         blobs::Blobs,
         db::{Db, Tx},
     },
-    resources::media::leftovers,
+    resources::content::media::orphans,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -44,14 +44,14 @@ async fn written() -> Upload {
     let db = fresh().await;
     let folder = std::env::temp_dir().join(format!("tenon-blobs-{}", Uuid::now_v7().simple()));
     let blobs = Blobs::folder(folder.clone());
-    leftovers::note(&db, STEM, NOW).await.expect("noted");
+    orphans::register(&db, STEM, NOW).await.expect("noted");
     blobs.put(&original(), Bytes::from_static(b"bytes")).await.expect("written");
     Upload { db, blobs, folder }
 }
 
 /// The transaction with which an upload ends.
 async fn claim(tx: &Tx) {
-    leftovers::claim(tx, STEM).await.expect("claimed");
+    orphans::claim(tx, STEM).await.expect("claimed");
     let row = media::Model {
         id: Uuid::now_v7(),
         key: key(),
@@ -81,12 +81,12 @@ async fn notes(db: &Db) -> u64 {
 #[tokio::test]
 async fn what_nobody_claimed_goes() {
     let upload = written().await;
-    let gone = leftovers::orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("given up");
+    let gone = orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("given up");
     let left = upload.blobs.size(&original()).await.expect("looked");
     assert_eq!((gone, left, notes(&upload.db).await), (true, None, 0));
     // Bytes that were written after a sweep had taken the note away go as well.
     upload.blobs.put(&original(), Bytes::from_static(b"late")).await.expect("written");
-    assert!(leftovers::orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("given up"));
+    assert!(orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("given up"));
     assert_eq!(upload.blobs.size(&original()).await.expect("looked"), None);
 }
 
@@ -98,7 +98,7 @@ async fn what_was_claimed_stays_although_the_answer_was_lost() {
         Ok::<_, sea_orm::DbErr>(())
     });
     claimed.await.expect("committed");
-    let gone = leftovers::orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("looked");
+    let gone = orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("looked");
     let left = upload.blobs.size(&original()).await.expect("looked");
     assert_eq!((gone, left, notes(&upload.db).await), (false, Some(5), 0));
 }
@@ -117,7 +117,7 @@ async fn who_gives_up_waits_for_a_claim_that_is_not_committed() {
     let give_up = async {
         claimed.notified().await;
         let (db, blobs, key) = (&upload.db, &upload.blobs, key());
-        let mut giving_up = std::pin::pin!(leftovers::orphaned(db, blobs, &key, NOW));
+        let mut giving_up = std::pin::pin!(orphans::delete_if_orphaned(db, blobs, &key, NOW));
         let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut giving_up).await;
         go.notify_one();
         assert!(early.is_err(), "it did not wait: {early:?}");

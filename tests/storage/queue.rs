@@ -1,31 +1,31 @@
 //! The queue of jobs: nothing is lost, nothing is done by two, and what is asked for twice is done once more.
 use entity::job;
 use sea_orm::EntityTrait;
-use tenon::ports::{
+use tenon::infra::{
     db::{Db, Tx},
-    queue::{Claimed, DEAD, DONE, Lane, NewJob, READY},
+    queue::{ClaimedJob, DEAD, DONE, NewJob, Queue, READY},
 };
 
 use crate::support::*;
 
-const HOUSE: Lane = Lane::House;
+const HOUSE: Queue = Queue::Internal;
 
 async fn ask(db: &Db, job: NewJob) {
-    db.write(async move |tx: Tx| tx.later(job, 1000).await).await.unwrap();
+    db.write(async move |tx: Tx| tx.enqueue(job, 1000).await).await.unwrap();
 }
 
 fn plain() -> NewJob {
     NewJob::new("test.plain", &42).unwrap()
 }
 
-async fn one(db: &Db, now: i64) -> Claimed {
-    let mut claimed = db.claim(HOUSE, 10, now, now + 100).await.unwrap();
+async fn one(db: &Db, now: i64) -> ClaimedJob {
+    let mut claimed = db.claim_jobs(HOUSE, 10, now, now + 100).await.unwrap();
     assert_eq!(claimed.len(), 1, "{claimed:?}");
     claimed.remove(0)
 }
 
 async fn none(db: &Db, now: i64) {
-    assert!(db.claim(HOUSE, 10, now, now + 100).await.unwrap().is_empty());
+    assert!(db.claim_jobs(HOUSE, 10, now, now + 100).await.unwrap().is_empty());
 }
 
 async fn states(db: &Db) -> Vec<String> {
@@ -33,7 +33,7 @@ async fn states(db: &Db) -> Vec<String> {
     rows.into_iter().map(|row| row.state).collect()
 }
 
-async fn finish(db: &Db, job: &Claimed, now: i64) -> Result<(), sea_orm::DbErr> {
+async fn finish(db: &Db, job: &ClaimedJob, now: i64) -> Result<(), sea_orm::DbErr> {
     let job = job.clone();
     db.write(async move |tx: Tx| {
         keep(&tx, &format!("effect of {}", job.attempt)).await?;
@@ -49,7 +49,7 @@ async fn effects(db: &Db) -> usize {
 #[tokio::test]
 async fn a_job_waits_for_its_time_and_is_done_once() {
     let db = fresh().await;
-    ask(&db, plain().at(2000)).await;
+    ask(&db, plain().run_at(2000)).await;
     none(&db, 1999).await;
     let job = one(&db, 2000).await;
     assert_eq!((job.data::<i32>().unwrap(), job.attempt), (42, 1));
@@ -63,7 +63,7 @@ async fn a_job_waits_for_its_time_and_is_done_once() {
 async fn a_job_of_work_that_failed_was_never_asked_for() {
     let db = fresh().await;
     let failed = db.write(async move |tx: Tx| {
-        tx.later(plain(), 1000).await?;
+        tx.enqueue(plain(), 1000).await?;
         Err::<(), _>(sea_orm::DbErr::Custom("changed my mind".into()))
     });
     failed.await.unwrap_err();
@@ -79,8 +79,8 @@ async fn whoever_lost_a_lease_has_no_effect_any_more() {
     assert_eq!(next.attempt, 2);
     finish(&db, &late, 1110).await.unwrap_err();
     assert_eq!(effects(&db).await, 0);
-    assert!(!late.keep(&db, 5000).await.unwrap() && next.keep(&db, 5000).await.unwrap());
-    late.failed(&db, "too late", None, 1110).await.unwrap();
+    assert!(!late.renew_lease(&db, 5000).await.unwrap() && next.renew_lease(&db, 5000).await.unwrap());
+    late.release_failed(&db, "too late", None, 1110).await.unwrap();
     none(&db, 4999).await;
     finish(&db, &next, 1120).await.unwrap();
     assert_eq!((states(&db).await, effects(&db).await), (vec![DONE.to_owned()], 1));
@@ -89,43 +89,43 @@ async fn whoever_lost_a_lease_has_no_effect_any_more() {
 #[tokio::test]
 async fn what_fails_comes_back_until_it_is_dead_and_can_be_asked_for_again() {
     let db = fresh().await;
-    ask(&db, plain().attempts(2)).await;
+    ask(&db, plain().max_attempts(2)).await;
     let job = one(&db, 1000).await;
-    assert!(!job.last);
-    job.failed(&db, "not yet", Some(3000), 1010).await.unwrap();
+    assert!(!job.is_last_attempt);
+    job.release_failed(&db, "not yet", Some(3000), 1010).await.unwrap();
     none(&db, 2999).await;
     let job = one(&db, 3000).await;
-    assert!(job.last);
-    job.failed(&db, "never", None, 3010).await.unwrap();
+    assert!(job.is_last_attempt);
+    job.release_failed(&db, "never", None, 3010).await.unwrap();
     none(&db, 1_000_000).await;
     let row = job::Entity::find().one(db.read()).await.unwrap().unwrap();
     assert_eq!((row.state.as_str(), row.last_error.as_deref()), (DEAD, Some("never")));
     let id = row.id;
-    assert!(db.write(async move |tx: Tx| tx.again(id, 4000).await).await.unwrap());
+    assert!(db.write(async move |tx: Tx| tx.retry_job(id, 4000).await).await.unwrap());
     assert_eq!(one(&db, 4000).await.attempt, 1);
 }
 
 #[tokio::test]
 async fn jobs_of_one_key_replace_each_other_and_follow_the_one_that_runs() {
     let db = fresh().await;
-    let keyed = |number: i32| NewJob::new("test.plain", &number).unwrap().unique("the key");
-    ask(&db, keyed(1).at(9000)).await;
-    ask(&db, keyed(2).at(2000)).await;
+    let keyed = |number: i32| NewJob::new("test.plain", &number).unwrap().unique_key("the key");
+    ask(&db, keyed(1).run_at(9000)).await;
+    ask(&db, keyed(2).run_at(2000)).await;
     let job = one(&db, 2000).await;
     assert_eq!(job.data::<i32>().unwrap(), 2);
-    ask(&db, keyed(3).at(3000)).await;
+    ask(&db, keyed(3).run_at(3000)).await;
     assert_eq!(states(&db).await.len(), 1);
     finish(&db, &job, 2010).await.unwrap();
     assert_eq!(states(&db).await, [READY]);
     none(&db, 2999).await;
     let job = one(&db, 3000).await;
     assert_eq!(job.data::<i32>().unwrap(), 3);
-    job.failed(&db, "no", None, 3010).await.unwrap();
+    job.release_failed(&db, "no", None, 3010).await.unwrap();
     assert_eq!(states(&db).await, [DEAD]);
     // The key is free again.
     ask(&db, keyed(4)).await;
     assert_eq!(states(&db).await.len(), 2);
-    db.write(async move |tx: Tx| tx.not_later("the key").await).await.unwrap();
+    db.write(async move |tx: Tx| tx.cancel("the key").await).await.unwrap();
     none(&db, 10_000).await;
 }
 
@@ -140,8 +140,8 @@ async fn many_workers_take_each_job_once() {
         tokio::spawn(async move {
             let mut taken = Vec::new();
             loop {
-                let some = db.claim(HOUSE, 5, 1000, 100_000).await.unwrap();
-                if some.is_empty() && db.next_job(HOUSE).await.unwrap().is_none() {
+                let some = db.claim_jobs(HOUSE, 5, 1000, 100_000).await.unwrap();
+                if some.is_empty() && db.next_job_at(HOUSE).await.unwrap().is_none() {
                     return taken;
                 }
                 taken.extend(some.into_iter().map(|job| job.id));

@@ -5,7 +5,7 @@ use entity::{collection, comment, post, secret, tag, user};
 use sea_orm::{
     ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect, Set, SqlErr, prelude::Uuid,
 };
-use tenon::ports::db::{Db, Tx};
+use tenon::infra::db::{Db, Tx};
 
 use crate::support::*;
 

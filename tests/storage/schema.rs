@@ -1,6 +1,6 @@
 //! Steps up and down.
 use sea_orm::ConnectionTrait;
-use tenon::ports::db::{Db, Tx};
+use tenon::infra::db::{Db, Tx};
 
 use crate::support::*;
 
@@ -23,11 +23,11 @@ async fn the_schema_goes_up_down_to_nothing_and_up_again() {
     assert_eq!(made.len(), 34 + 1, "{made:?}");
     assert!(db.ready().await.is_ok());
     db.migrate().await.unwrap();
-    let steps = db.steps().await.unwrap();
+    let steps = db.migrations().await.unwrap();
     assert!(steps.iter().all(|(_, taken)| *taken));
     db.rollback(1).await.unwrap();
     assert!(db.ready().await.is_err());
-    assert_eq!(db.steps().await.unwrap().iter().filter(|(_, taken)| *taken).count(), steps.len() - 1);
+    assert_eq!(db.migrations().await.unwrap().iter().filter(|(_, taken)| *taken).count(), steps.len() - 1);
     db.rollback(steps.len() as u32).await.unwrap();
     assert_eq!(tables(&db).await, ["seaql_migrations"]);
     db.migrate().await.unwrap();

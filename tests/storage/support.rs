@@ -3,7 +3,7 @@ use std::{ops::Deref, path::PathBuf, time::Duration};
 
 use entity::{post, secret};
 use sea_orm::{ConnectionTrait, Database, DbErr, EntityTrait, QueryOrder, Set, prelude::Uuid};
-use tenon::ports::db::{Db, Tx};
+use tenon::infra::db::{Db, Tx};
 use tokio::time::timeout;
 
 /// Longer than anything here takes, and shorter than the patience of a pool.

@@ -9,9 +9,9 @@ use sea_orm::{
     prelude::Uuid,
     sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions},
 };
-use tenon::ports::{
+use tenon::infra::{
     db::{Db, Tx},
-    trouble,
+    db_error,
 };
 use tokio::time::timeout;
 
@@ -170,8 +170,8 @@ async fn what_somebody_else_holds_too_long_is_busy_and_not_broken() {
         refused
     };
     let refused = refused.unwrap_err();
-    assert!(trouble::passing(&refused), "{refused:?}");
-    assert!(!trouble::passing(&DbErr::Custom("no such column".into())));
+    assert!(db_error::is_transient(&refused), "{refused:?}");
+    assert!(!db_error::is_transient(&DbErr::Custom("no such column".into())));
     write_one(&db, "after").await.unwrap();
 }
 

@@ -3,17 +3,19 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    contract::{
+    domain::{
         date::{Date, Month},
         id::Id,
         money::Currency,
-        problem::{Error, Result},
-        time::Timestamp,
+        timestamp::Timestamp,
     },
-    ports::db::Tx,
+    http::problem::{Error, Result},
+    infra::db::Tx,
     resources::{
-        customers::{ImportedCustomer, NewCustomer, rabbit},
-        invoices::{ImportedInvoice, InvoiceStatus, NewInvoice},
+        billing::{
+            customers::{ImportedCustomer, NewCustomer, example_id},
+            invoices::{ImportedInvoice, InvoiceStatus, NewInvoice},
+        },
         redirects::{RedirectMap, RedirectReplacement, formats},
     },
 };
@@ -55,13 +57,13 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
     let mut customers = Vec::with_capacity(CUSTOMERS.len());
     for (i, (name, email)) in CUSTOMERS.into_iter().enumerate() {
         // The first customer has the id of the examples in the OpenAPI document.
-        let id = if i == 0 { rabbit().0 } else { Uuid::now_v7() };
+        let id = if i == 0 { example_id().0 } else { Uuid::now_v7() };
         let new = NewCustomer { name: name.to_owned(), email: email.to_owned(), image_url: None };
         let source = format!("demo/customers/{i}");
         app.customers.import(tx, ImportedCustomer { source, id: Some(id), new }).await?;
         customers.push(id);
     }
-    let today = Timestamp(app.clock.now()).day();
+    let today = Timestamp(app.clock.now()).date();
     // Oldest first, so that invoice numbers ascend with the dates.
     for (i, (customer, amount, currency, status, months_ago)) in INVOICES.into_iter().enumerate().rev() {
         let currency: Currency = currency.parse().map_err(Error::Internal)?;
@@ -90,5 +92,5 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
 
 /// Returns today, or the first day of the month `months_ago` months before.
 fn day(today: Date, months_ago: u32) -> Date {
-    if months_ago == 0 { today } else { Month::of(today).back(months_ago).first_day() }
+    if months_ago == 0 { today } else { Month::from_date(today).minus_months(months_ago).first_day() }
 }

@@ -9,22 +9,22 @@ use poem_openapi::types::ParseFromJSON;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::super::validate::BodySchema;
 use crate::{
     app::App,
-    contract::{
-        check::ErrorCode,
-        problem::{Error, Result},
-    },
+    cli::validate::BodySchema,
+    http::problem::{Error, Result},
     import::{CustomerRecord, DefaultYear, ImportedRecord, InvoiceRecord, Record, RevenueRecord},
-    ports::db::Tx,
+    infra::db::Tx,
     resources::{
-        customers::{ImportedCustomer, NewCustomer},
-        imports::Effect,
-        invoices::{ImportedInvoice, NewInvoice},
+        billing::{
+            customers::{ImportedCustomer, NewCustomer},
+            invoices::{ImportedInvoice, NewInvoice},
+            revenues::ImportedRevenue,
+        },
         redirects::{RedirectMap, formats},
-        revenues::ImportedRevenue,
+        shared::import_log::ImportEffect,
     },
+    schema::ErrorCode,
 };
 
 /// Validates and writes records, with the schemas compiled once.
@@ -52,7 +52,13 @@ impl RecordWriter {
     }
 
     /// Writes a record through its service.
-    pub async fn write(&self, app: &App, tx: &Tx, record: ImportedRecord, dry_run: bool) -> Result<Effect> {
+    pub async fn write(
+        &self,
+        app: &App,
+        tx: &Tx,
+        record: ImportedRecord,
+        dry_run: bool,
+    ) -> Result<ImportEffect> {
         let ImportedRecord { file, record } = record;
         match record {
             Record::Customer(record) => self.customer(app, tx, file, record).await,
@@ -62,7 +68,13 @@ impl RecordWriter {
         }
     }
 
-    async fn customer(&self, app: &App, tx: &Tx, file: String, record: CustomerRecord) -> Result<Effect> {
+    async fn customer(
+        &self,
+        app: &App,
+        tx: &Tx,
+        file: String,
+        record: CustomerRecord,
+    ) -> Result<ImportEffect> {
         let mut body = json!({ "name": record.name, "email": record.email });
         if let Some(image) = record.image_url {
             body["imageUrl"] = image.into();
@@ -80,7 +92,7 @@ impl RecordWriter {
         file: String,
         record: InvoiceRecord,
         dry_run: bool,
-    ) -> Result<Effect> {
+    ) -> Result<ImportEffect> {
         let body = json!({
             "customerId": record.customer_id,
             "amount": record.amount,
@@ -92,18 +104,18 @@ impl RecordWriter {
         let (source, id) = source_and_id(record.id, file)?;
         let customer = new.customer_id.0;
         match app.invoices.import(tx, ImportedInvoice { source, id, currency, new }).await {
-            Err(Error::Unfit(..)) if dry_run && self.imported_customers().contains(&customer) => {
-                Ok(Effect::Created)
+            Err(Error::InvalidState(..)) if dry_run && self.imported_customers().contains(&customer) => {
+                Ok(ImportEffect::Created)
             }
             result => result,
         }
     }
 
-    async fn revenue(&self, app: &App, tx: &Tx, record: RevenueRecord) -> Result<Effect> {
+    async fn revenue(&self, app: &App, tx: &Tx, record: RevenueRecord) -> Result<ImportEffect> {
         self.revenue.validate(&record.amount.into(), "#/amount").map_err(Error::Invalid)?;
         let month = self.year.month(&record.month);
         let rule = "must be a month such as 2026-11 (years 1900 to 2199) or an English month name";
-        let month = month.ok_or_else(|| Error::at("#/month", ErrorCode::Format, rule))?;
+        let month = month.ok_or_else(|| Error::invalid_field("#/month", ErrorCode::Format, rule))?;
         let currency = record.currency.parse().map_err(field_error("currency"))?;
         // A month without a year is identified by its name, so that a later import updates the month of the
         // first import. With --year, the month itself is the identity.
@@ -115,13 +127,13 @@ impl RecordWriter {
         app.revenues.import(tx, &ImportedRevenue { source, month, amount, currency }).await
     }
 
-    async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<Effect> {
+    async fn redirects(&self, app: &App, tx: &Tx, rules: Map<String, Value>) -> Result<ImportEffect> {
         let map: RedirectMap = parse(&self.redirects, Value::Object(rules))?;
         let counts = app.redirects.import(tx, formats::from_map(map).map_err(Error::Invalid)?).await?;
         Ok(match (counts.created, counts.updated) {
-            (1.., _) => Effect::Created,
-            (_, 1..) => Effect::Updated,
-            _ => Effect::Unchanged,
+            (1.., _) => ImportEffect::Created,
+            (_, 1..) => ImportEffect::Updated,
+            _ => ImportEffect::Unchanged,
         })
     }
 }
@@ -138,7 +150,7 @@ fn parse<T: ParseFromJSON>(schema: &BodySchema, body: Value) -> Result<T> {
 }
 
 fn field_error(field: &str) -> impl Fn(String) -> Error {
-    move |message| Error::at(&format!("#/{field}"), ErrorCode::Format, &message)
+    move |message| Error::invalid_field(&format!("#/{field}"), ErrorCode::Format, &message)
 }
 
 /// Returns the key that identifies a record in later imports: its id, or otherwise its position in the file.
@@ -147,7 +159,7 @@ fn source_and_id(id: Option<String>, file: String) -> Result<(String, Option<Uui
         None => Ok((file, None)),
         Some(id) => match id.parse() {
             Ok(uuid) => Ok((id, Some(uuid))),
-            Err(_) => Err(Error::at("#/id", ErrorCode::Format, "must be a UUID")),
+            Err(_) => Err(Error::invalid_field("#/id", ErrorCode::Format, "must be a UUID")),
         },
     }
 }

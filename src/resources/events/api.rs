@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     api::Tag,
-    contract::{
-        caller::Viewer,
-        problem::Fault,
-        request::{Client, LastEventId, Query},
-        stream,
+    http::{
+        auth::OptionalAuth,
+        event_stream,
+        extract::{Client, LastEventId, Query},
+        problem::ApiError,
     },
 };
 
@@ -35,12 +35,12 @@ impl EventsApi {
     #[oai(path = "/", method = "get", operation_id = "eventsListen")]
     async fn listen(
         &self,
-        viewer: Viewer,
+        viewer: OptionalAuth,
         client: Client,
         query: Query<EventQuery>,
         last: LastEventId,
-    ) -> Result<stream::Events<Event>, Fault<()>> {
+    ) -> Result<event_stream::EventStream<Event>, ApiError<()>> {
         let subscription = self.0.subscribe(viewer.0, &client.address, &query, last.0).await?;
-        Ok(stream::Events::new(subscription.stream()))
+        Ok(event_stream::EventStream::new(subscription.stream()))
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use entity::event;
 
 use super::types::Event;
-use crate::contract::event::{Audience, Topic};
+use crate::domain::event::{Audience, Topic};
 
 /// Delay before a client reconnects, in milliseconds.
 const RETRY: u32 = 2000;

@@ -1,9 +1,9 @@
 //! Live events as a resumable stream of server-sent events.
 mod api;
 mod frame;
-mod places;
 mod relay;
 mod service;
+mod stream_limits;
 mod subscription;
 mod types;
 

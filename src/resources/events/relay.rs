@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::frame::Frame;
-use crate::ports::db::Db;
+use crate::infra::db::Db;
 
 /// Events that a stream can lag behind. A slower stream is disconnected, and its client resumes from the log.
 const MAX_LAG: usize = 1024;
@@ -57,7 +57,7 @@ impl Relay {
     }
 
     async fn run(self, mut position: i64) {
-        let mut changes = self.db.news().events();
+        let mut changes = self.db.notifier().events();
         while !self.is_idle() {
             changes.mark_unchanged();
             match self.broadcast_batch(&mut position).await {

@@ -7,21 +7,21 @@ use tokio::sync::watch;
 
 use super::{
     frame,
-    places::StreamLimits,
     relay::Relay,
+    stream_limits::StreamLimits,
     subscription::{Listener, Subscription, heartbeats},
     types::EventQuery,
 };
 use crate::{
-    contract::{
-        caller::Principal,
+    http::{
+        auth::Principal,
         problem::{Error, Result},
     },
-    ports::{clock::Clock, db::Db},
-    resources::standing::stands,
+    infra::{clock::Clock, db::Db},
+    resources::accounts::active::is_active,
 };
 
-pub use super::places::EventLimits;
+pub use super::stream_limits::EventLimits;
 
 #[derive(Clone)]
 pub struct Events {
@@ -53,7 +53,7 @@ impl Events {
     pub(super) async fn is_active(&self, viewer: Option<&Principal>) -> bool {
         match viewer {
             None => true,
-            Some(viewer) => stands(self.db.read(), viewer, self.clock.now()).await.unwrap_or(false),
+            Some(viewer) => is_active(self.db.read(), viewer, self.clock.now()).await.unwrap_or(false),
         }
     }
 
@@ -79,11 +79,11 @@ impl Events {
         if *self.stopping.borrow() {
             return Err(Error::Unavailable("the server is stopping: reconnect in a moment"));
         }
-        let frames = self.relay.subscribe(self.db.newest_event().await?);
-        let newest = self.db.newest_event().await?;
+        let frames = self.relay.subscribe(self.db.newest_event_position().await?);
+        let newest = self.db.newest_event_position().await?;
         let last_event = last.or(query.after);
         let (first, seen) = match last_event {
-            Some(after) if self.db.remembers(after).await? => (frame::start(after), after),
+            Some(after) if self.db.has_all_events_after(after).await? => (frame::start(after), after),
             Some(_) => (frame::reset(newest), newest),
             None => (frame::start(newest), newest),
         };

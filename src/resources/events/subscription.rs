@@ -17,12 +17,12 @@ use tokio::{
 
 use super::{
     frame::{self, Frame},
-    places::StreamPermit,
     service::Events,
+    stream_limits::StreamPermit,
 };
-use crate::contract::{
-    caller::Principal,
-    event::{Audience, Topic},
+use crate::{
+    domain::event::{Audience, Topic},
+    http::auth::Principal,
 };
 
 /// Heartbeat interval: proxies close connections that are idle for longer.
@@ -47,12 +47,12 @@ pub struct Listener {
 impl Listener {
     fn receives(&self, frame: &Frame) -> bool {
         (self.topics.is_empty() || self.topics.contains(&frame.topic))
-            && frame.audience.has(self.viewer.as_ref())
+            && frame.audience.includes(self.viewer.as_ref())
             && (frame.audience == Audience::Public || self.can_read(frame.topic))
     }
 
     fn can_read(&self, topic: Topic) -> bool {
-        self.viewer.as_ref().is_none_or(|viewer| viewer.within(topic.scope()))
+        self.viewer.as_ref().is_none_or(|viewer| viewer.has_scope(topic.scope()))
     }
 }
 

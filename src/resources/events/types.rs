@@ -3,10 +3,10 @@
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
-use crate::contract::{
+use crate::domain::{
     event::{EventType, Topic},
     id::Id,
-    time::Timestamp,
+    timestamp::Timestamp,
 };
 
 /// An event: a change of a resource.
@@ -85,7 +85,7 @@ pub struct EventQuery {
 impl Example for Event {
     fn example() -> Self {
         Event {
-            id: "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::fresh()),
+            id: "0199c0de-8888-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::generate()),
             position: 4711,
             kind: EventType::PostPublished,
             topic: Topic::Posts,

@@ -7,13 +7,13 @@ use super::{
 };
 use crate::{
     api::Tag,
-    contract::{
-        answer::{Accepted, Found, Listed},
-        cache::Cache,
-        caller::{Admins, Caller},
-        id::Id,
-        problem::{Conflict, Fault, Invalid, NotFound},
-        request::{IfNoneMatch, Path, Query},
+    domain::id::Id,
+    http::{
+        auth::{Admins, Caller},
+        cache_control::CacheControl,
+        extract::{IfNoneMatch, Path, Query},
+        problem::{ApiError, BadRequest, Conflict, NotFound},
+        response::{AcceptedResponse, GetResponse, ListResponse},
     },
 };
 
@@ -30,8 +30,13 @@ impl JobsApi {
         _caller: Caller<Admins>,
         query: Query<JobQuery>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Listed<Job>, Fault<Invalid>> {
-        Ok(Listed::fresh(self.0.list(&query).await?, &if_none_match.0, &query.target, Cache::Private))
+    ) -> Result<ListResponse<Job>, ApiError<BadRequest>> {
+        Ok(ListResponse::with_content_etag(
+            self.0.list(&query).await?,
+            &if_none_match.0,
+            &query.target,
+            CacheControl::Private,
+        ))
     }
 
     /// Get a background job
@@ -44,8 +49,8 @@ impl JobsApi {
         /// The id of the job.
         id: Path<Id<Job>>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Found<Job>, Fault<NotFound>> {
-        Ok(Found::new(self.0.get(id.0).await?, &if_none_match.0))
+    ) -> Result<GetResponse<Job>, ApiError<NotFound>> {
+        Ok(GetResponse::new(self.0.get(id.0).await?, &if_none_match.0))
     }
 
     /// Retry a background job
@@ -57,7 +62,7 @@ impl JobsApi {
         _caller: Caller<Admins>,
         /// The id of the job.
         id: Path<Id<Job>>,
-    ) -> Result<Accepted<Job>, Fault<(NotFound, Conflict)>> {
-        Ok(Accepted::new(self.0.retry(id.0).await?))
+    ) -> Result<AcceptedResponse<Job>, ApiError<(NotFound, Conflict)>> {
+        Ok(AcceptedResponse::new(self.0.retry(id.0).await?))
     }
 }

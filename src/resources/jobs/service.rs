@@ -4,13 +4,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::types::{Job, JobQuery};
 use crate::{
-    contract::{
-        cursor::{CursorKey, Key, Slice, SortKey},
-        id::Id,
-        page::Page,
+    domain::id::Id,
+    http::{
+        cursor::{CursorKey, PageQuery, SortKey, SortValue},
+        pagination::Page,
         problem::{Error, Result},
     },
-    ports::{
+    infra::{
         clock::Clock,
         db::{Db, Tx},
     },
@@ -36,15 +36,15 @@ impl Jobs {
         if let Some(kind) = &query.kind {
             find = find.filter(job::Column::Kind.eq(kind));
         }
-        let slice = Slice {
-            key: &self.cursors,
-            list: format!("jobs {:?} {:?}", query.state, query.kind),
+        let slice = PageQuery {
+            cursor_key: &self.cursors,
+            list_id: format!("jobs {:?} {:?}", query.state, query.kind),
             // Ids are UUIDv7 and ascend with time.
-            order: vec![SortKey::falling(job::Column::Id)],
-            paging: &query.paging,
+            order: vec![SortKey::descending(job::Column::Id)],
+            params: &query.paging,
         };
-        let position = |row: &job::Model| vec![Key::Id(row.id)];
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, position).await?;
+        let position = |row: &job::Model| vec![SortValue::Id(row.id)];
+        let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
         Ok(Page { data: rows.into_iter().map(Job::from).collect(), pagination })
     }
 
@@ -58,7 +58,7 @@ impl Jobs {
         let now = self.clock.now();
         self.db
             .write(async move |tx: Tx| {
-                let retried = tx.again(id.0, now).await?;
+                let retried = tx.retry_job(id.0, now).await?;
                 let row = job::Entity::find_by_id(id.0).one(&*tx).await?.ok_or(Error::NotFound("job"))?;
                 match retried {
                     true => Ok(row.into()),

@@ -2,7 +2,10 @@
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
-use crate::contract::{answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, time::Timestamp};
+use crate::{
+    domain::{id::Id, timestamp::Timestamp},
+    http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
+};
 
 /// A background job.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -42,19 +45,19 @@ pub struct Job {
 }
 
 impl Resource for Job {
-    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+    const HEADERS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        ETag::of(self.id.0, self.version)
+        ETag::for_version(self.id.0, self.version)
     }
     fn location(&self) -> String {
         format!("/api/jobs/{}", self.id)
     }
-    fn modified(&self) -> Option<Timestamp> {
+    fn last_modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
     }
-    fn cache(&self) -> Cache {
-        Cache::Private
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
     }
 }
 
@@ -133,7 +136,7 @@ impl JobState {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct JobQuery {
     #[oai(flatten)]
-    pub paging: Paging,
+    pub paging: PageParams,
     /// Only jobs in this state.
     pub state: Option<JobState>,
     /// Only jobs of this kind.
@@ -146,7 +149,7 @@ const KIND: &str = "service.sweep";
 impl Example for Job {
     fn example() -> Self {
         Job {
-            id: "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::fresh()),
+            id: "0199c0de-9999-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::generate()),
             kind: KIND.into(),
             state: JobState::Done,
             run_at: Timestamp(1_763_721_000_000),
@@ -163,6 +166,6 @@ impl Example for Job {
 
 impl Example for JobQuery {
     fn example() -> Self {
-        JobQuery { paging: Paging::example(), state: Some(JobState::Dead), kind: Some(KIND.into()) }
+        JobQuery { paging: PageParams::example(), state: Some(JobState::Dead), kind: Some(KIND.into()) }
     }
 }

@@ -11,13 +11,16 @@ use super::{
 };
 use crate::{
     api::Tag,
-    contract::{
-        answer::{Created, Found, Gone, Listed, Or, Replaced},
-        cache::Cache,
-        caller::{Caller, Editors, Viewer},
-        problem::{Conflict, Error, Fault, Invalid, NotFound, Once, Stale, Unconditional},
-        request::{Body, IdempotencyKey, IfMatch, IfNoneMatch, Path, Query},
-        text_file::{Download, Upload},
+    http::{
+        auth::{Caller, Editors, OptionalAuth},
+        cache_control::CacheControl,
+        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, Path, Query},
+        problem::{
+            ApiError, BadRequest, Conflict, CreateErrors, Error, NotFound, PreconditionFailed,
+            PreconditionRequired,
+        },
+        response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
+        text_file::{TextDownload, TextUpload},
     },
 };
 
@@ -34,12 +37,12 @@ impl RedirectsApi {
         _editor: Caller<Editors>,
         query: Query<RedirectQuery>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Listed<RedirectSummary>, Fault<Invalid>> {
+    ) -> Result<ListResponse<RedirectSummary>, ApiError<BadRequest>> {
         let etag = self.0.list_etag(&query.target).await?;
-        if let Some(unchanged) = Listed::unchanged(&etag, &if_none_match.0, Cache::Private) {
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::Private) {
             return Ok(unchanged);
         }
-        Ok(Listed::new(self.0.list(&query).await?, &etag, &query.target, Cache::Private))
+        Ok(ListResponse::new(self.0.list(&query).await?, &etag, &query.target, CacheControl::Private))
     }
 
     /// Create a redirect
@@ -51,9 +54,9 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         key: IdempotencyKey,
-        new: Body<NewRedirect>,
-    ) -> Result<Created<Redirect>, Fault<(Invalid, Once)>> {
-        Ok(Created::new(self.0.create(new.0, key.0).await?))
+        new: JsonBody<NewRedirect>,
+    ) -> Result<CreateResponse<Redirect>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
     }
 
     /// Import redirects from a JSON map
@@ -65,9 +68,9 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         key: IdempotencyKey,
-        map: Body<RedirectMap>,
-    ) -> Result<Created<RedirectImport>, Fault<(Invalid, Once)>> {
-        Ok(Created::new(self.0.run_import(from_map(map.0), key.0).await?))
+        map: JsonBody<RedirectMap>,
+    ) -> Result<CreateResponse<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.run_import(from_map(map.0), key.0).await?))
     }
 
     /// Import redirects from a CSV file
@@ -80,9 +83,9 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         key: IdempotencyKey,
-        file: Upload<Csv>,
-    ) -> Result<Created<RedirectImport>, Fault<(Invalid, Once)>> {
-        Ok(Created::new(self.0.run_import(from_csv(&file.0), key.0).await?))
+        file: TextUpload<Csv>,
+    ) -> Result<CreateResponse<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.run_import(from_csv(&file.0), key.0).await?))
     }
 
     /// Import redirects from a Netlify file
@@ -93,9 +96,9 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         key: IdempotencyKey,
-        file: Upload<Netlify>,
-    ) -> Result<Created<RedirectImport>, Fault<(Invalid, Once)>> {
-        Ok(Created::new(self.0.run_import(from_netlify(&file.0), key.0).await?))
+        file: TextUpload<Netlify>,
+    ) -> Result<CreateResponse<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.run_import(from_netlify(&file.0), key.0).await?))
     }
 
     /// Export all redirects as a JSON map
@@ -106,13 +109,13 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Found<RedirectMap>, Fault<()>> {
+    ) -> Result<GetResponse<RedirectMap>, ApiError<()>> {
         let etag = self.0.export_etag("json").await?;
         let rules = self.0.all().await?.into_iter().map(|rule| {
             let NewRedirect { source, destination, permanent, starts_at, ends_at } = rule;
             (source, RedirectReplacement { destination, permanent, starts_at, ends_at })
         });
-        Ok(Found::new(RedirectMap(rules.collect(), Some(etag)), &if_none_match.0))
+        Ok(GetResponse::new(RedirectMap(rules.collect(), Some(etag)), &if_none_match.0))
     }
 
     /// Export all redirects as CSV
@@ -123,13 +126,13 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Download<Csv>, Fault<()>> {
+    ) -> Result<TextDownload<Csv>, ApiError<()>> {
         let etag = self.0.export_etag("csv").await?;
-        if let Some(unchanged) = Download::unchanged(&etag, &if_none_match.0) {
+        if let Some(unchanged) = TextDownload::not_modified(&etag, &if_none_match.0) {
             return Ok(unchanged);
         }
         let text = to_csv(&self.0.all().await?).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Download::new(text, &etag))
+        Ok(TextDownload::new(text, &etag))
     }
 
     /// Export all redirects as a Netlify file
@@ -140,12 +143,12 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Download<Netlify>, Fault<()>> {
+    ) -> Result<TextDownload<Netlify>, ApiError<()>> {
         let etag = self.0.export_etag("netlify").await?;
-        if let Some(unchanged) = Download::unchanged(&etag, &if_none_match.0) {
+        if let Some(unchanged) = TextDownload::not_modified(&etag, &if_none_match.0) {
             return Ok(unchanged);
         }
-        Ok(Download::new(to_netlify(&self.0.all().await?), &etag))
+        Ok(TextDownload::new(to_netlify(&self.0.all().await?), &etag))
     }
 
     /// Get a redirect
@@ -154,12 +157,15 @@ impl RedirectsApi {
     #[oai(path = "/:key", method = "get", operation_id = "redirectsGet")]
     async fn get(
         &self,
-        viewer: Viewer,
+        viewer: OptionalAuth,
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
         key: Path<RedirectKey>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Or<Found<Redirect>>, Fault<NotFound>> {
-        Ok(Or::Here(Found::new(self.0.get(viewer.0.as_ref(), &key.0.0).await?, &if_none_match.0)))
+    ) -> Result<OrRedirect<GetResponse<Redirect>>, ApiError<NotFound>> {
+        Ok(OrRedirect::Body(GetResponse::new(
+            self.0.get(viewer.0.as_ref(), &key.0.0).await?,
+            &if_none_match.0,
+        )))
     }
 
     /// Create or replace a redirect
@@ -173,10 +179,14 @@ impl RedirectsApi {
         key: Path<RedirectKey>,
         if_match: IfMatch,
         if_none_match: IfNoneMatch,
-        to: Body<RedirectReplacement>,
-    ) -> Result<Or<Replaced<Redirect>>, Fault<(Invalid, Conflict, Stale, Unconditional)>> {
-        let (redirect, new) = self.0.replace(&key.0.0, to.0, if_match.0.unless(if_none_match.0)).await?;
-        Ok(Or::Here(Replaced::new(redirect, new)))
+        to: JsonBody<RedirectReplacement>,
+    ) -> Result<
+        OrRedirect<ReplaceResponse<Redirect>>,
+        ApiError<(BadRequest, Conflict, PreconditionFailed, PreconditionRequired)>,
+    > {
+        let (redirect, new) =
+            self.0.replace(&key.0.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
+        Ok(OrRedirect::Body(ReplaceResponse::new(redirect, new)))
     }
 
     /// Delete a redirect
@@ -189,8 +199,8 @@ impl RedirectsApi {
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
         key: Path<RedirectKey>,
         if_match: IfMatch,
-    ) -> Result<Or<Gone>, Fault<(NotFound, Stale, Unconditional)>> {
+    ) -> Result<OrRedirect<NoContent>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
         self.0.delete(&key.0.0, if_match.0).await?;
-        Ok(Or::Here(Gone::new()))
+        Ok(OrRedirect::Body(NoContent::new()))
     }
 }

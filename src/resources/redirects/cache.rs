@@ -12,15 +12,15 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    destination::Sites,
+    destination::RedirectHosts,
     graph::Graph,
     path::Pattern,
     rules::build_graph,
     snapshot::{FormerPaths, Rule, Snapshot},
 };
 use crate::{
-    contract::problem::{Error, Result},
-    ports::db::{Db, Tx},
+    http::problem::{Error, Result},
+    infra::db::{Db, Tx},
 };
 
 /// The state of the database at one time.
@@ -48,11 +48,11 @@ pub struct RuleCache {
     rules: ArcSwap<CachedRules>,
     /// Held during a refresh, so that refreshes do not overtake each other and store an older state.
     refreshing: tokio::sync::Mutex<()>,
-    pub sites: Sites,
+    pub sites: RedirectHosts,
 }
 
 impl RuleCache {
-    pub fn new(sites: Sites) -> Self {
+    pub fn new(sites: RedirectHosts) -> Self {
         RuleCache { rules: ArcSwap::default(), refreshing: tokio::sync::Mutex::new(()), sites }
     }
 

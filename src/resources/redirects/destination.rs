@@ -10,20 +10,20 @@ pub const SPLAT: &str = ":splat";
 
 /// The hosts that destinations may name.
 #[derive(Debug, Clone, Default)]
-pub struct Sites {
+pub struct RedirectHosts {
     /// The host of this service and the path prefix of its public URL.
     own: Option<(String, String)>,
     others: Vec<String>,
 }
 
-impl Sites {
+impl RedirectHosts {
     /// Takes the public URL of this service (empty if it has none) and the other allowed hosts in lower case.
     pub fn new(own: &str, others: Vec<String>) -> Self {
         let own = own.split_once("://").map(|(scheme, rest)| {
             let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             (without_default_port(&scheme.to_ascii_lowercase(), host), path.trim_end_matches('/').to_owned())
         });
-        Sites { own, others }
+        RedirectHosts { own, others }
     }
 
     /// Splits a URL into its origin with the path prefix, and its path. The boolean is whether the path
@@ -83,7 +83,7 @@ pub struct Destination {
 
 impl Destination {
     /// Parses the destination of a rule with this source. The error is the message of the violation.
-    pub fn parse(text: &str, source: &Pattern, sites: &Sites) -> Result<Destination, &'static str> {
+    pub fn parse(text: &str, source: &Pattern, sites: &RedirectHosts) -> Result<Destination, &'static str> {
         if text.chars().count() > MAX_LENGTH {
             return Err("must be at most 1000 characters");
         }

@@ -7,7 +7,7 @@ fn source(text: &str) -> Pattern {
 
 fn parse(from: &str, to: &str) -> Result<Destination, &'static str> {
     let others = vec!["shop.acme.test".to_owned(), "acme.test:8443".to_owned()];
-    Destination::parse(to, &source(from), &Sites::new("https://api.acme.test/tenon/", others))
+    Destination::parse(to, &source(from), &RedirectHosts::new("https://api.acme.test/tenon/", others))
 }
 
 const INVALID: &[&str] = &[

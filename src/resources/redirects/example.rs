@@ -5,7 +5,10 @@ use super::types::{
     NewRedirect, Redirect, RedirectImport, RedirectKind, RedirectMap, RedirectQuery, RedirectReplacement,
     RedirectSummary,
 };
-use crate::contract::{id::Id, page::Paging, time::Timestamp};
+use crate::{
+    domain::{id::Id, timestamp::Timestamp},
+    http::pagination::PageParams,
+};
 
 const SOURCE: &str = "/api/v1/revenues";
 const DESTINATION: &str = "/api/v2/revenues/en-us";
@@ -14,7 +17,7 @@ const STARTS: Timestamp = Timestamp(1_763_629_200_000);
 const ENDS: Timestamp = Timestamp(1_890_000_000_000);
 
 fn id() -> Id<Redirect> {
-    "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::fresh())
+    "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::generate())
 }
 
 impl Example for Redirect {
@@ -67,7 +70,11 @@ impl Example for RedirectReplacement {
 
 impl Example for RedirectQuery {
     fn example() -> Self {
-        RedirectQuery { paging: Paging::example(), q: Some("revenues".into()), sort: Some("-hits".into()) }
+        RedirectQuery {
+            paging: PageParams::example(),
+            q: Some("revenues".into()),
+            sort: Some("-hits".into()),
+        }
     }
 }
 

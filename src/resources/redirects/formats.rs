@@ -6,9 +6,9 @@ use super::{
     path::{RuleKey, escaped},
     types::{NewRedirect, RedirectMap, RedirectReplacement},
 };
-use crate::contract::{
-    check::{ErrorCode, Place, Violation},
-    text_file::Form,
+use crate::{
+    http::text_file::TextFormat,
+    schema::{ErrorCode, Location, Violation},
 };
 
 /// A rule from a file, and its location in the file.
@@ -28,7 +28,7 @@ impl Entry {
 }
 
 fn violation(pointer: &str, message: &str) -> Violation {
-    Violation::new(Place::Pointer(pointer.to_owned()), ErrorCode::Invalid, message)
+    Violation::new(Location::Pointer(pointer.to_owned()), ErrorCode::Invalid, message)
 }
 
 type Entries = Result<Vec<Entry>, Vec<Violation>>;
@@ -36,18 +36,18 @@ type Entries = Result<Vec<Entry>, Vec<Violation>>;
 /// CSV with a header line (RFC 4180).
 pub struct Csv;
 
-impl Form for Csv {
-    const MEDIA: &'static str = "text/csv";
-    const FILE: &'static str = "redirects.csv";
+impl TextFormat for Csv {
+    const MEDIA_TYPE: &'static str = "text/csv";
+    const FILE_NAME: &'static str = "redirects.csv";
     const EXAMPLE: &'static str = "source,destination,permanent,startsAt,endsAt\r\n/old/*,/new/*,true,,\r\n/sale,/winter,false,,2027-03-01T00:00:00.000Z\r\n";
 }
 
 /// The `_redirects` file of Netlify.
 pub struct Netlify;
 
-impl Form for Netlify {
-    const MEDIA: &'static str = "text/plain";
-    const FILE: &'static str = "_redirects";
+impl TextFormat for Netlify {
+    const MEDIA_TYPE: &'static str = "text/plain";
+    const FILE_NAME: &'static str = "_redirects";
     const EXAMPLE: &'static str = "/sale /winter 307\n/old/* /new/:splat 308\n";
 }
 
@@ -137,7 +137,7 @@ pub fn to_csv(rules: &[NewRedirect]) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for rule in rules {
-        let time = |time: &Option<_>| time.map(|time: crate::contract::time::Timestamp| time.to_string());
+        let time = |time: &Option<_>| time.map(|time: crate::domain::timestamp::Timestamp| time.to_string());
         writer.write_record([
             rule.source.as_str(),
             &rule.destination,

@@ -1,12 +1,13 @@
 //! Cycles and chains are found regardless of the rule that is written last.
-use super::{super::destination::Sites, *};
+use super::*;
+use crate::resources::redirects::destination::RedirectHosts;
 
 type Rules<'a> = &'a [(&'a str, &'a str)];
 
 fn graph(rules: Rules<'_>) -> Graph {
     Graph::new(rules.iter().map(|(from, to)| {
         let source = Pattern::parse(from).unwrap_or_else(|error| panic!("{from}: {error}"));
-        let sites = Sites::new("https://acme.test", vec!["shop.acme.test".to_owned()]);
+        let sites = RedirectHosts::new("https://acme.test", vec!["shop.acme.test".to_owned()]);
         let destination = Destination::parse(to, &source, &sites);
         let destination = destination.unwrap_or_else(|error| panic!("{to}: {error}"));
         (source, destination)

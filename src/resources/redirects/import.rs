@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    destination::{Destination, Sites},
+    destination::{Destination, RedirectHosts},
     formats::Entry,
     path::Pattern,
     rules::{check_dates, check_destination, check_graph},
@@ -18,14 +18,16 @@ use super::{
     types::RedirectImport,
 };
 use crate::{
-    contract::{
-        attempt::{Attempt, Outcome, once},
-        check::{MAX_VIOLATIONS, Violation},
-        event::{Audience, EventType, of},
-        or_log::OrLog,
+    domain::{
+        event::{Audience, EventType, for_href},
+        result_ext::ResultExt,
+    },
+    http::{
+        idempotency::{IdempotentRequest, Outcome, run_once},
         problem::{Error, Result},
     },
-    ports::db::Tx,
+    infra::db::Tx,
+    schema::{MAX_VIOLATIONS, Violation},
 };
 
 /// The rows of one statement. SQLite accepts 32,766 values, and a row has 13.
@@ -36,13 +38,13 @@ impl Redirects {
     pub async fn run_import(
         &self,
         entries: Result<Vec<Entry>, Vec<Violation>>,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<RedirectImport>> {
         let entries = entries.map_err(invalid)?;
         let redirects = self.clone();
         let work = async move |tx: Tx| redirects.import(&tx, entries).await;
-        let done = once(&self.db, attempt, work).await?;
-        self.refresh().await.or_log("loading imported redirects");
+        let done = run_once(&self.db, attempt, work).await?;
+        self.refresh().await.ok_or_log("loading imported redirects");
         Ok(done)
     }
 
@@ -77,7 +79,7 @@ impl Redirects {
         if !rules.is_empty() {
             tx.touch("redirects").await?;
             let (kind, href) = (EventType::RedirectsImported, "/api/redirects".to_owned());
-            tx.tell(of(kind, "redirects", href, 0, Audience::Editors(None), now));
+            tx.emit(for_href(kind, "redirects", href, 0, Audience::Editors(None), now));
         }
         Ok(report)
     }
@@ -91,7 +93,7 @@ fn invalid(mut violations: Vec<Violation>) -> Error {
 type Plan = Result<(Vec<Rule>, RedirectImport), Vec<Violation>>;
 
 /// Returns the rules that must be written, or the violations of the entries.
-fn plan(existing: &[Rule], entries: &[Entry], sites: &Sites) -> Plan {
+fn plan(existing: &[Rule], entries: &[Entry], sites: &RedirectHosts) -> Plan {
     let by_pattern: HashMap<&Pattern, &Rule> = existing.iter().map(|rule| (&rule.pattern, rule)).collect();
     let mut seen = HashMap::new();
     let (mut rules, mut violations) = (Vec::new(), Vec::new());
@@ -124,14 +126,14 @@ fn plan(existing: &[Rule], entries: &[Entry], sites: &Sites) -> Plan {
 }
 
 /// Returns whether two rules have the same effect, even if their destinations are written differently.
-fn is_same(before: &Rule, rule: &Rule, sites: &Sites) -> bool {
+fn is_same(before: &Rule, rule: &Rule, sites: &RedirectHosts) -> bool {
     let parsed = |rule: &Rule| Destination::parse(&rule.destination, &rule.pattern, sites).ok();
     let destination = before.destination.clone();
     *before == Rule { id: before.id, destination, ..rule.clone() }
         && (before.destination == rule.destination || parsed(before) == parsed(rule))
 }
 
-fn entry_rule(entry: &Entry, sites: &Sites) -> Result<Rule, Violation> {
+fn entry_rule(entry: &Entry, sites: &RedirectHosts) -> Result<Rule, Violation> {
     let new = entry.new.clone();
     let pattern = Pattern::parse(&new.source).map_err(|message| entry.violation("source", message))?;
     check_destination(&pattern, &new.destination, sites)

@@ -7,14 +7,18 @@ use super::{
     service::{Redirects, kind},
     types::{NewRedirect, RedirectQuery, RedirectSummary},
 };
-use crate::contract::{
-    cursor::{Key, Slice, SortKey},
-    etag::ETag,
-    id::Id,
-    page::Page,
-    problem::Result,
-    text::{containing, folded},
-    time::Timestamp,
+use crate::{
+    domain::{
+        id::Id,
+        text::{like_contains, search_key},
+        timestamp::Timestamp,
+    },
+    http::{
+        cursor::{PageQuery, SortKey, SortValue},
+        etag::ETag,
+        pagination::Page,
+        problem::Result,
+    },
 };
 
 impl From<redirect::Model> for RedirectSummary {
@@ -38,19 +42,19 @@ impl Redirects {
     /// Returns the ETag of a list. It changes with the rules and with their hit counts.
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["redirects", "redirect hits"]).await?;
-        Ok(ETag::weak(&["redirects", &version.to_string(), target]))
+        Ok(ETag::weak_from_parts(&["redirects", &version.to_string(), target]))
     }
 
     /// Returns the ETag of an export in this format.
     pub async fn export_etag(&self, format: &str) -> Result<ETag> {
         let version = self.db.versions(&["redirects"]).await?;
-        Ok(ETag::weak(&["redirects", &version.to_string(), format]))
+        Ok(ETag::weak_from_parts(&["redirects", &version.to_string(), format]))
     }
 
     pub async fn list(&self, query: &RedirectQuery) -> Result<Page<RedirectSummary>> {
         let mut find = redirect::Entity::find();
-        for term in query.q.as_deref().map(folded).unwrap_or_default().split_whitespace() {
-            find = find.filter(redirect::Column::Search.into_simple_expr().like(containing(term)));
+        for term in query.q.as_deref().map(search_key).unwrap_or_default().split_whitespace() {
+            find = find.filter(redirect::Column::Search.into_simple_expr().like(like_contains(term)));
         }
         let sort = query.sort.as_deref().unwrap_or("source");
         let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
@@ -60,21 +64,21 @@ impl Redirects {
             _ => redirect::Column::CreatedAt,
         };
         let key = |column: redirect::Column| SortKey { column: column.into_simple_expr(), descending };
-        let slice = Slice {
-            key: &self.cursors,
-            list: format!("redirects {:?} {sort}", query.q),
+        let slice = PageQuery {
+            cursor_key: &self.cursors,
+            list_id: format!("redirects {:?} {sort}", query.q),
             order: vec![key(column), key(redirect::Column::Id)],
-            paging: &query.paging,
+            params: &query.paging,
         };
         let sort_key = |row: &redirect::Model| {
             let first = match name {
-                "source" => Key::Text(row.source.clone()),
-                "hits" => Key::Number(row.hits),
-                _ => Key::Number(row.created_at),
+                "source" => SortValue::Text(row.source.clone()),
+                "hits" => SortValue::Number(row.hits),
+                _ => SortValue::Number(row.created_at),
             };
-            vec![first, Key::Id(row.id)]
+            vec![first, SortValue::Id(row.id)]
         };
-        let (rows, pagination) = slice.page(self.db.read(), find, |find| find, sort_key).await?;
+        let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, sort_key).await?;
         Ok(Page { data: rows.into_iter().map(RedirectSummary::from).collect(), pagination })
     }
 

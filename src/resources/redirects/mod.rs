@@ -18,8 +18,8 @@ mod snapshot;
 mod types;
 
 pub use api::RedirectsApi;
-pub use destination::Sites;
+pub use destination::RedirectHosts;
 pub use path::Pattern;
 pub use service::Redirects;
-pub use snapshot::{FormerPaths, Found, Rule, Snapshot};
+pub use snapshot::{FormerPaths, RedirectMatch, Rule, Snapshot};
 pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};

@@ -2,14 +2,14 @@
 use std::sync::Arc;
 
 use super::{
-    destination::{Destination, Sites},
+    destination::{Destination, RedirectHosts},
     graph::{Chain, ChainCheck, Graph, LimitExceeded, WorkLimit},
     path::{Kind, Pattern, canonical},
     snapshot::Rule,
 };
-use crate::contract::{
-    problem::{Error, Result},
-    time::Timestamp,
+use crate::{
+    domain::timestamp::Timestamp,
+    http::problem::{Error, Result},
 };
 
 /// Returns an error if the end of a rule is not after its start.
@@ -21,7 +21,11 @@ pub fn check_dates(starts: Option<Timestamp>, ends: Option<Timestamp>) -> Result
 }
 
 /// Returns an error if a rule with this source must not have this destination.
-pub fn check_destination(pattern: &Pattern, destination: &str, sites: &Sites) -> Result<(), &'static str> {
+pub fn check_destination(
+    pattern: &Pattern,
+    destination: &str,
+    sites: &RedirectHosts,
+) -> Result<(), &'static str> {
     Destination::parse(destination, pattern, sites).map(|_| ())
 }
 
@@ -32,7 +36,7 @@ const MAX_STEPS: usize = 50_000_000;
 
 /// Builds the graph of the rules and the aliases of content. Rules have precedence. Rules to hosts that are
 /// no longer listed are omitted, because they have no effect.
-pub fn build_graph(rules: &[Rule], aliases: &[(String, String)], sites: &Sites) -> Graph {
+pub fn build_graph(rules: &[Rule], aliases: &[(String, String)], sites: &RedirectHosts) -> Graph {
     let edge = |rule: &Rule| {
         let destination = Destination::parse(&rule.destination, &rule.pattern, sites).ok()?;
         Some((rule.pattern.clone(), destination))
@@ -48,13 +52,13 @@ pub fn build_graph(rules: &[Rule], aliases: &[(String, String)], sites: &Sites) 
 
 /// Rejects rules that would form a cycle or a chain with each other or with the existing rules. Dates are
 /// ignored: two rules that do not overlap today may overlap after a change of their dates.
-pub async fn check_graph(existing: &Arc<Graph>, new: Vec<Rule>, sites: &Sites) -> Result<()> {
+pub async fn check_graph(existing: &Arc<Graph>, new: Vec<Rule>, sites: &RedirectHosts) -> Result<()> {
     let (existing, sites) = (existing.clone(), sites.clone());
     // CPU-bound for up to some tenths of a second: runs outside the async worker threads.
     let found =
         tokio::task::spawn_blocking(move || find_conflict(&existing, &build_graph(&new, &[], &sites))).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
-        Some(conflict) => Err(Error::Clash(conflict)),
+        Some(conflict) => Err(Error::ConflictWith(conflict)),
         None => Ok(()),
     }
 }

@@ -11,31 +11,33 @@ use uuid::Uuid;
 
 use super::{
     cache::RuleCache,
-    destination::Sites,
+    destination::RedirectHosts,
     path::{Kind, Pattern, RuleKey},
     rules::{check_dates, check_destination, check_graph},
-    snapshot::{Found, Rule},
+    snapshot::{RedirectMatch, Rule},
     types::{NewRedirect, Redirect, RedirectKind, RedirectReplacement},
 };
 use crate::{
-    contract::{
-        answer::Resource,
-        attempt::{Attempt, Outcome, once},
-        caller::Principal,
-        check::{ErrorCode, Place, Violation},
+    domain::{
+        event::{Audience, EventType, for_resource},
+        id::Id,
+        result_ext::ResultExt,
+        text::search_key,
+        timestamp::Timestamp,
+    },
+    http::{
+        auth::Principal,
         cursor::CursorKey,
         etag::Precondition,
-        event::{Audience, EventType, told},
-        id::Id,
-        or_log::OrLog,
+        idempotency::{IdempotentRequest, Outcome, run_once},
         problem::{Error, Result},
-        text::folded,
-        time::Timestamp,
+        response::Resource,
     },
-    ports::{
+    infra::{
         clock::Clock,
         db::{Db, Tx},
     },
+    schema::{ErrorCode, Location, Violation},
 };
 
 #[derive(Clone)]
@@ -82,12 +84,12 @@ const FLUSH_BATCH: usize = 1000;
 const FLUSH_TIMEOUT: i64 = 20_000;
 
 impl Redirects {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, sites: Sites) -> Self {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, sites: RedirectHosts) -> Self {
         Redirects { db, clock, cursors, cache: Arc::new(RuleCache::new(sites)) }
     }
 
     /// Returns the redirect of a path at `now` (milliseconds), by the cached rules.
-    pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<Found> {
+    pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<RedirectMatch> {
         self.cache.load().snapshot.find(path, query, now)
     }
 
@@ -97,14 +99,14 @@ impl Redirects {
     }
 
     /// Polls for changed rules and writes hit counts, until the process ends.
-    pub async fn tend(&self) {
+    pub async fn run_refresh_loop(&self) {
         let mut polls = tokio::time::interval(POLL_INTERVAL);
         polls.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for poll in (0..POLLS_PER_FLUSH).cycle() {
             polls.tick().await;
-            self.refresh().await.or_log("polling for changed redirects");
+            self.refresh().await.ok_or_log("polling for changed redirects");
             if poll == 0 {
-                self.flush().await.or_log("writing redirect hit counts");
+                self.flush().await.ok_or_log("writing redirect hit counts");
             }
         }
     }
@@ -152,33 +154,37 @@ impl Redirects {
             row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
         let source = Pattern::stored(&row.kind, row.source.clone()).text();
         let in_effect = is_current && !self.cache.load().snapshot.is_inactive(&source);
-        match in_effect || viewer.is_some_and(|viewer| viewer.role.edits()) {
+        match in_effect || viewer.is_some_and(|viewer| viewer.role.is_editor()) {
             true => Ok(row.into()),
             false => Err(Error::NotFound("redirect")),
         }
     }
 
-    pub async fn create(&self, new: NewRedirect, attempt: Option<Attempt>) -> Result<Outcome<Redirect>> {
+    pub async fn create(
+        &self,
+        new: NewRedirect,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Outcome<Redirect>> {
         let (cache, now) = (self.cache.clone(), self.clock.now());
-        let created = once(&self.db, attempt, async move |tx| {
+        let created = run_once(&self.db, attempt, async move |tx| {
             let NewRedirect { source, destination, permanent, starts_at, ends_at } = new;
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
             let pattern = Pattern::parse(&source)
-                .map_err(|message| Error::at("#/source", ErrorCode::Invalid, message))?;
+                .map_err(|message| Error::invalid_field("#/source", ErrorCode::Invalid, message))?;
             let rule = build_rule(Uuid::now_v7(), pattern, &to, &cache.sites)?;
             let current = cache.lock_current(&tx).await?;
             if current.rules.iter().any(|other| other.pattern == rule.pattern) {
-                return Err(Error::Taken("source"));
+                return Err(Error::AlreadyExists("source"));
             }
             check_graph(&current.graph, vec![rule.clone()], &cache.sites).await?;
-            let row = new_row(&rule, now).insert(&*tx).await.map_err(Error::taken("source"))?;
+            let row = new_row(&rule, now).insert(&*tx).await.map_err(Error::on_unique_violation("source"))?;
             tx.touch("redirects").await?;
             let redirect = Redirect::from(row);
             emit(&tx, EventType::RedirectCreated, &redirect, now);
             Ok(redirect)
         });
         let created = created.await?;
-        self.refresh().await.or_log("loading a new redirect");
+        self.refresh().await.ok_or_log("loading a new redirect");
         Ok(created)
     }
 
@@ -210,7 +216,7 @@ impl Redirects {
             }
             let (row, new) = match existing {
                 Some(row) => (updated_row(row, &rule, now).update(&*tx).await?, false),
-                None => (new_row(&rule, now).insert(&*tx).await.map_err(Error::raced)?, true),
+                None => (new_row(&rule, now).insert(&*tx).await.map_err(Error::from_insert)?, true),
             };
             tx.touch("redirects").await?;
             let redirect = Redirect::from(row);
@@ -219,7 +225,7 @@ impl Redirects {
             Ok::<_, Error>((redirect, new))
         };
         let done = self.db.write(work).await?;
-        self.refresh().await.or_log("loading a changed redirect");
+        self.refresh().await.ok_or_log("loading a changed redirect");
         Ok(done)
     }
 
@@ -235,26 +241,27 @@ impl Redirects {
             Ok::<_, Error>(())
         };
         self.db.write(work).await?;
-        self.refresh().await.or_log("unloading a deleted redirect");
+        self.refresh().await.ok_or_log("unloading a deleted redirect");
         Ok(())
     }
 }
 
 fn emit(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
-    tx.tell(told(kind, rule, rule.id, rule.version, Audience::Editors(None), now));
+    tx.emit(for_resource(kind, rule, rule.id, rule.version, Audience::Editors(None), now));
 }
 
 fn invalid_key(message: &'static str) -> Error {
-    let place = Place::Parameter("key".to_owned());
+    let place = Location::Parameter("key".to_owned());
     Error::Invalid(vec![Violation::new(place, ErrorCode::Invalid, message)])
 }
 
 /// Builds a rule, and validates its dates and its destination.
-fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &Sites) -> Result<Rule> {
+fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &RedirectHosts) -> Result<Rule> {
     let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
-    check_dates(starts_at, ends_at).map_err(|message| Error::at("#/endsAt", ErrorCode::Invalid, message))?;
+    check_dates(starts_at, ends_at)
+        .map_err(|message| Error::invalid_field("#/endsAt", ErrorCode::Invalid, message))?;
     check_destination(&pattern, &destination, sites)
-        .map_err(|message| Error::at("#/destination", ErrorCode::Invalid, message))?;
+        .map_err(|message| Error::invalid_field("#/destination", ErrorCode::Invalid, message))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
     Ok(Rule { id, pattern, destination, permanent, starts_at, ends_at })
 }
@@ -288,7 +295,7 @@ pub(super) fn new_row(rule: &Rule, now: i64) -> redirect::ActiveModel {
         starts_at: Set(rule.starts_at),
         ends_at: Set(rule.ends_at),
         hits: Set(0),
-        search: Set(folded(&format!("{} {}", rule.pattern.text(), rule.destination))),
+        search: Set(search_key(&format!("{} {}", rule.pattern.text(), rule.destination))),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),

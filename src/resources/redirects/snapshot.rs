@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{
-    destination::{Destination, Sites},
+    destination::{Destination, RedirectHosts},
     path::{Kind, MAX_DEPTH, MAX_STARS, Pattern, canonical, is_reserved},
     protected::is_protected,
 };
@@ -40,7 +40,7 @@ pub struct FormerPaths {
 
 /// The redirect of a path at one time.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct RedirectMatch {
     pub location: String,
     pub permanent: bool,
     /// When the rule ends, in milliseconds; `None` if it has no end.
@@ -89,7 +89,12 @@ pub struct Snapshot {
 impl Snapshot {
     /// Builds the snapshot of these rules and of the aliases of content. It shares the hit counters of the
     /// snapshot before, so no hit is lost between the two.
-    pub fn build(rules: &[Rule], former: &FormerPaths, sites: &Sites, before: Option<&Snapshot>) -> Self {
+    pub fn build(
+        rules: &[Rule],
+        former: &FormerPaths,
+        sites: &RedirectHosts,
+        before: Option<&Snapshot>,
+    ) -> Self {
         let mut snapshot = Snapshot::default();
         snapshot.exact.reserve(rules.len() + former.aliases.len());
         for (path, destination) in &former.aliases {
@@ -157,7 +162,7 @@ impl Snapshot {
     }
 
     /// Returns the redirect of a path, and counts the hit.
-    pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<Found> {
+    pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<RedirectMatch> {
         let path = canonical(path)?;
         let lookup = Lookup { path: &path, query, now };
         self.find_first(&path, &|action, captures| action.follow(captures, &lookup))
@@ -199,7 +204,7 @@ struct Lookup<'a> {
 }
 
 impl Action {
-    fn follow(&self, captures: &[&str], lookup: &Lookup<'_>) -> Option<Found> {
+    fn follow(&self, captures: &[&str], lookup: &Lookup<'_>) -> Option<RedirectMatch> {
         let early = self.starts_at.is_some_and(|start| lookup.now < start);
         let late = self.ends_at.is_some_and(|end| lookup.now >= end);
         if early || late {
@@ -209,7 +214,7 @@ impl Action {
         if let Some(hits) = &self.hits {
             hits.fetch_add(1, Ordering::Relaxed);
         }
-        Some(Found { location, permanent: self.permanent, ends_at: self.ends_at })
+        Some(RedirectMatch { location, permanent: self.permanent, ends_at: self.ends_at })
     }
 
     /// Returns the location that a path is redirected to, regardless of dates; `None` if the path is reserved

@@ -31,7 +31,7 @@ fn exact_paths_precede_long_prefixes_precede_short_ones_precede_wildcards() {
         ("/a/alias/".to_owned(), "/alias".to_owned()),
     ];
     let former = FormerPaths { aliases, slugs: Vec::new() };
-    let snapshot = Snapshot::build(&rules, &former, &Sites::default(), None);
+    let snapshot = Snapshot::build(&rules, &former, &RedirectHosts::default(), None);
     for (path, expected) in [
         ("/a/b/c", Some("/exact")),
         ("/a/b/c/", Some("/exact")),
@@ -69,12 +69,13 @@ fn a_rule_applies_between_its_dates_and_counts_hits() {
     let mut sale = rule("/sale", "/winter");
     (sale.starts_at, sale.ends_at) = (Some(1000), Some(2000));
     let rules = [sale.clone(), rule("/sale/*", "/shop")];
-    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &Sites::default(), None);
+    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &RedirectHosts::default(), None);
     for (now, expected) in [(999, "/shop"), (1000, "/winter"), (1999, "/winter"), (2000, "/shop")] {
         let found = snapshot.find("/sale", None, now).map(|found| found.location);
         assert_eq!(found.as_deref(), Some(expected), "{now}");
     }
-    let next = Snapshot::build(&rules[..1], &FormerPaths::default(), &Sites::default(), Some(&snapshot));
+    let next =
+        Snapshot::build(&rules[..1], &FormerPaths::default(), &RedirectHosts::default(), Some(&snapshot));
     snapshot.find("/sale", None, 1500);
     assert_eq!(next.take_counts(10), [(sale.id, 3)], "the next snapshot shares the counter");
     next.restore_counts(&[(sale.id, 3)]);
@@ -95,13 +96,13 @@ fn no_rule_redirects_to_itself_or_from_a_reserved_path() {
         stored(Kind::Exact, "/self", "/self"),
         stored(Kind::Exact, "/shop", "https://shop.acme.test/"),
     ];
-    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &Sites::default(), None);
+    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &RedirectHosts::default(), None);
     for path in ["/livez", "/api/auth/login", "/api/redirects", "/self", "/self?a=b", "/shop"] {
         assert_eq!(location(&snapshot, path), None, "{path}");
     }
     assert_eq!(location(&snapshot, "/api/posts").as_deref(), Some("/x"));
     assert_eq!(snapshot.disallowed, ["/shop"], "the host is no longer listed");
-    let sites = Sites::new("", vec!["shop.acme.test".to_owned()]);
+    let sites = RedirectHosts::new("", vec!["shop.acme.test".to_owned()]);
     let listed = Snapshot::build(&rules, &FormerPaths::default(), &sites, None);
     assert_eq!(location(&listed, "/shop").as_deref(), Some("https://shop.acme.test/"));
 }
@@ -151,7 +152,8 @@ fn a_rule_or_alias_that_closes_a_cycle_is_left_out() {
     ] {
         let rules: Vec<Rule> = rules.iter().map(|(from, to)| rule(from, to)).collect();
         let former = FormerPaths { aliases: owned(aliases), slugs: owned(slugs) };
-        let snapshot = Snapshot::build(&rules, &former, &Sites::new("https://acme.test", vec![]), None);
+        let snapshot =
+            Snapshot::build(&rules, &former, &RedirectHosts::new("https://acme.test", vec![]), None);
         assert_eq!(snapshot.cycles, cycles, "{rules:?}");
         for source in cycles {
             assert_eq!(location(&snapshot, &source.replace('*', "x")), None, "{source}");
@@ -160,6 +162,6 @@ fn a_rule_or_alias_that_closes_a_cycle_is_left_out() {
     let mut dated = rule(post, "/a");
     dated.starts_at = Some(2000);
     let former = FormerPaths { aliases: owned(&[("/a", post)]), slugs: Vec::new() };
-    let snapshot = Snapshot::build(&[dated], &former, &Sites::default(), None);
+    let snapshot = Snapshot::build(&[dated], &former, &RedirectHosts::default(), None);
     assert_eq!(snapshot.cycles, ["/a"], "dates may change, so they are ignored");
 }

@@ -9,8 +9,9 @@ use poem_openapi::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::contract::{
-    answer::Resource, cache::Cache, etag::ETag, id::Id, page::Paging, scalar::string_scalar, time::Timestamp,
+use crate::{
+    domain::{id::Id, scalar::string_scalar, timestamp::Timestamp},
+    http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
 };
 
 /// The key of a rule in a path: its source, or its key form (hyphens for slashes).
@@ -97,19 +98,19 @@ pub fn location(source: &str) -> String {
 }
 
 impl Resource for Redirect {
-    const FIELDS: &'static [&'static str] = &["Last-Modified"];
+    const HEADERS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        ETag::of(self.id.0, self.version)
+        ETag::for_version(self.id.0, self.version)
     }
     fn location(&self) -> String {
         location(&self.source)
     }
-    fn modified(&self) -> Option<Timestamp> {
+    fn last_modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
     }
-    fn cache(&self) -> Cache {
-        Cache::PUBLIC
+    fn cache(&self) -> CacheControl {
+        CacheControl::PUBLIC
     }
 }
 
@@ -190,7 +191,7 @@ pub struct RedirectReplacement {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct RedirectQuery {
     #[oai(flatten)]
-    pub paging: Paging,
+    pub paging: PageParams,
     /// Search terms that the source or the destination contains. Case and accents are ignored.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
@@ -217,13 +218,13 @@ pub struct RedirectImport {
 
 impl Resource for RedirectImport {
     fn etag(&self) -> ETag {
-        ETag::of_parts(&[&format!("{self:?}")])
+        ETag::from_parts(&[&format!("{self:?}")])
     }
     fn location(&self) -> String {
         "/api/redirects".to_owned()
     }
-    fn cache(&self) -> Cache {
-        Cache::None
+    fn cache(&self) -> CacheControl {
+        CacheControl::NoStore
     }
 }
 
@@ -245,13 +246,13 @@ impl Serialize for RedirectMap {
 
 impl Resource for RedirectMap {
     fn etag(&self) -> ETag {
-        self.1.clone().unwrap_or_else(|| ETag::of_parts(&[&format!("{:?}", self.0)]))
+        self.1.clone().unwrap_or_else(|| ETag::from_parts(&[&format!("{:?}", self.0)]))
     }
     fn location(&self) -> String {
         "/api/redirects/export".to_owned()
     }
-    fn cache(&self) -> Cache {
-        Cache::Private
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
     }
 }
 

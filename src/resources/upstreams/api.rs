@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     api::Tag,
-    contract::{
-        answer::{Found, Or, Told},
-        caller::{Caller, Staff},
-        problem::{Asking, Fault, NotFound},
-        request::{Body, Client, IfNoneMatch, Path, Query},
+    http::{
+        auth::{Caller, Staff},
+        extract::{Client, IfNoneMatch, JsonBody, Path, Query},
+        problem::{ApiError, NotFound, UpstreamErrors},
+        response::{GetResponse, OrRedirect, UncachedResponse},
     },
 };
 
@@ -27,8 +27,8 @@ impl UpstreamsApi {
         &self,
         _staff: Caller<Staff>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Found<UpstreamList>, Fault<()>> {
-        Ok(Found::new(self.0.list(), &if_none_match.0))
+    ) -> Result<GetResponse<UpstreamList>, ApiError<()>> {
+        Ok(GetResponse::new(self.0.list(), &if_none_match.0))
     }
 
     /// Send a GET request to an upstream
@@ -50,9 +50,9 @@ impl UpstreamsApi {
         path: Path<UpstreamPath>,
         query: Query<UpstreamQuery>,
         if_none_match: IfNoneMatch,
-    ) -> Result<Or<Found<UpstreamJson>>, Fault<(NotFound, Asking)>> {
+    ) -> Result<OrRedirect<GetResponse<UpstreamJson>>, ApiError<(NotFound, UpstreamErrors)>> {
         let request = upstream_request(upstream, path, &query, client);
-        Ok(Or::Here(Found::new(self.0.get(&request).await?, &if_none_match.0)))
+        Ok(OrRedirect::Body(GetResponse::new(self.0.get(&request).await?, &if_none_match.0)))
     }
 
     /// Send a POST request to an upstream
@@ -69,10 +69,10 @@ impl UpstreamsApi {
         /// The path below the base URL of the upstream, with any number of segments.
         path: Path<UpstreamPath>,
         query: Query<UpstreamQuery>,
-        body: Body<UpstreamJson>,
-    ) -> Result<Or<Told<UpstreamJson>>, Fault<(NotFound, Asking)>> {
+        body: JsonBody<UpstreamJson>,
+    ) -> Result<OrRedirect<UncachedResponse<UpstreamJson>>, ApiError<(NotFound, UpstreamErrors)>> {
         let request = upstream_request(upstream, path, &query, client);
-        Ok(Or::Here(Told::new(self.0.send(&request, body.0).await?)))
+        Ok(OrRedirect::Body(UncachedResponse::new(self.0.send(&request, body.0).await?)))
     }
 }
 
@@ -82,5 +82,10 @@ fn upstream_request(
     query: &UpstreamQuery,
     client: Client,
 ) -> UpstreamRequest {
-    UpstreamRequest { upstream: upstream.0, path: path.0, query: query.clone(), request_id: client.trace }
+    UpstreamRequest {
+        upstream: upstream.0,
+        path: path.0,
+        query: query.clone(),
+        request_id: client.request_id,
+    }
 }

@@ -5,14 +5,12 @@ use serde_json::value::RawValue;
 
 use super::{
     service::Upstreams,
-    types::{Destination, UpstreamJson, UpstreamRequest},
+    types::{UpstreamJson, UpstreamRequest, UpstreamTarget},
 };
 use crate::{
-    contract::{
-        check,
-        problem::{Error, Result},
-    },
-    ports::outgoing::{Answer, Field, Refused},
+    http::problem::{Error, Result},
+    infra::http_client::{ClientError, Header, HttpResponse},
+    schema,
 };
 
 const JSON: &str = "application/json";
@@ -21,7 +19,7 @@ impl Upstreams {
     /// Sends the request and returns the JSON of the response.
     pub(super) async fn forward(
         &self,
-        target: &Destination,
+        target: &UpstreamTarget,
         request: &UpstreamRequest,
         body: Option<UpstreamJson>,
     ) -> Result<Box<RawValue>> {
@@ -33,13 +31,17 @@ impl Upstreams {
     }
 }
 
-fn request_url(target: &Destination, request: &UpstreamRequest) -> String {
+fn request_url(target: &UpstreamTarget, request: &UpstreamRequest) -> String {
     let query = request.query.query.iter().filter(|query| !query.is_empty());
     let query: String = query.map(|query| format!("?{query}")).collect();
     format!("{}/{}{query}", target.base, request.path)
 }
 
-fn request_headers<'a>(target: &'a Destination, request: &'a UpstreamRequest, body: bool) -> Vec<Field<'a>> {
+fn request_headers<'a>(
+    target: &'a UpstreamTarget,
+    request: &'a UpstreamRequest,
+    body: bool,
+) -> Vec<Header<'a>> {
     let mut headers = vec![("accept", JSON), ("x-request-id", request.request_id.as_str())];
     headers.extend(body.then_some(("content-type", JSON)));
     headers.extend(target.authorization.as_ref().map(|secret| ("authorization", secret.expose().as_str())));
@@ -47,28 +49,32 @@ fn request_headers<'a>(target: &'a Destination, request: &'a UpstreamRequest, bo
 }
 
 /// Maps a transport error to a 502 or a 504. The log has the details; the response names no addresses.
-fn transport_error(name: &str, error: &Refused) -> Error {
+fn transport_error(name: &str, error: &ClientError) -> Error {
     tracing::warn!(upstream = name, cause = %error, "an upstream request failed");
     let problem = match error {
-        Refused::Slow(..) => {
+        ClientError::TimedOut(..) => {
             return Error::GatewayTimeout(format!(
                 "the upstream {name} did not complete its response in time"
             ));
         }
-        Refused::Field(field) => {
+        ClientError::InvalidHeader(field) => {
             return Error::Internal(format!("the header {field} cannot be sent to the upstream {name}"));
         }
-        Refused::Private(..) | Refused::Open | Refused::Url(_) => "has an address that is not allowed",
-        Refused::Long(..) => "sent a response of more than 1 MiB",
-        Refused::Encoded(_) => "sent a content encoding that was not requested",
-        Refused::Broken(..) => "sent an incomplete or invalid response",
-        Refused::Unknown(_) | Refused::Closed(..) | Refused::Tls(..) => "cannot be reached",
+        ClientError::PrivateAddress(..) | ClientError::PlaintextUrl | ClientError::InvalidUrl(_) => {
+            "has an address that is not allowed"
+        }
+        ClientError::ResponseTooLarge(..) => "sent a response of more than 1 MiB",
+        ClientError::UnexpectedEncoding(_) => "sent a content encoding that was not requested",
+        ClientError::InvalidResponse(..) => "sent an incomplete or invalid response",
+        ClientError::UnknownHost(_) | ClientError::ConnectionFailed(..) | ClientError::TlsFailed(..) => {
+            "cannot be reached"
+        }
     };
     Error::BadGateway(format!("the upstream {name} {problem}"))
 }
 
 /// Returns the JSON of a response with a success status, and rejects every other response.
-fn success_json(name: &str, response: Answer) -> Result<Box<RawValue>> {
+fn success_json(name: &str, response: HttpResponse) -> Result<Box<RawValue>> {
     let status = response.status;
     let reject = |problem: &str| {
         Err(Error::BadGateway(format!("the upstream {name} responded with {status}{problem}")))
@@ -83,7 +89,7 @@ fn success_json(name: &str, response: Answer) -> Result<Box<RawValue>> {
         return reject(" and a media type other than application/json");
     }
     // The strict parser rejects duplicate keys and other JSON that clients could interpret differently.
-    let is_valid = check::parse(&response.body).is_ok();
+    let is_valid = schema::parse(&response.body).is_ok();
     let text = String::from_utf8(response.body).ok().filter(|_| is_valid);
     match text.and_then(|text| serde_json::from_str::<Box<RawValue>>(&text).ok()) {
         Some(json) => Ok(json),

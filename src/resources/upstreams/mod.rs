@@ -3,13 +3,13 @@
 mod api;
 mod example;
 mod forward;
-mod part;
+mod json_pointer;
 mod service;
 mod types;
 
 pub use api::UpstreamsApi;
 pub use service::Upstreams;
 pub use types::{
-    Destination, Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery,
-    UpstreamRequest, UpstreamSettings,
+    Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery, UpstreamRequest,
+    UpstreamSettings, UpstreamTarget,
 };

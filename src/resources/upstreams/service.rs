@@ -2,14 +2,14 @@
 use std::sync::Arc;
 
 use super::{
-    part::select,
+    json_pointer::select,
     types::{
-        Destination, Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamRequest, UpstreamSettings,
+        Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamRequest, UpstreamSettings, UpstreamTarget,
     },
 };
 use crate::{
-    contract::problem::{Error, Result},
-    ports::outgoing::{Outgoing, Patience},
+    http::problem::{Error, Result},
+    infra::http_client::{HttpClient, Timeouts},
 };
 
 /// Maximum size of a response body, in bytes.
@@ -17,20 +17,20 @@ const MAX_BODY: usize = 1 << 20;
 
 #[derive(Clone)]
 pub struct Upstreams {
-    targets: Arc<[Destination]>,
-    pub(super) outgoing: Outgoing,
+    targets: Arc<[UpstreamTarget]>,
+    pub(super) outgoing: HttpClient,
 }
 
 impl Upstreams {
-    pub fn new(settings: UpstreamSettings, outgoing: Outgoing) -> Self {
-        let mut targets = settings.known;
+    pub fn new(settings: UpstreamSettings, outgoing: HttpClient) -> Self {
+        let mut targets = settings.targets;
         targets.sort_by(|a, b| a.name.cmp(&b.name));
-        let patience = Patience { time: settings.time, body: MAX_BODY };
-        Upstreams { targets: targets.into(), outgoing: Outgoing { patience, ..outgoing } }
+        let patience = Timeouts { total: settings.timeout, max_body_bytes: MAX_BODY };
+        Upstreams { targets: targets.into(), outgoing: HttpClient { timeouts: patience, ..outgoing } }
     }
 
     pub fn list(&self) -> UpstreamList {
-        let upstream = |target: &Destination| Upstream {
+        let upstream = |target: &UpstreamTarget| Upstream {
             name: UpstreamName(target.name.clone()),
             href: format!("/api/upstreams/{}", target.name),
         };

@@ -12,20 +12,23 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use crate::contract::{answer::Resource, cache::Cache, etag::ETag, scalar::string_scalar, secret::Secret};
+use crate::{
+    domain::{scalar::string_scalar, secret::Secret},
+    http::{cache_control::CacheControl, etag::ETag, response::Resource},
+};
 
 /// The configured upstreams and their limits.
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
-    pub known: Vec<Destination>,
+    pub targets: Vec<UpstreamTarget>,
     /// Whether upstreams can have private addresses.
-    pub private: bool,
-    pub time: Duration,
+    pub allow_private_networks: bool,
+    pub timeout: Duration,
 }
 
 /// A configured upstream.
 #[derive(Debug, Clone)]
-pub struct Destination {
+pub struct UpstreamTarget {
     pub name: String,
     /// The base URL, without a trailing slash.
     pub base: String,
@@ -102,13 +105,13 @@ pub struct UpstreamList {
 impl Resource for UpstreamList {
     fn etag(&self) -> ETag {
         let names: Vec<&str> = self.data.iter().map(|upstream| upstream.name.0.as_str()).collect();
-        ETag::of_parts(&names)
+        ETag::from_parts(&names)
     }
     fn location(&self) -> String {
         "/api/upstreams".to_owned()
     }
-    fn cache(&self) -> Cache {
-        Cache::Private
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
     }
 }
 
@@ -165,13 +168,13 @@ impl Serialize for UpstreamJson {
 
 impl Resource for UpstreamJson {
     fn etag(&self) -> ETag {
-        ETag::of_parts(&[self.0.get()])
+        ETag::from_parts(&[self.0.get()])
     }
     /// The content has no URL of its own on this server.
     fn location(&self) -> String {
         "/api/upstreams".to_owned()
     }
-    fn cache(&self) -> Cache {
-        Cache::Private
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
     }
 }

@@ -1,0 +1,279 @@
+//! Event types, their topics, and the audience of an event.
+use poem_openapi::Enum;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    http::{
+        auth::{Principal, Role},
+        response::Resource,
+    },
+    infra::event_log::NewEvent,
+};
+
+macro_rules! events {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal in $topic:ident;)*) => {
+        /// The type of an event.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+        pub enum EventType {$(
+            $(#[doc = $doc])*
+            #[oai(rename = $text)]
+            #[serde(rename = $text)]
+            $name,
+        )*}
+
+        impl EventType {
+            pub const ALL: &'static [EventType] = &[$(EventType::$name),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self {$(EventType::$name => $text,)*}
+            }
+
+            pub fn topic(self) -> Topic {
+                match self {$(EventType::$name => Topic::$topic,)*}
+            }
+
+            /// Returns the meaning of the event, in one sentence.
+            pub fn description(self) -> &'static str {
+                match self {$(EventType::$name => concat!($($doc),*).trim(),)*}
+            }
+        }
+    };
+}
+
+macro_rules! topics {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal, $scope:literal;)*) => {
+        /// The kind of resource that an event is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+        #[oai(rename_all = "lowercase")]
+        #[serde(rename_all = "lowercase")]
+        pub enum Topic {$(
+            $(#[doc = $doc])*
+            $name,
+        )*}
+
+        impl Topic {
+            pub const ALL: &'static [Topic] = &[$(Topic::$name),*];
+
+            /// Returns the scope that an API key needs to receive non-public events of this topic.
+            pub fn scope(self) -> &'static str {
+                match self {$(Topic::$name => $scope,)*}
+            }
+
+            /// Returns the name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {$(Topic::$name => $text,)*}
+            }
+        }
+    };
+}
+
+topics! {
+    /// Channels.
+    Channels = "channels", "channels:read";
+    /// Comments on posts.
+    Comments = "comments", "comments:read";
+    /// Customers.
+    Customers = "customers", "customers:read";
+    /// Documentation pages.
+    Documents = "documents", "docs:read";
+    /// Invoices.
+    Invoices = "invoices", "invoices:read";
+    /// Images.
+    Media = "media", "media:read";
+    /// Messages in channels.
+    Messages = "messages", "messages:read";
+    /// Posts.
+    Posts = "posts", "posts:read";
+    /// Exchange rates.
+    Rates = "rates", "rates:read";
+    /// Redirect rules.
+    Redirects = "redirects", "redirects:read";
+    /// Monthly revenues.
+    Revenues = "revenues", "revenues:read";
+    /// Tags of posts.
+    Tags = "tags", "tags:read";
+    /// User accounts.
+    Users = "users", "users:read";
+}
+
+events! {
+    /// A channel was created.
+    ChannelCreated = "channel.created" in Channels;
+    /// A channel, or the group of its readers, was changed.
+    ChannelUpdated = "channel.updated" in Channels;
+    /// A channel was deleted, with all its messages.
+    ChannelDeleted = "channel.deleted" in Channels;
+    /// A comment was created.
+    CommentCreated = "comment.created" in Comments;
+    /// The text or the visibility of a comment was changed.
+    CommentUpdated = "comment.updated" in Comments;
+    /// A comment was deleted.
+    CommentDeleted = "comment.deleted" in Comments;
+    /// A customer was created.
+    CustomerCreated = "customer.created" in Customers;
+    /// A customer was changed.
+    CustomerUpdated = "customer.updated" in Customers;
+    /// A customer was deleted.
+    CustomerDeleted = "customer.deleted" in Customers;
+    /// A document was created.
+    DocumentCreated = "document.created" in Documents;
+    /// A document was changed.
+    DocumentUpdated = "document.updated" in Documents;
+    /// A document was deleted.
+    DocumentDeleted = "document.deleted" in Documents;
+    /// A deleted document was restored.
+    DocumentRestored = "document.restored" in Documents;
+    /// An invoice was created.
+    InvoiceCreated = "invoice.created" in Invoices;
+    /// An invoice was changed, other than paid or voided.
+    InvoiceUpdated = "invoice.updated" in Invoices;
+    /// An invoice was paid.
+    InvoicePaid = "invoice.paid" in Invoices;
+    /// An invoice was voided.
+    InvoiceVoided = "invoice.voided" in Invoices;
+    /// An invoice was deleted.
+    InvoiceDeleted = "invoice.deleted" in Invoices;
+    /// An image was uploaded.
+    MediaCreated = "media.created" in Media;
+    /// The alternative text of an image was changed.
+    MediaUpdated = "media.updated" in Media;
+    /// An image was deleted.
+    MediaDeleted = "media.deleted" in Media;
+    /// A message was posted in a channel.
+    MessageCreated = "message.created" in Messages;
+    /// A message was edited.
+    MessageUpdated = "message.updated" in Messages;
+    /// A message was deleted.
+    MessageDeleted = "message.deleted" in Messages;
+    /// A post was created as a draft.
+    PostCreated = "post.created" in Posts;
+    /// A post was changed.
+    PostUpdated = "post.updated" in Posts;
+    /// A post was published.
+    PostPublished = "post.published" in Posts;
+    /// A published post was turned back into a draft.
+    PostUnpublished = "post.unpublished" in Posts;
+    /// A post was deleted.
+    PostDeleted = "post.deleted" in Posts;
+    /// A deleted post was restored.
+    PostRestored = "post.restored" in Posts;
+    /// New exchange rates were fetched.
+    RatesUpdated = "rates.updated" in Rates;
+    /// A redirect rule was created.
+    RedirectCreated = "redirect.created" in Redirects;
+    /// A redirect rule was changed.
+    RedirectUpdated = "redirect.updated" in Redirects;
+    /// Redirect rules were imported.
+    RedirectsImported = "redirects.imported" in Redirects;
+    /// A redirect rule was deleted.
+    RedirectDeleted = "redirect.deleted" in Redirects;
+    /// The revenue of a month was set.
+    RevenueUpdated = "revenue.updated" in Revenues;
+    /// The revenue of a month was deleted.
+    RevenueDeleted = "revenue.deleted" in Revenues;
+    /// A tag was created.
+    TagCreated = "tag.created" in Tags;
+    /// A tag was changed.
+    TagUpdated = "tag.updated" in Tags;
+    /// A tag was deleted.
+    TagDeleted = "tag.deleted" in Tags;
+    /// An account was created.
+    UserCreated = "user.created" in Users;
+    /// An account was changed.
+    UserUpdated = "user.updated" in Users;
+    /// An account was deleted.
+    UserDeleted = "user.deleted" in Users;
+}
+
+/// The callers that receive an event: those who may read the resource that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// All callers, also anonymous ones.
+    Public,
+    /// All authenticated callers.
+    Authenticated,
+    /// Editors, accountants and admins: [`Role::is_staff`].
+    Staff,
+    /// Editors, admins and the owner of the resource.
+    Editors(Option<Uuid>),
+    /// Accountants and admins.
+    Accountants,
+    /// Admins and the owner of the resource.
+    Admins(Option<Uuid>),
+}
+
+impl Audience {
+    /// Returns the values of the columns `audience` and `owner`.
+    fn columns(self) -> (&'static str, Option<Uuid>) {
+        match self {
+            Audience::Public => ("public", None),
+            Audience::Authenticated => ("accounts", None),
+            Audience::Staff => ("staff", None),
+            Audience::Editors(owner) => ("editors", owner),
+            Audience::Accountants => ("office", None),
+            Audience::Admins(owner) => ("admins", owner),
+        }
+    }
+
+    /// Parses the columns `audience` and `owner`. An unknown audience is [`Audience::Admins`], the most
+    /// restricted one.
+    pub fn parse(text: &str, owner: Option<Uuid>) -> Self {
+        match text {
+            "public" => Audience::Public,
+            "accounts" => Audience::Authenticated,
+            "staff" => Audience::Staff,
+            "editors" => Audience::Editors(owner),
+            "office" => Audience::Accountants,
+            _ => Audience::Admins(owner),
+        }
+    }
+
+    /// Returns whether the caller belongs to this audience.
+    pub fn includes(self, viewer: Option<&Principal>) -> bool {
+        let owns = |owner: Option<Uuid>| owner.is_some() && viewer.map(|viewer| viewer.user) == owner;
+        let role = viewer.map(|viewer| viewer.role);
+        match self {
+            Audience::Public => true,
+            Audience::Authenticated => viewer.is_some(),
+            Audience::Staff => role.is_some_and(Role::is_staff),
+            Audience::Editors(owner) => owns(owner) || role.is_some_and(Role::is_editor),
+            Audience::Accountants => matches!(role, Some(Role::Accountant | Role::Admin)),
+            Audience::Admins(owner) => owns(owner) || role == Some(Role::Admin),
+        }
+    }
+}
+
+/// Creates an event about `resource`.
+pub fn for_resource(
+    kind: EventType,
+    resource: &impl Resource,
+    subject: impl ToString,
+    version: i64,
+    audience: Audience,
+    at: i64,
+) -> NewEvent {
+    for_href(kind, subject, resource.location(), version, audience, at)
+}
+
+/// Creates an event about the resource at `href`.
+pub fn for_href(
+    kind: EventType,
+    subject: impl ToString,
+    href: String,
+    version: i64,
+    audience: Audience,
+    at: i64,
+) -> NewEvent {
+    let (audience, owner) = audience.columns();
+    NewEvent {
+        kind: kind.as_str(),
+        topic: kind.topic().as_str(),
+        subject: subject.to_string(),
+        href,
+        version,
+        audience,
+        owner,
+        occurred_at: at,
+    }
+}

@@ -1,0 +1,12 @@
+//! Value types without HTTP or SQL: identifiers, dates, money, locales, slugs, secrets, event types.
+pub mod date;
+pub mod event;
+pub mod id;
+pub mod locale;
+pub mod money;
+pub mod result_ext;
+pub mod scalar;
+pub mod secret;
+pub mod slug;
+pub mod text;
+pub mod timestamp;

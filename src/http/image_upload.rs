@@ -1,0 +1,95 @@
+//! Image uploads as `multipart/form-data`.
+use poem::{Request, RequestBody, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+};
+use serde_json::json;
+
+use super::{
+    multipart::{Multipart, boundary},
+    problem::{Error, Problem},
+};
+use crate::images::Format;
+
+pub const MULTIPART_FORM_DATA: &str = "multipart/form-data";
+/// Maximum size of the file and of the whole body, in bytes.
+pub const MAX_FILE_BYTES: usize = 5 * 1024 * 1024;
+pub const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
+/// Maximum length of the alternative text, in characters.
+pub const MAX_ALT_CHARS: usize = 1000;
+/// Returns the accepted media types. The file's content decides which of them applies.
+pub fn accepted_media_types() -> String {
+    Format::ALL.map(Format::media_type).join(", ")
+}
+
+const SCHEMA_NAME: &str = "NewMedia";
+
+/// An unread form with an image.
+pub struct ImageUpload(pub Multipart);
+
+fn text(description: &'static str, max_length: usize, example: &str) -> MetaSchema {
+    MetaSchema {
+        description: Some(description),
+        min_length: Some(1),
+        max_length: Some(max_length),
+        example: Some(json!(example)),
+        ..MetaSchema::new("string")
+    }
+}
+
+fn schema() -> MetaSchema {
+    let file = "The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or \
+    progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name \
+    and the declared type are ignored. Metadata, such as the location, is removed.";
+    let file = MetaSchema { format: Some("binary"), ..text(file, MAX_FILE_BYTES, "GIF89a…") };
+    let alt = text(
+        "The alternative text: a description of the image for people who cannot see it.",
+        MAX_ALT_CHARS,
+        "A joint that fits",
+    );
+    MetaSchema {
+        description: Some("An image to store."),
+        required: vec!["file"],
+        properties: vec![
+            ("file", MetaSchemaRef::Inline(Box::new(file))),
+            ("alt", MetaSchemaRef::Inline(Box::new(alt))),
+        ],
+        example: Some(json!({ "file": "GIF89a…", "alt": "A joint that fits" })),
+        ..MetaSchema::new("object")
+    }
+}
+
+impl<'a> ApiExtractor<'a> for ImageUpload {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_schema::<ImageUpload, _>(SCHEMA_NAME.to_owned(), |_| schema());
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let schema = MetaSchemaRef::Reference(SCHEMA_NAME.to_owned());
+        let content = vec![MetaMediaType { content_type: MULTIPART_FORM_DATA, schema }];
+        Some(MetaRequest {
+            description: Some("A form with the image in the part `file`."),
+            content,
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let form = request.header(header::CONTENT_TYPE).and_then(boundary);
+        let form = form
+            .ok_or_else(|| Problem::from(Error::Malformed("Content-Type: must have a boundary parameter")))?;
+        let body = body
+            .take()
+            .map_err(|_| Problem::from(Error::Internal("the body was already read".to_owned())))?;
+        Ok(ImageUpload(Multipart::new(body.into_bytes_stream(), &form, MAX_BODY_BYTES)))
+    }
+}

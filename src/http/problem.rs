@@ -1,0 +1,363 @@
+//! Errors of the services, and problem details (RFC 9457), their wire format.
+use std::sync::OnceLock;
+
+use poem::{
+    Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use serde::Serialize;
+
+pub use super::api_error::*;
+use super::{etag::ETag, problem_code::ProblemCode};
+use crate::{
+    domain::money::Currency,
+    infra::db_error,
+    schema::{ErrorCode, Location, Violation},
+};
+
+/// An error of a service.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the request is invalid")]
+    Invalid(Vec<Violation>),
+    /// The body does not have the format that its media type declares.
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("the body was received too slowly")]
+    RequestTimeout,
+    #[error("{0}")]
+    PayloadTooLarge(String),
+    /// A field of the body has an unsupported media type. The field's name, and the message.
+    #[error("{0}: {1}")]
+    UnsupportedMediaType(&'static str, String),
+    /// The range selects no byte of a representation of this size.
+    #[error("Range: must select bytes within the size of the representation, which is {0} bytes")]
+    RangeNotSatisfiable(u64),
+    #[error("after: the cursor does not belong to this list; restart from the first page")]
+    InvalidCursor,
+    /// The signature of a webhook is invalid.
+    #[error("{0}")]
+    InvalidSignature(&'static str),
+    #[error("this operation requires authentication")]
+    Unauthenticated,
+    #[error("the credential is unknown, expired or revoked")]
+    InvalidToken,
+    #[error("the e-mail address or the password is wrong")]
+    InvalidCredentials,
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("the API key lacks the scope {0}")]
+    InsufficientScope(String),
+    #[error("with a session cookie, only the service's own origin and allowed origins may write")]
+    Csrf,
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The locale in the path is not configured.
+    #[error("{0}")]
+    UnknownLocale(String),
+    /// The value of a unique field already exists. The field's name.
+    #[error("{0}: already exists")]
+    AlreadyExists(&'static str),
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// A conflict whose message has data, such as the conflicting resource.
+    #[error("{0}")]
+    ConflictWith(String),
+    /// A value that the schema allows, but the state of the resource does not. The field's name, and the
+    /// message.
+    #[error("{0}: {1}")]
+    InvalidState(&'static str, &'static str),
+    /// `If-Match` names another version than the current one.
+    #[error("the resource changed since you read it: read it again and retry")]
+    PreconditionFailed(ETag),
+    /// `If-Match` was sent for a resource that does not exist.
+    #[error("If-Match: must be absent, because the resource does not exist")]
+    IfMatchFailed,
+    /// `If-None-Match` excludes the current version.
+    #[error("If-None-Match: the resource already exists")]
+    IfNoneMatchFailed(ETag),
+    /// A concurrent request created the same resource.
+    #[error("another request created the resource at the same time: read it and retry")]
+    WriteConflict,
+    #[error("If-Match: is required; send the ETag of the version to change")]
+    IfMatchRequired,
+    #[error("Idempotency-Key: was used for a request with another body; use a new key")]
+    IdempotencyKeyReused,
+    #[error("Idempotency-Key: the first request with this key is still running")]
+    IdempotencyKeyInUse,
+    /// Too many attempts. The number of seconds to wait.
+    #[error("too many attempts: retry after {0} seconds")]
+    TooManyRequests(u64),
+    /// The service cannot process the request now.
+    #[error("{0}")]
+    Unavailable(&'static str),
+    /// There is no exchange rate for this currency.
+    #[error(
+        "some amounts are in {0}, which has no exchange rate: the operator can set one in rates_fallback"
+    )]
+    MissingExchangeRate(Currency),
+    /// An upstream did not return a usable response.
+    #[error("{0}")]
+    BadGateway(String),
+    /// An upstream did not respond in time.
+    #[error("{0}")]
+    GatewayTimeout(String),
+    #[error("database error")]
+    Storage(#[from] sea_orm::DbErr),
+    #[error("{0}")]
+    Internal(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Creates a validation error with one violation at `pointer` into the body (`#/title`).
+    pub fn invalid_field(pointer: &str, code: ErrorCode, message: &str) -> Self {
+        let place = Location::Pointer(pointer.to_owned());
+        Error::Invalid(vec![Violation { location: place, code, message: message.to_owned() }])
+    }
+
+    /// Converts the error of an insert that follows a check for absence: a unique violation is then a lost
+    /// race.
+    pub fn from_insert(error: sea_orm::DbErr) -> Self {
+        if db_error::is_unique_violation(&error) { Error::WriteConflict } else { error.into() }
+    }
+
+    /// Returns a conversion of database errors that maps a unique violation to `field` already existing.
+    pub fn on_unique_violation(field: &'static str) -> impl FnOnce(sea_orm::DbErr) -> Self {
+        move |error| {
+            if db_error::is_unique_violation(&error) { Error::AlreadyExists(field) } else { error.into() }
+        }
+    }
+
+    /// Returns the problem code that clients receive.
+    pub fn code(&self) -> ProblemCode {
+        match self {
+            Error::Invalid(_) => ProblemCode::ValidationFailed,
+            Error::InvalidCursor => ProblemCode::InvalidCursor,
+            Error::InvalidSignature(_) => ProblemCode::InvalidSignature,
+            Error::Malformed(_) => ProblemCode::MalformedRequest,
+            Error::RequestTimeout => ProblemCode::RequestTimeout,
+            Error::PayloadTooLarge(_) => ProblemCode::PayloadTooLarge,
+            Error::UnsupportedMediaType(..) => ProblemCode::UnsupportedMediaType,
+            Error::RangeNotSatisfiable(_) => ProblemCode::RangeNotSatisfiable,
+            Error::Unauthenticated => ProblemCode::Unauthenticated,
+            Error::InvalidToken => ProblemCode::InvalidToken,
+            Error::InvalidCredentials => ProblemCode::InvalidCredentials,
+            Error::Forbidden(_) => ProblemCode::Forbidden,
+            Error::InsufficientScope(_) => ProblemCode::InsufficientScope,
+            Error::Csrf => ProblemCode::Csrf,
+            Error::NotFound(_) | Error::UnknownLocale(_) => ProblemCode::NotFound,
+            Error::AlreadyExists(_) => ProblemCode::AlreadyExists,
+            Error::Conflict(_) | Error::ConflictWith(_) | Error::InvalidState(..) => ProblemCode::Conflict,
+            Error::PreconditionFailed(_)
+            | Error::IfMatchFailed
+            | Error::WriteConflict
+            | Error::IfNoneMatchFailed(_) => ProblemCode::PreconditionFailed,
+            Error::IfMatchRequired => ProblemCode::PreconditionRequired,
+            Error::IdempotencyKeyReused => ProblemCode::IdempotencyKeyReused,
+            Error::IdempotencyKeyInUse => ProblemCode::IdempotencyKeyInUse,
+            Error::TooManyRequests(_) => ProblemCode::TooManyRequests,
+            Error::Unavailable(_) | Error::MissingExchangeRate(_) => ProblemCode::ServiceUnavailable,
+            Error::BadGateway(_) => ProblemCode::BadGateway,
+            Error::GatewayTimeout(_) => ProblemCode::GatewayTimeout,
+            Error::Storage(error) if db_error::is_transient(error) => ProblemCode::ServiceUnavailable,
+            Error::Storage(_) | Error::Internal(_) => ProblemCode::InternalServerError,
+        }
+    }
+}
+
+/// A problem response before rendering. The server renders it, because only the server has the request id.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub code: ProblemCode,
+    pub detail: String,
+    pub errors: Vec<Violation>,
+    pub current_etag: Option<ETag>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Problem { code, detail: detail.into(), errors: Vec::new(), current_etag: None, headers: Vec::new() }
+    }
+
+    pub fn with_errors(mut self, mut errors: Vec<Violation>) -> Self {
+        errors.sort_by(|a, b| a.location.cmp(&b.location));
+        self.errors = errors;
+        self
+    }
+
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Renders the response for the request with the id `trace`.
+    pub fn render(self, trace: &str) -> Response {
+        let wire = ProblemBody {
+            kind: format!("{}/problems/{}", public_url(), self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+            instance: format!("urn:request:{trace}"),
+            trace,
+            errors: self.errors.iter().map(ViolationBody::from).collect(),
+            current_etag: self.current_etag.as_ref().map(ETag::as_str),
+        };
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let mut response = Response::builder()
+            .status(self.code.status())
+            .content_type("application/problem+json")
+            .header(header::CACHE_CONTROL, "no-store")
+            .body(body);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+/// Attaches the problem to an error of the framework. The server extracts it.
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        let mut error = poem::Error::from_status(problem.code.status());
+        error.set_data(problem);
+        error
+    }
+}
+
+static PUBLIC_URL: OnceLock<String> = OnceLock::new();
+
+/// Sets the public URL of the service, which `type` links to. Only the first call has an effect.
+pub fn set_public_url(url: &str) {
+    let _ = PUBLIC_URL.set(url.trim_end_matches('/').to_owned());
+}
+
+fn public_url() -> &'static str {
+    PUBLIC_URL.get().map_or("http://127.0.0.1:8080", String::as_str)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    instance: String,
+    trace: &'a str,
+    errors: Vec<ViolationBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_etag: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ViolationBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<&'a str>,
+}
+
+impl<'a> From<&'a Violation> for ViolationBody<'a> {
+    fn from(violation: &'a Violation) -> Self {
+        let (mut pointer, mut parameter, mut header) = (None, None, None);
+        match &violation.location {
+            Location::Pointer(text) => pointer = Some(text.as_str()),
+            Location::Parameter(name) => parameter = Some(name.as_str()),
+            Location::Header(name) => header = Some(name.as_str()),
+        }
+        ViolationBody {
+            code: violation.code.as_str(),
+            message: &violation.message,
+            pointer,
+            parameter,
+            header,
+        }
+    }
+}
+
+fn at_field(field: &str, code: ErrorCode, message: &str) -> Vec<Violation> {
+    vec![Violation { location: Location::Pointer(format!("#/{field}")), code, message: message.to_owned() }]
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        if let Error::Unavailable(detail) = error {
+            return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
+        }
+        if let Error::MissingExchangeRate(currency) = error {
+            tracing::error!(%currency, "there is no rate: name one in rates_fallback");
+            return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "60");
+        }
+        if let Error::BadGateway(detail) | Error::GatewayTimeout(detail) = error {
+            return Problem::new(code, detail);
+        }
+        if code == ProblemCode::ServiceUnavailable {
+            tracing::warn!(cause = ?error, "database unavailable");
+            return Problem::new(code, "the database is busy: retry").header(header::RETRY_AFTER, "1");
+        }
+        // The cause of an internal error is logged and not sent: it may contain secrets or SQL.
+        if code.status().is_server_error() {
+            tracing::error!(cause = ?error, "internal error");
+            return Problem::new(code, "internal error: report the trace to the operator");
+        }
+        with_details(Problem::new(code, error.to_string()), error)
+    }
+}
+
+/// Adds the violations, headers and entity tag of `error`.
+fn with_details(problem: Problem, error: Error) -> Problem {
+    match error {
+        Error::Invalid(errors) => {
+            let count = errors.len();
+            let mut problem = problem.with_errors(errors);
+            problem.detail =
+                if count == 1 { "1 field is invalid".into() } else { format!("{count} fields are invalid") };
+            problem
+        }
+        Error::AlreadyExists(field) => {
+            problem.with_errors(at_field(field, ErrorCode::NotUnique, "already exists"))
+        }
+        Error::InvalidState(field, message) => {
+            problem.with_errors(at_field(field, ErrorCode::Conflict, message))
+        }
+        Error::InvalidCursor => problem.with_errors(vec![Violation {
+            location: Location::Parameter("after".to_owned()),
+            code: ErrorCode::Invalid,
+            message: "must be a cursor of this list, with the same filters and sort order".to_owned(),
+        }]),
+        Error::PreconditionFailed(etag) | Error::IfNoneMatchFailed(etag) => {
+            Problem { current_etag: Some(etag), ..problem }
+        }
+        Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
+        Error::InvalidToken | Error::InvalidCredentials => {
+            problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\", error=\"invalid_token\"")
+        }
+        Error::InsufficientScope(scope) => problem.header(
+            header::WWW_AUTHENTICATE,
+            &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),
+        ),
+        Error::UnsupportedMediaType(field, message) => {
+            problem.with_errors(at_field(field, ErrorCode::NotInEnum, &message))
+        }
+        Error::RangeNotSatisfiable(size) => problem.header(header::CONTENT_RANGE, &format!("bytes */{size}")),
+        Error::IdempotencyKeyInUse => problem.header(header::RETRY_AFTER, "1"),
+        Error::TooManyRequests(seconds) => problem.header(header::RETRY_AFTER, &seconds.to_string()),
+        _ => problem,
+    }
+}
+
+/// Returns the codes with this status, the most common one first.
+pub fn codes_for_status(status: StatusCode) -> Vec<ProblemCode> {
+    ProblemCode::ALL.iter().copied().filter(|code| code.status() == status).collect()
+}

@@ -1,0 +1,94 @@
+//! TextMedia files: responses that download a file and request bodies that upload one.
+use std::marker::PhantomData;
+
+use poem::{Request, RequestBody};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef},
+};
+use serde_json::Value;
+
+use super::{
+    cache_control::CacheControl,
+    etag::{ETag, EntityTags},
+    extract::ValidatedRequest,
+    file_response::{FileResponse, Media},
+    problem::{Error, Problem},
+};
+
+/// A text format: its media type, file name and example.
+pub trait TextFormat: Send + Sync + 'static {
+    const MEDIA_TYPE: &'static str;
+    /// The file name in `Content-Disposition`.
+    const FILE_NAME: &'static str;
+    const EXAMPLE: &'static str;
+}
+
+/// Upper bounds in characters.
+const MAX_UPLOAD: usize = 1_048_576;
+const MAX_DOWNLOAD: usize = 1_073_741_824;
+
+fn schema<F: TextFormat>(max_length: usize) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        pattern: Some("^[^\\u0000]*$".to_owned()),
+        min_length: Some(0),
+        max_length: Some(max_length),
+        example: Some(F::EXAMPLE.into()),
+        ..MetaSchema::new("string")
+    }))
+}
+
+/// A response with a file in the format `F`.
+pub type TextDownload<F> = FileResponse<TextMedia<F>>;
+
+/// The [`Media`] of the text format `F`.
+pub struct TextMedia<F>(PhantomData<fn() -> F>);
+
+impl<F: TextFormat> Media for TextMedia<F> {
+    const TYPE: &'static str = F::MEDIA_TYPE;
+    const PARAMETERS: &'static str = "; charset=utf-8";
+    const DESCRIPTION: &'static str = "The file";
+
+    fn schema() -> MetaSchemaRef {
+        schema::<F>(MAX_DOWNLOAD)
+    }
+}
+
+impl<F: TextFormat> TextDownload<F> {
+    /// Returns the 304 if `known` matches `etag`. Call it before any row is read.
+    pub fn not_modified(etag: &ETag, known: &Option<EntityTags>) -> Option<Self> {
+        Self::current(etag, known, CacheControl::Private)
+    }
+
+    pub fn new(text: String, etag: &ETag) -> Self {
+        Self::found(text, F::FILE_NAME, etag, CacheControl::Private)
+    }
+}
+
+/// A request body in the format `F`.
+pub struct TextUpload<F>(pub String, PhantomData<F>);
+
+impl<'a, F: TextFormat> ApiExtractor<'a> for TextUpload<F> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let media = MetaMediaType { content_type: F::MEDIA_TYPE, schema: schema::<F>(MAX_UPLOAD) };
+        Some(MetaRequest { description: None, content: vec![media], required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        match ValidatedRequest::from_request(request)?.body.lock().ok().and_then(|mut body| body.take()) {
+            Some(Value::String(text)) => Ok(TextUpload(text, PhantomData)),
+            _ => {
+                Err(Problem::from(Error::Internal("the validated request has no text body".to_owned()))
+                    .into())
+            }
+        }
+    }
+}

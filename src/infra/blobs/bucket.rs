@@ -1,0 +1,115 @@
+//! Blobs in an S3 bucket. A PUT is atomic there.
+use std::{io, ops::Range, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::{
+    BackoffConfig, ClientOptions, Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig,
+    aws::AmazonS3Builder, path::Path,
+};
+
+use super::{Blob, BlobEntry};
+
+/// Endpoint and credentials of the bucket.
+#[derive(Clone)]
+pub struct S3Config {
+    /// The URL of the service; empty for Amazon S3 in the region.
+    pub endpoint: String,
+    pub region: String,
+    pub bucket: String,
+    pub access_key: String,
+    pub secret_key: String,
+    /// Prefix of all keys; may be empty.
+    pub prefix: String,
+    /// Whether the bucket name is part of the host name instead of the path.
+    pub virtual_host: bool,
+}
+
+/// Omits the credentials.
+impl std::fmt::Debug for S3Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Config").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
+pub struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    prefix: String,
+}
+
+/// Shorter than the handler timeout (10 s), so that the client of a slow S3 service gets a response.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
+
+impl Bucket {
+    pub fn new(account: &S3Config) -> io::Result<Self> {
+        let options = ClientOptions::new()
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            // A limit on silence instead of the whole transfer: a slow reader still gets the complete image.
+            .with_timeout_disabled()
+            .with_read_timeout(RESPONSE_TIMEOUT)
+            .with_allow_http(account.endpoint.starts_with("http://"));
+        let backoff = BackoffConfig { init_backoff: Duration::from_millis(50), ..BackoffConfig::default() };
+        let retry = RetryConfig { backoff, max_retries: 3, retry_timeout: RESPONSE_TIMEOUT };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&account.bucket)
+            .with_region(&account.region)
+            .with_access_key_id(&account.access_key)
+            .with_secret_access_key(&account.secret_key)
+            .with_virtual_hosted_style_request(account.virtual_host)
+            .with_client_options(options)
+            .with_retry(retry);
+        if !account.endpoint.is_empty() {
+            builder = builder.with_endpoint(&account.endpoint);
+        }
+        let store = builder.build().map_err(io_error)?;
+        Ok(Bucket { store: Arc::new(store), prefix: account.prefix.clone() })
+    }
+
+    #[cfg(test)]
+    pub fn with_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        Bucket { store, prefix: prefix.to_owned() }
+    }
+
+    fn path(&self, key: &str) -> Path {
+        Path::from(format!("{}/{key}", self.prefix))
+    }
+
+    pub async fn put(&self, key: &str, bytes: Bytes) -> io::Result<()> {
+        self.store.put(&self.path(key), bytes.into()).await.map_err(io_error)?;
+        Ok(())
+    }
+
+    pub async fn size(&self, key: &str) -> io::Result<u64> {
+        Ok(self.store.head(&self.path(key)).await.map_err(io_error)?.size)
+    }
+
+    pub async fn get(&self, key: &str, range: Option<Range<u64>>) -> io::Result<Blob> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        let found = self.store.get_opts(&self.path(key), options).await.map_err(io_error)?;
+        Ok(Blob { size: found.meta.size, chunks: found.into_stream().map_err(io_error).boxed() })
+    }
+
+    pub async fn below(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
+        let path = self.path(key);
+        let found: Vec<_> = self.store.list(Some(&path)).try_collect().await.map_err(io_error)?;
+        let entry = |object: object_store::ObjectMeta| {
+            let name = object.location.filename()?.to_owned();
+            let written_at = object.last_modified.timestamp_millis();
+            Some(BlobEntry { key: format!("{key}/{name}"), size: object.size, written_at })
+        };
+        Ok(found.into_iter().filter_map(entry).collect())
+    }
+
+    pub async fn remove(&self, key: &str) -> io::Result<()> {
+        self.store.delete(&self.path(key)).await.map_err(io_error)
+    }
+}
+
+fn io_error(error: Error) -> io::Error {
+    match error {
+        Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error),
+        other => io::Error::other(other),
+    }
+}

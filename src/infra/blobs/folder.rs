@@ -1,0 +1,133 @@
+//! Blobs in a local folder. A blob is written to a temporary file, synced, and renamed, so it appears
+//! atomically.
+use std::{
+    fs, io,
+    ops::Range,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt},
+};
+
+use super::{
+    Blob, BlobEntry,
+    temp_files::{TempDir, run_blocking},
+};
+
+/// Bytes per read.
+const CHUNK_SIZE: usize = 64 * 1024;
+
+#[derive(Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(folder: PathBuf) -> Self {
+        Folder(folder)
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.0.join(key)
+    }
+
+    pub async fn put(&self, temp_dir: &TempDir, key: &str, bytes: Bytes) -> io::Result<()> {
+        let mut file = temp_dir.create_file().await?;
+        file.write(&bytes).await?;
+        file.sync().await?;
+        let (root, path) = (self.0.clone(), self.path(key));
+        run_blocking(move || {
+            let folder = path.parent().unwrap_or(&root);
+            create_folders(&root, folder)?;
+            fs::rename(file.path(), &path)?;
+            fs::File::open(folder)?.sync_all()
+        })
+        .await
+    }
+
+    pub async fn size(&self, key: &str) -> io::Result<u64> {
+        Ok(tokio::fs::metadata(self.path(key)).await?.len())
+    }
+
+    pub async fn file(&self, key: &str) -> io::Result<PathBuf> {
+        let path = self.path(key);
+        tokio::fs::metadata(&path).await?;
+        Ok(path)
+    }
+
+    pub async fn get(&self, key: &str, range: Option<Range<u64>>) -> io::Result<Blob> {
+        let mut file = File::open(self.path(key)).await?;
+        let size = file.metadata().await?.len();
+        let Range { start, end } = range.unwrap_or(0..size);
+        if start > 0 {
+            file.seek(io::SeekFrom::Start(start)).await?;
+        }
+        let remaining = end.min(size).saturating_sub(start);
+        Ok(Blob { size, chunks: stream::try_unfold((file, remaining), read_chunk).boxed() })
+    }
+
+    pub async fn below(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
+        let (folder, key) = (self.path(key), key.to_owned());
+        run_blocking(move || {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let metadata = match entry.metadata() {
+                    // Deleted since the directory was read.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    metadata => metadata?,
+                };
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let written = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+                let written_at = i64::try_from(written.as_millis()).unwrap_or(i64::MAX);
+                entries.push(BlobEntry { key: format!("{key}/{name}"), size: metadata.len(), written_at });
+            }
+            Ok(entries)
+        })
+        .await
+    }
+
+    pub async fn remove(&self, key: &str) -> io::Result<()> {
+        let (root, path) = (self.0.clone(), self.path(key));
+        run_blocking(move || {
+            fs::remove_file(&path)?;
+            // Removes the folder if it is empty now.
+            if let Some(folder) = path.parent().filter(|folder| *folder != root) {
+                let _ = fs::remove_dir(folder);
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Creates the folders from `root` to `folder`, and syncs their parents: a synced file is lost after a power
+/// failure if its directory entry is not.
+fn create_folders(root: &Path, folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let parents = folder.ancestors().skip(1).take_while(|parents| parents.starts_with(root));
+    for parent in parents.chain(root.parent().filter(|parents| !parents.as_os_str().is_empty())) {
+        fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+async fn read_chunk((mut file, remaining): (File, u64)) -> io::Result<Option<(Bytes, (File, u64))>> {
+    if remaining == 0 {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; CHUNK_SIZE.min(usize::try_from(remaining).unwrap_or(CHUNK_SIZE))];
+    let read = file.read(&mut bytes).await?;
+    if read == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    bytes.truncate(read);
+    Ok(Some((bytes.into(), (file, remaining - read as u64))))
+}

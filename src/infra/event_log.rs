@@ -1,0 +1,142 @@
+//! The event log. Events are written at the end of the transaction that causes them, and numbered in commit
+//! order.
+//!
+//! Commit order matters to readers: after a reader has seen position N, no event with a position up to N can
+//! appear. So a position is a complete bookmark.
+use entity::{event, sequence};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Set,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{
+    db::{Db, Tx},
+    transaction::custom_error,
+};
+
+/// The row of the `sequence` table that assigns positions.
+const SEQUENCE: &str = "events";
+
+/// Rows per INSERT. Each has ten values, and databases limit the number of bound values.
+const INSERT_BATCH: usize = 500;
+
+/// An event that is appended when its transaction commits.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub kind: &'static str,
+    pub topic: &'static str,
+    pub subject: String,
+    pub href: String,
+    pub version: i64,
+    pub audience: &'static str,
+    pub owner: Option<Uuid>,
+    pub occurred_at: i64,
+}
+
+/// Appends events to the log.
+///
+/// Incrementing the sequence locks its row until the commit. A later transaction waits for it, therefore it
+/// commits later and gets higher positions. The lock is acquired last, so that it is held briefly and no
+/// transaction waits for another lock while it holds this one.
+pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEvent>) -> Result<(), DbErr> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(events.len() as i64) };
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(events.len() as i64);
+    let on_conflict =
+        OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
+    sequence::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(connection).await?;
+    let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
+    let first =
+        last.ok_or_else(|| custom_error("the event sequence has no row"))?.value - events.len() as i64;
+    let mut rows: Vec<_> =
+        (first + 1..).zip(events).map(|(position, event)| row_of(position, event)).collect();
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(INSERT_BATCH));
+        event::Entity::insert_many(rows).exec_without_returning(connection).await?;
+        rows = rest;
+    }
+    Ok(())
+}
+
+fn row_of(position: i64, event: NewEvent) -> event::ActiveModel {
+    let NewEvent { kind, topic, subject, href, version, audience, owner, occurred_at: at } = event;
+    event::ActiveModel {
+        position: Set(position),
+        id: Set(Uuid::now_v7()),
+        kind: Set(kind.to_owned()),
+        topic: Set(topic.to_owned()),
+        subject: Set(subject),
+        href: Set(href),
+        version: Set(version),
+        audience: Set(audience.to_owned()),
+        owner: Set(owner),
+        occurred_at: Set(at),
+    }
+}
+
+impl Db {
+    /// Returns up to `max` events after `position`, oldest first.
+    pub async fn events_after(&self, position: i64, max: u64) -> Result<Vec<event::Model>, DbErr> {
+        let find = event::Entity::find().filter(event::Column::Position.gt(position));
+        find.order_by_asc(event::Column::Position).limit(max).all(self.read()).await
+    }
+
+    /// Returns the position of the newest event, even if it has been deleted; 0 before the first event.
+    pub async fn newest_event_position(&self) -> Result<i64, DbErr> {
+        newest_position(self.read()).await
+    }
+
+    /// Returns whether all events after `position` are still stored.
+    pub async fn has_all_events_after(&self, position: i64) -> Result<bool, DbErr> {
+        let newest_position = self.newest_event_position().await?;
+        if position >= newest_position {
+            return Ok(position == newest_position);
+        }
+        let next = event::Entity::find_by_id(position + 1);
+        Ok(next.count(self.read()).await? > 0)
+    }
+
+    /// Deletes events older than `time`, in small transactions. Returns their number.
+    pub async fn delete_events_before(&self, time: i64) -> Result<u64, DbErr> {
+        let mut deleted = 0;
+        loop {
+            let count = self.write(async move |tx: Tx| delete_before(&tx, time).await).await?;
+            deleted += count;
+            if count < DELETE_BATCH {
+                return Ok(deleted);
+            }
+        }
+    }
+}
+
+async fn newest_position(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
+    Ok(last.map_or(0, |row| row.value))
+}
+
+impl Tx {
+    /// Returns the position of the newest committed event; 0 before the first.
+    pub async fn newest_event_position(&self) -> Result<i64, DbErr> {
+        newest_position(&**self).await
+    }
+}
+
+/// Rows per delete transaction, so that other writers are not blocked for long.
+const DELETE_BATCH: u64 = 1000;
+
+async fn delete_before(tx: &Tx, time: i64) -> Result<u64, DbErr> {
+    // Deletes the lowest positions without a gap. Then the event after a reader's position exists if and only
+    // if the reader has missed none.
+    let expired = event::Entity::find().select_only().column(event::Column::Position);
+    let expired = expired.filter(event::Column::OccurredAt.lt(time)).order_by_desc(event::Column::Position);
+    let Some(last) = expired.into_tuple::<i64>().one(&**tx).await? else { return Ok(0) };
+    let first = event::Entity::find().select_only().column(event::Column::Position);
+    let first = first.order_by_asc(event::Column::Position).into_tuple::<i64>().one(&**tx).await?;
+    let end = Ord::min(last, first.unwrap_or(last) + DELETE_BATCH as i64 - 1);
+    let result = event::Entity::delete_many().filter(event::Column::Position.lte(end)).exec(&**tx).await?;
+    Ok(result.rows_affected)
+}

@@ -1,0 +1,167 @@
+//! Streams the rows of a query from one snapshot. Rows are fetched in batches, and only as fast as the
+//! receiver reads them (backpressure).
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryTrait, Select, Statement, StreamTrait, TransactionTrait,
+};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{db_error::TOO_LONG, transaction::custom_error};
+
+/// Rows per batch.
+const BATCH: usize = 500;
+/// RowBatches that are fetched ahead of the receiver.
+const PREFETCHED_BATCHES: usize = 2;
+/// Maximum duration. A longer snapshot would prevent the database from reclaiming old row versions.
+const MAX_DURATION: Duration = Duration::from_secs(300);
+
+/// The timeouts match the stall timeout of connections, because a slow client delays the next FETCH.
+/// `cursor_tuple_fraction` makes the planner optimize for the first rows: an index scan instead of a sort of
+/// the whole result, also if a filter leaves few rows.
+const TRANSACTION_SETTINGS: &str =
+    "SET LOCAL statement_timeout = '300s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+    SET LOCAL cursor_tuple_fraction = 0.00001";
+
+/// RowBatches of rows. An error is the last item.
+pub type RowBatches<R> = mpsc::Receiver<Result<Vec<R>, DbErr>>;
+type Sender<R> = mpsc::Sender<Result<Vec<R>, DbErr>>;
+
+/// Maximum number of concurrent exports.
+pub(super) const MAX_EXPORTS: usize = 2;
+
+/// The reason why an export cannot start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooManyExports {
+    /// The maximum of all exports is reached.
+    Total,
+    /// The caller already has an export: one caller must not occupy all permits.
+    PerCaller,
+}
+
+/// The callers that hold an export permit.
+#[derive(Clone, Default)]
+pub(super) struct ExportPermits(Arc<Mutex<Vec<Uuid>>>);
+
+impl ExportPermits {
+    pub fn acquire(&self, caller: Uuid) -> Result<ExportPermit, TooManyExports> {
+        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if callers.contains(&caller) {
+            return Err(TooManyExports::PerCaller);
+        }
+        if callers.len() >= MAX_EXPORTS {
+            return Err(TooManyExports::Total);
+        }
+        callers.push(caller);
+        Ok(ExportPermit { permits: self.clone(), caller })
+    }
+}
+
+/// A permit for one export, until it is dropped.
+pub(super) struct ExportPermit {
+    permits: ExportPermits,
+    caller: Uuid,
+}
+
+impl Drop for ExportPermit {
+    fn drop(&mut self) {
+        self.permits
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|callers| *callers != self.caller);
+    }
+}
+
+/// An export that is permitted to start.
+pub struct Export {
+    pub(super) connection: DatabaseConnection,
+    pub(super) permit: ExportPermit,
+}
+
+impl Export {
+    /// Runs the query on a task of its own, which ends when the receiver is dropped.
+    pub fn rows<E, R>(self, query: Select<E>) -> RowBatches<R>
+    where
+        E: EntityTrait,
+        R: FromQueryResult + Send + 'static,
+    {
+        let (sender, batches) = mpsc::channel(PREFETCHED_BATCHES);
+        let statement = query.build(self.connection.get_database_backend());
+        let run = async move {
+            let timed_out = Err(custom_error(TOO_LONG));
+            let result = tokio::select! {
+                result = tokio::time::timeout(MAX_DURATION, self.read(statement, &sender)) => result.unwrap_or(timed_out),
+                // A query that finds nothing sends nothing, so a closed receiver must be detected here.
+                () = sender.closed() => Ok(()),
+            };
+            if let Err(error) = result {
+                tracing::error!(%error, "an export was aborted");
+                // The receiver may have been dropped.
+                let _ = sender.send(Err(error)).await;
+            }
+            drop(self.permit);
+        };
+        tokio::spawn(run.in_current_span());
+        batches
+    }
+
+    async fn read<R: FromQueryResult + Send>(
+        &self,
+        select: Statement,
+        sender: &Sender<R>,
+    ) -> Result<(), DbErr> {
+        match self.connection.get_database_backend() {
+            DbBackend::Postgres => {
+                let open = self.connection.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
+                read_cursor(&open, select, sender).await?;
+                open.rollback().await
+            }
+            _ => read_stream(&self.connection, select, sender).await,
+        }
+    }
+}
+
+/// Reads through a cursor: dropping a plain query on PostgreSQL would read all of its remaining rows first.
+async fn read_cursor<R: FromQueryResult>(
+    open: &DatabaseTransaction,
+    select: Statement,
+    sender: &Sender<R>,
+) -> Result<(), DbErr> {
+    open.execute_unprepared(TRANSACTION_SETTINGS).await?;
+    let sql = ["DECLARE export NO SCROLL CURSOR FOR", select.sql.as_str()].join(" ");
+    open.execute_raw(Statement { sql, ..select }).await?;
+    let fetch = ["FETCH", &BATCH.to_string(), "FROM export"].join(" ");
+    loop {
+        let rows = open.query_all_raw(Statement::from_string(DbBackend::Postgres, fetch.as_str())).await?;
+        let last = rows.len() < BATCH;
+        let rows = rows.iter().map(|row| R::from_query_result(row, "")).collect();
+        if sender.send(rows).await.is_err() || last {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads a stream: SQLite computes rows as they are fetched.
+async fn read_stream<R: FromQueryResult>(
+    connection: &DatabaseConnection,
+    select: Statement,
+    sender: &Sender<R>,
+) -> Result<(), DbErr> {
+    let rows = connection.stream_raw(select).await?;
+    let mut batches = rows.chunks(BATCH);
+    while let Some(rows) = batches.next().await {
+        let rows = rows.into_iter().map(|row| R::from_query_result(&row?, "")).collect();
+        if sender.send(rows).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

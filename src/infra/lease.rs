@@ -1,0 +1,61 @@
+//! Leases: work that only one of several processes on the same database performs at a time.
+use entity::lease;
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, Set, sea_query::OnConflict};
+
+use super::db::{Db, Tx};
+
+/// A named lease.
+#[derive(Clone)]
+pub struct Lease {
+    pub db: Db,
+    pub name: String,
+    /// Maximum duration in milliseconds. A longer lease means that a clock was set back, so it counts as
+    /// expired.
+    pub max_duration_ms: i64,
+}
+
+impl Lease {
+    /// Acquires the lease until `end`, or returns when the current one ends. One `INSERT … ON CONFLICT …
+    /// WHERE` decides, so two processes cannot both acquire it.
+    pub async fn try_acquire(&self, now: i64, end: i64) -> Result<Option<i64>, DbErr> {
+        let (name, longest) = (self.name.clone(), self.max_duration_ms);
+        self.db
+            .write(async move |tx: Tx| {
+                let is_free = Condition::any()
+                    .add(lease::Column::EndsAt.lte(now))
+                    .add(lease::Column::EndsAt.gt(now.saturating_add(longest)));
+                let row = lease::ActiveModel { name: Set(name.clone()), ends_at: Set(end) };
+                let acquired = lease::Entity::insert(row)
+                    .on_conflict(
+                        OnConflict::column(lease::Column::Name)
+                            .update_column(lease::Column::EndsAt)
+                            .action_cond_where(is_free)
+                            .to_owned(),
+                    )
+                    .exec_without_returning(&*tx)
+                    .await?;
+                if acquired > 0 {
+                    return Ok(None);
+                }
+                let row = lease::Entity::find_by_id(name).one(&*tx).await?;
+                Ok(Some(row.map_or(now, |row| row.ends_at)))
+            })
+            .await
+    }
+
+    /// Sets when the lease ends, regardless of its holder.
+    pub async fn set_end(&self, end: i64) -> Result<(), DbErr> {
+        let row = lease::ActiveModel { name: Set(self.name.clone()), ends_at: Set(end) };
+        self.db
+            .write(async move |tx: Tx| {
+                let overwrite =
+                    OnConflict::column(lease::Column::Name).update_column(lease::Column::EndsAt).to_owned();
+                lease::Entity::insert(row)
+                    .on_conflict(overwrite)
+                    .exec_without_returning(&*tx)
+                    .await
+                    .map(|_| ())
+            })
+            .await
+    }
+}

@@ -1,0 +1,17 @@
+//! Infrastructure: adapters for the database, the clock, blob storage, GeoIP and outgoing HTTP. Each adapter
+//! is an enum or a struct, so calls are statically dispatched.
+pub mod blobs;
+pub mod clock;
+pub mod db;
+pub mod db_error;
+pub mod event_log;
+pub mod export;
+pub mod geoip;
+pub mod http_client;
+pub mod lease;
+pub mod notify;
+pub mod query_log;
+pub mod queue;
+pub mod rate_limiter;
+mod transaction;
+mod writer;

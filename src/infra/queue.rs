@@ -1,0 +1,255 @@
+//! The job queue, stored in the database.
+//!
+//! A job is enqueued in the transaction that causes it, and finished in the transaction of its effect, so
+//! neither can exist without the other. A worker claims a job for the duration of a lease and renews it. If
+//! the worker dies, the lease expires and another worker claims the job; handlers must therefore be
+//! idempotent up to that transaction.
+mod claimed;
+
+use entity::job;
+use sea_orm::{
+    ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    db::{Db, Tx},
+    transaction::custom_error,
+};
+
+pub use claimed::{ClaimedJob, JobError, Retry};
+
+pub const READY: &str = "ready";
+pub const RUNNING: &str = "running";
+pub const DONE: &str = "done";
+pub const DEAD: &str = "dead";
+
+/// A queue with workers of its own, so that slow calls to other services do not delay internal jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Jobs that use the database only.
+    Internal,
+    /// Jobs that send requests to other services.
+    External,
+}
+
+impl Queue {
+    pub const ALL: [Queue; 2] = [Queue::Internal, Queue::External];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Queue::Internal => "house",
+            Queue::External => "outside",
+        }
+    }
+}
+
+/// A job to enqueue.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    kind: &'static str,
+    lane: Queue,
+    unique: Option<String>,
+    data: String,
+    run_at: i64,
+    attempts: i32,
+}
+
+impl NewJob {
+    /// Creates a job that runs immediately, with at most 8 attempts.
+    pub fn new(kind: &'static str, data: &impl Serialize) -> Result<Self, DbErr> {
+        let data = serde_json::to_string(data).map_err(|error| DbErr::Json(error.to_string()))?;
+        Ok(NewJob { kind, lane: Queue::Internal, unique: None, data, run_at: 0, attempts: 8 })
+    }
+
+    /// Sets the earliest start, in milliseconds since 1970.
+    pub fn run_at(mut self, time: i64) -> Self {
+        self.run_at = time;
+        self
+    }
+
+    /// Sets a unique key. A waiting job with the same key is replaced; a running one runs again after it has
+    /// finished.
+    pub fn unique_key(mut self, key: impl Into<String>) -> Self {
+        self.unique = Some(key.into());
+        self
+    }
+
+    /// Sets the maximum of attempts.
+    pub fn max_attempts(mut self, max: i32) -> Self {
+        self.attempts = max;
+        self
+    }
+
+    pub fn queue(mut self, lane: Queue) -> Self {
+        self.lane = lane;
+        self
+    }
+}
+
+impl Tx {
+    /// Enqueues a job when the transaction commits. Returns its id.
+    pub async fn enqueue(&self, new: NewJob, now: i64) -> Result<Uuid, DbErr> {
+        let id = Uuid::now_v7();
+        let unique = new.unique.clone();
+        let row = job::ActiveModel {
+            id: Set(id),
+            kind: Set(new.kind.to_owned()),
+            lane: Set(new.lane.as_str().to_owned()),
+            unique_key: Set(new.unique),
+            data: Set(new.data),
+            state: Set(READY.to_owned()),
+            run_at: Set(Ord::max(new.run_at, now)),
+            asked: Set(1),
+            attempts: Set(0),
+            max_attempts: Set(new.attempts),
+            lease: Set(None),
+            leased_until: Set(None),
+            last_error: Set(None),
+            version: Set(1),
+            created_at: Set(now),
+            updated_at: Set(now),
+            finished_at: Set(None),
+        };
+        // `asked` counts the requests for a job. A worker that finishes compares it with the value that it
+        // claimed, and so notices a request that arrived while the job was running.
+        let column = |column: job::Column| Expr::col((job::Entity, column));
+        let on_conflict = OnConflict::column(job::Column::UniqueKey)
+            .update_columns([
+                job::Column::Kind,
+                job::Column::Lane,
+                job::Column::Data,
+                job::Column::RunAt,
+                job::Column::MaxAttempts,
+                job::Column::UpdatedAt,
+            ])
+            .value(job::Column::Asked, column(job::Column::Asked).add(1))
+            .value(job::Column::Attempts, 0)
+            .value(job::Column::Version, column(job::Column::Version).add(1))
+            .to_owned();
+        job::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(&**self).await?;
+        self.mark_jobs_enqueued();
+        let Some(key) = unique else { return Ok(id) };
+        let found = job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?;
+        found.map(|row| row.id).ok_or_else(|| custom_error("the job is missing after its insert"))
+    }
+
+    /// Cancels the job with this key. A running handler cannot commit its effect afterwards, because
+    /// finishing the deleted job fails and rolls its transaction back.
+    pub async fn cancel(&self, key: &str) -> Result<(), DbErr> {
+        job::Entity::delete_many().filter(job::Column::UniqueKey.eq(key)).exec(&**self).await?;
+        Ok(())
+    }
+
+    /// Returns whether a job with this key is waiting or running.
+    pub async fn is_queued(&self, key: &str) -> Result<bool, DbErr> {
+        Ok(job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?.is_some())
+    }
+
+    /// Enqueues a finished or dead job again. Returns false if there is no such job.
+    pub async fn retry_job(&self, id: Uuid, now: i64) -> Result<bool, DbErr> {
+        let ended = job::Entity::update_many()
+            .col_expr(job::Column::State, READY.into())
+            .col_expr(job::Column::RunAt, now.into())
+            .col_expr(job::Column::Attempts, 0.into())
+            .col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1))
+            .col_expr(job::Column::UpdatedAt, now.into())
+            .col_expr(job::Column::FinishedAt, Option::<i64>::None.into())
+            .filter(job::Column::Id.eq(id))
+            .filter(job::Column::State.is_in([DONE, DEAD]));
+        let found = ended.exec(&**self).await?.rows_affected > 0;
+        self.mark_jobs_enqueued();
+        Ok(found)
+    }
+}
+
+/// Rows per delete transaction, so that other writers are not blocked for long.
+const DELETE_BATCH: u64 = 1000;
+
+/// Jobs to claim: those that are due, and those whose lease has expired.
+fn claimable(now: i64) -> Condition {
+    let waiting = job::Column::State.eq(READY);
+    let expired = Condition::all().add(job::Column::State.eq(RUNNING)).add(job::Column::LeasedUntil.lte(now));
+    // `run_at` applies to expired leases too: the job may have been rescheduled while it was running.
+    Condition::all().add(job::Column::RunAt.lte(now)).add(Condition::any().add(waiting).add(expired))
+}
+
+impl Db {
+    /// Claims up to `most` due jobs and leases them until `until`.
+    pub async fn claim_jobs(
+        &self,
+        lane: Queue,
+        max: u64,
+        now: i64,
+        until: i64,
+    ) -> Result<Vec<ClaimedJob>, DbErr> {
+        // An idle poll is a read, and does not occupy the writer.
+        let of_lane =
+            || job::Entity::find().filter(job::Column::Lane.eq(lane.as_str())).filter(claimable(now));
+        if of_lane().one(self.read()).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .write(async move |tx: Tx| {
+                // A query of its own. PostgreSQL can evaluate a subquery with LIMIT inside UPDATE more than
+                // once, and would claim more jobs than the limit. SKIP LOCKED lets concurrent workers claim
+                // different jobs without waiting.
+                let ids = job::Entity::find()
+                    .select_only()
+                    .column(job::Column::Id)
+                    .filter(job::Column::Lane.eq(lane.as_str()))
+                    .filter(claimable(now))
+                    .order_by_asc(job::Column::RunAt)
+                    .order_by_asc(job::Column::Id)
+                    .limit(max)
+                    .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+                let ids: Vec<Uuid> = ids.into_tuple().all(&*tx).await?;
+                let update = job::Entity::update_many()
+                    .col_expr(job::Column::State, RUNNING.into())
+                    .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
+                    .col_expr(job::Column::Lease, Uuid::now_v7().into())
+                    .col_expr(job::Column::LeasedUntil, until.into())
+                    .col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1))
+                    .col_expr(job::Column::UpdatedAt, now.into())
+                    .filter(job::Column::Id.is_in(ids));
+                update.exec_with_returning(&*tx).await
+            })
+            .await?;
+        Ok(rows.into_iter().filter_map(ClaimedJob::of).collect())
+    }
+
+    /// Returns the start time of the next waiting job.
+    pub async fn next_job_at(&self, lane: Queue) -> Result<Option<i64>, DbErr> {
+        let find = job::Entity::find().select_only().column(job::Column::RunAt);
+        let find = find.filter(job::Column::Lane.eq(lane.as_str())).filter(job::Column::State.eq(READY));
+        find.order_by_asc(job::Column::RunAt).into_tuple().one(self.read()).await
+    }
+
+    /// Deletes jobs that finished before `done` or died before `dead`. Returns their number.
+    pub async fn delete_finished_jobs(&self, done: i64, dead: i64) -> Result<u64, DbErr> {
+        let expired_jobs = |state: &str, time: i64| {
+            Condition::all().add(job::Column::State.eq(state)).add(job::Column::FinishedAt.lt(time))
+        };
+        let expired_jobs = Condition::any().add(expired_jobs(DONE, done)).add(expired_jobs(DEAD, dead));
+        let mut deleted = 0;
+        loop {
+            let expired_jobs = expired_jobs.clone();
+            let find = job::Entity::find().select_only().column(job::Column::Id).filter(expired_jobs.clone());
+            let batch: Vec<Uuid> = find.limit(DELETE_BATCH).into_tuple().all(self.read()).await?;
+            let last = (batch.len() as u64) < DELETE_BATCH;
+            deleted += self
+                .write(async move |tx: Tx| {
+                    // The filter applies again, because a job may have been retried since the query.
+                    let delete =
+                        job::Entity::delete_many().filter(expired_jobs).filter(job::Column::Id.is_in(batch));
+                    Ok::<_, DbErr>(delete.exec(&*tx).await?.rows_affected)
+                })
+                .await?;
+            if last {
+                return Ok(deleted);
+            }
+        }
+    }
+}

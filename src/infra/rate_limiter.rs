@@ -1,0 +1,156 @@
+//! Rate limiter with the generic cell rate algorithm (GCRA). Each key stores one number, the theoretical
+//! arrival time of its next request. A request is rejected if that time is more than a burst ahead of now.
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, PoisonError},
+};
+
+/// A rate limit: `quota` requests per `window_seconds` on average, and bursts of `burst`.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    pub name: &'static str,
+    pub quota: u32,
+    pub window_seconds: u32,
+    pub burst: u32,
+}
+
+impl Policy {
+    /// Returns the interval between two requests, in microseconds.
+    fn interval(&self) -> i64 {
+        i64::from(self.window_seconds) * 1_000_000 / i64::from(self.quota.max(1))
+    }
+}
+
+/// The decision on a request, and the state of its rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    pub allowed: bool,
+    /// Requests that are allowed immediately.
+    pub remaining: u32,
+    /// Seconds until the whole burst is available again.
+    pub reset_seconds: u64,
+    /// Seconds until the next request is allowed; 0 if it is allowed now.
+    pub retry_after_seconds: u64,
+}
+
+/// Where the state of the rate limits is stored.
+pub enum RateLimiter {
+    Off,
+    Memory(Box<Memory>),
+}
+
+impl RateLimiter {
+    pub fn in_memory() -> Self {
+        RateLimiter::Memory(Box::new(Memory {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+        }))
+    }
+
+    /// Counts one request against the rate limit of the key.
+    pub fn try_acquire(&self, policy: &Policy, key: &str, now_ms: i64) -> Decision {
+        match self {
+            RateLimiter::Off => {
+                Decision { allowed: true, remaining: policy.burst, reset_seconds: 0, retry_after_seconds: 0 }
+            }
+            RateLimiter::Memory(memory) => memory.check(policy, key, now_ms, true),
+        }
+    }
+
+    /// Returns the state of the rate limit without counting a request; `None` if rate limits are off.
+    pub fn peek(&self, policy: &Policy, key: &str, now_ms: i64) -> Option<Decision> {
+        match self {
+            RateLimiter::Off => None,
+            RateLimiter::Memory(memory) => Some(memory.check(policy, key, now_ms, false)),
+        }
+    }
+}
+
+/// Maximum number of keys per shard. Keys with a full burst carry no information and are evicted first.
+const MAX_KEYS: usize = 8192;
+
+pub struct Memory {
+    shards: [Mutex<HashMap<(&'static str, String), i64>>; 16],
+    hasher: RandomState,
+}
+
+impl Memory {
+    fn check(&self, policy: &Policy, key: &str, now_ms: i64, consume: bool) -> Decision {
+        let now = now_ms * 1000;
+        let interval = policy.interval();
+        let burst = interval * i64::from(policy.burst);
+        let shard_index = (self.hasher.hash_one(key) % 16) as usize;
+        let mut shard = self.shards[shard_index].lock().unwrap_or_else(PoisonError::into_inner);
+        let arrival = shard.get(&(policy.name, key.to_owned())).copied().unwrap_or(now);
+        // No arrival time can be more than a burst ahead. If it is, the clock was set back.
+        let arrival = if arrival > now + burst { now } else { arrival.max(now) };
+        let allowed = arrival + interval - now <= burst;
+        let next = if allowed && consume { arrival + interval } else { arrival };
+        if consume && allowed {
+            if shard.len() >= MAX_KEYS {
+                shard.retain(|_, arrival| *arrival > now);
+            }
+            // All keys are active. Forgetting them is better than unbounded memory.
+            if shard.len() >= MAX_KEYS {
+                shard.clear();
+            }
+            shard.insert((policy.name, key.to_owned()), next);
+        }
+        let debt = next - now;
+        let seconds = |micros: i64| micros.max(0).unsigned_abs().div_ceil(1_000_000);
+        Decision {
+            allowed,
+            remaining: ((burst - debt) / interval).clamp(0, i64::from(policy.burst)) as u32,
+            reset_seconds: seconds(debt),
+            retry_after_seconds: if allowed { 0 } else { seconds(arrival + interval - now - burst).max(1) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy { name: "test", quota: 60, window_seconds: 60, burst: 10 };
+
+    #[test]
+    fn allows_the_quota_and_one_burst_per_minute() {
+        let limiter = RateLimiter::in_memory();
+        let allowed =
+            (0..60_000).step_by(10).filter(|now| limiter.try_acquire(&POLICY, "a", *now).allowed).count();
+        assert_eq!(allowed, 69);
+    }
+
+    #[test]
+    fn separates_keys_and_policies_and_reports_the_delay() {
+        let limiter = RateLimiter::in_memory();
+        for remaining in (0..10).rev() {
+            assert_eq!(limiter.try_acquire(&POLICY, "a", 0).remaining, remaining);
+        }
+        let rejected = limiter.try_acquire(&POLICY, "a", 0);
+        assert_eq!((rejected.allowed, rejected.retry_after_seconds, rejected.reset_seconds), (false, 1, 10));
+        assert!(limiter.try_acquire(&POLICY, "b", 0).allowed);
+        assert!(limiter.try_acquire(&Policy { name: "other", ..POLICY }, "a", 0).allowed);
+        assert!(limiter.try_acquire(&POLICY, "a", 1000).allowed);
+    }
+
+    #[test]
+    fn recovers_when_the_clock_is_set_back() {
+        let limiter = RateLimiter::in_memory();
+        for _ in 0..10 {
+            assert!(limiter.try_acquire(&POLICY, "a", 3_600_000).allowed);
+        }
+        assert!(limiter.try_acquire(&POLICY, "a", 0).allowed);
+    }
+
+    #[test]
+    fn limits_memory() {
+        let RateLimiter::Memory(memory) = RateLimiter::in_memory() else { return };
+        for key in 0..400_000 {
+            memory.check(&POLICY, &key.to_string(), 0, true);
+        }
+        let keys: usize = memory.shards.iter().map(|shard| shard.lock().map_or(0, |shard| shard.len())).sum();
+        assert!(keys <= 16 * MAX_KEYS, "{keys}");
+    }
+}

@@ -1,0 +1,214 @@
+//! API key service: authentication, rules and queries. The only writer of the `api_keys` table.
+use entity::{api_key, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
+    RelationTrait, Set,
+    sea_query::{Condition, Expr},
+};
+use uuid::Uuid;
+
+use super::{
+    secret::ApiKeyToken,
+    types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey},
+};
+use crate::{
+    domain::{id::Id, result_ext::ResultExt, text::trim, timestamp::Timestamp},
+    http::{
+        auth::{Principal, Role, Via},
+        cursor::{CursorKey, PageQuery, SortKey, SortValue},
+        pagination::Page,
+        problem::{Error, Result},
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::accounts::active::{LAST_USED_INTERVAL, lock_active},
+};
+
+/// How long the previous secret stays valid after a rotation, in milliseconds.
+pub const ROTATION_OVERLAP: i64 = 24 * 3_600_000;
+
+#[derive(Clone)]
+pub struct ApiKeys {
+    pub(in crate::resources) db: Db,
+    pub(in crate::resources) clock: Clock,
+    cursors: CursorKey,
+}
+
+impl ApiKeys {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        ApiKeys { db, clock, cursors }
+    }
+
+    /// Authenticates a key. Returns its owner with their current role, limited to the scopes of the key.
+    /// Loads the key and the owner in one query.
+    pub async fn authenticate(&self, text: &str) -> Result<Principal> {
+        let presented = ApiKeyToken::parse(text).ok_or(Error::InvalidToken)?;
+        let now = self.clock.now();
+        let find = api_key::Entity::find_by_id(presented.id)
+            .join(JoinType::InnerJoin, api_key::Relation::User.def())
+            .select_also(user::Entity);
+        let Some((key, Some(owner))) = find.one(self.db.read()).await? else {
+            return Err(Error::InvalidToken);
+        };
+        let previous = key.previous_hash.as_deref().filter(|_| key.previous_until.is_some_and(|t| now < t));
+        // `|` without short circuit: the duration must not depend on which secret matches.
+        let matches = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
+        let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == "active";
+        if !matches || !is_active {
+            return Err(Error::InvalidToken);
+        }
+        if key.last_used_at.is_none_or(|last| now - last >= LAST_USED_INTERVAL) {
+            self.record_use(key.id, now).await.ok_or_log("recording the last use of an API key");
+        }
+        let scopes = key.scopes.split_whitespace().map(str::to_owned).collect();
+        let role = owner.role.parse().map_err(Error::Internal)?;
+        Ok(Principal { user: owner.id, role, via: Via::Key { id: key.id, scopes } })
+    }
+
+    async fn record_use(&self, id: Uuid, now: i64) -> Result<()> {
+        self.db
+            .write(async move |tx| {
+                api_key::Entity::update_many()
+                    .col_expr(api_key::Column::LastUsedAt, Expr::val(now))
+                    .filter(api_key::Column::Id.eq(id))
+                    .exec(&*tx)
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
+
+    pub async fn list(&self, caller: &Principal, query: &ApiKeyQuery) -> Result<Page<ApiKey>> {
+        let mut find = api_key::Entity::find().filter(visible_to(caller));
+        if let Some(owner) = query.owner {
+            find = find.filter(api_key::Column::UserId.eq(owner.0));
+        }
+        let slice = PageQuery {
+            cursor_key: &self.cursors,
+            list_id: format!("api-keys {} {:?} {:?}", caller.role, caller.user, query.owner),
+            order: vec![
+                SortKey::descending(api_key::Column::CreatedAt),
+                SortKey::descending(api_key::Column::Id),
+            ],
+            params: &query.paging,
+        };
+        let cursor_keys =
+            |row: &api_key::Model| vec![SortValue::Number(row.created_at), SortValue::Id(row.id)];
+        let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, cursor_keys).await?;
+        let now = self.clock.now();
+        let data = rows.into_iter().map(|row| to_api_key(row, now)).collect::<Result<_>>()?;
+        Ok(Page { data, pagination })
+    }
+
+    pub async fn read(&self, caller: &Principal, id: Id<ApiKey>) -> Result<ApiKey> {
+        let find = api_key::Entity::find_by_id(id.0).filter(visible_to(caller));
+        let row = find.one(self.db.read()).await?.ok_or(Error::NotFound("API key"))?;
+        to_api_key(row, self.clock.now())
+    }
+
+    /// Deletes all keys of a user.
+    pub async fn delete_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
+        api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user)).exec(&**tx).await?;
+        Ok(())
+    }
+
+    pub async fn create(&self, caller: &Principal, new: NewApiKey) -> Result<IssuedApiKey> {
+        let now = self.clock.now();
+        if new.expires_at.is_some_and(|end| end.0 <= now) {
+            return Err(Error::InvalidState("expiresAt", "must be in the future"));
+        }
+        let token = ApiKeyToken::generate(Uuid::now_v7());
+        let mut scopes = new.scopes;
+        scopes.sort();
+        scopes.dedup();
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let row = api_key::ActiveModel {
+            id: Set(token.id),
+            user_id: Set(caller.user),
+            name: Set(trim(&new.name)),
+            hash: Set(token.digest()),
+            previous_hash: Set(None),
+            previous_until: Set(None),
+            scopes: Set(scopes.join(" ")),
+            expires_at: Set(new.expires_at.map(|end| end.0)),
+            last_used_at: Set(None),
+            version: Set(1),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        let caller = caller.clone();
+        let inserted = self.db.write(async move |tx| {
+            // A concurrent request that disables the account or deletes its keys must not miss this key.
+            lock_active(&tx, &caller).await?;
+            Ok::<_, Error>(row.insert(&*tx).await?)
+        });
+        let row = inserted.await?;
+        Ok(IssuedApiKey { api_key: to_api_key(row, now)?, key: token.encode().expose().clone() })
+    }
+
+    /// Replaces the secret of a key. The previous secret stays valid for 24 hours, so that programs can
+    /// switch.
+    pub async fn rotate(&self, caller: &Principal, id: Id<ApiKey>) -> Result<IssuedApiKey> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let token = ApiKeyToken::generate(id.0);
+        let hash = token.digest();
+        let rotated = self.db.write(async move |tx| {
+            let find = api_key::Entity::find_by_id(id.0).filter(visible_to(&caller)).lock_exclusive();
+            let row = find.one(&*tx).await?.ok_or(Error::NotFound("API key"))?;
+            if row.user_id != caller.user {
+                return Err(Error::Forbidden("only the owner of an API key may rotate it"));
+            }
+            if row.expires_at.is_some_and(|end| end <= now) {
+                return Err(Error::Conflict("this API key has expired: create another one"));
+            }
+            let (old, version) = (row.hash.clone(), row.version);
+            let mut row = row.into_active_model();
+            row.previous_hash = Set(Some(old));
+            row.previous_until = Set(Some(now + ROTATION_OVERLAP));
+            row.hash = Set(hash);
+            row.version = Set(version + 1);
+            row.updated_at = Set(now);
+            Ok(row.update(&*tx).await?)
+        });
+        Ok(IssuedApiKey { api_key: to_api_key(rotated.await?, now)?, key: token.encode().expose().clone() })
+    }
+
+    pub async fn remove(&self, caller: &Principal, id: Id<ApiKey>) -> Result<()> {
+        let caller = caller.clone();
+        self.db
+            .write(async move |tx| {
+                let find = api_key::Entity::delete_many().filter(api_key::Column::Id.eq(id.0));
+                match find.filter(visible_to(&caller)).exec(&*tx).await?.rows_affected {
+                    0 => Err(Error::NotFound("API key")),
+                    _ => Ok(()),
+                }
+            })
+            .await
+    }
+}
+
+/// Returns the condition for the keys that a caller may see: all for admins, otherwise their own.
+fn visible_to(caller: &Principal) -> Condition {
+    match caller.role {
+        Role::Admin => Condition::all(),
+        _ => Condition::all().add(api_key::Column::UserId.eq(caller.user)),
+    }
+}
+
+fn to_api_key(row: api_key::Model, now: i64) -> Result<ApiKey> {
+    let scopes = row.scopes.split_whitespace().map(str::parse).collect::<Result<_, _>>();
+    Ok(ApiKey {
+        id: Id::from(row.id),
+        name: row.name,
+        scopes: scopes.map_err(Error::Internal)?,
+        owner: Id::from(row.user_id),
+        expires_at: row.expires_at.map(Timestamp),
+        last_used_at: row.last_used_at.map(Timestamp),
+        previous_until: row.previous_until.filter(|until| now < *until).map(Timestamp),
+        created_at: Timestamp(row.created_at),
+        updated_at: Timestamp(row.updated_at),
+        version: row.version,
+    })
+}

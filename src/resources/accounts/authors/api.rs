@@ -1,0 +1,56 @@
+//! Operations on authors.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::Authors,
+    types::{Author, AuthorQuery},
+};
+use crate::{
+    api::Tag,
+    domain::id::Id,
+    http::{
+        auth::OptionalAuth,
+        cache_control::CacheControl,
+        extract::{IfNoneMatch, Path, Query},
+        problem::{ApiError, BadRequest, NotFound},
+        response::{GetResponse, ListResponse},
+    },
+    resources::accounts::users::User,
+};
+
+pub struct AuthorsApi(pub Authors);
+
+#[OpenApi(prefix_path = "/api/authors", tag = "Tag::Authors")]
+impl AuthorsApi {
+    /// List authors by name
+    ///
+    /// Lists users with at least one published post, as author or co-author.
+    #[oai(path = "/", method = "get", operation_id = "authorsList")]
+    async fn list(
+        &self,
+        _viewer: OptionalAuth,
+        query: Query<AuthorQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse<Author>, ApiError<BadRequest>> {
+        let etag = self.0.list_etag(&query.target).await?;
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
+            return Ok(unchanged);
+        }
+        let page = self.0.list(&query).await?;
+        Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
+    }
+
+    /// Read an author
+    ///
+    /// Returns the public profile of a user, without e-mail address and role.
+    #[oai(path = "/:id", method = "get", operation_id = "authorsGet")]
+    async fn get(
+        &self,
+        _viewer: OptionalAuth,
+        /// The user's id.
+        id: Path<Id<User>>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<Author>, ApiError<NotFound>> {
+        Ok(GetResponse::new(self.0.read(id.0).await?, &if_none_match.0))
+    }
+}

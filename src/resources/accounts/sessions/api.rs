@@ -1,0 +1,110 @@
+//! Operations on sessions and on the public signing keys.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::{COOKIE_SECONDS, Sessions},
+    types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery},
+};
+use crate::{
+    api::Tag,
+    domain::id::Id,
+    http::{
+        auth::{Caller, NoAuth, SessionOnly},
+        cache_control::CacheControl,
+        extract::{Client, IfNoneMatch, JsonBody, Path, Query},
+        problem::{ApiError, BadRequest, NotFound, TooManyRequests, Unauthorized},
+        response::{GetResponse, ListResponse, NoContent, UncachedResponse},
+        session_cookie::{self, WithCookie},
+    },
+};
+
+pub struct SessionsApi(pub Sessions);
+
+#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Sessions")]
+impl SessionsApi {
+    /// Sign in
+    ///
+    /// An unknown account, a disabled account and a wrong password get the same response after the same time.
+    /// Rate limit: five attempts per minute for each pair of account and client address.
+    #[oai(path = "/login", method = "post", operation_id = "sessionsLogin")]
+    async fn login(
+        &self,
+        _auth: NoAuth,
+        client: Client,
+        credentials: JsonBody<Credentials>,
+    ) -> Result<WithCookie<UncachedResponse<Login>>, ApiError<(Unauthorized, TooManyRequests)>> {
+        let result = self.0.login(credentials.0, &client).await?;
+        let cookie =
+            result.cookie.map(|token| session_cookie::set_cookie(&token, COOKIE_SECONDS).expose().clone());
+        Ok(WithCookie(UncachedResponse::new(result.login), cookie))
+    }
+
+    /// Refresh the access token
+    ///
+    /// A refresh token is valid for one use, and the response contains the next one. For ten seconds after
+    /// its use, the last refresh token may be sent again and returns the same next token. Any later reuse
+    /// revokes the session (RFC 9700, section 4.14).
+    #[oai(path = "/refresh", method = "post", operation_id = "sessionsRefresh")]
+    async fn refresh(
+        &self,
+        _auth: NoAuth,
+        refresh: JsonBody<Refresh>,
+    ) -> Result<UncachedResponse<Login>, ApiError<Unauthorized>> {
+        Ok(UncachedResponse::new(self.0.refresh(&refresh.0.refresh_token).await?))
+    }
+
+    /// Sign out
+    ///
+    /// Revokes the session of the caller immediately and clears the session cookie.
+    #[oai(path = "/logout", method = "post", operation_id = "sessionsLogout")]
+    async fn logout(&self, caller: Caller<SessionOnly>) -> Result<WithCookie<NoContent>, ApiError<()>> {
+        self.0.logout(&caller).await?;
+        Ok(WithCookie(NoContent::new(), Some(session_cookie::clear_cookie())))
+    }
+
+    /// List your sessions, newest first
+    ///
+    /// Each session is a client that is signed in. Expired and revoked sessions are not included.
+    #[oai(path = "/sessions", method = "get", operation_id = "sessionsList")]
+    async fn list(
+        &self,
+        caller: Caller<SessionOnly>,
+        query: Query<SessionQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse<Session>, ApiError<BadRequest>> {
+        let page = self.0.list(&caller, &query).await?;
+        Ok(ListResponse::with_content_etag(page, &if_none_match.0, &query.target, CacheControl::Private))
+    }
+
+    /// Revoke one of your sessions
+    ///
+    /// Its tokens and its cookie are rejected immediately.
+    #[oai(path = "/sessions/:id", method = "delete", operation_id = "sessionsDelete")]
+    async fn delete(
+        &self,
+        caller: Caller<SessionOnly>,
+        /// The session's id.
+        id: Path<Id<Session>>,
+    ) -> Result<NoContent, ApiError<NotFound>> {
+        self.0.remove(&caller, id.0).await?;
+        Ok(NoContent::new())
+    }
+}
+
+pub struct JwksApi(pub Sessions);
+
+#[OpenApi(prefix_path = "/.well-if_none_match", tag = "Tag::Sessions")]
+impl JwksApi {
+    /// Read the public keys of access tokens
+    ///
+    /// A JWK set (RFC 7517) for other services that verify access tokens. A key is published one day before
+    /// it signs tokens.
+    #[oai(path = "/jwks.json", method = "get", operation_id = "sessionsListKeys")]
+    async fn keys(
+        &self,
+        _auth: NoAuth,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<JwkSet>, ApiError<()>> {
+        Ok(GetResponse::new(self.0.jwks(), &if_none_match.0))
+    }
+}

@@ -1,0 +1,102 @@
+//! Authentication of requests by access token, API key or session cookie. Each request queries the database,
+//! so that revoked and expired sessions are rejected immediately.
+use std::sync::atomic::Ordering;
+
+use entity::{session, user};
+use sea_orm::{
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select, sea_query::Expr,
+};
+
+use super::{
+    service::{IDLE_TIMEOUT, Sessions},
+    token::{TokenError, VerifiedToken},
+};
+use crate::{
+    domain::{result_ext::ResultExt, secret::token_digest},
+    http::{
+        auth::{Principal, Via},
+        problem::{Error, Result},
+    },
+    resources::accounts::active::LAST_USED_INTERVAL,
+};
+
+/// The minimum time between two reloads of the signing keys, in milliseconds. Without it, tokens with made-up
+/// key ids would cause a query each.
+const RELOAD_INTERVAL: i64 = 10_000;
+
+impl Sessions {
+    /// Authenticates a bearer token: an API key or an access token.
+    pub async fn authenticate_bearer(&self, bearer: &str) -> Result<Principal> {
+        if bearer.starts_with("tenon_") {
+            return self.api_keys.authenticate(bearer).await;
+        }
+        let access = self.verify(bearer).await?;
+        let find = session::Entity::find_by_id(access.grant.session);
+        self.load_principal(find.filter(session::Column::UserId.eq(access.grant.user))).await
+    }
+
+    /// Authenticates the value of the session cookie.
+    pub async fn authenticate_cookie(&self, cookie: &str) -> Result<Principal> {
+        self.load_principal(
+            session::Entity::find().filter(session::Column::CookieHash.eq(token_digest(cookie))),
+        )
+        .await
+    }
+
+    async fn verify(&self, token: &str) -> Result<VerifiedToken> {
+        let error = match self.tokens.verify(token, self.clock.now()) {
+            Ok(access) => return Ok(access),
+            Err(error) => error,
+        };
+        // Another process may have created a key since the last load.
+        if error == TokenError::UnknownKey && self.may_reload() {
+            self.load_keys().await?;
+            return self.tokens.verify(token, self.clock.now()).map_err(|_| Error::InvalidToken);
+        }
+        tracing::debug!(%error, "rejected an access token");
+        Err(Error::InvalidToken)
+    }
+
+    fn may_reload(&self) -> bool {
+        let now = self.clock.now();
+        let due = |last: i64| (!(0..RELOAD_INTERVAL).contains(&now.saturating_sub(last))).then_some(now);
+        self.reloaded_at.fetch_update(Ordering::SeqCst, Ordering::SeqCst, due).is_ok()
+    }
+
+    /// Loads the session and its user in one query, and fails unless both are active. The role comes from the
+    /// row of the user, not from the token, so that a role change takes effect immediately.
+    async fn load_principal(&self, find: Select<session::Entity>) -> Result<Principal> {
+        let now = self.clock.now();
+        let find = find.join(JoinType::InnerJoin, session::Relation::User.def()).select_also(user::Entity);
+        let row = find.one(self.db.read()).await?;
+        let Some((session, Some(user))) = row else { return Err(Error::InvalidToken) };
+        let is_active = session.revoked_at.is_none()
+            && session.expires_at > now
+            && now - session.last_used_at <= IDLE_TIMEOUT
+            && user.status == "active";
+        if !is_active {
+            return Err(Error::InvalidToken);
+        }
+        if now - session.last_used_at >= LAST_USED_INTERVAL {
+            self.record_use(session.id, now).await.ok_or_log("recording the last use of a session");
+        }
+        let role = user.role.parse().map_err(Error::Internal)?;
+        Ok(Principal { user: user.id, role, via: Via::Session(session.id) })
+    }
+
+    /// Writes the time of the last use. The condition on the stored value keeps a slower process from moving
+    /// it back.
+    async fn record_use(&self, id: uuid::Uuid, now: i64) -> Result<()> {
+        self.db
+            .write(async move |tx| {
+                session::Entity::update_many()
+                    .col_expr(session::Column::LastUsedAt, Expr::val(now))
+                    .filter(session::Column::Id.eq(id))
+                    .filter(session::Column::LastUsedAt.lt(now))
+                    .exec(&*tx)
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
+}

@@ -1,0 +1,191 @@
+//! Signing keys of access tokens: selection of the signing key, verification keys, and the rotation schedule.
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+
+use crate::domain::secret::{Secret, token_digest};
+
+const HOUR: i64 = 3_600_000;
+/// How long a key signs before the next key replaces it, in milliseconds.
+pub const SIGNING_PERIOD: i64 = 30 * 24 * HOUR;
+/// How long a key is published before it signs, in milliseconds. Services may cache the JWK set for this
+/// long.
+pub const PUBLISH_AHEAD: i64 = 24 * HOUR;
+/// How long a key verifies tokens after the next key has started to sign, in milliseconds.
+pub const VERIFY_AFTER: i64 = 24 * HOUR;
+
+/// A key that is not Ed25519 in PKCS #8, or whose public key or thumbprint does not match its private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an Ed25519 key")]
+pub struct InvalidKey;
+
+/// A signing key as stored. Times are Unix milliseconds.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    /// The thumbprint of the public key (RFC 7638).
+    pub kid: String,
+    pub pkcs8: Secret<Vec<u8>>,
+    pub public: Vec<u8>,
+    pub created_at: i64,
+    pub active_at: i64,
+    /// Absent until the next key is published.
+    pub expires_at: Option<i64>,
+}
+
+impl SigningKey {
+    pub fn generate(created_at: i64, active_at: i64) -> Result<Self, InvalidKey> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| InvalidKey)?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| InvalidKey)?;
+        let public = pair.public_key().as_ref().to_vec();
+        let kid = thumbprint(&public);
+        let pkcs8 = Secret::new(pkcs8.as_ref().to_vec());
+        Ok(Self { kid, pkcs8, public, created_at, active_at, expires_at: None })
+    }
+
+    fn is_unexpired(&self, now: i64) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    /// The key for sorting by age. It is total, so that processes that publish a key at the same time agree
+    /// on the key that signs.
+    fn sort_key(&self) -> (i64, i64, &str) {
+        (self.active_at, self.created_at, &self.kid)
+    }
+}
+
+fn thumbprint(public: &[u8]) -> String {
+    token_digest(&format!(
+        r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
+        BASE64_URL_SAFE_NO_PAD.encode(public)
+    ))
+}
+
+/// A public key in the JWK set (RFC 8037).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwk {
+    pub kty: &'static str,
+    pub crv: &'static str,
+    pub x: String,
+    pub kid: String,
+    /// Serialized as `use`.
+    pub usage: &'static str,
+    pub alg: &'static str,
+}
+
+/// A signing key with its parsed encoding and decoding keys.
+pub(super) struct LoadedKey {
+    pub(super) row: SigningKey,
+    pub(super) encoding: EncodingKey,
+    pub(super) decoding: DecodingKey,
+}
+
+impl TryFrom<SigningKey> for LoadedKey {
+    type Error = InvalidKey;
+
+    fn try_from(row: SigningKey) -> Result<Self, InvalidKey> {
+        let pair = Ed25519KeyPair::from_pkcs8(row.pkcs8.expose()).map_err(|_| InvalidKey)?;
+        if pair.public_key().as_ref() != row.public || row.kid != thumbprint(&row.public) {
+            return Err(InvalidKey);
+        }
+        let encoding = EncodingKey::from_ed_der(row.pkcs8.expose());
+        let decoding = DecodingKey::from_ed_der(&row.public);
+        Ok(Self { row, encoding, decoding })
+    }
+}
+
+/// The signing keys in memory, as last loaded from the database.
+#[derive(Default)]
+pub struct SigningKeys {
+    keys: RwLock<Arc<[Arc<LoadedKey>]>>,
+}
+
+impl SigningKeys {
+    /// Replaces all keys. On an invalid key, returns an error and retains the previous keys.
+    pub fn replace(&self, rows: impl IntoIterator<Item = SigningKey>) -> Result<(), InvalidKey> {
+        let mut keys: Vec<_> =
+            rows.into_iter().map(|row| LoadedKey::try_from(row).map(Arc::new)).collect::<Result<_, _>>()?;
+        keys.sort_by(|one, other| other.row.sort_key().cmp(&one.row.sort_key()));
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
+        Ok(())
+    }
+
+    /// Returns the newest active key. If no key is active yet because the clock was set back, returns the
+    /// oldest one.
+    pub(super) fn signing(&self, now: i64) -> Option<Arc<LoadedKey>> {
+        let keys = self.current();
+        let usable = || keys.iter().filter(|key| key.row.is_unexpired(now));
+        usable().find(|key| key.row.active_at <= now).or_else(|| usable().next_back()).cloned()
+    }
+
+    /// Returns the unexpired key with this id.
+    pub(super) fn verifying(&self, kid: &str, now: i64) -> Option<Arc<LoadedKey>> {
+        self.current().iter().find(|key| key.row.kid == kid && key.row.is_unexpired(now)).cloned()
+    }
+
+    /// Returns all unexpired keys, newest first.
+    pub fn jwks(&self, now: i64) -> Vec<Jwk> {
+        let keys = self.current();
+        let unexpired = keys.iter().filter(|key| key.row.is_unexpired(now));
+        unexpired
+            .map(|key| Jwk {
+                kty: "OKP",
+                crv: "Ed25519",
+                x: BASE64_URL_SAFE_NO_PAD.encode(&key.row.public),
+                kid: key.row.kid.clone(),
+                usage: "sig",
+                alg: "EdDSA",
+            })
+            .collect()
+    }
+
+    fn current(&self) -> Arc<[Arc<LoadedKey>]> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The changes to the stored keys that the rotation schedule requires.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyRotation {
+    /// Generate a key that becomes active at this time.
+    pub publish: Option<i64>,
+    /// Set the expiry of these keys, because their successors are known.
+    pub expire: Vec<(String, i64)>,
+    /// Delete these keys, because they have expired.
+    pub remove: Vec<String>,
+}
+
+impl KeyRotation {
+    /// Computes the changes. Idempotent: once they are applied, a second call returns no changes.
+    pub fn plan(keys: &[SigningKey], now: i64) -> Self {
+        let (mut unexpired, expired): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.is_unexpired(now));
+        unexpired.sort_by_key(|key| key.sort_key());
+        let publish = match unexpired.last() {
+            // No token is signed yet, so the first key needs no time ahead of its use.
+            None => Some(now),
+            // Even if the service was down for long, the next key is published ahead, and the old key signs
+            // until then.
+            Some(newest) if now >= newest.active_at + SIGNING_PERIOD - PUBLISH_AHEAD => {
+                Some(now + PUBLISH_AHEAD)
+            }
+            Some(_) => None,
+        };
+        let successors = unexpired
+            .iter()
+            .skip(1)
+            .map(|key| key.active_at)
+            .chain(publish.filter(|_| !unexpired.is_empty()));
+        let expire = unexpired
+            .iter()
+            .zip(successors)
+            .filter(|(key, _)| key.expires_at.is_none())
+            .map(|(key, replaced_at)| (key.kid.clone(), replaced_at + VERIFY_AFTER))
+            .collect();
+        Self { publish, expire, remove: expired.into_iter().map(|key| key.kid.clone()).collect() }
+    }
+}
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

@@ -1,0 +1,15 @@
+//! Sessions: sign-in, sign-out, access tokens, refresh tokens and their signing keys.
+mod api;
+mod authenticate;
+mod example;
+mod key_store;
+pub mod keys;
+mod list;
+pub mod refresh_token;
+mod service;
+pub mod token;
+mod types;
+
+pub use api::{JwksApi, SessionsApi};
+pub use service::{LoginResult, Sessions};
+pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};

@@ -1,0 +1,277 @@
+//! Session service: sign-in, refresh, sign-out and revocation. The only writer of the `sessions` table.
+use std::sync::{Arc, atomic::AtomicI64};
+
+use entity::{redacted::Redacted, session, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::{
+    keys::SigningKeys,
+    refresh_token::{self, RefreshCheck, RefreshToken, TokenState},
+    token::{self, AccessTokens, Grant},
+    types::{Credentials, Login, Session, TokenType},
+};
+use crate::{
+    domain::{
+        id::Id,
+        secret::{Secret, random_token, token_digest},
+    },
+    http::{
+        auth::Principal,
+        cursor::CursorKey,
+        extract::Client,
+        problem::{Error, Result},
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+        rate_limiter::{Policy, RateLimiter},
+    },
+    resources::accounts::{
+        api_keys::ApiKeys,
+        users::{hashing_error, normalize_email, password::Passwords, to_user},
+    },
+};
+
+/// How long a session lives without use, in milliseconds.
+pub const IDLE_TIMEOUT: i64 = 7 * 24 * 3_600_000;
+
+/// The `Max-Age` of the session cookie, in seconds.
+pub const COOKIE_SECONDS: u32 = (refresh_token::LIFETIME / 1000) as u32;
+
+/// The rate limit of sign-in attempts for each pair of account and client address.
+const ACCOUNT_LIMIT: Policy = Policy { name: "login", quota: 5, window_seconds: 60, burst: 5 };
+/// The rate limit of sign-in attempts for each client address, over all accounts.
+const ADDRESS_LIMIT: Policy = Policy { name: "logins", quota: 30, window_seconds: 60, burst: 30 };
+
+#[derive(Clone)]
+pub struct Sessions {
+    pub(in crate::resources) db: Db,
+    pub(in crate::resources) clock: Clock,
+    pub(in crate::resources) passwords: Passwords,
+    pub(in crate::resources) limiter: Arc<RateLimiter>,
+    pub(super) cursors: CursorKey,
+    pub(in crate::resources) api_keys: ApiKeys,
+    pub(super) keys: Arc<SigningKeys>,
+    pub(super) tokens: AccessTokens,
+    pub(super) reloaded_at: Arc<AtomicI64>,
+}
+
+/// A new session, with the value of the cookie if the client requested one.
+pub struct LoginResult {
+    pub login: Login,
+    pub cookie: Option<Secret<String>>,
+}
+
+impl Sessions {
+    /// Creates the service and loads the signing keys. `issuer` is the issuer and the audience of access
+    /// tokens.
+    pub async fn new(
+        api_keys: ApiKeys,
+        cursors: CursorKey,
+        issuer: &str,
+        limiter: RateLimiter,
+    ) -> Result<Self> {
+        let (db, clock) = (api_keys.db.clone(), api_keys.clock.clone());
+        let keys = Arc::new(SigningKeys::default());
+        let tokens = AccessTokens::new(issuer, issuer, keys.clone());
+        let (passwords, limiter) = (Passwords::default(), Arc::new(limiter));
+        let reloaded_at = Arc::new(AtomicI64::new(i64::MIN));
+        let sessions =
+            Sessions { db, clock, passwords, limiter, cursors, api_keys, keys, tokens, reloaded_at };
+        sessions.load_keys().await?;
+        Ok(sessions)
+    }
+
+    /// Signs in with a password. An unknown account, a disabled account, an account without a password and a
+    /// wrong password return the same error after the same work, so that the response does not reveal which
+    /// accounts exist.
+    pub async fn login(&self, credentials: Credentials, client: &Client) -> Result<LoginResult> {
+        let Credentials { email, password, cookie } = credentials;
+        let email = normalize_email(&email);
+        self.throttle(&email, &client.address)?;
+        let found = user::Entity::find().filter(user::Column::Email.eq(&email)).one(self.db.read()).await?;
+        let usable = found.filter(|user| user.status == "active");
+        let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Redacted::into_inner);
+        let verified = self.passwords.verify(Secret::new(password), stored).await.map_err(hashing_error)?;
+        let Some(user) = usable.filter(|_| verified) else { return Err(Error::InvalidCredentials) };
+        self.create(user, client, cookie).await
+    }
+
+    fn throttle(&self, email: &str, address: &str) -> Result<()> {
+        let now = self.clock.now();
+        for (policy, key) in
+            [(&ADDRESS_LIMIT, address.to_owned()), (&ACCOUNT_LIMIT, format!("{email}\n{address}"))]
+        {
+            let decision = self.limiter.try_acquire(policy, &key, now);
+            if !decision.allowed {
+                return Err(Error::TooManyRequests(decision.retry_after_seconds));
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(&self, verified: user::Model, client: &Client, cookie: bool) -> Result<LoginResult> {
+        let (now, refresh, id) = (self.clock.now(), RefreshToken::generate(), Uuid::now_v7());
+        let cookie = cookie.then(random_token);
+        let agent = client.user_agent.clone();
+        let row = session::ActiveModel {
+            id: Set(id),
+            user_id: Set(verified.id),
+            family_hash: Set(refresh.family_hash()),
+            refresh_hash: Set(refresh.refresh_hash()),
+            rotation_salt: Set(None),
+            rotated_at: Set(None),
+            cookie_hash: Set(cookie.as_ref().map(|cookie| token_digest(cookie.expose()))),
+            user_agent: Set(agent.filter(|agent| !agent.is_empty())),
+            ip: Set(Some(client.address.clone()).filter(|address| !address.is_empty())),
+            created_at: Set(now),
+            last_used_at: Set(now),
+            expires_at: Set(now + refresh_token::LIFETIME),
+            revoked_at: Set(None),
+        };
+        let user = self
+            .db
+            .write(async move |tx| {
+                let user = user::Entity::find_by_id(verified.id).lock_shared().one(&*tx).await?;
+                // The account may have changed while the password was verified outside of the transaction.
+                let unchanged = |user: &user::Model| {
+                    user.status == "active" && user.password_hash == verified.password_hash
+                };
+                let user = user.filter(unchanged).ok_or(Error::InvalidCredentials)?;
+                row.insert(&*tx).await?;
+                Ok::<_, Error>(user)
+            })
+            .await?;
+        Ok(LoginResult { login: self.login_response(id, user, &refresh)?, cookie })
+    }
+
+    /// Issues an access token and builds the response.
+    fn login_response(&self, session: Uuid, user: user::Model, refresh: &RefreshToken) -> Result<Login> {
+        let grant = Grant { user: user.id, session, role: user.role.clone() };
+        let access = self.tokens.issue(&grant, self.clock.now());
+        Ok(Login {
+            access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone(),
+            token_type: TokenType::Bearer,
+            expires_in: token::LIFETIME,
+            refresh_token: refresh.encode().expose().clone(),
+            user: to_user(user)?,
+        })
+    }
+
+    /// Exchanges a refresh token for the next one. A token that was used before revokes its session.
+    pub async fn refresh(&self, presented: &str) -> Result<Login> {
+        let presented = RefreshToken::parse(presented).ok_or(Error::InvalidToken)?;
+        let now = self.clock.now();
+        // A revocation must be committed, so the transaction returns `None` for it, not an error.
+        let rotated = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
+        let (session, user, next) = rotated.ok_or(Error::InvalidToken)?;
+        self.login_response(session, user, &next)
+    }
+
+    /// Revokes the session of the caller.
+    pub async fn logout(&self, caller: &Principal) -> Result<()> {
+        let Some(session) = caller.session() else { return Ok(()) };
+        self.revoke(caller.user, session).await.map(|_| ())
+    }
+
+    /// Revokes one of the caller's sessions.
+    pub async fn remove(&self, caller: &Principal, id: Id<Session>) -> Result<()> {
+        match self.revoke(caller.user, id.0).await? {
+            0 => Err(Error::NotFound("session")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Revokes an active session of the user, and returns the number of rows changed.
+    async fn revoke(&self, user: Uuid, session: Uuid) -> Result<u64> {
+        let now = self.clock.now();
+        let result = self.db.write(async move |tx| {
+            session::Entity::update_many()
+                .col_expr(session::Column::RevokedAt, Expr::val(now))
+                .filter(session::Column::Id.eq(session))
+                .filter(session::Column::UserId.eq(user))
+                .filter(session::Column::RevokedAt.is_null())
+                .filter(session::Column::ExpiresAt.gt(now))
+                .exec(&*tx)
+                .await
+                .map_err(Error::from)
+        });
+        Ok(result.await?.rows_affected)
+    }
+
+    /// Revokes all active sessions of a user, except one.
+    pub async fn revoke_all(&self, tx: &Tx, user: Uuid, except: Option<Uuid>) -> Result<()> {
+        let mut update = session::Entity::update_many()
+            .col_expr(session::Column::RevokedAt, Expr::val(self.clock.now()))
+            .filter(session::Column::UserId.eq(user))
+            .filter(session::Column::RevokedAt.is_null());
+        if let Some(except) = except {
+            update = update.filter(session::Column::Id.ne(except));
+        }
+        update.exec(&**tx).await?;
+        Ok(())
+    }
+
+    /// Deletes expired sessions.
+    pub async fn delete_expired(&self) -> Result<()> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let expired = session::Entity::delete_many().filter(session::Column::ExpiresAt.lte(now));
+                expired.exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// Rotates the refresh token of a session. Returns the session, its user and the next token, or `None` if the
+/// session is inactive or was revoked because of reuse.
+///
+/// The row is locked, so that two concurrent requests with one token cannot both rotate it: the second one
+/// sees the first rotation and gets the same next token.
+async fn rotate(
+    tx: &Tx,
+    presented: &RefreshToken,
+    now: i64,
+) -> Result<Option<(Uuid, user::Model, RefreshToken)>> {
+    let row = session::Entity::find()
+        .filter(session::Column::FamilyHash.eq(presented.family_hash()))
+        .lock_exclusive()
+        .one(&**tx)
+        .await?;
+    let Some(row) = row.filter(|row| now - row.last_used_at <= IDLE_TIMEOUT) else { return Ok(None) };
+    let user = user::Entity::find_by_id(row.user_id).one(&**tx).await?;
+    let Some(user) = user.filter(|user| user.status == "active") else { return Ok(None) };
+    let stored = TokenState {
+        refresh_hash: row.refresh_hash.clone(),
+        rotation_salt: row.rotation_salt.clone().map(Secret::new),
+        rotated_at: row.rotated_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+    };
+    let id = row.id;
+    let mut row = row.into_active_model();
+    match stored.check(presented, now) {
+        RefreshCheck::Rotate(next, rotated) => {
+            row.refresh_hash = Set(rotated.refresh_hash);
+            row.rotation_salt = Set(Some(rotated.rotation_salt.expose().clone()));
+            row.rotated_at = Set(Some(rotated.rotated_at));
+            row.last_used_at = Set(now);
+            row.update(&**tx).await?;
+            Ok(Some((id, user, next)))
+        }
+        RefreshCheck::Repeat(next) => Ok(Some((id, user, next))),
+        RefreshCheck::Reused => {
+            tracing::warn!(session = %id, "refresh token reuse detected: session revoked");
+            row.revoked_at = Set(Some(now));
+            row.update(&**tx).await?;
+            Ok(None)
+        }
+        RefreshCheck::Inactive => Ok(None),
+    }
+}

@@ -1,0 +1,17 @@
+//! User accounts: operations, rules, password hashing and imported authors.
+mod api;
+mod example;
+mod import;
+mod list;
+pub mod password;
+mod row;
+mod service;
+mod types;
+
+pub use api::UsersApi;
+pub use example::example_user_id;
+pub use import::find_or_create_author;
+pub use password::Passwords;
+pub(in crate::resources) use row::{hashing_error, normalize_email, to_user};
+pub use service::Users;
+pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};

@@ -1,0 +1,294 @@
+//! User service: rules, transactions and queries. The only writer of the `users` table.
+use std::sync::Arc;
+
+use entity::{redacted::Redacted, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::{
+    list::page,
+    password::{self, PasswordError, Passwords},
+    row::{apply, check_no_content, check_other_admin, hashing_error, new_row, normalize_email, to_user},
+    types::{NewUser, Status, User, UserPatch, UserQuery},
+};
+use crate::{
+    domain::{
+        event::{Audience, EventType, for_href},
+        id::Id,
+        secret::Secret,
+    },
+    http::{
+        auth::{Principal, Role, Via},
+        cursor::CursorKey,
+        etag::{ETag, Precondition},
+        idempotency::{IdempotentRequest, Outcome, run_once},
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+        rate_limiter::{Policy, RateLimiter},
+    },
+    resources::{accounts::sessions::Sessions, content::media::clear_uploader},
+    schema::ErrorCode,
+};
+
+/// The rate limit for `currentPassword`, per account: without it, a stolen session could guess the password.
+const PASSWORD_CHECKS: Policy = Policy { name: "password", quota: 5, window_seconds: 60, burst: 5 };
+
+#[derive(Clone)]
+pub struct Users {
+    pub(in crate::resources) db: Db,
+    clock: Clock,
+    cursors: CursorKey,
+    sessions: Sessions,
+    passwords: Passwords,
+    limiter: Arc<RateLimiter>,
+    registration: bool,
+}
+
+impl Users {
+    pub fn new(sessions: Sessions, cursors: CursorKey, registration: bool) -> Self {
+        let Sessions { db, clock, passwords, limiter, .. } = sessions.clone();
+        Users { db, clock, cursors, sessions, passwords, limiter, registration }
+    }
+
+    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["users"]).await?;
+        Ok(ETag::weak_from_parts(&["users", &version.to_string(), target]))
+    }
+
+    pub async fn list(&self, query: &UserQuery) -> Result<Page<User>> {
+        page(self.db.read(), &self.cursors, query).await
+    }
+
+    pub async fn read(&self, caller: &Principal, id: Id<User>) -> Result<User> {
+        check_access(caller, id)?;
+        let row = user::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        to_user(row.ok_or(Error::NotFound("user"))?)
+    }
+
+    /// Creates an account, by registration or by an admin.
+    pub async fn create(
+        &self,
+        caller: Option<&Principal>,
+        new: NewUser,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Outcome<User>> {
+        let NewUser { email, name, password, role } = new;
+        let role = role.unwrap_or(Role::Reader);
+        self.check_may_create(caller, role)?;
+        let hash = self.hash(password).await?;
+        let row = new_row(&email, &name, role, Some(hash), self.clock.now());
+        run_once(&self.db, attempt, async move |tx| {
+            let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
+            tx.touch("users").await?;
+            emit_event(&tx, EventType::UserCreated, row.id, 1, row.created_at);
+            to_user(row)
+        })
+        .await
+    }
+
+    /// Checks whether the caller may create an account with this role.
+    fn check_may_create(&self, caller: Option<&Principal>, role: Role) -> Result<()> {
+        let admin = caller.filter(|caller| caller.role == Role::Admin);
+        match admin {
+            None if !self.registration => {
+                Err(Error::Forbidden("registration is disabled: ask an admin for an account"))
+            }
+            None if role != Role::Reader => Err(Error::Forbidden("role: only admins may set it")),
+            // A leaked API key must not be able to create a privileged account that outlives the key.
+            Some(Principal { via: Via::Key { .. }, .. }) if role != Role::Reader => {
+                Err(Error::Forbidden("role: only admins with a session may set it, API keys may not"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Updates an account. `tag` computes the entity tag that `If-Match` is compared with: `/api/users/{id}`
+    /// and `/api/me` return different tags for one row.
+    pub async fn patch(
+        &self,
+        caller: &Principal,
+        id: Id<User>,
+        patch: UserPatch,
+        if_match: Precondition,
+        tag: impl Fn(&User) -> ETag + Send + 'static,
+    ) -> Result<User> {
+        check_access(caller, id)?;
+        let row = user::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        let row = row.ok_or(Error::NotFound("user"))?;
+        check_may_change(caller, &row, &patch)?;
+        if_match.check(&tag(&to_user(row.clone())?))?;
+        let hash = self.new_password(caller, &row, &patch).await?;
+        let (users, caller, verified_hash) = (self.clone(), caller.clone(), row.password_hash);
+        self.db
+            .write(async move |tx| {
+                users.update(tx, caller, id, patch, if_match, tag, hash, verified_hash).await
+            })
+            .await
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    /// Repeats the checks on the locked row: it may have changed while the password was hashed outside of the
+    /// transaction.
+    async fn update(
+        &self,
+        tx: Tx,
+        caller: Principal,
+        id: Id<User>,
+        patch: UserPatch,
+        if_match: Precondition,
+        tag: impl Fn(&User) -> ETag,
+        hash: Option<String>,
+        verified_hash: Option<Redacted>,
+    ) -> Result<User> {
+        let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
+        let mut row = row.ok_or(Error::NotFound("user"))?;
+        check_may_change(&caller, &row, &patch)?;
+        if_match.check(&tag(&to_user(row.clone())?))?;
+        if hash.is_some() && row.password_hash != verified_hash {
+            return Err(Error::Conflict(
+                "the password was changed by another request: read the account and retry",
+            ));
+        }
+        let before = row.clone();
+        apply(&mut row, patch, hash);
+        if row == before {
+            return to_user(row);
+        }
+        let is_admin = |row: &user::Model| row.role == "admin" && row.status == "active";
+        if is_admin(&before) && !is_admin(&row) {
+            check_other_admin(&tx, row.id).await?;
+        }
+        let revokes_sessions = (&before.role, &before.status, &before.password_hash)
+            != (&row.role, &row.status, &row.password_hash);
+        if revokes_sessions {
+            self.sessions.revoke_all(&tx, row.id, caller.session()).await?;
+        }
+        // An admin resets a password when the account may be compromised, so the API keys are deleted too.
+        if caller.user != row.id && before.password_hash != row.password_hash {
+            self.sessions.api_keys.delete_all(&tx, row.id).await?;
+        }
+        row.version += 1;
+        row.updated_at = self.clock.now();
+        let row = row
+            .into_active_model()
+            .reset_all()
+            .update(&*tx)
+            .await
+            .map_err(Error::on_unique_violation("email"))?;
+        tx.touch("users").await?;
+        emit_event(&tx, EventType::UserUpdated, row.id, row.version, row.updated_at);
+        to_user(row)
+    }
+
+    pub async fn remove(&self, caller: &Principal, id: Id<User>, if_match: Precondition) -> Result<()> {
+        check_access(caller, id)?;
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
+                let row = row.ok_or(Error::NotFound("user"))?;
+                if_match.check(&to_user(row.clone())?.etag())?;
+                if row.role == "admin" && row.status == "active" {
+                    check_other_admin(&tx, row.id).await?;
+                }
+                check_no_content(&tx, row.id).await?;
+                clear_uploader(&tx, row.id, now).await?;
+                user::Entity::delete_by_id(row.id).exec(&*tx).await?;
+                emit_event(&tx, EventType::UserDeleted, row.id, row.version + 1, now);
+                tx.touch("users").await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Returns the hash of the new password, if the patch has one. Users who change their own password must
+    /// send the current one.
+    async fn new_password(
+        &self,
+        caller: &Principal,
+        row: &user::Model,
+        patch: &UserPatch,
+    ) -> Result<Option<String>> {
+        let Some(new) = &patch.password else { return Ok(None) };
+        if caller.user == row.id {
+            let decision = self.limiter.try_acquire(&PASSWORD_CHECKS, &row.id.to_string(), self.clock.now());
+            if !decision.allowed {
+                return Err(Error::TooManyRequests(decision.retry_after_seconds));
+            }
+            let Some(current) = &patch.current_password else {
+                return Err(Error::Forbidden("currentPassword: required to change your own password"));
+            };
+            let current = Secret::new(current.clone());
+            if !self
+                .passwords
+                .verify(current, row.password_hash.clone().map(Redacted::into_inner))
+                .await
+                .map_err(hashing_error)?
+            {
+                return Err(Error::Forbidden("currentPassword: does not match the current password"));
+            }
+        }
+        self.hash(new.clone()).await.map(Some)
+    }
+
+    /// Validates and hashes a new password.
+    pub async fn hash(&self, password: String) -> Result<String> {
+        let password = Secret::new(password);
+        if let Err(error) = password::validate(&password) {
+            let code = match error {
+                PasswordError::TooShort => ErrorCode::TooShort,
+                PasswordError::TooLong => ErrorCode::TooLong,
+                PasswordError::Common => ErrorCode::Invalid,
+            };
+            return Err(Error::invalid_field("#/password", code, &error.to_string()));
+        }
+        self.passwords.hash(password).await.map_err(hashing_error)
+    }
+
+    /// Returns the owner for a new API key: the active account with this e-mail address, or the oldest active
+    /// admin.
+    pub async fn find_key_owner(&self, email: Option<&str>) -> Result<Option<Principal>> {
+        let find = user::Entity::find().filter(user::Column::Status.eq(Status::Active.as_str()));
+        let find = match email {
+            Some(email) => find.filter(user::Column::Email.eq(normalize_email(email))),
+            None => find.filter(user::Column::Role.eq(Role::Admin.as_str())),
+        };
+        let Some(row) = find.order_by_asc(user::Column::CreatedAt).one(self.db.read()).await? else {
+            return Ok(None);
+        };
+        let role = row.role.parse().map_err(Error::Internal)?;
+        Ok(Some(Principal { user: row.id, role, via: Via::Cli }))
+    }
+}
+
+/// Emits an event about an account. Its audience is the admins and the account itself.
+pub(super) fn emit_event(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
+    tx.emit(for_href(kind, id, format!("/api/users/{id}"), version, Audience::Admins(Some(id)), now));
+}
+
+/// Fails with 404 unless the caller is an admin or the account is their own: others must not learn that it
+/// exists.
+fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
+    match caller.user == id.0 || caller.role == Role::Admin {
+        true => Ok(()),
+        false => Err(Error::NotFound("user")),
+    }
+}
+
+/// Fails if a caller who is not an admin changes role, status or e-mail address.
+fn check_may_change(caller: &Principal, row: &user::Model, patch: &UserPatch) -> Result<()> {
+    let differs = patch.role.is_some_and(|role| role.as_str() != row.role)
+        || patch.status.is_some_and(|status| status.as_str() != row.status)
+        || patch.email.as_ref().is_some_and(|email| Some(normalize_email(email)) != row.email);
+    match differs && caller.role != Role::Admin {
+        true => Err(Error::Forbidden("only admins may change role, status and e-mail address")),
+        false => Ok(()),
+    }
+}

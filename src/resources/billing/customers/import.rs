@@ -1,0 +1,64 @@
+//! Import of customers from files.
+use entity::customer;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use uuid::Uuid;
+
+use super::{
+    service::{Customers, emit, fill, new_row},
+    types::NewCustomer,
+};
+use crate::{
+    domain::event::EventType,
+    http::problem::{Error, Result},
+    infra::db::Tx,
+    resources::shared::import_log::{ImportEffect, ImportItem},
+};
+
+/// A customer from a file.
+#[derive(Debug)]
+pub struct ImportedCustomer {
+    /// The identity of the customer in the file: the id, if the file has one.
+    pub source: String,
+    pub id: Option<Uuid>,
+    pub new: NewCustomer,
+}
+
+impl Customers {
+    /// Creates a customer from a file, or updates the customer that an earlier import of this file created.
+    pub async fn import(&self, tx: &Tx, customer: ImportedCustomer) -> Result<ImportEffect> {
+        let ImportedCustomer { source, id, new } = customer;
+        let item = ImportItem::new("customer", &source, &new);
+        let before = item.previous(tx).await?;
+        if before.as_ref().is_some_and(|before| before.is_unchanged()) {
+            return Ok(ImportEffect::Unchanged);
+        }
+        let now = self.clock.now();
+        let (row, effect) = match before {
+            Some(before) => {
+                let existing = customer::Entity::find_by_id(before.target).one(&**tx).await?;
+                before.check_unmodified(existing.as_ref().map(|row| row.version))?;
+                let existing = existing.ok_or(Error::NotFound("customer"))?;
+                let version = existing.version + 1;
+                let mut row = fill(existing.into_active_model(), new);
+                row.version = Set(version);
+                row.updated_at = Set(now);
+                (row.update(&**tx).await.map_err(Error::on_unique_violation("email"))?, ImportEffect::Updated)
+            }
+            None => {
+                let id = id.unwrap_or_else(Uuid::now_v7);
+                if customer::Entity::find_by_id(id).one(&**tx).await?.is_some() {
+                    return Err(Error::Conflict(
+                        "a customer with this id exists and was not created by an import",
+                    ));
+                }
+                let row = fill(new_row(id, now), new);
+                (row.insert(&**tx).await.map_err(Error::on_unique_violation("email"))?, ImportEffect::Created)
+            }
+        };
+        item.record(tx, row.id, row.version).await?;
+        tx.touch("customers").await?;
+        let kind = if row.version == 1 { EventType::CustomerCreated } else { EventType::CustomerUpdated };
+        emit(tx, kind, row.id, row.version, now);
+        Ok(effect)
+    }
+}

@@ -1,0 +1,290 @@
+//! Customer service: rules and queries. The only writer of the `customers` table.
+use entity::{customer, invoice};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set, TryIntoModel,
+    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+};
+use uuid::Uuid;
+
+use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer};
+use crate::{
+    domain::{
+        event::{Audience, EventType, for_href},
+        id::Id,
+        text::{like_contains, search_key, trim},
+        timestamp::Timestamp,
+    },
+    http::{
+        cursor::{CursorKey, PageQuery, SortKey, SortValue},
+        etag::{ETag, Precondition},
+        idempotency::{IdempotentRequest, Outcome, run_once},
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+        sort::Sort,
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+};
+
+#[derive(Clone)]
+pub struct Customers {
+    db: Db,
+    pub(super) clock: Clock,
+    cursors: CursorKey,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct CustomerRow {
+    id: Uuid,
+    name: String,
+    email: String,
+    image_url: Option<String>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+    invoices_count: i64,
+}
+
+impl From<CustomerRow> for Customer {
+    fn from(row: CustomerRow) -> Self {
+        Customer {
+            id: Id::from(row.id),
+            name: row.name,
+            email: row.email,
+            image_url: row.image_url,
+            invoices_count: row.invoices_count,
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+            version: row.version,
+        }
+    }
+}
+
+impl CustomerRow {
+    /// Returns the requested fields.
+    fn summary(self, query: &CustomerQuery) -> CustomerSummary {
+        let Customer { id, name, email, image_url, invoices_count, created_at, updated_at, .. } = self.into();
+        CustomerSummary {
+            id,
+            name: Some(name).filter(|_| query.includes("name")),
+            email: Some(email).filter(|_| query.includes("email")),
+            image_url: image_url.filter(|_| query.includes("imageUrl")),
+            invoices_count: Some(invoices_count).filter(|_| query.includes("invoicesCount")),
+            created_at: Some(created_at).filter(|_| query.includes("createdAt")),
+            updated_at: Some(updated_at).filter(|_| query.includes("updatedAt")),
+        }
+    }
+}
+
+/// Selects the columns of a [`CustomerRow`]. Counting invoices costs a subquery for each customer, so it is
+/// optional.
+fn select_rows(find: Select<customer::Entity>, with_count: bool) -> Select<customer::Entity> {
+    let invoices = Query::select()
+        .expr(Expr::col((invoice::Entity, invoice::Column::Id)).count())
+        .from(invoice::Entity)
+        .and_where(
+            Expr::col((invoice::Entity, invoice::Column::CustomerId))
+                .equals((customer::Entity, customer::Column::Id)),
+        )
+        .to_owned();
+    let count = SimpleExpr::SubQuery(None, Box::new(invoices.into()));
+    find.select_only()
+        .columns([
+            customer::Column::Id,
+            customer::Column::Name,
+            customer::Column::Email,
+            customer::Column::ImageUrl,
+            customer::Column::Version,
+            customer::Column::CreatedAt,
+            customer::Column::UpdatedAt,
+        ])
+        .expr_as(if with_count { count } else { Expr::cust("CAST(0 AS BIGINT)") }, "invoices_count")
+}
+
+async fn load<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Customer> {
+    let row = select_rows(customer::Entity::find_by_id(id), true).into_model::<CustomerRow>().one(db).await?;
+    row.map(Customer::from).ok_or(Error::NotFound("customer"))
+}
+
+impl Customers {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Customers { db, clock, cursors }
+    }
+
+    /// Returns the ETag of a list. It changes with customers and with invoices.
+    pub async fn list_etag(&self, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["customers", "invoices"]).await?;
+        Ok(ETag::weak_from_parts(&["customers", &version.to_string(), target]))
+    }
+
+    pub async fn list(&self, query: &CustomerQuery) -> Result<Page<CustomerSummary>> {
+        let CustomerQuery { email, created_from, created_before, q, sort, paging, fields: _ } = query;
+        let mut find = customer::Entity::find();
+        if let Some(email) = email {
+            find = find.filter(customer::Column::Email.eq(email.to_lowercase()));
+        }
+        if let Some(from) = created_from {
+            find = find.filter(customer::Column::CreatedAt.gte(from.0));
+        }
+        if let Some(before) = created_before {
+            find = find.filter(customer::Column::CreatedAt.lt(before.0));
+        }
+        for term in q.as_deref().map(search_key).unwrap_or_default().split_whitespace() {
+            find = find.filter(customer::Column::Search.into_simple_expr().like(like_contains(term)));
+        }
+        let list = format!("customers {email:?} {created_from:?} {created_before:?} {q:?} {sort:?}");
+        let sort = Sort::parse(sort.as_deref().unwrap_or("name"));
+        let key = |name: &str| {
+            SortKey::ascending(match name {
+                "name" => customer::Column::Name,
+                "email" => customer::Column::Email,
+                _ => customer::Column::CreatedAt,
+            })
+        };
+        let order = sort.keys(key, SortKey::ascending(customer::Column::Id));
+        let sort_key = |row: &CustomerRow| {
+            let value = |name: &str| match name {
+                "name" => SortValue::Text(row.name.clone()),
+                "email" => SortValue::Text(row.email.clone()),
+                _ => SortValue::Number(row.created_at),
+            };
+            sort.position(value, row.id)
+        };
+        let select = |find| select_rows(find, query.includes("invoicesCount"));
+        let slice = PageQuery { cursor_key: &self.cursors, list_id: list, order, params: paging };
+        let (found, pagination) = slice.fetch(self.db.read(), find, select, sort_key).await?;
+        Ok(Page { data: found.into_iter().map(|row| row.summary(query)).collect(), pagination })
+    }
+
+    /// Returns the number of customers.
+    pub async fn count(&self) -> Result<i64> {
+        let all = customer::Entity::find().select_only().expr(customer::Column::Id.count());
+        Ok(all.into_tuple::<i64>().one(self.db.read()).await?.unwrap_or_default())
+    }
+
+    pub async fn get(&self, id: Id<Customer>) -> Result<Customer> {
+        load(self.db.read(), id.0).await
+    }
+
+    pub async fn create(
+        &self,
+        new: NewCustomer,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Outcome<Customer>> {
+        let now = self.clock.now();
+        run_once(&self.db, attempt, async move |tx| {
+            let id = Uuid::now_v7();
+            fill(new_row(id, now), new).insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
+            tx.touch("customers").await?;
+            emit(&tx, EventType::CustomerCreated, id, 1, now);
+            load(&*tx, id).await
+        })
+        .await
+    }
+
+    pub async fn replace(
+        &self,
+        id: Id<Customer>,
+        new: NewCustomer,
+        precondition: Precondition,
+    ) -> Result<Customer> {
+        self.apply(id, precondition, move |_| new).await
+    }
+
+    pub async fn update(
+        &self,
+        id: Id<Customer>,
+        patch: CustomerPatch,
+        precondition: Precondition,
+    ) -> Result<Customer> {
+        self.apply(id, precondition, move |row| NewCustomer {
+            name: patch.name.unwrap_or_else(|| row.name.clone()),
+            email: patch.email.unwrap_or_else(|| row.email.clone()),
+            image_url: patch.image_url.apply_to(row.image_url.clone()),
+        })
+        .await
+    }
+
+    pub async fn delete(&self, id: Id<Customer>, precondition: Precondition) -> Result<()> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let (row, customer) = load_for_update(&tx, id, &precondition).await?;
+                if customer.invoices_count > 0 {
+                    return Err(Error::Conflict(
+                        "the customer has invoices: delete them or change their customerId first",
+                    ));
+                }
+                emit(&tx, EventType::CustomerDeleted, row.id, row.version + 1, now);
+                row.delete(&*tx).await?;
+                tx.touch("customers").await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn apply<F>(&self, id: Id<Customer>, precondition: Precondition, change: F) -> Result<Customer>
+    where
+        F: FnOnce(&customer::Model) -> NewCustomer + Send + 'static,
+    {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let (existing, customer) = load_for_update(&tx, id, &precondition).await?;
+                let mut row = fill(existing.clone().into_active_model(), change(&existing));
+                if row.clone().try_into_model()? == existing {
+                    return Ok(customer);
+                }
+                row.version = Set(existing.version + 1);
+                row.updated_at = Set(now);
+                row.update(&*tx).await.map_err(Error::on_unique_violation("email"))?;
+                tx.touch("customers").await?;
+                emit(&tx, EventType::CustomerUpdated, id.0, existing.version + 1, now);
+                load(&*tx, id.0).await
+            })
+            .await
+    }
+}
+
+pub(super) fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
+    tx.emit(for_href(kind, id, format!("/api/v2/customers/{id}"), version, Audience::Accountants, now));
+}
+
+/// Returns a new row without the columns that clients write.
+pub(super) fn new_row(id: Uuid, now: i64) -> customer::ActiveModel {
+    customer::ActiveModel {
+        id: Set(id),
+        version: Set(1),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    }
+}
+
+/// Sets the columns that clients write, and the search text.
+pub(super) fn fill(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
+    let (name, email) = (trim(&new.name), new.email.trim().to_lowercase());
+    row.search = Set(search_key(&format!("{name} {email}")));
+    row.name = Set(name);
+    row.email = Set(email);
+    row.image_url = Set(new.image_url);
+    row
+}
+
+/// Locks a row, and returns it with its representation if the precondition holds. The lock stops concurrent
+/// changes, and new invoices for this customer, until the transaction ends.
+async fn load_for_update(
+    tx: &Tx,
+    id: Id<Customer>,
+    precondition: &Precondition,
+) -> Result<(customer::Model, Customer)> {
+    let row = customer::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+    let row = row.ok_or(Error::NotFound("customer"))?;
+    let customer = load(&**tx, id.0).await?;
+    precondition.check(&customer.etag())?;
+    Ok((row, customer))
+}

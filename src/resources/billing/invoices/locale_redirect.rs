@@ -1,0 +1,31 @@
+//! The list of invoices without a locale: redirects to the locale that matches the client best.
+use poem_openapi::OpenApi;
+
+use super::{service::Invoices, types::InvoiceQuery};
+use crate::{
+    api::Tag,
+    http::{
+        auth::{Accountants, Caller},
+        extract::{AcceptLanguage, Query},
+        negotiation::LanguageRedirect,
+        problem::ApiError,
+    },
+};
+
+pub struct LocaleRedirectApi(pub Invoices);
+
+#[OpenApi(prefix_path = "/api/v2/invoices", tag = "Tag::Invoices")]
+impl LocaleRedirectApi {
+    /// Redirect to the invoices in the client's language
+    ///
+    /// Redirects to the locale that matches `Accept-Language` best, or to the first configured locale.
+    #[oai(path = "/", method = "get", operation_id = "invoicesNegotiate")]
+    async fn negotiate(
+        &self,
+        _accountant: Caller<Accountants>,
+        languages: AcceptLanguage,
+        query: Query<InvoiceQuery>,
+    ) -> Result<LanguageRedirect, ApiError<()>> {
+        Ok(LanguageRedirect::to_best_locale("/api/v2/invoices", &query.target, &languages, self.0.locales())?)
+    }
+}

@@ -1,0 +1,23 @@
+//! Invoices, shown in the currency of a locale.
+mod api;
+mod apply_payment;
+mod example;
+mod export;
+mod import;
+mod list;
+mod locale_redirect;
+mod localized;
+mod pdf;
+mod service;
+mod totals;
+mod types;
+mod v1;
+
+pub use api::InvoicesApi;
+pub use apply_payment::{InvoiceRef, PaymentResult};
+pub use import::ImportedInvoice;
+pub use locale_redirect::LocaleRedirectApi;
+pub use pdf::{PdfRenderer, Seller};
+pub use service::Invoices;
+pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};
+pub use v1::{CountryRoutes, InvoicesV1, InvoicesV1Api};

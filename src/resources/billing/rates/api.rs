@@ -1,0 +1,37 @@
+//! Operations on exchange rates.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::Rates,
+    types::{RateQuery, RateTable},
+};
+use crate::{
+    api::Tag,
+    domain::money::Currency,
+    http::{
+        auth::OptionalAuth,
+        extract::{IfNoneMatch, Query},
+        problem::{ApiError, BadRequest},
+        response::GetResponse,
+    },
+};
+
+pub struct RatesApi(pub Rates);
+
+#[OpenApi(prefix_path = "/api/rates", tag = "Tag::Rates")]
+impl RatesApi {
+    /// Get exchange rates
+    ///
+    /// Returns the rate of one unit of `base` in every other known currency, each with its date, its source
+    /// and its state. The rates are stored ones: the request does not call an external service.
+    #[oai(path = "/", method = "get", operation_id = "ratesGet")]
+    async fn get(
+        &self,
+        _viewer: OptionalAuth,
+        query: Query<RateQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<RateTable>, ApiError<BadRequest>> {
+        let base = query.base.unwrap_or(Currency::USD);
+        Ok(GetResponse::new(self.0.snapshot().await?.table(base)?, &if_none_match.0))
+    }
+}

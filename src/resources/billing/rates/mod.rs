@@ -1,0 +1,18 @@
+//! Exchange rates: stored rates while they are recent, otherwise the rates of the setting `rates_fallback`. A
+//! background task fetches rates from the configured source; no request waits for the source.
+mod api;
+mod conversion;
+mod exchange;
+mod fetcher;
+mod service;
+mod snapshot;
+mod source;
+mod types;
+
+pub use api::RatesApi;
+pub use conversion::{ExchangeRates, Original};
+pub use exchange::{ExchangeRate, FallbackRates, RateState, SourcedRate, is_plausible};
+pub use fetcher::{FetchError, RateFetcher, RateSource};
+pub use service::{FetchSummary, MaxChange, Rates, RejectedRate};
+pub use snapshot::RateSnapshot;
+pub use types::{Quoted, Rate};

@@ -1,0 +1,11 @@
+//! Chat channels and their read access.
+mod api;
+mod example;
+mod service;
+mod types;
+
+pub use api::ChannelsApi;
+pub use example::example_channel_id;
+pub use service::{Channels, PURGE_MESSAGES_JOB};
+pub(in crate::resources) use service::{load_for_update, readable_by, visible_to};
+pub use types::{Channel, ChannelAudience};

@@ -1,0 +1,223 @@
+//! Channel service: rules and queries. Only this file writes the `channels` table.
+use entity::{channel, message};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
+    QuerySelect, Select, Set, sea_query::LockType,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::types::{Channel, ChannelAudience, ChannelPatch, ChannelQuery, NewChannel, address};
+use crate::{
+    domain::{
+        event::{EventType, for_href},
+        id::Id,
+        text::trim,
+        timestamp::Timestamp,
+    },
+    http::{
+        auth::Principal,
+        cursor::{CursorKey, PageQuery, SortKey, SortValue},
+        etag::Precondition,
+        idempotency::{IdempotentRequest, Outcome, run_once},
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+        queue::{ClaimedJob, JobError, NewJob},
+    },
+};
+
+/// Kind of the job that deletes the messages of a deleted channel.
+pub const PURGE_MESSAGES_JOB: &str = "channels.forget";
+
+#[derive(Serialize, Deserialize)]
+struct PurgeJob {
+    channel: Uuid,
+}
+
+#[derive(Clone)]
+pub struct Channels {
+    db: Db,
+    clock: Clock,
+    cursors: CursorKey,
+}
+
+/// Returns the condition for the channels that the caller can read. Every query of channels and messages uses
+/// it.
+pub fn readable_by(viewer: Option<&Principal>) -> Condition {
+    let (public, accounts) = (ChannelAudience::Public.as_str(), ChannelAudience::Accounts.as_str());
+    match viewer {
+        Some(viewer) if viewer.role.is_staff() => Condition::all(),
+        Some(_) => Condition::all().add(channel::Column::Audience.is_in([public, accounts])),
+        None => Condition::all().add(channel::Column::Audience.eq(public)),
+    }
+}
+
+/// Selects the channels that the caller can read.
+pub fn visible_to(viewer: Option<&Principal>) -> Select<channel::Entity> {
+    channel::Entity::find().filter(readable_by(viewer))
+}
+
+/// Locks the channel for an update or a write in it, if the caller can read it.
+///
+/// The lock serializes writers of a channel: a repeated message finds the first one, and an event gets the
+/// audience that the channel has at its commit. `FOR NO KEY UPDATE` still allows inserts that reference the
+/// channel.
+pub async fn load_for_update(tx: &Tx, caller: &Principal, id: Id<Channel>) -> Result<channel::Model> {
+    let find = visible_to(Some(caller)).filter(channel::Column::Id.eq(id.0));
+    let row = find.lock(LockType::NoKeyUpdate).one(&**tx).await?;
+    row.ok_or(Error::NotFound("channel"))
+}
+
+impl From<channel::Model> for Channel {
+    fn from(row: channel::Model) -> Self {
+        let channel::Model { id, name, description, audience, version, created_at, updated_at } = row;
+        Channel {
+            id: Id::from(id),
+            name,
+            description,
+            audience: ChannelAudience::parse(&audience),
+            created_at: Timestamp(created_at),
+            updated_at: Timestamp(updated_at),
+            version,
+        }
+    }
+}
+
+impl Channels {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        Channels { db, clock, cursors }
+    }
+
+    pub async fn list(&self, viewer: Option<&Principal>, query: &ChannelQuery) -> Result<Page<Channel>> {
+        let mut find = visible_to(viewer);
+        if let Some(audience) = query.audience {
+            find = find.filter(channel::Column::Audience.eq(audience.as_str()));
+        }
+        let slice = PageQuery {
+            cursor_key: &self.cursors,
+            list_id: format!("channels {:?}", query.audience),
+            order: vec![SortKey::ascending(channel::Column::Name), SortKey::ascending(channel::Column::Id)],
+            params: &query.paging,
+        };
+        let position = |row: &channel::Model| vec![SortValue::Text(row.name.clone()), SortValue::Id(row.id)];
+        let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
+        Ok(Page { data: rows.into_iter().map(Channel::from).collect(), pagination })
+    }
+
+    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Channel>) -> Result<Channel> {
+        let find = visible_to(viewer).filter(channel::Column::Id.eq(id.0));
+        let row = find.one(self.db.read()).await?;
+        row.map(Channel::from).ok_or(Error::NotFound("channel"))
+    }
+
+    pub async fn create(
+        &self,
+        new: NewChannel,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Outcome<Channel>> {
+        let now = self.clock.now();
+        run_once(&self.db, attempt, async move |tx| {
+            let NewChannel { name, description, audience } = new;
+            let row = channel::ActiveModel {
+                id: Set(Uuid::now_v7()),
+                name: Set(trim(&name)),
+                description: Set(description),
+                audience: Set(audience.as_str().to_owned()),
+                version: Set(1),
+                created_at: Set(now),
+                updated_at: Set(now),
+            };
+            let channel = Channel::from(row.insert(&*tx).await.map_err(Error::on_unique_violation("name"))?);
+            emit(&tx, EventType::ChannelCreated, &channel, audience, now);
+            Ok(channel)
+        })
+        .await
+    }
+
+    pub async fn update(
+        &self,
+        editor: &Principal,
+        id: Id<Channel>,
+        patch: ChannelPatch,
+        precondition: Precondition,
+    ) -> Result<Channel> {
+        let (editor, now) = (editor.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let before = load_for_update(&tx, &editor, id).await?;
+                let current = Channel::from(before.clone());
+                precondition.check(&current.etag())?;
+                let mut row = before.clone();
+                let ChannelPatch { name, description, audience } = patch;
+                row.name = name.map_or(row.name, |name| trim(&name));
+                row.description = description.apply_to(row.description);
+                row.audience = audience.map_or(row.audience, |audience| audience.as_str().to_owned());
+                if row == before {
+                    return Ok(current);
+                }
+                row.version += 1;
+                row.updated_at = now;
+                let row = row.into_active_model().reset_all();
+                let channel =
+                    Channel::from(row.update(&*tx).await.map_err(Error::on_unique_violation("name"))?);
+                // Clients that lose access receive this event as the last one of the channel.
+                emit(&tx, EventType::ChannelUpdated, &channel, current.audience.wider(channel.audience), now);
+                Ok(channel)
+            })
+            .await
+    }
+
+    /// Deletes a channel and enqueues the job that deletes its messages.
+    pub async fn delete(
+        &self,
+        editor: &Principal,
+        id: Id<Channel>,
+        precondition: Precondition,
+    ) -> Result<()> {
+        let (editor, now) = (editor.clone(), self.clock.now());
+        let deleted = self.db.write(async move |tx| {
+            let row = load_for_update(&tx, &editor, id).await?;
+            let mut deleted = Channel::from(row.clone());
+            precondition.check(&deleted.etag())?;
+            row.delete(&*tx).await?;
+            deleted.version += 1;
+            emit(&tx, EventType::ChannelDeleted, &deleted, deleted.audience, now);
+            // A channel can have many messages: they are deleted in batches, outside of this request.
+            tx.enqueue(
+                NewJob::new(PURGE_MESSAGES_JOB, &PurgeJob { channel: id.0 })?.max_attempts(i32::MAX),
+                now,
+            )
+            .await?;
+            Ok::<_, Error>(())
+        });
+        deleted.await
+    }
+
+    /// Deletes the messages of a deleted channel, in batches.
+    pub async fn purge_messages(&self, job: &ClaimedJob) -> Result<(), JobError> {
+        let PurgeJob { channel } = job.data()?;
+        loop {
+            let batch = message::Entity::find().select_only().column(message::Column::Id);
+            let batch = batch.filter(message::Column::ChannelId.eq(channel)).limit(BATCH);
+            let batch: Vec<Uuid> = batch.into_tuple().all(self.db.read()).await?;
+            let last = (batch.len() as u64) < BATCH;
+            let deleted = message::Entity::delete_many().filter(message::Column::Id.is_in(batch));
+            self.db.write(async move |tx: Tx| deleted.exec(&*tx).await.map(drop)).await?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Messages that one statement deletes at most: this keeps transactions short.
+const BATCH: u64 = 1000;
+
+fn emit(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
+    tx.emit(for_href(kind, channel.id, address(channel.id), channel.version, audience.event_audience(), now));
+}

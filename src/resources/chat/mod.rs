@@ -1,0 +1,3 @@
+//! Chat: channels and messages.
+pub mod channels;
+pub mod messages;

@@ -1,0 +1,131 @@
+//! HTTP operations on comments.
+use poem_openapi::OpenApi;
+
+use super::{
+    service::Comments,
+    types::{Comment, CommentPatch, CommentQuery, NewComment, PostCommentQuery},
+};
+use crate::{
+    api::Tag,
+    domain::id::Id,
+    http::{
+        auth::{Authenticated, Caller, Editors, OptionalAuth, OwnerOrEditors},
+        cache_control::CacheControl,
+        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
+        problem::{ApiError, BadRequest, Conflict, CreateErrors, NotFound, Unauthorized, UpdateErrors},
+        response::{CreateResponse, GetResponse, ListResponse, NoContent, UpdateResponse},
+    },
+    resources::content::posts::Post,
+};
+
+pub struct CommentsApi(pub Comments);
+
+#[OpenApi(prefix_path = "/api", tag = "Tag::Comments")]
+impl CommentsApi {
+    /// List the comments of a post, oldest first
+    ///
+    /// Anonymous callers get approved comments. Signed-in users also get their own pending and rejected
+    /// comments, editors get all.
+    #[oai(path = "/posts/:id/comments", method = "get", operation_id = "commentsListForPost")]
+    async fn list_for_post(
+        &self,
+        viewer: OptionalAuth,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        query: Query<PostCommentQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse<Comment>, ApiError<(BadRequest, NotFound)>> {
+        self.0.check_post_visible(viewer.0.as_ref(), id.0).await?;
+        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
+            return Ok(unchanged);
+        }
+        let page = self.0.list_for_post(viewer.0.as_ref(), id.0, &query).await?;
+        Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
+    }
+
+    /// Create a comment
+    ///
+    /// Comments by editors and by the author of the post are approved immediately; others are pending until
+    /// an editor approves them. Drafts reject comments (409).
+    #[oai(path = "/posts/:id/comments", method = "post", operation_id = "commentsCreate")]
+    async fn create(
+        &self,
+        author: Caller<Authenticated>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        key: IdempotencyKey,
+        new: JsonBody<NewComment>,
+    ) -> Result<CreateResponse<Comment>, ApiError<(Unauthorized, NotFound, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.create(&author, id.0, new.0, key.0).await?))
+    }
+
+    /// List comments of all posts
+    ///
+    /// The moderation queue. `status=pending` lists the comments that await approval.
+    #[oai(path = "/comments", method = "get", operation_id = "commentsList")]
+    async fn list(
+        &self,
+        editor: Caller<Editors>,
+        query: Query<CommentQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse<Comment>, ApiError<BadRequest>> {
+        let etag = self.0.list_etag(Some(&editor), &query.target).await?;
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::Private) {
+            return Ok(unchanged);
+        }
+        Ok(ListResponse::new(
+            self.0.list(&editor, &query).await?,
+            &etag,
+            &query.target,
+            CacheControl::Private,
+        ))
+    }
+
+    /// Get a comment
+    ///
+    /// Only its author and editors get a pending or rejected comment; other callers get 404.
+    #[oai(path = "/comments/:id", method = "get", operation_id = "commentsGet")]
+    async fn get(
+        &self,
+        viewer: OptionalAuth,
+        /// The id of the comment.
+        id: Path<Id<Comment>>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<Comment>, ApiError<NotFound>> {
+        Ok(GetResponse::new(self.0.get(viewer.0.as_ref(), id.0).await?, &if_none_match.0))
+    }
+
+    /// Update or moderate a comment
+    ///
+    /// A merge patch (RFC 7396). The author can change the content for 15 minutes; the comment is then
+    /// pending again, unless the caller is the author of the post. Editors can change content and status at
+    /// any time. When an approved comment loses its approval, its approved replies become pending. A reply
+    /// can be approved only after its parent (409).
+    #[oai(path = "/comments/:id", method = "patch", operation_id = "commentsUpdate")]
+    async fn update(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the comment.
+        id: Path<Id<Comment>>,
+        if_match: IfMatch,
+        patch: MergePatch<CommentPatch>,
+    ) -> Result<UpdateResponse<Comment>, ApiError<(UpdateErrors, Conflict)>> {
+        Ok(UpdateResponse::new(self.0.update(&caller, id.0, patch.0, if_match.0).await?))
+    }
+
+    /// Delete a comment
+    ///
+    /// Deletes the comment with all direct and indirect replies. There is no undo.
+    #[oai(path = "/comments/:id", method = "delete", operation_id = "commentsDelete")]
+    async fn delete(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the comment.
+        id: Path<Id<Comment>>,
+        if_match: IfMatch,
+    ) -> Result<NoContent, ApiError<UpdateErrors>> {
+        self.0.delete(&caller, id.0, if_match.0).await?;
+        Ok(NoContent::new())
+    }
+}

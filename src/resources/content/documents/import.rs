@@ -1,0 +1,62 @@
+//! Import of documents from files.
+use super::{
+    content::revision,
+    service::{Docs, emit_written, find_for_update, write},
+    types::DocumentReplacement,
+};
+use crate::{
+    http::problem::{Error, Result},
+    infra::db::Tx,
+    resources::{
+        content::revisions::{Change, NewRevision},
+        shared::import_log::{ImportEffect, ImportItem},
+    },
+};
+
+/// A document read from a file.
+#[derive(Debug, Clone)]
+pub struct ImportedDocument {
+    pub path: String,
+    pub title: String,
+    pub content: String,
+    pub position: i64,
+}
+
+impl Docs {
+    /// Creates the document of a file, or updates the document that an earlier import of the file created.
+    ///
+    /// Appends the new version to `revisions`. The caller stores these in the same transaction, many at once.
+    pub async fn import(
+        &self,
+        tx: &Tx,
+        document: &ImportedDocument,
+        revisions: &mut Vec<NewRevision>,
+    ) -> Result<ImportEffect> {
+        let item = ImportItem::new("document", &document.path, document);
+        let ImportedDocument { path, title, content, position } = document;
+        let existing = find_for_update(tx, path).await?;
+        let effect = match item.previous(tx).await? {
+            Some(before) if before.is_unchanged() => return Ok(ImportEffect::Unchanged),
+            None if existing.is_some() => {
+                return Err(Error::Conflict(
+                    "a document that was not imported already exists at this path: delete one of them",
+                ));
+            }
+            None => ImportEffect::Created,
+            Some(before) => {
+                // The path can belong to another document now, if the imported one was deleted.
+                let imported = existing.as_ref().filter(|row| row.id == before.target);
+                before.check_unmodified(imported.map(|row| row.version))?;
+                ImportEffect::Updated
+            }
+        };
+        let new = DocumentReplacement { title: title.clone(), content: content.clone(), position: *position };
+        let now = self.clock.now();
+        let row = write(tx, existing, path, new, now).await?;
+        item.record(tx, row.id, row.version).await?;
+        tx.touch("documents").await?;
+        emit_written(tx, &row, now);
+        revisions.push(revision(&row, Change::Imported, now)?);
+        Ok(effect)
+    }
+}

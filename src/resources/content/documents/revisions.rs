@@ -1,0 +1,90 @@
+//! Revisions of documents, for editors.
+use entity::document;
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+use super::{
+    content::{self, DocumentContent, DocumentRevision},
+    service::{Docs, emit_written, is_unchanged, not_deleted, write},
+    types::{Document, DocumentReplacement},
+};
+use crate::{
+    domain::id::Id,
+    http::{
+        auth::Principal,
+        etag::Precondition,
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+    },
+    resources::content::revisions::{
+        Change, Revision, RevisionDiff, RevisionQuery, StoredRevision, Subject, diff_revisions,
+        list_revisions, load_revision, store_revisions,
+    },
+};
+
+impl Docs {
+    pub async fn revisions(&self, id: Id<Document>, query: &RevisionQuery) -> Result<Page<Revision>> {
+        self.check_exists(id).await?;
+        list_revisions(self.db.read(), &self.cursors, Subject::Document(id.0), &query.paging).await
+    }
+
+    pub async fn revision(&self, id: Id<Document>, revision: Id<Revision>) -> Result<DocumentRevision> {
+        self.check_exists(id).await?;
+        let location = format!("/api/documents/{id}/revisions/{revision}");
+        let StoredRevision { revision, content } =
+            load_revision(self.db.read(), Subject::Document(id.0), revision).await?;
+        Ok(DocumentRevision { revision, document: content, location })
+    }
+
+    pub async fn diff(
+        &self,
+        id: Id<Document>,
+        revision: Id<Revision>,
+        against: Option<Id<Revision>>,
+    ) -> Result<RevisionDiff> {
+        self.check_exists(id).await?;
+        let (subject, location) =
+            (Subject::Document(id.0), format!("/api/documents/{id}/revisions/{revision}/diff"));
+        diff_revisions::<_, DocumentContent>(self.db.read(), subject, revision, against, location).await
+    }
+
+    /// Restores title, content and position of a revision. The path is unchanged.
+    pub async fn restore_revision(
+        &self,
+        editor: &Principal,
+        id: Id<Document>,
+        revision: Id<Revision>,
+        precondition: Precondition,
+    ) -> Result<Document> {
+        let (editor, now) = (editor.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row =
+                    not_deleted().filter(document::Column::Id.eq(id.0)).lock_exclusive().one(&*tx).await?;
+                let row = row.ok_or(Error::NotFound("document"))?;
+                precondition.check(&Document::from(row.clone()).etag())?;
+                let stored: StoredRevision<DocumentContent> =
+                    load_revision(&*tx, Subject::Document(id.0), revision).await?;
+                let DocumentContent { path: _, title, content, position } = stored.content;
+                let (path, new) = (row.path.clone(), DocumentReplacement { title, content, position });
+                if is_unchanged(&row, &new) {
+                    return Ok(row.into());
+                }
+                let row = write(&tx, Some(row), &path, new, now).await?;
+                let restored = content::revision(&row, Change::Restored, now)?;
+                store_revisions(&tx, [restored.changed_by(&editor).restored_from(revision)]).await?;
+                emit_written(&tx, &row, now);
+                tx.touch("documents").await?;
+                Ok(row.into())
+            })
+            .await
+    }
+
+    async fn check_exists(&self, id: Id<Document>) -> Result<()> {
+        let find =
+            not_deleted().filter(document::Column::Id.eq(id.0)).select_only().column(document::Column::Id);
+        let found: Option<Uuid> = find.into_tuple().one(self.db.read()).await?;
+        found.map(|_| ()).ok_or(Error::NotFound("document"))
+    }
+}

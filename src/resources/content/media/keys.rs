@@ -1,0 +1,146 @@
+//! Blob keys, file names and wire representation of a `media` row.
+use aws_lc_rs::rand;
+use entity::media;
+
+use super::types::{Media, MediaType, MediaVariant};
+use crate::{
+    domain::{id::Id, timestamp::Timestamp},
+    http::problem::{Error, Result},
+    images::Format,
+};
+
+/// Widths of the variants that the response lists, in pixels.
+const WIDTHS: [i64; 6] = [160, 320, 640, 960, 1280, 1920];
+/// Resolution of a stored focus coordinate: ten-thousandths of a side.
+pub const FOCUS_SCALE: f64 = 10_000.0;
+
+/// Returns a new random stem of 128 bits, so that URLs cannot be guessed.
+pub fn new_stem() -> Result<String> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| Error::Internal("the random number generator failed".to_owned()))?;
+    Ok(hex(&bytes))
+}
+
+/// Formats bytes as lowercase hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the stem of a key: `abc` of `abc.jpg`.
+pub fn stem(key: &str) -> &str {
+    key.split('.').next().unwrap_or(key)
+}
+
+/// Returns the prefix of all blobs of an image. The first two digits spread the blobs over folders.
+pub fn prefix(stem: &str) -> String {
+    format!("{}/{stem}", stem.get(..2).unwrap_or_default())
+}
+
+/// Returns the blob key of the stored original.
+pub fn original(key: &str) -> String {
+    let extension = key.rsplit('.').next().unwrap_or_default();
+    format!("{}/original.{extension}", prefix(stem(key)))
+}
+
+/// Returns the format that the extension of a key names.
+pub fn format_of(key: &str) -> Option<Format> {
+    Format::ALL.into_iter().find(|format| key.ends_with(&format!(".{}", format.extension())))
+}
+
+fn media_type(format: Format) -> MediaType {
+    match format {
+        Format::Jpeg => MediaType::Jpeg,
+        Format::Png => MediaType::Png,
+        Format::Webp => MediaType::Webp,
+        Format::Gif => MediaType::Gif,
+    }
+}
+
+/// Returns the media type as the `media_type` column stores it.
+pub fn media_type_name(kind: MediaType) -> &'static str {
+    let format = Format::ALL.into_iter().find(|format| media_type(*format) == kind);
+    format.unwrap_or(Format::Jpeg).media_type()
+}
+
+/// Returns whether a character changes the text direction: it could hide the real file extension (UAX 9).
+fn is_bidi_control(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns the client's file name without folders, control characters and bidi controls, with the extension
+/// of `format`.
+pub fn filename(client_name: Option<&str>, format: Format) -> String {
+    let name = client_name.unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = name.chars().filter(|c| !c.is_control() && !is_bidi_control(*c)).collect();
+    let name = name.trim().trim_matches('.').trim();
+    let stem = match name.rsplit_once('.') {
+        Some((stem, "jpg" | "jpeg" | "png" | "webp" | "gif" | "JPG" | "JPEG" | "PNG" | "GIF")) => stem,
+        _ => name,
+    };
+    let short: String = stem.chars().take(190).collect();
+    let stem = if short.trim().is_empty() { "image" } else { short.trim() };
+    format!("{stem}.{}", format.extension())
+}
+
+fn wire_variants(row: &media::Model) -> Vec<MediaVariant> {
+    // No variants of a GIF: it may be animated, WebP output is a still image, and a smaller GIF can have more
+    // bytes.
+    let is_still = format_of(&row.key) != Some(Format::Gif);
+    let narrower = WIDTHS.into_iter().filter(|width| is_still && *width < row.width);
+    let variant = |width: i64| MediaVariant {
+        url: format!("/media/{}?w={width}&format=webp", row.key),
+        width: width as i32,
+        height: ((row.height * width + row.width / 2) / row.width).max(1) as i32,
+    };
+    narrower.map(variant).collect()
+}
+
+impl From<media::Model> for Media {
+    fn from(row: media::Model) -> Self {
+        let coordinate = |value: i64| value as f64 / FOCUS_SCALE;
+        Media {
+            id: Id::from(row.id),
+            url: format!("/media/{}", row.key),
+            media_type: media_type(format_of(&row.key).unwrap_or(Format::Jpeg)),
+            variants: wire_variants(&row),
+            size: row.size,
+            width: row.width as i32,
+            height: row.height as i32,
+            filename: row.filename,
+            sha256: row.sha256,
+            blurhash: row.blurhash,
+            alt: row.alt,
+            focus_x: row.focus_x.map(coordinate),
+            focus_y: row.focus_y.map(coordinate),
+            uploaded_by: row.uploaded_by.map(Id::from),
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+            version: row.version,
+            new: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filename_drops_folders_and_control_characters() {
+        for (client_name, expected) in [
+            (Some("joint.jpg"), "joint.png"),
+            (Some("../../etc/passwd"), "passwd.png"),
+            (Some("C:\\pictures\\joint.PNG"), "joint.png"),
+            (Some("joint.php"), "joint.php.png"),
+            (Some("..."), "image.png"),
+            (Some("a\r\nb\0.gif"), "ab.png"),
+            (Some(".htaccess"), "htaccess.png"),
+            (Some("Größe"), "Größe.png"),
+            (Some(""), "image.png"),
+            (None, "image.png"),
+        ] {
+            assert_eq!(filename(client_name, Format::Png), expected);
+        }
+        assert_eq!(filename(Some(&"ä".repeat(1000)), Format::Webp).chars().count(), 195);
+    }
+}

@@ -1,0 +1,15 @@
+//! Media: uploaded images, re-encoded without metadata and served in any size.
+mod api;
+mod example;
+mod keys;
+pub mod orphans;
+mod serve;
+mod service;
+mod types;
+mod upload;
+mod variants;
+
+pub use api::MediaApi;
+pub use serve::api::MediaFilesApi;
+pub use service::{MediaLibrary, clear_uploader};
+pub use types::{Media, MediaPatch, MediaQuery};

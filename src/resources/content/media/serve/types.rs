@@ -1,0 +1,95 @@
+//! Parameters of the operation that serves image bytes.
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use poem_openapi::{Enum, Object, registry::MetaSchema, types::Example};
+
+use crate::domain::scalar::string_scalar;
+
+/// The public key of an image: 128 random bits in hexadecimal and the extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileKey(pub String);
+
+impl FromStr for FileKey {
+    type Err = Cow<'static, str>;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(FileKey(text.to_owned()))
+    }
+}
+
+impl fmt::Display for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+string_scalar!([] FileKey, "file_key", MetaSchema {
+    pattern: Some("^[0-9a-f]{32}\\.(jpg|png|webp|gif)$".to_owned()),
+    min_length: Some(36),
+    max_length: Some(37),
+    example: Some("7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg".into()),
+    ..MetaSchema::new("string")
+});
+
+/// How an image fits a box whose aspect ratio differs from the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename = "MediaFit", rename_all = "lowercase")]
+pub enum Fit {
+    /// Fills the box and crops the rest around the focus.
+    Cover,
+    /// Centers the whole image in the box. The remaining area is transparent, or white in JPEG.
+    Contain,
+    /// Scales the whole image to fit within the box; one side can be shorter than requested.
+    Inside,
+}
+
+/// The output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename = "MediaFormat", rename_all = "lowercase")]
+pub enum OutputFormat {
+    /// WebP if the `Accept` header names `image/webp`, otherwise the stored format.
+    Auto,
+    /// JPEG.
+    Jpeg,
+    /// PNG.
+    Png,
+    /// WebP.
+    Webp,
+    /// GIF.
+    Gif,
+}
+
+/// The size and format of a variant. An image is never enlarged.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct FileQuery {
+    /// The width in pixels. Default: follows from `h` and the aspect ratio.
+    #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
+    pub w: Option<u32>,
+    /// The height in pixels. Default: follows from `w` and the aspect ratio.
+    #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
+    pub h: Option<u32>,
+    /// How the image fits the box if both `w` and `h` are set. Default: `inside`.
+    pub fit: Option<Fit>,
+    /// The point that a crop keeps visible, as `x,y` from the left and from the top, each between 0 and 1.
+    /// Default: the focus in the metadata of the image, which can change.
+    #[oai(validator(
+        pattern = "^(0(\\.[0-9]{1,4})?|1(\\.0{1,4})?),(0(\\.[0-9]{1,4})?|1(\\.0{1,4})?)$",
+        min_length = "3",
+        max_length = "13"
+    ))]
+    pub focus: Option<String>,
+    /// The output format. Default: the stored format.
+    pub format: Option<OutputFormat>,
+}
+
+impl Example for FileQuery {
+    fn example() -> Self {
+        FileQuery {
+            w: Some(640),
+            h: Some(480),
+            fit: Some(Fit::Cover),
+            focus: Some("0.5,0.25".into()),
+            format: Some(OutputFormat::Webp),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Media service: rules, queries and deletes. Only this folder writes the `media` table.
+use std::{
+    collections::HashMap,
+    num::NonZero,
+    sync::{Arc, Mutex, Weak},
+    thread,
+};
+
+use entity::media;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, ModelTrait, QueryFilter,
+    QuerySelect, Set,
+    sea_query::{Expr, ExprTrait},
+};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::{
+    keys::{FOCUS_SCALE, filename, format_of, media_type_name, stem},
+    orphans,
+    types::{Media, MediaPatch, MediaQuery},
+};
+use crate::{
+    domain::{
+        event::{Audience, EventType, for_href},
+        id::Id,
+        result_ext::ResultExt,
+        text::{like_contains, search_key, trim},
+    },
+    http::{
+        auth::{Principal, cache_key},
+        cursor::{CursorKey, PageQuery, SortKey, SortValue},
+        etag::{ETag, Precondition},
+        merge_patch::Patch,
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+    },
+    images::Format,
+    infra::{
+        blobs::Blobs,
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::accounts::active::lock_active,
+};
+
+#[derive(Clone)]
+pub struct MediaLibrary {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    cursors: CursorKey,
+    pub(super) blobs: Blobs,
+    /// Permits to sanitize uploads and to make variants, half of the cores each. One image needs up to 256
+    /// MiB of memory, and separate permits keep a burst of variant requests from blocking uploads.
+    pub(super) cleaning: Arc<Semaphore>,
+    pub(super) sizing: Arc<Semaphore>,
+    /// Variants in progress, by blob key: concurrent requests for the same variant wait for the first one.
+    pub(super) in_progress: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
+    /// Permits to wait for a free encoder.
+    pub(super) waiting: Arc<Semaphore>,
+    /// Variants that failed, by blob key, with the time until which they are not retried; `None` means never
+    /// retry.
+    pub(super) failed: Arc<Mutex<HashMap<String, Option<i64>>>>,
+}
+
+/// Requests that make or wait for a variant at the same time.
+const MAX_WAITING: usize = 32;
+
+impl MediaLibrary {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
+        let cores = thread::available_parallelism().map_or(2, NonZero::get);
+        let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        let (in_progress, failed) = (Arc::default(), Arc::default());
+        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, in_progress, waiting, failed }
+    }
+
+    /// Returns the weak ETag of a list, which changes with every change of the `media` table.
+    pub async fn list_etag(&self, caller: &Principal, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&["media"]).await?;
+        Ok(ETag::weak_from_parts(&["media", &version.to_string(), &cache_key(Some(caller)), target]))
+    }
+
+    pub async fn list(&self, caller: &Principal, query: &MediaQuery) -> Result<Page<Media>> {
+        let mut find = media::Entity::find();
+        if !caller.role.is_editor() {
+            find = find.filter(media::Column::UploadedBy.eq(caller.user));
+        }
+        if let Some(user) = query.uploaded_by {
+            find = find.filter(media::Column::UploadedBy.eq(user.0));
+        }
+        if let Some(kind) = query.media_type {
+            find = find.filter(media::Column::MediaType.eq(media_type_name(kind)));
+        }
+        for term in query.q.as_deref().map(search_key).unwrap_or_default().split_whitespace() {
+            find = find.filter(media::Column::Search.into_simple_expr().like(like_contains(term)));
+        }
+        let sort = query.sort.as_deref().unwrap_or("-createdAt");
+        let (name, descending) = (sort.trim_start_matches('-'), sort.starts_with('-'));
+        let column = match name {
+            "filename" => media::Column::Filename,
+            "size" => media::Column::Size,
+            _ => media::Column::CreatedAt,
+        };
+        let key = |column: media::Column| SortKey { column: column.into_simple_expr(), descending };
+        let slice = PageQuery {
+            cursor_key: &self.cursors,
+            list_id: format!("media {:?} {:?} {:?} {sort}", query.q, query.media_type, query.uploaded_by),
+            order: vec![key(column), key(media::Column::Id)],
+            params: &query.paging,
+        };
+        let position = |row: &media::Model| {
+            let first = match name {
+                "filename" => SortValue::Text(row.filename.clone()),
+                "size" => SortValue::Number(row.size),
+                _ => SortValue::Number(row.created_at),
+            };
+            vec![first, SortValue::Id(row.id)]
+        };
+        let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
+        Ok(Page { data: rows.into_iter().map(Media::from).collect(), pagination })
+    }
+
+    pub async fn get(&self, caller: &Principal, id: Id<Media>) -> Result<Media> {
+        let row = media::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        row.filter(|row| manages(caller, row)).map(Media::from).ok_or(Error::NotFound("image"))
+    }
+
+    pub async fn update(
+        &self,
+        caller: &Principal,
+        id: Id<Media>,
+        patch: MediaPatch,
+        precondition: Precondition,
+    ) -> Result<Media> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let format = format_of(&row.key).unwrap_or(Format::Jpeg);
+                let name =
+                    patch.filename.map_or_else(|| row.filename.clone(), |name| filename(Some(&name), format));
+                let alt =
+                    patch.alt.apply_to(row.alt.clone()).map(|alt| trim(&alt)).filter(|alt| !alt.is_empty());
+                let version = row.version + 1;
+                let (focus_x, focus_y) = (
+                    stored_coordinate(patch.focus_x, row.focus_x),
+                    stored_coordinate(patch.focus_y, row.focus_y),
+                );
+                let unchanged =
+                    (&name, &alt, focus_x, focus_y) == (&row.filename, &row.alt, row.focus_x, row.focus_y);
+                if unchanged {
+                    return Ok(Media::from(row));
+                }
+                let mut row = row.into_active_model();
+                row.search = Set(search_key(&format!("{name} {}", alt.as_deref().unwrap_or_default())));
+                (row.filename, row.alt) = (Set(name), Set(alt));
+                (row.focus_x, row.focus_y) = (Set(focus_x), Set(focus_y));
+                (row.version, row.updated_at) = (Set(version), Set(now));
+                let row = row.update(&*tx).await?;
+                emit(&tx, EventType::MediaUpdated, &row, now).await?;
+                Ok(Media::from(row))
+            })
+            .await
+    }
+
+    /// Deletes an image. Its blobs and those of its variants are deleted after the commit.
+    pub async fn delete(&self, caller: &Principal, id: Id<Media>, precondition: Precondition) -> Result<()> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let deleted_stem = self
+            .db
+            .write(async move |tx| {
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let blob_stem = stem(&row.key).to_owned();
+                orphans::mark_for_deletion(&tx, &blob_stem, now).await?;
+                row.clone().delete(&*tx).await?;
+                let deleted = media::Model { version: row.version + 1, ..row };
+                emit(&tx, EventType::MediaDeleted, &deleted, now).await?;
+                Ok::<_, Error>(blob_stem)
+            })
+            .await?;
+        orphans::delete_blobs(&self.db, &self.blobs, &deleted_stem)
+            .await
+            .ok_or_log("deleting the blobs of an image");
+        Ok(())
+    }
+
+    /// Deletes orphaned blobs of uploads and deletes, of any process.
+    pub async fn sweep(&self) -> Result<()> {
+        orphans::sweep(&self.db, &self.blobs, self.clock.now()).await
+    }
+
+    /// Deletes the temporary files of canceled uploads on this machine.
+    pub async fn delete_temporary_files(&self) {
+        self.blobs
+            .temp_dir()
+            .sweep(self.clock.now())
+            .await
+            .ok_or_log("deleting the temporary files of canceled uploads");
+    }
+}
+
+/// Clears the uploader of an account's images when the account is deleted. The images remain.
+pub async fn clear_uploader(tx: &Tx, user: Uuid, now: i64) -> Result<()> {
+    let images = media::Entity::update_many()
+        .col_expr(media::Column::UploadedBy, Option::<Uuid>::None.into())
+        .col_expr(media::Column::Version, Expr::col(media::Column::Version).add(1))
+        .col_expr(media::Column::UpdatedAt, now.into())
+        .filter(media::Column::UploadedBy.eq(user));
+    if images.exec(&**tx).await?.rows_affected > 0 {
+        tx.touch("media").await?;
+    }
+    Ok(())
+}
+
+/// Emits an event to editors and the uploader, and invalidates the cached lists.
+pub(super) async fn emit(tx: &Tx, kind: EventType, row: &media::Model, now: i64) -> Result<()> {
+    let (href, audience) = (format!("/api/media/{}", row.id), Audience::Editors(row.uploaded_by));
+    tx.emit(for_href(kind, row.id, href, row.version, audience, now));
+    tx.touch("media").await?;
+    Ok(())
+}
+
+/// Returns a focus coordinate as stored, in units of 1/[`FOCUS_SCALE`].
+fn stored_coordinate(given: Patch<f64>, current: Option<i64>) -> Option<i64> {
+    match given {
+        Patch::Absent => current,
+        Patch::Null => None,
+        Patch::Value(coordinate) => Some((coordinate * FOCUS_SCALE).round() as i64),
+    }
+}
+
+/// Returns whether the caller manages this image: authors manage their own images, editors all.
+fn manages(caller: &Principal, row: &media::Model) -> bool {
+    caller.role.is_editor() || row.uploaded_by == Some(caller.user)
+}
+
+/// Locks the row for an update, after checking that the caller may change it and that the precondition holds.
+async fn load_for_update(
+    tx: &Tx,
+    caller: &Principal,
+    id: Id<Media>,
+    precondition: &Precondition,
+) -> Result<media::Model> {
+    lock_active(tx, caller).await?;
+    let row = media::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+    let row = row.filter(|row| manages(caller, row)).ok_or(Error::NotFound("image"))?;
+    precondition.check(&Media::from(row.clone()).etag())?;
+    Ok(row)
+}

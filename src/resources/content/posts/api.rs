@@ -1,0 +1,186 @@
+//! HTTP operations on posts.
+use poem_openapi::OpenApi;
+
+use super::{
+    Posts,
+    query::{PostQuery, PreviewQuery},
+    service::SlugLookup,
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
+};
+use crate::{
+    api::Tag,
+    domain::{id::Id, slug::Slug},
+    http::{
+        action_response::ActionResponse,
+        auth::{Caller, OptionalAuth, OwnerOrEditors, Writers},
+        cache_control::CacheControl,
+        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
+        idempotency::Outcome,
+        problem::{
+            ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, Unauthorized, UpdateErrors,
+        },
+        response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, UpdateResponse},
+    },
+};
+
+pub struct PostsApi(pub Posts);
+
+#[OpenApi(prefix_path = "/api/posts", tag = "Tag::Posts")]
+impl PostsApi {
+    /// List posts, newest first
+    ///
+    /// By default, only published posts. With `status`, authors also list their own drafts, and editors list all
+    /// drafts. A page past the end is empty. An unknown tag matches no posts.
+    #[oai(path = "/", method = "get", operation_id = "postsList")]
+    async fn list(
+        &self,
+        viewer: OptionalAuth,
+        query: Query<PostQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse<PostSummary>, ApiError<BadRequest>> {
+        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
+            return Ok(unchanged);
+        }
+        let page = self.0.list(viewer.0.as_ref(), &query).await?;
+        Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
+    }
+
+    /// Create a post
+    ///
+    /// The caller becomes the author. Unless `published` is true, the post is a draft: only its author and
+    /// editors can read it, until `publishAt` if that is set.
+    #[oai(path = "/", method = "post", operation_id = "postsCreate")]
+    async fn create(
+        &self,
+        author: Caller<Writers>,
+        key: IdempotencyKey,
+        new: JsonBody<NewPost>,
+    ) -> Result<CreateResponse<Post>, ApiError<(BadRequest, Unauthorized, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.create(&author, new.0, key.0).await?))
+    }
+
+    /// Get a post
+    ///
+    /// A draft is returned to its author, to editors, and to requests with the token of a preview link. Other
+    /// callers get 404.
+    #[oai(path = "/:id", method = "get", operation_id = "postsGet")]
+    async fn get(
+        &self,
+        viewer: OptionalAuth,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        query: Query<PreviewQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<Post>, ApiError<NotFound>> {
+        let post = match &query.preview {
+            Some(token) => self.0.get_by_preview(id.0, token).await?,
+            None => self.0.get(viewer.0.as_ref(), id.0).await?,
+        };
+        Ok(GetResponse::new(post, &if_none_match.0))
+    }
+
+    /// Replace a post
+    ///
+    /// Omitted fields get the defaults of a new post. The slug changes only if the request contains one.
+    #[oai(path = "/:id", method = "put", operation_id = "postsReplace")]
+    async fn replace(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        if_match: IfMatch,
+        new: JsonBody<PostReplacement>,
+    ) -> Result<UpdateResponse<Post>, ApiError<(BadRequest, UpdateErrors, Conflict)>> {
+        Ok(UpdateResponse::new(self.0.replace(&caller, id.0, new.0, if_match.0).await?))
+    }
+
+    /// Update a post
+    ///
+    /// A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+    #[oai(path = "/:id", method = "patch", operation_id = "postsUpdate")]
+    async fn update(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        if_match: IfMatch,
+        patch: MergePatch<PostPatch>,
+    ) -> Result<UpdateResponse<Post>, ApiError<(BadRequest, UpdateErrors, Conflict)>> {
+        Ok(UpdateResponse::new(self.0.update(&caller, id.0, patch.0, if_match.0).await?))
+    }
+
+    /// Delete a post
+    ///
+    /// Deleted posts can be restored, with their comments, for 30 days (`trash_days`). Until the post is
+    /// purged, its slugs remain reserved.
+    #[oai(path = "/:id", method = "delete", operation_id = "postsDelete")]
+    async fn delete(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        if_match: IfMatch,
+    ) -> Result<NoContent, ApiError<UpdateErrors>> {
+        self.0.delete(&caller, id.0, if_match.0).await?;
+        Ok(NoContent::new())
+    }
+
+    /// Restore a deleted post
+    ///
+    /// The post gets back its comments and its state at deletion, published or draft, without its schedule. A
+    /// post that is not deleted is returned unchanged.
+    #[oai(path = "/:id/restore", method = "post", operation_id = "postsRestore")]
+    async fn restore(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+    ) -> Result<ActionResponse<Post>, ApiError<(NotFound, Forbidden)>> {
+        Ok(ActionResponse::new(self.0.restore(&caller, id.0).await?))
+    }
+
+    /// Get a post by slug
+    ///
+    /// A former slug of the post redirects (308) to the current one.
+    #[oai(path = "/slug/:slug", method = "get", operation_id = "postsGetBySlug")]
+    async fn get_by_slug(
+        &self,
+        viewer: OptionalAuth,
+        /// The current or a former slug of the post.
+        slug: Path<Slug>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<OrRedirect<GetResponse<Post>>, ApiError<NotFound>> {
+        Ok(match self.0.get_by_slug(viewer.0.as_ref(), &slug.0.0).await? {
+            SlugLookup::Current(post) => OrRedirect::Body(GetResponse::new(*post, &if_none_match.0)),
+            SlugLookup::Moved(location) => OrRedirect::Redirect(location),
+        })
+    }
+
+    /// Create a preview link for a post
+    ///
+    /// Anyone with the link can read this post, draft or not, for three days and without authentication.
+    #[oai(path = "/:id/preview", method = "post", operation_id = "postsCreatePreview")]
+    async fn create_preview(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+    ) -> Result<CreateResponse<PreviewLink>, ApiError<(NotFound, Forbidden)>> {
+        Ok(CreateResponse::new(Outcome::New(self.0.create_preview(&caller, id.0).await?)))
+    }
+
+    /// Delete all preview links of a post
+    ///
+    /// Requests with a deleted link get 404, as for a post that does not exist.
+    #[oai(path = "/:id/preview", method = "delete", operation_id = "postsDeletePreviews")]
+    async fn delete_previews(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+    ) -> Result<NoContent, ApiError<(NotFound, Forbidden)>> {
+        self.0.delete_previews(&caller, id.0).await?;
+        Ok(NoContent::new())
+    }
+}

@@ -1,0 +1,26 @@
+//! Posts: articles with slugs, tags and authors, as drafts or published.
+mod api;
+mod content;
+mod events;
+mod example;
+mod import;
+mod list;
+mod preview;
+mod query;
+mod revisions;
+mod revisions_api;
+mod schedule;
+mod service;
+mod slugs;
+mod trash;
+mod types;
+
+pub use api::PostsApi;
+pub use import::ImportedPost;
+pub use list::visible_to;
+pub use preview::PreviewKey;
+pub use query::{PostQuery, PostStatus};
+pub use revisions_api::PostRevisionsApi;
+pub use schedule::{PUBLISH_JOB, PublishJob};
+pub use service::Posts;
+pub use types::{NewPost, Post, PostPatch, PostReplacement, PostSummary};

@@ -1,0 +1,117 @@
+//! Preview links: a signed token grants read access to one post until it expires or is deleted.
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use entity::{post, preview};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+use uuid::Uuid;
+
+use super::{
+    list::{load_full, visible_to},
+    service::Posts,
+    types::{Post, PreviewLink},
+};
+use crate::{
+    domain::{id::Id, timestamp::Timestamp},
+    http::{
+        auth::Principal,
+        problem::{Error, Result},
+    },
+};
+
+/// The lifetime of a preview link, in milliseconds.
+const LIFETIME: i64 = 3 * 24 * 60 * 60 * 1000;
+
+/// The HMAC-SHA-256 key of preview tokens.
+#[derive(Clone)]
+pub struct PreviewKey(hmac::Key);
+
+impl PreviewKey {
+    pub fn new(secret: &[u8]) -> Self {
+        PreviewKey(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// Returns the token of a link: its id and the first 128 bits of the signature, both in base64url.
+    fn sign(&self, link: Uuid) -> String {
+        let tag = hmac::sign(&self.0, link.as_bytes());
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(link.as_bytes()), URL_SAFE_NO_PAD.encode(&tag.as_ref()[..16]))
+    }
+
+    /// Verifies a token in constant time and returns the id of its link.
+    fn verify(&self, token: &str) -> Option<Uuid> {
+        let (id, _) = token.split_once('.')?;
+        let id = Uuid::from_slice(&URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
+        let expected = self.sign(id);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), token.as_bytes()).ok()?;
+        Some(id)
+    }
+}
+
+impl Posts {
+    pub async fn create_preview(&self, caller: &Principal, id: Id<Post>) -> Result<PreviewLink> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let link = Uuid::now_v7();
+        self.db
+            .write(async move |tx| {
+                check_owner(&*tx, &caller, id).await?;
+                let row = preview::ActiveModel {
+                    id: Set(link),
+                    post_id: Set(id.0),
+                    created_by: Set(caller.user),
+                    expires_at: Set(now + LIFETIME),
+                    created_at: Set(now),
+                };
+                row.insert(&*tx).await?;
+                Ok::<_, Error>(())
+            })
+            .await?;
+        let token = self.previews.sign(link);
+        let url = format!("/api/posts/{id}?preview={token}");
+        Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFETIME) })
+    }
+
+    /// Deletes expired links.
+    pub async fn delete_expired_previews(&self) -> Result<()> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                preview::Entity::delete_many().filter(preview::Column::ExpiresAt.lte(now)).exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Deletes all preview links of a post.
+    pub async fn delete_previews(&self, caller: &Principal, id: Id<Post>) -> Result<()> {
+        let caller = caller.clone();
+        self.db
+            .write(async move |tx| {
+                check_owner(&*tx, &caller, id).await?;
+                preview::Entity::delete_many().filter(preview::Column::PostId.eq(id.0)).exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Returns the post of a preview link. The token replaces the caller's own rights.
+    pub async fn get_by_preview(&self, id: Id<Post>, token: &str) -> Result<Post> {
+        let link = self.previews.verify(token).ok_or(Error::NotFound("post"))?;
+        let row = preview::Entity::find_by_id(link).one(self.db.read()).await?;
+        let valid = row.is_some_and(|row| row.post_id == id.0 && row.expires_at > self.clock.now());
+        if !valid {
+            return Err(Error::NotFound("post"));
+        }
+        let find = post::Entity::find_by_id(id.0).filter(post::Column::DeletedAt.is_null());
+        let mut post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        post.previewed = true;
+        Ok(post.redacted_for(None))
+    }
+}
+
+async fn check_owner<C: sea_orm::ConnectionTrait>(db: &C, caller: &Principal, id: Id<Post>) -> Result<()> {
+    let row = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0)).one(db).await?;
+    let row = row.ok_or(Error::NotFound("post"))?;
+    match row.author_id == caller.user || caller.role.is_editor() {
+        true => Ok(()),
+        false => Err(Error::Forbidden("only the author and editors can manage the preview links of a post")),
+    }
+}

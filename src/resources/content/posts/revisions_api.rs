@@ -1,0 +1,91 @@
+//! HTTP operations on revisions of posts.
+use poem_openapi::OpenApi;
+
+use super::{content::PostRevision, service::Posts, types::Post};
+use crate::{
+    api::Tag,
+    domain::id::Id,
+    http::{
+        action_response::ActionResponse,
+        auth::{Caller, OwnerOrEditors},
+        cache_control::CacheControl,
+        extract::{IfMatch, IfNoneMatch, Path, Query},
+        problem::{ApiError, BadRequest, NotFound, PreconditionFailed, PreconditionRequired},
+        response::{GetResponse, ListResponse},
+    },
+    resources::content::revisions::{DiffQuery, Revision, RevisionDiff, RevisionQuery},
+};
+
+pub struct PostRevisionsApi(pub Posts);
+
+#[OpenApi(prefix_path = "/api/posts", tag = "Tag::Posts")]
+impl PostRevisionsApi {
+    /// List the revisions of a post, newest first
+    ///
+    /// Every write creates a revision; the newest 200 of a post are stored. Callers that cannot edit the post
+    /// get 404.
+    #[oai(path = "/:id/revisions", method = "get", operation_id = "postsRevisionsList")]
+    async fn list(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        query: Query<RevisionQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse<Revision>, ApiError<(BadRequest, NotFound)>> {
+        let page = self.0.revisions(&caller, id.0, &query).await?;
+        Ok(ListResponse::with_content_etag(page, &if_none_match.0, &query.target, CacheControl::Private))
+    }
+
+    /// Get a revision of a post
+    ///
+    /// The response contains all editable fields of the post in that version.
+    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "postsRevisionsGet")]
+    async fn get(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        /// The id of the revision.
+        revision: Path<Id<Revision>>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<PostRevision>, ApiError<NotFound>> {
+        Ok(GetResponse::new(self.0.revision(&caller, id.0, revision.0).await?, &if_none_match.0))
+    }
+
+    /// Compare two revisions of a post
+    ///
+    /// The content is compared line by line, the other fields by value. Without `against`, the previous
+    /// revision is used.
+    #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "postsRevisionsDiff")]
+    async fn diff(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        /// The id of the revision.
+        revision: Path<Id<Revision>>,
+        query: Query<DiffQuery>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<RevisionDiff>, ApiError<NotFound>> {
+        Ok(GetResponse::new(self.0.diff(&caller, id.0, revision.0, query.against).await?, &if_none_match.0))
+    }
+
+    /// Restore a revision of a post
+    ///
+    /// Title, content, excerpt, cover image and tags of the revision are written as a new version. The slug,
+    /// the published state and the schedule do not change. If the post already equals the revision, no
+    /// version is created.
+    #[oai(path = "/:id/revisions/:revision/restore", method = "post", operation_id = "postsRevisionsRestore")]
+    async fn restore(
+        &self,
+        caller: Caller<OwnerOrEditors>,
+        /// The id of the post.
+        id: Path<Id<Post>>,
+        /// The id of the revision.
+        revision: Path<Id<Revision>>,
+        if_match: IfMatch,
+    ) -> Result<ActionResponse<Post>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
+        Ok(ActionResponse::new(self.0.restore_revision(&caller, id.0, revision.0, if_match.0).await?))
+    }
+}

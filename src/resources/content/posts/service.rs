@@ -1,0 +1,376 @@
+//! Post service: rules and queries. The only writer of `posts` and, except for comments, of its dependent
+//! tables.
+use entity::{post, post_slug, post_tag};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+};
+use uuid::Uuid;
+
+use super::{
+    events,
+    list::{load_full, page, visible_to},
+    preview::PreviewKey,
+    query::PostQuery,
+    schedule::{Schedule, next_change, reschedule},
+    slugs::{claim_available, claim_exact},
+    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary},
+};
+use crate::{
+    domain::{
+        id::Id,
+        slug::slugify,
+        text::{search_key, trim},
+    },
+    http::{
+        auth::{DRAFTS, Principal, cache_key, collections_for},
+        cursor::CursorKey,
+        etag::{ETag, Precondition},
+        idempotency::{IdempotentRequest, Outcome, run_once},
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+    },
+    resources::{
+        accounts::active::lock_active,
+        content::{
+            revisions::{Change, store_revisions},
+            tags::Tags,
+            trash::Trash,
+        },
+    },
+};
+
+#[derive(Clone)]
+pub struct Posts {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) tags: Tags,
+    pub(super) cursors: CursorKey,
+    pub(super) previews: PreviewKey,
+    pub(super) trash: Trash,
+}
+
+/// The result of a lookup by slug.
+pub enum SlugLookup {
+    Current(Box<Post>),
+    /// The slug is a former one; the path of the current one.
+    Moved(String),
+}
+
+impl Posts {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        tags: Tags,
+        cursors: CursorKey,
+        previews: PreviewKey,
+        trash: Trash,
+    ) -> Self {
+        Posts { db, clock, tags, cursors, previews, trash }
+    }
+
+    /// Returns the ETag of a list for this caller. It changes with every write to posts, tags or users, which
+    /// lists contain. So a 304 needs no query for the page.
+    pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
+        let version = self.db.versions(&collections_for(viewer, &["posts", "tags", "users"])).await?;
+        Ok(ETag::weak_from_parts(&["posts", &version.to_string(), &cache_key(viewer), target]))
+    }
+
+    pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
+        let since = self.trash.cutoff(self.clock.now());
+        page(self.db.read(), &self.cursors, viewer, query, since).await
+    }
+
+    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
+        let find = visible_to(viewer).filter(post::Column::Id.eq(id.0));
+        let post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        Ok(post.redacted_for(viewer))
+    }
+
+    pub async fn get_by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<SlugLookup> {
+        let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
+        if let Some(post) = load_full(self.db.read(), find).await? {
+            return Ok(SlugLookup::Current(Box::new(post.redacted_for(viewer))));
+        }
+        let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
+        let former = former.ok_or(Error::NotFound("post"))?;
+        let current: Option<String> = visible_to(viewer)
+            .filter(post::Column::Id.eq(former.post_id))
+            .select_only()
+            .column(post::Column::Slug)
+            .into_tuple()
+            .one(self.db.read())
+            .await?;
+        current
+            .map(|slug| SlugLookup::Moved(format!("/api/posts/slug/{slug}")))
+            .ok_or(Error::NotFound("post"))
+    }
+
+    pub async fn create(
+        &self,
+        author: &Principal,
+        new: NewPost,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Outcome<Post>> {
+        let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
+        run_once(&self.db, attempt, async move |tx| {
+            lock_active(&tx, &author).await?;
+            let NewPost { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
+            let id = Uuid::now_v7();
+            let title = trim(&title);
+            let slug = match slug {
+                Some(slug) => claim_exact(&tx, id, &slug, now).await?,
+                None => claim_available(&tx, id, &slugify(&title, "post"), now).await?,
+            };
+            let search = search_text(&title, excerpt.as_deref());
+            let published_at = if published { now } else { 0 };
+            let draft = empty_draft(id, author.user, now);
+            let mut row =
+                post::Model { slug, search, title, content, excerpt, cover_image, published_at, ..draft };
+            Schedule::replacing(new.publish_at, new.unpublish_at).apply(&mut row, false, now)?;
+            let due = next_change(&row);
+            row.into_active_model().reset_all().insert(&*tx).await?;
+            reschedule(&tx, id, None, due, now).await?;
+            posts.set_tags(&tx, id, &tags, now).await?;
+            tx.touch(if published { "posts" } else { DRAFTS }).await?;
+            let post = reload(&tx, id).await?;
+            events::created(&tx, &post, now);
+            store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&author)]).await?;
+            Ok(post)
+        })
+        .await
+    }
+
+    pub async fn replace(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        new: PostReplacement,
+        precondition: Precondition,
+    ) -> Result<Post> {
+        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
+        let schedule = Schedule::replacing(new.publish_at, new.unpublish_at);
+        self.update_with(caller, id, precondition, move |row| {
+            row.title = trim(&title);
+            row.content = content;
+            row.excerpt = excerpt;
+            row.cover_image = cover_image;
+            PostChange { slug, tags: Some(tags), published: Some(published), schedule }
+        })
+        .await
+    }
+
+    pub async fn update(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        patch: PostPatch,
+        precondition: Precondition,
+    ) -> Result<Post> {
+        let PostPatch { title, content, slug, excerpt, cover_image, tags, published, .. } = patch;
+        let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
+        self.update_with(caller, id, precondition, move |row| {
+            if let Some(title) = title {
+                row.title = trim(&title);
+            }
+            if let Some(content) = content {
+                row.content = content;
+            }
+            row.excerpt = excerpt.apply_to(row.excerpt.take());
+            row.cover_image = cover_image.apply_to(row.cover_image.take());
+            PostChange { slug, tags, published, schedule }
+        })
+        .await
+    }
+
+    pub async fn delete(&self, caller: &Principal, id: Id<Post>, precondition: Precondition) -> Result<()> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let (version, published) = (row.version, row.published_at > 0);
+                reschedule(&tx, row.id, next_change(&row), None, now).await?;
+                let mut row = row.into_active_model();
+                row.deleted_at = Set(Some(now));
+                row.publish_at = Set(None);
+                row.unpublish_at = Set(None);
+                row.version = Set(version + 1);
+                row.update(&*tx).await?;
+                tx.touch(if published { "posts" } else { DRAFTS }).await?;
+                let post = reload(&tx, id.0).await?;
+                events::deleted(&tx, &post, now);
+                store_revisions(&tx, [post.to_revision(Change::Deleted, now)?.changed_by(&caller)]).await
+            })
+            .await
+    }
+
+    /// Runs `edit` on the locked row, after the checks of existence, owner and `If-Match` in the same
+    /// transaction.
+    async fn update_with<F>(
+        &self,
+        caller: &Principal,
+        id: Id<Post>,
+        precondition: Precondition,
+        edit: F,
+    ) -> Result<Post>
+    where
+        F: FnOnce(&mut post::Model) -> PostChange + Send + 'static,
+    {
+        let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let (post, changed) = posts.write_version(&tx, row, now, edit).await?;
+                if changed {
+                    store_revisions(&tx, [post.to_revision(Change::Changed, now)?.changed_by(&caller)])
+                        .await?;
+                }
+                Ok(post)
+            })
+            .await
+    }
+
+    /// Writes the next version of a locked row, unless `edit` changes nothing; returns whether it wrote one.
+    pub(super) async fn write_version<F>(
+        &self,
+        tx: &Tx,
+        mut row: post::Model,
+        now: i64,
+        edit: F,
+    ) -> Result<(Post, bool)>
+    where
+        F: FnOnce(&mut post::Model) -> PostChange,
+    {
+        let (before, id, was_published) = (row.clone(), row.id, row.published_at > 0);
+        let change = edit(&mut row);
+        if let Some(slug) = change.slug.filter(|slug| *slug != row.slug) {
+            row.slug = claim_exact(tx, id, &slug, now).await?;
+        }
+        match change.published {
+            Some(true) if row.published_at == 0 => row.published_at = now,
+            Some(false) => row.published_at = 0,
+            _ => {}
+        }
+        change.schedule.apply(&mut row, was_published, now)?;
+        row.search = search_text(&row.title, row.excerpt.as_deref());
+        let tags_changed = match change.tags {
+            Some(tags) => self.set_tags(tx, id, &tags, now).await?,
+            None => false,
+        };
+        if row == before && !tags_changed {
+            return Ok((reload(tx, id).await?, false));
+        }
+        reschedule(tx, id, next_change(&before), next_change(&row), now).await?;
+        row.version += 1;
+        row.updated_at = now;
+        let public = was_published || row.published_at > 0;
+        let mut row = row.into_active_model().reset_all();
+        // Not written, so that this update cannot overwrite the count that the comment service maintains.
+        row.comments_count = NotSet;
+        row.update(&**tx).await?;
+        tx.touch(if public { "posts" } else { DRAFTS }).await?;
+        let post = reload(tx, id).await?;
+        events::updated(tx, &post, was_published, now);
+        Ok((post, true))
+    }
+
+    /// Replaces the tags of a post, in this order; returns whether they changed.
+    pub(super) async fn set_tags(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
+        // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
+        let tags = self.tags.ensure(tx, names, now).await?;
+        let current = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
+        let current = current.select_only().column(post_tag::Column::TagId);
+        let current: Vec<Uuid> =
+            current.order_by_asc(post_tag::Column::Position).into_tuple().all(&**tx).await?;
+        if current == tags {
+            return Ok(false);
+        }
+        post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
+        let rows = tags.into_iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
+            post_id: Set(post),
+            tag_id: Set(tag),
+            position: Set(position),
+        });
+        let rows: Vec<_> = rows.collect();
+        if !rows.is_empty() {
+            post_tag::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+        }
+        Ok(true)
+    }
+}
+
+/// The part of a change that is not a plain column of the row.
+#[derive(Default)]
+pub(super) struct PostChange {
+    pub slug: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub published: Option<bool>,
+    pub schedule: Schedule,
+}
+
+/// Returns the row of a new draft without text.
+fn empty_draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
+    post::Model {
+        id,
+        slug: String::new(),
+        title: String::new(),
+        content: String::new(),
+        excerpt: None,
+        cover_image: None,
+        author_id: author,
+        published_at: 0,
+        publish_at: None,
+        unpublish_at: None,
+        comments_count: 0,
+        search: String::new(),
+        source: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    }
+}
+
+/// Locks and returns the row for an update, after the checks of visibility (404), owner (403) and `If-Match`
+/// (412).
+pub(super) async fn load_for_update(
+    tx: &Tx,
+    caller: &Principal,
+    id: Id<Post>,
+    precondition: &Precondition,
+) -> Result<post::Model> {
+    let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
+    let row = check_owner(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
+    if precondition.is_some() {
+        let post = load_full(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
+        precondition.check(&post.etag())?;
+    }
+    Ok(row)
+}
+
+/// Returns the row if the caller can edit it: as its author or as an editor.
+pub(super) fn check_owner(caller: &Principal, row: Option<post::Model>) -> Result<post::Model> {
+    let row = row.ok_or(Error::NotFound("post"))?;
+    match row.author_id == caller.user || caller.role.is_editor() {
+        true => Ok(row),
+        false => Err(Error::Forbidden("only the author and editors can change a post")),
+    }
+}
+
+/// Loads the post as its own transaction sees it, for the response, the event and the revision.
+pub(super) async fn reload(tx: &Tx, id: Uuid) -> Result<Post> {
+    let find = post::Entity::find_by_id(id);
+    load_full(&**tx, find)
+        .await?
+        .ok_or_else(|| Error::Internal("a post is missing in its own transaction".into()))
+}
+
+/// Returns the text that the parameter `q` is matched against: case and accents are folded.
+pub(super) fn search_text(title: &str, excerpt: Option<&str>) -> String {
+    search_key(&format!("{title} {}", excerpt.unwrap_or_default()))
+}

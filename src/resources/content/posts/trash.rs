@@ -1,0 +1,92 @@
+//! Deleted posts: restorable during the retention period, then purged.
+use entity::{post, post_slug};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select, Set,
+};
+use uuid::Uuid;
+
+use super::{
+    events,
+    list::visible_to,
+    service::{Posts, check_owner, reload},
+    types::Post,
+};
+use crate::{
+    domain::id::Id,
+    http::{
+        auth::{DRAFTS, Principal},
+        problem::{Error, Result},
+    },
+    resources::content::{
+        revisions::{Change, store_revisions},
+        trash::PURGE_BATCH,
+    },
+};
+
+/// Returns a query for the posts deleted after `since` that the caller can restore.
+pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<post::Entity> {
+    let find = post::Entity::find().filter(post::Column::DeletedAt.gt(since));
+    match viewer {
+        Some(viewer) if viewer.role.is_editor() => find,
+        Some(viewer) => find.filter(post::Column::AuthorId.eq(viewer.user)),
+        None => find.filter(post::Column::Id.is_in(Vec::<Uuid>::new())),
+    }
+}
+
+impl Posts {
+    /// Restores a deleted post; returns a post that is not deleted unchanged.
+    pub async fn restore(&self, caller: &Principal, id: Id<Post>) -> Result<Post> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let since = self.trash.cutoff(now);
+        self.db
+            .write(async move |tx| {
+                let find = in_trash(Some(&caller), since).filter(post::Column::Id.eq(id.0));
+                let Some(row) = find.lock_exclusive().one(&*tx).await? else {
+                    let find = visible_to(Some(&caller)).filter(post::Column::Id.eq(id.0));
+                    check_owner(&caller, find.one(&*tx).await?)?;
+                    return reload(&tx, id.0).await;
+                };
+                let (version, published) = (row.version + 1, row.published_at > 0);
+                let mut row = row.into_active_model();
+                row.deleted_at = Set(None);
+                row.version = Set(version);
+                row.update(&*tx).await?;
+                let post = reload(&tx, id.0).await?;
+                events::restored(&tx, &post, now);
+                store_revisions(&tx, [post.to_revision(Change::Undeleted, now)?.changed_by(&caller)]).await?;
+                tx.touch(if published { "posts" } else { DRAFTS }).await?;
+                Ok(post)
+            })
+            .await
+    }
+
+    /// Purges the posts whose retention period has ended, with all dependent rows. Their slugs become
+    /// available.
+    ///
+    /// Works in batches, because one long transaction would block other writers.
+    pub async fn purge(&self) -> Result<()> {
+        let since = self.trash.cutoff(self.clock.now());
+        loop {
+            let purged = self
+                .db
+                .write(async move |tx| {
+                    let expired = post::Entity::find().filter(post::Column::DeletedAt.lte(since));
+                    let expired = expired.select_only().column(post::Column::Id).limit(PURGE_BATCH);
+                    let expired: Vec<Uuid> = expired.lock_exclusive().into_tuple().all(&*tx).await?;
+                    if expired.is_empty() {
+                        return Ok(0);
+                    }
+                    let slugs = post_slug::Column::PostId.is_in(expired.iter().copied());
+                    post_slug::Entity::delete_many().filter(slugs).exec(&*tx).await?;
+                    let posts = post::Entity::delete_many().filter(post::Column::Id.is_in(expired));
+                    let purged = posts.exec(&*tx).await?.rows_affected;
+                    tx.touch(DRAFTS).await?;
+                    Ok::<_, Error>(purged)
+                })
+                .await?;
+            if purged < PURGE_BATCH {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,9 +1,0 @@
-//! Revisions of posts and documents: one per version, and the differences between two of them.
-mod diff;
-mod example;
-mod service;
-mod types;
-
-pub use diff::{Content, diff_revisions};
-pub use service::{StoredRevision, Subject, Written, keep, list_revisions, load_revision};
-pub use types::{Change, DiffQuery, MemberChange, Revision, RevisionDiff, RevisionQuery};

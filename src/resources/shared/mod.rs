@@ -1,0 +1,3 @@
+//! Services that several resources share.
+pub mod import_log;
+pub mod secrets;

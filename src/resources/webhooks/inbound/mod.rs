@@ -1,0 +1,15 @@
+//! Incoming webhooks: events of providers are verified, stored once and handled by a job.
+mod action;
+mod api;
+mod example;
+mod list;
+mod provider_config;
+mod service;
+mod types;
+mod verify;
+
+pub use action::{Action, action};
+pub use api::WebhookEventsApi;
+pub use provider_config::{PayPal, ProviderConfig, Secrets};
+pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
+pub use types::WebhookEventState;

@@ -1,0 +1,191 @@
+//! Business logic for incoming webhook events. Only this folder writes the `webhook_events` table.
+use bytes::Bytes;
+use entity::webhook_event;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, IntoCondition, OnConflict},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    provider_config::{ProviderConfig, VerifiedEvent},
+    types::{Provider, WebhookEvent, WebhookEventState},
+};
+use crate::{
+    domain::id::Id,
+    http::{
+        cursor::CursorKey,
+        problem::{Error, Result},
+        signed_request::SignedHeaders,
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+        queue::NewJob,
+    },
+};
+
+/// Kind of the job that handles an event.
+pub const HANDLE_EVENT_JOB: &str = "webhooks.handle";
+
+/// Payload of the job that handles an event.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct HandleEventJob {
+    pub event: Uuid,
+}
+
+/// An event that a job handles.
+#[derive(Debug)]
+pub struct Pending {
+    pub provider: Provider,
+    pub kind: String,
+    pub body: String,
+}
+
+/// The result of handling an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub state: WebhookEventState,
+    pub message: Option<String>,
+}
+
+/// Retention of events, in milliseconds: 180 days.
+const RETENTION: i64 = 180 * 24 * 60 * 60 * 1000;
+
+/// Characters of the result message that are stored at most.
+const MAX_MESSAGE: usize = 1000;
+
+#[derive(Clone)]
+pub struct WebhookEvents {
+    pub(super) db: Db,
+    clock: Clock,
+    pub(super) cursors: CursorKey,
+    providers: ProviderConfig,
+}
+
+impl WebhookEvents {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, providers: ProviderConfig) -> Self {
+        WebhookEvents { db, clock, cursors, providers }
+    }
+
+    /// Verifies an event and stores it with the job that handles it. A repeated event is ignored.
+    pub async fn receive(&self, provider: Provider, headers: &SignedHeaders, body: Bytes) -> Result<()> {
+        let now = self.clock.now();
+        let VerifiedEvent { id: provider_id, delivery, kind, body } =
+            self.providers.verify(provider, headers, &body, now)?;
+        let id = Uuid::now_v7();
+        let row = webhook_event::ActiveModel {
+            id: Set(id),
+            provider: Set(provider.as_str().to_owned()),
+            provider_id: Set(provider_id),
+            delivery: Set(delivery),
+            kind: Set(kind),
+            body: Set(body),
+            state: Set(WebhookEventState::Received.as_str().to_owned()),
+            outcome: Set(None),
+            attempts: Set(0),
+            version: Set(1),
+            received_at: Set(now),
+            updated_at: Set(now),
+            handled_at: Set(None),
+        };
+        self.db
+            .write(async move |tx| {
+                let ignore_repeated = OnConflict::new().do_nothing().to_owned();
+                let insert = webhook_event::Entity::insert(row).on_conflict(ignore_repeated);
+                if insert.exec_without_returning(&*tx).await? > 0 {
+                    enqueue_handler(&tx, id, now).await?;
+                    tx.touch("webhook events").await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    pub async fn get(&self, id: Id<WebhookEvent>) -> Result<WebhookEvent> {
+        let row = webhook_event::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        row.map(WebhookEvent::from).ok_or(Error::NotFound("webhook event"))
+    }
+
+    /// Enqueues an event again, in any state, and returns the id of the job. A job that is still queued is
+    /// reused.
+    pub async fn replay(&self, id: Id<WebhookEvent>) -> Result<Uuid> {
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let row = webhook_event::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
+                let row = row.ok_or(Error::NotFound("webhook event"))?;
+                let version = row.version + 1;
+                let mut row = row.into_active_model();
+                row.state = Set(WebhookEventState::Received.as_str().to_owned());
+                row.version = Set(version);
+                row.updated_at = Set(now);
+                row.update(&*tx).await?;
+                tx.touch("webhook events").await?;
+                enqueue_handler(&tx, id.0, now).await
+            })
+            .await
+    }
+
+    /// Deletes events after the retention time. Providers retry for days only, so the event cannot arrive
+    /// again.
+    pub async fn sweep(&self) -> Result<()> {
+        let old = webhook_event::Column::ReceivedAt.lt(self.clock.now() - RETENTION);
+        self.db
+            .write(async move |tx| {
+                let old = webhook_event::Entity::delete_many().filter(old).exec(&*tx).await?;
+                if old.rows_affected > 0 {
+                    tx.touch("webhook events").await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Loads the event of a job; `None` if it was deleted.
+    pub async fn pending(&self, id: Uuid) -> Result<Option<Pending>> {
+        let row = webhook_event::Entity::find_by_id(id).one(self.db.read()).await?;
+        Ok(row.map(|row| Pending {
+            provider: Provider::parse(&row.provider),
+            kind: row.kind,
+            body: row.body,
+        }))
+    }
+
+    /// Records the result of an event, in the transaction of its action.
+    ///
+    /// A permanent failure overwrites only an earlier failure, and a temporary failure overwrites no result:
+    /// another worker may have handled the event meanwhile.
+    pub async fn record_outcome(&self, tx: &Tx, id: Uuid, outcome: Outcome) -> Result<()> {
+        let now = self.clock.now();
+        let message = outcome.message.map(|words| words.chars().take(MAX_MESSAGE).collect::<String>());
+        let handled = (outcome.state != WebhookEventState::Received).then_some(now);
+        let column = |column: webhook_event::Column| Expr::col(column);
+        let is_failure = matches!(outcome.state, WebhookEventState::Received | WebhookEventState::Failed);
+        let is_permanent = outcome.state == WebhookEventState::Failed;
+        let overwritable = [WebhookEventState::Received]
+            .into_iter()
+            .chain(is_permanent.then_some(WebhookEventState::Failed));
+        let in_state = webhook_event::Column::State.is_in(overwritable.map(WebhookEventState::as_str));
+        webhook_event::Entity::update_many()
+            .filter(if is_failure { in_state.into_condition() } else { Condition::all() })
+            .col_expr(webhook_event::Column::State, outcome.state.as_str().into())
+            .col_expr(webhook_event::Column::Outcome, message.into())
+            .col_expr(webhook_event::Column::Attempts, column(webhook_event::Column::Attempts).add(1))
+            .col_expr(webhook_event::Column::Version, column(webhook_event::Column::Version).add(1))
+            .col_expr(webhook_event::Column::UpdatedAt, now.into())
+            .col_expr(webhook_event::Column::HandledAt, handled.into())
+            .filter(webhook_event::Column::Id.eq(id))
+            .exec(&**tx)
+            .await?;
+        tx.touch("webhook events").await?;
+        Ok(())
+    }
+}
+
+async fn enqueue_handler(tx: &Tx, event: Uuid, now: i64) -> Result<Uuid> {
+    let job = NewJob::new(HANDLE_EVENT_JOB, &HandleEventJob { event })?
+        .unique_key(format!("webhook event {event}"));
+    Ok(tx.enqueue(job, now).await?)
+}

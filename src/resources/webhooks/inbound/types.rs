@@ -1,0 +1,196 @@
+//! Wire types of webhook events.
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+
+use crate::{
+    domain::{id::Id, timestamp::Timestamp},
+    http::{
+        cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource,
+        signed_request::WebhookSigner,
+    },
+};
+
+/// The provider of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Payment events.
+    Stripe,
+    /// Repository events.
+    Github,
+    /// Payment events.
+    Paypal,
+}
+
+impl Provider {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Provider::Stripe => "stripe",
+            Provider::Github => "github",
+            Provider::Paypal => "paypal",
+        }
+    }
+
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "stripe" => Provider::Stripe,
+            "github" => Provider::Github,
+            _ => Provider::Paypal,
+        }
+    }
+}
+
+macro_rules! signers {
+    ($($(#[doc = $doc:literal])* $name:ident = $scheme:literal, $max_bytes:literal, $example:literal;)*) => {$(
+        $(#[doc = $doc])*
+        pub struct $name;
+        impl WebhookSigner for $name {
+            const SCHEME: &'static str = concat!("signed:", $scheme);
+            const MAX_BODY: usize = $max_bytes;
+            const EXAMPLE: &'static str = $example;
+        }
+    )*};
+}
+
+signers! {
+    /// Payment events: objects of some kilobytes.
+    Stripe = "stripe_signature", 262_144,
+        r#"{"id":"evt_1SVr2xGQ","object":"event","type":"invoice.paid","data":{"object":{"id":"in_1SVr2wGQ","metadata":{"invoice":"1"}}}}"#;
+    /// Repository events: a push can contain many commits.
+    Github = "github_signature", 1_048_576,
+        r#"{"ref":"refs/heads/main","repository":{"full_name":"acme/handbook"}}"#;
+    /// Payment events: objects of some kilobytes.
+    Paypal = "paypal_signature", 262_144,
+        r#"{"id":"WH-58D329510W468432D-8HN650336L201105X","event_type":"PAYMENT.SALE.COMPLETED","resource":{"amount":{"total":"7.47","currency":"USD"}}}"#;
+}
+
+/// The response to a provider.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", example)]
+pub struct WebhookReceipt {
+    /// Always `true`. The result of handling is not part of the response.
+    pub received: bool,
+}
+
+/// The state of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookEventState {
+    /// Stored and not handled yet.
+    Received,
+    /// Handled: its action was applied, or had been applied before.
+    Handled,
+    /// No handler exists for its type.
+    #[oai(rename = "unhandled")]
+    #[serde(rename = "unhandled")]
+    Unhandled,
+    /// Handling failed: `outcome` contains the error. The event can be replayed.
+    Failed,
+    /// Handled: no action was needed.
+    Ignored,
+}
+
+impl WebhookEventState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WebhookEventState::Received => "received",
+            WebhookEventState::Handled => "handled",
+            WebhookEventState::Unhandled => "unhandled",
+            WebhookEventState::Failed => "failed",
+            WebhookEventState::Ignored => "ignored",
+        }
+    }
+
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "handled" => WebhookEventState::Handled,
+            "unhandled" => WebhookEventState::Unhandled,
+            "failed" => WebhookEventState::Failed,
+            "ignored" => WebhookEventState::Ignored,
+            _ => WebhookEventState::Received,
+        }
+    }
+}
+
+/// An event from a provider, with its body.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEvent {
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub summary: WebhookEventSummary,
+    /// The received JSON body, as a string.
+    #[oai(validator(min_length = "1", max_length = "1048576"))]
+    pub body: String,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) version: i64,
+}
+
+/// An event without its body.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEventSummary {
+    /// The id of the event on this server.
+    pub id: Id<WebhookEvent>,
+    /// The provider that sent the event.
+    pub provider: Provider,
+    /// The event id of the provider. An event with a known id is not stored again.
+    #[oai(validator(min_length = "1", max_length = "255"))]
+    pub provider_id: String,
+    /// The event type of the provider.
+    #[oai(rename = "type", validator(min_length = "1", max_length = "255"))]
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The state of the event.
+    pub state: WebhookEventState,
+    /// The result of handling the event, or the reason why nothing was done.
+    #[oai(validator(min_length = "1", max_length = "1000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// The number of attempts to handle it.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub attempts: i32,
+    /// The time of receipt.
+    pub received_at: Timestamp,
+    /// The time of the last handling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handled_at: Option<Timestamp>,
+}
+
+impl Resource for WebhookEvent {
+    fn etag(&self) -> ETag {
+        ETag::for_version(self.summary.id.0, self.version)
+    }
+    fn location(&self) -> String {
+        format!("/api/webhook-events/{}", self.summary.id)
+    }
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
+    }
+}
+
+/// Filters and sort order of the list of events.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct WebhookEventQuery {
+    #[oai(flatten)]
+    pub paging: PageParams,
+    /// Only events from this provider.
+    pub provider: Option<Provider>,
+    /// Only events of this type, such as `invoice.paid`.
+    #[oai(
+        rename = "type",
+        validator(pattern = "^[\\u0021-\\u007e]+$", min_length = "1", max_length = "255")
+    )]
+    pub kind: Option<String>,
+    /// Only events in this state.
+    pub state: Option<WebhookEventState>,
+    /// The sort field, with a leading `-` for descending order. The default is `-receivedAt`.
+    #[oai(validator(pattern = "^-?receivedAt$", min_length = "10", max_length = "11"))]
+    pub sort: Option<String>,
+}

@@ -1,0 +1,21 @@
+//! Outgoing webhooks: endpoints and their deliveries.
+mod api;
+mod deliveries;
+mod dispatch;
+mod example;
+mod filter;
+mod scopes;
+mod secret;
+mod sender;
+mod service;
+mod types;
+
+pub use api::{WebhookDeliveriesApi, WebhookEndpointsApi};
+pub use deliveries::PURGE_DELIVERIES_JOB;
+pub use filter::EventFilter;
+pub use sender::{DELIVER_JOB, MAX_CONCURRENT_REQUESTS};
+pub use service::WebhookEndpoints;
+pub use types::{
+    DeliveryState, DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery,
+    WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+};

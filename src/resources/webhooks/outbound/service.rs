@@ -1,0 +1,259 @@
+//! Webhook endpoint service: rules and queries. Only this folder writes `webhook_endpoints` and
+//! `webhook_deliveries`.
+use entity::webhook_endpoint as endpoint;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, Set,
+};
+use uuid::Uuid;
+
+use super::{
+    deliveries,
+    dispatch::lock_position,
+    filter::{parse, serialize},
+    scopes::{check_filters, check_new_url},
+    secret, sender,
+    types::{
+        DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
+        WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+    },
+};
+use crate::{
+    domain::{id::Id, secret::Secret, text::trim, timestamp::Timestamp},
+    http::{
+        auth::Principal,
+        cursor::{CursorKey, PageQuery, SortKey, SortValue},
+        etag::Precondition,
+        merge_patch::Patch,
+        pagination::Page,
+        problem::{Error, Result},
+        response::Resource,
+    },
+    infra::{
+        clock::Clock,
+        db::{Db, Tx},
+        http_client::HttpClient,
+    },
+    schema::ErrorCode,
+};
+
+/// Time for which the previous secret still signs after a rotation, in milliseconds: 24 hours.
+const OVERLAP: i64 = 24 * 3_600_000;
+
+/// Maximum number of endpoints: each event creates one delivery for each of them.
+const MAX_ENDPOINTS: u64 = 100;
+
+#[derive(Clone)]
+pub struct WebhookEndpoints {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) cursors: CursorKey,
+    pub(super) outgoing: HttpClient,
+    /// The `source` attribute of CloudEvents.
+    pub(super) source: String,
+}
+
+impl WebhookEndpoints {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, outgoing: HttpClient, source: String) -> Self {
+        let outgoing = HttpClient { timeouts: sender::TIMEOUTS, ..outgoing };
+        WebhookEndpoints { db, clock, cursors, outgoing, source }
+    }
+
+    pub async fn list(&self, query: &WebhookEndpointQuery) -> Result<Page<WebhookEndpoint>> {
+        let mut find = endpoint::Entity::find();
+        if let Some(state) = query.state {
+            find = find.filter(endpoint::Column::State.eq(state.as_str()));
+        }
+        let slice = PageQuery {
+            cursor_key: &self.cursors,
+            list_id: format!("webhook-endpoints {:?}", query.state),
+            order: vec![SortKey::descending(endpoint::Column::Id)],
+            params: &query.paging,
+        };
+        let position = |row: &endpoint::Model| vec![SortValue::Id(row.id)];
+        let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, position).await?;
+        let now = self.clock.now();
+        Ok(Page { data: rows.into_iter().map(|row| to_wire(row, now)).collect(), pagination })
+    }
+
+    pub async fn get(&self, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
+        let row = endpoint::Entity::find_by_id(id.0).one(self.db.read()).await?;
+        Ok(to_wire(row.ok_or(Error::NotFound("webhook endpoint"))?, self.clock.now()))
+    }
+
+    pub async fn create(&self, admin: &Principal, new: NewWebhookEndpoint) -> Result<IssuedWebhookEndpoint> {
+        self.check_url(&new.url)?;
+        check_filters(admin, &serialize(&new.events))?;
+        let (now, secret) = (self.clock.now(), secret::generate()?);
+        let signing_secret = secret.clone();
+        let row = self
+            .db
+            .write(async move |tx: Tx| {
+                lock_position(&tx).await?;
+                if endpoint::Entity::find().count(&*tx).await? >= MAX_ENDPOINTS {
+                    return Err(Error::ConflictWith(format!(
+                        "at most {MAX_ENDPOINTS} webhook endpoints can exist: delete one first"
+                    )));
+                }
+                let row = endpoint::ActiveModel {
+                    id: Set(Uuid::now_v7()),
+                    url: Set(new.url),
+                    description: Set(trimmed_text(new.description)),
+                    events: Set(serialize(&new.events)),
+                    format: Set(new.format.as_str().to_owned()),
+                    secret: Set(signing_secret.expose().clone().into()),
+                    previous_secret: Set(None),
+                    previous_until: Set(None),
+                    state: Set(EndpointState::Enabled.as_str().to_owned()),
+                    disabled_reason: Set(None),
+                    failing_since: Set(None),
+                    since: Set(tx.newest_event_position().await?),
+                    version: Set(1),
+                    created_at: Set(now),
+                    updated_at: Set(now),
+                };
+                Ok::<_, Error>(row.insert(&*tx).await?)
+            })
+            .await?;
+        Ok(issued(row, secret, now))
+    }
+
+    pub async fn update(
+        &self,
+        admin: &Principal,
+        id: Id<WebhookEndpoint>,
+        patch: WebhookEndpointPatch,
+        precondition: Precondition,
+    ) -> Result<WebhookEndpoint> {
+        if let Some(url) = &patch.url {
+            self.check_url(url)?;
+        }
+        let (admin, now) = (admin.clone(), self.clock.now());
+        let updated = self.db.write(async move |tx: Tx| {
+            let current = load_for_update(&tx, id).await?;
+            let row = apply(&tx, &current, patch).await?;
+            check_filters(&admin, &current.events)?;
+            check_filters(&admin, &row.events)?;
+            if row.url != current.url {
+                check_new_url(&tx, &admin, id.0).await?;
+            }
+            precondition.check(&to_wire(current.clone(), now).etag())?;
+            if row == current {
+                return Ok(current);
+            }
+            if row.state == "disabled" && current.state == "enabled" {
+                deliveries::fail_pending(&tx, id.0, now).await?;
+            }
+            let mut row = row.into_active_model().reset_all();
+            row.version = Set(current.version + 1);
+            row.updated_at = Set(now);
+            Ok::<_, Error>(row.update(&*tx).await?)
+        });
+        Ok(to_wire(updated.await?, now))
+    }
+
+    pub async fn delete(
+        &self,
+        admin: &Principal,
+        id: Id<WebhookEndpoint>,
+        precondition: Precondition,
+    ) -> Result<()> {
+        let (admin, now) = (admin.clone(), self.clock.now());
+        let deleted = self.db.write(async move |tx: Tx| {
+            let current = load_for_update(&tx, id).await?;
+            check_filters(&admin, &current.events)?;
+            precondition.check(&to_wire(current.clone(), now).etag())?;
+            tx.cancel(&sender::job_key(id.0)).await?;
+            current.delete(&*tx).await?;
+            // An endpoint can have many deliveries: a job deletes them outside of this request.
+            Ok::<_, Error>(deliveries::enqueue_purge(&tx, id.0, now).await?)
+        });
+        deleted.await
+    }
+
+    /// Replaces the secret. The old one also signs for another 24 hours.
+    pub async fn rotate_secret(
+        &self,
+        admin: &Principal,
+        id: Id<WebhookEndpoint>,
+    ) -> Result<IssuedWebhookEndpoint> {
+        let (now, secret) = (self.clock.now(), secret::generate()?);
+        let (admin, signing_secret) = (admin.clone(), secret.clone());
+        let rotated = self.db.write(async move |tx: Tx| {
+            let current = load_for_update(&tx, id).await?;
+            check_filters(&admin, &current.events)?;
+            let (old, version) = (current.secret.clone(), current.version);
+            let mut row = current.into_active_model();
+            row.previous_secret = Set(Some(old));
+            row.previous_until = Set(Some(now + OVERLAP));
+            row.secret = Set(signing_secret.expose().clone().into());
+            row.version = Set(version + 1);
+            row.updated_at = Set(now);
+            Ok::<_, Error>(row.update(&*tx).await?)
+        });
+        Ok(issued(rotated.await?, secret, now))
+    }
+
+    /// Rejects a URL that the HTTP client would never request, as far as this is known without a DNS query.
+    fn check_url(&self, url: &str) -> Result<()> {
+        let reject = |why: &str| Error::invalid_field("#/url", ErrorCode::Invalid, why);
+        self.outgoing.check_url(url).map_err(|error| reject(&error.to_string()))
+    }
+}
+
+/// Returns the row with the patch applied.
+async fn apply(tx: &Tx, current: &endpoint::Model, patch: WebhookEndpointPatch) -> Result<endpoint::Model> {
+    let mut row = current.clone();
+    row.url = patch.url.unwrap_or(row.url);
+    row.description = match patch.description {
+        Patch::Absent => row.description,
+        given => trimmed_text(given.apply_to(None)),
+    };
+    row.events = patch.events.map_or(row.events, |events| serialize(&events));
+    row.format = patch.format.map_or(row.format, |format| format.as_str().to_owned());
+    match patch.state.filter(|state| state.as_str() != current.state) {
+        Some(EndpointState::Disabled) => {
+            row.state = EndpointState::Disabled.as_str().to_owned();
+            row.disabled_reason = Some(DisabledReason::Asked.as_str().to_owned());
+        }
+        Some(EndpointState::Enabled) => {
+            row.state = EndpointState::Enabled.as_str().to_owned();
+            row.disabled_reason = None;
+            row.failing_since = None;
+            row.since = tx.newest_event_position().await?;
+        }
+        None => {}
+    }
+    Ok(row)
+}
+
+/// Locks the row for an update.
+pub(super) async fn load_for_update(tx: &Tx, id: Id<WebhookEndpoint>) -> Result<endpoint::Model> {
+    let row = endpoint::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+    row.ok_or(Error::NotFound("webhook endpoint"))
+}
+
+fn trimmed_text(text: Option<String>) -> Option<String> {
+    text.map(|text| trim(&text)).filter(|text| !text.is_empty())
+}
+
+fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebhookEndpoint {
+    IssuedWebhookEndpoint { endpoint: to_wire(row, now), secret: secret.expose().clone() }
+}
+
+fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
+    let events = parse(&row.events).iter().filter_map(|name| name.parse().ok()).collect();
+    WebhookEndpoint {
+        id: row.id.into(),
+        url: row.url,
+        description: row.description,
+        events,
+        format: WebhookFormat::parse(&row.format),
+        state: EndpointState::parse(&row.state),
+        disabled_reason: row.disabled_reason.as_deref().map(DisabledReason::parse),
+        previous_until: row.previous_until.filter(|until| now < *until).map(Timestamp),
+        created_at: Timestamp(row.created_at),
+        updated_at: Timestamp(row.updated_at),
+        version: row.version,
+    }
+}

@@ -1,0 +1,357 @@
+//! Wire types of webhook endpoints and deliveries.
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+
+use super::filter::EventFilter;
+use crate::{
+    domain::{id::Id, timestamp::Timestamp},
+    http::{
+        cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
+        response::Resource,
+    },
+    resources::events::Event,
+};
+
+/// A webhook endpoint: a URL that receives events.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEndpoint {
+    /// The id of the endpoint.
+    pub id: Id<WebhookEndpoint>,
+    /// The URL that receives the deliveries.
+    #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
+    pub url: String,
+    /// The purpose of the endpoint.
+    #[oai(validator(max_length = "500"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The event types and topics that the endpoint receives. Empty: all events.
+    #[oai(validator(max_items = "100"))]
+    pub events: Vec<EventFilter>,
+    /// The format of the deliveries.
+    pub format: WebhookFormat,
+    /// Whether the endpoint receives deliveries.
+    pub state: EndpointState,
+    /// The reason why the endpoint is disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_reason: Option<DisabledReason>,
+    /// The time until which deliveries are also signed with the previous secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_until: Option<Timestamp>,
+    /// The time of creation.
+    pub created_at: Timestamp,
+    /// The time of the last update.
+    pub updated_at: Timestamp,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) version: i64,
+}
+
+impl Resource for WebhookEndpoint {
+    const HEADERS: &'static [&'static str] = &["Last-Modified"];
+
+    fn etag(&self) -> ETag {
+        // `previousUntil` disappears from the representation when it has passed.
+        let until = self.previous_until.map_or_else(String::new, |until| until.to_string());
+        ETag::from_parts(&[&self.id.to_string(), &self.version.to_string(), &until])
+    }
+    fn location(&self) -> String {
+        address(self.id)
+    }
+    fn last_modified(&self) -> Option<Timestamp> {
+        Some(self.updated_at)
+    }
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
+    }
+}
+
+pub fn address(id: Id<WebhookEndpoint>) -> String {
+    format!("/api/webhook-endpoints/{id}")
+}
+
+/// A webhook endpoint with its secret, which is only returned when it is created or rotated.
+#[derive(Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedWebhookEndpoint {
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub endpoint: WebhookEndpoint,
+    /// The secret that signs the deliveries: `whsec_` and the key in base64.
+    #[oai(validator(pattern = "^whsec_[A-Za-z0-9+/]{43}=$", min_length = "50", max_length = "50"))]
+    pub secret: String,
+}
+
+impl Resource for IssuedWebhookEndpoint {
+    fn etag(&self) -> ETag {
+        self.endpoint.etag()
+    }
+    fn location(&self) -> String {
+        self.endpoint.location()
+    }
+    fn cache(&self) -> CacheControl {
+        CacheControl::NoStore
+    }
+}
+
+/// Whether an endpoint receives deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum EndpointState {
+    /// The endpoint receives deliveries.
+    Enabled,
+    /// The endpoint receives nothing. Events that occur while it is disabled are not delivered later.
+    Disabled,
+}
+
+impl EndpointState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EndpointState::Enabled => "enabled",
+            EndpointState::Disabled => "disabled",
+        }
+    }
+
+    /// Parses a stored value.
+    pub fn parse(text: &str) -> Self {
+        if text == "enabled" { EndpointState::Enabled } else { EndpointState::Disabled }
+    }
+}
+
+/// The format of deliveries. Both formats are signed as in Standard Webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookFormat {
+    /// The body contains the type, the time and the resource of the event.
+    #[default]
+    Standard,
+    /// A CloudEvent 1.0 in binary mode: headers contain the type and the time, the body contains the
+    /// resource.
+    CloudEvents,
+}
+
+impl WebhookFormat {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WebhookFormat::Standard => "standard",
+            WebhookFormat::CloudEvents => "cloudevents",
+        }
+    }
+
+    /// Parses a stored value.
+    pub fn parse(text: &str) -> Self {
+        if text == "cloudevents" { WebhookFormat::CloudEvents } else { WebhookFormat::Standard }
+    }
+}
+
+/// The reason why an endpoint is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum DisabledReason {
+    /// An admin disabled it.
+    Asked,
+    /// It responded with 410.
+    Gone,
+    /// All deliveries failed for five days.
+    Failing,
+}
+
+impl DisabledReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DisabledReason::Asked => "asked",
+            DisabledReason::Gone => "gone",
+            DisabledReason::Failing => "failing",
+        }
+    }
+
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "gone" => DisabledReason::Gone,
+            "failing" => DisabledReason::Failing,
+            _ => DisabledReason::Asked,
+        }
+    }
+}
+
+/// The body of a create request.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct NewWebhookEndpoint {
+    /// The URL that receives the deliveries: `https://…` with a public address and without user information.
+    #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
+    pub url: String,
+    /// The purpose of the endpoint. Leading and trailing spaces are removed.
+    #[oai(validator(max_length = "500"))]
+    pub description: Option<String>,
+    /// The event types and topics that the endpoint receives. Default: all events.
+    #[oai(default, validator(max_items = "100", unique_items))]
+    pub events: Vec<EventFilter>,
+    /// The format of the deliveries.
+    #[oai(default)]
+    pub format: WebhookFormat,
+}
+
+/// A merge patch of an endpoint.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct WebhookEndpointPatch {
+    /// The new URL. It also applies to pending deliveries.
+    #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
+    pub url: Option<String>,
+    /// The purpose of the endpoint; `null` clears it.
+    #[oai(validator(max_length = "500"))]
+    pub description: Patch<String>,
+    /// The event types and topics that the endpoint receives from now on.
+    #[oai(validator(max_items = "100", unique_items))]
+    pub events: Option<Vec<EventFilter>>,
+    /// The format of the deliveries of later events. Pending deliveries keep their format.
+    pub format: Option<WebhookFormat>,
+    /// Whether the endpoint receives deliveries. Disabling it fails all pending deliveries.
+    pub state: Option<EndpointState>,
+}
+
+/// Filters of the list of endpoints.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct WebhookEndpointQuery {
+    #[oai(flatten)]
+    pub paging: PageParams,
+    /// Only endpoints in this state.
+    pub state: Option<EndpointState>,
+}
+
+/// A delivery of an event to an endpoint.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookDelivery {
+    /// The id of the delivery.
+    pub id: Id<WebhookDelivery>,
+    /// The id of the endpoint.
+    pub endpoint_id: Id<WebhookEndpoint>,
+    /// The id of the event. Every attempt sends it as `webhook-id`.
+    pub event_id: Id<Event>,
+    /// The event type; `webhook.test` for tests.
+    #[oai(rename = "type", validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The signed request body.
+    #[oai(validator(max_length = "20000"))]
+    pub payload: String,
+    /// The state of the delivery.
+    pub state: DeliveryState,
+    /// The number of attempts since the delivery was created or replayed.
+    #[oai(validator(minimum(value = "0"), maximum(value = "100")))]
+    pub attempts: i32,
+    /// The status code of the last response.
+    #[oai(validator(minimum(value = "100"), maximum(value = "999")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_status: Option<i32>,
+    /// The error of the last attempt.
+    #[oai(validator(max_length = "500"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// The start of the last response body.
+    #[oai(validator(max_length = "1000"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<String>,
+    /// The time of the next attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
+    /// The time of creation.
+    pub created_at: Timestamp,
+    /// The time of the last update.
+    pub updated_at: Timestamp,
+    /// The time of the successful attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub(super) version: i64,
+}
+
+impl Resource for WebhookDelivery {
+    const HEADERS: &'static [&'static str] = &["Last-Modified"];
+
+    fn etag(&self) -> ETag {
+        ETag::for_version(self.id.0, self.version)
+    }
+    fn location(&self) -> String {
+        format!("/api/webhook-deliveries/{}", self.id)
+    }
+    fn last_modified(&self) -> Option<Timestamp> {
+        Some(self.updated_at)
+    }
+    fn cache(&self) -> CacheControl {
+        CacheControl::Private
+    }
+}
+
+impl From<entity::webhook_delivery::Model> for WebhookDelivery {
+    fn from(row: entity::webhook_delivery::Model) -> Self {
+        WebhookDelivery {
+            id: row.id.into(),
+            endpoint_id: row.endpoint_id.into(),
+            event_id: row.event_id.into(),
+            kind: row.kind,
+            payload: row.payload,
+            state: DeliveryState::parse(&row.state),
+            attempts: row.attempts,
+            last_status: row.last_status,
+            last_error: row.last_error,
+            response: row.response,
+            next_at: row.next_at.map(Timestamp),
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+            delivered_at: row.delivered_at.map(Timestamp),
+            version: row.version,
+        }
+    }
+}
+
+/// The state of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// Waits for its first or next attempt.
+    Pending,
+    /// The endpoint responded with a 2xx status.
+    Delivered,
+    /// All attempts failed, or the endpoint was disabled.
+    Failed,
+}
+
+impl DeliveryState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryState::Pending => "pending",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "pending" => DeliveryState::Pending,
+            "delivered" => DeliveryState::Delivered,
+            _ => DeliveryState::Failed,
+        }
+    }
+}
+
+/// Filters of the list of deliveries.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct WebhookDeliveryQuery {
+    #[oai(flatten)]
+    pub paging: PageParams,
+    /// Only deliveries in this state.
+    pub state: Option<DeliveryState>,
+}

@@ -1,0 +1,224 @@
+//! The API documentation: the OpenAPI document in its formats, Swagger UI, a page for each problem code, and
+//! the API catalog (RFC 9727). All files are embedded in the binary.
+mod problems;
+
+use std::{
+    collections::HashMap,
+    io::{Cursor, Read},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use poem::{
+    Request, Response,
+    http::{HeaderValue, Method, StatusCode, header},
+};
+use serde_json::{Value, json};
+
+use super::{
+    compression::{CompressedVariants, strip_tag_suffixes},
+    content_encoding,
+};
+use crate::http::{
+    etag::{ETag, EntityTags},
+    problem::Problem,
+    problem_code::ProblemCode,
+};
+
+struct Page {
+    media: &'static str,
+    bytes: Bytes,
+    etag: ETag,
+    policy: Option<HeaderValue>,
+    variants: CompressedVariants,
+}
+
+pub struct ApiDocs(HashMap<String, Page>);
+
+impl ApiDocs {
+    pub fn new(document: &Value, openapi_30: &Value, yaml: String) -> Self {
+        let mut site = ApiDocs(HashMap::new());
+        site.add("/openapi.yaml", "application/yaml", yaml.into_bytes(), None);
+        site.add("/openapi.json", "application/json", document.to_string().into_bytes(), None);
+        site.add("/openapi-3.0.json", "application/json", openapi_30.to_string().into_bytes(), None);
+        let catalog = json!({ "linkset": [{
+            "anchor": "/",
+            "service-desc": [
+                { "href": "/openapi.json", "type": "application/json" },
+                { "href": "/openapi.yaml", "type": "application/yaml" }
+            ],
+            "service-doc": [{ "href": "/swagger", "type": "text/html" }],
+            "status": [{ "href": "/api/health", "type": "application/json" }]
+        }]});
+        let media = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
+        site.add("/.well-known/api-catalog", media, catalog.to_string().into_bytes(), None);
+        for code in ProblemCode::ALL {
+            let page = problems::page(*code).into_bytes();
+            site.add(
+                &format!("/problems/{}", code.as_str()),
+                "text/html; charset=utf-8",
+                page,
+                Some(problems::POLICY.clone()),
+            );
+        }
+        site.swagger();
+        site
+    }
+
+    fn add(&mut self, path: &str, media: &'static str, bytes: Vec<u8>, policy: Option<HeaderValue>) {
+        let etag = ETag::from_parts(&[&STANDARD.encode(digest(&bytes))]);
+        self.0.insert(
+            path.to_owned(),
+            Page { media, bytes: bytes.into(), etag, policy, variants: CompressedVariants::default() },
+        );
+    }
+
+    fn swagger(&mut self) {
+        let files = [
+            ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui-standalone-preset.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui.css", "text/css; charset=utf-8"),
+            ("favicon-32x32.png", "image/png"),
+        ];
+        for (name, media) in files {
+            if let Some(bytes) = swagger_file(name) {
+                self.add(&format!("/swagger/{name}"), media, bytes, None);
+            }
+        }
+        let script = SWAGGER_SCRIPT.as_bytes().to_vec();
+        self.add("/swagger/start.js", "text/javascript; charset=utf-8", script, None);
+        let page = SWAGGER_PAGE.as_bytes().to_vec();
+        self.add("/swagger", "text/html; charset=utf-8", page, Some(SWAGGER_POLICY));
+    }
+
+    /// Returns the response for a documentation path; `None` for other paths.
+    pub fn respond(&self, request: &Request) -> Option<Result<Response, Problem>> {
+        let path = request.uri().path();
+        if path == "/" || path == "/swagger/" {
+            return Some(Ok(Response::builder()
+                .status(StatusCode::TEMPORARY_REDIRECT)
+                .header(header::LOCATION, "/swagger")
+                .finish()));
+        }
+        let page = self.0.get(path)?;
+        Some(match *request.method() {
+            Method::GET | Method::HEAD => {
+                content_encoding::check_acceptable(request.headers()).map(|()| page.respond(request))
+            }
+            Method::OPTIONS => Ok(Response::builder()
+                .status(StatusCode::NO_CONTENT)
+                .header(header::ALLOW, "GET, HEAD, OPTIONS")
+                .finish()),
+            _ => Err(Problem::new(ProblemCode::MethodNotAllowed, "this page supports GET and HEAD only")
+                .header(header::ALLOW, "GET, HEAD, OPTIONS")),
+        })
+    }
+}
+
+impl Page {
+    fn respond(&self, request: &Request) -> Response {
+        let if_none_match = request.header("if-none-match").map(strip_tag_suffixes);
+        let if_none_match = if_none_match.and_then(|value| EntityTags::parse(&value));
+        let not_modified = if_none_match.is_some_and(|tags| tags.matches_weak(&self.etag));
+        let mut response = match not_modified {
+            true => Response::builder().status(StatusCode::NOT_MODIFIED).content_type(self.media).finish(),
+            false => Response::builder().content_type(self.media).body(self.bytes.clone()),
+        };
+        response.extensions_mut().insert(self.variants.clone());
+        let headers = response.headers_mut();
+        if let Ok(etag) = HeaderValue::from_str(self.etag.as_str()) {
+            headers.insert(header::ETAG, etag);
+        }
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=60, stale-while-revalidate=300"),
+        );
+        headers.insert(
+            header::LINK,
+            HeaderValue::from_static(
+                "</openapi.json>; rel=\"service-desc\", </swagger>; rel=\"service-doc\"",
+            ),
+        );
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
+        response
+    }
+}
+
+fn digest(bytes: &[u8]) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec()
+}
+
+/// Returns a file of the embedded Swagger UI distribution.
+fn swagger_file(name: &str) -> Option<Vec<u8>> {
+    let mut archive =
+        zip::ZipArchive::new(Cursor::new(utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED)).ok()?;
+    let wanted = format!("/dist/{name}");
+    let index = (0..archive.len()).find(|index| {
+        archive.by_index(*index).is_ok_and(|file| file.name().is_ok_and(|name| name.ends_with(&wanted)))
+    })?;
+    let mut bytes = Vec::new();
+    archive.by_index(index).ok()?.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+);
+
+const SWAGGER_PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Tenon API</title>
+<link rel="stylesheet" href="/swagger/swagger-ui.css">
+<link rel="icon" href="/swagger/favicon-32x32.png">
+</head>
+<body>
+<main id="contract"></main>
+<script src="/swagger/swagger-ui-bundle.js"></script>
+<script src="/swagger/swagger-ui-standalone-preset.js"></script>
+<script src="/swagger/start.js"></script>
+</body>
+</html>
+"#;
+
+/// Starts Swagger UI. After a sign-in with "Try it out" it uses the access token of the response. Optional
+/// parameters start without a value, because their examples belong to other requests.
+const SWAGGER_SCRIPT: &str = r##"const start = async () => {
+  const spec = await (await fetch("/openapi.json")).json();
+  const forget = (parameter) => {
+    if (parameter.required) return;
+    delete parameter.example;
+    if (parameter.schema) delete parameter.schema.example;
+  };
+  Object.values(spec.components.parameters ?? {}).forEach(forget);
+  for (const item of Object.values(spec.paths)) {
+    for (const operation of Object.values(item)) (operation.parameters ?? []).forEach(forget);
+  }
+  const ui = SwaggerUIBundle({
+    spec,
+    dom_id: "#contract",
+    deepLinking: true,
+    docExpansion: "list",
+    displayOperationId: true,
+    displayRequestDuration: true,
+    persistAuthorization: false,
+    tryItOutEnabled: true,
+    validatorUrl: null,
+    withCredentials: true,
+    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset.slice(1)],
+    responseInterceptor: (response) => {
+      if (response.ok && /\/api\/auth\/(login|refresh)$/.test(new URL(response.url, location.href).pathname)) {
+        ui.preauthorizeApiKey("bearer_jwt", JSON.parse(response.text ?? response.data).accessToken);
+      }
+      return response;
+    },
+  });
+  window.ui = ui;
+};
+start();
+"##;

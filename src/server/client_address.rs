@@ -1,0 +1,130 @@
+//! The client's address behind trusted proxies.
+//!
+//! A forwarding header is used only if the peer is a trusted proxy, and only the header that the setting
+//! `forwarded_header` names. In that header the rightmost hop that is not a trusted proxy is the client:
+//! everything to its left can be forged.
+use std::{net::IpAddr, str::FromStr};
+
+use poem::http::{HeaderMap, HeaderName};
+
+use super::forwarded::{Hop, hops};
+use crate::infra::geoip::Country;
+
+/// A block of IP addresses in CIDR notation, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl FromStr for Block {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let invalid = || format!("{text} is not an address block: use CIDR notation such as 10.0.0.0/8");
+        let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
+        let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
+        let max = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(max), |bits| bits.parse().map_err(|_| invalid()))?;
+        if bits <= max { Ok(Block { address, bits }) } else { Err(invalid()) }
+    }
+}
+
+impl Block {
+    fn contains(&self, other: IpAddr) -> bool {
+        let same = |block: u128, other: u128, width: u32| {
+            let shift = width - u32::from(self.bits);
+            shift >= 128 || block >> shift == other >> shift
+        };
+        match (self.address, other) {
+            (IpAddr::V4(block), IpAddr::V4(other)) => {
+                same(block.to_bits().into(), other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(block), IpAddr::V6(other)) => same(block.to_bits(), other.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+/// The header that the trusted proxies write. A client can send the other one, and proxies forward it
+/// unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl FromStr for ForwardedHeader {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
+            "forwarded" => Ok(ForwardedHeader::Forwarded),
+            other => Err(format!("forwarded_header: must be x-forwarded-for or forwarded, got {other}")),
+        }
+    }
+}
+
+/// The trusted proxies and the headers that they set.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    pub blocks: Vec<Block>,
+    pub forwarded_header: ForwardedHeader,
+    /// The header with the client's country, if the proxies set one.
+    pub country_header: Option<HeaderName>,
+}
+
+/// The client that sent a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// The address as text. IPv6 addresses are truncated to their /64, because one client usually owns a
+    /// whole /64.
+    pub address: String,
+    /// Whether the client uses TLS, as reported by the trusted proxy that it connects to.
+    pub https: bool,
+}
+
+impl Proxies {
+    pub fn trusted(&self, address: IpAddr) -> bool {
+        self.blocks.iter().any(|block| block.contains(address.to_canonical()))
+    }
+
+    /// Returns the client's country if the peer is a trusted proxy and sends the country header exactly once.
+    pub fn country(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<Country> {
+        peer.filter(|peer| self.trusted(*peer))?;
+        let mut values = headers.get_all(self.country_header.as_ref()?).iter();
+        match (values.next(), values.next()) {
+            (Some(country), None) => country.to_str().ok()?.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Returns the client of a request that arrived from `peer`.
+    pub fn client_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientAddress {
+        let Some(peer) = peer else { return ClientAddress { address: "unknown".to_owned(), https: false } };
+        let mut client = Hop { address: Some(peer.to_canonical()), https: false };
+        if self.trusted(peer) {
+            // Each hop is reported by the next one, so it is reliable only while the next one is a trusted
+            // proxy.
+            for hop in hops(self.forwarded_header, headers).into_iter().rev() {
+                client = Hop { address: hop.address.or(client.address), https: hop.https };
+                if !hop.address.is_some_and(|address| self.trusted(address)) {
+                    break;
+                }
+            }
+        }
+        let address = match client.address.unwrap_or(peer) {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let network = std::net::Ipv6Addr::from_bits(address.to_bits() >> 64 << 64);
+                format!("{network}/64")
+            }
+        };
+        ClientAddress { address, https: client.https }
+    }
+}
+
+#[cfg(test)]
+mod tests;

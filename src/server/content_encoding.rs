@@ -1,0 +1,92 @@
+//! `Accept-Encoding` (RFC 9110, 12.5.3): selects zstd, br, gzip or identity by the client's weights.
+use poem::http::{HeaderMap, header};
+
+use crate::http::{problem::Problem, problem_code::ProblemCode};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Zstd,
+    Brotli,
+    Gzip,
+    Identity,
+}
+
+pub const ENCODINGS: [Encoding; 3] = [Encoding::Zstd, Encoding::Brotli, Encoding::Gzip];
+
+impl Encoding {
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Zstd => "zstd",
+            Encoding::Brotli => "br",
+            Encoding::Gzip => "gzip",
+            Encoding::Identity => "identity",
+        }
+    }
+}
+
+/// Returns the preferred encoding, or `None` if the client excludes all of them. On equal weights zstd wins
+/// over br, br over gzip, and each of them over identity.
+pub fn negotiate(headers: &HeaderMap) -> Option<Encoding> {
+    let values: Vec<&str> =
+        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+    if values.is_empty() {
+        return Some(Encoding::Identity);
+    }
+    let weights: Vec<(String, f32)> =
+        values.iter().flat_map(|value| value.split(',')).filter_map(parse_weight).collect();
+    let weight_of = |name: &str| weights.iter().find(|(known, _)| known == name).map(|(_, q)| *q);
+    let wildcard = weight_of("*");
+    let mut best: Option<(Encoding, f32)> = None;
+    for encoding in ENCODINGS {
+        let q = weight_of(encoding.name()).or(wildcard).unwrap_or(0.0);
+        if q > 0.0 && best.is_none_or(|(_, known)| q > known) {
+            best = Some((encoding, q));
+        }
+    }
+    let identity = weight_of("identity").or(wildcard.filter(|q| *q == 0.0)).unwrap_or(0.001);
+    match best {
+        Some((encoding, q)) if q >= identity => Some(encoding),
+        _ if identity > 0.0 => Some(Encoding::Identity),
+        found => found.map(|(encoding, _)| encoding),
+    }
+}
+
+fn parse_weight(text: &str) -> Option<(String, f32)> {
+    let mut parts = text.split(';').map(str::trim);
+    let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
+    let name = if name == "x-gzip" { "gzip".to_owned() } else { name };
+    let q = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    Some((name, q.map_or(1.0, |q| q.parse().unwrap_or(0.0))))
+}
+
+/// Rejects a request whose `Accept-Encoding` excludes every supported encoding.
+pub fn check_acceptable(headers: &HeaderMap) -> Result<(), Problem> {
+    let not_acceptable =
+        || Problem::new(ProblemCode::NotAcceptable, "Accept-Encoding: must allow zstd, br, gzip or identity");
+    negotiate(headers).map(|_| ()).ok_or_else(not_acceptable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn negotiates_by_weight() {
+        for (field, expected) in [
+            ("gzip, deflate, br, zstd", Some(Encoding::Zstd)),
+            ("gzip;q=1, br;q=0.5", Some(Encoding::Gzip)),
+            ("gzip;q=0", Some(Encoding::Identity)),
+            ("deflate", Some(Encoding::Identity)),
+            ("*", Some(Encoding::Zstd)),
+            ("identity;q=0, *;q=0", None),
+            ("*;q=0", None),
+            ("identity;q=0, gzip;q=0.2", Some(Encoding::Gzip)),
+            ("identity, gzip;q=0.5", Some(Encoding::Identity)),
+            ("", Some(Encoding::Identity)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, field.parse().unwrap_or_else(|_| panic!("{field}")));
+            assert_eq!(negotiate(&headers), expected, "{field}");
+        }
+    }
+}

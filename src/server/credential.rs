@@ -1,0 +1,74 @@
+//! The credential of a request, and decoding of its body.
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use poem::{Request, http::header};
+use serde_json::Value;
+
+use crate::{
+    http::{
+        auth::Principal,
+        problem::{Error, Problem},
+        problem_code::ProblemCode,
+        session_cookie,
+    },
+    schema::{ErrorCode, JsonError},
+};
+
+/// A credential, not yet verified.
+#[derive(Debug)]
+pub enum Credential {
+    Bearer(String),
+    Cookie(String),
+}
+
+/// The function that resolves a credential to a principal.
+pub type Authenticate = Arc<dyn Fn(Credential) -> BoxFuture<'static, Result<Principal, Error>> + Send + Sync>;
+
+/// Returns the problem for a body that is not valid JSON.
+pub fn invalid_json(error: JsonError) -> Problem {
+    match error {
+        JsonError::Empty => Error::invalid_field("#", ErrorCode::Required, "send a JSON body").into(),
+        JsonError::Invalid(violation) => {
+            Problem::new(ProblemCode::MalformedJson, "the request body is not valid JSON")
+                .with_errors(vec![violation])
+        }
+    }
+}
+
+/// Decodes a text body; a byte order mark is removed.
+pub fn decode_text(bytes: &[u8]) -> Result<Value, Problem> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Value::String(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())),
+        Err(_) => Err(Error::invalid_field("#", ErrorCode::Encoding, "must be UTF-8 text").into()),
+    }
+}
+
+/// Returns the credential of a request. The `Authorization` header takes precedence over the session cookie.
+/// A cookie on an unsafe method is accepted from the same site or an allowed origin only (CSRF).
+pub fn extract_credential(request: &Request, origins: &[String]) -> Result<Option<Credential>, Problem> {
+    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        });
+        return match token {
+            Some(token) => Ok(Some(Credential::Bearer(token))),
+            None => Err(Error::InvalidToken.into()),
+        };
+    }
+    let values = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let token = session_cookie::parse(values).map_err(|_| Error::InvalidToken)?;
+    let Some(token) = token else { return Ok(None) };
+    let headers = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
+    match session_cookie::passes_csrf_check(
+        request.method().as_str(),
+        headers.0,
+        headers.1,
+        headers.2,
+        origins,
+    ) {
+        true => Ok(Some(Credential::Cookie(token.expose().clone()))),
+        false => Err(Error::Csrf.into()),
+    }
+}

@@ -1,0 +1,304 @@
+//! Routes requests and validates them against the OpenAPI document before the handler runs.
+//!
+//! Order of the checks: route, method, `Accept`, authentication, authorization, rate limit, parameters, media
+//! type of the body, body. A panic in a handler becomes a 500.
+mod compile;
+mod in_flight_keys;
+mod path_item;
+mod prefer;
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::FutureExt;
+use poem::{
+    Endpoint, Request, Response,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+};
+
+use self::{
+    in_flight_keys::{InFlightKey, InFlightKeys},
+    path_item::PathItem,
+};
+use super::{
+    accept,
+    compression::strip_tag_suffixes,
+    content_encoding,
+    credential::{Authenticate, Credential, decode_text, extract_credential, invalid_json},
+    internal_error,
+    operation::{BodyFormat, Operation},
+    rate_limit::RequestClass,
+    request_body::{check_form_size, read_body},
+    router::Router,
+};
+use crate::{
+    http::{
+        auth::Principal,
+        etag::{EntityTags, Precondition},
+        extract::{Client, ValidatedRequest},
+        idempotency::IdempotentRequest,
+        problem::{Error, Problem},
+        problem_code::ProblemCode,
+        session_cookie,
+    },
+    schema::{self, ErrorCode},
+};
+
+/// The dispatcher, compiled from the OpenAPI document.
+pub struct Dispatcher {
+    router: Router,
+    path_items: Vec<PathItem>,
+    authenticate: Authenticate,
+    /// Scopes of the idempotency keys whose first request is still running in this process.
+    in_flight: InFlightKeys,
+    pub require_if_match: bool,
+    pub body_limit: usize,
+}
+
+/// Facts about a dispatched request that the response headers and the access log need. They are valid for
+/// rejected requests too, up to the check that failed.
+#[derive(Default)]
+pub struct RequestInfo {
+    pub operation: Option<String>,
+    pub caller: Option<String>,
+    pub rate_limited: bool,
+    pub class: RequestClass,
+    pub credentialed: bool,
+    /// The `Deprecation` and `Sunset` headers of the operation.
+    pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl RequestInfo {
+    fn record(&mut self, operation: &Operation, method: &str) {
+        self.operation = Some(operation.id.clone());
+        self.rate_limited = operation.rate_limited;
+        self.deprecation_headers.clone_from(&operation.deprecation_headers);
+        self.class = match method {
+            _ if operation.access.signed => RequestClass::Webhook,
+            _ if operation.images => RequestClass::Image,
+            "GET" => RequestClass::Read,
+            _ => RequestClass::Write,
+        };
+    }
+}
+
+impl Dispatcher {
+    /// Dispatches a request to its operation, and records facts about it in `info`.
+    pub async fn dispatch<F>(
+        &self,
+        request: Request,
+        client: Client,
+        now: i64,
+        origins: &[String],
+        info: &mut RequestInfo,
+        check_rate_limit: F,
+    ) -> Result<Response, Problem>
+    where
+        F: FnOnce(Option<&Principal>, RequestClass) -> Result<(), Problem>,
+    {
+        let Some(found) = self.router.find(request.uri().path()) else {
+            return Err(Problem::new(ProblemCode::NotFound, "no operation at this path: see /openapi.json"));
+        };
+        let path_item = &self.path_items[found.index];
+        info.deprecation_headers.clone_from(&path_item.deprecation_headers);
+        let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+        let Some(operation) = path_item.operations.get(method) else {
+            return path_item.other_method(request.method());
+        };
+        if found.trailing_slash {
+            return Ok(path_item::redirect_without_slash(&request));
+        }
+        info.record(operation, method);
+        if !accept::acceptable(request.headers(), &operation.produces) {
+            let types = operation.produces.join(", ");
+            return Err(Problem::new(ProblemCode::NotAcceptable, format!("Accept: must allow {types}")));
+        }
+        content_encoding::check_acceptable(request.headers())?;
+        let principal = match operation.access.ignores_credentials {
+            true => None,
+            false => match self.authenticate_caller(&request, origins, info).await {
+                Ok(principal) => principal,
+                // Failed authentication counts against the client's rate limit, so credentials cannot be
+                // guessed at full speed.
+                Err(error) => return Err(check_rate_limit(None, RequestClass::Read).err().unwrap_or(error)),
+            },
+        };
+        info.caller = principal.as_ref().map(|principal| principal.user.to_string());
+        operation.access.check(principal.as_ref())?;
+        if operation.rate_limited {
+            check_rate_limit(principal.as_ref(), info.class)?;
+        }
+        let checked =
+            ValidatedRequest { principal, client, path: found.values, ..ValidatedRequest::default() };
+        self.validate_and_call(operation, &path_item.names, request, checked, now).await
+    }
+
+    /// Authenticates the caller; `None` for an anonymous one.
+    async fn authenticate_caller(
+        &self,
+        request: &Request,
+        origins: &[String],
+        info: &mut RequestInfo,
+    ) -> Result<Option<Principal>, Problem> {
+        let Some(credential) = extract_credential(request, origins)? else { return Ok(None) };
+        info.credentialed = true;
+        let by_cookie = matches!(credential, Credential::Cookie(_));
+        match (self.authenticate)(credential).await {
+            // The cookie is HttpOnly, so a page cannot delete it. Without this header every further request
+            // of the browser would fail with 401.
+            Err(expired @ Error::InvalidToken) if by_cookie => {
+                Err(Problem::from(expired).header(header::SET_COOKIE, &session_cookie::clear_cookie()))
+            }
+            result => Ok(Some(result?)),
+        }
+    }
+
+    /// Validates the parameters and the body, then runs the handler.
+    async fn validate_and_call(
+        &self,
+        operation: &Operation,
+        names: &[String],
+        mut request: Request,
+        mut checked: ValidatedRequest,
+        now: i64,
+    ) -> Result<Response, Problem> {
+        let key = self.check_parameters(operation, names, &request, &mut checked)?;
+        let bytes = self.check_body(operation, &mut request, &mut checked).await?;
+        let in_flight = match key {
+            None => None,
+            Some(key) => {
+                let caller = match &checked.principal {
+                    Some(principal) => principal.user.to_string(),
+                    None => checked.client.address.clone(),
+                };
+                let call = format!("{} {}", operation.id, request.uri().path());
+                let attempt = IdempotentRequest::new(&caller, &call, &key, &bytes, now);
+                let in_flight = InFlightKey::register(&self.in_flight, &attempt.scope)?;
+                checked.idempotency = Some(attempt);
+                Some(in_flight)
+            }
+        };
+        let minimal = prefer::prefers_minimal(request.headers());
+        let is_update = matches!(*request.method(), Method::PUT | Method::PATCH);
+        request.extensions_mut().insert(Arc::new(checked));
+        let result = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
+        drop(in_flight);
+        let response = match result {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => error.into_response(),
+            Err(panic) => {
+                tracing::error!(
+                    operation = operation.id,
+                    cause = panic_message(&panic),
+                    "a handler panicked"
+                );
+                return Err(internal_error());
+            }
+        };
+        Ok(if minimal && is_update && response.status() == StatusCode::OK {
+            prefer::without_body(response)
+        } else {
+            response
+        })
+    }
+
+    /// Validates path, query and headers, and returns the Idempotency-Key.
+    fn check_parameters(
+        &self,
+        operation: &Operation,
+        names: &[String],
+        request: &Request,
+        checked: &mut ValidatedRequest,
+    ) -> Result<Option<String>, Problem> {
+        let mut violations = Vec::new();
+        let mut mismatches = Vec::new();
+        let named: Vec<(&str, &str)> =
+            names.iter().map(String::as_str).zip(checked.path.iter().map(String::as_str)).collect();
+        operation.params.path(&named, &mut mismatches);
+        if !mismatches.is_empty() {
+            return Err(Error::NotFound("no resource matches this path").into());
+        }
+        checked.query = operation.params.query(request.uri().query(), &mut violations);
+        let mut headers = operation.params.headers(request.headers(), &mut violations);
+        operation.check_conditionals(request, &mut violations);
+        // An invalid list of entity tags matches no version, so the request fails with 412 instead of an
+        // unconditional write.
+        let mut tags = |name: &str| {
+            let value = headers.remove(name)?;
+            let text = strip_tag_suffixes(value.as_str()?);
+            Some(EntityTags::parse(&text).unwrap_or(EntityTags::List(Vec::new())))
+        };
+        checked.if_match =
+            Precondition { if_match: tags("If-Match"), if_none_match: None, required: self.require_if_match };
+        checked.if_none_match = tags("If-None-Match");
+        checked.accept_language =
+            headers.remove("Accept-Language").and_then(|languages| languages.as_str().map(str::to_owned));
+        let mut text = |name: &str| headers.remove(name).and_then(|value| value.as_str().map(str::to_owned));
+        (checked.range, checked.if_range) = (text("Range"), text("If-Range"));
+        checked.last_event_id = text("Last-Event-ID").and_then(|id| id.parse().ok());
+        checked.target =
+            path_item::percent_encode(request.uri().path_and_query().map_or("", |target| target.as_str()));
+        match violations.is_empty() {
+            true => Ok(headers.remove("Idempotency-Key").and_then(|key| key.as_str().map(str::to_owned))),
+            false => Err(Error::Invalid(violations).into()),
+        }
+    }
+
+    /// Reads and validates the request body, and returns its bytes for the idempotency fingerprint.
+    async fn check_body(
+        &self,
+        operation: &Operation,
+        request: &mut Request,
+        checked: &mut ValidatedRequest,
+    ) -> Result<Vec<u8>, Problem> {
+        let Some(rule) = &operation.body else { return Ok(Vec::new()) };
+        let encoding = request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Problem::new(
+                ProblemCode::UnsupportedMediaType,
+                "Content-Encoding: must be absent or identity",
+            ));
+        }
+        let limit = rule.max_bytes.unwrap_or(self.body_limit).min(self.body_limit);
+        if !rule.accepts(request.headers().get(header::CONTENT_TYPE)) {
+            let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
+            let bytes = if untyped { read_body(request, limit).await? } else { Vec::new() };
+            if untyped && bytes.is_empty() {
+                return Err(Error::invalid_field(
+                    "#",
+                    ErrorCode::Required,
+                    "send a body with a Content-Type that the operation accepts",
+                )
+                .into());
+            }
+            return Err(rule.unsupported_media_type());
+        }
+        if rule.format == BodyFormat::Multipart {
+            return check_form_size(request).map(|()| Vec::new());
+        }
+        let bytes = read_body(request, limit).await?;
+        let value = match rule.format {
+            BodyFormat::Json => schema::parse(&bytes).map_err(invalid_json)?,
+            BodyFormat::Text => decode_text(&bytes)?,
+            BodyFormat::Bytes | BodyFormat::Multipart => {
+                checked.bytes = bytes.into();
+                return Ok(Vec::new());
+            }
+        };
+        let mut violations = Vec::new();
+        rule.schema.validate(&value, "#", &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations).into());
+        }
+        checked.body = Mutex::new(Some(value));
+        Ok(bytes)
+    }
+}
+
+/// Returns the message of a panic.
+fn panic_message(panic: &Box<dyn std::any::Any + Send>) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
+}

@@ -1,0 +1,135 @@
+//! One request between hyper and the handler: checks that precede dispatch, the handler timeout, and
+//! responses that the server sends without the handler.
+use std::{net::SocketAddr, sync::Arc};
+
+use http_body_util::BodyExt;
+use hyper::{Version, body::Body as _, body::Incoming as IncomingBody, header};
+use poem::{
+    Addr, Body, Request, Response,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use uuid::Uuid;
+
+use super::{
+    body_streams::{Meter, RequestBody},
+    limits::Limits,
+    listener::Handler,
+    request_body::BodyError,
+    request_head::{self, Rejection},
+};
+use crate::http::{cache_control::add_vary, problem::Problem, problem_code::ProblemCode};
+
+/// Runs the handler within the limits and returns its response.
+pub async fn handle<H: Handler>(
+    handler: &H,
+    limits: &Limits,
+    request: hyper::Request<IncomingBody>,
+    local: SocketAddr,
+    peer: SocketAddr,
+) -> Response {
+    let max_bytes = handler.body_bytes(request.uri().path()).unwrap_or(limits.body_bytes);
+    if let Some(rejection) = check_head(&request, limits, max_bytes) {
+        return reject(rejection);
+    }
+    let has_no_body = request.body().is_end_stream();
+    let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
+    let mut request: Request = (request, addresses.0, addresses.1, Scheme::HTTP).into();
+    let meter = Arc::new(Meter::default());
+    if !has_no_body {
+        let body =
+            RequestBody::new(request.take_body().into(), meter.clone(), limits.body_timeout, max_bytes);
+        request.set_body(Body::from(body.boxed()));
+    }
+    let is_http1 = request.version() != Version::HTTP_2;
+    let mut response = tokio::select! {
+        response = handler.handle(request) => response,
+        () = meter.handler_timeout(limits.handler_timeout) => {
+            return reject(Rejection::new(ProblemCode::ServiceUnavailable, "the request took too long: try again later"));
+        }
+    };
+    if is_http1 && meter.unread() {
+        // The connection cannot be reused. `Connection: close` says so (RFC 9112, 9.6); otherwise the client
+        // would lose its next request.
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    match meter.failure().map(code) {
+        // The handler has seen a part of the body only, so its response is discarded.
+        Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code))),
+        _ => response,
+    }
+}
+
+fn code(error: BodyError) -> ProblemCode {
+    match error {
+        BodyError::Timeout => ProblemCode::RequestTimeout,
+        BodyError::TooLarge => ProblemCode::PayloadTooLarge,
+        BodyError::Incomplete => ProblemCode::MalformedRequest,
+    }
+}
+
+fn detail(code: ProblemCode) -> &'static str {
+    match code {
+        ProblemCode::RequestTimeout => "the request body arrived too slowly",
+        ProblemCode::PayloadTooLarge => "body: is larger than the operation accepts",
+        _ => "the request body is incomplete",
+    }
+}
+
+/// Returns the error of a message that must not reach the handler. The socket has checked HTTP/1 heads; this
+/// applies the same rules to HTTP/2.
+fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes: u64) -> Option<Rejection> {
+    let headers = request.headers();
+    if request.version() == Version::HTTP_2 {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let has_authority = request.uri().authority().is_some();
+        let (first, second) = (hosts.next(), hosts.next());
+        if second.is_some() || !(has_authority || first.is_some()) {
+            return Some(Rejection::new(ProblemCode::MalformedRequest, "Host: must be sent exactly once"));
+        }
+        if let Some(Err(rejection)) = first.map(|host| request_head::validate_host(host.as_bytes())) {
+            return Some(rejection);
+        }
+    }
+    let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if target > limits.line_bytes {
+        return Some(Rejection::new(ProblemCode::UriTooLong, "request target: must be at most 8,192 bytes"));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if bytes > limits.head_bytes || headers.len() > limits.max_headers {
+        return Some(request_head::too_large());
+    }
+    let encoded = |value: &header::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(encoded) {
+        return Some(Rejection::new(
+            ProblemCode::UnsupportedMediaType,
+            "Content-Encoding: must be absent or identity",
+        ));
+    }
+    let declared = request.body().size_hint().lower();
+    (declared > max_bytes)
+        .then(|| Rejection::new(ProblemCode::PayloadTooLarge, detail(ProblemCode::PayloadTooLarge)))
+}
+
+/// Returns the response to a request that is rejected before dispatch. It closes the connection.
+pub fn reject(rejection: Rejection) -> Response {
+    let trace = Uuid::now_v7().to_string();
+    let mut problem = Problem::new(rejection.code, rejection.detail).header(header::CONNECTION, "close");
+    if rejection.code == ProblemCode::ServiceUnavailable {
+        problem = problem.header(header::RETRY_AFTER, "1");
+    }
+    // The access log only sees dispatched requests, so this one is logged here.
+    tracing::info!(
+        id = trace,
+        status = rejection.code.status().as_u16(),
+        cause = rejection.detail,
+        "rejected before dispatch"
+    );
+    let mut response = problem.render(&trace);
+    super::response_headers::set_security_headers(response.headers_mut(), false);
+    add_vary(response.headers_mut(), "Origin");
+    if let Ok(value) = trace.parse() {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}

@@ -1,0 +1,266 @@
+//! Accepts connections and runs hyper on them, with limits on every resource that a client can consume.
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use poem::{Request, Response};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep_until, timeout},
+};
+
+use super::{
+    body_streams::{ResponseBody, buffered_bytes},
+    client_address::Proxies,
+    client_limits::{ClientLimits, Permit},
+    exchange::{handle, reject},
+    limits::Limits,
+    request_head::Rejection,
+    socket::Socket,
+    timeouts::{ConnectionTimers, Exchange, Expired},
+};
+use crate::http::problem_code::ProblemCode;
+
+/// A handler of requests. It always returns a response.
+pub trait Handler: Send + Sync + 'static {
+    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// Returns the maximum bytes of a request body at this path, if it differs from the default.
+    fn body_bytes(&self, path: &str) -> Option<u64> {
+        let _ = path;
+        None
+    }
+}
+
+struct Server<H> {
+    handler: Arc<H>,
+    limits: Arc<Limits>,
+    client_limits: Arc<ClientLimits>,
+    builder: auto::Builder<TokioExecutor>,
+    in_flight: Semaphore,
+    bodies: Semaphore,
+}
+
+/// Kernel buffer of one connection in each direction, in bytes. By default the kernel grows the buffer to
+/// megabytes for a client that does not read, and no limit of the service counts them.
+const SOCKET_BUFFER: u32 = 128 * 1024;
+
+/// Binds a listener. Connections inherit its socket options.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER)?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(1024)
+}
+
+/// Serves until `stop` is true, then for the grace period and until the requests in progress have completed.
+pub async fn serve<H: Handler>(
+    listener: TcpListener,
+    limits: Limits,
+    proxies: Proxies,
+    handler: Arc<H>,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let max_connections = limits.connections as u32;
+    let (grace, drain, accept_retry) = (limits.grace, limits.drain, limits.accept_retry);
+    let in_flight = Semaphore::new(limits.in_flight);
+    let bodies = Semaphore::new(limits.bodies);
+    let (builder, client_limits) = (builder(&limits), ClientLimits::new(&limits, proxies));
+    let server =
+        Arc::new(Server { handler, limits: Arc::new(limits), client_limits, builder, in_flight, bodies });
+    let (end, ending) = watch::channel(false);
+    let stopping = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::pin!(stopping);
+    loop {
+        let (slot, stream, peer) = tokio::select! {
+            accepted = accept(&listener, &connections, accept_retry) => accepted?,
+            () = &mut stopping => break,
+        };
+        let (server, ending) = (server.clone(), ending.clone());
+        tokio::spawn(async move {
+            if let Some(permit) = server.client_limits.connect(peer.ip()) {
+                server.drive((stream, peer), permit, ending).await;
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    let _ = end.send(true);
+    let _ = timeout(drain, connections.acquire_many(max_connections)).await;
+    Ok(())
+}
+
+/// Accepts the next connection when a permit is free. Until then clients wait in the backlog of the kernel.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+    accept_retry: Duration,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return Ok((permit, stream, peer)),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                if is_resource_error(&error) {
+                    tokio::time::sleep(accept_retry).await;
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether the process lacks a resource (descriptors, memory). Then `accept` would fail again at
+/// once, so the caller pauses.
+fn is_resource_error(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(limits.head_bytes + 8 * 1024)
+        .max_headers(limits.max_headers)
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_streams)
+        .max_header_list_size(limits.head_bytes as u32)
+        .max_pending_accept_reset_streams(limits.reset_backlog)
+        .max_local_error_reset_streams(limits.local_errors)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_send_buf_size(limits.send_buffer)
+        .keep_alive_interval(limits.ping_interval)
+        .keep_alive_timeout(limits.ping_timeout);
+    builder
+}
+
+impl<H: Handler> Server<H> {
+    /// Drives one connection until it ends or one of its timers expires.
+    async fn drive(
+        self: &Arc<Self>,
+        (stream, peer): (TcpStream, SocketAddr),
+        permit: Arc<Permit>,
+        mut ending: watch::Receiver<bool>,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else { return };
+        let timers = ConnectionTimers::new(&self.limits, permit.trusted);
+        let (server, shared) = (self.clone(), timers.clone());
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let (server, permit, exchange) = (server.clone(), permit.clone(), Exchange::start(&shared));
+            async move { Ok::<_, Infallible>(server.respond(request, exchange, permit, (local, peer)).await) }
+        });
+        let socket = TokioIo::new(Socket::new(stream, timers.clone(), self.limits.clone()));
+        let mut connection = std::pin::pin!(self.builder.serve_connection(socket, service));
+        let mut alarm = std::pin::pin!(sleep_until(timers.next_deadline().into()));
+        loop {
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                _ = ending.wait_for(|end| *end), if !timers.is_shutting_down() => {
+                    timers.shut_down_within(self.limits.drain);
+                    connection.as_mut().graceful_shutdown();
+                    continue;
+                }
+                // Runs after each progress of the connection. An earlier timer moves the alarm; a later one needs
+                // no reset, because it is found when the alarm fires.
+                () = poll_fn(|cx| {
+                    let next = timers.next_deadline().into();
+                    if next < alarm.deadline() {
+                        alarm.as_mut().reset(next);
+                    }
+                    alarm.as_mut().poll(cx)
+                }) => {}
+            }
+            match timers.expired() {
+                None => {}
+                Some(Expired::Head) => timers.mark_head_late(),
+                Some(Expired::Idle) => {
+                    timers.shut_down_within(self.limits.linger);
+                    connection.as_mut().graceful_shutdown();
+                }
+                Some(Expired::Stall) => return timers.mark_reset(),
+                Some(Expired::Shutdown) => return,
+            }
+            alarm.as_mut().reset(timers.next_deadline().into());
+        }
+    }
+
+    /// Handles one request within the permits of its connection and client.
+    ///
+    /// The permits are acquired in one order: large response, request body, safe request, in flight. Every
+    /// request can be rejected before its handler runs. Afterwards only a safe one is: the caller of an unsafe
+    /// request must learn that its effect has happened.
+    async fn respond(
+        &self,
+        request: hyper::Request<Incoming>,
+        exchange: Exchange,
+        permit: Arc<Permit>,
+        (local, peer): (SocketAddr, SocketAddr),
+    ) -> hyper::Response<ResponseBody> {
+        let large = exchange.0.large.clone().acquire_owned().await.ok();
+        let has_body = !request.body().is_end_stream();
+        let body_permits = if has_body { permit.body_permits(&self.bodies) } else { Some([None, None]) };
+        // Rejecting an unsafe request after its handler has run would hide its effect.
+        let is_unsafe = !request.method().is_safe();
+        let read_permit = if is_unsafe { None } else { permit.read_permit().await };
+        let response = match (exchange.0.rejection(), self.in_flight.try_acquire()) {
+            (Some(rejection), _) => reject(rejection),
+            (None, _) if body_permits.is_none() => reject(Rejection::new(
+                ProblemCode::ServiceUnavailable,
+                "too many request bodies in progress: send fewer at a time",
+            )),
+            (None, Ok(_permit)) => handle(&*self.handler, &self.limits, request, local, peer).await,
+            (None, Err(_)) => reject(Rejection::new(
+                ProblemCode::ServiceUnavailable,
+                "too many requests in progress: try again later",
+            )),
+        };
+        let mut response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
+        let buffered = buffered_bytes(&response);
+        let buffer = buffered.and_then(|bytes| permit.buffer(bytes, is_unsafe));
+        if buffered.is_some() && buffer.is_none() {
+            let rejection = Rejection::new(
+                ProblemCode::ServiceUnavailable,
+                "too many unread responses: read them before you send more requests",
+            );
+            response = reject(rejection).into();
+        }
+        drop(read_permit);
+        response.map(|body| ResponseBody::new(body, exchange, large, buffer))
+    }
+}
+
+#[cfg(test)]
+mod tests;

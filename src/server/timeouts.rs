@@ -1,0 +1,234 @@
+//! Timeouts of a connection.
+//!
+//! hyper has a timer for request heads only. These timers also close idle connections, reset clients that do
+//! not read their responses, and bound graceful shutdown.
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+
+use super::{limits::Limits, request_head::Rejection};
+
+/// The timeout of a connection that has expired. The order only decides between timers of the same instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Expired {
+    /// The request head is incomplete.
+    Head,
+    /// No request on a persistent connection.
+    Idle,
+    /// The client does not read a response.
+    Stall,
+    /// The connection did not end within its shutdown deadline.
+    Shutdown,
+}
+
+/// The timers of one connection, shared by its socket, its response bodies and the task that drives it.
+pub struct ConnectionTimers {
+    state: Mutex<State>,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+    stall_timeout: Duration,
+    /// The peer is a trusted proxy, whose connection carries the responses of many clients. One stalled
+    /// stream must not reset the others while any bytes are sent.
+    trusted: bool,
+    /// Permits for large responses that are created or sent.
+    pub large: Arc<Semaphore>,
+}
+
+struct State {
+    head: Option<Instant>,
+    idle: Instant,
+    requests: usize,
+    writing: Option<Instant>,
+    last_write: Instant,
+    waiting: Vec<(u64, Instant)>,
+    bodies: u64,
+    shutdown: Option<Instant>,
+    rejection: Option<Rejection>,
+    head_late: bool,
+    reset: bool,
+    reader: Option<Waker>,
+}
+
+impl ConnectionTimers {
+    pub fn new(limits: &Limits, trusted: bool) -> Arc<Self> {
+        let now = Instant::now();
+        let state = State {
+            head: None,
+            idle: now,
+            requests: 0,
+            writing: None,
+            last_write: now,
+            waiting: Vec::new(),
+            bodies: 0,
+            shutdown: None,
+            rejection: None,
+            head_late: false,
+            reset: false,
+            reader: None,
+        };
+        let large = if trusted { limits.max_streams as usize } else { limits.large_responses };
+        Arc::new(ConnectionTimers {
+            state: Mutex::new(state),
+            head_timeout: limits.head_timeout,
+            idle_timeout: limits.idle_timeout,
+            stall_timeout: limits.stall_timeout,
+            trusted,
+            large: Arc::new(Semaphore::new(large)),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the head timer, unless it is running.
+    pub fn start_head(&self) {
+        self.state().head.get_or_insert_with(Instant::now);
+    }
+
+    pub fn stop_head(&self) {
+        self.state().head = None;
+    }
+
+    /// Marks the head as timed out. The socket then rejects it.
+    pub fn mark_head_late(&self) {
+        self.state().head_late = true;
+    }
+
+    pub fn is_head_late(&self) -> bool {
+        self.state().head_late
+    }
+
+    /// Returns whether a request is in progress. If so, its completion wakes the task, which then reads the
+    /// next head.
+    pub fn is_busy(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.state();
+        let busy = state.requests > 0;
+        state.reader = busy.then(|| cx.waker().clone());
+        busy
+    }
+
+    /// Sets the response to the stand-in request that the socket passes to hyper next.
+    pub fn set_rejection(&self, rejection: Rejection) {
+        self.state().rejection = Some(rejection);
+    }
+
+    pub fn rejection(&self) -> Option<Rejection> {
+        self.state().rejection
+    }
+
+    /// Sets the shutdown deadline, unless an earlier one is set.
+    pub fn shut_down_within(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut state = self.state();
+        state.shutdown = Some(state.shutdown.map_or(deadline, |known| known.min(deadline)));
+    }
+
+    pub fn is_shutting_down(&self) -> bool {
+        self.state().shutdown.is_some()
+    }
+
+    pub fn mark_reset(&self) {
+        self.state().reset = true;
+    }
+
+    pub fn is_reset(&self) -> bool {
+        self.state().reset
+    }
+
+    /// Records whether the socket accepted bytes or its send buffer is full.
+    pub fn record_write(&self, accepted: bool) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if accepted {
+            state.last_write = now;
+            state.writing = None;
+        } else {
+            state.writing.get_or_insert(now);
+        }
+    }
+
+    /// Registers a response body or a chunk, and returns its id. It counts as waiting for the client until it
+    /// reports otherwise.
+    pub fn register_body(&self) -> u64 {
+        let mut state = self.state();
+        state.bodies += 1;
+        let id = state.bodies;
+        state.waiting.push((id, Instant::now()));
+        id
+    }
+
+    /// Records whether a body or chunk waits for the client (stall timer runs) or for its source (it does
+    /// not).
+    pub fn set_waiting(&self, id: u64, for_client: bool) {
+        let mut state = self.state();
+        state.waiting.retain(|(known, _)| *known != id);
+        if for_client {
+            state.waiting.push((id, Instant::now()));
+        }
+    }
+
+    /// Returns when the next timer can expire. Without a timer it is a quarter of the stall timeout, because
+    /// a response can begin to stall at any time.
+    pub fn next_deadline(&self) -> Instant {
+        let any_time = Instant::now() + self.stall_timeout / 4;
+        self.deadlines().into_iter().flatten().map(|(at, _)| at).min().unwrap_or(any_time)
+    }
+
+    /// Returns the expired timeout, if any.
+    pub fn expired(&self) -> Option<Expired> {
+        let now = Instant::now();
+        self.deadlines().into_iter().flatten().filter(|(at, _)| *at <= now).min().map(|(_, due)| due)
+    }
+
+    fn deadlines(&self) -> [Option<(Instant, Expired)>; 3] {
+        // A direct client is judged by its oldest waiting body, a proxy by the last progress of the whole
+        // connection.
+        let state = self.state();
+        let stalled_since = match self.trusted {
+            true => state.waiting.first().map(|(_, since)| (*since).max(state.last_write)),
+            false => state.waiting.iter().map(|(_, since)| *since).min(),
+        };
+        let stall = stalled_since
+            .into_iter()
+            .chain(state.writing)
+            .min()
+            .map(|since| (since + self.stall_timeout, Expired::Stall));
+        let request_timer = match (state.requests, state.head, state.head_late) {
+            (0, Some(since), false) => Some((since + self.head_timeout, Expired::Head)),
+            (0, None, _) if state.shutdown.is_none() => Some((state.idle + self.idle_timeout, Expired::Idle)),
+            _ => None,
+        };
+        [state.shutdown.map(|at| (at, Expired::Shutdown)), stall, request_timer]
+    }
+}
+
+/// A request in progress, until the last byte of its response is sent.
+pub struct Exchange(pub Arc<ConnectionTimers>);
+
+impl Exchange {
+    pub fn start(timers: &Arc<ConnectionTimers>) -> Self {
+        let mut state = timers.state();
+        state.requests += 1;
+        state.head = None;
+        drop(state);
+        Exchange(timers.clone())
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.requests -= 1;
+        state.idle = Instant::now();
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Dispatches events to webhook endpoints while the service runs. It runs after the commit, so writes do not
+//! wait for it. Events that are left at a shutdown are dispatched by the next process.
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use crate::app::App;
+
+/// Events are collected for a twentieth of the poll interval, so that a burst is dispatched in one batch.
+const BATCH_FRACTION: u32 = 20;
+
+/// Dispatches events until the service stops.
+pub async fn run(app: App, poll_interval: Duration, mut stopping: watch::Receiver<bool>) {
+    let mut notifications = app.db.notifier().events();
+    let dispatch = async {
+        loop {
+            notifications.mark_unchanged();
+            match app.webhook_endpoints.dispatch().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let _ = timeout(poll_interval, notifications.changed()).await;
+                    sleep(poll_interval / BATCH_FRACTION).await;
+                }
+                Err(error) => {
+                    tracing::warn!(?error, "events cannot be dispatched to webhook endpoints");
+                    sleep(poll_interval).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = dispatch => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+}

@@ -1,0 +1,11 @@
+//! The background worker: runs queued jobs after the response has been sent. A job may run more than once, so
+//! handlers are idempotent.
+mod event_dispatch;
+mod handlers;
+mod publish;
+mod purge;
+mod run;
+pub mod schedule;
+mod webhook_events;
+
+pub use run::{WorkerTimings, run_worker};

@@ -1,0 +1,93 @@
+//! Periodic jobs. Each run enqueues the next one in the transaction that finishes it, under a unique key. So
+//! several processes on one database run each schedule once.
+use std::time::Duration;
+
+use sea_orm::DbErr;
+
+use crate::{
+    app::App,
+    http::idempotency,
+    infra::{
+        db::Tx,
+        queue::{ClaimedJob, JobError, NewJob},
+    },
+};
+
+pub const PURGE: &str = "trash.purge";
+pub const SWEEP: &str = "service.sweep";
+
+/// The job kinds, and the pause between the end of a run and the next one.
+const SCHEDULES: &[(&str, Duration)] =
+    &[(PURGE, Duration::from_secs(3600)), (SWEEP, Duration::from_secs(3600))];
+
+const HOUR: i64 = 3_600_000;
+/// Retention of events.
+const EVENT_RETENTION: i64 = 24 * HOUR;
+/// Retention of finished jobs.
+const DONE_RETENTION: i64 = 3 * 24 * HOUR;
+const DEAD_RETENTION: i64 = 30 * 24 * HOUR;
+
+fn next_run(kind: &'static str, at: i64) -> Result<NewJob, DbErr> {
+    Ok(NewJob::new(kind, &())?.unique_key(format!("schedule of {kind}")).run_at(at).max_attempts(i32::MAX))
+}
+
+/// Enqueues the first run of each schedule, unless one is already enqueued. Then its start time stays.
+pub async fn ensure_scheduled(app: &App) -> Result<(), DbErr> {
+    let now = app.clock.now();
+    for (kind, _) in SCHEDULES {
+        app.db
+            .write(async move |tx: Tx| {
+                if tx.is_queued(&format!("schedule of {kind}")).await? {
+                    return Ok(());
+                }
+                tx.enqueue(next_run(kind, now)?, now).await.map(|_| ())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Finishes this run and enqueues the next one.
+pub(super) async fn finish_and_reschedule(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
+    let (job, now) = (job.clone(), app.clock.now());
+    let interval = SCHEDULES.iter().find(|(kind, _)| *kind == job.kind);
+    let Some((kind, interval)) = interval else { return Ok(()) };
+    let at = now + interval.as_millis() as i64;
+    app.db
+        .write(async move |tx: Tx| {
+            job.finish(&tx, now).await?;
+            tx.enqueue(next_run(kind, at)?, now).await.map(|_| ())
+        })
+        .await
+        .map_err(JobError::from)
+}
+
+/// Deletes expired data of all services.
+pub async fn sweep(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
+    let now = app.clock.now();
+    // All sweeps run, even if one of them fails.
+    let results: [Result<(), JobError>; 8] = [
+        app.sessions.delete_expired().await.map_err(JobError::from),
+        app.posts.delete_expired_previews().await.map_err(JobError::from),
+        idempotency::delete_expired(&app.db, now).await.map_err(JobError::from),
+        app.webhook_events.sweep().await.map_err(JobError::from),
+        app.webhook_endpoints.sweep().await.map_err(JobError::from),
+        delete_events(app, now).await,
+        app.db
+            .delete_finished_jobs(now - DONE_RETENTION, now - DEAD_RETENTION)
+            .await
+            .map(drop)
+            .map_err(JobError::from),
+        // Last, because it can wait for the S3 service.
+        app.media.sweep().await.map_err(JobError::from),
+    ];
+    results.into_iter().collect::<Result<(), JobError>>()?;
+    finish_and_reschedule(app, job).await
+}
+
+/// Deletes old events, after they have been dispatched to webhook endpoints.
+async fn delete_events(app: &App, now: i64) -> Result<(), JobError> {
+    app.webhook_endpoints.dispatch_all().await?;
+    app.db.delete_events_before(now - EVENT_RETENTION).await?;
+    Ok(())
+}
