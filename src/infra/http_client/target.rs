@@ -22,7 +22,7 @@ impl RequestUrl {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Url`] with the violated rule.
+    /// [`ClientError::InvalidUrl`] with the violated rule.
     pub fn parse(url: &str) -> Result<RequestUrl, ClientError> {
         let valid = url.len() <= 2000 && !url.contains('#');
         let uri: Uri = valid
