@@ -1,172 +1,85 @@
 //! The list of resources, the OpenAPI document, and the dispatcher that serves it.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use futures_util::FutureExt;
-use poem_openapi::{OpenApi, Tags};
+use poem::{endpoint::BoxEndpoint, http::Method};
+use poem_openapi::{OpenApi, registry::Registry};
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
+    http::operation::{Operation, Operations},
     openapi,
-    resources::{
-        accounts::{
-            api_keys::ApiKeysApi,
-            authors::AuthorsApi,
-            me::MeApi,
-            sessions::{JwksApi, SessionsApi},
-            users::UsersApi,
-        },
-        billing::{
-            customers::CustomersApi,
-            dashboard::DashboardApi,
-            invoices::{InvoicesApi, InvoicesV1Api, LocaleRedirectApi},
-            rates::RatesApi,
-            revenues::RevenuesApi,
-        },
-        chat::{channels::ChannelsApi, messages::MessagesApi},
-        content::{
-            comments::CommentsApi,
-            documents::{DocRevisionsApi, DocsApi},
-            media::{MediaApi, MediaFilesApi},
-            posts::{PostRevisionsApi, PostsApi},
-            tags::TagsApi,
-        },
-        events::EventsApi,
-        health::HealthApi,
-        jobs::JobsApi,
-        redirects::RedirectsApi,
-        upstreams::UpstreamsApi,
-        webhooks::{
-            inbound::WebhookEventsApi,
-            outbound::{WebhookDeliveriesApi, WebhookEndpointsApi},
-        },
-    },
     server::{Credential, Dispatcher},
 };
 
 pub use crate::openapi::{to_openapi_30, to_yaml};
 
-/// The tags of operations. Each operation has the tag of its resource.
-#[derive(Tags)]
-pub enum Tag {
-    ApiKeys,
-    Authors,
-    Channels,
-    Comments,
-    Customers,
-    Dashboard,
-    Docs,
-    Events,
-    Health,
-    Invoices,
-    Jobs,
-    Me,
-    Media,
-    Messages,
-    Posts,
-    Rates,
-    Redirects,
-    Revenues,
-    Sessions,
-    Tags,
-    Upstreams,
-    Users,
-    WebhookDeliveries,
-    WebhookEndpoints,
-    WebhookEvents,
+type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+
+macro_rules! resources {
+    ($($($api:ident)::+($($service:ident),+);)*) => {
+        /// All operations, in the order of the list of resources.
+        pub static OPERATIONS: LazyLock<Vec<Operation>> =
+            LazyLock::new(|| [$(<crate::resources::$($api)::+ as Operations>::operations()),*].concat());
+
+        /// Registers the schemas of all operations.
+        fn schemas() -> Registry {
+            let mut registry = Registry::new();
+            $(<crate::resources::$($api)::+ as OpenApi>::register(&mut registry);)*
+            registry
+        }
+
+        /// Returns the endpoints of all operations, connected to the services of `app`.
+        fn endpoints(app: &App) -> Endpoints {
+            let mut endpoints = Endpoints::new();
+            $(crate::resources::$($api)::+($(app.$service.clone()),+).add_routes(&mut endpoints);)*
+            endpoints
+        }
+    };
 }
 
-/// The descriptions of the tags, sorted by name.
-const TAGS: &[(&str, &str)] = &[
-    ("ApiKeys", "API keys: scoped credentials for programs."),
-    ("Authors", "Authors: public profiles of users who write posts."),
-    ("Channels", "Channels: chat for the public, for accounts or for staff."),
-    ("Comments", "Comments: threaded replies to posts, with moderation."),
-    ("Customers", "Customers: the recipients of invoices."),
-    ("Dashboard", "Dashboard: key figures of the back office in one response."),
-    ("Docs", "Documentation: a tree of pages, addressed by path."),
-    ("Events", "Events: a live stream of changes (server-sent events)."),
-    ("Health", "Health: liveness, readiness and status of the service."),
-    ("Invoices", "Invoices: amounts owed by customers, in the currency of a locale."),
-    ("Jobs", "Jobs: background tasks and their results."),
-    ("Me", "Me: the caller's own account."),
-    ("Media", "Media: uploaded images without metadata, served in any size."),
-    ("Messages", "Messages: chat messages in channels, delivered live."),
-    ("Posts", "Posts: articles with slugs, tags and authors, as drafts or published."),
-    ("Rates", "Rates: exchange rates and their sources."),
-    ("Redirects", "Redirects: rules that redirect paths, applied before routing."),
-    ("Revenues", "Revenues: monthly revenue in the currency of a locale."),
-    ("Sessions", "Sessions: login, logout and the active sessions of an account."),
-    ("Tags", "Tags: the topics of posts."),
-    ("Upstreams", "Upstreams: other services, called through this one."),
-    ("Users", "Users: accounts and their roles."),
-    ("WebhookDeliveries", "Webhook deliveries: the log of sent events, with redelivery."),
-    ("WebhookEndpoints", "Webhook endpoints: URLs that receive events."),
-    ("WebhookEvents", "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal."),
-];
-
-type Images = (MediaApi, MediaFilesApi);
-type Content =
-    (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, Images, RedirectsApi);
-type Chat = (ChannelsApi, MessagesApi);
-type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, JwksApi, ApiKeysApi);
-type Invoices = (InvoicesApi, LocaleRedirectApi, InvoicesV1Api);
-type Billing = (CustomersApi, Invoices, RatesApi, RevenuesApi, DashboardApi);
-type Webhooks = (WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi);
-type System = (EventsApi, JobsApi, Webhooks, UpstreamsApi, HealthApi);
-type AllApis = (Content, Chat, Accounts, Billing, System);
-
-/// Returns all operations, connected to the services of `app`.
-pub fn operations(app: &App) -> impl OpenApi + 'static {
-    let content = (
-        PostsApi(app.posts.clone()),
-        PostRevisionsApi(app.posts.clone()),
-        CommentsApi(app.comments.clone()),
-        TagsApi(app.tags.clone()),
-        DocsApi(app.docs.clone()),
-        DocRevisionsApi(app.docs.clone()),
-        (MediaApi(app.media.clone()), MediaFilesApi(app.media.clone())),
-        RedirectsApi(app.redirects.clone()),
-    );
-    let chat = (ChannelsApi(app.channels.clone()), MessagesApi(app.messages.clone()));
-    let accounts = (
-        UsersApi(app.users.clone()),
-        AuthorsApi(app.authors.clone()),
-        MeApi(app.users.clone()),
-        SessionsApi(app.sessions.clone()),
-        JwksApi(app.sessions.clone()),
-        ApiKeysApi(app.api_keys.clone()),
-    );
-    let invoices = (
-        InvoicesApi(app.invoices.clone()),
-        LocaleRedirectApi(app.invoices.clone()),
-        InvoicesV1Api(app.invoices_v1.clone()),
-    );
-    let billing = (
-        CustomersApi(app.customers.clone()),
-        invoices,
-        RatesApi(app.rates.clone()),
-        RevenuesApi(app.revenues.clone()),
-        DashboardApi(app.dashboard.clone()),
-    );
-    let webhooks = (
-        WebhookEndpointsApi(app.webhook_endpoints.clone()),
-        WebhookDeliveriesApi(app.webhook_endpoints.clone()),
-        WebhookEventsApi { events: app.webhook_events.clone(), jobs: app.jobs.clone() },
-    );
-    let system = (
-        EventsApi(app.events.clone()),
-        JobsApi(app.jobs.clone()),
-        webhooks,
-        UpstreamsApi(app.upstreams.clone()),
-        HealthApi(app.health.clone()),
-    );
-    (content, chat, accounts, billing, system)
+// Each resource with the services that it calls.
+resources! {
+    content::posts::PostsApi(posts);
+    content::posts::PostRevisionsApi(posts);
+    content::comments::CommentsApi(comments);
+    content::tags::TagsApi(tags);
+    content::documents::DocsApi(docs);
+    content::documents::DocRevisionsApi(docs);
+    content::media::MediaApi(media);
+    content::media::MediaFilesApi(media);
+    redirects::RedirectsApi(redirects);
+    chat::channels::ChannelsApi(channels);
+    chat::messages::MessagesApi(messages);
+    accounts::users::UsersApi(users);
+    accounts::authors::AuthorsApi(authors);
+    accounts::me::MeApi(users);
+    accounts::sessions::SessionsApi(sessions);
+    accounts::sessions::JwksApi(sessions);
+    accounts::api_keys::ApiKeysApi(api_keys);
+    billing::invoices::InvoicesApi(invoices);
+    billing::invoices::LocaleRedirectApi(invoices);
+    billing::invoices::InvoicesV1Api(invoices_v1);
+    billing::customers::CustomersApi(customers);
+    billing::rates::RatesApi(rates);
+    billing::revenues::RevenuesApi(revenues);
+    billing::dashboard::DashboardApi(dashboard);
+    events::EventsApi(events);
+    jobs::JobsApi(jobs);
+    webhooks::outbound::WebhookEndpointsApi(webhook_endpoints);
+    webhooks::outbound::WebhookDeliveriesApi(webhook_endpoints);
+    webhooks::inbound::WebhookEventsApi(webhook_events, jobs);
+    upstreams::UpstreamsApi(upstreams);
+    health::HealthApi(health);
 }
 
 /// The OpenAPI 3.1 document. It depends on the code only, not on configuration or data.
-pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document::<AllApis>(info(), TAGS));
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(info(), &OPERATIONS, &schemas()));
 
 fn info() -> Value {
     json!({
@@ -188,8 +101,6 @@ fn info() -> Value {
 
 /// Creates the dispatcher: it validates requests against the OpenAPI document and calls the operations.
 pub fn dispatcher(app: &App) -> Result<Dispatcher, String> {
-    let mut endpoints = std::collections::HashMap::new();
-    operations(app).add_routes(&mut endpoints);
     let sessions = app.sessions.clone();
     let authenticate = move |credential| {
         let sessions = sessions.clone();
@@ -201,5 +112,5 @@ pub fn dispatcher(app: &App) -> Result<Dispatcher, String> {
         }
         .boxed()
     };
-    Dispatcher::compile(&DOCUMENT, endpoints, Arc::new(authenticate))
+    Dispatcher::compile(&OPERATIONS, &DOCUMENT, endpoints(app), Arc::new(authenticate))
 }

@@ -13,19 +13,21 @@ use uuid::Uuid;
 
 use super::{app, errors::message, print, validate};
 use crate::{
+    api::OPERATIONS,
     app::App,
     config::Config,
-    domain::{id::Id, secret::Secret, timestamp::Timestamp},
+    domain::{id::Id, scope::Scope, secret::Secret, timestamp::Timestamp},
     http::{
         auth::{Principal, Role, Via},
         etag::Precondition,
         idempotency::Outcome,
         merge_patch::Patch,
+        operation::scopes_of,
         problem::{Error, Result as ServiceResult},
         response::Resource,
     },
     resources::accounts::{
-        api_keys::{NewApiKey, Scope},
+        api_keys::NewApiKey,
         users::{NewUser, Status, User as Account, UserPatch, password},
     },
 };
@@ -123,7 +125,7 @@ pub struct CreateApiKey {
 impl ApiKeyCommand {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let ApiKeyCommand::Create(CreateApiKey { name, scopes, expires, owner }) = self;
-        let scope_names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let scope_names: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
         validate::body("NewApiKey", &json!({ "name": name, "scopes": scope_names }))?;
         let app = app(config).await?;
         let owner_found =
@@ -151,8 +153,9 @@ fn roles() -> impl TypedValueParser<Value = Role> {
 }
 
 fn scopes() -> impl TypedValueParser<Value = Scope> {
-    let names = Scope::ALL.iter().map(|scope| scope.as_str());
-    PossibleValuesParser::new(names).try_map(|text| text.parse::<Scope>().map_err(ParseError))
+    // clap needs names that live as long as the process.
+    let names = scopes_of(&OPERATIONS).into_iter().map(|Scope(name)| &*name.leak());
+    PossibleValuesParser::new(names).map(Scope)
 }
 
 /// A parse error as clap requires it: `String` does not implement `Error`.

@@ -3,13 +3,7 @@ use poem_openapi::Enum;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{
-    http::{
-        auth::{Principal, Role},
-        response::Resource,
-    },
-    infra::event_log::NewEvent,
-};
+use super::principal::{Principal, Role};
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal in $topic:ident;)*) => {
@@ -205,7 +199,7 @@ pub enum Audience {
 
 impl Audience {
     /// Returns the values of the columns `audience` and `owner`.
-    fn columns(self) -> (&'static str, Option<Uuid>) {
+    pub fn columns(self) -> (&'static str, Option<Uuid>) {
         match self {
             Audience::Public => ("public", None),
             Audience::Authenticated => ("accounts", None),
@@ -241,39 +235,5 @@ impl Audience {
             Audience::Accountants => matches!(role, Some(Role::Accountant | Role::Admin)),
             Audience::Admins(owner) => owns(owner) || role == Some(Role::Admin),
         }
-    }
-}
-
-/// Creates an event about `resource`.
-pub fn for_resource(
-    kind: EventType,
-    resource: &impl Resource,
-    subject: impl ToString,
-    version: i64,
-    audience: Audience,
-    at: i64,
-) -> NewEvent {
-    for_href(kind, subject, resource.location(), version, audience, at)
-}
-
-/// Creates an event about the resource at `href`.
-pub fn for_href(
-    kind: EventType,
-    subject: impl ToString,
-    href: String,
-    version: i64,
-    audience: Audience,
-    at: i64,
-) -> NewEvent {
-    let (audience, owner) = audience.columns();
-    NewEvent {
-        kind: kind.as_str(),
-        topic: kind.topic().as_str(),
-        subject: subject.to_string(),
-        href,
-        version,
-        audience,
-        owner,
-        occurred_at: at,
     }
 }

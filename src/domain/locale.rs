@@ -4,7 +4,6 @@ use std::{convert::Infallible, fmt, str::FromStr};
 use poem_openapi::registry::MetaSchema;
 
 use super::{money::Currency, scalar::string_scalar};
-use crate::http::problem::{Error, Result};
 
 /// A language with an optional country, as in paths: `en-gb`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +43,11 @@ string_scalar!([] Locale, "locale", MetaSchema {
     example: Some("en-us".into()),
     ..MetaSchema::new("string")
 });
+
+/// A locale that is not configured. The message lists the configured ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnknownLocale(pub String);
 
 /// A locale and the currency of its amounts.
 #[derive(Debug, Clone)]
@@ -102,16 +106,14 @@ impl Locales {
     /// Returns the locale with its currency.
     ///
     /// # Errors
-    /// 404 if the locale is not configured.
-    pub fn resolve(&self, locale: Locale) -> Result<LocaleCurrency> {
+    ///
+    /// The message if the locale is not configured.
+    pub fn resolve(&self, locale: Locale) -> Result<LocaleCurrency, UnknownLocale> {
         match self.0.iter().find(|(known, _)| *known == locale) {
             Some((_, currency)) => Ok(LocaleCurrency { locale, currency: *currency }),
             None => {
                 let names: Vec<&str> = self.0.iter().map(|(known, _)| known.0.as_str()).collect();
-                Err(Error::UnknownLocale(format!(
-                    "locale: must be one of {}, got {locale}",
-                    names.join(", ")
-                )))
+                Err(UnknownLocale(format!("locale: must be one of {}, got {locale}", names.join(", "))))
             }
         }
     }

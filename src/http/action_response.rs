@@ -10,7 +10,8 @@ use poem_openapi::{
 
 use super::{
     cache_control::CacheControl,
-    response::{Resource, json_meta, json_response, set_header},
+    operation::{DeclareResponse, Operation},
+    response::{Resource, UNUSED_META, json_response, json_spec, set_header},
 };
 
 /// The response to an action: 200 with the resource after it.
@@ -25,10 +26,16 @@ impl<T: Resource> ActionResponse<T> {
     }
 }
 
+impl<T: Resource> DeclareResponse for ActionResponse<T> {
+    fn declare(operation: &mut Operation) {
+        let headers = ["ETag", "Cache-Control"];
+        operation.responses.push(json_spec::<T>(200, &headers, "The resource after the action"));
+    }
+}
+
 impl<T: Resource> ApiResponse for ActionResponse<T> {
     fn meta() -> MetaResponses {
-        let headers = ["ETag", "Cache-Control"];
-        MetaResponses { responses: vec![json_meta::<T>(200, &headers, "The resource after the action")] }
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         T::register(registry);

@@ -4,13 +4,17 @@ use std::marker::PhantomData;
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaResponse, MetaResponses, Registry},
+    registry::{MetaResponses, Registry},
 };
 
-use super::problem::{Error, Problem};
+use super::{
+    operation::{DeclareResponse, Operation},
+    problem::{Error, Problem},
+    response::UNUSED_META,
+};
 
-/// The error statuses that a service may return. The statuses of request validation are added by the
-/// generator of the OpenAPI document.
+/// The error statuses that a service may return. The statuses of request validation are added by
+/// [`Operation::complete`].
 pub trait Statuses: Send + Sync + 'static {
     fn statuses() -> Vec<u16>;
 }
@@ -115,19 +119,15 @@ impl<R: Statuses> IntoResponse for ApiError<R> {
     }
 }
 
+impl<R: Statuses> DeclareResponse for ApiError<R> {
+    fn declare(operation: &mut Operation) {
+        operation.errors.extend(R::statuses());
+    }
+}
+
 impl<R: Statuses> ApiResponse for ApiError<R> {
     fn meta() -> MetaResponses {
-        let mut statuses = R::statuses();
-        statuses.sort_unstable();
-        statuses.dedup();
-        let response = |status| MetaResponse {
-            description: "",
-            status: Some(status),
-            status_range: None,
-            content: vec![],
-            headers: vec![],
-        };
-        MetaResponses { responses: statuses.into_iter().map(response).collect() }
+        UNUSED_META
     }
 
     fn register(_: &mut Registry) {}

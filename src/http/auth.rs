@@ -1,151 +1,64 @@
-//! Authentication and authorization: roles, the authenticated principal, and extractors that declare who may
-//! call an operation.
-use std::{fmt, marker::PhantomData, ops::Deref, str::FromStr};
+//! Extractors that declare who may call an operation.
+use std::{marker::PhantomData, ops::Deref};
 
 use poem::{Request, RequestBody};
-use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
-use serde::Serialize;
-use uuid::Uuid;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::{
     extract::ValidatedRequest,
+    operation::{Access, Allowed, Argument, DeclareArgument, Operation},
     problem::{Error, Problem},
 };
 
-/// The role of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Writes comments.
-    Reader,
-    /// Writes own posts and media.
-    Author,
-    /// Edits all content and redirects.
-    Editor,
-    /// Manages customers, invoices and revenues.
-    Accountant,
-    /// Has all rights.
-    Admin,
-}
+pub use crate::domain::principal::{Principal, Role, Via};
 
-impl Role {
-    pub const ALL: [Role; 5] = [Role::Reader, Role::Author, Role::Editor, Role::Accountant, Role::Admin];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Reader => "reader",
-            Role::Author => "author",
-            Role::Editor => "editor",
-            Role::Accountant => "accountant",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// Returns whether the role may edit the content of all users: editors and admins.
-    pub fn is_editor(self) -> bool {
-        matches!(self, Role::Editor | Role::Admin)
-    }
-
-    /// Returns whether the role is internal: editors, accountants and admins.
-    pub fn is_staff(self) -> bool {
-        matches!(self, Role::Editor | Role::Accountant | Role::Admin)
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let role = Role::ALL.into_iter().find(|role| role.as_str() == text);
-        role.ok_or_else(|| format!("must be reader, author, editor, accountant or admin, got {text}"))
-    }
-}
-
-/// The credential of an authenticated caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Via {
-    /// A session, by access token or cookie.
-    Session(Uuid),
-    /// The command line on the server.
-    Cli,
-    /// An API key with its scopes.
-    Key { id: Uuid, scopes: Vec<String> },
-}
-
-/// An authenticated caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    pub user: Uuid,
-    pub role: Role,
-    pub via: Via,
-}
-
-impl Principal {
-    /// Returns the id of the caller's session, if any.
-    pub fn session(&self) -> Option<Uuid> {
-        match self.via {
-            Via::Session(id) => Some(id),
-            Via::Cli | Via::Key { .. } => None,
-        }
-    }
-
-    /// Returns whether the caller may use `scope`. Only API keys are limited to scopes.
-    pub fn has_scope(&self, scope: &str) -> bool {
-        match &self.via {
-            Via::Key { scopes, .. } => scopes.iter().any(|granted| granted == scope),
-            Via::Session(_) | Via::Cli => true,
-        }
-    }
-}
-
-/// The callers that may use an operation. `ALLOW` is `x-authz` in the OpenAPI document.
+/// The authenticated callers that may use an operation.
 pub trait AccessRule: Send + Sync + 'static {
-    const ALLOWED: &'static str;
+    const ALLOWED: &'static [Allowed];
     /// Whether API keys are accepted, or only sessions.
-    const API_KEYS: &'static str = "keys:yes";
+    const API_KEYS: bool = true;
 }
 
 macro_rules! access_rules {
-    ($($(#[doc = $doc:literal])* $name:ident = $allow:literal $(, $keys:literal)?;)*) => {$(
+    ($($(#[doc = $doc:literal])* $name:ident = [$($allowed:expr),+] $(, $keys:literal)?;)*) => {$(
         $(#[doc = $doc])*
         #[derive(Debug, Clone)]
         pub struct $name;
         impl AccessRule for $name {
-            const ALLOWED: &'static str = concat!("allow:", $allow);
-            $(const API_KEYS: &'static str = $keys;)?
+            const ALLOWED: &'static [Allowed] = &[$($allowed),+];
+            $(const API_KEYS: bool = $keys;)?
         }
     )*};
 }
 
+const AUTHOR: Allowed = Allowed::Role(Role::Author);
+const EDITOR: Allowed = Allowed::Role(Role::Editor);
+const ACCOUNTANT: Allowed = Allowed::Role(Role::Accountant);
+const ADMIN: Allowed = Allowed::Role(Role::Admin);
+
 access_rules! {
     /// All authenticated callers.
-    Authenticated = "authenticated";
+    Authenticated = [Allowed::All];
     /// All authenticated callers, by session only.
-    SessionOnly = "authenticated", "keys:no";
+    SessionOnly = [Allowed::All], false;
     /// Authors, editors and admins.
-    Writers = "author,editor,admin";
+    Writers = [AUTHOR, EDITOR, ADMIN];
     /// Editors and admins.
-    Editors = "editor,admin";
+    Editors = [EDITOR, ADMIN];
     /// Internal roles: [`Role::is_staff`].
-    Staff = "editor,accountant,admin";
+    Staff = [EDITOR, ACCOUNTANT, ADMIN];
     /// Accountants and admins.
-    Accountants = "accountant,admin";
+    Accountants = [ACCOUNTANT, ADMIN];
     /// Admins.
-    Admins = "admin";
+    Admins = [ADMIN];
     /// The owner of the resource.
-    Owner = "owner";
+    Owner = [Allowed::Owner];
     /// The owner of the resource, editors and admins.
-    OwnerOrEditors = "owner,editor,admin";
+    OwnerOrEditors = [Allowed::Owner, EDITOR, ADMIN];
     /// The owner of the resource and admins.
-    OwnerOrAdmins = "owner,admin";
+    OwnerOrAdmins = [Allowed::Owner, ADMIN];
     /// The owner of the resource and admins, by session only.
-    OwnerOrAdminsSessionOnly = "owner,admin", "keys:no";
+    OwnerOrAdminsSessionOnly = [Allowed::Owner, ADMIN], false;
 }
 
 /// A caller that passed the access rule `R`, except for ownership: the service checks it when it loads the
@@ -159,14 +72,16 @@ impl<R> Deref for Caller<R> {
     }
 }
 
+impl<R: AccessRule> DeclareArgument for Caller<R> {
+    fn declare(operation: &mut Operation, _: Argument) {
+        operation.set_access(Access::Authenticated { allowed: R::ALLOWED, api_keys: R::API_KEYS });
+    }
+}
+
 impl<'a, R: AccessRule> ApiExtractor<'a> for Caller<R> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = ();
     type ParamRawType = ();
-
-    fn security_schemes() -> Vec<&'static str> {
-        vec![R::ALLOWED, R::API_KEYS]
-    }
 
     async fn from_request(
         request: &'a Request,
@@ -183,14 +98,16 @@ impl<'a, R: AccessRule> ApiExtractor<'a> for Caller<R> {
 /// Extracts an optional caller: the operation is public, and authenticated callers may see more.
 pub struct OptionalAuth(pub Option<Principal>);
 
+impl DeclareArgument for OptionalAuth {
+    fn declare(operation: &mut Operation, _: Argument) {
+        operation.set_access(Access::Optional);
+    }
+}
+
 impl<'a> ApiExtractor<'a> for OptionalAuth {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = ();
     type ParamRawType = ();
-
-    fn security_schemes() -> Vec<&'static str> {
-        vec!["allow:anonymous", "keys:yes"]
-    }
 
     async fn from_request(
         request: &'a Request,
@@ -220,20 +137,34 @@ pub fn collections_for(viewer: Option<&Principal>, public: &[&'static str]) -> V
 /// Declares a public operation whose response is the same for all callers.
 pub struct NoAuth;
 
-impl<'a> ApiExtractor<'a> for NoAuth {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
+/// Declares a health check: public, and not rate limited.
+pub struct HealthProbe;
 
-    fn security_schemes() -> Vec<&'static str> {
-        vec!["allow:anonymous", "keys:open"]
-    }
+macro_rules! public {
+    ($($name:ident => $declare:expr;)*) => {$(
+        impl DeclareArgument for $name {
+            fn declare(operation: &mut Operation, _: Argument) {
+                operation.set_access(Access::Public);
+                $declare(operation);
+            }
+        }
 
-    async fn from_request(
-        _: &'a Request,
-        _: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(NoAuth)
-    }
+        impl<'a> ApiExtractor<'a> for $name {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            async fn from_request(
+                _: &'a Request,
+                _: &mut RequestBody,
+                _: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                Ok($name)
+            }
+        }
+    )*};
+}
+public! {
+    NoAuth => |_: &mut Operation| ();
+    HealthProbe => |operation: &mut Operation| operation.rate_limit = None;
 }

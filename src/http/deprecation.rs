@@ -1,7 +1,7 @@
 //! Deprecated operations: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link` on every response.
 //!
-//! The response type writes the values into the OpenAPI document. The server reads them from there, because
-//! it also responds for the operation, for example with a 401.
+//! The response type declares the values. The server sends them, because it also responds for the operation,
+//! for example with a 401.
 use std::marker::PhantomData;
 
 use poem::{IntoResponse, Response};
@@ -9,9 +9,11 @@ use poem_openapi::{
     ApiResponse,
     registry::{MetaResponses, Registry},
 };
-use serde_json::json;
 
-use super::response::empty_meta;
+use super::{
+    operation::{DeclareResponse, Deprecation, Operation},
+    response::UNUSED_META,
+};
 use crate::domain::timestamp::Timestamp;
 
 /// The deprecation and sunset dates of an operation.
@@ -35,28 +37,25 @@ impl<A, S> Deprecated<A, S> {
     }
 }
 
-/// The response header whose description carries the values, as JSON, to the OpenAPI document.
-pub const METADATA_HEADER: &str = "Deprecation";
-
-impl<A: ApiResponse, S: DeprecationPolicy> ApiResponse for Deprecated<A, S> {
-    fn meta() -> MetaResponses {
-        let mut meta = A::meta();
-        let metadata = json!({
-            "deprecation": format!("@{}", S::DEPRECATED / 1000),
-            "sunset": Timestamp(S::SUNSET).http_date(),
-            "link": format!(
+impl<A: DeclareResponse, S: DeprecationPolicy> DeclareResponse for Deprecated<A, S> {
+    fn declare(operation: &mut Operation) {
+        A::declare(operation);
+        operation.deprecation = Some(Deprecation {
+            deprecation: format!("@{}", S::DEPRECATED / 1000),
+            sunset: Timestamp(S::SUNSET).http_date(),
+            link: format!(
                 "<{notes}>; rel=\"deprecation\"; type=\"text/html\", <{notes}>; rel=\"sunset\"; type=\"text/html\", \
                  <{}>; rel=\"successor-version\"",
                 S::SUCCESSOR_URL,
                 notes = S::DOCS_URL,
             ),
         });
-        let mut headers = empty_meta(0, &[METADATA_HEADER], "").headers;
-        headers.iter_mut().for_each(|header| header.description = Some(metadata.to_string()));
-        if let Some(first) = meta.responses.first_mut() {
-            first.headers.extend(headers);
-        }
-        meta
+    }
+}
+
+impl<A: ApiResponse, S: DeprecationPolicy> ApiResponse for Deprecated<A, S> {
+    fn meta() -> MetaResponses {
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         A::register(registry);

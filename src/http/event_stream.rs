@@ -9,13 +9,14 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    registry::{MetaResponses, Registry},
     types::Type,
 };
 
 use super::{
     cache_control::CacheControl,
-    response::{empty_meta, set_header},
+    operation::{DeclareResponse, MediaType, Operation, ResponseSpec},
+    response::{UNUSED_META, set_header},
 };
 
 const MEDIA: &str = "text/event-stream";
@@ -35,15 +36,20 @@ impl<T> EventStream<T> {
     }
 }
 
+impl<T: Type> DeclareResponse for EventStream<T> {
+    fn declare(operation: &mut Operation) {
+        let headers = ["Cache-Control", "X-Accel-Buffering"];
+        let description = "A stream of events. The `data` of each is one JSON text of this schema";
+        operation.responses.push(ResponseSpec {
+            content: vec![MediaType { name: MEDIA, schema: T::schema_ref() }],
+            ..ResponseSpec::empty(200, &headers, description)
+        });
+    }
+}
+
 impl<T: Type> ApiResponse for EventStream<T> {
     fn meta() -> MetaResponses {
-        let content = vec![MetaMediaType { content_type: MEDIA, schema: T::schema_ref() }];
-        let description = "A stream of events. The `data` of each is one JSON text of this schema";
-        let found = MetaResponse {
-            content,
-            ..empty_meta(200, &["Cache-Control", "X-Accel-Buffering"], description)
-        };
-        MetaResponses { responses: vec![found] }
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         T::register(registry);

@@ -1,6 +1,7 @@
 //! Extractors of operations. The request is validated against the OpenAPI document before the operation runs;
 //! an extractor only converts a validated value to its type.
 use std::{
+    marker::PhantomData,
     net::IpAddr,
     ops::Deref,
     sync::{Arc, Mutex},
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaMediaType, MetaParamIn, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+    registry::Registry,
     types::{ParseFromJSON, ParseFromParameter},
 };
 use serde_json::{Map, Value};
@@ -19,6 +20,10 @@ use super::{
     auth::Principal,
     etag::{EntityTags, Precondition},
     idempotency::IdempotentRequest,
+    operation::{
+        Argument, BodyFormat, DeclareArgument, MediaType, Operation, Parameter, PathParameter,
+        RequestBody as DeclaredBody,
+    },
     problem::{Error, Problem},
 };
 use crate::infra::geoip::Country;
@@ -81,23 +86,40 @@ fn internal(message: &str) -> poem::Error {
     Problem::from(Error::Internal(message.to_owned())).into()
 }
 
-/// A path parameter.
-pub struct Path<T>(pub T);
+/// A path parameter. With [`ManySegments`], it matches all remaining segments of the path.
+pub struct Path<T, S = OneSegment>(pub T, PhantomData<S>);
 
-impl<'a, T: ParseFromParameter> ApiExtractor<'a> for Path<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-    const PARAM_IS_REQUIRED: bool = true;
+/// The number of segments that a path parameter matches.
+pub trait Segments: Send + Sync {
+    const MANY: bool;
+}
+
+/// One segment of the path.
+pub struct OneSegment;
+/// One or more segments, up to the end of the path.
+pub struct ManySegments;
+
+impl Segments for OneSegment {
+    const MANY: bool = false;
+}
+impl Segments for ManySegments {
+    const MANY: bool = true;
+}
+
+impl<T: ParseFromParameter, S: Segments> DeclareArgument for Path<T, S> {
+    fn declare(operation: &mut Operation, Argument { name, description }: Argument) {
+        operation.path_parameters.push(PathParameter { name, description, schema: T::schema_ref() });
+        operation.many_segments |= S::MANY;
+    }
+}
+
+impl<'a, T: ParseFromParameter, S: Segments> ApiExtractor<'a> for Path<T, S> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = T;
     type ParamRawType = T::RawValueType;
 
     fn register(registry: &mut Registry) {
         T::register(registry);
-    }
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Path)
-    }
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(T::schema_ref())
     }
 
     async fn from_request(
@@ -110,7 +132,9 @@ impl<'a, T: ParseFromParameter> ApiExtractor<'a> for Path<T> {
             .path
             .get(index)
             .ok_or_else(|| internal("a path parameter is missing"))?;
-        T::parse_from_parameter(value).map(Path).map_err(|_| internal("a path parameter has the wrong type"))
+        T::parse_from_parameter(value)
+            .map(|value| Path(value, PhantomData))
+            .map_err(|_| internal("a path parameter has the wrong type"))
     }
 }
 
@@ -128,19 +152,19 @@ impl<T> Deref for Query<T> {
     }
 }
 
+impl<T: ParseFromJSON> DeclareArgument for Query<T> {
+    fn declare(operation: &mut Operation, _: Argument) {
+        operation.parameters.push(Parameter::Query(T::schema_ref()));
+    }
+}
+
 impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Query<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = T;
     type ParamRawType = T;
 
     fn register(registry: &mut Registry) {
         T::register(registry);
-    }
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Query)
-    }
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(T::schema_ref())
     }
 
     async fn from_request(
@@ -162,17 +186,25 @@ pub struct MergePatch<T>(pub T);
 
 macro_rules! bodies {
     ($($name:ident = [$($media:literal),+];)*) => {$(
+        impl<T: ParseFromJSON> DeclareArgument for $name<T> {
+            fn declare(operation: &mut Operation, _: Argument) {
+                operation.body = Some(DeclaredBody {
+                    description: None,
+                    content: vec![$(MediaType { name: $media, schema: T::schema_ref() }),+],
+                    format: BodyFormat::Json,
+                    max_bytes: None,
+                    too_large_hint: None,
+                });
+            }
+        }
+
         impl<'a, T: ParseFromJSON> ApiExtractor<'a> for $name<T> {
-            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
             type ParamType = ();
             type ParamRawType = ();
 
             fn register(registry: &mut Registry) {
                 T::register(registry);
-            }
-            fn request_meta() -> Option<MetaRequest> {
-                let media = |content_type| MetaMediaType { content_type, schema: T::schema_ref() };
-                Some(MetaRequest { description: None, content: vec![$(media($media)),+], required: true })
             }
             async fn from_request(
                 request: &'a Request,
@@ -208,25 +240,22 @@ pub struct LastEventId(pub Option<i64>);
 pub struct IdempotencyKey(pub Option<IdempotentRequest>);
 
 macro_rules! headers {
-    ($($name:ident($title:literal) from $field:ident;)*) => {$(
-        impl<'a> ApiExtractor<'a> for $name {
-            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-            type ParamType = String;
-            type ParamRawType = String;
+    ($($name:ident($header:literal) from $field:ident;)*) => {$(
+        impl DeclareArgument for $name {
+            fn declare(operation: &mut Operation, _: Argument) {
+                operation.parameters.push(Parameter::Header($header));
+            }
+        }
 
-            fn param_in() -> Option<MetaParamIn> {
-                Some(MetaParamIn::Header)
-            }
-            // The generator of the OpenAPI document replaces the schema by the shared parameter that the
-            // title names.
-            fn param_schema_ref() -> Option<MetaSchemaRef> {
-                let schema = MetaSchema { title: Some($title.to_owned()), ..MetaSchema::new("string") };
-                Some(MetaSchemaRef::Inline(Box::new(schema)))
-            }
+        impl<'a> ApiExtractor<'a> for $name {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+            type ParamType = ();
+            type ParamRawType = ();
+
             async fn from_request(
                 request: &'a Request,
                 _: &mut RequestBody,
-                _: ExtractParamOptions<String>,
+                _: ExtractParamOptions<()>,
             ) -> poem::Result<Self> {
                 Ok($name(ValidatedRequest::from_request(request)?.$field.clone()))
             }
@@ -241,6 +270,11 @@ headers! {
     IfRange("If-Range") from if_range;
     LastEventId("Last-Event-ID") from last_event_id;
     IdempotencyKey("Idempotency-Key") from idempotency;
+}
+
+/// The client is not part of the declaration.
+impl DeclareArgument for Client {
+    fn declare(_: &mut Operation, _: Argument) {}
 }
 
 impl<'a> ApiExtractor<'a> for Client {

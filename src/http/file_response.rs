@@ -7,13 +7,14 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 
 use super::{
     cache_control::CacheControl,
     etag::{ETag, EntityTags},
-    response::{self, empty_meta, set_header},
+    operation::{DeclareResponse, MediaType, Operation, ResponseSpec},
+    response::{self, UNUSED_META, set_header},
 };
 
 /// The media type of a file response, with its schema and description in the OpenAPI document.
@@ -51,13 +52,22 @@ impl<M: Media> FileResponse<M> {
     }
 }
 
+impl<M: Media> DeclareResponse for FileResponse<M> {
+    fn declare(operation: &mut Operation) {
+        let headers = ["ETag", "Cache-Control", "Content-Disposition"];
+        operation.responses.extend([
+            ResponseSpec {
+                content: vec![MediaType { name: M::TYPE, schema: M::schema() }],
+                ..ResponseSpec::empty(200, &headers, M::DESCRIPTION)
+            },
+            ResponseSpec::empty(304, &["ETag", "Cache-Control"], "The client's copy is current"),
+        ]);
+    }
+}
+
 impl<M: Media> ApiResponse for FileResponse<M> {
     fn meta() -> MetaResponses {
-        let content = vec![MetaMediaType { content_type: M::TYPE, schema: M::schema() }];
-        let headers = ["ETag", "Cache-Control", "Content-Disposition"];
-        let found = MetaResponse { content, ..empty_meta(200, &headers, M::DESCRIPTION) };
-        let unchanged = empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current");
-        MetaResponses { responses: vec![found, unchanged] }
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         M::register(registry);

@@ -9,13 +9,14 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 
 use super::{
     etag::{ETag, EntityTags},
     file_response::inline,
-    response::{empty_meta, set_header},
+    operation::{DeclareResponse, MediaType, Operation, RateLimitClass, ResponseHeader, ResponseSpec},
+    response::{UNUSED_META, set_header},
 };
 use crate::images::Format;
 
@@ -96,34 +97,42 @@ fn with_headers(mut response: Response, shown: &ImageInfo) -> Response {
     response
 }
 
-fn content() -> Vec<MetaMediaType> {
+fn content() -> Vec<MediaType> {
     let schema = || MetaSchema {
         min_length: Some(1),
         max_length: Some(16_777_216),
         example: Some("GIF89a…".into()),
         ..MetaSchema::new_with_format("string", "binary")
     };
-    let media =
-        |content_type| MetaMediaType { content_type, schema: MetaSchemaRef::Inline(Box::new(schema())) };
+    let media = |name| MediaType { name, schema: MetaSchemaRef::Inline(Box::new(schema())) };
     Format::ALL.map(Format::media_type).map(media).into()
+}
+
+impl DeclareResponse for ImageResponse {
+    fn declare(operation: &mut Operation) {
+        // `Vary` depends on the format of the image.
+        let vary = ResponseHeader { name: "Vary", always: false };
+        let response = |status, headers: &[&'static str], content, description| {
+            let mut response = ResponseSpec::empty(status, &["ETag", "Cache-Control"], description);
+            response.headers.push(vary);
+            response.headers.extend(ResponseSpec::empty(status, headers, description).headers);
+            ResponseSpec { content, ..response }
+        };
+        let full = ["Accept-Ranges", "Content-Disposition"];
+        let partial = ["Accept-Ranges", "Content-Disposition", "Content-Range"];
+        operation.responses.extend([
+            response(200, &full, content(), "The image"),
+            response(206, &partial, content(), "The requested bytes of the image"),
+            response(304, &[], Vec::new(), "The client's copy is current"),
+        ]);
+        // One page shows many images.
+        operation.rate_limit = Some(RateLimitClass::Image);
+    }
 }
 
 impl ApiResponse for ImageResponse {
     fn meta() -> MetaResponses {
-        let common = ["ETag", "Cache-Control", "Vary.optional"];
-        let full = [&common[..], &["Accept-Ranges", "Content-Disposition"]].concat();
-        let partial = [&full[..], &["Content-Range"]].concat();
-        let found = |status, headers, description| MetaResponse {
-            content: content(),
-            ..empty_meta(status, headers, description)
-        };
-        MetaResponses {
-            responses: vec![
-                found(200, &full[..], "The image"),
-                found(206, &partial[..], "The requested bytes of the image"),
-                empty_meta(304, &common, "The client's copy is current"),
-            ],
-        }
+        UNUSED_META
     }
     fn register(_: &mut Registry) {}
 }

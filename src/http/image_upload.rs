@@ -2,20 +2,21 @@
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaSchema, MetaSchemaRef, Registry},
 };
 use serde_json::json;
 
 use super::{
     multipart::{Multipart, boundary},
+    operation::{Argument, BodyFormat, DeclareArgument, MediaType, Operation, RequestBody as DeclaredBody},
     problem::{Error, Problem},
 };
 use crate::images::Format;
 
-pub const MULTIPART_FORM_DATA: &str = "multipart/form-data";
+const MULTIPART_FORM_DATA: &str = "multipart/form-data";
 /// Maximum size of the file and of the whole body, in bytes.
 pub const MAX_FILE_BYTES: usize = 5 * 1024 * 1024;
-pub const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
+const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
 /// Maximum length of the alternative text, in characters.
 pub const MAX_ALT_CHARS: usize = 1000;
 /// Returns the accepted media types. The file's content decides which of them applies.
@@ -60,23 +61,26 @@ fn schema() -> MetaSchema {
     }
 }
 
+impl DeclareArgument for ImageUpload {
+    fn declare(operation: &mut Operation, _: Argument) {
+        let schema = MetaSchemaRef::Reference(SCHEMA_NAME.to_owned());
+        operation.body = Some(DeclaredBody {
+            description: Some("A form with the image in the part `file`."),
+            content: vec![MediaType { name: MULTIPART_FORM_DATA, schema }],
+            format: BodyFormat::Multipart { file: "file", media_types: accepted_media_types() },
+            max_bytes: Some(MAX_BODY_BYTES),
+            too_large_hint: Some(", including the multipart headers"),
+        });
+    }
+}
+
 impl<'a> ApiExtractor<'a> for ImageUpload {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
         registry.create_schema::<ImageUpload, _>(SCHEMA_NAME.to_owned(), |_| schema());
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        let schema = MetaSchemaRef::Reference(SCHEMA_NAME.to_owned());
-        let content = vec![MetaMediaType { content_type: MULTIPART_FORM_DATA, schema }];
-        Some(MetaRequest {
-            description: Some("A form with the image in the part `file`."),
-            content,
-            required: true,
-        })
     }
 
     async fn from_request(

@@ -17,6 +17,7 @@ pub mod image_upload;
 pub mod merge_patch;
 pub mod multipart;
 pub mod negotiation;
+pub mod operation;
 pub mod pagination;
 pub mod problem;
 pub mod problem_code;

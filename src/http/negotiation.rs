@@ -12,8 +12,9 @@ use poem_openapi::{
 use super::{
     cache_control::add_vary,
     extract::AcceptLanguage,
+    operation::{DeclareResponse, Operation, ResponseSpec},
     problem::{Error, Result},
-    response::{empty_meta, set_header},
+    response::{UNUSED_META, set_header},
 };
 use crate::domain::locale::{Locale, Locales};
 
@@ -32,12 +33,17 @@ pub struct CountryResponse<A> {
     pub country_header: Option<String>,
 }
 
+impl<A: DeclareResponse> DeclareResponse for CountryResponse<A> {
+    fn declare(operation: &mut Operation) {
+        A::declare(operation);
+        let description = "The view for the client's country, with the same query";
+        operation.responses.push(ResponseSpec::empty(302, &["Location", "Cache-Control"], description));
+    }
+}
+
 impl<A: ApiResponse> ApiResponse for CountryResponse<A> {
     fn meta() -> MetaResponses {
-        let mut meta = A::meta();
-        let description = "The view for the client's country, with the same query";
-        meta.responses.push(empty_meta(302, &["Location", "Cache-Control"], description));
-        meta
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         A::register(registry);
@@ -87,11 +93,17 @@ impl LanguageRedirect {
     }
 }
 
-impl ApiResponse for LanguageRedirect {
-    fn meta() -> MetaResponses {
+impl DeclareResponse for LanguageRedirect {
+    fn declare(operation: &mut Operation) {
         let headers = ["Location", "Content-Language", "Cache-Control"];
         let description = "The list in the best matching locale, with the same query";
-        MetaResponses { responses: vec![empty_meta(307, &headers, description)] }
+        operation.responses.push(ResponseSpec::empty(307, &headers, description));
+    }
+}
+
+impl ApiResponse for LanguageRedirect {
+    fn meta() -> MetaResponses {
+        UNUSED_META
     }
     fn register(_: &mut Registry) {}
 }
@@ -111,13 +123,16 @@ impl IntoResponse for LanguageRedirect {
 /// A response with `Content-Language`.
 pub struct WithLanguage<A>(pub A, pub Locale);
 
+impl<A: DeclareResponse> DeclareResponse for WithLanguage<A> {
+    fn declare(operation: &mut Operation) {
+        A::declare(operation);
+        operation.add_response_header("Content-Language");
+    }
+}
+
 impl<A: ApiResponse> ApiResponse for WithLanguage<A> {
     fn meta() -> MetaResponses {
-        let mut meta = A::meta();
-        for response in &mut meta.responses {
-            response.headers.extend(empty_meta(0, &["Content-Language"], "").headers);
-        }
-        meta
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         A::register(registry);

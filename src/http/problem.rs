@@ -10,7 +10,7 @@ use serde::Serialize;
 pub use super::api_error::*;
 use super::{etag::ETag, problem_code::ProblemCode};
 use crate::{
-    domain::money::Currency,
+    domain::{locale::UnknownLocale, money::Currency},
     infra::db_error,
     schema::{ErrorCode, Location, Violation},
 };
@@ -53,8 +53,8 @@ pub enum Error {
     #[error("{0} not found")]
     NotFound(&'static str),
     /// The locale in the path is not configured.
-    #[error("{0}")]
-    UnknownLocale(String),
+    #[error(transparent)]
+    UnknownLocale(#[from] UnknownLocale),
     /// The value of a unique field already exists. The field's name.
     #[error("{0}: already exists")]
     AlreadyExists(&'static str),

@@ -5,7 +5,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaResponses, Registry},
     types::Type,
 };
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::{
     cache_control::CacheControl,
     etag::{ETag, EntityTags},
     idempotency::{Outcome, StoredResponse},
+    operation::{DeclareResponse, MediaType, Operation, ResponseSpec},
     pagination::{Links, Page},
 };
 use crate::domain::timestamp::Timestamp;
@@ -44,29 +45,17 @@ pub trait Resource: Type + Serialize + Send {
 pub(crate) const JSON: &str = "application/json";
 
 /// Declares a response with a JSON body.
-pub(crate) fn json_meta<T: Type>(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
-    let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
-    MetaResponse { content, ..empty_meta(status, headers, description) }
+pub(crate) fn json_spec<T: Type>(
+    status: u16,
+    headers: &[&'static str],
+    description: &'static str,
+) -> ResponseSpec {
+    let content = vec![MediaType { name: JSON, schema: T::schema_ref() }];
+    ResponseSpec { content, ..ResponseSpec::empty(status, headers, description) }
 }
 
-/// Declares a response without a body. Headers are given by name; the OpenAPI document describes each name
-/// once.
-pub(crate) fn empty_meta(status: u16, headers: &[&str], description: &'static str) -> MetaResponse {
-    let header = |name: &&str| MetaHeader {
-        name: (*name).to_owned(),
-        description: None,
-        required: true,
-        deprecated: false,
-        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-    };
-    MetaResponse {
-        description,
-        status: Some(status),
-        status_range: None,
-        content: vec![],
-        headers: headers.iter().map(header).collect(),
-    }
-}
+/// The description of a response for poem-openapi, which is not used: [`DeclareResponse`] describes it.
+pub(crate) const UNUSED_META: MetaResponses = MetaResponses { responses: Vec::new() };
 
 /// Sets a header, unless `value` is not a valid header value.
 pub(crate) fn set_header(response: &mut Response, name: HeaderName, value: &str) {
@@ -83,10 +72,15 @@ pub(crate) fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Resp
 }
 
 macro_rules! responses {
-    ($($name:ident<$t:ident: $bound:path> => [$($meta:expr),+];)*) => {$(
+    ($($name:ident<$t:ident: $bound:path> => [$($response:expr),+];)*) => {$(
+        impl<$t: $bound> DeclareResponse for $name<$t> {
+            fn declare(operation: &mut Operation) {
+                operation.responses.extend([$($response),+]);
+            }
+        }
         impl<$t: $bound> ApiResponse for $name<$t> {
             fn meta() -> MetaResponses {
-                MetaResponses { responses: vec![$($meta),+] }
+                UNUSED_META
             }
             fn register(registry: &mut Registry) {
                 <Self as BodySchema>::register(registry);
@@ -301,32 +295,32 @@ const UPDATED_WITHOUT_BODY: &str = "Updated, without a body (`Prefer: return=min
 
 responses! {
     GetResponse<T: Resource> => [
-        json_meta::<T>(200, &[&["ETag", "Cache-Control"], T::HEADERS].concat(), "The resource"),
-        empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current")
+        json_spec::<T>(200, &[&["ETag", "Cache-Control"], T::HEADERS].concat(), "The resource"),
+        ResponseSpec::empty(304, &["ETag", "Cache-Control"], "The client's copy is current")
     ];
     UpdateResponse<T: Resource> => [
-        json_meta::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
-        empty_meta(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
+        json_spec::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
+        ResponseSpec::empty(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
     ];
     ReplaceResponse<T: Resource> => [
-        json_meta::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
-        json_meta::<T>(201, &["ETag", "Location", "Cache-Control"], "The new resource"),
-        empty_meta(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
+        json_spec::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
+        json_spec::<T>(201, &["ETag", "Location", "Cache-Control"], "The new resource"),
+        ResponseSpec::empty(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
     ];
     CreateResponse<T: Resource> => [
-        json_meta::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "Cache-Control"], "The new resource")
+        json_spec::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "Cache-Control"], "The new resource")
     ];
     AcceptedResponse<T: Resource> => [
-        json_meta::<T>(202, &["Location", "Retry-After", "Cache-Control"], "The accepted job")
+        json_spec::<T>(202, &["Location", "Retry-After", "Cache-Control"], "The accepted job")
     ];
     ListResponse<T: Type> => [
-        MetaResponse {
-            content: vec![MetaMediaType { content_type: JSON, schema: Page::<T>::page_ref() }],
-            ..empty_meta(200, &["ETag", "Link", "Cache-Control"], "One page of the list")
+        ResponseSpec {
+            content: vec![MediaType { name: JSON, schema: Page::<T>::page_ref() }],
+            ..ResponseSpec::empty(200, &["ETag", "Link", "Cache-Control"], "One page of the list")
         },
-        empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current")
+        ResponseSpec::empty(304, &["ETag", "Cache-Control"], "The client's copy is current")
     ];
-    UncachedResponse<T: Type> => [json_meta::<T>(200, &["Cache-Control"], "The result")];
+    UncachedResponse<T: Type> => [json_spec::<T>(200, &["Cache-Control"], "The result")];
 }
 
 /// A response without content: 204.
@@ -346,9 +340,15 @@ impl Default for NoContent {
     }
 }
 
+impl DeclareResponse for NoContent {
+    fn declare(operation: &mut Operation) {
+        operation.responses.push(ResponseSpec::empty(204, &["Cache-Control"], "Done, without a body"));
+    }
+}
+
 impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: vec![empty_meta(204, &["Cache-Control"], "Done, without a body")] }
+        UNUSED_META
     }
     fn register(_: &mut Registry) {}
 }
@@ -365,15 +365,17 @@ pub enum OrRedirect<T> {
     Redirect(String),
 }
 
+impl<T: DeclareResponse> DeclareResponse for OrRedirect<T> {
+    fn declare(operation: &mut Operation) {
+        T::declare(operation);
+        let headers = ["Location", "Cache-Control"];
+        operation.responses.push(ResponseSpec::empty(308, &headers, "The resource has a new URL"));
+    }
+}
+
 impl<T: ApiResponse> ApiResponse for OrRedirect<T> {
     fn meta() -> MetaResponses {
-        let mut meta = T::meta();
-        meta.responses.push(empty_meta(
-            308,
-            &["Location", "Cache-Control"],
-            "The resource has a new URL",
-        ));
-        meta
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         T::register(registry);

@@ -5,7 +5,10 @@ use poem_openapi::{
     registry::{MetaResponses, Registry},
 };
 
-use super::response::{self, empty_meta};
+use super::{
+    operation::{DeclareResponse, Operation},
+    response::{self, UNUSED_META},
+};
 use crate::domain::secret::{Secret, is_token};
 
 /// With the `__Host-` prefix, browsers reject the cookie from other hosts, without TLS and with a `Path` or
@@ -95,13 +98,16 @@ fn is_loopback(host: &str) -> bool {
 /// A response that sets or clears the session cookie.
 pub struct WithCookie<A>(pub A, pub Option<String>);
 
+impl<A: DeclareResponse> DeclareResponse for WithCookie<A> {
+    fn declare(operation: &mut Operation) {
+        A::declare(operation);
+        operation.add_response_header("Set-Cookie");
+    }
+}
+
 impl<A: ApiResponse> ApiResponse for WithCookie<A> {
     fn meta() -> MetaResponses {
-        let mut meta = A::meta();
-        for response in &mut meta.responses {
-            response.headers.extend(empty_meta(0, &["Set-Cookie"], "").headers);
-        }
-        meta
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         A::register(registry);

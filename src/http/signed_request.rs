@@ -5,10 +5,16 @@ use bytes::Bytes;
 use poem::{Request, RequestBody, http::HeaderMap};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef},
+    registry::{MetaSchema, MetaSchemaRef},
 };
 
-use super::extract::ValidatedRequest;
+use super::{
+    extract::ValidatedRequest,
+    operation::{
+        Access, Argument, BodyFormat, DeclareArgument, MediaType, Operation, RateLimitClass,
+        RequestBody as DeclaredBody,
+    },
+};
 
 /// A sender of signed requests.
 pub trait WebhookSigner: Send + Sync + 'static {
@@ -47,19 +53,10 @@ impl From<HeaderMap> for SignedHeaders {
     }
 }
 
-impl<'a, S: WebhookSigner> ApiExtractor<'a> for SignedRequest<S> {
-    const TYPES: &'static [ApiExtractorType] =
-        &[ApiExtractorType::SecurityScheme, ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn security_schemes() -> Vec<&'static str> {
-        vec!["allow:provider", S::SCHEME]
-    }
-
+impl<S: WebhookSigner> DeclareArgument for SignedRequest<S> {
     // The body is declared as bytes: the signature covers the bytes, and nothing parses them before it is
     // verified.
-    fn request_meta() -> Option<MetaRequest> {
+    fn declare(operation: &mut Operation, _: Argument) {
         let schema = MetaSchema {
             min_length: Some(1),
             max_length: Some(S::MAX_BODY),
@@ -67,9 +64,22 @@ impl<'a, S: WebhookSigner> ApiExtractor<'a> for SignedRequest<S> {
             ..MetaSchema::new_with_format("string", "binary")
         };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
-        let media = MetaMediaType { content_type: "application/json", schema };
-        Some(MetaRequest { description: None, content: vec![media], required: true })
+        operation.set_access(Access::Signed(S::SCHEME));
+        operation.rate_limit = Some(RateLimitClass::Webhook);
+        operation.body = Some(DeclaredBody {
+            description: None,
+            content: vec![MediaType { name: "application/json", schema }],
+            format: BodyFormat::Bytes,
+            max_bytes: Some(S::MAX_BODY),
+            too_large_hint: None,
+        });
     }
+}
+
+impl<'a, S: WebhookSigner> ApiExtractor<'a> for SignedRequest<S> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+    type ParamType = ();
+    type ParamRawType = ();
 
     async fn from_request(
         request: &'a Request,

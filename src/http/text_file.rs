@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef},
+    registry::{MetaSchema, MetaSchemaRef},
 };
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use super::{
     etag::{ETag, EntityTags},
     extract::ValidatedRequest,
     file_response::{FileResponse, Media},
+    operation::{Argument, BodyFormat, DeclareArgument, MediaType, Operation, RequestBody as DeclaredBody},
     problem::{Error, Problem},
 };
 
@@ -68,15 +69,22 @@ impl<F: TextFormat> TextDownload<F> {
 /// A request body in the format `F`.
 pub struct TextUpload<F>(pub String, PhantomData<F>);
 
+impl<F: TextFormat> DeclareArgument for TextUpload<F> {
+    fn declare(operation: &mut Operation, _: Argument) {
+        operation.body = Some(DeclaredBody {
+            description: None,
+            content: vec![MediaType { name: F::MEDIA_TYPE, schema: schema::<F>(MAX_UPLOAD) }],
+            format: BodyFormat::Text,
+            max_bytes: None,
+            too_large_hint: None,
+        });
+    }
+}
+
 impl<'a, F: TextFormat> ApiExtractor<'a> for TextUpload<F> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
     type ParamType = ();
     type ParamRawType = ();
-
-    fn request_meta() -> Option<MetaRequest> {
-        let media = MetaMediaType { content_type: F::MEDIA_TYPE, schema: schema::<F>(MAX_UPLOAD) };
-        Some(MetaRequest { description: None, content: vec![media], required: true })
-    }
 
     async fn from_request(
         request: &'a Request,

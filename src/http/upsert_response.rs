@@ -13,7 +13,8 @@ use poem_openapi::{
 use super::{
     cache_control::CacheControl,
     idempotency::{Outcome, StoredResponse},
-    response::{JSON, Resource, json_meta, json_response, set_header},
+    operation::{DeclareResponse, Operation},
+    response::{JSON, Resource, UNUSED_META, json_response, json_spec, set_header},
 };
 
 /// The response to an upsert: 201 with the new resource, or 200 with the existing one if it is the same.
@@ -46,15 +47,19 @@ impl<T: Resource> Upserted<T> {
     }
 }
 
+impl<T: Resource> DeclareResponse for Upserted<T> {
+    fn declare(operation: &mut Operation) {
+        let headers = ["ETag", "Location", "Idempotent-Replayed", "Cache-Control"];
+        operation.responses.extend([
+            json_spec::<T>(200, &headers, "The existing resource"),
+            json_spec::<T>(201, &headers, "The new resource"),
+        ]);
+    }
+}
+
 impl<T: Resource> ApiResponse for Upserted<T> {
     fn meta() -> MetaResponses {
-        let headers = ["ETag", "Location", "Idempotent-Replayed", "Cache-Control"];
-        MetaResponses {
-            responses: vec![
-                json_meta::<T>(200, &headers, "The existing resource"),
-                json_meta::<T>(201, &headers, "The new resource"),
-            ],
-        }
+        UNUSED_META
     }
     fn register(registry: &mut Registry) {
         T::register(registry);

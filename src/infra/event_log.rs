@@ -24,7 +24,7 @@ const INSERT_BATCH: usize = 500;
 
 /// An event that is appended when its transaction commits.
 #[derive(Debug, Clone)]
-pub struct NewEvent {
+pub(super) struct NewEvent {
     pub kind: &'static str,
     pub topic: &'static str,
     pub subject: String,

@@ -26,6 +26,7 @@ use super::{
     event_log::{self, NewEvent},
     notify::Changes,
 };
+use crate::domain::event::{Audience, EventType};
 
 /// The handle that a unit of work writes with. It can be cloned, but it only works until the unit of work
 /// ends: later statements fail instead of running outside of the transaction.
@@ -57,7 +58,27 @@ impl Tx {
     }
 
     /// Emits an event. It is appended to the event log if the transaction commits.
-    pub fn emit(&self, event: NewEvent) {
+    /// `subject` and `href` identify the resource, `version` is its new version.
+    pub fn emit(
+        &self,
+        kind: EventType,
+        subject: impl ToString,
+        href: String,
+        version: i64,
+        audience: Audience,
+        at: i64,
+    ) {
+        let (audience, owner) = audience.columns();
+        let event = NewEvent {
+            kind: kind.as_str(),
+            topic: kind.topic().as_str(),
+            subject: subject.to_string(),
+            href,
+            version,
+            audience,
+            owner,
+            occurred_at: at,
+        };
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 

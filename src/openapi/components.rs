@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::headers;
 use crate::{
-    http::{problem::codes_for_status, problem_code::ProblemCode},
+    http::{operation::ResponseHeader, problem::codes_for_status, problem_code::ProblemCode},
     schema::ErrorCode,
 };
 
@@ -141,14 +141,13 @@ pub fn common_headers(limited: bool) -> Vec<&'static str> {
     names
 }
 
-/// Returns references to the shared headers with these names. `Retry-After.optional` is an optional
-/// `Retry-After`.
-pub fn header_references(names: &[&str]) -> Map<String, Value> {
-    let reference = |name: &&str| {
-        let header = name.trim_end_matches(".optional").to_owned();
-        (header, json!({ "$ref": format!("#/components/headers/{name}") }))
+/// Returns references to the shared headers.
+pub fn header_references(declared: &[ResponseHeader]) -> Map<String, Value> {
+    let reference = |header: &ResponseHeader| {
+        let component = headers::component_name(*header);
+        (header.name.to_owned(), json!({ "$ref": format!("#/components/headers/{component}") }))
     };
-    names.iter().map(reference).collect()
+    declared.iter().map(reference).collect()
 }
 
 fn responses() -> Map<String, Value> {
@@ -157,23 +156,26 @@ fn responses() -> Map<String, Value> {
     statuses.sort();
     statuses.dedup();
     for status in statuses {
-        let mut names = vec!["Cache-Control"];
-        match status.as_u16() {
-            401 => names.extend(["WWW-Authenticate", "Set-Cookie"]),
-            403 => names.push("WWW-Authenticate.optional"),
-            409 => names.push("Retry-After.optional"),
-            415 => names.push("Accept"),
-            416 => names.push("Content-Range"),
-            429 | 503 => names.push("Retry-After"),
-            _ => {}
-        }
-        names.extend(common_headers(true));
+        let (own, optional): (&[_], &[_]) = match status.as_u16() {
+            401 => (&["WWW-Authenticate", "Set-Cookie"], &[]),
+            403 => (&[], &["WWW-Authenticate"]),
+            409 => (&[], &["Retry-After"]),
+            415 => (&["Accept"], &[]),
+            416 => (&["Content-Range"], &[]),
+            429 | 503 => (&["Retry-After"], &[]),
+            _ => (&[], &[]),
+        };
+        let header = |always| move |name: &&'static str| ResponseHeader { name, always };
+        let mut headers = vec![ResponseHeader { name: "Cache-Control", always: true }];
+        headers.extend(own.iter().map(header(true)));
+        headers.extend(optional.iter().map(header(false)));
+        headers.extend(common_headers(true).iter().map(header(true)));
         let codes = codes_for_status(status);
         let examples: Map<String, Value> =
             codes.iter().map(|code| (code.as_str().into(), example(*code))).collect();
         let response = json!({
             "description": codes.iter().map(|code| code.title()).collect::<Vec<_>>().join("; "),
-            "headers": header_references(&names),
+            "headers": header_references(&headers),
             "content": { "application/problem+json": {
                 "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples
             }},

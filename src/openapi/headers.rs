@@ -2,6 +2,7 @@
 use serde_json::{Map, Value, json};
 
 use super::components::{ID, TAG};
+use crate::http::operation::ResponseHeader;
 
 /// The schema of a header.
 enum HeaderSchema {
@@ -235,9 +236,14 @@ pub fn all() -> Map<String, Value> {
         if OPTIONAL.contains(name) {
             let mut optional = header.clone();
             optional["required"] = json!(false);
-            all.insert(format!("{name}.optional"), optional);
+            all.insert(component_name(ResponseHeader { name, always: false }), optional);
         }
         all.insert((*name).to_owned(), header);
     }
     all
+}
+
+/// Returns the name of the component that describes a header: `Vary`, or `Vary.optional`.
+pub fn component_name(header: ResponseHeader) -> String {
+    if header.always { header.name.to_owned() } else { format!("{}.optional", header.name) }
 }

@@ -1,6 +1,8 @@
-//! Generates the OpenAPI 3.1 document from poem-openapi's registry, and its projection to 3.0.3.
+//! Generates the OpenAPI 3.1 document from the declared operations and the schemas of poem-openapi's registry,
+//! and its projection to 3.0.3.
 //!
-//! Request validation is compiled from the same value, so the served document is the one that is enforced.
+//! The dispatcher is compiled from the same operations and schemas, so the served document is the one that is
+//! enforced.
 mod components;
 mod deprecation;
 mod examples;
@@ -11,23 +13,30 @@ mod prune;
 mod schema;
 mod webhooks;
 
-use poem_openapi::{
-    OpenApi,
-    registry::{MetaApi, Registry},
-};
+use std::collections::BTreeMap;
+
+use poem_openapi::registry::Registry;
 use serde_json::{Map, Value, json};
+
+use crate::{
+    domain::scope::Scope,
+    http::operation::{Operation, scopes_of},
+};
 
 pub use oas30::to_openapi_30;
 
-/// Generates the OpenAPI 3.1 document of an API.
-pub fn document<T: OpenApi>(info: Value, tags: &[(&str, &str)]) -> Value {
-    let mut registry = Registry::new();
-    T::register(&mut registry);
-    let mut components = components::new(schemas(&registry));
-    let paths = operation::paths(merge_paths(T::meta()), &mut components);
+/// Generates the OpenAPI 3.1 document of the operations. The registry has the schemas that they reference.
+pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> Value {
+    let mut schemas = schemas(registry);
+    schemas[Scope::SCHEMA]["enum"] = scopes_of(operations).into_iter().map(|Scope(name)| name).collect();
+    let paths = operation::paths(operations, &schemas);
+    let mut components = components::new(schemas);
     let webhooks = webhooks::add(&mut components);
-    let tags: Vec<Value> =
-        tags.iter().map(|(name, text)| json!({ "name": name, "description": text })).collect();
+    let tags: BTreeMap<&str, Value> = operations
+        .iter()
+        .map(|Operation { tag, .. }| (tag.name, json!({ "name": tag.name, "description": tag.description })))
+        .collect();
+    let tags: Vec<&Value> = tags.values().collect();
     let mut document = json!({
         "openapi": "3.1.0",
         "info": info,
@@ -49,25 +58,6 @@ pub fn document<T: OpenApi>(info: Value, tags: &[(&str, &str)]) -> Value {
     prune::remove_unused(&mut document);
     examples::fill(&mut document);
     document
-}
-
-/// Merges the operations of all implementations by path.
-fn merge_paths(apis: Vec<MetaApi>) -> Vec<(String, Map<String, Value>)> {
-    let mut paths: Vec<(String, Map<String, Value>)> = Vec::new();
-    for path in apis.into_iter().flat_map(|api| api.paths) {
-        let index = paths.iter().position(|(known, _)| *known == path.path).unwrap_or_else(|| {
-            paths.push((path.path.clone(), Map::new()));
-            paths.len() - 1
-        });
-        for operation in path.operations {
-            let method = operation.method.as_str().to_lowercase();
-            let value = serde_json::to_value(&operation).unwrap_or_default();
-            let previous = paths[index].1.insert(method, value);
-            assert!(previous.is_none(), "{} has two operations with the same method", path.path);
-        }
-    }
-    paths.sort_by(|a, b| a.0.cmp(&b.0));
-    paths
 }
 
 fn schemas(registry: &Registry) -> Map<String, Value> {

@@ -1,182 +1,120 @@
-//! Completes operations: adds the statuses, headers and access rules that follow from an operation's
-//! signature.
+//! Writes the operations: each as its declaration says, with the shared headers and responses.
+use poem_openapi::registry::MetaSchemaRef;
 use serde_json::{Map, Value, json};
 
 use super::{components, deprecation, schema};
-use crate::http::image_upload::{MULTIPART_FORM_DATA, accepted_media_types};
+use crate::{
+    domain::scope::Scope,
+    http::operation::{
+        Access, BodyFormat, MediaType, Operation, Parameter, PathParameter, RequestBody, ResponseHeader,
+        ResponseSpec,
+    },
+};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Completes all paths.
-pub fn paths(paths: Vec<(String, Map<String, Value>)>, shared: &mut Map<String, Value>) -> Value {
-    let mut completed = Map::new();
-    for (path, mut operations) in paths {
-        let mut item = Map::new();
-        let mut path_parameters = Vec::new();
-        for method in METHODS {
-            let Some(mut operation) = operations.remove(method) else { continue };
-            path_parameters = complete(&path, method, &mut operation, shared);
-            item.insert(method.into(), operation);
-        }
-        if !path_parameters.is_empty() {
-            item.shift_insert(0, "parameters".into(), json!(path_parameters));
-        }
-        completed.insert(path, Value::Object(item));
-    }
-    links(&mut completed);
-    Value::Object(completed)
-}
-
-/// Completes one operation and returns its path parameters, which belong to the path item.
-fn complete(path: &str, method: &str, operation: &mut Value, shared: &Map<String, Value>) -> Vec<Value> {
-    let tag = operation["tags"][0].as_str().unwrap_or_default().to_owned();
-    let access = access(operation, &tag, method);
-    let (path_parameters, others) = parameters(operation, shared, method);
-    let has = |header: &str| {
-        let reference = format!("#/components/parameters/{}", components::parameter_name(header));
-        others.iter().any(|parameter| parameter["$ref"] == json!(reference))
+/// Writes all paths, sorted.
+///
+/// # Panics
+///
+/// If two operations have the same path and method.
+pub fn paths(operations: &[Operation], schemas: &Map<String, Value>) -> Value {
+    let mut sorted: Vec<&Operation> = operations.iter().collect();
+    let position = |operation: &Operation| {
+        METHODS.iter().position(|method| operation.method.as_str().eq_ignore_ascii_case(method))
     };
-    // 414 and 431 are possible for every operation: limits are checked before routing.
-    let mut statuses = vec![400, 414, 431, 500, 503];
-    let limited = tag != "Health";
-    if limited {
-        statuses.push(429);
+    sorted.sort_by_key(|operation| (operation.path, position(operation)));
+    let mut paths = Map::new();
+    for operation in sorted {
+        let item = paths.entry(operation.path).or_insert_with(|| json!({}));
+        // The path parameters belong to the path item, so the last operation describes them.
+        if !operation.path_parameters.is_empty() {
+            let parameters: Vec<Value> = operation.path_parameters.iter().map(path_parameter).collect();
+            item["parameters"] = json!(parameters);
+        }
+        let method = operation.method.as_str().to_lowercase();
+        assert!(item.get(&method).is_none(), "{} has two operations with the same method", operation.path);
+        item[method] = write(operation, schemas);
     }
-    if !matches!(access, Access::Public | Access::Signed) {
-        statuses.extend([401, 403]);
-    }
-    if !path_parameters.is_empty() {
-        statuses.push(404);
-    }
-    if operation.get("requestBody").is_some() {
-        statuses.extend([408, 413, 415]);
-        body(operation, path);
-    }
-    if has("If-Match") {
-        statuses.extend([412, 428]);
-    }
-    let is_idempotent = has("Idempotency-Key");
-    if is_idempotent {
-        statuses.extend([409, 422]);
-    }
-    deprecation::set(operation);
-    responses(operation, statuses, limited);
-    deprecation::add_headers_to_responses(operation);
-    if !is_idempotent && let Some(Value::Object(headers)) = operation.pointer_mut("/responses/201/headers") {
-        headers.remove("Idempotent-Replayed");
-    }
-    if !others.is_empty() {
-        operation["parameters"] = json!(others);
-    } else if let Some(operation) = operation.as_object_mut() {
-        operation.remove("parameters");
-    }
-    path_parameters
+    links(&mut paths);
+    Value::Object(paths)
 }
 
-#[derive(PartialEq)]
-enum Access {
-    /// No authentication.
-    Public,
-    /// A signature instead of a caller.
-    Signed,
-    /// Anonymous or authenticated callers.
-    Optional,
-    /// Authenticated callers only.
-    Required,
-}
-
-/// Converts the access rule to `security` and `x-authz`. The caller's type declares it as pseudo security
-/// schemes, such as `allow:editor,admin`.
-fn access(operation: &mut Value, tag: &str, method: &str) -> Access {
-    let schemes: Vec<String> = operation["security"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
-        .flat_map(|scheme| scheme.keys().cloned())
+/// Writes one operation, without its path parameters.
+fn write(operation: &Operation, schemas: &Map<String, Value>) -> Value {
+    let mut written = json!({ "tags": [operation.tag.name], "summary": operation.summary });
+    if !operation.description.is_empty() {
+        written["description"] = json!(operation.description);
+    }
+    let parameters: Vec<Value> = operation
+        .parameters
+        .iter()
+        .flat_map(|parameter| match parameter {
+            Parameter::Query(schema) => query(&schemas[schema.unwrap_reference()]),
+            Parameter::Header(name) => vec![header_parameter(name)],
+        })
         .collect();
-    let find =
-        |prefix: &str| schemes.iter().find_map(|scheme| scheme.strip_prefix(prefix).map(str::to_owned));
-    let allow =
-        find("allow:").unwrap_or_else(|| panic!("{} must declare its callers", operation["operationId"]));
-    let allowed: Vec<&str> = allow.split(',').collect();
-    let keys = find("keys:").unwrap_or_default();
-    let scope = format!("{}:{}", kebab(tag), if method == "get" { "read" } else { "write" });
-    let mut alternatives = vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })];
-    let signed = find("signed:");
-    let access = match (allowed.contains(&"anonymous"), keys.as_str()) {
-        _ if signed.is_some() => Access::Signed,
-        (_, "open") => Access::Public,
-        (true, _) => Access::Optional,
-        (false, _) => Access::Required,
+    if !parameters.is_empty() {
+        written["parameters"] = json!(parameters);
+    }
+    if let Some(declared) = &operation.body {
+        written["requestBody"] = body(declared, operation.path);
+    }
+    written["responses"] = responses(operation);
+    written["security"] = security(operation);
+    written["operationId"] = json!(operation.id);
+    written["x-authz"] = json!({ "allow": operation.access().groups() });
+    if let Some(declared) = &operation.deprecation {
+        written["deprecated"] = json!(true);
+        written["x-deprecation"] =
+            json!(Map::from_iter(declared.headers().map(|(name, value)| (name.to_owned(), json!(value)))));
+        deprecation::add_headers_to_responses(&mut written);
+    }
+    written
+}
+
+/// Returns the alternative credentials.
+fn security(operation: &Operation) -> Value {
+    let access = operation.access();
+    let mut alternatives = match access {
+        Access::Public => Vec::new(),
+        Access::Signed(scheme) => return json!([{ scheme: [] }]),
+        Access::Optional | Access::Authenticated { .. } => {
+            vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })]
+        }
     };
-    if keys == "yes" {
+    if let Some(Scope(scope)) = operation.scope() {
         alternatives.push(json!({ "api_key": [scope] }));
     }
-    match access {
-        Access::Public => alternatives = vec![json!({})],
-        Access::Signed => alternatives = signed.iter().map(|scheme| json!({ scheme: [] })).collect(),
-        Access::Optional => alternatives.push(json!({})),
-        Access::Required => {}
+    if matches!(access, Access::Public | Access::Optional) {
+        alternatives.push(json!({}));
     }
-    operation["security"] = json!(alternatives);
-    operation["x-authz"] = json!({ "allow": allowed });
-    access
+    json!(alternatives)
 }
 
-/// Converts `ApiKeys` to `api-keys`, as in paths and scopes.
-fn kebab(tag: &str) -> String {
-    let mut name = String::new();
-    for (i, letter) in tag.chars().filter(|c| *c != ' ').enumerate() {
-        if letter.is_uppercase() && i > 0 {
-            name.push('-');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
-}
-
-/// Returns the path parameters, and all others: one query parameter per field of the query object, and
-/// references to the shared header parameters.
-fn parameters(operation: &Value, shared: &Map<String, Value>, method: &str) -> (Vec<Value>, Vec<Value>) {
-    let (mut path_parameters, mut others) = (Vec::new(), Vec::new());
-    for parameter in operation["parameters"].as_array().into_iter().flatten() {
-        match parameter["in"].as_str() {
-            Some("path") => path_parameters.push(path_parameter(parameter)),
-            Some("query") => {
-                let name = parameter["schema"]["$ref"].as_str().and_then(|r| r.rsplit('/').next());
-                others.extend(query(&shared["schemas"][name.unwrap_or_default()]));
-            }
-            _ => {
-                let title = parameter["schema"]["title"].as_str().unwrap_or_default();
-                others.push(reference(title));
-            }
-        }
-    }
-    if matches!(method, "put" | "patch") {
-        others.push(reference("Prefer"));
-    }
-    (path_parameters, others)
-}
-
-fn reference(header: &str) -> Value {
+fn header_parameter(header: &str) -> Value {
     json!({ "$ref": format!("#/components/parameters/{}", components::parameter_name(header)) })
 }
 
-fn path_parameter(parameter: &Value) -> Value {
-    let mut completed = json!({
-        "name": parameter["name"], "in": "path", "required": true, "description": parameter["description"],
+fn converted(schema: &MetaSchemaRef) -> Value {
+    let mut converted = json!(schema);
+    schema::convert(&mut converted);
+    converted
+}
+
+fn path_parameter(parameter: &PathParameter) -> Value {
+    let mut written = json!({
+        "name": parameter.name, "in": "path", "required": true, "description": parameter.description,
     });
-    let mut inner = parameter["schema"].clone();
-    schema::convert(&mut inner);
-    let example = match inner.get("format").and_then(Value::as_str) {
+    let mut schema = converted(&parameter.schema);
+    let example = match schema.get("format").and_then(Value::as_str) {
         Some("uuid") => json!("0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f"),
-        _ => inner.get("example").cloned().unwrap_or_else(|| json!("guides/getting-started")),
+        _ => schema.get("example").cloned().unwrap_or_else(|| json!("guides/getting-started")),
     };
-    inner["example"] = example.clone();
-    completed["schema"] = inner;
-    completed["example"] = example;
-    completed
+    schema["example"] = example.clone();
+    written["schema"] = schema;
+    written["example"] = example;
+    written
 }
 
 fn query(object: &Value) -> Vec<Value> {
@@ -205,58 +143,45 @@ fn query(object: &Value) -> Vec<Value> {
     found
 }
 
-fn body(operation: &mut Value, path: &str) {
-    let body = &mut operation["requestBody"];
-    body["required"] = json!(true);
-    if body["description"].is_null() {
-        body["description"] = json!(format!("The request body of `{path}`."));
+fn body(body: &RequestBody, path: &str) -> Value {
+    let description =
+        body.description.map_or_else(|| format!("The request body of `{path}`."), str::to_owned);
+    let mut content = content(&body.content, |schema| json!(schema));
+    if let BodyFormat::Multipart { file, media_types } = &body.format {
+        content
+            .values_mut()
+            .for_each(|media| media["encoding"] = json!({ *file: { "contentType": media_types } }));
     }
-    if let Some(form) = body["content"].get_mut(MULTIPART_FORM_DATA) {
-        form["encoding"] = json!({ "file": { "contentType": accepted_media_types() } });
-    }
+    json!({ "description": description, "content": content, "required": true })
 }
 
-fn responses(operation: &mut Value, implied: Vec<u16>, limited: bool) {
-    let mut all: Vec<(u16, Value)> = Vec::new();
-    let mut failures = implied;
-    let mut negotiated = false;
-    for (status, response) in operation["responses"].as_object().into_iter().flatten() {
-        let Ok(status) = status.parse::<u16>() else { continue };
-        if status >= 400 {
-            failures.push(status);
-            continue;
-        }
-        negotiated |= response.get("content").is_some();
-        all.push((status, success(response, limited)));
-    }
-    if negotiated {
-        failures.push(406);
-    }
-    failures.sort_unstable();
-    failures.dedup();
-    for status in failures {
-        let name = components::response_name(status);
-        all.push((status, json!({ "$ref": format!("#/components/responses/{name}") })));
-    }
-    all.sort_by_key(|(status, _)| *status);
+fn content(declared: &[MediaType], schema: impl Fn(&MetaSchemaRef) -> Value) -> Map<String, Value> {
+    declared.iter().map(|media| (media.name.to_owned(), json!({ "schema": schema(&media.schema) }))).collect()
+}
+
+fn responses(operation: &Operation) -> Value {
+    let limited = operation.rate_limit.is_some();
+    let successes = operation.responses.iter().map(|response| (response.status, success(response, limited)));
+    let errors = operation.errors.iter().map(|status| {
+        let name = components::response_name(*status);
+        (*status, json!({ "$ref": format!("#/components/responses/{name}") }))
+    });
     let all: Map<String, Value> =
-        all.into_iter().map(|(status, value)| (status.to_string(), value)).collect();
-    operation["responses"] = Value::Object(all);
+        successes.chain(errors).map(|(status, response)| (status.to_string(), response)).collect();
+    Value::Object(all)
 }
 
-fn success(response: &Value, limited: bool) -> Value {
-    let mut completed = response.clone();
-    let own: Vec<String> = response["headers"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
-    let mut names: Vec<&str> = own.iter().map(String::as_str).collect();
-    let is_overridden = |name: &&str| own.contains(&format!("{name}.optional"));
-    names.extend(components::common_headers(limited).into_iter().filter(|name| !is_overridden(name)));
-    completed["headers"] = Value::Object(components::header_references(&names));
-    for media in
-        completed.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
-    {
-        schema::convert(&mut media["schema"]);
+fn success(response: &ResponseSpec, limited: bool) -> Value {
+    let mut written = json!({ "description": response.description });
+    if !response.content.is_empty() {
+        written["content"] = Value::Object(content(&response.content, converted));
     }
-    completed
+    let mut headers = response.headers.clone();
+    let common = components::common_headers(limited).into_iter();
+    let common = common.filter(|name| !response.headers.iter().any(|header| header.name == *name));
+    headers.extend(common.map(|name| ResponseHeader { name, always: true }));
+    written["headers"] = Value::Object(components::header_references(&headers));
+    written
 }
 
 /// Adds links from the response of a create to the operations on the new resource.

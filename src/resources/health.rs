@@ -7,14 +7,15 @@ use std::{
     time::Duration,
 };
 
-use poem_openapi::{Enum, Object, OpenApi, types::Example};
+use macros::operations;
+use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
 use super::billing::rates::RateFetcher;
 use crate::{
-    api::Tag,
     http::{
-        auth::NoAuth,
+        auth::HealthProbe,
+        operation::Tag,
         problem::{ApiError, Error, Result},
         response::UncachedResponse,
     },
@@ -125,15 +126,18 @@ impl Example for HealthReport {
     }
 }
 
+pub const TAG: Tag =
+    Tag { name: "Health", description: "Health: liveness, readiness and status of the service." };
+
 pub struct HealthApi(pub Health);
 
-#[OpenApi(tag = "Tag::Health")]
+#[operations(tag = "TAG")]
 impl HealthApi {
     /// Check liveness
     ///
     /// Uses no other component. An orchestrator restarts a process that does not respond.
     #[oai(path = "/livez", method = "get", operation_id = "healthLive")]
-    async fn live(&self, _caller: NoAuth) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
+    async fn live(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
         Ok(UncachedResponse::new(Liveness { status: HealthStatus::Ok }))
     }
 
@@ -142,7 +146,7 @@ impl HealthApi {
     /// Returns 200 if the database responds, has the current schema, and the service is not stopping;
     /// otherwise 503.
     #[oai(path = "/readyz", method = "get", operation_id = "healthReady")]
-    async fn readiness(&self, _caller: NoAuth) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
+    async fn readiness(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
         self.0.ready().await?;
         Ok(UncachedResponse::new(Liveness { status: HealthStatus::Ok }))
     }
@@ -151,7 +155,7 @@ impl HealthApi {
     ///
     /// Returns 200 even if a component is degraded, and names that component.
     #[oai(path = "/api/health", method = "get", operation_id = "healthGet")]
-    async fn get(&self, _caller: NoAuth) -> Result<UncachedResponse<HealthReport>, ApiError<()>> {
+    async fn get(&self, _caller: HealthProbe) -> Result<UncachedResponse<HealthReport>, ApiError<()>> {
         let database = if self.0.database().await { HealthStatus::Ok } else { HealthStatus::Degraded };
         let rates = self.0.rates();
         let degraded = [Some(database), rates].contains(&Some(HealthStatus::Degraded));

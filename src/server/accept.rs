@@ -2,7 +2,7 @@
 use poem::http::HeaderMap;
 
 /// Returns whether one of `produced` is acceptable. A request without `Accept` accepts every type.
-pub fn acceptable(headers: &HeaderMap, produced: &[String]) -> bool {
+pub fn acceptable(headers: &HeaderMap, produced: &[&str]) -> bool {
     if produced.is_empty() {
         return true;
     }
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_range_decides() {
-        let json = ["application/json".to_owned()];
+        let json = ["application/json"];
         for (field, expected) in [
             ("application/json", true),
             ("*/*", true),

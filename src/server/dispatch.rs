@@ -1,4 +1,4 @@
-//! Routes requests and validates them against the OpenAPI document before the handler runs.
+//! Routes requests and validates them against the declared operations before the handler runs.
 //!
 //! Order of the checks: route, method, `Accept`, authentication, authorization, rate limit, parameters, media
 //! type of the body, body. A panic in a handler becomes a 500.
@@ -28,9 +28,8 @@ use super::{
     content_encoding,
     credential::{Authenticate, Credential, decode_text, extract_credential, invalid_json},
     internal_error,
-    operation::{BodyFormat, Operation},
-    rate_limit::RequestClass,
-    request_body::{check_form_size, read_body},
+    operation::CompiledOperation,
+    request_body::{check_content_length, read_body},
     router::Router,
 };
 use crate::{
@@ -39,6 +38,7 @@ use crate::{
         etag::{EntityTags, Precondition},
         extract::{Client, ValidatedRequest},
         idempotency::IdempotentRequest,
+        operation::{BodyFormat, RateLimitClass},
         problem::{Error, Problem},
         problem_code::ProblemCode,
         session_cookie,
@@ -46,7 +46,7 @@ use crate::{
     schema::{self, ErrorCode},
 };
 
-/// The dispatcher, compiled from the OpenAPI document.
+/// The dispatcher, compiled from the declared operations and their schemas.
 pub struct Dispatcher {
     router: Router,
     path_items: Vec<PathItem>,
@@ -61,26 +61,21 @@ pub struct Dispatcher {
 /// rejected requests too, up to the check that failed.
 #[derive(Default)]
 pub struct RequestInfo {
-    pub operation: Option<String>,
+    pub operation: Option<&'static str>,
     pub caller: Option<String>,
     pub rate_limited: bool,
-    pub class: RequestClass,
+    pub class: RateLimitClass,
     pub credentialed: bool,
     /// The `Deprecation` and `Sunset` headers of the operation.
     pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl RequestInfo {
-    fn record(&mut self, operation: &Operation, method: &str) {
-        self.operation = Some(operation.id.clone());
-        self.rate_limited = operation.rate_limited;
+    fn record(&mut self, operation: &CompiledOperation) {
+        self.operation = Some(operation.declared.id);
+        self.rate_limited = operation.declared.rate_limit.is_some();
+        self.class = operation.declared.rate_limit.unwrap_or_default();
         self.deprecation_headers.clone_from(&operation.deprecation_headers);
-        self.class = match method {
-            _ if operation.access.signed => RequestClass::Webhook,
-            _ if operation.images => RequestClass::Image,
-            "GET" => RequestClass::Read,
-            _ => RequestClass::Write,
-        };
     }
 }
 
@@ -96,7 +91,7 @@ impl Dispatcher {
         check_rate_limit: F,
     ) -> Result<Response, Problem>
     where
-        F: FnOnce(Option<&Principal>, RequestClass) -> Result<(), Problem>,
+        F: FnOnce(Option<&Principal>, RateLimitClass) -> Result<(), Problem>,
     {
         let Some(found) = self.router.find(request.uri().path()) else {
             return Err(Problem::new(ProblemCode::NotFound, "no operation at this path: see /openapi.json"));
@@ -110,24 +105,26 @@ impl Dispatcher {
         if found.trailing_slash {
             return Ok(path_item::redirect_without_slash(&request));
         }
-        info.record(operation, method);
+        info.record(operation);
         if !accept::acceptable(request.headers(), &operation.produces) {
             let types = operation.produces.join(", ");
             return Err(Problem::new(ProblemCode::NotAcceptable, format!("Accept: must allow {types}")));
         }
         content_encoding::check_acceptable(request.headers())?;
-        let principal = match operation.access.ignores_credentials {
+        let principal = match operation.declared.access().ignores_credentials() {
             true => None,
             false => match self.authenticate_caller(&request, origins, info).await {
                 Ok(principal) => principal,
                 // Failed authentication counts against the client's rate limit, so credentials cannot be
                 // guessed at full speed.
-                Err(error) => return Err(check_rate_limit(None, RequestClass::Read).err().unwrap_or(error)),
+                Err(error) => {
+                    return Err(check_rate_limit(None, RateLimitClass::Read).err().unwrap_or(error));
+                }
             },
         };
         info.caller = principal.as_ref().map(|principal| principal.user.to_string());
-        operation.access.check(principal.as_ref())?;
-        if operation.rate_limited {
+        operation.check_access(principal.as_ref())?;
+        if info.rate_limited {
             check_rate_limit(principal.as_ref(), info.class)?;
         }
         let checked =
@@ -158,7 +155,7 @@ impl Dispatcher {
     /// Validates the parameters and the body, then runs the handler.
     async fn validate_and_call(
         &self,
-        operation: &Operation,
+        operation: &CompiledOperation,
         names: &[String],
         mut request: Request,
         mut checked: ValidatedRequest,
@@ -173,7 +170,7 @@ impl Dispatcher {
                     Some(principal) => principal.user.to_string(),
                     None => checked.client.address.clone(),
                 };
-                let call = format!("{} {}", operation.id, request.uri().path());
+                let call = format!("{} {}", operation.declared.id, request.uri().path());
                 let attempt = IdempotentRequest::new(&caller, &call, &key, &bytes, now);
                 let in_flight = InFlightKey::register(&self.in_flight, &attempt.scope)?;
                 checked.idempotency = Some(attempt);
@@ -181,7 +178,6 @@ impl Dispatcher {
             }
         };
         let minimal = prefer::prefers_minimal(request.headers());
-        let is_update = matches!(*request.method(), Method::PUT | Method::PATCH);
         request.extensions_mut().insert(Arc::new(checked));
         let result = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
         drop(in_flight);
@@ -190,14 +186,14 @@ impl Dispatcher {
             Ok(Err(error)) => error.into_response(),
             Err(panic) => {
                 tracing::error!(
-                    operation = operation.id,
+                    operation = operation.declared.id,
                     cause = panic_message(&panic),
                     "a handler panicked"
                 );
                 return Err(internal_error());
             }
         };
-        Ok(if minimal && is_update && response.status() == StatusCode::OK {
+        Ok(if minimal && operation.declared.is_update() && response.status() == StatusCode::OK {
             prefer::without_body(response)
         } else {
             response
@@ -207,7 +203,7 @@ impl Dispatcher {
     /// Validates path, query and headers, and returns the Idempotency-Key.
     fn check_parameters(
         &self,
-        operation: &Operation,
+        operation: &CompiledOperation,
         names: &[String],
         request: &Request,
         checked: &mut ValidatedRequest,
@@ -249,7 +245,7 @@ impl Dispatcher {
     /// Reads and validates the request body, and returns its bytes for the idempotency fingerprint.
     async fn check_body(
         &self,
-        operation: &Operation,
+        operation: &CompiledOperation,
         request: &mut Request,
         checked: &mut ValidatedRequest,
     ) -> Result<Vec<u8>, Problem> {
@@ -261,10 +257,11 @@ impl Dispatcher {
                 "Content-Encoding: must be absent or identity",
             ));
         }
-        let limit = rule.max_bytes.unwrap_or(self.body_limit).min(self.body_limit);
+        let limit = rule.declared.max_bytes.unwrap_or(self.body_limit);
+        let hint = rule.declared.too_large_hint.unwrap_or_default();
         if !rule.accepts(request.headers().get(header::CONTENT_TYPE)) {
             let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
-            let bytes = if untyped { read_body(request, limit).await? } else { Vec::new() };
+            let bytes = if untyped { read_body(request, limit, hint).await? } else { Vec::new() };
             if untyped && bytes.is_empty() {
                 return Err(Error::invalid_field(
                     "#",
@@ -275,14 +272,16 @@ impl Dispatcher {
             }
             return Err(rule.unsupported_media_type());
         }
-        if rule.format == BodyFormat::Multipart {
-            return check_form_size(request).map(|()| Vec::new());
+        // The handler reads a form as a stream and counts its bytes.
+        if matches!(rule.declared.format, BodyFormat::Multipart { .. }) {
+            return check_content_length(request, limit, hint).map(|()| Vec::new());
         }
-        let bytes = read_body(request, limit).await?;
-        let value = match rule.format {
+        let limit = limit.min(self.body_limit);
+        let bytes = read_body(request, limit, hint).await?;
+        let value = match rule.declared.format {
             BodyFormat::Json => schema::parse(&bytes).map_err(invalid_json)?,
             BodyFormat::Text => decode_text(&bytes)?,
-            BodyFormat::Bytes | BodyFormat::Multipart => {
+            BodyFormat::Bytes | BodyFormat::Multipart { .. } => {
                 checked.bytes = bytes.into();
                 return Ok(Vec::new());
             }

@@ -44,13 +44,15 @@ pub use redirect::{Redirect, RedirectLookup};
 pub use response_headers::Cors;
 
 use crate::{
-    http::{auth::Principal, extract::Client, problem::Problem, problem_code::ProblemCode},
+    http::{
+        auth::Principal, extract::Client, operation::RateLimitClass, problem::Problem,
+        problem_code::ProblemCode,
+    },
     infra::clock::Clock,
 };
 use access_log::AccessLog;
 use client_address::ClientAddress;
 use dispatch::RequestInfo;
-use rate_limit::RequestClass;
 
 /// The request pipeline between the connection and the handlers.
 pub struct HttpService {
@@ -113,7 +115,7 @@ impl HttpService {
             return response;
         }
         let address = client.address.clone();
-        let check_rate_limit = |caller: Option<&Principal>, class: RequestClass| {
+        let check_rate_limit = |caller: Option<&Principal>, class: RateLimitClass| {
             self.rate_limits.check(caller, &address, class, now)
         };
         self.dispatcher.dispatch(request, client, now, &self.cors.0, info, check_rate_limit).await

@@ -1,4 +1,4 @@
-//! One operation of the OpenAPI document, compiled to the checks that run before its handler.
+//! One operation, compiled to the checks that run before its handler.
 use poem::{
     Request, Response,
     endpoint::BoxEndpoint,
@@ -7,9 +7,10 @@ use poem::{
 use serde_json::Value;
 
 use crate::{
+    domain::scope::Scope,
     http::{
         auth::{Principal, Via},
-        image_upload::MULTIPART_FORM_DATA,
+        operation::{Access, Operation, RequestBody},
         problem::{Error, Problem},
         problem_code::ProblemCode,
     },
@@ -17,53 +18,23 @@ use crate::{
 };
 
 /// An operation with its handler and its checks.
-pub struct Operation {
-    pub id: String,
+pub struct CompiledOperation {
+    pub declared: Operation,
     pub endpoint: BoxEndpoint<'static, Response>,
     pub params: Params,
     pub body: Option<BodyRule>,
     /// Media types of the response, without parameters.
-    pub produces: Vec<String>,
-    pub access: Access,
-    /// Whether the operation is rate limited (documents a 429).
-    pub rate_limited: bool,
-    /// Whether the responses are images, which count against a higher rate limit.
-    pub images: bool,
-    /// The `Deprecation` and `Sunset` headers of its responses.
+    pub produces: Vec<&'static str>,
+    /// The scope that an API key needs; `None` if API keys are not accepted.
+    scope: Option<String>,
+    /// The `Deprecation`, `Sunset` and `Link` headers of its responses.
     pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The accepted request bodies of an operation.
 pub struct BodyRule {
-    pub media: Vec<String>,
-    pub format: BodyFormat,
+    pub declared: RequestBody,
     pub schema: Schema,
-    /// Maximum bytes, if the schema of a binary body declares fewer than the service limit.
-    pub max_bytes: Option<usize>,
-}
-
-/// The format that a request body is decoded from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyFormat {
-    Json,
-    /// Text of any content.
-    Text,
-    /// Raw bytes, for operations that verify a signature before they parse the body.
-    Bytes,
-    /// Multipart with one file, which the handler reads as a stream.
-    Multipart,
-}
-
-/// Access rules, compiled from `x-authz` and `security`.
-pub struct Access {
-    /// Credentials are ignored.
-    pub ignores_credentials: bool,
-    /// The operation verifies a signature over the request instead of a credential.
-    pub signed: bool,
-    anonymous: bool,
-    allow: Vec<String>,
-    /// The scope that an API key needs; `None` if API keys are not accepted.
-    scope: Option<String>,
 }
 
 /// Conditional headers that an unsafe request must not send to an operation that does not support them. A
@@ -79,7 +50,7 @@ const CONDITIONAL_HEADERS: [(&str, &str); 4] = [
     ("Idempotency-Key", "is not supported, because the response may contain a secret: remove it"),
 ];
 
-impl Operation {
+impl CompiledOperation {
     /// Reports conditional headers that this operation does not support.
     pub fn check_conditionals(&self, request: &Request, out: &mut Vec<Violation>) {
         let method = request.method();
@@ -98,7 +69,7 @@ impl Operation {
         }
     }
 
-    /// Compiles an operation.
+    /// Compiles an operation. `item` is its path item in the OpenAPI document, which has the schemas.
     ///
     /// # Errors
     ///
@@ -106,100 +77,43 @@ impl Operation {
     pub fn compile(
         compiler: &mut Compiler<'_>,
         item: &Value,
-        operation: &Value,
+        declared: &Operation,
         endpoint: BoxEndpoint<'static, Response>,
     ) -> Result<Self, String> {
-        let id = operation["operationId"].as_str().ok_or("an operation has no operationId")?.to_owned();
+        let operation = &item[declared.method.as_str().to_lowercase()];
+        let named = |error| format!("{}: {error}", declared.id);
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let parameters = [list(&item["parameters"]), list(&operation["parameters"])].concat();
-        let params = Params::compile_with(compiler, &parameters).map_err(|error| format!("{id}: {error}"))?;
-        let body = match operation.pointer("/requestBody/content").and_then(Value::as_object) {
+        let params = Params::compile_with(compiler, &parameters).map_err(named)?;
+        let body = match &declared.body {
             None => None,
-            Some(content) => {
-                let schema = content
-                    .values()
-                    .next()
-                    .map(|media| &media["schema"])
-                    .ok_or("a request body has no media type")?;
-                let media: Vec<String> = content.keys().cloned().collect();
-                let bytes = schema["format"] == "binary";
-                let format = match media.iter().all(|media| media.starts_with("text/")) {
-                    _ if media.iter().any(|media| media == MULTIPART_FORM_DATA) => BodyFormat::Multipart,
-                    _ if bytes => BodyFormat::Bytes,
-                    true => BodyFormat::Text,
-                    false => BodyFormat::Json,
-                };
-                let max_bytes =
-                    schema["maxLength"].as_u64().filter(|_| bytes).map(|max_bytes| max_bytes as usize);
-                let schema = compiler.schema(schema).map_err(|error| format!("{id}: {error}"))?;
-                Some(BodyRule { media, format, schema, max_bytes })
+            Some(body) => {
+                let media =
+                    body.content.first().ok_or_else(|| named("a request body has no media type".into()))?;
+                let schema = &operation["requestBody"]["content"][media.name]["schema"];
+                Some(BodyRule { declared: body.clone(), schema: compiler.schema(schema).map_err(named)? })
             }
         };
-        let produces = produces(operation);
-        let images = produces.iter().any(|media| media.starts_with("image/"));
-        let rate_limited = operation["responses"].get("429").is_some();
-        let access = Access::compile(operation);
-        Ok(Operation {
-            id,
+        Ok(CompiledOperation {
             endpoint,
             params,
             body,
-            produces,
-            access,
-            rate_limited,
-            images,
-            deprecation_headers: deprecation_headers(operation)?,
+            produces: declared.produces(),
+            scope: declared.scope().map(|Scope(name)| name),
+            deprecation_headers: deprecation_headers(declared).ok_or("a deprecation header is invalid")?,
+            declared: declared.clone(),
         })
-    }
-}
-
-/// Returns the distinct media types of the successful responses.
-fn produces(operation: &Value) -> Vec<String> {
-    let successes = operation["responses"].as_object().into_iter().flatten();
-    let contents = successes
-        .filter(|(status, _)| status.starts_with('2'))
-        .filter_map(|(_, response)| response["content"].as_object());
-    let mut produces: Vec<String> = Vec::new();
-    for media in contents.flat_map(|content| content.keys()) {
-        if !produces.contains(media) {
-            produces.push(media.clone());
-        }
-    }
-    produces
-}
-
-/// Returns the headers of `x-deprecation`.
-fn deprecation_headers(operation: &Value) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let headers = operation["x-deprecation"].as_object().into_iter().flatten();
-    let parse = |(name, value): (&String, &Value)| {
-        let value = HeaderValue::from_str(value.as_str()?).ok()?;
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
-    };
-    headers.map(|entry| parse(entry).ok_or_else(|| format!("{entry:?} is not a header"))).collect()
-}
-
-impl Access {
-    fn compile(operation: &Value) -> Self {
-        let schemes: Vec<&Value> = operation["security"].as_array().into_iter().flatten().collect();
-        let allow: Vec<String> = operation["x-authz"]["allow"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|role| role.as_str().map(str::to_owned))
-            .collect();
-        let scope = schemes.iter().find_map(|scheme| scheme["api_key"][0].as_str().map(str::to_owned));
-        let signed = allow.iter().any(|role| role == "provider");
-        let ignores_credentials =
-            signed || schemes.iter().all(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty));
-        let anonymous = signed || allow.iter().any(|role| role == "anonymous");
-        Access { ignores_credentials, signed, anonymous, allow, scope }
     }
 
     /// Checks role, scope and kind of credential. Ownership is checked by the handler, because it needs the
     /// row.
-    pub fn check(&self, principal: Option<&Principal>) -> Result<(), Error> {
+    pub fn check_access(&self, principal: Option<&Principal>) -> Result<(), Error> {
+        let access = self.declared.access();
         let Some(principal) = principal else {
-            return if self.anonymous { Ok(()) } else { Err(Error::Unauthenticated) };
+            return match access {
+                Access::Authenticated { .. } => Err(Error::Unauthenticated),
+                Access::Public | Access::Optional | Access::Signed(_) => Ok(()),
+            };
         };
         match &self.scope {
             None if matches!(principal.via, Via::Key { .. }) => {
@@ -212,15 +126,23 @@ impl Access {
             }
             _ => {}
         }
-        let allows = |role: &String| match role.as_str() {
-            "anonymous" | "authenticated" | "owner" => true,
-            role => role == principal.role.as_str(),
-        };
-        match self.allow.iter().any(allows) {
-            true => Ok(()),
-            false => Err(Error::Forbidden("requires another role: see x-authz of the operation")),
+        match access {
+            Access::Authenticated { allowed, .. }
+                if !allowed.iter().any(|group| group.may_include(principal)) =>
+            {
+                Err(Error::Forbidden("requires another role: see x-authz of the operation"))
+            }
+            _ => Ok(()),
         }
     }
+}
+
+/// Returns the deprecation headers; `None` if one of them is invalid.
+fn deprecation_headers(operation: &Operation) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let headers = operation.deprecation.iter().flat_map(|deprecation| deprecation.headers());
+    headers
+        .map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
+        .collect()
 }
 
 impl BodyRule {
@@ -235,12 +157,19 @@ impl BodyRule {
             }
             _ => true,
         };
-        self.media.iter().any(|media| media.eq_ignore_ascii_case(essence)) && parts.all(charset)
+        self.declared.content.iter().any(|media| media.name.eq_ignore_ascii_case(essence))
+            && parts.all(charset)
+    }
+
+    /// Returns the accepted media types, as in `Accept`.
+    pub fn media_types(&self) -> String {
+        let names: Vec<&str> = self.declared.content.iter().map(|media| media.name).collect();
+        names.join(", ")
     }
 
     /// Returns the 415 that lists the accepted media types.
     pub fn unsupported_media_type(&self) -> Problem {
-        let media = self.media.join(", ");
+        let media = self.media_types();
         Problem::new(ProblemCode::UnsupportedMediaType, format!("Content-Type: must be {media}, in UTF-8"))
             .header(header::ACCEPT, &media)
     }

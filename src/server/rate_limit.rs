@@ -3,7 +3,7 @@
 use poem::http::{HeaderMap, HeaderValue, header};
 
 use crate::{
-    http::{auth::Principal, problem::Problem, problem_code::ProblemCode},
+    http::{auth::Principal, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
     infra::rate_limiter::{Policy, RateLimiter},
 };
 
@@ -15,16 +15,6 @@ const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, b
 /// Per address, because a provider sends many webhooks from few addresses. Senders without a secret must not
 /// consume the limit of a provider.
 const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
-
-/// The class of a request, which selects its rate limits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RequestClass {
-    #[default]
-    Read,
-    Write,
-    Webhook,
-    Image,
-}
 
 /// The rate limits of all callers.
 pub struct RateLimits(pub RateLimiter);
@@ -39,7 +29,7 @@ impl RateLimits {
         &self,
         caller: Option<&Principal>,
         address: &str,
-        class: RequestClass,
+        class: RateLimitClass,
         now: i64,
     ) -> Result<(), Problem> {
         let user = caller.map(|caller| caller.user.to_string());
@@ -59,7 +49,7 @@ impl RateLimits {
         headers: &mut HeaderMap,
         user: Option<&str>,
         address: &str,
-        class: RequestClass,
+        class: RateLimitClass,
         now: i64,
     ) {
         let (all, key) = policies_for(user, address, class);
@@ -85,16 +75,16 @@ impl RateLimits {
 fn policies_for<'a>(
     user: Option<&'a str>,
     address: &'a str,
-    class: RequestClass,
+    class: RateLimitClass,
 ) -> (&'static [&'static Policy], &'a str) {
     let key = user.unwrap_or(address);
     match (class, user) {
-        (RequestClass::Read, Some(_)) => (&[&AUTHENTICATED], key),
-        (RequestClass::Read, None) => (&[&ANONYMOUS], key),
-        (RequestClass::Write, Some(_)) => (&[&AUTHENTICATED, &WRITES], key),
-        (RequestClass::Write, None) => (&[&ANONYMOUS, &WRITES], key),
-        (RequestClass::Webhook, _) => (&[&WEBHOOKS], address),
-        (RequestClass::Image, _) => (&[&IMAGES], address),
+        (RateLimitClass::Read, Some(_)) => (&[&AUTHENTICATED], key),
+        (RateLimitClass::Read, None) => (&[&ANONYMOUS], key),
+        (RateLimitClass::Write, Some(_)) => (&[&AUTHENTICATED, &WRITES], key),
+        (RateLimitClass::Write, None) => (&[&ANONYMOUS, &WRITES], key),
+        (RateLimitClass::Webhook, _) => (&[&WEBHOOKS], address),
+        (RateLimitClass::Image, _) => (&[&IMAGES], address),
     }
 }
 

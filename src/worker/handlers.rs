@@ -17,7 +17,7 @@ pub async fn handle(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
         super::schedule::SWEEP => super::schedule::sweep(app, job).await,
         outbound::DELIVER_JOB => app.webhook_endpoints.deliver(job).await,
         outbound::PURGE_DELIVERIES_JOB => app.webhook_endpoints.purge_deliveries(job).await,
-        channels::PURGE_MESSAGES_JOB => app.channels.purge_messages(job).await,
+        channels::PURGE_MESSAGES_JOB => app.messages.purge(job).await,
         inbound::HANDLE_EVENT_JOB => super::webhook_events::run(app, job).await,
         // Fails instead of discarding: during a rolling upgrade a newer process may have enqueued it and can
         // run it.

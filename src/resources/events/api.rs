@@ -1,23 +1,20 @@
 //! The operation that streams events.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Events,
     types::{Event, EventQuery},
 };
-use crate::{
-    api::Tag,
-    http::{
-        auth::OptionalAuth,
-        event_stream,
-        extract::{Client, LastEventId, Query},
-        problem::ApiError,
-    },
+use crate::http::{
+    auth::OptionalAuth,
+    event_stream,
+    extract::{Client, LastEventId, Query},
+    problem::ApiError,
 };
 
 pub struct EventsApi(pub Events);
 
-#[OpenApi(prefix_path = "/api/events", tag = "Tag::Events")]
+#[operations(prefix_path = "/api/events", tag = "super::TAG")]
 impl EventsApi {
     /// Stream events
     ///

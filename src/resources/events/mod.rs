@@ -10,3 +10,8 @@ mod types;
 pub use api::EventsApi;
 pub use service::{EventLimits, Events};
 pub use types::{Event, EventData, EventQuery};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Events", description: "Events: a live stream of changes (server-sent events)." };

@@ -1,12 +1,11 @@
 //! Operations on background jobs.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Jobs,
     types::{Job, JobQuery},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Admins, Caller},
@@ -19,7 +18,7 @@ use crate::{
 
 pub struct JobsApi(pub Jobs);
 
-#[OpenApi(prefix_path = "/api/jobs", tag = "Tag::Jobs")]
+#[operations(prefix_path = "/api/jobs", tag = "super::TAG")]
 impl JobsApi {
     /// List background jobs
     ///

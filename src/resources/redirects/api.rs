@@ -1,5 +1,5 @@
 //! Operations on redirects.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     formats::{Csv, Netlify, from_csv, from_map, from_netlify, to_csv, to_netlify},
@@ -9,24 +9,21 @@ use super::{
         RedirectSummary,
     },
 };
-use crate::{
-    api::Tag,
-    http::{
-        auth::{Caller, Editors, OptionalAuth},
-        cache_control::CacheControl,
-        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, Path, Query},
-        problem::{
-            ApiError, BadRequest, Conflict, CreateErrors, Error, NotFound, PreconditionFailed,
-            PreconditionRequired,
-        },
-        response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
-        text_file::{TextDownload, TextUpload},
+use crate::http::{
+    auth::{Caller, Editors, OptionalAuth},
+    cache_control::CacheControl,
+    extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, ManySegments, Path, Query},
+    problem::{
+        ApiError, BadRequest, Conflict, CreateErrors, Error, NotFound, PreconditionFailed,
+        PreconditionRequired,
     },
+    response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
+    text_file::{TextDownload, TextUpload},
 };
 
 pub struct RedirectsApi(pub Redirects);
 
-#[OpenApi(prefix_path = "/api/redirects", tag = "Tag::Redirects")]
+#[operations(prefix_path = "/api/redirects", tag = "super::TAG")]
 impl RedirectsApi {
     /// List redirects by source
     ///
@@ -64,6 +61,7 @@ impl RedirectsApi {
     /// Imports all of them or none. A rule whose source exists replaces the existing rule; all other rules
     /// stay unchanged.
     #[oai(path = "/import", method = "post", operation_id = "redirectsImport")]
+    #[operation(too_large = "; use the command `tenon import json` for larger files")]
     async fn import(
         &self,
         _editor: Caller<Editors>,
@@ -159,7 +157,7 @@ impl RedirectsApi {
         &self,
         viewer: OptionalAuth,
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
-        key: Path<RedirectKey>,
+        key: Path<RedirectKey, ManySegments>,
         if_none_match: IfNoneMatch,
     ) -> Result<OrRedirect<GetResponse<Redirect>>, ApiError<NotFound>> {
         Ok(OrRedirect::Body(GetResponse::new(
@@ -176,7 +174,7 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
-        key: Path<RedirectKey>,
+        key: Path<RedirectKey, ManySegments>,
         if_match: IfMatch,
         if_none_match: IfNoneMatch,
         to: JsonBody<RedirectReplacement>,
@@ -197,7 +195,7 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         /// The source of the rule, with or without the leading slash, or its key form (hyphens for slashes).
-        key: Path<RedirectKey>,
+        key: Path<RedirectKey, ManySegments>,
         if_match: IfMatch,
     ) -> Result<OrRedirect<NoContent>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
         self.0.delete(&key.0.0, if_match.0).await?;

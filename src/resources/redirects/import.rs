@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         result_ext::ResultExt,
     },
     http::{
@@ -79,7 +79,7 @@ impl Redirects {
         if !rules.is_empty() {
             tx.touch("redirects").await?;
             let (kind, href) = (EventType::RedirectsImported, "/api/redirects".to_owned());
-            tx.emit(for_href(kind, "redirects", href, 0, Audience::Editors(None), now));
+            tx.emit(kind, "redirects", href, 0, Audience::Editors(None), now);
         }
         Ok(report)
     }

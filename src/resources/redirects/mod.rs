@@ -23,3 +23,8 @@ pub use path::Pattern;
 pub use service::Redirects;
 pub use snapshot::{FormerPaths, RedirectMatch, Rule, Snapshot};
 pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Redirects", description: "Redirects: rules that redirect paths, applied before routing." };

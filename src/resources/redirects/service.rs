@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_resource},
+        event::{Audience, EventType},
         id::Id,
         result_ext::ResultExt,
         text::search_key,
@@ -247,7 +247,7 @@ impl Redirects {
 }
 
 fn emit(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
-    tx.emit(for_resource(kind, rule, rule.id, rule.version, Audience::Editors(None), now));
+    tx.emit(kind, rule.id, rule.location(), rule.version, Audience::Editors(None), now);
 }
 
 fn invalid_key(message: &'static str) -> Error {

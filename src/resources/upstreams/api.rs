@@ -1,23 +1,20 @@
 //! Operations that proxy requests to upstreams.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Upstreams,
     types::{UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery, UpstreamRequest},
 };
-use crate::{
-    api::Tag,
-    http::{
-        auth::{Caller, Staff},
-        extract::{Client, IfNoneMatch, JsonBody, Path, Query},
-        problem::{ApiError, NotFound, UpstreamErrors},
-        response::{GetResponse, OrRedirect, UncachedResponse},
-    },
+use crate::http::{
+    auth::{Caller, Staff},
+    extract::{Client, IfNoneMatch, JsonBody, ManySegments, Path, Query},
+    problem::{ApiError, NotFound, UpstreamErrors},
+    response::{GetResponse, OrRedirect, UncachedResponse},
 };
 
 pub struct UpstreamsApi(pub Upstreams);
 
-#[OpenApi(prefix_path = "/api/upstreams", tag = "Tag::Upstreams")]
+#[operations(prefix_path = "/api/upstreams", tag = "super::TAG")]
 impl UpstreamsApi {
     /// List upstreams
     ///
@@ -47,7 +44,7 @@ impl UpstreamsApi {
         /// The configured name of the upstream.
         upstream: Path<UpstreamName>,
         /// The path below the base URL of the upstream, with any number of segments.
-        path: Path<UpstreamPath>,
+        path: Path<UpstreamPath, ManySegments>,
         query: Query<UpstreamQuery>,
         if_none_match: IfNoneMatch,
     ) -> Result<OrRedirect<GetResponse<UpstreamJson>>, ApiError<(NotFound, UpstreamErrors)>> {
@@ -67,7 +64,7 @@ impl UpstreamsApi {
         /// The configured name of the upstream.
         upstream: Path<UpstreamName>,
         /// The path below the base URL of the upstream, with any number of segments.
-        path: Path<UpstreamPath>,
+        path: Path<UpstreamPath, ManySegments>,
         query: Query<UpstreamQuery>,
         body: JsonBody<UpstreamJson>,
     ) -> Result<OrRedirect<UncachedResponse<UpstreamJson>>, ApiError<(NotFound, UpstreamErrors)>> {
@@ -78,7 +75,7 @@ impl UpstreamsApi {
 
 fn upstream_request(
     upstream: Path<UpstreamName>,
-    path: Path<UpstreamPath>,
+    path: Path<UpstreamPath, ManySegments>,
     query: &UpstreamQuery,
     client: Client,
 ) -> UpstreamRequest {

@@ -13,3 +13,8 @@ pub use types::{
     Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery, UpstreamRequest,
     UpstreamSettings, UpstreamTarget,
 };
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Upstreams", description: "Upstreams: other services, called through this one." };

@@ -1,5 +1,5 @@
-//! Builds the dispatcher from the OpenAPI document. Every documented operation must have an endpoint and
-//! every endpoint must be documented; otherwise the service does not start.
+//! Builds the dispatcher from the declared operations and the schemas of the OpenAPI document. Every operation
+//! must have an endpoint and every endpoint must be declared; otherwise the service does not start.
 use std::collections::{BTreeMap, HashMap};
 
 use poem::{Response, endpoint::BoxEndpoint, http::Method};
@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{Dispatcher, in_flight_keys::InFlightKeys, path_item::PathItem};
 use crate::{
+    http::operation::Operation,
     schema::Compiler,
-    server::{credential::Authenticate, operation::Operation, router::Router},
+    server::{credential::Authenticate, operation::CompiledOperation, router::Router},
 };
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>>;
@@ -16,45 +17,46 @@ type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl Dispatcher {
-    /// Compiles the dispatcher from the complete OpenAPI document and the endpoints.
+    /// Compiles the dispatcher from all operations, the OpenAPI document and the endpoints.
     pub fn compile(
+        operations: &[Operation],
         document: &Value,
-        endpoints: Endpoints,
+        mut endpoints: Endpoints,
         authenticate: Authenticate,
     ) -> Result<Self, String> {
-        let mut endpoints: BTreeMap<String, _> = endpoints.into_iter().collect();
+        let mut paths: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+        for operation in operations {
+            paths.entry(operation.path).or_default().push(operation);
+        }
         let (mut router, mut path_items) = (Router::default(), Vec::new());
         let mut compiler = Compiler::new(document);
-        for (template, item) in document["paths"].as_object().into_iter().flatten() {
-            let mut methods = endpoints
-                .remove(&poem_path(template))
-                .ok_or_else(|| format!("{template} has no endpoint"))?;
-            let mut operations = BTreeMap::new();
-            for method in METHODS {
-                let operation = &item[method.to_lowercase()];
+        for (template, operations) in paths {
+            let mut methods = endpoints.remove(&poem_path(template)).unwrap_or_default();
+            let many_segments = operations[0].many_segments;
+            let mut compiled = BTreeMap::new();
+            for operation in operations {
+                let id = operation.id;
                 let endpoint =
-                    methods.remove(&Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?);
-                match (operation.is_object(), endpoint) {
-                    (true, Some(endpoint)) => {
-                        operations
-                            .insert(method, Operation::compile(&mut compiler, item, operation, endpoint)?);
-                    }
-                    (false, None) => {}
-                    _ => {
-                        return Err(format!("{method} {template} is undocumented or has no endpoint"));
-                    }
+                    methods.remove(&operation.method).ok_or_else(|| format!("{id} has no endpoint"))?;
+                let method = METHODS.iter().find(|method| operation.method == **method);
+                let method = method.ok_or_else(|| format!("{id}: {} is not supported", operation.method))?;
+                if operation.many_segments != many_segments {
+                    return Err(format!(
+                        "{id}: another operation at {template} has a different last parameter"
+                    ));
                 }
+                let item = &document["paths"][template];
+                compiled
+                    .insert(*method, CompiledOperation::compile(&mut compiler, item, operation, endpoint)?);
             }
-            // OpenAPI cannot declare that a path parameter matches several segments.
-            router.add(
-                template,
-                ["/docs/{", "/redirects/{", "/upstreams/{"].iter().any(|prefix| template.contains(prefix)),
-                path_items.len(),
-            );
-            path_items.push(PathItem::new(operations, template));
+            if let Some(method) = methods.into_keys().next() {
+                return Err(format!("{method} {template} is not declared"));
+            }
+            router.add(template, many_segments, path_items.len());
+            path_items.push(PathItem::new(compiled, template));
         }
         match endpoints.into_keys().next() {
-            Some(path) => Err(format!("{path} is not in the OpenAPI document")),
+            Some(path) => Err(format!("{path} is not declared")),
             None => Ok(Dispatcher {
                 router,
                 path_items,

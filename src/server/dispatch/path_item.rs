@@ -8,12 +8,12 @@ use poem::{
 
 use crate::{
     http::{problem::Problem, problem_code::ProblemCode, response::OrRedirect},
-    server::operation::Operation,
+    server::operation::{BodyRule, CompiledOperation},
 };
 
 /// The operations of one path, by method.
 pub struct PathItem {
-    pub operations: BTreeMap<&'static str, Operation>,
+    pub operations: BTreeMap<&'static str, CompiledOperation>,
     pub names: Vec<String>,
     allow: String,
     accept_patch: Option<String>,
@@ -22,7 +22,7 @@ pub struct PathItem {
 }
 
 impl PathItem {
-    pub fn new(operations: BTreeMap<&'static str, Operation>, template: &str) -> Self {
+    pub fn new(operations: BTreeMap<&'static str, CompiledOperation>, template: &str) -> Self {
         let mut methods: Vec<&str> = operations.keys().copied().collect();
         if operations.contains_key("GET") {
             methods.push("HEAD");
@@ -36,7 +36,7 @@ impl PathItem {
             .filter(|_| all_deprecated)
             .map(|operation| operation.deprecation_headers.clone());
         let patch = operations.get("PATCH").and_then(|operation| operation.body.as_ref());
-        let accept_patch = patch.map(|body| body.media.join(", "));
+        let accept_patch = patch.map(BodyRule::media_types);
         let names = template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let names = names.map(str::to_owned).collect();
         PathItem {

@@ -1,12 +1,11 @@
 //! Operations on API keys.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::ApiKeys,
     types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Caller, SessionOnly},
@@ -20,7 +19,7 @@ use crate::{
 
 pub struct ApiKeysApi(pub ApiKeys);
 
-#[OpenApi(prefix_path = "/api/api-keys", tag = "Tag::ApiKeys")]
+#[operations(prefix_path = "/api/api-keys", tag = "super::TAG")]
 impl ApiKeysApi {
     /// List API keys, newest first
     ///

@@ -2,9 +2,9 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey, Scope};
+use super::types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey};
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{id::Id, scope::Scope, timestamp::Timestamp},
     http::pagination::PageParams,
     resources::accounts::users::example_user_id,
 };
@@ -19,7 +19,7 @@ impl Example for ApiKey {
         ApiKey {
             id: "0199c0de-ab1e-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::from(Uuid::nil())),
             name: NAME.into(),
-            scopes: vec![Scope::PostsRead, Scope::TagsRead],
+            scopes: ["posts:read", "tags:read"].map(|scope| Scope(scope.to_owned())).to_vec(),
             owner: example_user_id(),
             expires_at: Some(EXPIRES_AT),
             last_used_at: Some(LAST_USED_AT),
@@ -40,7 +40,7 @@ impl Example for IssuedApiKey {
 
 impl Example for NewApiKey {
     fn example() -> Self {
-        let scopes = vec![Scope::PostsRead, Scope::TagsRead];
+        let scopes = ["posts:read", "tags:read"].map(|scope| Scope(scope.to_owned())).to_vec();
         NewApiKey { name: NAME.into(), scopes, expires_at: Some(EXPIRES_AT) }
     }
 }

@@ -7,4 +7,8 @@ mod types;
 
 pub use api::ApiKeysApi;
 pub use service::{ApiKeys, ROTATION_OVERLAP};
-pub use types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey, Scope};
+pub use types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "ApiKeys", description: "API keys: scoped credentials for programs." };

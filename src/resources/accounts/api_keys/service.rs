@@ -12,7 +12,7 @@ use super::{
     types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey},
 };
 use crate::{
-    domain::{id::Id, result_ext::ResultExt, text::trim, timestamp::Timestamp},
+    domain::{id::Id, result_ext::ResultExt, scope::Scope, text::trim, timestamp::Timestamp},
     http::{
         auth::{Principal, Role, Via},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -123,7 +123,7 @@ impl ApiKeys {
         let mut scopes = new.scopes;
         scopes.sort();
         scopes.dedup();
-        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
         let row = api_key::ActiveModel {
             id: Set(token.id),
             user_id: Set(caller.user),
@@ -198,11 +198,11 @@ fn visible_to(caller: &Principal) -> Condition {
 }
 
 fn to_api_key(row: api_key::Model, now: i64) -> Result<ApiKey> {
-    let scopes = row.scopes.split_whitespace().map(str::parse).collect::<Result<_, _>>();
+    let scopes = row.scopes.split_whitespace().map(|scope| Scope(scope.to_owned())).collect();
     Ok(ApiKey {
         id: Id::from(row.id),
         name: row.name,
-        scopes: scopes.map_err(Error::Internal)?,
+        scopes,
         owner: Id::from(row.user_id),
         expires_at: row.expires_at.map(Timestamp),
         last_used_at: row.last_used_at.map(Timestamp),

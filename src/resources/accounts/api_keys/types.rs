@@ -1,88 +1,13 @@
 //! Request and response bodies of API keys. Only the response to a creation or a rotation contains the
 //! secret.
-use std::str::FromStr;
-
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{id::Id, scope::Scope, timestamp::Timestamp},
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::accounts::users::User,
 };
-
-macro_rules! scopes {
-    ($($name:ident = $text:literal, $description:literal;)*) => {
-        /// A permission of an API key, within the permissions of its owner.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Serialize)]
-        pub enum Scope {
-            $(
-                #[doc = $description]
-                #[oai(rename = $text)]
-                #[serde(rename = $text)]
-                $name,
-            )*
-        }
-
-        impl Scope {
-            pub const ALL: &'static [Scope] = &[$(Scope::$name),*];
-
-            pub fn as_str(self) -> &'static str {
-                match self { $(Scope::$name => $text),* }
-            }
-        }
-    };
-}
-
-scopes! {
-    AuthorsRead = "authors:read", "Read authors.";
-    ChannelsRead = "channels:read", "Read channels.";
-    ChannelsWrite = "channels:write", "Write channels.";
-    CommentsRead = "comments:read", "Read comments.";
-    CommentsWrite = "comments:write", "Write comments.";
-    CustomersRead = "customers:read", "Read customers.";
-    CustomersWrite = "customers:write", "Write customers.";
-    DashboardRead = "dashboard:read", "Read the dashboard, with the names of customers.";
-    DocsRead = "docs:read", "Read documents.";
-    DocsWrite = "docs:write", "Write documents.";
-    EventsRead = "events:read", "Receive events.";
-    InvoicesRead = "invoices:read", "Read invoices, with the names and addresses of their customers.";
-    InvoicesWrite = "invoices:write", "Write invoices.";
-    JobsRead = "jobs:read", "Read jobs.";
-    JobsWrite = "jobs:write", "Retry jobs.";
-    MediaRead = "media:read", "Read the metadata of media.";
-    MediaWrite = "media:write", "Upload media, and change their metadata.";
-    MeRead = "me:read", "Read the account of the key's owner.";
-    MessagesRead = "messages:read", "Read messages.";
-    MessagesWrite = "messages:write", "Write messages.";
-    PostsRead = "posts:read", "Read posts.";
-    PostsWrite = "posts:write", "Write posts.";
-    RatesRead = "rates:read", "Read exchange rates.";
-    RedirectsRead = "redirects:read", "Read redirects.";
-    RedirectsWrite = "redirects:write", "Write redirects.";
-    RevenuesRead = "revenues:read", "Read revenues.";
-    RevenuesWrite = "revenues:write", "Write revenues.";
-    TagsRead = "tags:read", "Read tags.";
-    TagsWrite = "tags:write", "Write tags.";
-    UpstreamsRead = "upstreams:read", "Send read requests to upstreams.";
-    UpstreamsWrite = "upstreams:write", "Send write requests to upstreams.";
-    UsersRead = "users:read", "Read accounts.";
-    UsersWrite = "users:write", "Create accounts.";
-    WebhookDeliveriesRead = "webhook-deliveries:read", "Read a webhook delivery.";
-    WebhookDeliveriesWrite = "webhook-deliveries:write", "Retry webhook deliveries.";
-    WebhookEndpointsRead = "webhook-endpoints:read", "Read webhook endpoints and list their deliveries.";
-    WebhookEndpointsWrite = "webhook-endpoints:write", "Write webhook endpoints.";
-    WebhookEventsRead = "webhook-events:read", "Read incoming webhook events.";
-    WebhookEventsWrite = "webhook-events:write", "Retry incoming webhook events.";
-}
-
-impl FromStr for Scope {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let scope = Scope::ALL.iter().find(|scope| scope.as_str() == text);
-        scope.copied().ok_or_else(|| format!("unknown scope: {text}"))
-    }
-}
 
 /// An API key, without its secret.
 #[derive(Debug, Clone, Object, Serialize)]

@@ -1,12 +1,11 @@
 //! Operations on authors.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Authors,
     types::{Author, AuthorQuery},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::OptionalAuth,
@@ -20,7 +19,7 @@ use crate::{
 
 pub struct AuthorsApi(pub Authors);
 
-#[OpenApi(prefix_path = "/api/authors", tag = "Tag::Authors")]
+#[operations(prefix_path = "/api/authors", tag = "super::TAG")]
 impl AuthorsApi {
     /// List authors by name
     ///

@@ -6,3 +6,8 @@ mod types;
 pub use api::AuthorsApi;
 pub use service::Authors;
 pub use types::{Author, AuthorQuery};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Authors", description: "Authors: public profiles of users who write posts." };

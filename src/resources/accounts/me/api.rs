@@ -1,9 +1,8 @@
 //! Operations on the account of the caller.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::types::Me;
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Authenticated, Caller, Principal, SessionOnly},
@@ -24,7 +23,7 @@ fn me(caller: &Principal, user: User) -> Me {
     Me { user, session: caller.session().map(Id::from) }
 }
 
-#[OpenApi(prefix_path = "/api/me", tag = "Tag::Me")]
+#[operations(prefix_path = "/api/me", tag = "super::TAG")]
 impl MeApi {
     /// Read your account
     ///

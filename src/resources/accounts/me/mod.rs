@@ -4,3 +4,7 @@ mod types;
 
 pub use api::MeApi;
 pub use types::Me;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "Me", description: "Me: the caller's own account." };

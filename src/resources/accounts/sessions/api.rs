@@ -1,12 +1,11 @@
 //! Operations on sessions and on the public signing keys.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::{COOKIE_SECONDS, Sessions},
     types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Caller, NoAuth, SessionOnly},
@@ -20,7 +19,7 @@ use crate::{
 
 pub struct SessionsApi(pub Sessions);
 
-#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Sessions")]
+#[operations(prefix_path = "/api/auth", tag = "super::TAG")]
 impl SessionsApi {
     /// Sign in
     ///
@@ -93,7 +92,7 @@ impl SessionsApi {
 
 pub struct JwksApi(pub Sessions);
 
-#[OpenApi(prefix_path = "/.well-known", tag = "Tag::Sessions")]
+#[operations(prefix_path = "/.well-known", tag = "super::TAG")]
 impl JwksApi {
     /// Read the public keys of access tokens
     ///

@@ -13,3 +13,8 @@ mod types;
 pub use api::{JwksApi, SessionsApi};
 pub use service::{LoginResult, Sessions};
 pub use types::{Credentials, JwkSet, Login, Refresh, Session, SessionQuery};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Sessions", description: "Sessions: login, logout and the active sessions of an account." };

@@ -1,12 +1,11 @@
 //! Operations on user accounts.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Users,
     types::{NewUser, User, UserPatch, UserQuery},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Admins, Caller, OptionalAuth, OwnerOrAdmins, OwnerOrAdminsSessionOnly},
@@ -21,7 +20,7 @@ use crate::{
 
 pub struct UsersApi(pub Users);
 
-#[OpenApi(prefix_path = "/api/users", tag = "Tag::Users")]
+#[operations(prefix_path = "/api/users", tag = "super::TAG")]
 impl UsersApi {
     /// List accounts, newest first
     ///

@@ -15,3 +15,7 @@ pub use password::Passwords;
 pub(in crate::resources) use row::{hashing_error, normalize_email, to_user};
 pub use service::Users;
 pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "Users", description: "Users: accounts and their roles." };

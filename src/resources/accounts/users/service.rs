@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         id::Id,
         secret::Secret,
     },
@@ -270,7 +270,7 @@ impl Users {
 
 /// Emits an event about an account. Its audience is the admins and the account itself.
 pub(super) fn emit_event(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
-    tx.emit(for_href(kind, id, format!("/api/users/{id}"), version, Audience::Admins(Some(id)), now));
+    tx.emit(kind, id, format!("/api/users/{id}"), version, Audience::Admins(Some(id)), now);
 }
 
 /// Fails with 404 unless the caller is an admin or the account is their own: others must not learn that it

@@ -1,12 +1,11 @@
 //! Operations on customers.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Customers,
     types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Accountants, Caller},
@@ -23,7 +22,7 @@ pub struct CustomersApi(pub Customers);
 
 type UpdateStatuses = (NotFound, PreconditionFailed, PreconditionRequired, Conflict);
 
-#[OpenApi(prefix_path = "/api/v2/customers", tag = "Tag::Customers")]
+#[operations(prefix_path = "/api/v2/customers", tag = "super::TAG")]
 impl CustomersApi {
     /// List customers by name
     ///

@@ -10,3 +10,7 @@ pub use example::example_id;
 pub use import::ImportedCustomer;
 pub use service::Customers;
 pub use types::{Customer, CustomerRef, NewCustomer};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "Customers", description: "Customers: the recipients of invoices." };

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer};
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         id::Id,
         text::{like_contains, search_key, trim},
         timestamp::Timestamp,
@@ -251,7 +251,7 @@ impl Customers {
 }
 
 pub(super) fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
-    tx.emit(for_href(kind, id, format!("/api/v2/customers/{id}"), version, Audience::Accountants, now));
+    tx.emit(kind, id, format!("/api/v2/customers/{id}"), version, Audience::Accountants, now);
 }
 
 /// Returns a new row without the columns that clients write.

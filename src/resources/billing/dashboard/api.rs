@@ -1,25 +1,22 @@
 //! The operation of the dashboard.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::DashboardService,
     types::{Dashboard, DashboardQuery},
 };
-use crate::{
-    api::Tag,
-    http::{
-        auth::{Accountants, Caller},
-        cache_control::CacheControl,
-        extract::{IfNoneMatch, Query},
-        negotiation::WithLanguage,
-        problem::{ApiError, NotFound},
-        response::GetResponse,
-    },
+use crate::http::{
+    auth::{Accountants, Caller},
+    cache_control::CacheControl,
+    extract::{IfNoneMatch, Query},
+    negotiation::WithLanguage,
+    problem::{ApiError, NotFound},
+    response::GetResponse,
 };
 
 pub struct DashboardApi(pub DashboardService);
 
-#[OpenApi(prefix_path = "/api/v2/dashboard", tag = "Tag::Dashboard")]
+#[operations(prefix_path = "/api/v2/dashboard", tag = "super::TAG")]
 impl DashboardApi {
     /// Get the billing dashboard
     ///

@@ -6,3 +6,8 @@ mod types;
 
 pub use api::DashboardApi;
 pub use service::DashboardService;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Dashboard", description: "Dashboard: key figures of the back office in one response." };

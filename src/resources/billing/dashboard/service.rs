@@ -45,7 +45,7 @@ impl DashboardService {
     /// Returns the locale with its currency. The default is the first configured locale.
     pub fn resolve_locale(&self, locale: Option<Locale>) -> Result<LocaleCurrency> {
         let first = || self.locales.0.first().map(|(first, _)| first.clone()).unwrap_or_default();
-        self.locales.resolve(locale.unwrap_or_else(first))
+        Ok(self.locales.resolve(locale.unwrap_or_else(first))?)
     }
 
     /// Returns the version of the complete dashboard. If it cannot be read in time, returns a new unique

@@ -1,5 +1,5 @@
 //! Operations on invoices.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Invoices,
@@ -9,7 +9,6 @@ use super::{
     },
 };
 use crate::{
-    api::Tag,
     domain::{id::Id, locale::Locale},
     http::{
         auth::{Accountants, Caller},
@@ -29,7 +28,7 @@ pub struct InvoicesApi(pub Invoices);
 
 type UpdateStatuses = (NotFound, PreconditionFailed, PreconditionRequired, Conflict);
 
-#[OpenApi(prefix_path = "/api/v2/invoices", tag = "Tag::Invoices")]
+#[operations(prefix_path = "/api/v2/invoices", tag = "super::TAG")]
 impl InvoicesApi {
     /// List invoices in the currency of a locale, newest first
     ///

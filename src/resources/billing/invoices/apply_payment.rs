@@ -9,11 +9,7 @@ use super::{
     service::{Invoices, location, update_event},
     types::InvoiceStatus,
 };
-use crate::{
-    domain::event::{Audience, for_href},
-    http::problem::Result,
-    infra::db::Tx,
-};
+use crate::{domain::event::Audience, http::problem::Result, infra::db::Tx};
 
 /// A reference to an invoice by its id or its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +70,7 @@ impl Invoices {
         tx.touch("invoices").await?;
         if let Some(display) = currency.ok().and_then(|currency| self.locales.for_currency(currency)) {
             let kind = update_event(status, next);
-            tx.emit(for_href(kind, id, location(&display, id), version + 1, Audience::Accountants, now));
+            tx.emit(kind, id, location(&display, id), version + 1, Audience::Accountants, now);
         }
         Ok(Some(PaymentResult { number, status: next, changed: true }))
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         locale::LocaleCurrency,
         money::Currency,
         timestamp::Timestamp,
@@ -107,5 +107,5 @@ fn check_change(existing: &invoice::Model, file: &ImportedInvoice) -> Result<()>
 
 fn emit(tx: &Tx, display: &LocaleCurrency, row: &invoice::Model, now: i64) {
     let kind = if row.version == 1 { EventType::InvoiceCreated } else { EventType::InvoiceUpdated };
-    tx.emit(for_href(kind, row.id, location(display, row.id), row.version, Audience::Accountants, now));
+    tx.emit(kind, row.id, location(display, row.id), row.version, Audience::Accountants, now);
 }

@@ -1,20 +1,17 @@
 //! The list of invoices without a locale: redirects to the locale that matches the client best.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{service::Invoices, types::InvoiceQuery};
-use crate::{
-    api::Tag,
-    http::{
-        auth::{Accountants, Caller},
-        extract::{AcceptLanguage, Query},
-        negotiation::LanguageRedirect,
-        problem::ApiError,
-    },
+use crate::http::{
+    auth::{Accountants, Caller},
+    extract::{AcceptLanguage, Query},
+    negotiation::LanguageRedirect,
+    problem::ApiError,
 };
 
 pub struct LocaleRedirectApi(pub Invoices);
 
-#[OpenApi(prefix_path = "/api/v2/invoices", tag = "Tag::Invoices")]
+#[operations(prefix_path = "/api/v2/invoices", tag = "super::TAG")]
 impl LocaleRedirectApi {
     /// Redirect to the invoices in the client's language
     ///

@@ -21,3 +21,10 @@ pub use pdf::{PdfRenderer, Seller};
 pub use service::Invoices;
 pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};
 pub use v1::{CountryRoutes, InvoicesV1, InvoicesV1Api};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag {
+    name: "Invoices",
+    description: "Invoices: amounts owed by customers, in the currency of a locale.",
+};

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href, for_resource},
+        event::{Audience, EventType},
         id::Id,
         locale::{Locale, LocaleCurrency, Locales},
         timestamp::Timestamp,
@@ -57,9 +57,9 @@ impl Invoices {
     /// Returns the locale with its currency.
     ///
     /// # Errors
-    /// Returns [`Error::NoLocale`] if the locale is not configured.
+    /// [`Error::UnknownLocale`] if the locale is not configured.
     pub fn resolve_locale(&self, locale: Locale) -> Result<LocaleCurrency> {
-        self.locales.resolve(locale)
+        Ok(self.locales.resolve(locale)?)
     }
 
     /// Returns the configured locales.
@@ -121,9 +121,9 @@ impl Invoices {
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
             let invoice = invoices.load_localized(&tx, display, id).await?;
-            tx.emit(for_resource(EventType::InvoiceCreated, &invoice, id, 1, Audience::Accountants, now));
+            tx.emit(EventType::InvoiceCreated, id, invoice.location(), 1, Audience::Accountants, now);
             if invoice.status == InvoiceStatus::Paid {
-                tx.emit(for_resource(EventType::InvoicePaid, &invoice, id, 1, Audience::Accountants, now));
+                tx.emit(EventType::InvoicePaid, id, invoice.location(), 1, Audience::Accountants, now);
             }
             Ok(invoice)
         })
@@ -192,7 +192,7 @@ impl Invoices {
                 tx.touch("invoices").await?;
                 let invoice = invoices.load_localized(&tx, display, id.0).await?;
                 let kind = update_event(old_status, invoice.status);
-                tx.emit(for_resource(kind, &invoice, id, version, Audience::Accountants, now));
+                tx.emit(kind, id, invoice.location(), version, Audience::Accountants, now);
                 Ok(invoice)
             })
             .await
@@ -212,7 +212,7 @@ impl Invoices {
                     return Err(Error::Conflict("an invoice that is or was paid cannot be deleted"));
                 }
                 let (href, version) = (location(&display, id.0), row.version + 1);
-                tx.emit(for_href(EventType::InvoiceDeleted, id, href, version, Audience::Accountants, now));
+                tx.emit(EventType::InvoiceDeleted, id, href, version, Audience::Accountants, now);
                 row.delete(&*tx).await?;
                 tx.touch("invoices").await?;
                 Ok(())

@@ -1,13 +1,13 @@
 //! Version 1 of the list of invoices (deprecated): amounts in their original currencies. Clients from
 //! configured countries are redirected to a locale of version 2.
-use poem_openapi::{Enum, Object, OpenApi, types::Example};
+use macros::operations;
+use poem_openapi::{Enum, Object, types::Example};
 
 use super::{
     service::Invoices,
     types::{InvoiceFilter, InvoiceStatus, InvoiceSummary},
 };
 use crate::{
-    api::Tag,
     domain::locale::Locale,
     http::{
         auth::{Accountants, Caller},
@@ -134,7 +134,7 @@ impl DeprecationPolicy for V1Schedule {
 
 pub struct InvoicesV1Api(pub InvoicesV1);
 
-#[OpenApi(prefix_path = "/api/v1/invoices", tag = "Tag::Invoices")]
+#[operations(prefix_path = "/api/v1/invoices", tag = "super::TAG")]
 impl InvoicesV1Api {
     /// List invoices in their original currencies
     ///

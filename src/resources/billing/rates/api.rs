@@ -1,12 +1,11 @@
 //! Operations on exchange rates.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Rates,
     types::{RateQuery, RateTable},
 };
 use crate::{
-    api::Tag,
     domain::money::Currency,
     http::{
         auth::OptionalAuth,
@@ -18,7 +17,7 @@ use crate::{
 
 pub struct RatesApi(pub Rates);
 
-#[OpenApi(prefix_path = "/api/rates", tag = "Tag::Rates")]
+#[operations(prefix_path = "/api/rates", tag = "super::TAG")]
 impl RatesApi {
     /// Get exchange rates
     ///

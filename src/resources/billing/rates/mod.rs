@@ -16,3 +16,7 @@ pub use fetcher::{FetchError, RateFetcher, RateSource};
 pub use service::{FetchSummary, MaxChange, Rates, RejectedRate};
 pub use snapshot::RateSnapshot;
 pub use types::{Quoted, Rate};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "Rates", description: "Rates: exchange rates and their sources." };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         date::Date,
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         money::Currency,
     },
     http::problem::Result,
@@ -159,7 +159,7 @@ impl Rates {
                 if summary.changed {
                     tx.touch("rates").await?;
                     let (href, now) = ("/api/rates".to_owned(), rates.clock.now());
-                    tx.emit(for_href(EventType::RatesUpdated, "rates", href, 0, Audience::Public, now));
+                    tx.emit(EventType::RatesUpdated, "rates", href, 0, Audience::Public, now);
                 }
                 Ok(summary)
             })

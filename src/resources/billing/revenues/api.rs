@@ -1,12 +1,11 @@
 //! Operations on revenues.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Revenues,
     types::{Revenue, RevenueFigure, RevenueQuery},
 };
 use crate::{
-    api::Tag,
     domain::{date::Month, locale::Locale},
     http::{
         auth::{Accountants, Caller},
@@ -20,7 +19,7 @@ use crate::{
 
 pub struct RevenuesApi(pub Revenues);
 
-#[OpenApi(prefix_path = "/api/v2/revenues", tag = "Tag::Revenues")]
+#[operations(prefix_path = "/api/v2/revenues", tag = "super::TAG")]
 impl RevenuesApi {
     /// Redirect to the revenues in the client's language
     ///

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         date::Month,
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         locale::LocaleCurrency,
     },
     http::{
@@ -126,7 +126,7 @@ impl Revenues {
 /// Emits an event of a month.
 pub(super) fn emit(tx: &Tx, kind: EventType, display: &LocaleCurrency, month: Month, now: i64) {
     let href = format!("/api/v2/revenues/{}/{month}", display.locale);
-    tx.emit(for_href(kind, month, href, 0, Audience::Accountants, now));
+    tx.emit(kind, month, href, 0, Audience::Accountants, now);
 }
 
 /// Locks the figure of a month. A concurrent write with the same `If-Match` waits and then fails.

@@ -10,3 +10,8 @@ pub use api::RevenuesApi;
 pub use import::ImportedRevenue;
 pub use service::Revenues;
 pub use types::Revenue;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Revenues", description: "Revenues: monthly revenue in the currency of a locale." };

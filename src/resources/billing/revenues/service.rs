@@ -60,9 +60,9 @@ impl Revenues {
     /// Returns the locale with its currency.
     ///
     /// # Errors
-    /// Returns [`Error::NoLocale`] if the locale is not configured.
+    /// [`Error::UnknownLocale`] if the locale is not configured.
     pub fn resolve_locale(&self, locale: Locale) -> Result<LocaleCurrency> {
-        self.locales.resolve(locale)
+        Ok(self.locales.resolve(locale)?)
     }
 
     /// Returns the configured locales.

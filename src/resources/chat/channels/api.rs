@@ -1,12 +1,11 @@
 //! Operations on channels.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Channels,
     types::{Channel, ChannelPatch, ChannelQuery, NewChannel},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Caller, Editors, OptionalAuth},
@@ -21,7 +20,7 @@ use crate::{
 
 pub struct ChannelsApi(pub Channels);
 
-#[OpenApi(prefix_path = "/api/channels", tag = "Tag::Channels")]
+#[operations(prefix_path = "/api/channels", tag = "super::TAG")]
 impl ChannelsApi {
     /// List channels
     ///

@@ -1,5 +1,5 @@
 //! Channel service: rules and queries. Only this file writes the `channels` table.
-use entity::{channel, message};
+use entity::channel;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
     QuerySelect, Select, Set, sea_query::LockType,
@@ -9,12 +9,7 @@ use uuid::Uuid;
 
 use super::types::{Channel, ChannelAudience, ChannelPatch, ChannelQuery, NewChannel, address};
 use crate::{
-    domain::{
-        event::{EventType, for_href},
-        id::Id,
-        text::trim,
-        timestamp::Timestamp,
-    },
+    domain::{event::EventType, id::Id, text::trim, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -27,16 +22,17 @@ use crate::{
     infra::{
         clock::Clock,
         db::{Db, Tx},
-        queue::{ClaimedJob, JobError, NewJob},
+        queue::NewJob,
     },
 };
 
 /// Kind of the job that deletes the messages of a deleted channel.
 pub const PURGE_MESSAGES_JOB: &str = "channels.forget";
 
+/// The data of [`PURGE_MESSAGES_JOB`].
 #[derive(Serialize, Deserialize)]
-struct PurgeJob {
-    channel: Uuid,
+pub struct PurgeJob {
+    pub channel: Uuid,
 }
 
 #[derive(Clone)]
@@ -197,27 +193,8 @@ impl Channels {
         });
         deleted.await
     }
-
-    /// Deletes the messages of a deleted channel, in batches.
-    pub async fn purge_messages(&self, job: &ClaimedJob) -> Result<(), JobError> {
-        let PurgeJob { channel } = job.data()?;
-        loop {
-            let batch = message::Entity::find().select_only().column(message::Column::Id);
-            let batch = batch.filter(message::Column::ChannelId.eq(channel)).limit(BATCH);
-            let batch: Vec<Uuid> = batch.into_tuple().all(self.db.read()).await?;
-            let last = (batch.len() as u64) < BATCH;
-            let deleted = message::Entity::delete_many().filter(message::Column::Id.is_in(batch));
-            self.db.write(async move |tx: Tx| deleted.exec(&*tx).await.map(drop)).await?;
-            if last {
-                return Ok(());
-            }
-        }
-    }
 }
 
-/// Messages that one statement deletes at most: this keeps transactions short.
-const BATCH: u64 = 1000;
-
 fn emit(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
-    tx.emit(for_href(kind, channel.id, address(channel.id), channel.version, audience.event_audience(), now));
+    tx.emit(kind, channel.id, address(channel.id), channel.version, audience.event_audience(), now);
 }

@@ -1,12 +1,11 @@
 //! Operations on messages.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Messages,
     types::{Message, MessagePatch, MessageQuery, NewMessage},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Authenticated, Caller, OptionalAuth, Owner, OwnerOrEditors},
@@ -21,7 +20,7 @@ use crate::{
 
 pub struct MessagesApi(pub Messages);
 
-#[OpenApi(prefix_path = "/api", tag = "Tag::Messages")]
+#[operations(prefix_path = "/api", tag = "super::TAG")]
 impl MessagesApi {
     /// List the messages of a channel
     ///

@@ -7,3 +7,8 @@ mod types;
 pub use api::MessagesApi;
 pub use service::Messages;
 pub use types::{Message, NewMessage};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Messages", description: "Messages: chat messages in channels, delivered live." };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::types::{Message, MessagePatch, MessageQuery, NewMessage, address};
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href, for_resource},
+        event::{Audience, EventType},
         id::Id,
         text::trim,
         timestamp::Timestamp,
@@ -28,12 +28,16 @@ use crate::{
     infra::{
         clock::Clock,
         db::{Db, Tx},
+        queue::{ClaimedJob, JobError},
     },
     resources::{
         accounts::{active::lock_active, users::AuthorRef},
-        chat::channels::{self, Channel, ChannelAudience},
+        chat::channels::{self, Channel, ChannelAudience, PurgeJob},
     },
 };
+
+/// Messages that one statement deletes at most: this keeps transactions short.
+const PURGE_BATCH: u64 = 1000;
 
 #[derive(Clone)]
 pub struct Messages {
@@ -178,7 +182,7 @@ impl Messages {
             };
             row.insert(&*tx).await?;
             let message = load_full(&*tx, message::Entity::find_by_id(id)).await?;
-            tx.emit(for_resource(EventType::MessageCreated, &message, id, 1, audience(&channel), now));
+            tx.emit(EventType::MessageCreated, id, message.location(), 1, audience(&channel), now);
             Ok(Message { new: true, ..message })
         })
         .await
@@ -208,7 +212,7 @@ impl Messages {
                 let version = row.version;
                 row.into_active_model().reset_all().update(&*tx).await?;
                 let message = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
-                tx.emit(for_resource(EventType::MessageUpdated, &message, id, version, audience, now));
+                tx.emit(EventType::MessageUpdated, id, message.location(), version, audience, now);
                 Ok(message)
             })
             .await
@@ -230,10 +234,26 @@ impl Messages {
                 precondition.check(&load_full(&*tx, message::Entity::find_by_id(id.0)).await?.etag())?;
                 let version = row.version + 1;
                 row.delete(&*tx).await?;
-                tx.emit(for_href(EventType::MessageDeleted, id, address(id), version, audience, now));
+                tx.emit(EventType::MessageDeleted, id, address(id), version, audience, now);
                 Ok(())
             })
             .await
+    }
+
+    /// Deletes the messages of a deleted channel, in batches.
+    pub async fn purge(&self, job: &ClaimedJob) -> Result<(), JobError> {
+        let PurgeJob { channel } = job.data()?;
+        loop {
+            let batch = message::Entity::find().select_only().column(message::Column::Id);
+            let batch = batch.filter(message::Column::ChannelId.eq(channel)).limit(PURGE_BATCH);
+            let batch: Vec<Uuid> = batch.into_tuple().all(self.db.read()).await?;
+            let last = (batch.len() as u64) < PURGE_BATCH;
+            let deleted = message::Entity::delete_many().filter(message::Column::Id.is_in(batch));
+            self.db.write(async move |tx: Tx| deleted.exec(&*tx).await.map(drop)).await?;
+            if last {
+                return Ok(());
+            }
+        }
     }
 }
 

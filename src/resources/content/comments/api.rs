@@ -1,12 +1,11 @@
 //! HTTP operations on comments.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Comments,
     types::{Comment, CommentPatch, CommentQuery, NewComment, PostCommentQuery},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Authenticated, Caller, Editors, OptionalAuth, OwnerOrEditors},
@@ -20,7 +19,7 @@ use crate::{
 
 pub struct CommentsApi(pub Comments);
 
-#[OpenApi(prefix_path = "/api", tag = "Tag::Comments")]
+#[operations(prefix_path = "/api", tag = "super::TAG")]
 impl CommentsApi {
     /// List the comments of a post, oldest first
     ///

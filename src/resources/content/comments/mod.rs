@@ -8,3 +8,8 @@ mod types;
 pub use api::CommentsApi;
 pub use service::Comments;
 pub use types::NewComment;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Comments", description: "Comments: threaded replies to posts, with moderation." };

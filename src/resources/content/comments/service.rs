@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{
     list::{PageRequest, load_full, page, visible_to},
-    thread::{adjust_count, apply_status, count_approved, lock_thread, reply_depth},
+    thread::{apply_status, count_approved, lock_thread, reply_depth},
     types::{Comment, CommentPatch, CommentQuery, CommentSort, CommentStatus, NewComment, PostCommentQuery},
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href, for_resource},
+        event::{Audience, EventType},
         id::Id,
         text::trim,
     },
@@ -32,7 +32,7 @@ use crate::{
     },
     resources::{
         accounts::active::lock_active,
-        content::posts::{self, Post},
+        content::posts::{self, Post, add_to_comment_count},
     },
 };
 
@@ -155,18 +155,11 @@ impl Comments {
             };
             row.insert(&*tx).await?;
             if status == CommentStatus::Approved {
-                adjust_count(&tx, post.0, 1).await?;
+                add_to_comment_count(&tx, post.0, 1).await?;
             }
             tx.touch(DRAFTS).await?;
             let created = reload(&tx, id).await?;
-            tx.emit(for_resource(
-                EventType::CommentCreated,
-                &created,
-                id,
-                1,
-                audience(status, author.user),
-                now,
-            ));
+            tx.emit(EventType::CommentCreated, id, created.location(), 1, audience(status, author.user), now);
             Ok(created)
         })
         .await
@@ -217,14 +210,14 @@ impl Comments {
                 let updated = reload(&tx, id.0).await?;
                 // Public also when the approval is withdrawn, so that clients can remove the comment.
                 let status = if was_approved { old_status } else { updated.status };
-                tx.emit(for_resource(
+                tx.emit(
                     EventType::CommentUpdated,
-                    &updated,
                     id,
+                    updated.location(),
                     version,
                     audience(status, owner),
                     now,
-                ));
+                );
                 Ok(updated)
             })
             .await
@@ -243,13 +236,13 @@ impl Comments {
                 let row = load_for_update(&tx, &caller, id, &precondition).await?;
                 let audience = audience(CommentStatus::parse(&row.status), row.author_id);
                 let (href, version) = (format!("/api/comments/{id}"), row.version + 1);
-                tx.emit(for_href(EventType::CommentDeleted, id, href, version, audience, now));
+                tx.emit(EventType::CommentDeleted, id, href, version, audience, now);
                 let approved = count_approved(&tx, &row).await?;
                 let post = row.post_id;
                 // The foreign key deletes the replies.
                 row.delete(&*tx).await?;
                 if approved > 0 {
-                    adjust_count(&tx, post, -approved).await?;
+                    add_to_comment_count(&tx, post, -approved).await?;
                 }
                 tx.touch(DRAFTS).await?;
                 Ok(())

@@ -1,5 +1,4 @@
-//! The thread of a post: depth and visibility of replies, and the number of approved comments. The only writer
-//! of `posts.comments_count`.
+//! The thread of a post: depth and visibility of replies, and the number of approved comments.
 use entity::{comment, post};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
@@ -18,7 +17,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::db::Tx,
-    resources::content::posts::Post,
+    resources::content::posts::{Post, add_to_comment_count},
 };
 
 const PARENT_NOT_APPROVED: &str = "the parent comment is not approved: approve it first";
@@ -63,19 +62,6 @@ pub(super) async fn reply_depth(
     }
 }
 
-/// Adds `change` to the comment count of the post. The database computes the sum, so that concurrent
-/// transactions do not overwrite each other's change.
-pub(super) async fn adjust_count(tx: &Tx, post: Uuid, change: i64) -> Result<()> {
-    post::Entity::update_many()
-        .col_expr(post::Column::CommentsCount, Expr::col(post::Column::CommentsCount).add(change))
-        .filter(post::Column::Id.eq(post))
-        .exec(&**tx)
-        .await?;
-    tx.touch("posts").await?;
-    tx.touch("comments").await?;
-    Ok(())
-}
-
 /// Updates count and replies for a new status of `row`. A reply can be approved only if its parent is.
 pub(super) async fn apply_status(
     tx: &Tx,
@@ -94,10 +80,10 @@ pub(super) async fn apply_status(
             if parent.is_some_and(|parent| parent.status != approved) {
                 return Err(Error::Conflict(PARENT_NOT_APPROVED));
             }
-            adjust_count(tx, row.post_id, 1).await
+            add_to_comment_count(tx, row.post_id, 1).await
         }
         (true, false) => {
-            adjust_count(tx, row.post_id, -count_approved(tx, row).await?).await?;
+            add_to_comment_count(tx, row.post_id, -count_approved(tx, row).await?).await?;
             hide_replies(tx, row, now).await
         }
         _ => Ok(()),

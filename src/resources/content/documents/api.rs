@@ -1,24 +1,21 @@
 //! HTTP operations on documents by path.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Docs,
     types::{DocPath, Document, DocumentQuery, DocumentReplacement, DocumentSummary},
 };
-use crate::{
-    api::Tag,
-    http::{
-        auth::{Caller, Editors, OptionalAuth},
-        cache_control::CacheControl,
-        extract::{IfMatch, IfNoneMatch, JsonBody, Path, Query},
-        problem::{ApiError, BadRequest, NotFound, PreconditionFailed, PreconditionRequired},
-        response::{GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
-    },
+use crate::http::{
+    auth::{Caller, Editors, OptionalAuth},
+    cache_control::CacheControl,
+    extract::{IfMatch, IfNoneMatch, JsonBody, ManySegments, Path, Query},
+    problem::{ApiError, BadRequest, NotFound, PreconditionFailed, PreconditionRequired},
+    response::{GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
 };
 
 pub struct DocsApi(pub Docs);
 
-#[OpenApi(prefix_path = "/api/docs", tag = "Tag::Docs")]
+#[operations(prefix_path = "/api/docs", tag = "super::TAG")]
 impl DocsApi {
     /// List documents
     ///
@@ -47,7 +44,7 @@ impl DocsApi {
         &self,
         _viewer: OptionalAuth,
         /// The path of the document in the tree.
-        path: Path<DocPath>,
+        path: Path<DocPath, ManySegments>,
         if_none_match: IfNoneMatch,
     ) -> Result<OrRedirect<GetResponse<Document>>, ApiError<NotFound>> {
         Ok(OrRedirect::Body(GetResponse::new(self.0.get(&path.0.0).await?, &if_none_match.0)))
@@ -61,7 +58,7 @@ impl DocsApi {
         &self,
         editor: Caller<Editors>,
         /// The path of the document in the tree.
-        path: Path<DocPath>,
+        path: Path<DocPath, ManySegments>,
         if_match: IfMatch,
         if_none_match: IfNoneMatch,
         new: JsonBody<DocumentReplacement>,
@@ -81,7 +78,7 @@ impl DocsApi {
         &self,
         editor: Caller<Editors>,
         /// The path of the document in the tree.
-        path: Path<DocPath>,
+        path: Path<DocPath, ManySegments>,
         if_match: IfMatch,
     ) -> Result<OrRedirect<NoContent>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
         self.0.delete(&editor, &path.0.0, if_match.0).await?;

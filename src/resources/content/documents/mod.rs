@@ -12,3 +12,7 @@ pub use api::DocsApi;
 pub use import::ImportedDocument;
 pub use revisions_api::DocRevisionsApi;
 pub use service::Docs;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "Docs", description: "Documentation: a tree of pages, addressed by path." };

@@ -1,11 +1,10 @@
 //! HTTP operations on revisions and deleted documents. They address documents by id, because a path can
 //! belong to another document later, and because any suffix such as `/revisions` is itself a valid document
 //! path.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{content::DocumentRevision, service::Docs, types::Document};
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         action_response::ActionResponse,
@@ -20,7 +19,7 @@ use crate::{
 
 pub struct DocRevisionsApi(pub Docs);
 
-#[OpenApi(prefix_path = "/api/documents", tag = "Tag::Docs")]
+#[operations(prefix_path = "/api/documents", tag = "super::TAG")]
 impl DocRevisionsApi {
     /// Restore a deleted document
     ///

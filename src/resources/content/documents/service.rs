@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_resource},
+        event::{Audience, EventType},
         id::Id,
         text::{like_contains, search_key, trim},
         timestamp::Timestamp,
@@ -239,7 +239,7 @@ pub(super) fn emit_written(tx: &Tx, row: &document::Model, now: i64) {
 
 pub(super) fn emit(tx: &Tx, kind: EventType, row: &document::Model, now: i64) {
     let (document, version) = (Document::from(row.clone()), row.version);
-    tx.emit(for_resource(kind, &document, row.id, version, Audience::Public, now));
+    tx.emit(kind, row.id, document.location(), version, Audience::Public, now);
 }
 
 /// Locks and returns the row, so that of two concurrent updates with the same `If-Match` one gets 412.

@@ -1,12 +1,11 @@
 //! Operations on media: upload, list, get, update and delete.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::MediaLibrary,
     types::{Media, MediaPatch, MediaQuery},
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Caller, OwnerOrEditors, Writers},
@@ -27,7 +26,7 @@ pub struct MediaApi(pub MediaLibrary);
 /// The errors of an update or a delete.
 type WriteErrors = (NotFound, Unauthorized, PreconditionFailed, PreconditionRequired);
 
-#[OpenApi(tag = "Tag::Media")]
+#[operations(tag = "super::TAG")]
 impl MediaApi {
     /// Upload an image
     ///

@@ -13,3 +13,8 @@ pub use api::MediaApi;
 pub use serve::api::MediaFilesApi;
 pub use service::{MediaLibrary, clear_uploader};
 pub use types::{Media, MediaPatch, MediaQuery};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "Media", description: "Media: uploaded images without metadata, served in any size." };

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         id::Id,
         result_ext::ResultExt,
         text::{like_contains, search_key, trim},
@@ -217,7 +217,7 @@ pub async fn clear_uploader(tx: &Tx, user: Uuid, now: i64) -> Result<()> {
 /// Emits an event to editors and the uploader, and invalidates the cached lists.
 pub(super) async fn emit(tx: &Tx, kind: EventType, row: &media::Model, now: i64) -> Result<()> {
     let (href, audience) = (format!("/api/media/{}", row.id), Audience::Editors(row.uploaded_by));
-    tx.emit(for_href(kind, row.id, href, row.version, audience, now));
+    tx.emit(kind, row.id, href, row.version, audience, now);
     tx.touch("media").await?;
     Ok(())
 }

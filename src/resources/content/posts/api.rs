@@ -1,5 +1,5 @@
 //! HTTP operations on posts.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     Posts,
@@ -8,7 +8,6 @@ use super::{
     types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::{
-    api::Tag,
     domain::{id::Id, slug::Slug},
     http::{
         action_response::ActionResponse,
@@ -25,7 +24,7 @@ use crate::{
 
 pub struct PostsApi(pub Posts);
 
-#[OpenApi(prefix_path = "/api/posts", tag = "Tag::Posts")]
+#[operations(prefix_path = "/api/posts", tag = "super::TAG")]
 impl PostsApi {
     /// List posts, newest first
     ///

@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::types::Post;
 use crate::{
-    domain::event::{Audience, EventType, for_href},
+    domain::event::{Audience, EventType},
     infra::db::Tx,
 };
 
@@ -12,7 +12,7 @@ fn audience(public: bool, owner: Uuid) -> Audience {
 }
 
 fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, audience: Audience, now: i64) {
-    tx.emit(for_href(kind, id, format!("/api/posts/{id}"), version, audience, now));
+    tx.emit(kind, id, format!("/api/posts/{id}"), version, audience, now);
 }
 
 /// Emits `post.created`, and `post.published` if the new post is published.

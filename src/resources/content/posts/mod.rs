@@ -1,5 +1,6 @@
 //! Posts: articles with slugs, tags and authors, as drafts or published.
 mod api;
+mod comment_count;
 mod content;
 mod events;
 mod example;
@@ -16,6 +17,7 @@ mod trash;
 mod types;
 
 pub use api::PostsApi;
+pub use comment_count::add_to_comment_count;
 pub use import::ImportedPost;
 pub use list::visible_to;
 pub use preview::PreviewKey;
@@ -24,3 +26,10 @@ pub use revisions_api::PostRevisionsApi;
 pub use schedule::{PUBLISH_JOB, PublishJob};
 pub use service::Posts;
 pub use types::{NewPost, Post, PostPatch, PostReplacement, PostSummary};
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag {
+    name: "Posts",
+    description: "Posts: articles with slugs, tags and authors, as drafts or published.",
+};

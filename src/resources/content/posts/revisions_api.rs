@@ -1,9 +1,8 @@
 //! HTTP operations on revisions of posts.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{content::PostRevision, service::Posts, types::Post};
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         action_response::ActionResponse,
@@ -18,7 +17,7 @@ use crate::{
 
 pub struct PostRevisionsApi(pub Posts);
 
-#[OpenApi(prefix_path = "/api/posts", tag = "Tag::Posts")]
+#[operations(prefix_path = "/api/posts", tag = "super::TAG")]
 impl PostRevisionsApi {
     /// List the revisions of a post, newest first
     ///

@@ -1,4 +1,4 @@
-//! Post service: rules and queries. The only writer of `posts` and, except for comments, of its dependent
+//! Post service: rules and queries. The only writer of `posts` and of its dependent
 //! tables.
 use entity::{post, post_slug, post_tag};
 use sea_orm::{

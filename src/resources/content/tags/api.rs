@@ -1,12 +1,11 @@
 //! HTTP operations on tags.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::Tags,
     types::{TagPatch, TagQuery, TagReplacement, TagView},
 };
 use crate::{
-    api::Tag,
     domain::slug::Slug,
     http::{
         auth::{Caller, Editors, OptionalAuth},
@@ -19,7 +18,7 @@ use crate::{
 
 pub struct TagsApi(pub Tags);
 
-#[OpenApi(prefix_path = "/api/tags", tag = "Tag::Tags")]
+#[operations(prefix_path = "/api/tags", tag = "super::TAG")]
 impl TagsApi {
     /// List tags with the number of their posts
     ///

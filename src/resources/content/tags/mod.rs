@@ -6,3 +6,7 @@ mod types;
 pub use api::TagsApi;
 pub use service::Tags;
 pub use types::TagRef;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag { name: "Tags", description: "Tags: the topics of posts." };

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::types::{TagPatch, TagQuery, TagReplacement, TagSort, TagView};
 use crate::{
     domain::{
-        event::{Audience, EventType, for_href},
+        event::{Audience, EventType},
         slug::slugify,
         text::trim,
         timestamp::Timestamp,
@@ -324,5 +324,5 @@ async fn load_for_update(tx: &Tx, slug: &str, precondition: &Precondition) -> Re
 }
 
 fn emit(tx: &Tx, kind: EventType, slug: &str, audience: Audience, now: i64) {
-    tx.emit(for_href(kind, slug, format!("/api/tags/{slug}"), 0, audience, now));
+    tx.emit(kind, slug, format!("/api/tags/{slug}"), 0, audience, now);
 }

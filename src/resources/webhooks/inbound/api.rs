@@ -1,5 +1,5 @@
 //! Operations that receive events from providers, and that list and replay them.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::WebhookEvents,
@@ -9,7 +9,6 @@ use super::{
     },
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Admins, Caller},
@@ -22,10 +21,7 @@ use crate::{
     resources::jobs::{Job, Jobs},
 };
 
-pub struct WebhookEventsApi {
-    pub events: WebhookEvents,
-    pub jobs: Jobs,
-}
+pub struct WebhookEventsApi(pub WebhookEvents, pub Jobs);
 
 /// The errors of a receive operation.
 type ReceiveErrors = (BadRequest, NotFound);
@@ -36,12 +32,12 @@ impl WebhookEventsApi {
         provider: Provider,
         signed: SignedRequest<S>,
     ) -> Result<UncachedResponse<WebhookReceipt>, ApiError<ReceiveErrors>> {
-        self.events.receive(provider, &signed.headers, signed.body).await?;
+        self.0.receive(provider, &signed.headers, signed.body).await?;
         Ok(UncachedResponse::new(WebhookReceipt { received: true }))
     }
 }
 
-#[OpenApi(prefix_path = "/api", tag = "Tag::WebhookEvents")]
+#[operations(prefix_path = "/api", tag = "super::TAG")]
 impl WebhookEventsApi {
     /// Receive an event from Stripe
     ///
@@ -90,11 +86,11 @@ impl WebhookEventsApi {
         query: Query<WebhookEventQuery>,
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse<WebhookEventSummary>, ApiError<BadRequest>> {
-        let etag = self.events.list_etag(&query.target).await?;
+        let etag = self.0.list_etag(&query.target).await?;
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::Private) {
             return Ok(unchanged);
         }
-        Ok(ListResponse::new(self.events.list(&query).await?, &etag, &query.target, CacheControl::Private))
+        Ok(ListResponse::new(self.0.list(&query).await?, &etag, &query.target, CacheControl::Private))
     }
 
     /// Get a webhook event
@@ -108,7 +104,7 @@ impl WebhookEventsApi {
         id: Path<Id<WebhookEvent>>,
         if_none_match: IfNoneMatch,
     ) -> Result<GetResponse<WebhookEvent>, ApiError<NotFound>> {
-        Ok(GetResponse::new(self.events.get(id.0).await?, &if_none_match.0))
+        Ok(GetResponse::new(self.0.get(id.0).await?, &if_none_match.0))
     }
 
     /// Replay a webhook event
@@ -122,7 +118,7 @@ impl WebhookEventsApi {
         /// The id of the event.
         id: Path<Id<WebhookEvent>>,
     ) -> Result<AcceptedResponse<Job>, ApiError<NotFound>> {
-        let job = self.events.replay(id.0).await?;
-        Ok(AcceptedResponse::new(self.jobs.get(Id::from(job)).await?))
+        let job = self.0.replay(id.0).await?;
+        Ok(AcceptedResponse::new(self.1.get(Id::from(job)).await?))
     }
 }

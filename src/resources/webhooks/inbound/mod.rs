@@ -13,3 +13,10 @@ pub use api::WebhookEventsApi;
 pub use provider_config::{PayPal, ProviderConfig, Secrets};
 pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
 pub use types::WebhookEventState;
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag = Tag {
+    name: "WebhookEvents",
+    description: "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal.",
+};

@@ -46,7 +46,7 @@ macro_rules! signers {
         $(#[doc = $doc])*
         pub struct $name;
         impl WebhookSigner for $name {
-            const SCHEME: &'static str = concat!("signed:", $scheme);
+            const SCHEME: &'static str = $scheme;
             const MAX_BODY: usize = $max_bytes;
             const EXAMPLE: &'static str = $example;
         }

@@ -1,5 +1,5 @@
 //! Operations on webhook endpoints and their deliveries.
-use poem_openapi::OpenApi;
+use macros::operations;
 
 use super::{
     service::WebhookEndpoints,
@@ -9,7 +9,6 @@ use super::{
     },
 };
 use crate::{
-    api::Tag,
     domain::id::Id,
     http::{
         auth::{Admins, Caller},
@@ -28,7 +27,7 @@ use crate::{
 
 pub struct WebhookEndpointsApi(pub WebhookEndpoints);
 
-#[OpenApi(prefix_path = "/api/webhook-endpoints", tag = "Tag::WebhookEndpoints")]
+#[operations(prefix_path = "/api/webhook-endpoints", tag = "super::TAG")]
 impl WebhookEndpointsApi {
     /// List webhook endpoints
     ///
@@ -160,7 +159,7 @@ impl WebhookEndpointsApi {
 
 pub struct WebhookDeliveriesApi(pub WebhookEndpoints);
 
-#[OpenApi(prefix_path = "/api/webhook-deliveries", tag = "Tag::WebhookDeliveries")]
+#[operations(prefix_path = "/api/webhook-deliveries", tag = "super::DELIVERIES_TAG")]
 impl WebhookDeliveriesApi {
     /// Get a delivery
     ///

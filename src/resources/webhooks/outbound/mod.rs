@@ -19,3 +19,12 @@ pub use types::{
     DeliveryState, DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery,
     WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
 };
+
+use crate::http::operation::Tag;
+
+pub const TAG: Tag =
+    Tag { name: "WebhookEndpoints", description: "Webhook endpoints: URLs that receive events." };
+pub const DELIVERIES_TAG: Tag = Tag {
+    name: "WebhookDeliveries",
+    description: "Webhook deliveries: the log of sent events, with redelivery.",
+};

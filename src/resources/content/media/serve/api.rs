@@ -1,10 +1,9 @@
 //! The operation that serves the bytes of an image.
+use macros::operations;
 use poem::{Request, http::header};
-use poem_openapi::OpenApi;
 
 use super::types::{FileKey, FileQuery};
 use crate::{
-    api::Tag,
     http::{
         auth::NoAuth,
         extract::{IfNoneMatch, IfRange, Path, Query, RangeHeader},
@@ -12,12 +11,12 @@ use crate::{
         problem::{ApiError, BadRequest, Error, NotFound, RangeNotSatisfiable},
         range::ByteRange,
     },
-    resources::content::media::MediaLibrary,
+    resources::content::media::{self, MediaLibrary},
 };
 
 pub struct MediaFilesApi(pub MediaLibrary);
 
-#[OpenApi(prefix_path = "/media", tag = "Tag::Media")]
+#[operations(prefix_path = "/media", tag = "media::TAG")]
 impl MediaFilesApi {
     /// Get the bytes of an image
     ///
