@@ -1,130 +1,281 @@
-//! The arrows between the rooms, and the size of files and functions.
-use std::{fs, path::Path};
+//! The dependency rule of docs/architecture.md, and the ownership of tables.
+//! The sources are parsed: text in comments and strings does not count.
+#[path = "architecture/parse.rs"]
+mod parse;
 
-/// In these places, none of these names may stand.
-const ARROWS: &[(&str, &str, &[&str], &str)] = &[
+use std::collections::{BTreeMap, BTreeSet};
+
+use parse::{Module, parse_text, sources};
+
+/// The top-level modules that a module may use. `main` and `lib` have no rule.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("images", &[]),
+    ("schema", &["domain"]),
+    ("infra", &["domain"]),
+    ("http", &["schema", "domain", "infra", "images"]),
+    ("openapi", &["http", "schema", "domain"]),
+    ("server", &["http", "schema", "domain", "infra"]),
+    ("import", &["schema", "domain"]),
+    ("resources", &["http", "schema", "domain", "infra", "images"]),
+    ("config", &["domain", "infra", "server", "resources"]),
+    ("app", &["config", "resources", "http", "domain", "infra"]),
+    ("api", &["app", "resources", "openapi", "server", "http"]),
+    ("worker", &["app", "import", "resources", "http", "domain", "infra"]),
     (
-        "src/http",
-        "",
-        &["crate::resources", "crate::api", "crate::server", "crate::app", "crate::cli"],
-        "the vocabulary knows nobody above it",
+        "cli",
+        &[
+            "worker",
+            "api",
+            "app",
+            "config",
+            "import",
+            "resources",
+            "server",
+            "http",
+            "schema",
+            "domain",
+            "infra",
+        ],
     ),
-    (
-        "src/infra",
-        "",
-        &["crate::resources", "crate::api", "crate::server", "crate::app", "crate::http"],
-        "a door knows nobody inside",
-    ),
-    (
-        "src/images",
-        "",
-        &["crate::infra", "crate::http", "crate::server", "poem", "sea_orm", "entity::", "tokio"],
-        "bytes come in and bytes go out: pictures know no requests and no rows",
-    ),
-    ("src/server", "", &["crate::api", "crate::cli"], "the edge is handed the document"),
-    ("src/infra", "", &["crate::cli", "crate::import"], "a door knows nobody inside"),
-    ("src/http", "", &["crate::cli", "crate::import"], "the vocabulary knows nobody above it"),
-    ("entity/src", "", &["poem", "tenon::"], "a table knows no HTTP"),
-    (
-        "src/server",
-        "",
-        &["crate::resources", "crate::app", "sea_orm", "entity::"],
-        "the edge gets what it needs as values and closures",
-    ),
-    (
-        "src/resources",
-        "api.rs",
-        &["sea_orm", "entity::", "crate::infra::db"],
-        "an operation asks its service, never the database",
-    ),
-    (
-        "src/resources",
-        "service.rs",
-        &["poem::", "poem_openapi", "http::response::GetResponse", "CreateResponse<", "ListResponse<", "ApiError<"],
-        "a service speaks no HTTP",
-    ),
-    ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::infra"], "types are data"),
-    (
-        "src/resources/webhooks/outbound",
-        "sender.rs",
-        &["poem::", "hyper::"],
-        "what is sent is said in plain names and values: the door speaks HTTP",
-    ),
-    ("src/resources/upstreams", "forward.rs", &["poem::", "hyper::"], "the door speaks HTTP"),
-    ("src", "", &["unwrap_unchecked", "std::env::var(\"HOME"], "settings are read in config.rs"),
 ];
 
-fn files(folder: &Path, found: &mut Vec<(String, String)>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            found.push((path.display().to_string(), text));
-        }
-    }
+/// Crates that a file must not use: the place of the file, its name if not all, the crates or modules, and the
+/// reason.
+const FORBIDDEN: &[(&str, &str, &[&str], &str)] = &[
+    ("images", "", &["crate", "poem", "sea_orm", "entity", "tokio"], "images accept and return bytes"),
+    ("domain", "", &["sea_orm", "entity", "poem", "hyper", "axum"], "value types have no HTTP or SQL"),
+    ("schema", "", &["sea_orm", "entity"], "a schema has no SQL"),
+    ("openapi", "", &["sea_orm", "entity"], "the document needs no data"),
+    ("server", "", &["sea_orm", "entity"], "the server gets values and closures"),
+    ("resources", "api", &["sea_orm", "entity", "crate::infra::db"], "an operation calls its service"),
+    ("resources", "service", &["poem", "poem_openapi", "hyper"], "a service has no HTTP"),
+    ("resources", "types", &["sea_orm", "poem", "hyper", "crate::infra"], "types are data"),
+    ("resources", "sender", &["poem", "hyper"], "the HTTP client is in infra"),
+    ("resources", "forward", &["poem", "hyper"], "the HTTP client is in infra"),
+];
+
+/// The modules of `http` that use the database.
+const HTTP_WITH_ROWS: &[&str] = &["cursor", "idempotency", "pagination", "problem", "search"];
+
+/// Uses that break a rule, with the reason. An entry that is no longer needed fails the test.
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("src/domain/text.rs", "sea_orm", "`like_contains` is to move to the search of `http`")];
+
+/// A dependency of a group of resources that closes a cycle, and the reason.
+const GROUP_EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("accounts", "content", "the deletion of a user clears the uploader of media, in one transaction")];
+
+/// Tables with several writers, and the reason.
+const SHARED_TABLES: &[(&str, &str)] =
+    &[("sequence", "a row per counter: of events, of invoice numbers and of dispatched events")];
+
+fn product() -> Vec<Module> {
+    let modules = sources("src");
+    assert!(modules.len() > 200, "the sources were not found");
+    modules
 }
 
-fn sources(folder: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+/// Returns the violations that are not exceptions, and the exceptions without a violation.
+fn unexpected(found: &BTreeSet<(String, String)>) -> Vec<String> {
+    let known = |path: &str, used: &str| EXCEPTIONS.iter().any(|(p, u, _)| *p == path && *u == used);
+    let violations = found.iter().filter(|(path, used)| !known(path, used));
+    let mut lines: Vec<String> = violations.map(|(path, used)| format!("{path} uses {used}")).collect();
+    let is_stale = |path: &str, used: &str| !found.contains(&(path.to_owned(), used.to_owned()));
+    let stale = EXCEPTIONS.iter().filter(|(path, used, _)| is_stale(path, used));
+    lines.extend(stale.map(|(path, used, _)| format!("{path} no longer uses {used}: remove the exception")));
+    lines
+}
+
+/// Returns the uses that break a rule of this file: the path of the file, and the used module.
+fn violations(modules: &[Module]) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for module in modules {
+        let allowed = ARROWS.iter().find(|(name, _)| *name == module.top()).map(|(_, allowed)| *allowed);
+        let mut report = |used: &str| found.insert((module.file.clone(), used.to_owned()));
+        for used in module.uses.iter().filter(|used| used[0] == "crate" && used.len() > 1) {
+            if allowed.is_some_and(|allowed| used[1] != module.top() && !allowed.contains(&used[1].as_str()))
+            {
+                report(&used[..2].join("::"));
+            }
+        }
+        for (top, name, forbidden, _) in FORBIDDEN {
+            if module.top() != *top || !name.is_empty() && module.name() != *name {
+                continue;
+            }
+            for forbidden in *forbidden {
+                let own = format!("crate::{top}");
+                if module.uses_any(forbidden, &own) {
+                    report(forbidden);
+                }
+            }
+        }
+        let has_rows = HTTP_WITH_ROWS.contains(&module.name());
+        for database in ["sea_orm", "entity"] {
+            if module.top() == "http" && !has_rows && module.uses_any(database, "") {
+                report(database);
+            }
+        }
+    }
     found
 }
 
-fn broken(path: &str, text: &str, names: &[&str]) -> Vec<String> {
-    let code = |line: &&str| !line.trim_start().starts_with("//");
-    let lines: Vec<&str> = text.lines().filter(code).collect();
-    let has = |name: &&&str| lines.iter().any(|line| line.contains(**name));
-    names.iter().filter(has).map(|name| format!("{path} names {name}")).collect()
+#[test]
+fn modules_use_only_the_modules_below_them() {
+    let modules = product();
+    let unknown: Vec<&str> =
+        modules.iter().map(Module::top).filter(|top| !ARROWS.iter().any(|(name, _)| name == top)).collect();
+    assert!(unknown.iter().all(|top| ["main", "lib"].contains(top)), "without a rule: {unknown:?}");
+    let lines = unexpected(&violations(&modules));
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
 }
 
 #[test]
-fn arrows_point_down() {
-    let mut wrong = Vec::new();
-    for (folder, file, names, reason) in ARROWS {
-        let all = sources(folder);
-        assert!(!all.is_empty(), "{folder} is empty");
-        for (path, text) in all.iter().filter(|(path, _)| path.ends_with(file)) {
-            wrong.extend(broken(path, text, names).into_iter().map(|line| format!("{line}: {reason}")));
+fn the_allowed_dependencies_have_no_cycle() {
+    let edges: BTreeSet<(String, String)> = ARROWS
+        .iter()
+        .flat_map(|(from, to)| to.iter().map(|to| ((*from).to_owned(), (*to).to_owned())))
+        .collect();
+    assert_eq!(cycle(&edges), Vec::<String>::new());
+}
+
+#[test]
+fn groups_of_resources_have_no_cycle() {
+    let mut edges = BTreeSet::new();
+    for module in product().iter().filter(|module| module.top() == "resources") {
+        let Some(group) = module.path.get(1) else { continue };
+        for used in &module.uses {
+            if let [first, second, other, ..] = &used[..]
+                && first == "crate"
+                && second == "resources"
+                && other != group
+            {
+                edges.insert((group.clone(), other.clone()));
+            }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(edges.len() > 5, "{edges:?}");
+    for (from, to, _) in GROUP_EXCEPTIONS {
+        assert!(edges.remove(&((*from).to_owned(), (*to).to_owned())), "{from} no longer uses {to}");
+        let mut closed = edges.clone();
+        closed.insert(((*from).to_owned(), (*to).to_owned()));
+        assert!(!cycle(&closed).is_empty(), "{from} may use {to}: remove the exception");
+    }
+    assert_eq!(cycle(&edges), Vec::<String>::new());
 }
 
-/// The rooms of the vocabulary that speak of rows: paging, searching, and the keys of repeated creates.
-const ROWS: [&str; 4] = ["idempotency.rs", "cursor.rs", "pagination.rs", "problem.rs"];
+/// Returns the nodes that remain after all nodes without a successor or a predecessor are removed: none if there
+/// is no cycle.
+fn cycle(edges: &BTreeSet<(String, String)>) -> Vec<String> {
+    let mut edges = edges.clone();
+    loop {
+        let before = edges.len();
+        let from: BTreeSet<String> = edges.iter().map(|(from, _)| from.clone()).collect();
+        let to: BTreeSet<String> = edges.iter().map(|(_, to)| to.clone()).collect();
+        edges.retain(|edge| from.contains(&edge.1) && to.contains(&edge.0));
+        if edges.len() == before {
+            return edges.into_iter().map(|(from, _)| from).collect::<BTreeSet<_>>().into_iter().collect();
+        }
+    }
+}
 
-#[test]
-fn few_words_speak_of_rows() {
-    let others =
-        sources("src/http").into_iter().filter(|(path, _)| !ROWS.iter().any(|row| path.ends_with(row)));
-    let wrong: Vec<String> =
-        others.flat_map(|(path, text)| broken(&path, &text, &["sea_orm", "entity::"])).collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+/// The folders that write each table. A resource owns its folder; the files of other modules own themselves.
+fn writers(modules: &[Module]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut writers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for module in modules {
+        for used in &module.uses {
+            if let [first, table, rest @ ..] = &used[..]
+                && first == "entity"
+                && is_write(rest)
+            {
+                writers.entry(table.clone()).or_default().insert(module.owner());
+            }
+        }
+    }
+    writers
+}
+
+/// Returns whether a path below the module of a table writes it.
+fn is_write(rest: &[String]) -> bool {
+    match rest {
+        [model, ..] if model == "ActiveModel" => true,
+        [entity, function, ..] if entity == "Entity" => {
+            ["insert", "update", "delete"].iter().any(|verb| function.starts_with(verb))
+        }
+        _ => false,
+    }
 }
 
 #[test]
-fn the_test_of_the_arrows_can_fail() {
-    assert_eq!(broken("x.rs", "use sea_orm::Select;", &["sea_orm"]), ["x.rs names sea_orm"]);
-    assert!(broken("x.rs", "// sea_orm is slow", &["sea_orm"]).is_empty());
-}
-
-#[test]
-fn the_environment_is_read_in_one_place() {
-    let readers: Vec<String> = sources("src")
-        .into_iter()
-        .filter(|(_, text)| text.contains("env::var"))
-        .map(|(path, _)| path)
+fn each_table_has_one_writer() {
+    let writers = writers(&product());
+    assert!(writers.len() > 20, "{writers:?}");
+    let shared = |table: &str| SHARED_TABLES.iter().any(|(name, _)| *name == table);
+    let several: Vec<_> =
+        writers.iter().filter(|(table, owners)| owners.len() > 1 && !shared(table)).collect();
+    assert!(several.is_empty(), "{several:#?}");
+    let stale: Vec<_> = SHARED_TABLES
+        .iter()
+        .filter(|(table, _)| writers.get(*table).is_none_or(|owners| owners.len() < 2))
         .collect();
-    assert!(readers.iter().all(|path| path.ends_with("config.rs")), "{readers:?}");
+    assert!(stale.is_empty(), "these tables have one writer: {stale:?}");
 }
 
 #[test]
-fn only_the_clock_asks_for_the_time() {
-    let asks = |text: &str| text.contains("Utc::now") || text.contains("SystemTime::now");
-    let readers: Vec<String> =
-        sources("src").into_iter().filter(|(_, text)| asks(text)).map(|(path, _)| path).collect();
-    assert!(readers.iter().all(|path| path.ends_with("clock.rs")), "{readers:?}");
+fn only_the_configuration_reads_environment_variables() {
+    let readers: Vec<String> = product()
+        .iter()
+        .filter(|module| module.uses_any("std::env::var", "") || module.uses_any("std::env::vars", ""))
+        .map(|module| module.file.clone())
+        .collect();
+    assert!(readers.iter().all(|file| file.starts_with("src/config")), "{readers:?}");
+}
+
+#[test]
+fn only_the_clock_reads_the_time() {
+    let readers: Vec<String> = product()
+        .iter()
+        .filter(|module| {
+            module.uses_any("std::time::SystemTime::now", "") || module.uses_any("chrono::Utc::now", "")
+        })
+        .map(|module| module.file.clone())
+        .collect();
+    assert_eq!(readers, ["src/infra/clock.rs"]);
+}
+
+#[test]
+fn violations_are_found() {
+    let used = |file: &str, text: &str| {
+        violations(&[parse_text(file, text)]).into_iter().map(|(_, used)| used).collect::<Vec<_>>()
+    };
+    assert_eq!(used("src/http/etag.rs", "use sea_orm::Select;"), ["sea_orm"]);
+    assert_eq!(used("src/http/etag.rs", "// sea_orm::Select\nconst A: &str = \"sea_orm::Select\";"), [""; 0]);
+    assert_eq!(
+        used("src/http/etag.rs", "use crate::{domain::id::Id, resources::jobs::Job};"),
+        ["crate::resources"]
+    );
+    assert_eq!(used("src/http/a/b.rs", "use super::super::super::api::DOCUMENT;"), ["crate::api"]);
+    assert_eq!(used("src/schema/a.rs", "fn f() { crate::server::run() }"), ["crate::server"]);
+    assert_eq!(used("src/schema/a.rs", "fn f() { println!(\"{}\", crate::server::A) }"), ["crate::server"]);
+    assert_eq!(used("src/schema/a.rs", "#[cfg(test)] mod tests { use crate::server::A; }"), [""; 0]);
+    assert_eq!(used("src/resources/jobs/service.rs", "fn f(r: poem::Request) {}"), ["poem"]);
+    assert_eq!(used("src/resources/jobs/api.rs", "use poem::Request; use entity::job;"), ["entity"]);
+}
+
+#[test]
+fn writes_are_found() {
+    let text = "use entity::{post, comment as row, user};\n\
+        fn f() { post::Entity::update_many(); row::ActiveModel { a: 1 }; user::Entity::find(); }";
+    let found = writers(&[parse_text("src/resources/content/tags/service.rs", text)]);
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["comment", "post"]);
+    assert_eq!(found["post"].first().map(String::as_str), Some("resources/content/tags"));
+}
+
+#[test]
+fn cycles_are_found() {
+    let edges = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+    };
+    assert_eq!(cycle(&edges(&[("a", "b"), ("b", "c"), ("a", "c")])), Vec::<String>::new());
+    assert_eq!(cycle(&edges(&[("a", "b"), ("b", "c"), ("c", "b")])), ["b", "c"]);
 }
