@@ -27,7 +27,7 @@ impl<T: Resource> ActionResponse<T> {
 
 impl<T: Resource> ApiResponse for ActionResponse<T> {
     fn meta() -> MetaResponses {
-        let headers = ["ETag", "CacheControl-Control"];
+        let headers = ["ETag", "Cache-Control"];
         MetaResponses { responses: vec![json_meta::<T>(200, &headers, "The resource after the action")] }
     }
     fn register(registry: &mut Registry) {

@@ -1,4 +1,4 @@
-//! `CacheControl-Control` and `Vary` of responses (RFC 9111, RFC 5861).
+//! `Cache-Control` and `Vary` of responses (RFC 9111, RFC 5861).
 use poem::{
     Response,
     http::{HeaderMap, HeaderValue, header},
@@ -19,14 +19,14 @@ pub enum CacheControl {
     NoStore,
 }
 
-/// The `CacheControl-Control` of every response to an authenticated caller.
+/// The `Cache-Control` of every response to an authenticated caller.
 pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 impl CacheControl {
     /// Public data: shared caches store it for one minute.
     pub const PUBLIC: CacheControl = CacheControl::Shared { s_maxage: 60, stale_while_revalidate: 300 };
 
-    /// Sets `CacheControl-Control` and `Vary`.
+    /// Sets `Cache-Control` and `Vary`.
     pub fn apply(self, response: &mut Response) {
         let value = match self {
             CacheControl::Shared { s_maxage: max_age, stale_while_revalidate: stale } => {

@@ -41,7 +41,7 @@ impl<T: Type> ApiResponse for EventStream<T> {
         let description = "A stream of events. The `data` of each is one JSON text of this schema";
         let found = MetaResponse {
             content,
-            ..empty_meta(200, &["CacheControl-Control", "X-Accel-Buffering"], description)
+            ..empty_meta(200, &["Cache-Control", "X-Accel-Buffering"], description)
         };
         MetaResponses { responses: vec![found] }
     }

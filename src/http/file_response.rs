@@ -1,4 +1,4 @@
-//! FileResponse responses with `Content-Disposition`. A [`Media`] type defines the media type and the schema.
+//! Download responses with `Content-Disposition`. A [`Media`] type defines the media type and the schema.
 use std::marker::PhantomData;
 
 use poem::{
@@ -54,9 +54,9 @@ impl<M: Media> FileResponse<M> {
 impl<M: Media> ApiResponse for FileResponse<M> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: M::TYPE, schema: M::schema() }];
-        let headers = ["ETag", "CacheControl-Control", "Content-Disposition"];
+        let headers = ["ETag", "Cache-Control", "Content-Disposition"];
         let found = MetaResponse { content, ..empty_meta(200, &headers, M::DESCRIPTION) };
-        let unchanged = empty_meta(304, &["ETag", "CacheControl-Control"], "The client's copy is current");
+        let unchanged = empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current");
         MetaResponses { responses: vec![found, unchanged] }
     }
     fn register(registry: &mut Registry) {

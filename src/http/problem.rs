@@ -31,7 +31,7 @@ pub enum Error {
     #[error("{0}: {1}")]
     UnsupportedMediaType(&'static str, String),
     /// The range selects no byte of a representation of this size.
-    #[error("Range: must select bytes within the size of the representation, which is {0} bytes")]
+    #[error("Range: must overlap the representation, which has {0} bytes")]
     RangeNotSatisfiable(u64),
     #[error("after: the cursor does not belong to this list; restart from the first page")]
     InvalidCursor,

@@ -301,32 +301,32 @@ const UPDATED_WITHOUT_BODY: &str = "Updated, without a body (`Prefer: return=min
 
 responses! {
     GetResponse<T: Resource> => [
-        json_meta::<T>(200, &[&["ETag", "CacheControl-Control"], T::HEADERS].concat(), "The resource"),
-        empty_meta(304, &["ETag", "CacheControl-Control"], "The client's copy is current")
+        json_meta::<T>(200, &[&["ETag", "Cache-Control"], T::HEADERS].concat(), "The resource"),
+        empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current")
     ];
     UpdateResponse<T: Resource> => [
-        json_meta::<T>(200, &["ETag", "CacheControl-Control"], "The updated resource"),
-        empty_meta(204, &["ETag", "Preference-Applied", "CacheControl-Control"], UPDATED_WITHOUT_BODY)
+        json_meta::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
+        empty_meta(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
     ];
     ReplaceResponse<T: Resource> => [
-        json_meta::<T>(200, &["ETag", "CacheControl-Control"], "The updated resource"),
-        json_meta::<T>(201, &["ETag", "Location", "CacheControl-Control"], "The new resource"),
-        empty_meta(204, &["ETag", "Preference-Applied", "CacheControl-Control"], UPDATED_WITHOUT_BODY)
+        json_meta::<T>(200, &["ETag", "Cache-Control"], "The updated resource"),
+        json_meta::<T>(201, &["ETag", "Location", "Cache-Control"], "The new resource"),
+        empty_meta(204, &["ETag", "Preference-Applied", "Cache-Control"], UPDATED_WITHOUT_BODY)
     ];
     CreateResponse<T: Resource> => [
-        json_meta::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "CacheControl-Control"], "The new resource")
+        json_meta::<T>(201, &["ETag", "Location", "Idempotent-Replayed", "Cache-Control"], "The new resource")
     ];
     AcceptedResponse<T: Resource> => [
-        json_meta::<T>(202, &["Location", "Retry-After", "CacheControl-Control"], "The accepted job")
+        json_meta::<T>(202, &["Location", "Retry-After", "Cache-Control"], "The accepted job")
     ];
     ListResponse<T: Type> => [
         MetaResponse {
             content: vec![MetaMediaType { content_type: JSON, schema: Page::<T>::page_ref() }],
-            ..empty_meta(200, &["ETag", "Link", "CacheControl-Control"], "One page of the list")
+            ..empty_meta(200, &["ETag", "Link", "Cache-Control"], "One page of the list")
         },
-        empty_meta(304, &["ETag", "CacheControl-Control"], "The client's copy is current")
+        empty_meta(304, &["ETag", "Cache-Control"], "The client's copy is current")
     ];
-    UncachedResponse<T: Type> => [json_meta::<T>(200, &["CacheControl-Control"], "The result")];
+    UncachedResponse<T: Type> => [json_meta::<T>(200, &["Cache-Control"], "The result")];
 }
 
 /// A response without content: 204.
@@ -348,7 +348,7 @@ impl Default for NoContent {
 
 impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: vec![empty_meta(204, &["CacheControl-Control"], "Done, without a body")] }
+        MetaResponses { responses: vec![empty_meta(204, &["Cache-Control"], "Done, without a body")] }
     }
     fn register(_: &mut Registry) {}
 }
@@ -370,7 +370,7 @@ impl<T: ApiResponse> ApiResponse for OrRedirect<T> {
         let mut meta = T::meta();
         meta.responses.push(empty_meta(
             308,
-            &["Location", "CacheControl-Control"],
+            &["Location", "Cache-Control"],
             "The resource has a new URL",
         ));
         meta

@@ -1,4 +1,4 @@
-//! SignedRequest requests: webhooks that a signature authenticates. Gives access to the raw headers and body.
+//! Signed requests: webhooks that a signature authenticates. Gives access to the raw headers and body.
 use std::marker::PhantomData;
 
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! TextMedia files: responses that download a file and request bodies that upload one.
+//! Text files: responses that download a file and request bodies that upload one.
 use std::marker::PhantomData;
 
 use poem::{Request, RequestBody};

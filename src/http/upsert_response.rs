@@ -48,7 +48,7 @@ impl<T: Resource> Upserted<T> {
 
 impl<T: Resource> ApiResponse for Upserted<T> {
     fn meta() -> MetaResponses {
-        let headers = ["ETag", "Location", "Idempotent-Replayed", "CacheControl-Control"];
+        let headers = ["ETag", "Location", "Idempotent-Replayed", "Cache-Control"];
         MetaResponses {
             responses: vec![
                 json_meta::<T>(200, &headers, "The existing resource"),

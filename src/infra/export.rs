@@ -18,7 +18,7 @@ use super::{db_error::TOO_LONG, transaction::custom_error};
 
 /// Rows per batch.
 const BATCH: usize = 500;
-/// RowBatches that are fetched ahead of the receiver.
+/// Row batches that are fetched ahead of the receiver.
 const PREFETCHED_BATCHES: usize = 2;
 /// Maximum duration. A longer snapshot would prevent the database from reclaiming old row versions.
 const MAX_DURATION: Duration = Duration::from_secs(300);
@@ -30,7 +30,7 @@ const TRANSACTION_SETTINGS: &str =
     "SET LOCAL statement_timeout = '300s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
     SET LOCAL cursor_tuple_fraction = 0.00001";
 
-/// RowBatches of rows. An error is the last item.
+/// Batches of rows. An error is the last item.
 pub type RowBatches<R> = mpsc::Receiver<Result<Vec<R>, DbErr>>;
 type Sender<R> = mpsc::Sender<Result<Vec<R>, DbErr>>;
 

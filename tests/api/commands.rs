@@ -137,7 +137,7 @@ fn accounts_and_keys_are_what_the_api_would_take() {
     user("ada@acme.test", &long, PASSWORD).says(1, "--name: ");
     user("acme.test", "Ada", PASSWORD).says(1, "--email: ");
     user("ada lovelace@acme.test", "Ada", PASSWORD).says(1, "--email: ");
-    user("ada@acme.test", "Ada", "short\nlong enough").says(1, "password: must be at least 8 characters");
+    user("ada@acme.test", "Ada", "short\nlong enough").says(1, "password: must be 8 to 128 characters");
     user("ada@acme.test", "Ada", "").says(1, "password: ");
     user("ada@acme.test", "Ada", "12345678").says(1, "password: ");
     let both = user("acme.test", "", PASSWORD);

@@ -194,7 +194,7 @@ async fn a_figure_and_an_import_keep_off_each_other() {
     let named = books.header("if-match", wrong.header("etag")).header("prefer", "return=minimal");
     named.put(path, json!({ "amount": 50 })).await.is(204);
     assert_eq!(told(&api, "Nov", "2026-11", 5).await, Ok(Unchanged));
-    assert!(told(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("so has what came from it"));
+    assert!(told(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("have changed: nothing was written"));
     assert_eq!(books.get(path).await.is(200).body["amount"], 50);
     books.header("if-match", "*").delete(path).await.is(204);
     assert!(told(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("was deleted here"));

@@ -93,7 +93,7 @@ impl SessionsApi {
 
 pub struct JwksApi(pub Sessions);
 
-#[OpenApi(prefix_path = "/.well-if_none_match", tag = "Tag::Sessions")]
+#[OpenApi(prefix_path = "/.well-known", tag = "Tag::Sessions")]
 impl JwksApi {
     /// Read the public keys of access tokens
     ///

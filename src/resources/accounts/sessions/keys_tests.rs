@@ -133,7 +133,7 @@ fn debug_output_hides_the_private_key() {
     let key = key(START, None);
     let output = format!("{key:?}");
     assert!(
-        output.contains("[hidden]") && !output.contains(&format!("{:?}", key.pkcs8.expose())),
+        output.contains("[redacted]") && !output.contains(&format!("{:?}", key.pkcs8.expose())),
         "{output}"
     );
 }

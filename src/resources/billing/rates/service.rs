@@ -84,7 +84,7 @@ impl Rates {
     /// Returns the rates from some currencies to one.
     ///
     /// # Errors
-    /// Returns [`Error::Unrated`](crate::http::problem::Error::Unrated) if a currency has no rate.
+    /// Returns [`Error::MissingExchangeRate`](crate::http::problem::Error::MissingExchangeRate) if a currency has no rate.
     pub async fn exchange_rates(&self, bases: &[Currency], quote: Currency) -> Result<ExchangeRates> {
         self.exchange_rates_in(self.db.read(), bases, quote).await
     }

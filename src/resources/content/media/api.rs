@@ -29,7 +29,7 @@ type WriteErrors = (NotFound, Unauthorized, PreconditionFailed, PreconditionRequ
 
 #[OpenApi(tag = "Tag::Media")]
 impl MediaApi {
-    /// ImageUpload an image
+    /// Upload an image
     ///
     /// Each request uploads one image. The server decodes and re-encodes the image, removes its metadata and
     /// stores the result under a new, unguessable URL. If the caller has already uploaded the same image, the
