@@ -1,8 +1,13 @@
 //! Secrets: values that never appear in logs, responses or errors, random tokens and their digests.
 use std::fmt;
 
-use aws_lc_rs::{constant_time, digest as hash, rand};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use ring::{
+    digest as hash,
+    error::Unspecified,
+    rand::{SecureRandom, SystemRandom},
+};
+use subtle::ConstantTimeEq;
 
 /// The length of a [`random_token`]: 256 bits in unpadded base64url.
 pub const TOKEN_LENGTH: usize = 43;
@@ -44,7 +49,12 @@ impl<T: AsRef<[u8]>> Eq for Secret<T> {}
 
 /// Compares in constant time for values of equal length.
 pub fn constant_time_eq(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
-    constant_time::verify_slices_are_equal(one.as_ref(), other.as_ref()).is_ok()
+    one.as_ref().ct_eq(other.as_ref()).into()
+}
+
+/// Fills a buffer with random bytes of the operating system.
+pub fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
+    SystemRandom::new().fill(bytes)
 }
 
 /// Returns 256 random bits in base64url, which is valid in headers, cookies and URLs.
@@ -53,7 +63,7 @@ pub fn constant_time_eq(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool 
 /// Panics if the operating system provides no randomness: no secure token can be issued then.
 pub fn random_token() -> Secret<String> {
     let mut bytes = [0; 32];
-    rand::fill(&mut bytes).expect("the operating system provides random bytes");
+    fill_random(&mut bytes).expect("the operating system provides random bytes");
     Secret(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 

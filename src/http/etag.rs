@@ -1,8 +1,8 @@
 //! Entity tags and preconditions (RFC 9110, sections 8.8.3 and 13.1).
 use std::fmt;
 
-use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest;
 use uuid::Uuid;
 
 use super::problem::{Error, Result};

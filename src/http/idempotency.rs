@@ -4,9 +4,9 @@
 //! the first response again, even if the process crashed between the commit and the response.
 use std::future::Future;
 
-use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::idempotency_key;
+use ring::digest;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Unchanged, ColumnTrait, EntityTrait, QueryFilter, Set,
     sea_query::OnConflict,

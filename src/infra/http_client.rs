@@ -5,33 +5,28 @@
 //! - Redirects are not followed, because their target could be private.
 //! - Time and response size are limited.
 pub mod address;
+mod resolver;
 mod target;
 
 use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
+    error::Error as StdError,
+    io,
+    net::IpAddr,
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Method, Request, Response,
-    body::{Body, Incoming},
-    client::conn::http1,
+use reqwest::{
+    Method, RequestBuilder, Response,
     header::{self, HeaderMap, HeaderName, HeaderValue},
+    redirect, retry,
 };
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::JoinSet,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use rustls::{ClientConfig, RootCertStore};
 
+use resolver::{LookupError, PublicResolver};
+
+pub use resolver::{LookupFn, Resolver};
 pub use target::RequestUrl;
 
 /// The error of an outgoing request.
@@ -50,11 +45,11 @@ pub enum ClientError {
     #[error("the host {0} cannot be resolved")]
     UnknownHost(String),
     #[error("cannot connect to {0}: {1}")]
-    ConnectionFailed(String, std::io::Error),
+    ConnectionFailed(String, String),
     #[error("the TLS handshake with {0} failed: {1}")]
-    TlsFailed(String, std::io::Error),
+    TlsFailed(String, rustls::Error),
     #[error("invalid or incomplete response from {0}: {1}")]
-    InvalidResponse(String, hyper::Error),
+    InvalidResponse(String, String),
     #[error("no complete response from {0} within {1:?}")]
     TimedOut(String, Duration),
     #[error("the response of {0} is larger than {1} bytes")]
@@ -63,6 +58,8 @@ pub enum ClientError {
     UnexpectedEncoding(String),
     #[error("the header {0} has a value that cannot be sent")]
     InvalidHeader(&'static str),
+    #[error("cannot create the client: {0}")]
+    InvalidClient(reqwest::Error),
 }
 
 /// A request header: its name in lower case, and its value.
@@ -77,21 +74,6 @@ pub struct HttpResponse {
     /// The value of `Retry-After`, unparsed.
     pub retry_after: Option<String>,
     pub body: Vec<u8>,
-}
-
-/// Resolves host names. A name is resolved once per request, and the connection uses the checked address.
-#[derive(Clone)]
-pub enum Resolver {
-    System,
-    Custom(LookupFn),
-}
-
-pub type LookupFn = Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>;
-
-impl fmt::Debug for Resolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Resolver::System) { "System" } else { "Custom" })
-    }
 }
 
 /// Limits of a request.
@@ -112,7 +94,7 @@ impl Default for Timeouts {
 struct OutgoingRequest {
     method: Method,
     headers: HeaderMap,
-    body: Bytes,
+    body: Option<Bytes>,
     /// Truncates a response that is too large, instead of failing.
     truncate: bool,
 }
@@ -177,11 +159,8 @@ impl HttpClient {
         headers: &[Header<'_>],
         body: Bytes,
     ) -> Result<HttpResponse, ClientError> {
-        self.send(
-            url,
-            OutgoingRequest { method: Method::POST, headers: header_map(headers)?, body, truncate: true },
-        )
-        .await
+        let (headers, body) = (header_map(headers)?, Some(body));
+        self.send(url, OutgoingRequest { method: Method::POST, headers, body, truncate: true }).await
     }
 
     /// Sends a request with headers: a POST if there is a body, else a GET.
@@ -192,7 +171,7 @@ impl HttpClient {
         body: Option<Bytes>,
     ) -> Result<HttpResponse, ClientError> {
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let (headers, body) = (header_map(headers)?, body.unwrap_or_default());
+        let headers = header_map(headers)?;
         self.send(url, OutgoingRequest { method, headers, body, truncate: false }).await
     }
 
@@ -216,111 +195,72 @@ impl HttpClient {
 
     async fn send(&self, url: &str, outgoing: OutgoingRequest) -> Result<HttpResponse, ClientError> {
         let target = self.target(url)?;
-        let time = self.timeouts.total;
-        match timeout(time, self.attempt(&target, outgoing)).await {
-            Ok(response) => response,
-            Err(_) => Err(ClientError::TimedOut(target.host, time)),
-        }
-    }
-
-    async fn attempt(
-        &self,
-        target: &RequestUrl,
-        outgoing: OutgoingRequest,
-    ) -> Result<HttpResponse, ClientError> {
-        let stream = self.connect(target).await?;
-        if !target.https {
-            return self.exchange(stream, target, outgoing).await;
-        }
-        let name = ServerName::try_from(target.host.clone());
-        let name = name.map_err(|_| ClientError::UnknownHost(target.host.clone()))?;
-        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
-        let stream = stream.map_err(|error| ClientError::TlsFailed(target.host.clone(), error))?;
-        self.exchange(stream, target, outgoing).await
-    }
-
-    async fn connect(&self, target: &RequestUrl) -> Result<TcpStream, ClientError> {
-        let not_resolved = || ClientError::UnknownHost(target.host.clone());
-        let addresses: Vec<IpAddr> = match (target.ip_literal(), &self.resolver) {
-            (Some(address), _) => vec![address],
-            (None, Resolver::Custom(lookup)) => lookup(&target.host),
-            (None, Resolver::System) => {
-                let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-                addresses.map_err(|_| not_resolved())?.map(|address| address.ip()).collect()
-            }
-        };
-        let mut last_error = not_resolved();
-        let mut remaining = addresses.len();
-        for address in addresses {
-            remaining -= 1;
-            if !self.allow_private && !address::is_public(address) {
-                return Err(ClientError::PrivateAddress(target.host.clone(), address));
-            }
-            // If one of several addresses drops packets, the others must get their chance within the timeout.
-            let limit = if remaining == 0 { self.timeouts.total } else { self.timeouts.total / 4 };
-            match timeout(limit, TcpStream::connect(SocketAddr::new(address, target.port))).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last_error = ClientError::ConnectionFailed(target.host.clone(), error),
-                Err(_) => last_error = ClientError::TimedOut(target.host.clone(), limit),
-            }
-        }
-        Err(last_error)
-    }
-
-    async fn exchange<S>(
-        &self,
-        stream: S,
-        target: &RequestUrl,
-        outgoing: OutgoingRequest,
-    ) -> Result<HttpResponse, ClientError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let broken = |error| ClientError::InvalidResponse(target.host.clone(), error);
-        let mut client = http1::Builder::new();
-        client.max_buf_size(1 << 16).max_headers(100);
-        let (mut sender, connection) = client.handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        // The set aborts the connection task when this future is dropped, for example by the timeout.
-        let mut connection_task = JoinSet::new();
-        connection_task.spawn(connection);
         let truncate = outgoing.truncate;
-        let mut request = Request::new(Full::new(outgoing.body));
-        *request.method_mut() = outgoing.method;
-        *request.headers_mut() = outgoing.headers;
-        *request.uri_mut() =
-            target.path.parse().map_err(|_| ClientError::InvalidUrl("its path is invalid"))?;
-        let value = HeaderValue::from_static;
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, target.authority.clone());
-        headers.insert(header::USER_AGENT, value(concat!("tenon/", env!("CARGO_PKG_VERSION"))));
-        headers.insert(header::ACCEPT_ENCODING, value("identity"));
-        headers.insert(header::CONNECTION, value("close"));
-        let response = sender.send_request(request).await.map_err(broken)?;
-        self.read(response, target, truncate).await
+        let response = self.build_request(&target, outgoing)?.send().await;
+        let response = response.map_err(|error| self.error(&target.host, &error))?;
+        self.read(response, &target.host, truncate).await
+    }
+
+    /// Builds the request and its client. Requests share no client, because each has a connection of its own:
+    /// an idle connection would skip the check of the address. The TLS sessions are shared.
+    fn build_request(
+        &self,
+        target: &RequestUrl,
+        outgoing: OutgoingRequest,
+    ) -> Result<RequestBuilder, ClientError> {
+        let resolver = PublicResolver { lookup: self.resolver.clone(), allow_private: self.allow_private };
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured((*self.tls).clone())
+            .dns_resolver(resolver)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .referer(false)
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .http1_only()
+            .http1_max_headers(100)
+            .pool_max_idle_per_host(0)
+            .timeout(self.timeouts.total)
+            // Divided by the number of addresses: if one of them drops packets, the others get their chance.
+            .connect_timeout(self.timeouts.total)
+            .build()
+            .map_err(ClientError::InvalidClient)?;
+        let request = client
+            .request(outgoing.method, target.url.clone())
+            .headers(outgoing.headers)
+            .header(header::USER_AGENT, concat!("tenon/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT_ENCODING, "identity")
+            .header(header::CONNECTION, "close");
+        Ok(match outgoing.body {
+            Some(body) => request.body(body),
+            None => request,
+        })
     }
 
     async fn read(
         &self,
-        response: Response<Incoming>,
-        target: &RequestUrl,
+        mut response: Response,
+        host: &str,
         truncate: bool,
     ) -> Result<HttpResponse, ClientError> {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         if !truncate && text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.trim() != "identity") {
-            return Err(ClientError::UnexpectedEncoding(target.host.clone()));
+            return Err(ClientError::UnexpectedEncoding(host.to_owned()));
         }
-        let too_large = || ClientError::ResponseTooLarge(target.host.clone(), self.timeouts.max_body_bytes);
-        if !truncate && response.body().size_hint().lower() > self.timeouts.max_body_bytes as u64 {
+        let max = self.timeouts.max_body_bytes;
+        let too_large = || ClientError::ResponseTooLarge(host.to_owned(), max);
+        if !truncate && response.content_length().is_some_and(|length| length > max as u64) {
             return Err(too_large());
         }
         let media = text(header::CONTENT_TYPE).and_then(|media| media.split(';').next()).unwrap_or_default();
         let (status, content_type) = (response.status().as_u16(), media.trim().to_ascii_lowercase());
         let retry_after = text(header::RETRY_AFTER).map(str::to_owned);
-        let (mut frames, mut body) = (response.into_body(), Vec::new());
-        while let Some(frame) = frames.frame().await {
-            let frame = frame.map_err(|error| ClientError::InvalidResponse(target.host.clone(), error))?;
-            let Ok(chunk) = frame.into_data() else { continue };
-            let available = self.timeouts.max_body_bytes - body.len();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.error(host, &error))? {
+            let available = max - body.len();
             if chunk.len() > available {
                 if !truncate {
                     return Err(too_large());
@@ -331,6 +271,33 @@ impl HttpClient {
             body.extend_from_slice(&chunk);
         }
         Ok(HttpResponse { status, content_type, retry_after, body })
+    }
+
+    /// Classifies an error of reqwest by its causes.
+    fn error(&self, host: &str, error: &reqwest::Error) -> ClientError {
+        let host = host.to_owned();
+        if error.is_timeout() {
+            return ClientError::TimedOut(host, self.timeouts.total);
+        }
+        let mut root: &(dyn StdError + 'static) = error;
+        while let Some(cause) = cause(root) {
+            root = cause;
+        }
+        match (root.downcast_ref(), root.downcast_ref()) {
+            (Some(LookupError::NotFound), _) => ClientError::UnknownHost(host),
+            (Some(LookupError::Private(address)), _) => ClientError::PrivateAddress(host, *address),
+            (None, Some(tls)) => ClientError::TlsFailed(host, rustls::Error::clone(tls)),
+            _ if error.is_connect() => ClientError::ConnectionFailed(host, root.to_string()),
+            _ => ClientError::InvalidResponse(host, root.to_string()),
+        }
+    }
+}
+
+/// Returns the cause of an error. `io::Error::source` skips the error that it wraps.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
     }
 }
 

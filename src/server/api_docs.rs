@@ -147,7 +147,7 @@ impl Page {
 }
 
 fn digest(bytes: &[u8]) -> Vec<u8> {
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec()
+    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec()
 }
 
 /// Returns a file of the embedded Swagger UI distribution.

@@ -1,7 +1,6 @@
 //! The worker loop: claims due jobs, renews their leases while they run, and reschedules failed ones.
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use aws_lc_rs::rand;
 use futures_util::FutureExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -199,6 +198,6 @@ fn backoff(attempt: i32) -> Duration {
     let delay = FIRST_RETRY.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
     let mut random = [0; 1];
     // Without a random number the delay has no jitter, which is acceptable.
-    let _ = rand::fill(&mut random);
+    let _ = crate::domain::secret::fill_random(&mut random);
     delay.min(MAX_RETRY).mul_f64(0.8 + 0.4 * f64::from(random[0]) / 255.0)
 }

@@ -4,8 +4,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use ring::hmac;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

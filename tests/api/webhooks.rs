@@ -1,6 +1,6 @@
 //! What providers tell: verified, kept once, shown to admins alone.
-use aws_lc_rs::hmac;
 use poem::{Body, http::Method};
+use ring::hmac;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;

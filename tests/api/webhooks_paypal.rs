@@ -1,12 +1,10 @@
 //! PayPal's events, signed by a certificate that the operator has put here.
 use std::{fs, path::PathBuf};
 
-use aws_lc_rs::{rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use poem::{Body, http::Method};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256, RsaKeySize,
-};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
+use ring::{rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
@@ -19,6 +17,11 @@ use crate::{
 const WEBHOOK: &str = "8PT597110X687430LKGECATA";
 const TIME: &str = "2026-11-21T08:59:58Z";
 
+const KEYS: [&str; 2] = [
+    include_str!("../../src/resources/webhooks/inbound/verify/tests/only-for-tests.1.key.pem"),
+    include_str!("../../src/resources/webhooks/inbound/verify/tests/only-for-tests.2.key.pem"),
+];
+
 /// Somebody who signs as PayPal does, with the file that makes them believed.
 struct Signer {
     key: rsa::KeyPair,
@@ -26,13 +29,13 @@ struct Signer {
 }
 
 impl Signer {
-    fn new() -> Self {
+    fn new(key_pem: &str) -> Self {
         let root_key = KeyPair::generate().expect("a key");
         let mut root = CertificateParams::default();
         root.distinguished_name.push(DnType::CommonName, "The root");
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let above = root.clone().self_signed(&root_key).expect("a root").pem();
-        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+        let key = KeyPair::from_pkcs8_pem_and_sign_algo(key_pem, &PKCS_RSA_SHA256).expect("a key");
         let leaf = CertificateParams::new(vec!["messageverificationcerts.paypal.com".to_owned()]);
         let leaf = leaf.expect("a name").signed_by(&key, &Issuer::new(root, root_key)).expect("a leaf").pem();
         let file = std::env::temp_dir().join(format!("tenon-paypal-{}.pem", Uuid::now_v7()));
@@ -45,7 +48,7 @@ impl Signer {
         let mut sum = flate2::Crc::new();
         sum.update(body.as_bytes());
         let message = format!("{transmission}|{TIME}|{WEBHOOK}|{}", sum.sum());
-        let mut signature = vec![0; self.key.public_modulus_len()];
+        let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
             .expect("a signature");
@@ -68,7 +71,7 @@ impl Drop for Signer {
 
 #[tokio::test]
 async fn an_event_of_paypal_is_kept_once_and_its_transmission_carries_no_other() {
-    let (paypal, stranger) = (Signer::new(), Signer::new());
+    let (paypal, stranger) = (Signer::new(KEYS[0]), Signer::new(KEYS[1]));
     let file = paypal.file.display().to_string();
     let api =
         Api::with(&[("webhooks_paypal_id", WEBHOOK), ("webhooks_paypal_certificates", file.as_str())]).await;

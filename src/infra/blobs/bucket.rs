@@ -44,6 +44,8 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Bucket {
     pub fn new(account: &S3Config) -> io::Result<Self> {
+        // The object store uses the default provider of the process, which may already be set.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let options = ClientOptions::new()
             .with_connect_timeout(CONNECT_TIMEOUT)
             // A limit on silence instead of the whole transfer: a slow reader still gets the complete image.

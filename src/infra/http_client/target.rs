@@ -1,7 +1,7 @@
 //! Parses and checks the URL of an outgoing request.
 use std::net::IpAddr;
 
-use poem::http::{HeaderValue, Uri};
+use reqwest::Url;
 
 use super::ClientError;
 
@@ -9,12 +9,9 @@ use super::ClientError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestUrl {
     pub https: bool,
-    /// The host, without the brackets of an IPv6 address.
+    /// The host, without the brackets of an IPv6 address. All notations of an IPv4 address are normalized.
     pub host: String,
-    pub(super) port: u16,
-    pub(super) authority: HeaderValue,
-    /// Path and query.
-    pub(super) path: String,
+    pub(super) url: Url,
 }
 
 impl RequestUrl {
@@ -23,37 +20,40 @@ impl RequestUrl {
     /// # Errors
     ///
     /// [`ClientError::InvalidUrl`] with the violated rule.
-    pub fn parse(url: &str) -> Result<RequestUrl, ClientError> {
-        let valid = url.len() <= 2000 && !url.contains('#');
-        let uri: Uri = valid
-            .then(|| url.parse().ok())
-            .flatten()
-            .ok_or(ClientError::InvalidUrl("it must be absolute, without fragment"))?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(ClientError::InvalidUrl("it must start with https:// or http://")),
+    pub fn parse(text: &str) -> Result<RequestUrl, ClientError> {
+        let invalid = |rule| Err(ClientError::InvalidUrl(rule));
+        // `Url` removes line breaks and reads a backslash as a slash. What was checked must be what is sent.
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"#\\".contains(&byte);
+        let Some((scheme, rest)) = text.split_once("://").filter(|_| text.bytes().all(plain)) else {
+            return invalid("it must be absolute and in ASCII, without fragment");
         };
-        let authority = uri.authority().ok_or(ClientError::InvalidUrl("it has no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(ClientError::InvalidUrl("it must not contain a user name or password"));
+        if text.len() > 2000 {
+            return invalid("it must have at most 2000 characters");
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = match authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest) {
-            rest if rest.contains(':') => authority
-                .port_u16()
-                .filter(|port| *port > 0)
-                .ok_or(ClientError::InvalidUrl("its port must be 1 to 65535"))?,
-            _ if https => 443,
-            _ => 80,
+        let https = scheme.eq_ignore_ascii_case("https");
+        if !https && !scheme.eq_ignore_ascii_case("http") {
+            return invalid("it must start with https:// or http://");
+        }
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return invalid("it must not contain a user name or password");
+        }
+        if authority.is_empty() || authority.starts_with(':') {
+            return invalid("it has no host");
+        }
+        let Ok(url) = Url::parse(text) else {
+            return invalid("its host or port is invalid");
         };
-        if host.is_empty() {
-            return Err(ClientError::InvalidUrl("it has no host"));
+        if authority.ends_with(':') || url.port() == Some(0) {
+            return invalid("its port must be 1 to 65535");
         }
-        let authority = HeaderValue::from_str(authority.as_str());
-        let authority = authority.map_err(|_| ClientError::InvalidUrl("it has no host"))?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Ok(RequestUrl { https, host, port, authority, path })
+        let path = path.split('?').next().unwrap_or_default();
+        if url.path() != if path.is_empty() { "/" } else { path } {
+            return invalid("its path must not contain . or .. segments or unencoded characters");
+        }
+        let host =
+            url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(RequestUrl { https, host, url })
     }
 
     /// Returns the address if the host is an IP address.

@@ -8,8 +8,8 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -219,13 +219,20 @@ fn parses_urls_strictly() {
         "https://source.test/#top",
         "https://source test/",
         "https://source.test/\r\nHost: other.test",
+        "https://source.test\\@127.0.0.1/",
+        "https:///source.test/",
+        "https:source.test/",
+        "https://source.test/a/../b",
+        "https://source.test/a/%2e%2E/b",
+        "https://source.test/a/.",
+        "https://source.test/a b",
     ] {
         assert!(matches!(RequestUrl::parse(url), Err(ClientError::InvalidUrl(_))), "{url}");
     }
     let target = RequestUrl::parse("https://[::1]:8443/v6?key=a").unwrap();
-    assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("::1", 8443, "/v6?key=a"));
+    assert_eq!((target.host.as_str(), target.url.as_str()), ("::1", "https://[::1]:8443/v6?key=a"));
     let target = RequestUrl::parse("http://source.test").unwrap();
-    assert_eq!((target.https, target.port, target.path.as_str()), (false, 80, "/"));
+    assert_eq!((target.https, target.url.as_str()), (false, "http://source.test/"));
 }
 
 /// Reads a request head, so that closing the connection does not discard the response.

@@ -1,5 +1,4 @@
 //! Frames of the event stream, serialized once for all clients.
-use aws_lc_rs::rand;
 use bytes::Bytes;
 use entity::event;
 
@@ -49,7 +48,7 @@ pub fn reset(after: i64) -> Bytes {
 pub fn stop() -> Bytes {
     let mut byte = [0; 1];
     // If the random number generator fails, all clients use the same delay, which is acceptable.
-    let _ = rand::fill(&mut byte);
+    let _ = crate::domain::secret::fill_random(&mut byte);
     format!("retry: {}\n\n", 6000 + 25 * u32::from(byte[0])).into()
 }
 

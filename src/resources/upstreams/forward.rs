@@ -60,6 +60,7 @@ fn transport_error(name: &str, error: &ClientError) -> Error {
         ClientError::InvalidHeader(field) => {
             return Error::Internal(format!("the header {field} cannot be sent to the upstream {name}"));
         }
+        ClientError::InvalidClient(error) => return Error::Internal(error.to_string()),
         ClientError::PrivateAddress(..) | ClientError::PlaintextUrl | ClientError::InvalidUrl(_) => {
             "has an address that is not allowed"
         }

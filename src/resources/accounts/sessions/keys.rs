@@ -1,9 +1,11 @@
 //! Signing keys of access tokens: selection of the signing key, verification keys, and the rotation schedule.
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use ring::{
+    rand::SystemRandom,
+    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
+};
 
 use crate::domain::secret::{Secret, token_digest};
 
@@ -36,8 +38,8 @@ pub struct SigningKey {
 
 impl SigningKey {
     pub fn generate(created_at: i64, active_at: i64) -> Result<Self, InvalidKey> {
-        let pair = Ed25519KeyPair::generate().map_err(|_| InvalidKey)?;
-        let pkcs8 = pair.to_pkcs8v1().map_err(|_| InvalidKey)?;
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| InvalidKey)?;
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| InvalidKey)?;
         let public = pair.public_key().as_ref().to_vec();
         let kid = thumbprint(&public);
         let pkcs8 = Secret::new(pkcs8.as_ref().to_vec());
@@ -74,11 +76,22 @@ pub struct Jwk {
     pub alg: &'static str,
 }
 
-/// A signing key with its parsed encoding and decoding keys.
+/// A signing key with its parsed key pair.
 pub(super) struct LoadedKey {
     pub(super) row: SigningKey,
-    pub(super) encoding: EncodingKey,
-    pub(super) decoding: DecodingKey,
+    pair: Ed25519KeyPair,
+}
+
+impl LoadedKey {
+    /// Returns the Ed25519 signature of a message.
+    pub(super) fn sign(&self, message: &[u8]) -> impl AsRef<[u8]> {
+        self.pair.sign(message)
+    }
+
+    /// Returns whether this key signed the message.
+    pub(super) fn is_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, &self.row.public).verify(message, signature).is_ok()
+    }
 }
 
 impl TryFrom<SigningKey> for LoadedKey {
@@ -89,9 +102,7 @@ impl TryFrom<SigningKey> for LoadedKey {
         if pair.public_key().as_ref() != row.public || row.kid != thumbprint(&row.public) {
             return Err(InvalidKey);
         }
-        let encoding = EncodingKey::from_ed_der(row.pkcs8.expose());
-        let decoding = DecodingKey::from_ed_der(&row.public);
-        Ok(Self { row, encoding, decoding })
+        Ok(Self { row, pair })
     }
 }
 

@@ -11,8 +11,8 @@
 //! may be sent again for ten seconds and returns the same next token: the next secret is an HMAC of the used
 //! secret, with a salt that is stored only in the row. The token chain cannot fork: reuse within the grace
 //! period returns the same next token, and the second client that uses that one is detected.
-use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use ring::hmac;
 
 use crate::domain::secret::{Secret, constant_time_eq, is_token, random_token, token_digest};
 

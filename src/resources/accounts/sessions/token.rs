@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, Header, Validation};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::{Timestamp, Uuid};
 
 use super::keys::SigningKeys;
@@ -66,7 +65,7 @@ pub struct NoSigningKey;
 
 // Other header parameters (`crit`, `jku`, `jwk`, `x5u` …) are never issued, so they are rejected before they
 // can have an effect (RFC 8725, section 3.10).
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccessHeader {
     typ: String,
@@ -92,13 +91,12 @@ struct Claims {
 pub struct AccessTokens {
     issuer: String,
     audience: String,
-    validation: Validation,
     keys: Arc<SigningKeys>,
 }
 
 impl AccessTokens {
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>, keys: Arc<SigningKeys>) -> Self {
-        Self { issuer: issuer.into(), audience: audience.into(), validation: signature_only(), keys }
+        Self { issuer: issuer.into(), audience: audience.into(), keys }
     }
 
     /// Issues a token with the current signing key.
@@ -115,24 +113,24 @@ impl AccessTokens {
             exp: iat.saturating_add(LIFETIME),
             jti: token_id(now),
         };
-        let header = Header {
-            typ: Some(TYPE.into()),
-            kid: Some(key.row.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        jsonwebtoken::encode(&header, &claims, &key.encoding).map(Secret::new).map_err(|_| NoSigningKey)
+        let header = AccessHeader { typ: TYPE.into(), alg: ALGORITHM.into(), kid: key.row.kid.clone() };
+        let message = format!("{}.{}", encode(&header)?, encode(&claims)?);
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()));
+        Ok(Secret::new(format!("{message}.{signature}")))
     }
 
     /// Verifies the header, the signature and all claims of a token.
     pub fn verify(&self, token: &str, now: i64) -> Result<VerifiedToken, TokenError> {
         let header = header(token)?;
         let key = self.keys.verifying(&header.kid, now).ok_or(TokenError::UnknownKey)?;
-        let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation);
-        let claims = decoded.map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
-            _ => TokenError::Claims,
-        })?;
-        self.check(claims.claims, seconds(now))
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Signature)?;
+        if !key.is_signed(message.as_bytes(), &signature) {
+            return Err(TokenError::Signature);
+        }
+        let (_, claims) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).map_err(|_| TokenError::Claims)?;
+        self.check(parse_object(&claims).ok_or(TokenError::Claims)?, seconds(now))
     }
 
     fn check(&self, claims: Claims, now: i64) -> Result<VerifiedToken, TokenError> {
@@ -170,18 +168,17 @@ fn header(token: &str) -> Result<AccessHeader, TokenError> {
     }
     let encoded = token.split('.').next().ok_or(TokenError::Malformed)?;
     let json = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Malformed)?;
-    let header: AccessHeader = serde_json::from_slice(&json).map_err(|_| TokenError::Header)?;
+    let header: AccessHeader = parse_object(&json).ok_or(TokenError::Header)?;
     if header.typ == TYPE && header.alg == ALGORITHM { Ok(header) } else { Err(TokenError::Header) }
 }
 
-/// Returns a validation of the signature only. The library reads the system clock and accepts lists and
-/// fractional numbers, so [`AccessTokens::verify`] checks the claims.
-fn signature_only() -> Validation {
-    let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation
+fn encode(part: &impl Serialize) -> Result<String, NoSigningKey> {
+    serde_json::to_vec(part).map(|json| BASE64_URL_SAFE_NO_PAD.encode(json)).map_err(|_| NoSigningKey)
+}
+
+/// Parses a JSON object. A derived `Deserialize` alone accepts a list of the values too.
+fn parse_object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    json.starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use aws_lc_rs::{hmac, signature::Ed25519KeyPair};
+use ring::{hmac, signature::Ed25519KeyPair};
 use serde_json::{Value, json};
 
 use super::*;
@@ -208,14 +208,14 @@ fn rejects_forged_headers() {
                 raw(format!(r#"{{"typ":"at+jwt","alg":"none","alg":"EdDSA","kid":"{kid}"}}"#)),
                 Header,
             ),
-            ("header a list", raw(format!(r#"["at+jwt","EdDSA","{kid}"]"#)), TokenError::Claims),
+            ("header a list", raw(format!(r#"["at+jwt","EdDSA","{kid}"]"#)), Header),
         ],
     );
 }
 
 #[test]
 fn rejects_forged_signatures_and_malformed_tokens() {
-    use TokenError::{Claims, Malformed, Signature};
+    use TokenError::{Malformed, Signature};
     let Fixture { tokens, ours, theirs } = fixture();
     let good = sign(&ours, &header_of(&ours), &claims());
     let [header, body, signature]: [&str; 3] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
@@ -238,8 +238,8 @@ fn rejects_forged_signatures_and_malformed_tokens() {
             ("signature of zeros", format!("{header}.{body}.{}", b64([0; 64])), Signature),
             ("signature empty", format!("{header}.{body}."), Signature),
             ("signature truncated", format!("{header}.{body}.{}", b64([0; 32])), Signature),
-            ("signature padded", format!("{good}=="), Claims),
-            ("signature with a line end", format!("{good}\n"), Claims),
+            ("signature padded", format!("{good}=="), Signature),
+            ("signature with a line end", format!("{good}\n"), Signature),
             ("claims empty", format!("{header}..{signature}"), Signature),
             ("header empty", format!(".{body}.{signature}"), TokenError::Header),
             ("header padded", format!("{header}=.{body}.{signature}"), Malformed),

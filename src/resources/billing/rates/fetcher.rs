@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::rand;
 use tokio::sync::watch;
 
 use super::{
@@ -207,6 +206,6 @@ fn host(url: &str) -> String {
 fn jittered(time: Duration) -> Duration {
     let mut byte = [0; 1];
     // Without a random number the delay has a fixed offset, which is harmless.
-    let _ = rand::fill(&mut byte);
+    let _ = crate::domain::secret::fill_random(&mut byte);
     time.mul_f64(0.9 + 0.2 * f64::from(byte[0]) / 255.0)
 }

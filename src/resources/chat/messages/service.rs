@@ -1,7 +1,7 @@
 //! Message service: rules and queries. Only this file writes the `messages` table.
-use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{channel, message, user};
+use ring::digest;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, JoinType,
     ModelTrait, QueryFilter, QuerySelect, RelationTrait, Select, Set,

@@ -1,5 +1,4 @@
 //! Blob keys, file names and wire representation of a `media` row.
-use aws_lc_rs::rand;
 use entity::media;
 
 use super::types::{Media, MediaType, MediaVariant};
@@ -17,7 +16,8 @@ pub const FOCUS_SCALE: f64 = 10_000.0;
 /// Returns a new random stem of 128 bits, so that URLs cannot be guessed.
 pub fn new_stem() -> Result<String> {
     let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| Error::Internal("the random number generator failed".to_owned()))?;
+    crate::domain::secret::fill_random(&mut bytes)
+        .map_err(|_| Error::Internal("the random number generator failed".to_owned()))?;
     Ok(hex(&bytes))
 }
 

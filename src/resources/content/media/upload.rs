@@ -4,8 +4,8 @@ use std::{
     sync::Arc,
 };
 
-use aws_lc_rs::digest::{Context, SHA256};
 use entity::{media, user};
+use ring::digest::{Context, SHA256};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait},
@@ -286,7 +286,7 @@ fn new_row(
     now: i64,
 ) -> media::Model {
     let filename = filename(name, clean.format);
-    let digest = aws_lc_rs::digest::digest(&SHA256, &clean.bytes);
+    let digest = ring::digest::digest(&SHA256, &clean.bytes);
     media::Model {
         id: Uuid::now_v7(),
         key: format!("{stem}.{}", clean.format.extension()),

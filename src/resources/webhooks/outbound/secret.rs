@@ -1,6 +1,6 @@
 //! Secrets of endpoints, and signatures as in Standard Webhooks.
-use aws_lc_rs::{hmac, rand};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use ring::hmac;
 
 use crate::{
     domain::secret::Secret,
@@ -12,7 +12,8 @@ const PREFIX: &str = "whsec_";
 /// Creates a secret of 256 random bits.
 pub fn generate() -> Result<Secret<String>> {
     let mut bytes = [0; 32];
-    rand::fill(&mut bytes).map_err(|_| Error::Internal("the random number generator failed".into()))?;
+    crate::domain::secret::fill_random(&mut bytes)
+        .map_err(|_| Error::Internal("the random number generator failed".into()))?;
     Ok(Secret::new(format!("{PREFIX}{}", STANDARD.encode(bytes))))
 }
 

@@ -2,7 +2,6 @@
 //! requests per endpoint also holds with several processes.
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use futures_util::{StreamExt, stream};
 use sea_orm::{
@@ -244,7 +243,7 @@ fn next_attempt(attempts: i32, now: i64) -> Option<i64> {
     let delay = RETRY_DELAYS.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
     let mut byte = [0; 1];
     // If the random number generator fails, there is no jitter, which is acceptable.
-    let _ = rand::fill(&mut byte);
+    let _ = crate::domain::secret::fill_random(&mut byte);
     Some(now + (*delay as f64 * (0.8 + 0.4 * f64::from(byte[0]) / 255.0)) as i64)
 }
 

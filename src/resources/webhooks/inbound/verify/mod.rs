@@ -3,7 +3,7 @@ pub mod github;
 pub mod paypal;
 pub mod stripe;
 
-use aws_lc_rs::hmac;
+use ring::hmac;
 
 use crate::domain::secret::Secret;
 

@@ -1,7 +1,7 @@
-use aws_lc_rs::{rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
+use ring::{rand::SystemRandom, rsa, signature::RSA_PKCS1_SHA256};
 
 use super::*;
 use crate::http::signed_request::SignedHeaders;
@@ -180,13 +180,21 @@ struct Chain {
     key: rsa::KeyPair,
 }
 
+/// Two RSA keys, because ring and rcgen cannot generate them.
+const KEYS: [&str; 2] =
+    [include_str!("tests/only-for-tests.1.key.pem"), include_str!("tests/only-for-tests.2.key.pem")];
+
 fn chain(names: &[&str], without_root: bool) -> Chain {
+    chain_with_key(KEYS[0], names, without_root)
+}
+
+fn chain_with_key(key_pem: &str, names: &[&str], without_root: bool) -> Chain {
     let root_key = KeyPair::generate().expect("a key");
     let mut root = CertificateParams::default();
     root.distinguished_name.push(rcgen::DnType::CommonName, "The root");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root_pem = root.clone().self_signed(&root_key).expect("a root").pem();
-    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+    let key = KeyPair::from_pkcs8_pem_and_sign_algo(key_pem, &PKCS_RSA_SHA256).expect("a key");
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut leaf = CertificateParams::new(names).expect("names");
     leaf.not_before = rcgen::date_time_ymd(2026, 11, 1);
@@ -202,7 +210,7 @@ impl Chain {
     }
 
     fn sign(&self, message: &str) -> String {
-        let mut signature = vec![0; self.key.public_modulus_len()];
+        let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
             .expect("a signature");
@@ -316,7 +324,7 @@ fn paypal_rejects_other_certificates() {
         let signature = chain.sign(&message);
         assert!(chain.verifier().verify(&fields(&headers(&signature, CERT)), BODY, NOW).is_err(), "{name}");
     }
-    let (ours, others) = (chain(PAYPAL, false), chain(PAYPAL, false));
+    let (ours, others) = (chain(PAYPAL, false), chain_with_key(KEYS[1], PAYPAL, false));
     let signature = others.sign(&message);
     assert!(ours.verifier().verify(&fields(&headers(&signature, CERT)), BODY, NOW).is_err());
     let signature = ours.sign(&message);
