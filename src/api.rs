@@ -104,6 +104,7 @@ const TAGS: &[(&str, &str)] = &[
     ("WebhookDeliveries", "Webhook deliveries: the log of sent events, with redelivery."),
     ("WebhookEndpoints", "Webhook endpoints: URLs that receive events."),
     ("WebhookEvents", "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal."),
+    ("Webhooks", "Events that the service sends to webhook endpoints, signed according to Standard Webhooks."),
 ];
 
 type Images = (MediaApi, MediaFilesApi);
@@ -167,6 +168,9 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
 
 /// The OpenAPI 3.1 document. It depends on the code only, not on configuration or data.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document::<AllApis>(info(), TAGS));
+
+/// The OpenAPI document as served and committed: [`DOCUMENT`] without what no reader and no tool needs.
+pub static PUBLISHED: LazyLock<Value> = LazyLock::new(|| openapi::publish(&DOCUMENT));
 
 fn info() -> Value {
     json!({

@@ -8,6 +8,7 @@ mod headers;
 mod oas30;
 mod operation;
 mod prune;
+mod publish;
 mod schema;
 mod webhooks;
 
@@ -18,6 +19,7 @@ use poem_openapi::{
 use serde_json::{Map, Value, json};
 
 pub use oas30::to_openapi_30;
+pub use publish::publish;
 
 /// Generates the OpenAPI 3.1 document of an API.
 pub fn document<T: OpenApi>(info: Value, tags: &[(&str, &str)]) -> Value {
