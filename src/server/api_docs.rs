@@ -76,7 +76,6 @@ impl ApiDocs {
     fn swagger(&mut self) {
         let files = [
             ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-            ("swagger-ui-standalone-preset.js", "text/javascript; charset=utf-8"),
             ("swagger-ui.css", "text/css; charset=utf-8"),
             ("favicon-32x32.png", "image/png"),
         ];
