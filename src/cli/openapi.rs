@@ -42,8 +42,8 @@ enum Oas {
 impl Openapi {
     pub fn run(self) -> Result<ExitCode, String> {
         let document = match self.oas {
-            Oas::V31 => api::DOCUMENT.clone(),
-            Oas::V30 => api::to_openapi_30(&api::DOCUMENT),
+            Oas::V31 => api::PUBLISHED.clone(),
+            Oas::V30 => api::to_openapi_30(&api::PUBLISHED),
         };
         let text = match self.format {
             Format::Yaml => api::to_yaml(&document),

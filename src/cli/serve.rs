@@ -127,7 +127,7 @@ async fn hourly_maintenance(app: App) {
 
 /// Assembles the HTTP layer: routing, the OpenAPI document, redirects, rate limits and CORS.
 pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
-    let document = &api::DOCUMENT;
+    let document = &api::PUBLISHED;
     let site = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
     let mut gate = api::dispatcher(app)?;
     gate.require_if_match = config.require_if_match;

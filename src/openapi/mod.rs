@@ -10,6 +10,7 @@ mod headers;
 mod oas30;
 mod operation;
 mod prune;
+mod publish;
 mod schema;
 mod webhooks;
 
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use oas30::to_openapi_30;
+pub use publish::publish;
 
 /// Generates the OpenAPI 3.1 document of the operations. The registry has the schemas that they reference.
 pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> Value {
@@ -34,7 +36,9 @@ pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> V
     let webhooks = webhooks::add(&mut components);
     let tags: BTreeMap<&str, Value> = operations
         .iter()
-        .map(|Operation { tag, .. }| (tag.name, json!({ "name": tag.name, "description": tag.description })))
+        .map(|Operation { tag, .. }| (tag.name, tag.description))
+        .chain([webhooks::TAG])
+        .map(|(name, description)| (name, json!({ "name": name, "description": description })))
         .collect();
     let tags: Vec<&Value> = tags.values().collect();
     let mut document = json!({

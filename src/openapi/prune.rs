@@ -27,7 +27,7 @@ pub fn remove_unused(document: &mut Value) {
     }
 }
 
-fn collect_references(value: &Value, into: &mut Vec<String>) {
+pub fn collect_references(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {

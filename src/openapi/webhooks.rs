@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 use super::components::ID;
 use crate::domain::event::{EventType, Topic};
 
-const TAG: &str = "WebhookEndpoints";
+/// The tag of all webhooks: its name and description.
+pub const TAG: (&str, &str) =
+    ("Webhooks", "Webhooks: events that the service sends to webhook endpoints, signed by Standard Webhooks.");
 
 /// Name, description, schema and example of a header.
 type Header = (&'static str, &'static str, Value, Value);
@@ -39,7 +41,7 @@ fn cloudevents_headers() -> [Header; 5] {
     [
         (
             "ce-specversion",
-            "The version of CloudEvents. All `ce-` headers are sent with the format `cloudevents` only.",
+            "The version of CloudEvents.",
             json!({ "type": "string", "enum": ["1.0"] }),
             json!("1.0"),
         ),
@@ -70,10 +72,10 @@ fn cloudevents_headers() -> [Header; 5] {
     ]
 }
 
-/// Returns all headers, each with whether it is required.
-fn headers() -> impl Iterator<Item = (bool, Header)> {
-    let required = standard_headers().into_iter().map(|header| (true, header));
-    required.chain(cloudevents_headers().into_iter().map(|header| (false, header)))
+/// Returns references to the parameters of these headers.
+fn references(headers: impl IntoIterator<Item = Header>) -> Vec<Value> {
+    let reference = |(name, ..): Header| json!({ "$ref": format!("#/components/parameters/{}", pascal(name)) });
+    headers.into_iter().map(reference).collect()
 }
 
 /// Converts `webhook-id` to `WebhookId`.
@@ -121,25 +123,33 @@ impl Webhook {
     }
 }
 
-/// Adds the parameters and schemas of webhooks to the components, and returns the `webhooks` object.
+/// Adds the parameters, responses and schemas of webhooks to the components, and returns the `webhooks` object.
 pub fn add(components: &mut Map<String, Value>) -> Value {
     let mut insert = |kind: &str, name: String, component: Value| {
         if let Some(entries) = components.get_mut(kind).and_then(Value::as_object_mut) {
             entries.insert(name, component);
         }
     };
-    for (required, (name, description, schema, example)) in headers() {
+    for (name, description, schema, example) in standard_headers().into_iter().chain(cloudevents_headers()) {
         let parameter = json!({
-            "name": name, "in": "header", "required": required,
+            "name": name, "in": "header", "required": true,
             "description": description, "schema": schema, "example": example
         });
         insert("parameters", pascal(name), parameter);
     }
+    for (name, description) in [
+        ("WebhookAccepted", "Accepted. The event is not sent again"),
+        ("WebhookGone", "Gone. The endpoint is disabled"),
+        ("WebhookFailed", "Failed. The event is sent again later, not before `Retry-After`"),
+    ] {
+        insert("responses", name.to_owned(), json!({ "description": description }));
+    }
     for webhook in Webhook::all() {
         insert("schemas", webhook.name(), payload(&webhook));
     }
-    let paths =
-        Webhook::all().map(|webhook| (webhook.event_type.to_owned(), json!({ "post": operation(&webhook) })));
+    let paths = Webhook::all()
+        .map(|webhook| (webhook.event_type.to_owned(), json!({ "post": operation(&webhook) })))
+        .chain([("cloudevent".to_owned(), json!({ "post": cloudevent() }))]);
     Value::Object(paths.collect())
 }
 
@@ -178,36 +188,46 @@ fn payload(webhook: &Webhook) -> Value {
 }
 
 fn operation(webhook: &Webhook) -> Value {
-    let name = webhook.name();
-    let parameters: Vec<Value> = headers()
-        .map(|(_, (header, ..))| json!({ "$ref": format!("#/components/parameters/{}", pascal(header)) }))
-        .collect();
+    request(
+        &pascal(webhook.event_type),
+        &format!("Receive `{}`", webhook.event_type),
+        &format!("{} Sent to {}.", webhook.description, webhook.recipients),
+        &webhook.name(),
+        references(standard_headers()),
+    )
+}
+
+/// The same events for endpoints with the format `cloudevents`.
+fn cloudevent() -> Value {
+    request(
+        "CloudEvent",
+        "Receive an event as a CloudEvent",
+        "Any of the events, for endpoints with the format `cloudevents`: the binary mode of CloudEvents 1.0. The type \
+         and the time are in headers; the body is `data` only.",
+        "EventData",
+        references(standard_headers().into_iter().chain(cloudevents_headers())),
+    )
+}
+
+fn request(id: &str, summary: &str, description: &str, schema: &str, parameters: Vec<Value>) -> Value {
+    let response = |name: &str| json!({ "$ref": format!("#/components/responses/{name}") });
     json!({
-        "operationId": format!("webhooks{}", pascal(webhook.event_type)),
-        "tags": [TAG],
-        "summary": format!("Receive `{}`", webhook.event_type),
-        "description": format!(
-            "{} Sent to {}, signed according to Standard Webhooks.",
-            webhook.description, webhook.recipients
-        ),
+        "operationId": format!("webhooks{id}"),
+        "tags": [TAG.0],
+        "summary": summary,
+        "description": description,
         "security": [],
         "parameters": parameters,
         "requestBody": {
-            "description": "The event, at most 20 kB. With the format `cloudevents`, the body is `data` only, and the headers have the other fields.",
+            "description": "The event, at most 20 kB.",
             "required": true,
-            "content": { "application/json": {
-                "schema": { "anyOf": [
-                    { "$ref": format!("#/components/schemas/{name}") },
-                    { "$ref": "#/components/schemas/EventData" }
-                ] },
-                "example": webhook.example()
-            } }
+            "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } }
         },
         "responses": {
-            "2XX": { "description": "Accepted. The event is not sent again" },
-            "410": { "description": "Gone. The endpoint is disabled" },
-            "4XX": { "description": "Failed. The event is sent again later" },
-            "5XX": { "description": "Failed. The event is sent again later, not before `Retry-After`" }
+            "2XX": response("WebhookAccepted"),
+            "410": response("WebhookGone"),
+            "4XX": response("WebhookFailed"),
+            "5XX": response("WebhookFailed")
         }
     })
 }

@@ -76,7 +76,6 @@ impl ApiDocs {
     fn swagger(&mut self) {
         let files = [
             ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-            ("swagger-ui-standalone-preset.js", "text/javascript; charset=utf-8"),
             ("swagger-ui.css", "text/css; charset=utf-8"),
             ("favicon-32x32.png", "image/png"),
         ];
@@ -168,57 +167,7 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
 
-const SWAGGER_PAGE: &str = r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Tenon API</title>
-<link rel="stylesheet" href="/swagger/swagger-ui.css">
-<link rel="icon" href="/swagger/favicon-32x32.png">
-</head>
-<body>
-<main id="contract"></main>
-<script src="/swagger/swagger-ui-bundle.js"></script>
-<script src="/swagger/swagger-ui-standalone-preset.js"></script>
-<script src="/swagger/start.js"></script>
-</body>
-</html>
-"#;
+const SWAGGER_PAGE: &str = include_str!("../../assets/swagger/index.html");
 
-/// Starts Swagger UI. After a sign-in with "Try it out" it uses the access token of the response. Optional
-/// parameters start without a value, because their examples belong to other requests.
-const SWAGGER_SCRIPT: &str = r##"const start = async () => {
-  const spec = await (await fetch("/openapi.json")).json();
-  const forget = (parameter) => {
-    if (parameter.required) return;
-    delete parameter.example;
-    if (parameter.schema) delete parameter.schema.example;
-  };
-  Object.values(spec.components.parameters ?? {}).forEach(forget);
-  for (const item of Object.values(spec.paths)) {
-    for (const operation of Object.values(item)) (operation.parameters ?? []).forEach(forget);
-  }
-  const ui = SwaggerUIBundle({
-    spec,
-    dom_id: "#contract",
-    deepLinking: true,
-    docExpansion: "list",
-    displayOperationId: true,
-    displayRequestDuration: true,
-    persistAuthorization: false,
-    tryItOutEnabled: true,
-    validatorUrl: null,
-    withCredentials: true,
-    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset.slice(1)],
-    responseInterceptor: (response) => {
-      if (response.ok && /\/api\/auth\/(login|refresh)$/.test(new URL(response.url, location.href).pathname)) {
-        ui.preauthorizeApiKey("bearer_jwt", JSON.parse(response.text ?? response.data).accessToken);
-      }
-      return response;
-    },
-  });
-  window.ui = ui;
-};
-start();
-"##;
+/// Starts Swagger UI.
+const SWAGGER_SCRIPT: &str = include_str!("../../assets/swagger/start.js");
