@@ -40,7 +40,14 @@ const ARROWS: &[(&str, &str, &[&str], &str)] = &[
     (
         "src/resources",
         "service.rs",
-        &["poem::", "poem_openapi", "http::response::GetResponse", "CreateResponse<", "ListResponse<", "ApiError<"],
+        &[
+            "poem::",
+            "poem_openapi",
+            "http::response::GetResponse",
+            "CreateResponse<",
+            "ListResponse<",
+            "ApiError<",
+        ],
         "a service speaks no HTTP",
     ),
     ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::infra"], "types are data"),
@@ -51,7 +58,7 @@ const ARROWS: &[(&str, &str, &[&str], &str)] = &[
         "what is sent is said in plain names and values: the door speaks HTTP",
     ),
     ("src/resources/upstreams", "forward.rs", &["poem::", "hyper::"], "the door speaks HTTP"),
-    ("src", "", &["unwrap_unchecked", "std::env::var(\"HOME"], "settings are read in config.rs"),
+    ("src", "", &["unwrap_unchecked", "std::env::var(\"HOME"], "settings are read in config/mod.rs"),
 ];
 
 fn files(folder: &Path, found: &mut Vec<(String, String)>) {
@@ -118,7 +125,7 @@ fn the_environment_is_read_in_one_place() {
         .filter(|(_, text)| text.contains("env::var"))
         .map(|(path, _)| path)
         .collect();
-    assert!(readers.iter().all(|path| path.ends_with("config.rs")), "{readers:?}");
+    assert!(readers.iter().all(|path| path.ends_with("config/mod.rs")), "{readers:?}");
 }
 
 #[test]

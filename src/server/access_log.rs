@@ -1,9 +1,31 @@
 //! The access log: one line for each request, including requests that the client cancelled.
-use std::time::Instant;
+use std::{str::FromStr, time::Instant};
 
 use poem::http::{Method, StatusCode};
 
 use super::dispatch::RequestInfo;
+
+/// Which part of client addresses the access log contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAddressLog {
+    Full,
+    /// The network: /24 for IPv4, /48 for IPv6.
+    #[default]
+    Network,
+    Off,
+}
+
+impl FromStr for ClientAddressLog {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "full" => Ok(ClientAddressLog::Full),
+            "network" => Ok(ClientAddressLog::Network),
+            "off" => Ok(ClientAddressLog::Off),
+            other => Err(format!("must be full, network or off, got {other}")),
+        }
+    }
+}
 
 pub struct AccessLog {
     pub trace: String,

@@ -20,7 +20,7 @@ pub struct Block {
 impl FromStr for Block {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = || format!("{text} is not an address block: use CIDR notation such as 10.0.0.0/8");
+        let invalid = || format!("must be address blocks such as 10.0.0.0/8, got {text}");
         let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
         let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
         let max = if address.is_ipv4() { 32 } else { 128 };
@@ -62,7 +62,7 @@ impl FromStr for ForwardedHeader {
         match text {
             "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
             "forwarded" => Ok(ForwardedHeader::Forwarded),
-            other => Err(format!("forwarded_header: must be x-forwarded-for or forwarded, got {other}")),
+            other => Err(format!("must be x-forwarded-for or forwarded, got {other}")),
         }
     }
 }

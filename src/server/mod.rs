@@ -36,7 +36,8 @@ use poem::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub use client_address::Proxies;
+pub use access_log::ClientAddressLog;
+pub use client_address::{Block, ForwardedHeader, Proxies};
 pub use credential::{Authenticate, Credential};
 pub use dispatch::Dispatcher;
 pub use rate_limit::RateLimits;

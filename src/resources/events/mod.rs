@@ -8,5 +8,5 @@ mod subscription;
 mod types;
 
 pub use api::EventsApi;
-pub use service::{EventLimits, Events};
+pub use service::Events;
 pub use types::{Event, EventData, EventQuery};

@@ -11,5 +11,4 @@ pub use api::UpstreamsApi;
 pub use service::Upstreams;
 pub use types::{
     Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery, UpstreamRequest,
-    UpstreamSettings, UpstreamTarget,
 };
