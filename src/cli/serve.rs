@@ -137,6 +137,7 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
         rate_limits: RateLimits(limiter),
         cors: Cors(config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect()),
         proxies: config.proxies(),
+        log_client_address: config.log.log_client_address,
         clock: app.clock.clone(),
     })
 }

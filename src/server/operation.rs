@@ -197,18 +197,19 @@ impl Access {
 
     /// Checks role, scope and kind of credential. Ownership is checked by the handler, because it needs the
     /// row.
-    pub fn check(&self, principal: Option<&Principal>) -> Result<(), Error> {
+    pub fn check(&self, principal: Option<&Principal>) -> Result<(), Problem> {
         let Some(principal) = principal else {
-            return if self.anonymous { Ok(()) } else { Err(Error::Unauthenticated) };
+            return if self.anonymous { Ok(()) } else { Err(Error::Unauthenticated.into()) };
         };
         match &self.scope {
             None if matches!(principal.via, Via::Key { .. }) => {
                 return Err(Error::Forbidden(
                     "API keys are not accepted here: use a session or an access token",
-                ));
+                )
+                .into());
             }
             Some(scope) if !principal.has_scope(scope) => {
-                return Err(Error::InsufficientScope(scope.clone()));
+                return Err(Error::InsufficientScope(scope.clone()).into());
             }
             _ => {}
         }
@@ -218,7 +219,14 @@ impl Access {
         };
         match self.allow.iter().any(allows) {
             true => Ok(()),
-            false => Err(Error::Forbidden("requires another role: see x-authz of the operation")),
+            false => {
+                Err(Problem::from(Error::Forbidden("requires another role: see x-authz of the operation"))
+                    .reason(format!(
+                        "requires one of {}, the caller is {}",
+                        self.allow.join(", "),
+                        principal.role
+                    )))
+            }
         }
     }
 }
