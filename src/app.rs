@@ -3,7 +3,6 @@ use std::path::PathBuf;
 
 use crate::{
     config::Config,
-    domain::locale::Locales,
     http::{
         cursor::CursorKey,
         problem::{Error, Result},
@@ -21,8 +20,8 @@ use crate::{
         billing::{
             customers::Customers,
             dashboard::DashboardService,
-            invoices::{CountryRoutes, Invoices, InvoicesV1, PdfRenderer, Seller},
-            rates::{FallbackRates, RateFetcher, RateSource, Rates},
+            invoices::{Invoices, InvoicesV1, PdfRenderer},
+            rates::{RateFetcher, Rates},
             revenues::Revenues,
         },
         chat::{channels::Channels, messages::Messages},
@@ -34,101 +33,15 @@ use crate::{
             tags::Tags,
             trash::Trash,
         },
-        events::{EventLimits, Events},
+        events::Events,
         health::Health,
         jobs::Jobs,
         redirects::{RedirectHosts, Redirects},
         shared::secrets::load_or_create_secret,
-        upstreams::{UpstreamSettings, Upstreams},
-        webhooks::{
-            inbound::{ProviderConfig, WebhookEvents},
-            outbound::WebhookEndpoints,
-        },
+        upstreams::Upstreams,
+        webhooks::{inbound::WebhookEvents, outbound::WebhookEndpoints},
     },
 };
-
-/// Settings of the services.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Whether anyone can create a reader account.
-    pub registration: bool,
-    /// The issuer (`iss`) of access tokens.
-    pub issuer: String,
-    pub locales: Locales,
-    /// Exchange rates to use while none are stored.
-    pub fallback_rates: FallbackRates,
-    /// The provider of exchange rates.
-    pub rates_source: Option<RateSource>,
-    /// Whether outgoing requests may connect to addresses that are not public.
-    pub allow_private_networks: bool,
-    /// The MMDB file that maps addresses to countries.
-    pub geo_database: Option<PathBuf>,
-    pub geo_routes: CountryRoutes,
-    /// The issuer of the invoices.
-    pub seller: Seller,
-    /// Providers whose webhooks are accepted, with their secrets.
-    pub webhooks: ProviderConfig,
-    /// Upstream services that requests are forwarded to.
-    pub upstreams: UpstreamSettings,
-    /// The `source` of events (CloudEvents).
-    pub event_source: String,
-    /// The folder that is imported again after a push to GitHub.
-    pub github_docs_folder: Option<PathBuf>,
-    /// The hosts that redirects may target.
-    pub redirect_sites: RedirectHosts,
-    /// The folder of images and of uploads in progress.
-    pub media_dir: PathBuf,
-    /// The bucket that stores the images; `None` stores them in the folder.
-    pub bucket: Option<S3Config>,
-    /// Days for which deleted items can be restored.
-    pub trash_retention_days: u16,
-    /// Limits on event streams.
-    pub event_limits: EventLimits,
-    /// Whether sign-in attempts are rate limited.
-    pub rate_limits: bool,
-}
-
-impl Settings {
-    pub fn from_config(config: &Config) -> Self {
-        let issuer = match config.text("public_url") {
-            "" => "tenon",
-            url => url,
-        };
-        let source = match config.text("public_url") {
-            "" => "/",
-            url => url,
-        };
-        Settings {
-            registration: config.registration,
-            issuer: issuer.to_owned(),
-            locales: config.locales.clone(),
-            fallback_rates: config.fallback.clone(),
-            rates_source: config.rates.clone(),
-            allow_private_networks: config.outgoing_private,
-            geo_database: config.geo_database(),
-            geo_routes: config.geo_routes.clone(),
-            seller: config.seller.clone(),
-            webhooks: config.webhooks.clone(),
-            upstreams: config.upstreams.clone(),
-            event_source: source.to_owned(),
-            github_docs_folder: config.webhooks_github_docs(),
-            redirect_sites: RedirectHosts::new(config.text("public_url"), config.redirect_hosts.clone()),
-            media_dir: config.media_dir(),
-            bucket: config.bucket.clone(),
-            trash_retention_days: config.trash_days,
-            event_limits: config.event_limits,
-            rate_limits: config.rate_limits,
-        }
-    }
-
-    fn blobs(&self) -> Result<Blobs> {
-        match &self.bucket {
-            None => Ok(Blobs::folder(self.media_dir.clone())),
-            Some(account) => Blobs::bucket(account, &self.media_dir)
-                .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}"))),
-        }
-    }
-}
 
 /// All services.
 #[derive(Clone)]
@@ -165,18 +78,20 @@ pub struct App {
 }
 
 impl App {
-    pub async fn new(db: Db, clock: Clock, settings: Settings) -> Result<App> {
+    pub async fn new(db: Db, clock: Clock, config: &Config) -> Result<App> {
         let cursors = CursorKey::new(load_or_create_secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
-        let limiter = if settings.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
+        let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
         let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let trash = Trash::from_days(settings.trash_retention_days);
+        let trash = Trash::from_days(config.storage.trash_retention_days.0);
         let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
         let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
-        let sessions = Sessions::new(api_keys.clone(), cursors.clone(), &settings.issuer, limiter).await?;
+        let sessions =
+            Sessions::new(api_keys.clone(), cursors.clone(), config.public_url().unwrap_or("tenon"), limiter)
+                .await?;
         sessions.rotate_keys().await?;
-        let media = MediaLibrary::new(db.clone(), clock.clone(), cursors.clone(), settings.blobs()?);
-        let billing = Billing::new(&db, &clock, &cursors, &settings)?;
+        let media = MediaLibrary::new(db.clone(), clock.clone(), cursors.clone(), blobs(config)?);
+        let billing = Billing::new(&db, &clock, &cursors, config)?;
         Ok(App {
             customers: billing.customers,
             dashboard: billing.dashboard,
@@ -188,29 +103,30 @@ impl App {
             channels: Channels::new(db.clone(), clock.clone(), cursors.clone()),
             comments: Comments::new(db.clone(), clock.clone(), cursors.clone()),
             docs: Docs::new(db.clone(), clock.clone(), cursors.clone(), trash),
-            events: Events::new(db.clone(), clock.clone(), settings.event_limits),
+            events: Events::new(db.clone(), clock.clone(), config.events.clone()),
             jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
             health: Health::new(db.clone(), clock.clone(), billing.refresh.clone()),
             rate_fetcher: billing.refresh,
             media,
             messages: Messages::new(db.clone(), clock.clone(), cursors.clone()),
             posts,
-            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), settings.redirect_sites),
+            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), redirect_hosts(config)),
             tags,
             upstreams: Upstreams::new(
-                settings.upstreams.clone(),
-                http_client(settings.upstreams.allow_private_networks)?,
+                &config.upstreams,
+                config.server.timeout_scale.0,
+                http_client(config.upstreams.upstreams_allow_private_networks)?,
             ),
             webhook_endpoints: WebhookEndpoints::new(
                 db.clone(),
                 clock.clone(),
                 cursors.clone(),
                 billing.outgoing,
-                settings.event_source,
+                config.public_url().unwrap_or("/").to_owned(),
             ),
-            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), settings.webhooks),
-            github_docs: settings.github_docs_folder,
-            users: Users::new(sessions.clone(), cursors.clone(), settings.registration),
+            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), &config.webhooks),
+            github_docs: config.webhooks.webhooks_github_docs.clone(),
+            users: Users::new(sessions.clone(), cursors.clone(), config.server.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,
             sessions,
@@ -218,6 +134,28 @@ impl App {
             clock,
         })
     }
+}
+
+/// Creates the store of images: the bucket if one is configured, otherwise the folder.
+fn blobs(config: &Config) -> Result<Blobs> {
+    let storage = &config.storage;
+    let Some(bucket) = &storage.s3_bucket else { return Ok(Blobs::folder(config.media_dir())) };
+    let account = S3Config {
+        endpoint: storage.s3_endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.0.clone()),
+        region: storage.s3_region.clone(),
+        bucket: bucket.0.clone(),
+        access_key: storage.s3_access_key.clone().unwrap_or_default(),
+        secret_key: storage.s3_secret_key.as_ref().map_or_else(String::new, |key| key.expose().clone()),
+        prefix: storage.s3_prefix.0.clone(),
+        virtual_host: storage.s3_virtual_host,
+    };
+    Blobs::bucket(&account, &config.media_dir())
+        .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))
+}
+
+fn redirect_hosts(config: &Config) -> RedirectHosts {
+    let others = config.redirects.redirect_hosts.iter().map(|host| host.0.clone()).collect();
+    RedirectHosts::new(config.public_url().unwrap_or_default(), others)
 }
 
 /// Creates the HTTP client for outgoing requests. Private addresses are reachable only if `private` allows
@@ -240,15 +178,14 @@ struct Billing {
 }
 
 impl Billing {
-    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, settings: &Settings) -> Result<Self> {
+    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, config: &Config) -> Result<Self> {
         let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
-        let locales = || settings.locales.clone();
-        let rates = Rates::new(db(), clock(), settings.fallback_rates.clone());
-        let outgoing = http_client(settings.allow_private_networks)?;
-        let refresh =
-            RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), settings.rates_source.clone());
+        let locales = || config.billing.locales.clone();
+        let rates = Rates::new(db(), clock(), config.billing.rates_fallback.clone());
+        let outgoing = http_client(config.server.allow_private_networks)?;
+        let refresh = RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), &config.billing);
         let customers = Customers::new(db(), clock(), cursors());
-        let printer = PdfRenderer::new(settings.seller.clone());
+        let printer = PdfRenderer::new(config.seller.clone());
         let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
         let revenues = Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
         let dashboard = DashboardService::new(
@@ -259,9 +196,8 @@ impl Billing {
             revenues.clone(),
             locales(),
         );
-        let countries = GeoIp::new(settings.geo_database.clone());
-        let routes = settings.geo_routes.clone();
-        let former_invoices = InvoicesV1::new(invoices.clone(), countries.clone(), routes);
+        let countries = GeoIp::new(config.geo.geo_database.clone());
+        let former_invoices = InvoicesV1::new(invoices.clone(), countries.clone(), &config.geo);
         Ok(Billing {
             outgoing,
             countries,

@@ -39,7 +39,7 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (stop, stopping) = watch::channel(false);
-        tokio::spawn(listener::serve(listener, Limits::default(), config.proxies.clone(), edge, stopping));
+        tokio::spawn(listener::serve(listener, Limits::default(), config.proxies(), edge, stopping));
         let (user, email) = account(app, role).await?;
         let token = token(&address, &email).await?;
         Ok((Service { address, token, _stop: stop }, user))

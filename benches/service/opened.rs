@@ -1,6 +1,6 @@
 //! A database with the services on it.
 use tenon::{
-    app::{App, Settings},
+    app::App,
     config::Config,
     infra::{clock::Clock, db::Db},
 };
@@ -16,6 +16,6 @@ pub async fn open(folder: &str, url: String) -> Result<(App, Config), Failure> {
     ])?;
     let db = Db::open(&config.database_url()).await?;
     db.migrate().await?;
-    let app = App::new(db, Clock::System, Settings::from_config(&config)).await?;
+    let app = App::new(db, Clock::System, &config).await?;
     Ok((app, config))
 }

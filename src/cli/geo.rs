@@ -55,7 +55,7 @@ impl Geo {
 fn check(file: Option<PathBuf>, addresses: &[IpAddr], config: &Config) -> Result<(), String> {
     let is_explicit = file.is_some();
     let file = file.unwrap_or_else(|| installed_path(config));
-    if !is_explicit && config.geo_database().is_none() && !file.exists() {
+    if !is_explicit && config.geo.geo_database.is_none() && !file.exists() {
         return Err(format!("geo_database is not set and {} does not exist: pass a file", file.display()));
     }
     let database = Database::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -95,12 +95,12 @@ fn install(file: &Path, member: Option<&str>, config: &Config) -> Result<(), Str
 
 /// Returns the path of the database file: the setting, or otherwise `country.mmdb` in the data folder.
 fn installed_path(config: &Config) -> PathBuf {
-    config.geo_database().unwrap_or_else(|| config.data_dir.join("country.mmdb"))
+    config.geo.geo_database.clone().unwrap_or_else(|| config.storage.data_dir.join("country.mmdb"))
 }
 
 /// Returns a hint if no setting refers to the file.
 fn unused_hint(config: &Config) -> String {
-    match config.geo_database() {
+    match &config.geo.geo_database {
         Some(_) => String::new(),
         None => {
             format!("not in use yet: set geo_database = {:?}\n", installed_path(config).display().to_string())

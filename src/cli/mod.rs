@@ -20,7 +20,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    app::{App, Settings},
+    app::App,
     config::{self, Config},
     infra::clock::Clock,
 };
@@ -111,7 +111,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         let mut flags =
             vec![("data_dir", data.data_dir.clone()), ("database_url", data.database_url.clone())];
         flags.extend_from_slice(extra);
-        config::strangers().iter().for_each(|warning| warn(warning));
+        config::unknown_env_vars().iter().for_each(|warning| warn(warning));
         Config::read(&flags)
     };
     match command {
@@ -142,11 +142,11 @@ async fn app(config: &Config) -> Result<App, String> {
 
 /// Creates the services on the database with this URL, and migrates its schema.
 async fn app_on(url: &str, config: &Config) -> Result<App, String> {
-    let db = connect::open(url, config.log_sql.observer()).await?;
+    let db = connect::open(url, config.log.log_sql.observer()).await?;
     db.migrate()
         .await
         .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;
-    App::new(db, Clock::System, Settings::from_config(config))
+    App::new(db, Clock::System, config)
         .await
         .map_err(|error| format!("cannot start the services: {}", message(&error)))
 }

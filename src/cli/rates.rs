@@ -27,7 +27,7 @@ impl Rates {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let Rates::Fetch { allow_large_changes } = self;
         let jumps = if allow_large_changes { MaxChange::Ignored } else { MaxChange::Enforced };
-        if config.rates.is_none() {
+        if config.billing.rates_url.is_none() {
             return Err(FetchError::NoSource.to_string());
         }
         let app = app(config).await?;

@@ -46,21 +46,19 @@ const NO_ADMIN: &str = "there is no admin yet. Create one: \
 impl Serve {
     pub async fn run(self, mut config: Config) -> Result<ExitCode, String> {
         init_log(&config);
-        let limits = Limits::default().scaled(config.timeout_scale);
+        let limits = Limits::default().scaled(config.server.timeout_scale.0);
         // Event streams stay open for hours, so they may use at most four fifths of the connections.
-        config.event_limits.total = config.event_limits.total.min(limits.connections / 5 * 4);
+        let streams = &mut config.events.events_max_connections.0;
+        *streams = (*streams).min(limits.connections / 5 * 4);
         let app = app(&config).await?;
         if self.demo && !demo::fill(&app).await.map_err(|error| message(&error))? {
             print("the database already has content: skipped the demo content\n");
         }
-        let listener = listener::listen(config.listen).map_err(|error| {
-            format!("cannot listen on {}: {error}. Set another address with --listen", config.listen)
+        let listener = listener::listen(config.server.listen).map_err(|error| {
+            format!("cannot listen on {}: {error}. Set another address with --listen", config.server.listen)
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        match config.text("public_url") {
-            "" => problem::set_public_url(&format!("http://{address}")),
-            url => problem::set_public_url(url),
-        }
+        problem::set_public_url(config.public_url().unwrap_or(&format!("http://{address}")));
         let edge = Arc::new(build_server(&app, &config)?);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
@@ -73,7 +71,7 @@ impl Serve {
         tokio::spawn(hourly_maintenance(app.clone()));
         tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
-        let pace = WorkerTimings::scaled(config.timeout_scale);
+        let pace = WorkerTimings::scaled(config.server.timeout_scale.0);
         let workers = tokio::spawn(worker::run_worker(app.clone(), pace, stopping.clone()));
         app.redirects.refresh().await.ok_or_log("loading the redirects");
         let redirects = app.redirects.clone();
@@ -84,7 +82,7 @@ impl Serve {
             print(NO_ADMIN);
         }
         print(&format!("listening on http://{address}\n"));
-        listener::serve(listener, limits, config.proxies.clone(), edge, stopping)
+        listener::serve(listener, limits, config.proxies(), edge, stopping)
             .await
             .map_err(|error| error.to_string())?;
         let _ = workers.await;
@@ -130,15 +128,16 @@ pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     let document = &api::PUBLISHED;
     let site = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
     let mut gate = api::dispatcher(app)?;
-    gate.require_if_match = config.require_if_match;
-    let limiter = if config.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
+    gate.require_if_match = config.server.require_if_match;
+    let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
     Ok(HttpService {
         dispatcher: gate,
         redirects: redirect_lookup(app),
         api_docs: site,
         rate_limits: RateLimits(limiter),
-        cors: Cors(config.cors_origins.clone()),
-        proxies: config.proxies.clone(),
+        cors: Cors(config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect()),
+        proxies: config.proxies(),
+        log_client_address: config.log.log_client_address,
         clock: app.clock.clone(),
     })
 }
@@ -154,9 +153,9 @@ fn redirect_lookup(app: &App) -> RedirectLookup {
 }
 
 fn init_log(config: &Config) {
-    let log = tracing_subscriber::fmt().with_max_level(config.log);
+    let log = tracing_subscriber::fmt().with_max_level(config.log.log);
     let log = log.with_writer(std::io::stderr).with_target(false);
-    match config.log_format {
+    match config.log.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.with_ansi(false).init(),
     }

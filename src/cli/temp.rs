@@ -1,14 +1,14 @@
 //! A temporary SQLite database for one command.
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
-use crate::config;
+use uuid::Uuid;
 
 /// A temporary folder for a database, deleted on drop.
 pub struct TempDatabase(PathBuf);
 
 impl TempDatabase {
     pub fn new() -> Self {
-        TempDatabase(config::scratch_folder())
+        TempDatabase(env::temp_dir().join(format!("tenon-{}", Uuid::now_v7())))
     }
 
     pub fn url(&self) -> String {

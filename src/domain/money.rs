@@ -2,6 +2,7 @@
 use std::{fmt, str::FromStr};
 
 use poem_openapi::registry::MetaSchema;
+use rust_decimal::Decimal;
 
 use super::scalar::string_scalar;
 
@@ -34,6 +35,11 @@ impl Currency {
         let known = DIGITS.iter().find(|(_, names)| names.contains(&self.as_str()));
         known.map_or(2, |(digits, _)| *digits)
     }
+}
+
+/// Returns whether a number is plausible as an exchange rate: greater than 1e-9 and less than 1e9.
+pub fn is_plausible_rate(rate: Decimal) -> bool {
+    rate > Decimal::new(1, 9) && rate < Decimal::from(1_000_000_000u32)
 }
 
 impl FromStr for Currency {
@@ -71,6 +77,13 @@ mod tests {
         }
         for name in ["", "EU", "eur", "EURO", "E€"] {
             assert!(name.parse::<Currency>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn rejects_implausible_rates() {
+        for rate in ["0", "-1", "0.0000000001", "1000000000"] {
+            assert!(!is_plausible_rate(rate.parse().unwrap()), "{rate}");
         }
     }
 }

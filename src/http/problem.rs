@@ -40,8 +40,10 @@ pub enum Error {
     InvalidSignature(&'static str),
     #[error("this operation requires authentication")]
     Unauthenticated,
+    /// The credential in the request is invalid. The reason, for the log only: the client must not learn whether a
+    /// credential exists.
     #[error("the credential is unknown, expired or revoked")]
-    InvalidToken,
+    InvalidToken(String),
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials,
     #[error("{0}")]
@@ -117,6 +119,10 @@ impl Error {
         Error::Invalid(vec![Violation { location: place, code, message: message.to_owned() }])
     }
 
+    pub fn invalid_token(reason: &str) -> Self {
+        Error::InvalidToken(reason.to_owned())
+    }
+
     /// Converts the error of an insert that follows a check for absence: a unique violation is then a lost
     /// race.
     pub fn from_insert(error: sea_orm::DbErr) -> Self {
@@ -142,7 +148,7 @@ impl Error {
             Error::UnsupportedMediaType(..) => ProblemCode::UnsupportedMediaType,
             Error::RangeNotSatisfiable(_) => ProblemCode::RangeNotSatisfiable,
             Error::Unauthenticated => ProblemCode::Unauthenticated,
-            Error::InvalidToken => ProblemCode::InvalidToken,
+            Error::InvalidToken(_) => ProblemCode::InvalidToken,
             Error::InvalidCredentials => ProblemCode::InvalidCredentials,
             Error::Forbidden(_) => ProblemCode::Forbidden,
             Error::InsufficientScope(_) => ProblemCode::InsufficientScope,
@@ -175,11 +181,27 @@ pub struct Problem {
     pub errors: Vec<Violation>,
     pub current_etag: Option<ETag>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The cause or the violated rule for the access log, if it differs from `detail` and `errors`. Clients never
+    /// receive it: it may contain SQL or reveal which credentials exist.
+    pub reason: Option<String>,
 }
 
 impl Problem {
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Problem { code, detail: detail.into(), errors: Vec::new(), current_etag: None, headers: Vec::new() }
+        Problem {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            current_etag: None,
+            headers: Vec::new(),
+            reason: None,
+        }
+    }
+
+    /// Sets the reason for the access log.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
     }
 
     pub fn with_errors(mut self, mut errors: Vec<Violation>) -> Self {
@@ -295,23 +317,32 @@ impl From<Error> for Problem {
         if let Error::Unavailable(detail) = error {
             return Problem::new(code, detail).header(header::RETRY_AFTER, "5");
         }
-        if let Error::MissingExchangeRate(currency) = error {
-            tracing::error!(%currency, "there is no rate: name one in rates_fallback");
+        if let Error::MissingExchangeRate(_) = error {
             return Problem::new(code, error.to_string()).header(header::RETRY_AFTER, "60");
         }
         if let Error::BadGateway(detail) | Error::GatewayTimeout(detail) = error {
             return Problem::new(code, detail);
         }
         if code == ProblemCode::ServiceUnavailable {
-            tracing::warn!(cause = ?error, "database unavailable");
-            return Problem::new(code, "the database is busy: retry").header(header::RETRY_AFTER, "1");
+            return Problem::new(code, "the database is busy: retry")
+                .reason(cause(&error))
+                .header(header::RETRY_AFTER, "1");
         }
-        // The cause of an internal error is logged and not sent: it may contain secrets or SQL.
         if code.status().is_server_error() {
-            tracing::error!(cause = ?error, "internal error");
-            return Problem::new(code, "internal error: report the trace to the operator");
+            return Problem::new(code, "internal error: report the trace to the operator")
+                .reason(cause(&error));
         }
         with_details(Problem::new(code, error.to_string()), error)
+    }
+}
+
+const INVALID_TOKEN: &str = "Bearer realm=\"tenon\", error=\"invalid_token\"";
+
+/// Returns the message of the innermost error.
+fn cause(error: &Error) -> String {
+    match error {
+        Error::Storage(error) => error.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -340,9 +371,8 @@ fn with_details(problem: Problem, error: Error) -> Problem {
             Problem { current_etag: Some(etag), ..problem }
         }
         Error::Unauthenticated => problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\""),
-        Error::InvalidToken | Error::InvalidCredentials => {
-            problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"tenon\", error=\"invalid_token\"")
-        }
+        Error::InvalidToken(reason) => problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN).reason(reason),
+        Error::InvalidCredentials => problem.header(header::WWW_AUTHENTICATE, INVALID_TOKEN),
         Error::InsufficientScope(scope) => problem.header(
             header::WWW_AUTHENTICATE,
             &format!("Bearer realm=\"tenon\", error=\"insufficient_scope\", scope=\"{scope}\""),

@@ -3,7 +3,10 @@
 //! A forwarding header is used only if the peer is a trusted proxy, and only the header that the setting
 //! `forwarded_header` names. In that header the rightmost hop that is not a trusted proxy is the client:
 //! everything to its left can be forged.
-use std::{net::IpAddr, str::FromStr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 use poem::http::{HeaderMap, HeaderName};
 
@@ -20,7 +23,7 @@ pub struct Block {
 impl FromStr for Block {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = || format!("{text} is not an address block: use CIDR notation such as 10.0.0.0/8");
+        let invalid = || format!("must be address blocks such as 10.0.0.0/8, got {text}");
         let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
         let address: IpAddr = address.trim().parse().map_err(|_| invalid())?;
         let max = if address.is_ipv4() { 32 } else { 128 };
@@ -62,7 +65,7 @@ impl FromStr for ForwardedHeader {
         match text {
             "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
             "forwarded" => Ok(ForwardedHeader::Forwarded),
-            other => Err(format!("forwarded_header: must be x-forwarded-for or forwarded, got {other}")),
+            other => Err(format!("must be x-forwarded-for or forwarded, got {other}")),
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct Proxies {
 /// The client that sent a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ClientAddress {
+    /// The IP address; `None` if the request did not arrive over a network.
+    pub ip: Option<IpAddr>,
     /// The address as text. IPv6 addresses are truncated to their /64, because one client usually owns a
     /// whole /64.
     pub address: String,
@@ -103,7 +108,9 @@ impl Proxies {
 
     /// Returns the client of a request that arrived from `peer`.
     pub fn client_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientAddress {
-        let Some(peer) = peer else { return ClientAddress { address: "unknown".to_owned(), https: false } };
+        let Some(peer) = peer else {
+            return ClientAddress { ip: None, address: "unknown".to_owned(), https: false };
+        };
         let mut client = Hop { address: Some(peer.to_canonical()), https: false };
         if self.trusted(peer) {
             // Each hop is reported by the next one, so it is reliable only while the next one is a trusted
@@ -115,15 +122,19 @@ impl Proxies {
                 }
             }
         }
-        let address = match client.address.unwrap_or(peer) {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => {
-                let network = std::net::Ipv6Addr::from_bits(address.to_bits() >> 64 << 64);
-                format!("{network}/64")
-            }
-        };
-        ClientAddress { address, https: client.https }
+        let ip = client.address.unwrap_or(peer);
+        let address = if ip.is_ipv4() { ip.to_string() } else { network(ip, 64) };
+        ClientAddress { ip: Some(ip), address, https: client.https }
     }
+}
+
+/// Returns the network of an address in CIDR notation. `bits` is at least 1.
+pub fn network(address: IpAddr, bits: u32) -> String {
+    let network: IpAddr = match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() >> (32 - bits) << (32 - bits)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits)).into(),
+    };
+    format!("{network}/{bits}")
 }
 
 #[cfg(test)]

@@ -54,11 +54,12 @@ pub fn extract_credential(request: &Request, origins: &[String]) -> Result<Optio
         });
         return match token {
             Some(token) => Ok(Some(Credential::Bearer(token))),
-            None => Err(Error::InvalidToken.into()),
+            None => Err(Error::invalid_token("Authorization: must be `Bearer` and a token").into()),
         };
     }
     let values = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let token = session_cookie::parse(values).map_err(|_| Error::InvalidToken)?;
+    let token = session_cookie::parse(values)
+        .map_err(|_| Error::invalid_token("Cookie: must contain one session cookie of the expected form"))?;
     let Some(token) = token else { return Ok(None) };
     let headers = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
     match session_cookie::passes_csrf_check(

@@ -27,7 +27,7 @@ use super::{
     compression::strip_tag_suffixes,
     content_encoding,
     credential::{Authenticate, Credential, decode_text, extract_credential, invalid_json},
-    internal_error,
+    failure, internal_error,
     operation::CompiledOperation,
     request_body::{check_content_length, read_body},
     router::Router,
@@ -145,7 +145,7 @@ impl Dispatcher {
         match (self.authenticate)(credential).await {
             // The cookie is HttpOnly, so a page cannot delete it. Without this header every further request
             // of the browser would fail with 401.
-            Err(expired @ Error::InvalidToken) if by_cookie => {
+            Err(expired @ Error::InvalidToken(_)) if by_cookie => {
                 Err(Problem::from(expired).header(header::SET_COOKIE, &session_cookie::clear_cookie()))
             }
             result => Ok(Some(result?)),
@@ -185,12 +185,7 @@ impl Dispatcher {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => error.into_response(),
             Err(panic) => {
-                tracing::error!(
-                    operation = operation.declared.id,
-                    cause = panic_message(&panic),
-                    "a handler panicked"
-                );
-                return Err(internal_error());
+                return Err(internal_error(format!("the handler panicked: {}", panic_message(&panic))));
             }
         };
         Ok(if minimal && operation.declared.is_update() && response.status() == StatusCode::OK {
@@ -214,7 +209,8 @@ impl Dispatcher {
             names.iter().map(String::as_str).zip(checked.path.iter().map(String::as_str)).collect();
         operation.params.path(&named, &mut mismatches);
         if !mismatches.is_empty() {
-            return Err(Error::NotFound("no resource matches this path").into());
+            let reason = format!("path: {}", failure::describe(&mismatches));
+            return Err(Problem::from(Error::NotFound("no resource matches this path")).reason(reason));
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
         let mut headers = operation.params.headers(request.headers(), &mut violations);

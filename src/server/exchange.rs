@@ -9,9 +9,9 @@ use poem::{
     http::uri::Scheme,
     web::{LocalAddr, RemoteAddr},
 };
-use uuid::Uuid;
 
 use super::{
+    access_log::{RequestId, RequestLine},
     body_streams::{Meter, RequestBody},
     limits::Limits,
     listener::Handler,
@@ -20,21 +20,25 @@ use super::{
 };
 use crate::http::{cache_control::add_vary, problem::Problem, problem_code::ProblemCode};
 
+const HANDLER_TIMEOUT: Rejection =
+    Rejection::new(ProblemCode::ServiceUnavailable, "the request took too long: try again later");
+
 /// Runs the handler within the limits and returns its response.
 pub async fn handle<H: Handler>(
     handler: &H,
     limits: &Limits,
     request: hyper::Request<IncomingBody>,
-    local: SocketAddr,
-    peer: SocketAddr,
+    (local, peer): (SocketAddr, SocketAddr),
+    line: &RequestLine,
 ) -> Response {
     let max_bytes = handler.body_bytes(request.uri().path()).unwrap_or(limits.body_bytes);
     if let Some(rejection) = check_head(&request, limits, max_bytes) {
-        return reject(rejection);
+        return reject(rejection, line);
     }
     let has_no_body = request.body().is_end_stream();
     let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
     let mut request: Request = (request, addresses.0, addresses.1, Scheme::HTTP).into();
+    request.extensions_mut().insert(RequestId(line.id.clone()));
     let meter = Arc::new(Meter::default());
     if !has_no_body {
         let body =
@@ -45,7 +49,7 @@ pub async fn handle<H: Handler>(
     let mut response = tokio::select! {
         response = handler.handle(request) => response,
         () = meter.handler_timeout(limits.handler_timeout) => {
-            return reject(Rejection::new(ProblemCode::ServiceUnavailable, "the request took too long: try again later"));
+            return reject(HANDLER_TIMEOUT, line);
         }
     };
     if is_http1 && meter.unread() {
@@ -55,7 +59,7 @@ pub async fn handle<H: Handler>(
     }
     match meter.failure().map(code) {
         // The handler has seen a part of the body only, so its response is discarded.
-        Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code))),
+        Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code)), line),
         _ => response,
     }
 }
@@ -112,23 +116,17 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
 }
 
 /// Returns the response to a request that is rejected before dispatch. It closes the connection.
-pub fn reject(rejection: Rejection) -> Response {
-    let trace = Uuid::now_v7().to_string();
+pub fn reject(rejection: Rejection, line: &RequestLine) -> Response {
+    // The access log only sees dispatched requests, so this one is logged here.
+    line.rejected(&rejection);
     let mut problem = Problem::new(rejection.code, rejection.detail).header(header::CONNECTION, "close");
     if rejection.code == ProblemCode::ServiceUnavailable {
         problem = problem.header(header::RETRY_AFTER, "1");
     }
-    // The access log only sees dispatched requests, so this one is logged here.
-    tracing::info!(
-        id = trace,
-        status = rejection.code.status().as_u16(),
-        cause = rejection.detail,
-        "rejected before dispatch"
-    );
-    let mut response = problem.render(&trace);
+    let mut response = problem.render(&line.id);
     super::response_headers::set_security_headers(response.headers_mut(), false);
     add_vary(response.headers_mut(), "Origin");
-    if let Ok(value) = trace.parse() {
+    if let Ok(value) = line.id.parse() {
         response.headers_mut().insert("x-request-id", value);
     }
     response

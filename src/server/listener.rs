@@ -3,7 +3,7 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +18,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use poem::{Request, Response};
+use poem::{Request, Response, http::HeaderMap};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::{
+    access_log::{RequestId, RequestLine},
     body_streams::{ResponseBody, buffered_bytes},
     client_address::Proxies,
     client_limits::{ClientLimits, Permit},
@@ -41,11 +42,27 @@ use crate::http::problem_code::ProblemCode;
 pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 
+    /// Returns the address of the client as far as it may be logged, for requests that the handler does not
+    /// see.
+    fn logged_client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<String> {
+        let _ = (peer, headers);
+        None
+    }
+
     /// Returns the maximum bytes of a request body at this path, if it differs from the default.
     fn body_bytes(&self, path: &str) -> Option<u64> {
         let _ = path;
         None
     }
+}
+
+const TOO_MANY_BODIES: Rejection = unavailable("too many request bodies in progress: send fewer at a time");
+const TOO_MANY_REQUESTS: Rejection = unavailable("too many requests in progress: try again later");
+const TOO_MANY_RESPONSES: Rejection =
+    unavailable("too many unread responses: read them before you send more requests");
+
+const fn unavailable(detail: &'static str) -> Rejection {
+    Rejection::new(ProblemCode::ServiceUnavailable, detail)
 }
 
 struct Server<H> {
@@ -229,6 +246,15 @@ impl<H: Handler> Server<H> {
         permit: Arc<Permit>,
         (local, peer): (SocketAddr, SocketAddr),
     ) -> hyper::Response<ResponseBody> {
+        let client = self.handler.logged_client(peer.ip(), request.headers());
+        let line = match exchange.0.rejection() {
+            // The request is a stand-in for one whose head is invalid.
+            Some(_) => RequestLine::unparsed(client),
+            None => {
+                let (id, path) = (RequestId::new(request.headers()), request.uri().path().to_owned());
+                RequestLine::new(id.0, request.method().clone(), path, client)
+            }
+        };
         let large = exchange.0.large.clone().acquire_owned().await.ok();
         let has_body = !request.body().is_end_stream();
         let body_permits = if has_body { permit.body_permits(&self.bodies) } else { Some([None, None]) };
@@ -236,26 +262,16 @@ impl<H: Handler> Server<H> {
         let is_unsafe = !request.method().is_safe();
         let read_permit = if is_unsafe { None } else { permit.read_permit().await };
         let response = match (exchange.0.rejection(), self.in_flight.try_acquire()) {
-            (Some(rejection), _) => reject(rejection),
-            (None, _) if body_permits.is_none() => reject(Rejection::new(
-                ProblemCode::ServiceUnavailable,
-                "too many request bodies in progress: send fewer at a time",
-            )),
-            (None, Ok(_permit)) => handle(&*self.handler, &self.limits, request, local, peer).await,
-            (None, Err(_)) => reject(Rejection::new(
-                ProblemCode::ServiceUnavailable,
-                "too many requests in progress: try again later",
-            )),
+            (Some(rejection), _) => reject(rejection, &line),
+            (None, _) if body_permits.is_none() => reject(TOO_MANY_BODIES, &line),
+            (None, Ok(_permit)) => handle(&*self.handler, &self.limits, request, (local, peer), &line).await,
+            (None, Err(_)) => reject(TOO_MANY_REQUESTS, &line),
         };
         let mut response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
         let buffered = buffered_bytes(&response);
         let buffer = buffered.and_then(|bytes| permit.buffer(bytes, is_unsafe));
         if buffered.is_some() && buffer.is_none() {
-            let rejection = Rejection::new(
-                ProblemCode::ServiceUnavailable,
-                "too many unread responses: read them before you send more requests",
-            );
-            response = reject(rejection).into();
+            response = reject(TOO_MANY_RESPONSES, &line).into();
         }
         drop(read_permit);
         response.map(|body| ResponseBody::new(body, exchange, large, buffer))

@@ -22,6 +22,7 @@ mod access_log;
 pub mod api_docs;
 mod client_limits;
 mod exchange;
+mod failure;
 pub mod limits;
 pub mod listener;
 mod operation;
@@ -29,14 +30,16 @@ mod router;
 mod socket;
 mod timeouts;
 
+use std::net::IpAddr;
+
 use poem::{
     Body, Request, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use tracing::Instrument;
-use uuid::Uuid;
 
-pub use client_address::Proxies;
+pub use access_log::ClientAddressLog;
+pub use client_address::{Block, ForwardedHeader, Proxies};
 pub use credential::{Authenticate, Credential};
 pub use dispatch::Dispatcher;
 pub use rate_limit::RateLimits;
@@ -50,9 +53,10 @@ use crate::{
     },
     infra::clock::Clock,
 };
-use access_log::AccessLog;
+use access_log::{AccessLog, RequestId, RequestLine};
 use client_address::ClientAddress;
 use dispatch::RequestInfo;
+use failure::Failure;
 
 /// The request pipeline between the connection and the handlers.
 pub struct HttpService {
@@ -62,24 +66,21 @@ pub struct HttpService {
     pub rate_limits: RateLimits,
     pub cors: Cors,
     pub proxies: Proxies,
+    pub log_client_address: ClientAddressLog,
     pub clock: Clock,
-}
-
-/// Returns the client's `X-Request-Id` if it is 1 to 64 characters of `A-Z a-z 0-9 . _ -`, else a new UUID.
-fn request_id(request: &Request) -> String {
-    let valid = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
-    request.header("x-request-id").filter(valid).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
 impl HttpService {
     /// Handles one request. Errors become problem documents, so a response is always returned.
     pub async fn respond(&self, request: Request) -> Response {
-        let trace = request_id(&request);
-        let log = AccessLog::start(trace.clone(), request.method().clone(), request.uri().path().to_owned());
+        let id = request.extensions().get::<RequestId>().cloned();
+        let trace = id.unwrap_or_else(|| RequestId::new(request.headers())).0;
         let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
         let client_address = self.proxies.client_address(peer, request.headers());
+        let logged_client = client_address.ip.and_then(|ip| self.log_client_address.format(ip));
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let line = RequestLine::new(trace.clone(), method.clone(), path, logged_client);
+        let log = AccessLog::start(line);
         let client = Client {
             address: client_address.address.clone(),
             user_agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
@@ -88,16 +89,16 @@ impl HttpService {
         };
         let request_headers = request.headers().clone();
         let mut info = RequestInfo::default();
-        let response = match self.cors.preflight(&log.method, &request_headers) {
+        let response = match self.cors.preflight(&method, &request_headers) {
             Some(response) => Ok(response),
             None => {
                 let span = tracing::info_span!("request", id = trace);
                 self.route(request, client, &mut info).instrument(span).await
             }
         };
-        let response = render_errors(response, &trace);
+        let (response, failure) = render_errors(response, &trace, &request_headers);
         let response = self.finish(response, &trace, &request_headers, &info, &client_address).await;
-        log.completed(&info, response.status());
+        log.completed(&info, response.status(), failure.as_ref());
         response
     }
 
@@ -127,7 +128,7 @@ impl HttpService {
         &self,
         response: Response,
         trace: &str,
-        request_headers: &header::HeaderMap,
+        request_headers: &HeaderMap,
         info: &RequestInfo,
         client_address: &ClientAddress,
     ) -> Response {
@@ -155,29 +156,41 @@ impl HttpService {
     }
 }
 
-/// Returns the 500 of a bug in the service. The response must not reveal its cause.
-fn internal_error() -> Problem {
+/// Returns the 500 of a bug in the service. Only the log contains its cause.
+fn internal_error(cause: String) -> Problem {
     Problem::new(
         ProblemCode::InternalServerError,
         "internal error: the log has the details under the trace id",
     )
+    .reason(cause)
 }
 
-/// Renders problems, and replaces an error response without a problem document by a 500.
-fn render_errors(response: Result<Response, Problem>, trace: &str) -> Response {
-    let mut response = match response {
-        Ok(response) => response,
-        Err(problem) => return problem.render(trace),
-    };
+/// Renders problems, and replaces an error response without a problem document by a 500. Returns the response,
+/// and the reason of an error for the log.
+fn render_errors(
+    response: Result<Response, Problem>,
+    trace: &str,
+    request_headers: &HeaderMap,
+) -> (Response, Option<Failure>) {
+    match response.and_then(extract_problem) {
+        Ok(response) => (response, None),
+        Err(problem) => {
+            let failure = Failure::new(&problem, request_headers);
+            (problem.render(trace), Some(failure))
+        }
+    }
+}
+
+/// Returns the problem of an error response, and removes the body where HTTP allows none.
+fn extract_problem(mut response: Response) -> Result<Response, Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.render(trace);
+        return Err(problem);
     }
     let status = response.status();
     let is_problem =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
     if (status.is_client_error() || status.is_server_error()) && !is_problem {
-        tracing::error!(id = trace, %status, "an error response has no problem document");
-        return internal_error().render(trace);
+        return Err(internal_error(format!("a response with the status {status} has no problem document")));
     }
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.set_body(Body::empty());
@@ -185,11 +198,16 @@ fn render_errors(response: Result<Response, Problem>, trace: &str) -> Response {
     if status == StatusCode::NO_CONTENT {
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
-    response
+    Ok(response)
 }
 
 impl listener::Handler for HttpService {
     async fn handle(&self, request: Request) -> Response {
         self.respond(request).await
+    }
+
+    fn logged_client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<String> {
+        let client = self.proxies.client_address(Some(peer), headers);
+        client.ip.and_then(|ip| self.log_client_address.format(ip))
     }
 }

@@ -107,11 +107,11 @@ impl CompiledOperation {
 
     /// Checks role, scope and kind of credential. Ownership is checked by the handler, because it needs the
     /// row.
-    pub fn check_access(&self, principal: Option<&Principal>) -> Result<(), Error> {
+    pub fn check_access(&self, principal: Option<&Principal>) -> Result<(), Problem> {
         let access = self.declared.access();
         let Some(principal) = principal else {
             return match access {
-                Access::Authenticated { .. } => Err(Error::Unauthenticated),
+                Access::Authenticated { .. } => Err(Error::Unauthenticated.into()),
                 Access::Public | Access::Optional | Access::Signed(_) => Ok(()),
             };
         };
@@ -119,10 +119,11 @@ impl CompiledOperation {
             None if matches!(principal.via, Via::Key { .. }) => {
                 return Err(Error::Forbidden(
                     "API keys are not accepted here: use a session or an access token",
-                ));
+                )
+                .into());
             }
             Some(scope) if !principal.has_scope(scope) => {
-                return Err(Error::InsufficientScope(scope.clone()));
+                return Err(Error::InsufficientScope(scope.clone()).into());
             }
             _ => {}
         }
@@ -130,7 +131,13 @@ impl CompiledOperation {
             Access::Authenticated { allowed, .. }
                 if !allowed.iter().any(|group| group.may_include(principal)) =>
             {
-                Err(Error::Forbidden("requires another role: see x-authz of the operation"))
+                let allowed: Vec<String> = allowed.iter().map(|group| group.to_string()).collect();
+                Err(Problem::from(Error::Forbidden("requires another role: see x-authz of the operation"))
+                    .reason(format!(
+                        "requires one of {}, the caller is {}",
+                        allowed.join(", "),
+                        principal.role
+                    )))
             }
             _ => Ok(()),
         }

@@ -93,6 +93,9 @@ fn too_many_requests(policy: &Policy, seconds: u64) -> Problem {
         "rate limit exceeded ({} requests in {} seconds, bursts of {}): retry in {seconds} s",
         policy.quota, policy.window_seconds, policy.burst
     );
+    let reason =
+        format!("rate limit {}: {} requests in {} seconds", policy.name, policy.quota, policy.window_seconds);
     Problem::new(ProblemCode::TooManyRequests, detail)
+        .reason(reason)
         .header(header::RETRY_AFTER, &seconds.max(1).to_string())
 }

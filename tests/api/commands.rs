@@ -173,10 +173,10 @@ fn keys_need_scopes_and_an_owner() {
 fn settings_are_checked_by_whatever_reads_them() {
     let machine = Machine::new();
     for (variable, value, words) in [
-        ("TENON_PUBLIC_URL", "api.acme.test", "public_url is an absolute"),
-        ("TENON_LOG", "loud", "log is error, warn"),
-        ("TENON_LOG_FORMAT", "xml", "log_format is text or json"),
-        ("TENON_DATABASE_URL", "mysql://ada:geheim@127.0.0.1/tenon", "database_url is sqlite://"),
+        ("TENON_PUBLIC_URL", "api.acme.test", "public_url: must be an absolute"),
+        ("TENON_LOG", "loud", "log: must be error, warn"),
+        ("TENON_LOG_FORMAT", "xml", "log_format: must be text or json, got xml"),
+        ("TENON_DATABASE_URL", "mysql://ada:geheim@127.0.0.1/tenon", "database_url: must be sqlite://"),
     ] {
         let refused = machine.run(&[(variable, value)], "", &["config"]);
         refused.says(1, words);
@@ -184,8 +184,8 @@ fn settings_are_checked_by_whatever_reads_them() {
     }
     let foreign = [("TENON_LISTN", "127.0.0.1:0"), ("TENON_SERVICE_HOST", "10.0.0.1"), ("TENON_CONFIG_", "")];
     let warned = machine.run(&foreign, "", &["config"]).done();
-    assert!(warned.err.contains("TENON_LISTN is no setting and is not read; did you mean TENON_LISTEN?"));
-    assert!(warned.err.contains("TENON_SERVICE_HOST is no setting and is not read\n"), "{warned:?}");
+    assert!(warned.err.contains("TENON_LISTN is not a setting and is ignored; did you mean TENON_LISTEN?"));
+    assert!(warned.err.contains("TENON_SERVICE_HOST is not a setting and is ignored\n"), "{warned:?}");
     let known = [("TENON_LISTEN", "127.0.0.1:0"), ("TENON_TEST_DATABASE", "postgres://127.0.0.1/postgres")];
     assert_eq!(machine.run(&known, "", &["config"]).done().err, "");
 }
@@ -375,8 +375,8 @@ fn rates_are_fetched_by_hand() {
     let fetch = |more: &[(&str, &str)]| {
         machine.run(&[&[("TENON_RATES_URL", url.as_str())], more].concat(), "", &["rates", "fetch"])
     };
-    fetch(&[]).says(1, "rates_url starts with https://, unless outgoing_private = on");
-    let inside = [("TENON_OUTGOING_PRIVATE", "on")];
+    fetch(&[]).says(1, "rates_url: must start with https://, unless allow_private_networks = true");
+    let inside = [("TENON_ALLOW_PRIVATE_NETWORKS", "on")];
     let first = fetch(&inside).done();
     assert!(
         first.out.starts_with("EUR 0.9\nJPY 150\n2 rates of ") && first.out.contains("127.0.0.1"),

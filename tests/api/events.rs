@@ -186,7 +186,7 @@ async fn what_is_forgotten_is_told_as_a_reset() {
 
 #[tokio::test]
 async fn streams_end_when_the_service_stops_or_too_many_are_open() {
-    let api = Api::with(&[("events_streams_per_caller", "2")]).await;
+    let api = Api::with(&[("events_max_connections_per_caller", "2")]).await;
     let (mut first, _second) = (Stream::open(&api, "").await, Stream::open(&api, "").await);
     api.get("/api/events").await.is(503);
     api.from("192.0.2.7").get("/api/events").await.is(200);

@@ -247,10 +247,10 @@ async fn without_a_country_the_first_generation_answers() {
         (vec![("geo_database", file.name())], false),
         (vec![("geo_database", asns.name())], false),
         (vec![("geo_database", ours.name()), ("geo_routes", "")], false),
-        (vec![("geo_database", ours.name()), ("geo_routes", "US:en-us")], false),
-        (vec![("geo_database", ours.name()), ("geo_routes", "FR:it")], false),
-        (vec![("geo_database", ours.name()), ("locales", "en-us:USD,de:EUR")], false),
-        (vec![("geo_database", ours.name()), ("geo_routes", "us:en-us, fr:de")], true),
+        (vec![("geo_database", ours.name()), ("geo_routes", r#"{"US": "en-us"}"#)], false),
+        (vec![("geo_database", ours.name()), ("geo_routes", r#"{"FR": "it"}"#)], false),
+        (vec![("geo_database", ours.name()), ("locales", r#"{"en-us": "USD", "de": "EUR"}"#)], false),
+        (vec![("geo_database", ours.name()), ("geo_routes", r#"{"us": "en-us", "fr": "de"}"#)], true),
     ] {
         let api = Api::with(&settings).await;
         api.app.geoip.refresh().await;

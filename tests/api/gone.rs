@@ -57,7 +57,7 @@ async fn empty(known: impl AsyncFn() -> u64) {
 
 #[tokio::test]
 async fn the_log_of_an_endpoint_goes_with_it_and_what_was_to_be_sent_is_not() {
-    let api = Api::with(&[("outgoing_private", "on")]).await;
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let (path, _) = endpoint(&admin, "http://127.0.0.1:9/", json!([])).await;
     let own = admin.post_empty(&format!("{path}/test")).await.is(202).header("location").to_owned();

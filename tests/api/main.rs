@@ -1,5 +1,6 @@
 //! The service as its clients see it.
 mod access;
+mod access_log;
 mod accounts;
 mod channels;
 mod commands;

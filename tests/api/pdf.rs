@@ -13,11 +13,11 @@ use crate::{
 
 const SELLER: [(&str, &str); 6] = [
     ("seller_name", "Acme Werkzeuge GmbH"),
-    ("seller_address", "Lindenstraße 12; 10969 Berlin; Germany"),
+    ("seller_address", "Lindenstraße 12, 10969 Berlin, Germany"),
     ("seller_tax_id", "DE 123 456 789"),
     ("seller_email", "billing@acme.test"),
-    ("seller_note", "Please pay to IBAN DE02 1203 0000 0000 2020 51.;Thank you."),
-    ("payment_days", "30"),
+    ("seller_note", "Please pay to IBAN DE02 1203 0000 0000 2020 51.,Thank you."),
+    ("invoice_due_days", "30"),
 ];
 
 /// Only the letters: a reader guesses where spaces are.

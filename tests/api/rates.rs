@@ -111,7 +111,7 @@ async fn behave(mut stream: TcpStream, manner: Manner) {
 
 /// The service with this source, an accountant, and one invoice over 157.95 dollars.
 async fn with(source: &Source) -> Api {
-    let api = Api::with(&[("rates_url", source.url.as_str()), ("outgoing_private", "on")]).await;
+    let api = Api::with(&[("rates_url", source.url.as_str()), ("allow_private_networks", "on")]).await;
     let books = api.sign_in(Role::Accountant).await;
     let customer = json!({ "name": "Evil Rabbit", "email": "evil@rabbit.test" });
     let customer = books.post("/api/v2/customers", customer).await.is(201).id();
@@ -257,7 +257,7 @@ async fn nothing_that_a_source_does_changes_what_is_known() {
         assert_eq!(api.get("/api/rates").await.is(200).body, before, "{words}");
     }
     assert_eq!(canary.asked(), 0);
-    let nobody = Api::with(&[("rates_url", "http://127.0.0.1:9/"), ("outgoing_private", "on")]).await;
+    let nobody = Api::with(&[("rates_url", "http://127.0.0.1:9/"), ("allow_private_networks", "on")]).await;
     assert!(
         nobody
             .app

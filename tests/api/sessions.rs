@@ -183,8 +183,8 @@ async fn another_process_may_have_made_the_key() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());
     clock.advance(29 * DAY);
-    let settings = tenon::app::Settings::from_config(&tenon::config::Config::read(&[]).unwrap());
-    let other = tenon::app::App::new(db, clock, settings).await.unwrap();
+    let config = tenon::config::Config::read(&[]).unwrap();
+    let other = tenon::app::App::new(db, clock, &config).await.unwrap();
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;
     let credentials = tenon::resources::accounts::sessions::Credentials {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The service behind its own loop; it ends when the sender is dropped with the test.
-async fn listening(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
+pub async fn listening(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
     let listener = listener::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopping) = watch::channel(false);

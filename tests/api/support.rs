@@ -19,7 +19,7 @@ use poem::{
 use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, Set, Statement};
 use serde_json::{Value, json};
 use tenon::{
-    app::{App, Settings},
+    app::App,
     config::Config,
     domain::secret::Secret,
     http::auth::Role,
@@ -111,9 +111,8 @@ impl Api {
         let config = Config::read(&flags).expect("the settings are valid");
         let clock = Clock::fixed(START);
         let statements = Arc::default();
-        let app = App::new(database(&statements).await, clock.clone(), Settings::from_config(&config))
-            .await
-            .expect("the services start");
+        let app =
+            App::new(database(&statements).await, clock.clone(), &config).await.expect("the services start");
         let edge = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
         Api { edge, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
     }
@@ -122,9 +121,8 @@ impl Api {
     pub async fn again(&self) -> Api {
         let config =
             Config::read(&[("rate_limits", Some("off".to_owned()))]).expect("the settings are valid");
-        let app = App::new(self.app.db.clone(), self.clock.clone(), Settings::from_config(&config))
-            .await
-            .expect("the services start");
+        let app =
+            App::new(self.app.db.clone(), self.clock.clone(), &config).await.expect("the services start");
         let edge = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
         Api { edge, app, ..self.clone() }
     }

@@ -119,7 +119,7 @@ async fn the_trash_is_for_whoever_may_bring_back_what_is_in_it() {
 
 #[tokio::test]
 async fn a_slug_is_free_when_its_post_has_left_the_trash() {
-    let api = Api::with(&[("trash_days", "7")]).await;
+    let api = Api::with(&[("trash_retention_days", "7")]).await;
     let editor = api.sign_in(Role::Editor).await;
     let made = editor.post("/api/posts", new("Unique")).await.is(201);
     let path = format!("/api/posts/{}", made.id());

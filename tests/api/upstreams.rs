@@ -13,12 +13,15 @@ const JSON: &str = "Content-Type: application/json\r\n";
 /// The service with two upstreams, one of which wants a credential, and somebody who may ask them.
 async fn begun() -> (Api, Receiver) {
     let receiver = Receiver::start().await;
-    let known = format!("weather={}, stock={}/", receiver.url, receiver.url);
+    let known = json!({
+        "weather": receiver.url,
+        "stock": { "url": format!("{}/", receiver.url), "authorization": "Bearer geheim" },
+    })
+    .to_string();
     let api = Api::with(&[
-        ("upstreams_private", "on"),
+        ("upstreams_allow_private_networks", "on"),
         ("timeout_scale", "0.1"),
         ("upstreams", &known),
-        ("upstreams_authorization", "stock = Bearer geheim"),
     ])
     .await;
     (api.sign_in(Role::Editor).await, receiver)
@@ -166,7 +169,11 @@ async fn only_success_with_json_is_handed_on() {
 async fn what_is_not_there_or_not_public_is_not_asked() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let known = format!("inside=https://localhost:{port}, nowhere=https://nowhere.invalid");
+    let known = json!({
+        "inside": format!("https://localhost:{port}"),
+        "nowhere": "https://nowhere.invalid",
+    })
+    .to_string();
     let api = Api::with(&[("upstreams", &known)]).await;
     let editor = api.sign_in(Role::Editor).await;
     let refused = editor.get("/api/upstreams/inside/a").await.is(502);
@@ -174,8 +181,8 @@ async fn what_is_not_there_or_not_public_is_not_asked() {
     let connects = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept()).await;
     assert!(connects.is_err(), "nobody has connected");
     drop(listener);
-    let own = format!("closed=http://127.0.0.1:{port}");
-    let api = Api::with(&[("upstreams", &own), ("upstreams_private", "on")]).await;
+    let own = json!({ "closed": format!("http://127.0.0.1:{port}") }).to_string();
+    let api = Api::with(&[("upstreams", &own), ("upstreams_allow_private_networks", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
     let refused = editor.get("/api/upstreams/closed/a").await.is(502);
     assert_eq!(words(&refused), "the upstream closed cannot be reached");

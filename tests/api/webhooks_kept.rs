@@ -13,7 +13,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
-    let api = Api::with(&[("outgoing_private", "on")]).await;
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let scopes = [
         "webhook-endpoints:read",
@@ -65,7 +65,7 @@ async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
 
 #[tokio::test]
 async fn there_are_so_many_endpoints_and_no_more() {
-    let api = Api::with(&[("outgoing_private", "on")]).await;
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let mut last = String::new();
     for _ in 0..100 {

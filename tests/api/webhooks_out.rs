@@ -20,7 +20,7 @@ pub const HOUR: i64 = 3_600_000;
 
 /// The service with workers, and an admin.
 pub async fn begun() -> (Api, Api, watch::Sender<bool>) {
-    let api = Api::with(&[("outgoing_private", "on")]).await;
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
@@ -249,7 +249,7 @@ async fn tests_and_replays_are_sent() {
 
 #[tokio::test]
 async fn each_event_becomes_one_delivery_however_many_hand_on() {
-    let api = Api::with(&[("outgoing_private", "on")]).await;
+    let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let (endpoint, _) = endpoint(&admin, "http://127.0.0.1:9/", json!(["post.created"])).await;
     for title in ["One", "Two", "Three"] {

@@ -70,6 +70,8 @@ pub async fn lock_active(tx: &Tx, caller: &Principal) -> Result<()> {
     let user = user.lock_shared().one(&**tx).await?;
     match user.is_some() && credential_exists(&**tx, &caller.via).await? {
         true => Ok(()),
-        false => Err(Error::InvalidToken),
+        false => {
+            Err(Error::invalid_token("the account or the credential was deactivated during the request"))
+        }
     }
 }

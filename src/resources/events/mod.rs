@@ -8,7 +8,7 @@ mod subscription;
 mod types;
 
 pub use api::EventsApi;
-pub use service::{EventLimits, Events};
+pub use service::Events;
 pub use types::{Event, EventData, EventQuery};
 
 use crate::http::operation::Tag;

@@ -13,6 +13,7 @@ use super::{
     types::EventQuery,
 };
 use crate::{
+    config::EventsConfig,
     http::{
         auth::Principal,
         problem::{Error, Result},
@@ -20,8 +21,6 @@ use crate::{
     infra::{clock::Clock, db::Db},
     resources::accounts::active::is_active,
 };
-
-pub use super::stream_limits::EventLimits;
 
 #[derive(Clone)]
 pub struct Events {
@@ -33,7 +32,7 @@ pub struct Events {
 }
 
 impl Events {
-    pub fn new(db: Db, clock: Clock, limits: EventLimits) -> Self {
+    pub fn new(db: Db, clock: Clock, limits: EventsConfig) -> Self {
         let relay = Relay::new(db.clone());
         Events {
             db,

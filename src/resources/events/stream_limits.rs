@@ -4,12 +4,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The maximum number of concurrent streams.
-#[derive(Debug, Clone, Copy)]
-pub struct EventLimits {
-    pub total: usize,
-    pub per_caller: usize,
-}
+use crate::config::EventsConfig;
 
 #[derive(Default)]
 struct OpenStreams {
@@ -19,7 +14,7 @@ struct OpenStreams {
 
 #[derive(Clone)]
 pub struct StreamLimits {
-    limits: EventLimits,
+    limits: EventsConfig,
     open: Arc<Mutex<OpenStreams>>,
 }
 
@@ -30,7 +25,7 @@ pub struct StreamPermit {
 }
 
 impl StreamLimits {
-    pub fn new(limits: EventLimits) -> Self {
+    pub fn new(limits: EventsConfig) -> Self {
         StreamLimits { limits, open: Arc::default() }
     }
 
@@ -41,7 +36,9 @@ impl StreamLimits {
     pub fn acquire(&self, caller: String) -> Option<StreamPermit> {
         let mut open = self.open();
         let count = open.callers.get(&caller).copied().unwrap_or_default();
-        if open.all >= self.limits.total || count >= self.limits.per_caller {
+        if open.all >= self.limits.events_max_connections.0
+            || count >= self.limits.events_max_connections_per_caller.0
+        {
             return None;
         }
         open.all += 1;
@@ -68,10 +65,14 @@ impl Drop for StreamPermit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limit;
 
     #[test]
     fn permits_are_limited_and_released_on_drop() {
-        let limits = StreamLimits::new(EventLimits { total: 3, per_caller: 2 });
+        let limits = StreamLimits::new(EventsConfig {
+            events_max_connections: Limit(3),
+            events_max_connections_per_caller: Limit(2),
+        });
         let acquire = |caller: &str| limits.acquire(caller.to_owned());
         let (first, second) = (acquire("a"), acquire("a"));
         assert!(first.is_some() && second.is_some() && acquire("a").is_none());

@@ -5,9 +5,10 @@ use serde_json::value::RawValue;
 
 use super::{
     service::Upstreams,
-    types::{UpstreamJson, UpstreamRequest, UpstreamTarget},
+    types::{UpstreamJson, UpstreamRequest},
 };
 use crate::{
+    config::ConfiguredUpstream,
     http::problem::{Error, Result},
     infra::http_client::{ClientError, Header, HttpResponse},
     schema,
@@ -19,7 +20,7 @@ impl Upstreams {
     /// Sends the request and returns the JSON of the response.
     pub(super) async fn forward(
         &self,
-        target: &UpstreamTarget,
+        target: &ConfiguredUpstream,
         request: &UpstreamRequest,
         body: Option<UpstreamJson>,
     ) -> Result<Box<RawValue>> {
@@ -31,14 +32,14 @@ impl Upstreams {
     }
 }
 
-fn request_url(target: &UpstreamTarget, request: &UpstreamRequest) -> String {
+fn request_url(target: &ConfiguredUpstream, request: &UpstreamRequest) -> String {
     let query = request.query.query.iter().filter(|query| !query.is_empty());
     let query: String = query.map(|query| format!("?{query}")).collect();
     format!("{}/{}{query}", target.base, request.path)
 }
 
 fn request_headers<'a>(
-    target: &'a UpstreamTarget,
+    target: &'a ConfiguredUpstream,
     request: &'a UpstreamRequest,
     body: bool,
 ) -> Vec<Header<'a>> {

@@ -11,7 +11,6 @@ pub use api::UpstreamsApi;
 pub use service::Upstreams;
 pub use types::{
     Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamPath, UpstreamQuery, UpstreamRequest,
-    UpstreamSettings, UpstreamTarget,
 };
 
 use crate::http::operation::Tag;

@@ -1,36 +1,39 @@
 //! Upstream service: finds the target of a request and selects a part of its response.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     json_pointer::select,
-    types::{
-        Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamRequest, UpstreamSettings, UpstreamTarget,
-    },
+    types::{Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamRequest},
 };
 use crate::{
+    config::{ConfiguredUpstream, UpstreamsConfig},
     http::problem::{Error, Result},
     infra::http_client::{HttpClient, Timeouts},
 };
+
+/// The timeout of a request, including its response.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum size of a response body, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
 #[derive(Clone)]
 pub struct Upstreams {
-    targets: Arc<[UpstreamTarget]>,
+    targets: Arc<[ConfiguredUpstream]>,
     pub(super) outgoing: HttpClient,
 }
 
 impl Upstreams {
-    pub fn new(settings: UpstreamSettings, outgoing: HttpClient) -> Self {
-        let mut targets = settings.targets;
+    /// Creates the service. `timeout_scale` is a factor on the timeout of a request.
+    pub fn new(config: &UpstreamsConfig, timeout_scale: f64, outgoing: HttpClient) -> Self {
+        let mut targets = config.upstreams.0.clone();
         targets.sort_by(|a, b| a.name.cmp(&b.name));
-        let patience = Timeouts { total: settings.timeout, max_body_bytes: MAX_BODY };
+        let patience = Timeouts { total: TIMEOUT.mul_f64(timeout_scale), max_body_bytes: MAX_BODY };
         Upstreams { targets: targets.into(), outgoing: HttpClient { timeouts: patience, ..outgoing } }
     }
 
     pub fn list(&self) -> UpstreamList {
-        let upstream = |target: &UpstreamTarget| Upstream {
+        let upstream = |target: &ConfiguredUpstream| Upstream {
             name: UpstreamName(target.name.clone()),
             href: format!("/api/upstreams/{}", target.name),
         };

@@ -1,5 +1,5 @@
 //! Wire types and settings of upstreams.
-use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr};
 
 use poem_openapi::{
     Object,
@@ -13,28 +13,9 @@ use serde_json::{
 };
 
 use crate::{
-    domain::{scalar::string_scalar, secret::Secret},
+    domain::scalar::string_scalar,
     http::{cache_control::CacheControl, etag::ETag, response::Resource},
 };
-
-/// The configured upstreams and their limits.
-#[derive(Debug, Clone)]
-pub struct UpstreamSettings {
-    pub targets: Vec<UpstreamTarget>,
-    /// Whether upstreams can have private addresses.
-    pub allow_private_networks: bool,
-    pub timeout: Duration,
-}
-
-/// A configured upstream.
-#[derive(Debug, Clone)]
-pub struct UpstreamTarget {
-    pub name: String,
-    /// The base URL, without a trailing slash.
-    pub base: String,
-    /// The value of the `Authorization` header.
-    pub authorization: Option<Secret<String>>,
-}
 
 /// A request to an upstream.
 #[derive(Debug)]

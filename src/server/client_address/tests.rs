@@ -85,7 +85,7 @@ fn ignores_spoofed_headers() {
     ] {
         let plain = client_address(field, peer, &honest);
         let expected = if honest.is_empty() { peer } else { client };
-        assert_eq!(plain, ClientAddress { address: expected.to_owned(), https: false }, "{field:?} {peer}");
+        assert_eq!((plain.address.as_str(), plain.https), (expected, false), "{field:?} {peer}");
         // Before and after the header that the proxy sets.
         for at in [0, honest.len()] {
             let mut fields = honest.clone();
@@ -100,7 +100,7 @@ fn ignores_spoofed_headers() {
         (ForwardedHeader::Forwarded, "forwarded", "for=1.2.3.4;proto=https, for=203.0.113.9;proto=http"),
     ] {
         let found = client_address(field, proxy, &[(name, value)]);
-        assert_eq!(found, ClientAddress { address: client.to_owned(), https: false }, "{value}");
+        assert_eq!((found.address.as_str(), found.https), (client, false), "{value}");
     }
 }
 

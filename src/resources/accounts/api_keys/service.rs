@@ -44,20 +44,25 @@ impl ApiKeys {
     /// Authenticates a key. Returns its owner with their current role, limited to the scopes of the key.
     /// Loads the key and the owner in one query.
     pub async fn authenticate(&self, text: &str) -> Result<Principal> {
-        let presented = ApiKeyToken::parse(text).ok_or(Error::InvalidToken)?;
+        let presented =
+            ApiKeyToken::parse(text).ok_or_else(|| Error::invalid_token("the API key is malformed"))?;
         let now = self.clock.now();
         let find = api_key::Entity::find_by_id(presented.id)
             .join(JoinType::InnerJoin, api_key::Relation::User.def())
             .select_also(user::Entity);
         let Some((key, Some(owner))) = find.one(self.db.read()).await? else {
-            return Err(Error::InvalidToken);
+            return Err(Error::invalid_token("no API key has this id"));
         };
         let previous = key.previous_hash.as_deref().filter(|_| key.previous_until.is_some_and(|t| now < t));
         // `|` without short circuit: the duration must not depend on which secret matches.
         let matches = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
         let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == "active";
         if !matches || !is_active {
-            return Err(Error::InvalidToken);
+            let reason = match matches {
+                true => "the API key is expired or its owner is disabled",
+                false => "the secret of the API key is wrong",
+            };
+            return Err(Error::InvalidToken(format!("{reason} (key {})", key.id)));
         }
         if key.last_used_at.is_none_or(|last| now - last >= LAST_USED_INTERVAL) {
             self.record_use(key.id, now).await.ok_or_log("recording the last use of an API key");

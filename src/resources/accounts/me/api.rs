@@ -72,7 +72,7 @@ impl MeApi {
 /// Maps a missing account to 401: an account that is deleted during the request invalidates its credentials.
 fn deleted_account(error: Error) -> Error {
     match error {
-        Error::NotFound(_) => Error::InvalidToken,
+        Error::NotFound(_) => Error::invalid_token("the account was deleted during the request"),
         other => other,
     }
 }

@@ -51,10 +51,9 @@ impl Sessions {
         // Another process may have created a key since the last load.
         if error == TokenError::UnknownKey && self.may_reload() {
             self.load_keys().await?;
-            return self.tokens.verify(token, self.clock.now()).map_err(|_| Error::InvalidToken);
+            return self.tokens.verify(token, self.clock.now()).map_err(invalid_token);
         }
-        tracing::debug!(%error, "rejected an access token");
-        Err(Error::InvalidToken)
+        Err(invalid_token(error))
     }
 
     fn may_reload(&self) -> bool {
@@ -69,13 +68,18 @@ impl Sessions {
         let now = self.clock.now();
         let find = find.join(JoinType::InnerJoin, session::Relation::User.def()).select_also(user::Entity);
         let row = find.one(self.db.read()).await?;
-        let Some((session, Some(user))) = row else { return Err(Error::InvalidToken) };
-        let is_active = session.revoked_at.is_none()
-            && session.expires_at > now
-            && now - session.last_used_at <= IDLE_TIMEOUT
-            && user.status == "active";
-        if !is_active {
-            return Err(Error::InvalidToken);
+        let Some((session, Some(user))) = row else {
+            return Err(Error::invalid_token("the session is unknown"));
+        };
+        let reason = match &session {
+            _ if user.status != "active" => Some("the account is disabled"),
+            session if session.revoked_at.is_some() => Some("the session is revoked"),
+            session if session.expires_at <= now => Some("the session is expired"),
+            session if now - session.last_used_at > IDLE_TIMEOUT => Some("the session was idle for too long"),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            return Err(Error::InvalidToken(format!("{reason} (session {})", session.id)));
         }
         if now - session.last_used_at >= LAST_USED_INTERVAL {
             self.record_use(session.id, now).await.ok_or_log("recording the last use of a session");
@@ -99,4 +103,8 @@ impl Sessions {
             })
             .await
     }
+}
+
+fn invalid_token(error: TokenError) -> Error {
+    Error::InvalidToken(format!("the access token is rejected: {error}"))
 }

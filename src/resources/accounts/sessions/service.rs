@@ -164,11 +164,14 @@ impl Sessions {
 
     /// Exchanges a refresh token for the next one. A token that was used before revokes its session.
     pub async fn refresh(&self, presented: &str) -> Result<Login> {
-        let presented = RefreshToken::parse(presented).ok_or(Error::InvalidToken)?;
+        let presented = RefreshToken::parse(presented)
+            .ok_or_else(|| Error::invalid_token("the refresh token is malformed"))?;
         let now = self.clock.now();
         // A revocation must be committed, so the transaction returns `None` for it, not an error.
         let rotated = self.db.write(async move |tx| rotate(&tx, &presented, now).await).await?;
-        let (session, user, next) = rotated.ok_or(Error::InvalidToken)?;
+        let (session, user, next) = rotated.ok_or_else(|| {
+            Error::invalid_token("the refresh token is unknown, expired, revoked or was used before")
+        })?;
         self.login_response(session, user, &next)
     }
 

@@ -17,10 +17,10 @@ pub use api::InvoicesApi;
 pub use apply_payment::{InvoiceRef, PaymentResult};
 pub use import::ImportedInvoice;
 pub use locale_redirect::LocaleRedirectApi;
-pub use pdf::{PdfRenderer, Seller};
+pub use pdf::PdfRenderer;
 pub use service::Invoices;
 pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};
-pub use v1::{CountryRoutes, InvoicesV1, InvoicesV1Api};
+pub use v1::{InvoicesV1, InvoicesV1Api};
 
 use crate::http::operation::Tag;
 

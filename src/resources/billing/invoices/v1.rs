@@ -8,6 +8,7 @@ use super::{
     types::{InvoiceFilter, InvoiceStatus, InvoiceSummary},
 };
 use crate::{
+    config::{CountryLocales, GeoConfig},
     domain::locale::Locale,
     http::{
         auth::{Accountants, Caller},
@@ -20,23 +21,18 @@ use crate::{
         problem::{ApiError, BadRequest, Result},
         response::ListResponse,
     },
-    infra::geoip::{Country, GeoIp},
+    infra::geoip::GeoIp,
 };
-
-/// The locales that clients from some countries are redirected to.
-#[derive(Debug, Clone, Default)]
-pub struct CountryRoutes {
-    pub locales: Vec<(Country, Locale)>,
-    /// The header in which a proxy sends the country of the client.
-    pub country_header: Option<String>,
-}
 
 /// Version 1 of the list of invoices.
 #[derive(Clone)]
 pub struct InvoicesV1 {
     invoices: Invoices,
     countries: GeoIp,
-    routes: CountryRoutes,
+    /// The locales that clients from some countries are redirected to.
+    routes: CountryLocales,
+    /// The header in which a proxy sends the country of the client.
+    country_header: Option<String>,
 }
 
 /// Whether the country of the client is used.
@@ -76,8 +72,13 @@ impl Example for InvoiceV1Query {
 }
 
 impl InvoicesV1 {
-    pub fn new(invoices: Invoices, countries: GeoIp, routes: CountryRoutes) -> Self {
-        InvoicesV1 { invoices, countries, routes }
+    pub fn new(invoices: Invoices, countries: GeoIp, config: &GeoConfig) -> Self {
+        InvoicesV1 {
+            invoices,
+            countries,
+            routes: config.geo_routes.clone(),
+            country_header: config.geo_header.as_ref().map(|header| header.text.clone()),
+        }
     }
 
     /// Returns the location for clients from this country; `None` if the country is unknown or has no route.
@@ -87,7 +88,7 @@ impl InvoicesV1 {
             return None;
         }
         let country = client.country.or_else(|| self.countries.country(client.ip()?))?;
-        let (_, locale) = self.routes.locales.iter().find(|(from, _)| *from == country)?;
+        let (_, locale) = self.routes.0.iter().find(|(from, _)| *from == country)?;
         // Ignores routes to a locale that is not configured.
         self.invoices.resolve_locale(locale.clone()).ok()?;
         Some(format!("/api/v2/invoices/{locale}{}", query_without_geo(&query.target)))
@@ -169,7 +170,7 @@ impl InvoicesV1Api {
         };
         Ok(Deprecated::new(CountryResponse {
             response: response,
-            country_header: self.0.routes.country_header.clone(),
+            country_header: self.0.country_header.clone(),
         }))
     }
 }

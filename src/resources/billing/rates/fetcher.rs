@@ -2,7 +2,6 @@
 //! fails.
 use std::{
     collections::BTreeSet,
-    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -17,7 +16,8 @@ use super::{
     source::{self, InvalidRates},
 };
 use crate::{
-    domain::money::Currency,
+    config::BillingConfig,
+    domain::{money::Currency, secret::Secret},
     http::problem::Error,
     infra::{
         clock::Clock,
@@ -41,16 +41,10 @@ const ACCEPT: &str = "application/json, application/xml, text/xml";
 
 /// The source of rates, and the interval between requests.
 #[derive(Clone)]
-pub struct RateSource {
+struct RateSource {
     /// The URL may contain an API key: logs, errors and responses show only its host.
-    pub url: String,
-    pub interval: Duration,
-}
-
-impl fmt::Debug for RateSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateSource").field("every", &self.interval).finish_non_exhaustive()
-    }
+    url: Secret<String>,
+    interval: Duration,
 }
 
 /// An error of fetching rates.
@@ -84,9 +78,10 @@ pub struct RateFetcher {
 }
 
 impl RateFetcher {
-    pub fn new(rates: Rates, db: Db, clock: Clock, outgoing: HttpClient, source: Option<RateSource>) -> Self {
-        let source = source.map(|source| {
-            let name = format!("rates from {}", host(&source.url));
+    pub fn new(rates: Rates, db: Db, clock: Clock, outgoing: HttpClient, config: &BillingConfig) -> Self {
+        let source = config.rates_url.as_ref().map(|url| {
+            let source = RateSource { url: url.url.clone(), interval: config.rates_refresh_interval.0 };
+            let name = format!("rates from {}", host(source.url.expose()));
             let longest = 2 * source.interval.max(MAX_RETRY_DELAY).as_millis() as i64;
             let lease = Lease { db, name, max_duration_ms: longest };
             (source, lease)
@@ -125,7 +120,7 @@ impl RateFetcher {
             }
             Ok(None) => match self.fetch_now(MaxChange::Enforced).await {
                 Ok(summary) => {
-                    self.succeeded(&source.url, &summary);
+                    self.succeeded(source.url.expose(), &summary);
                     jittered(source.interval)
                 }
                 Err(error) => jittered(self.failed(&error).min(source.interval)),
@@ -145,8 +140,8 @@ impl RateFetcher {
     /// cannot be stored.
     pub async fn fetch_now(&self, jumps: MaxChange) -> Result<FetchSummary, FetchError> {
         let (source, _) = self.source.as_ref().ok_or(FetchError::NoSource)?;
-        let host = || host(&source.url);
-        let response = self.outgoing.get(&source.url, ACCEPT).await?;
+        let host = || host(source.url.expose());
+        let response = self.outgoing.get(source.url.expose(), ACCEPT).await?;
         if response.status != 200 {
             return Err(FetchError::Status(host(), response.status));
         }

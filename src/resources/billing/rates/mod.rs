@@ -11,8 +11,8 @@ mod types;
 
 pub use api::RatesApi;
 pub use conversion::{ExchangeRates, Original};
-pub use exchange::{ExchangeRate, FallbackRates, RateState, SourcedRate, is_plausible};
-pub use fetcher::{FetchError, RateFetcher, RateSource};
+pub use exchange::{ExchangeRate, RateState, SourcedRate};
+pub use fetcher::{FetchError, RateFetcher};
 pub use service::{FetchSummary, MaxChange, Rates, RejectedRate};
 pub use snapshot::RateSnapshot;
 pub use types::{Quoted, Rate};

@@ -10,15 +10,15 @@ use sea_orm::{
 
 use super::{
     conversion::ExchangeRates,
-    exchange::{FallbackRates, is_plausible},
     snapshot::{FRESH_AGE, MAX_AGE, RateSnapshot},
     source::FetchedRates,
 };
 use crate::{
+    config::FallbackRates,
     domain::{
         date::Date,
         event::{Audience, EventType},
-        money::Currency,
+        money::{Currency, is_plausible_rate},
     },
     http::problem::Result,
     infra::{
@@ -230,7 +230,7 @@ fn usd_rates() -> sea_orm::Select<rate::Entity> {
 }
 
 fn differs(known: Decimal, new: Decimal, max_factor: Decimal) -> bool {
-    is_plausible(known) && (new > known * max_factor || new * max_factor < known)
+    is_plausible_rate(known) && (new > known * max_factor || new * max_factor < known)
 }
 
 async fn upsert(tx: &Tx, rows: Vec<rate::ActiveModel>) -> Result<()> {

@@ -6,11 +6,15 @@ use rust_decimal::Decimal;
 
 use super::{
     conversion::ExchangeRates,
-    exchange::{ExchangeRate, FallbackRates, RateState, SourcedRate, is_plausible},
+    exchange::{ExchangeRate, RateState, SourcedRate},
     types::{Rate, RateTable},
 };
 use crate::{
-    domain::{money::Currency, timestamp::Timestamp},
+    config::FallbackRates,
+    domain::{
+        money::{Currency, is_plausible_rate},
+        timestamp::Timestamp,
+    },
     http::problem::{Error, Result},
     schema::{ErrorCode, Location, Violation},
 };
@@ -86,7 +90,7 @@ impl RateSnapshot {
         let row = self.rows.iter().find(|row| row.quote == currency.as_str());
         // Without a fallback rate, an old rate is better than none.
         if let Some(row) = row.filter(|row| self.age(row) < MAX_AGE || fallback.is_none())
-            && let Some(rate) = row.rate.parse().ok().filter(|rate| is_plausible(*rate))
+            && let Some(rate) = row.rate.parse().ok().filter(|rate| is_plausible_rate(*rate))
         {
             let state = if self.age(row) < FRESH_AGE { RateState::Fresh } else { RateState::LastKnown };
             let (date, fetched_at) = (row.date.parse().ok(), Some(Timestamp(row.fetched_at)));

@@ -10,8 +10,11 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::exchange::is_plausible;
-use crate::domain::{date::Date, money::Currency, timestamp::Timestamp};
+use crate::domain::{
+    date::Date,
+    money::{Currency, is_plausible_rate},
+    timestamp::Timestamp,
+};
 
 const DAY: i64 = 86_400_000;
 
@@ -88,7 +91,7 @@ fn per_usd(base: Currency, mut rates: RatesByCurrency) -> Result<RatesByCurrency
             let round =
                 |rate: Decimal| rate.round_sf_with_strategy(DIGITS, RoundingStrategy::MidpointNearestEven);
             let rate = rate.and_then(round).map(|rate| rate.normalize());
-            let rate = rate.filter(|rate| is_plausible(*rate));
+            let rate = rate.filter(|rate| is_plausible_rate(*rate));
             rate.map(|rate| (currency, rate))
                 .ok_or_else(|| invalid_rate(currency.as_str(), "a quotient out of range"))
         })
@@ -112,7 +115,7 @@ fn parse_rate(currency: &str, text: &str) -> Result<Decimal> {
     };
     number
         .map(|number| number.normalize())
-        .filter(|n| is_plausible(*n))
+        .filter(|n| is_plausible_rate(*n))
         .ok_or_else(|| invalid_rate(currency, text))
 }
 

@@ -71,7 +71,7 @@ impl DocsApi {
 
     /// Delete a document
     ///
-    /// Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_days`). The
+    /// Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_retention_days`). The
     /// path is available immediately.
     #[oai(path = "/:path", method = "delete", operation_id = "docsDelete")]
     async fn delete(

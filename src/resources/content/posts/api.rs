@@ -111,7 +111,7 @@ impl PostsApi {
 
     /// Delete a post
     ///
-    /// Deleted posts can be restored, with their comments, for 30 days (`trash_days`). Until the post is
+    /// Deleted posts can be restored, with their comments, for 30 days (`trash_retention_days`). Until the post is
     /// purged, its slugs remain reserved.
     #[oai(path = "/:id", method = "delete", operation_id = "postsDelete")]
     async fn delete(

@@ -10,7 +10,6 @@ mod verify;
 
 pub use action::{Action, action};
 pub use api::WebhookEventsApi;
-pub use provider_config::{PayPal, ProviderConfig, Secrets};
 pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
 pub use types::WebhookEventState;
 

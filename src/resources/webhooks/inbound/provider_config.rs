@@ -6,6 +6,7 @@ use super::{
     verify::{VerifyError, github, stripe},
 };
 use crate::{
+    config::WebhooksConfig,
     http::{
         problem::{Error, Result},
         signed_request::SignedHeaders,
@@ -13,14 +14,14 @@ use crate::{
     schema::ErrorCode,
 };
 
-pub use super::verify::{Secrets, paypal::Verifier as PayPal};
+use super::verify::{Secrets, paypal::Verifier as PayPal};
 
 /// The secrets of each provider. Webhooks of a provider without secrets are rejected.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderConfig {
-    pub stripe: Option<Secrets>,
-    pub github: Option<Secrets>,
-    pub paypal: Option<PayPal>,
+    stripe: Option<Secrets>,
+    github: Option<Secrets>,
+    paypal: Option<PayPal>,
 }
 
 /// A webhook with a valid signature.
@@ -43,6 +44,15 @@ struct Head {
 }
 
 impl ProviderConfig {
+    pub fn new(config: &WebhooksConfig) -> Self {
+        let paypal = config.webhooks_paypal_id.as_ref().zip(config.webhooks_paypal_certificates.as_ref());
+        ProviderConfig {
+            stripe: config.webhooks_stripe_secrets.as_ref().map(Secrets::new),
+            github: config.webhooks_github_secrets.as_ref().map(Secrets::new),
+            paypal: paypal.map(|(id, certificates)| PayPal::new(id, certificates)),
+        }
+    }
+
     /// Verifies the signature and returns the event.
     pub fn verify(
         &self,

@@ -13,6 +13,7 @@ use super::{
     types::{Provider, WebhookEvent, WebhookEventState},
 };
 use crate::{
+    config::WebhooksConfig,
     domain::id::Id,
     http::{
         cursor::CursorKey,
@@ -65,7 +66,8 @@ pub struct WebhookEvents {
 }
 
 impl WebhookEvents {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, providers: ProviderConfig) -> Self {
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, config: &WebhooksConfig) -> Self {
+        let providers = ProviderConfig::new(config);
         WebhookEvents { db, clock, cursors, providers }
     }
 

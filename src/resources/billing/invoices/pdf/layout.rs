@@ -10,7 +10,7 @@ use krilla::{
 };
 
 use super::{
-    InvoiceDocument, Seller,
+    InvoiceDocument,
     canvas::{Align, Canvas, Color, TextStyle, style},
     fonts::{
         FONTS, Fonts,
@@ -20,6 +20,7 @@ use super::{
     labels::{Labels, LocaleStyle, conversion_note},
 };
 use crate::{
+    config::{PrintedLine, SellerConfig},
     domain::date::Date,
     resources::billing::invoices::types::{Invoice, InvoiceStatus},
 };
@@ -38,7 +39,7 @@ struct Page<'a> {
     width: f32,
     height: f32,
     invoice: &'a Invoice,
-    seller: &'a Seller,
+    seller: &'a SellerConfig,
 }
 
 /// Renders the bytes of the PDF.
@@ -66,7 +67,7 @@ pub fn render(source: &InvoiceDocument) -> Result<Vec<u8>, String> {
     document.set_tag_tree(tree);
     let metadata = Metadata::new()
         .title(title)
-        .authors(source.seller.name.iter().cloned().collect())
+        .authors(source.seller.seller_name.iter().map(|name| name.0.clone()).collect())
         .language(locale_style.tag.to_owned())
         .creator("Tenon".to_owned())
         .document_id(source.invoice.id.to_string());
@@ -116,8 +117,8 @@ impl Page<'_> {
         let mut y = 74.0;
         let fonts = self.canvas.fonts;
         let max_width = (self.width - 2.0 * MARGIN) * 0.55;
-        if let Some(seller) = &self.seller.name {
-            let lines = fonts.lines(seller, name.weight, max_width / name.size, 2);
+        if let Some(seller) = &self.seller.seller_name {
+            let lines = fonts.lines(&seller.0, name.weight, max_width / name.size, 2);
             let (ids, below) = self.canvas.lines((MARGIN, y), &lines, name, 18.0);
             self.tree.push(group(Tag::P, leaves(ids)));
             y = below;
@@ -125,7 +126,8 @@ impl Page<'_> {
         let address = style(9.0, Regular, Color::Faint);
         let lines: Vec<_> = self
             .seller
-            .address
+            .seller_address
+            .0
             .iter()
             .take(6)
             .flat_map(|line| fonts.lines(line, Regular, max_width / 9.0, 2))
@@ -166,7 +168,7 @@ impl Page<'_> {
             (labels.number, invoice.number.to_string(), STRONG),
             (labels.date, date(invoice.date, self.locale_style), BODY),
         ];
-        if let Some(due) = due(invoice, self.seller.due_days) {
+        if let Some(due) = due(invoice, self.seller.invoice_due_days.0) {
             details.push((labels.due, date(due, self.locale_style), BODY));
         }
         details.push((
@@ -246,7 +248,8 @@ impl Page<'_> {
         let max_width = (self.width - 2.0 * MARGIN) / 9.0;
         let lines: Vec<_> = self
             .seller
-            .note
+            .seller_note
+            .0
             .iter()
             .flat_map(|line| fonts.lines(line, Regular, max_width, 4))
             .take(12)
@@ -259,9 +262,10 @@ impl Page<'_> {
 
     /// The name, tax id and e-mail address of the seller, and the title, at the bottom.
     fn footer(&mut self) {
-        let Seller { name, tax_id, email, .. } = self.seller;
-        let tax_id = tax_id.as_ref().map(|id| format!("{} {id}", self.labels.tax_id));
-        let parts: Vec<String> = [name.clone(), tax_id, email.clone()].into_iter().flatten().collect();
+        let line = |line: &Option<PrintedLine>| line.as_ref().map(|line| line.0.clone());
+        let tax_id = line(&self.seller.seller_tax_id).map(|id| format!("{} {id}", self.labels.tax_id));
+        let parts = [line(&self.seller.seller_name), tax_id, line(&self.seller.seller_email)];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
         let y = self.height - 48.0;
         self.canvas.rule((MARGIN, y - 14.0), self.width - 2.0 * MARGIN, Color::Rule);
         let title = format!("{} {}", self.labels.invoice, self.invoice.number);

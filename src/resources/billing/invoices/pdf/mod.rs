@@ -11,6 +11,7 @@ use tokio::{sync::Semaphore, task};
 
 use super::{service::Invoices, types::Invoice};
 use crate::{
+    config::SellerConfig,
     domain::{
         id::Id,
         locale::{Locale, LocaleCurrency},
@@ -26,27 +27,15 @@ use crate::{
 /// copies are not reused. The release version covers changes of the fonts and of the PDF library.
 const LAYOUT_VERSION: &str = "1";
 
-/// The issuer of the invoices.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seller {
-    pub name: Option<String>,
-    pub address: Vec<String>,
-    pub tax_id: Option<String>,
-    pub email: Option<String>,
-    pub note: Vec<String>,
-    /// Days from the date of an invoice to its due date. With 0, the PDF shows no due date.
-    pub due_days: u16,
-}
-
 /// Renders PDFs, at most one per processor at the same time.
 #[derive(Clone)]
 pub struct PdfRenderer {
-    seller: Arc<Seller>,
+    seller: Arc<SellerConfig>,
     permits: Arc<Semaphore>,
 }
 
 impl PdfRenderer {
-    pub fn new(seller: Seller) -> Self {
+    pub fn new(seller: SellerConfig) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         PdfRenderer { seller: Arc::new(seller), permits: Arc::new(Semaphore::new(processors)) }
     }
@@ -73,7 +62,7 @@ impl PdfRenderer {
 /// The content of one PDF.
 pub struct InvoiceDocument {
     invoice: Invoice,
-    seller: Arc<Seller>,
+    seller: Arc<SellerConfig>,
 }
 
 impl InvoiceDocument {

@@ -5,7 +5,7 @@ pub mod stripe;
 
 use ring::hmac;
 
-use crate::domain::secret::Secret;
+use crate::{config::WebhookSecrets, domain::secret::Secret};
 
 /// The reason why verification failed. It reveals nothing that the sender does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,27 +15,19 @@ const NO_MATCH: VerifyError = VerifyError("no signature matches this body and a 
 
 /// The secrets that a provider can sign with. Several allow a rotation without downtime.
 #[derive(Debug, Clone)]
-pub struct Secrets(Vec<Secret<Vec<u8>>>);
-
-/// Minimum length of a secret, in bytes.
-pub const MIN_LENGTH: usize = 16;
+pub struct Secrets(Vec<Secret<String>>);
 
 impl Secrets {
-    /// Parses secrets that are separated by commas, and checks their lengths.
-    pub fn parse(text: &str) -> Result<Secrets, &'static str> {
-        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-        match parts.iter().all(|part| part.len() >= MIN_LENGTH) {
-            true => Ok(Secrets(parts.into_iter().map(|part| Secret::new(part.into())).collect())),
-            false => Err("each secret must have at least 16 characters; separate several secrets by commas"),
-        }
+    pub fn new(config: &WebhookSecrets) -> Self {
+        Secrets(config.0.clone())
     }
 
     /// Returns whether `mac` is the HMAC-SHA256 of the message with one of the secrets. Compares in constant
     /// time.
     fn verify(&self, message: &[&[u8]], mac: &[u8; 32]) -> bool {
         let message = message.concat();
-        let matches = |secret: &Secret<Vec<u8>>| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+        let matches = |secret: &Secret<String>| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
             hmac::verify(&key, &message, mac).is_ok()
         };
         self.0.iter().any(matches)

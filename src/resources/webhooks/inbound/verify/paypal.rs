@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::Crc;
-use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert, ring};
 
 use super::VerifyError;
-use crate::{domain::timestamp::Timestamp, http::signed_request::SignedHeaders};
+use crate::{
+    config::{Certificates, WebhookId},
+    domain::timestamp::Timestamp,
+    http::signed_request::SignedHeaders,
+};
 
 /// Accepted age of a transmission in milliseconds, 4 days: PayPal retries for three days with the time of the
 /// first attempt.
@@ -24,22 +28,9 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Creates a verifier. `pem` contains PayPal's certificates and their issuers, unless Mozilla's root
-    /// store has those.
-    pub fn new(webhook_id: &str, pem: &[u8]) -> Result<Self, String> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if !(8..=50).contains(&webhook_id.len()) || !webhook_id.bytes().all(is_allowed) {
-            return Err("the webhook id must be 8 to 50 letters, digits and hyphens".to_owned());
-        }
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let certificates = certificates.map_err(|error| format!("invalid PEM: {error}"))?;
-        if let Some(error) = certificates.iter().find_map(|one| EndEntityCert::try_from(one).err()) {
-            return Err(format!("invalid certificate: {error}"));
-        }
-        match certificates.is_empty() {
-            true => Err("the file contains no certificate".to_owned()),
-            false => Ok(Verifier { webhook_id: webhook_id.to_owned(), certificates }),
-        }
+    /// Creates a verifier with PayPal's certificates and their issuers, unless Mozilla's root store has those.
+    pub fn new(webhook_id: &WebhookId, certificates: &Certificates) -> Self {
+        Verifier { webhook_id: webhook_id.0.clone(), certificates: certificates.0.clone() }
     }
 
     /// Verifies the headers and the body, and returns the transmission id. `now` is in milliseconds.

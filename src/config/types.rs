@@ -1,0 +1,311 @@
+//! The types of settings that have rules of their own.
+use std::{fs, path::PathBuf, time::Duration};
+
+use poem::http::{HeaderName, Uri};
+use rust_decimal::Decimal;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use toml::{Table, Value};
+use tracing::Level;
+use webpki::EndEntityCert;
+
+use super::value::rules;
+use crate::{
+    domain::{
+        locale::{Locale, Locales},
+        money::{Currency, is_plausible_rate},
+        secret::Secret,
+    },
+    infra::{geoip::Country, http_client::RequestUrl, query_log::QueryLog},
+    server::{Block, ClientAddressLog, ForwardedHeader},
+};
+
+/// A number of days within a year: 0 to 366.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days(pub u16);
+
+/// A maximum number: 1 to 1,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub usize);
+
+/// A factor on durations: 0.001 to 100.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimeoutScale(pub f64);
+
+/// An interval such as `90m` or `6h`, from 5 minutes to 24 hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval(pub Duration);
+
+/// The format of a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// An absolute http or https URL without user, query and fragment. Other URLs are this one and a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(pub String);
+
+/// `sqlite://PATH` or `postgres://HOST/NAME`. It may contain a password.
+#[derive(Debug, Clone)]
+pub struct DatabaseUrl(pub Secret<String>);
+
+/// The URL of a source of exchange rates. It may contain an API key.
+#[derive(Debug, Clone)]
+pub struct RatesUrl {
+    pub url: Secret<String>,
+    pub https: bool,
+}
+
+/// An origin that browsers send, such as `https://www.acme.test`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(pub String);
+
+/// A host in lower case, with its port if it is not the default one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host(pub String);
+
+/// The name of a header, as it is written in the setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderTitle {
+    pub text: String,
+    pub name: HeaderName,
+}
+
+/// A line that is printed on invoices: at most 200 characters, no control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintedLine(pub String);
+
+/// At most 6 printed lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PrintedLines(pub Vec<String>);
+
+/// Countries with the locales that their clients are redirected to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CountryLocales(pub Vec<(Country, Locale)>);
+
+/// The value of one US dollar in other currencies.
+#[derive(Debug, Clone)]
+pub struct FallbackRates(pub Vec<(Currency, Decimal)>);
+
+/// The name of an S3 bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketName(pub String);
+
+/// A path in a bucket. May be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketPath(pub String);
+
+/// The URL of an S3 service, without credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Endpoint(pub String);
+
+/// The secrets that a provider can sign webhooks with: at least one, each of at least 16 characters.
+#[derive(Debug, Clone)]
+pub struct WebhookSecrets(pub Vec<Secret<String>>);
+
+/// The id of a PayPal webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookId(pub String);
+
+/// The X.509 certificates of a PEM file: at least one.
+#[derive(Debug, Clone)]
+pub struct Certificates(pub Vec<CertificateDer<'static>>);
+
+rules! {
+    Block: String => |text| text.parse();
+    ForwardedHeader: String => |text| text.parse();
+    ClientAddressLog: String => |text| text.parse();
+    Level: String => |text| {
+        text.parse().map_err(|_| format!("must be error, warn, info, debug or trace, got {text}"))
+    };
+    LogFormat: String => |text| match text.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("must be text or json, got {other}")),
+    };
+    QueryLog: Value => query_log;
+    Days: i64 => |days| match u16::try_from(days) {
+        Ok(days @ 0..=366) => Ok(Days(days)),
+        _ => Err(format!("must be a number of days from 0 to 366, got {days}")),
+    };
+    Limit: i64 => |limit| match usize::try_from(limit) {
+        Ok(limit @ 1..=1_000_000) => Ok(Limit(limit)),
+        _ => Err(format!("must be 1 to 1000000, got {limit}")),
+    };
+    TimeoutScale: f64 => |factor| match (0.001..=100.0).contains(&factor) {
+        true => Ok(TimeoutScale(factor)),
+        false => Err(format!("must be 0.001 to 100, got {factor}")),
+    };
+    Interval: String => |text| {
+        interval(&text).map(Interval).ok_or_else(|| format!("must be 5m to 24h, such as 90m or 6h, got {text}"))
+    };
+    PublicUrl: String => public_url;
+    DatabaseUrl: String => |text| {
+        let schemes = ["sqlite://", "postgres://", "postgresql://"];
+        let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+        match rest.is_some_and(|rest| !rest.is_empty()) {
+            true => Ok(DatabaseUrl(Secret::new(text))),
+            false => Err("must be sqlite://PATH or postgres://HOST/NAME".to_owned()),
+        }
+    };
+    RatesUrl: String => |url| {
+        let target = RequestUrl::parse(&url).map_err(|error| format!("must be a valid URL: {error}"))?;
+        Ok(RatesUrl { https: target.https, url: Secret::new(url) })
+    };
+    Origin: String => |origin| match origin.starts_with("http") && !origin.contains('*') {
+        true => Ok(Origin(origin)),
+        false => Err(format!("must be origins such as https://www.acme.test, got {origin}")),
+    };
+    Host: String => |host| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
+        match !host.is_empty() && host.bytes().all(allowed) {
+            true => Ok(Host(host.to_ascii_lowercase())),
+            false => Err(format!("must be hosts such as shop.acme.test, got {host}")),
+        }
+    };
+    HeaderTitle: String => |text| match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) => Ok(HeaderTitle { text, name }),
+        Err(_) => Err(format!("must be the name of a header such as cf-ipcountry, got {text}")),
+    };
+    PrintedLine: String => |text| match text.chars().count() <= 200 && !text.chars().any(char::is_control) {
+        true => Ok(PrintedLine(text.trim().to_owned())),
+        false => Err("must be a line of at most 200 characters without control characters".to_owned()),
+    };
+    PrintedLines: Vec<PrintedLine> => |lines| {
+        let lines: Vec<String> = lines.into_iter().map(|line| line.0).filter(|line| !line.is_empty()).collect();
+        match lines.len() {
+            0..=6 => Ok(PrintedLines(lines)),
+            count => Err(format!("must have at most 6 lines, got {count}")),
+        }
+    };
+    BucketName: String => |name| match is_object_name(&name) {
+        true => Ok(BucketName(name)),
+        false => Err(format!("must be the name of a bucket, got {name}")),
+    };
+    BucketPath: String => |path| match path.is_empty() || path.split('/').all(is_object_name) {
+        true => Ok(BucketPath(path)),
+        false => Err(format!("must be a path such as site/media, got {path}")),
+    };
+    S3Endpoint: String => |text| {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        match host.is_some_and(|host| !host.is_empty() && !host.contains(['@', '?', '#', ' '])) {
+            true => Ok(S3Endpoint(text)),
+            false => Err("must be a URL such as https://s3.acme.test, without credentials".to_owned()),
+        }
+    };
+    Locales: Table => locales;
+    FallbackRates: Table => |table| entries(table, fallback_rate).map(FallbackRates);
+    CountryLocales: Table => |table| entries(table, country_locale).map(CountryLocales);
+    WebhookSecrets: Vec<Secret<String>> => |secrets| {
+        match !secrets.is_empty() && secrets.iter().all(|secret| secret.expose().len() >= 16) {
+            true => Ok(WebhookSecrets(secrets)),
+            false => Err("must be one or more secrets of at least 16 characters".to_owned()),
+        }
+    };
+    WebhookId: String => |id| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        match (8..=50).contains(&id.len()) && id.bytes().all(allowed) {
+            true => Ok(WebhookId(id)),
+            false => Err(format!("must be 8 to 50 letters, digits and hyphens, got {id}")),
+        }
+    };
+    Certificates: PathBuf => |file| {
+        let error = |error: String| format!("must be a PEM file, got {}: {error}", file.display());
+        let pem = fs::read(&file).map_err(|cause| error(cause.to_string()))?;
+        Certificates::parse(&pem).map_err(error)
+    };
+}
+
+impl Certificates {
+    /// Parses the certificates of a PEM file.
+    pub fn parse(pem: &[u8]) -> Result<Self, String> {
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let certificates = certificates.map_err(|error| format!("invalid PEM: {error}"))?;
+        if let Some(error) = certificates.iter().find_map(|one| EndEntityCert::try_from(one).err()) {
+            return Err(format!("invalid certificate: {error}"));
+        }
+        match certificates.is_empty() {
+            true => Err("the file contains no certificate".to_owned()),
+            false => Ok(Certificates(certificates)),
+        }
+    }
+}
+
+fn query_log(value: Value) -> Result<QueryLog, String> {
+    match value {
+        Value::Integer(milliseconds @ 0..) => {
+            Ok(QueryLog::Slow(Duration::from_millis(milliseconds.unsigned_abs())))
+        }
+        Value::String(text) if text == "all" => Ok(QueryLog::All),
+        Value::String(text) if text == "off" => Ok(QueryLog::Off),
+        other => Err(format!("must be a number of milliseconds, \"all\" or \"off\", got {other}")),
+    }
+}
+
+fn is_object_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(allowed)
+}
+
+fn interval(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.strip_suffix('h') {
+        Some(hours) => (hours, 3600),
+        None => (text.strip_suffix('m')?, 60),
+    };
+    let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (300..=86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
+}
+
+fn public_url(text: String) -> Result<PublicUrl, String> {
+    let valid = |url: Uri| {
+        let host = url.authority().filter(|host| !host.host().is_empty() && !host.as_str().contains('@'));
+        let has_port = |host: &str| host.rsplit_once(']').map_or(host, |(_, port)| port).contains(':');
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && host.is_some_and(|host| host.port_u16().is_some() || !has_port(host.as_str()))
+    };
+    match text.is_ascii() && !text.contains(['?', '#']) && text.parse().is_ok_and(valid) {
+        true => Ok(PublicUrl(text)),
+        false => Err("must be an absolute http or https URL without user, query and fragment, \
+                      such as https://api.acme.test"
+            .to_owned()),
+    }
+}
+
+/// Reads the entries of a table in their order.
+fn entries<T>(table: Table, read: fn(&str, &Value) -> Result<T, String>) -> Result<Vec<T>, String> {
+    table.iter().map(|(key, value)| read(key, value)).collect()
+}
+
+fn locale_name(text: &str) -> Option<Locale> {
+    let valid = text.split('-').all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_lowercase()));
+    (valid && text.len() <= 5).then(|| Locale(text.to_owned()))
+}
+
+fn locales(table: Table) -> Result<Locales, String> {
+    let locale = |name: &str, currency: &Value| {
+        let error =
+            || format!("must map locales to currencies, such as fr = \"EUR\", got {name} = {currency}");
+        let locale = locale_name(name).ok_or_else(error)?;
+        let currency = currency.as_str().and_then(|currency| currency.parse().ok()).ok_or_else(error)?;
+        Ok((locale, currency))
+    };
+    let locales = entries(table, locale)?;
+    match locales.is_empty() {
+        true => Err("must have at least one locale, such as en-us = \"USD\"".to_owned()),
+        false => Ok(Locales(locales)),
+    }
+}
+
+fn fallback_rate(currency: &str, rate: &Value) -> Result<(Currency, Decimal), String> {
+    let error = || format!("must map currencies to rates, such as EUR = \"0.86\", got {currency} = {rate}");
+    let number = rate.as_str().map_or_else(|| rate.to_string(), str::to_owned);
+    let number = number.parse().ok().filter(|number| is_plausible_rate(*number)).ok_or_else(error)?;
+    Ok((currency.parse().map_err(|_| error())?, number))
+}
+
+fn country_locale(country: &str, locale: &Value) -> Result<(Country, Locale), String> {
+    let error = || format!("must map countries to locales, such as FR = \"fr\", got {country} = {locale}");
+    let locale = locale.as_str().and_then(locale_name).ok_or_else(error)?;
+    Ok((country.parse().map_err(|_| error())?, locale))
+}

@@ -1,0 +1,180 @@
+//! The access log: each failed request is one line that names the code, the violated rule and the caller.
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tenon::{http::auth::Role, infra::db::Tx};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tracing::subscriber::DefaultGuard;
+
+use crate::{sockets, support::Api};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::Write::write(&mut *self.0.lock().expect("not poisoned"), bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Captures the log of this thread, which runs the whole service except the writer of SQLite.
+fn capture() -> (Lines, DefaultGuard) {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
+    (lines, tracing::subscriber::set_default(log.finish()))
+}
+
+impl Lines {
+    /// The only line with a status since the last call.
+    #[track_caller]
+    fn only(&self) -> Value {
+        let bytes = std::mem::take(&mut *self.0.lock().expect("not poisoned"));
+        let lines = String::from_utf8(bytes).expect("UTF-8");
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [line] = &lines[..] else { panic!("not one line: {lines:#?}") };
+        line.clone()
+    }
+}
+
+#[tokio::test]
+async fn names_both_entity_tags_of_a_412() {
+    let api = Api::start().await.sign_in(Role::Accountant).await;
+    let customer = |name: &str| json!({ "name": name, "email": "oak@acme.test" });
+    let path =
+        format!("/api/v2/customers/{}", api.post("/api/v2/customers", customer("Oak")).await.is(201).id());
+    let (lines, _guard) = capture();
+    let failed = api.header("if-match", "\"stale\"").put(&path, customer("Ash")).await.is(412);
+    let line = lines.only();
+    let current = failed.body["currentEtag"].as_str().expect("the current tag");
+    assert_eq!(line["reason"], format!("If-Match \"stale\" does not match the current {current}"));
+    assert_eq!((&line["status"], &line["code"]), (&json!(412), &json!("precondition-failed")));
+    assert_eq!((&line["operation"], &line["id"]), (&json!("customersReplace"), &failed.body["trace"]));
+    assert_eq!(line["caller"], api.get("/api/me").await.is(200).body["id"]);
+    assert_eq!((&line["level"], &line["path"]), (&json!("INFO"), &json!(path)));
+}
+
+#[tokio::test]
+async fn names_the_violated_rules_of_a_400_without_values() {
+    let api = Api::start().await;
+    let (lines, _guard) = capture();
+    let login = json!({ "email": "no address: geheim", "password": 4711, "geheim-field": true });
+    api.post("/api/auth/login", login).await.is(400);
+    let line = lines.only();
+    let reason = line["reason"].as_str().expect("a reason");
+    assert!(reason.contains("#/password: must be a string"), "{reason}");
+    assert!(!reason.contains("4711") && !reason.contains("no address"), "{reason}");
+    assert_eq!(line["code"], "validation-failed");
+    api.get("/api/posts?limit=4711").await.is(400);
+    assert_eq!(lines.only()["reason"], "limit: must be 1 to 50");
+}
+
+#[tokio::test]
+async fn names_the_rule_of_a_401_a_403_and_a_404() {
+    let api = Api::start().await;
+    let reader = api.sign_in(Role::Reader).await;
+    let (lines, _guard) = capture();
+    reader.get("/api/v2/customers").await.is(403);
+    let line = lines.only();
+    assert_eq!(line["reason"], "requires one of accountant, admin, the caller is reader");
+    assert_eq!(line["code"], "forbidden");
+    let refused = api.bearer("a.b.c").get("/api/me").await.is(401);
+    assert_eq!(lines.only()["reason"], "the access token is rejected: not a token");
+    assert!(
+        !String::from_utf8_lossy(&refused.bytes).contains("rejected"),
+        "the client must not learn the reason"
+    );
+    api.get("/api/me").await.is(401);
+    assert_eq!(lines.only()["reason"], "this operation requires authentication");
+    api.get("/api/posts/019aa5a5-0000-7000-8000-000000000000").await.is(404);
+    let line = lines.only();
+    assert_eq!((&line["code"], &line["reason"]), (&json!("not-found"), &json!("post not found")));
+    api.get("/api/nothing").await.is(404);
+    assert_eq!(lines.only()["reason"], "no operation at this path: see /openapi.json");
+}
+
+#[tokio::test]
+async fn names_the_rate_limit_of_a_429() {
+    let api = Api::with(&[("rate_limits", "on")]).await.from("203.0.113.77");
+    while api.get("/api/tags").await.status != 429 {}
+    let (lines, _guard) = capture();
+    api.get("/api/tags").await.is(429);
+    let line = lines.only();
+    let reason = line["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("rate limit anonymous: "), "{reason}");
+    assert_eq!((&line["code"], &line["client"]), (&json!("too-many-requests"), &json!("203.0.113.0/24")));
+}
+
+#[tokio::test]
+async fn has_the_cause_of_a_500_which_the_client_does_not_receive() {
+    let api = Api::start().await;
+    let rename = "ALTER TABLE tags RENAME TO missing";
+    let renamed = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(rename).await).await;
+    renamed.expect("the table is renamed");
+    let (lines, _guard) = capture();
+    let failed = api.get("/api/tags").await.is(500);
+    let line = lines.only();
+    let reason = line["reason"].as_str().expect("a reason");
+    assert!(reason.contains("tags"), "{reason}");
+    assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!("internal-server-error")));
+    assert_eq!(failed.body["detail"], "internal error: report the trace to the operator");
+    assert!(!String::from_utf8_lossy(&failed.bytes).contains("tags"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn contains_client_addresses_as_configured() {
+    for (setting, v4, v6) in [
+        (None, json!("203.0.113.0/24"), json!("2001:db8:1::/48")),
+        (Some("network"), json!("203.0.113.0/24"), json!("2001:db8:1::/48")),
+        (Some("full"), json!("203.0.113.77"), json!("2001:db8:1:2::77")),
+        (Some("off"), Value::Null, Value::Null),
+    ] {
+        let settings: Vec<_> = setting.map(|value| ("log_client_address", value)).into_iter().collect();
+        let api = Api::with(&settings).await;
+        let (lines, _guard) = capture();
+        api.from("203.0.113.77").get("/livez").await.is(200);
+        let line = lines.only();
+        assert_eq!(line["client"], v4, "{setting:?}");
+        assert_eq!((line.get("code"), line.get("reason")), (None, None));
+        api.from("2001:db8:1:2::77").get("/api/nothing").await.is(404);
+        assert_eq!(lines.only()["client"], v6, "{setting:?}");
+    }
+}
+
+#[tokio::test]
+async fn contains_requests_that_are_rejected_before_dispatch() {
+    let api = Api::start().await;
+    let (address, _stop) = sockets::listening(&api).await;
+    let (lines, _guard) = capture();
+    let long = "a".repeat(9000);
+    for (head, method, code) in [
+        (format!("GET /{long} HTTP/1.1\r\nhost: a.test\r\n\r\n"), "-", "uri-too-long"),
+        (format!("GET / HTTP/1.1\r\nhost: a.test\r\na: {long}\r\nb: {long}\r\n\r\n"), "-", "headers-too-large"),
+        (
+            "POST /api/comments HTTP/1.1\r\nhost: a.test\r\nx-request-id: mine\r\ncontent-length: 9999999\r\n\r\n".to_owned(),
+            "POST",
+            "payload-too-large",
+        ),
+    ] {
+        let mut socket = TcpStream::connect(address).await.expect("a connection");
+        socket.write_all(head.as_bytes()).await.expect("the request is sent");
+        let mut response = String::new();
+        socket.read_to_string(&mut response).await.expect("a response");
+        let line = lines.only();
+        let id = line["id"].as_str().expect("an id");
+        assert!(response.contains(&format!("\"trace\":\"{id}\"")), "{response}");
+        assert_eq!((&line["method"], &line["code"]), (&json!(method), &json!(code)));
+        assert_eq!(line["client"], "127.0.0.0/24");
+        assert!(method == "-" || id == "mine", "{line}");
+    }
+}
