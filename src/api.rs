@@ -20,14 +20,14 @@ use crate::{
         billing::{
             customers::CustomersApi,
             dashboard::DashboardApi,
-            invoices::{InvoicesApi, InvoicesV1Api, LocaleRedirectApi},
+            invoices::{InvoiceExportsApi, InvoicesApi, InvoicesV1Api, LocaleRedirectApi},
             rates::RatesApi,
             revenues::RevenuesApi,
         },
         chat::{channels::ChannelsApi, messages::MessagesApi},
         content::{
             comments::CommentsApi,
-            documents::{DocRevisionsApi, DocsApi},
+            documents::{DocumentRevisionsApi, DocumentsApi, DocumentsByPathApi},
             media::{MediaApi, MediaFilesApi},
             posts::{PostRevisionsApi, PostsApi},
             tags::TagsApi,
@@ -35,7 +35,7 @@ use crate::{
         events::EventsApi,
         health::HealthApi,
         jobs::JobsApi,
-        redirects::RedirectsApi,
+        redirects::{RedirectFilesApi, RedirectsApi},
         upstreams::UpstreamsApi,
         webhooks::{
             inbound::WebhookEventsApi,
@@ -56,7 +56,7 @@ pub enum Tag {
     Comments,
     Customers,
     Dashboard,
-    Docs,
+    Documents,
     Events,
     Health,
     Invoices,
@@ -85,7 +85,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Comments", "Comments: threaded replies to posts, with moderation."),
     ("Customers", "Customers: the recipients of invoices."),
     ("Dashboard", "Dashboard: key figures of the back office in one response."),
-    ("Docs", "Documentation: a tree of pages, addressed by path."),
+    ("Documents", "Documents: a tree of documentation pages, addressed by id or by path."),
     ("Events", "Events: a live stream of changes (server-sent events)."),
     ("Health", "Health: liveness, readiness and status of the service."),
     ("Invoices", "Invoices: amounts owed by customers, in the currency of a locale."),
@@ -106,12 +106,13 @@ const TAGS: &[(&str, &str)] = &[
     ("WebhookEvents", "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal."),
 ];
 
+type Documents = (DocumentsApi, DocumentsByPathApi, DocumentRevisionsApi);
 type Images = (MediaApi, MediaFilesApi);
-type Content =
-    (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, DocsApi, DocRevisionsApi, Images, RedirectsApi);
+type Content = (PostsApi, PostRevisionsApi, CommentsApi, TagsApi, Documents, Images, Redirects);
+type Redirects = (RedirectsApi, RedirectFilesApi);
 type Chat = (ChannelsApi, MessagesApi);
 type Accounts = (UsersApi, AuthorsApi, MeApi, SessionsApi, JwksApi, ApiKeysApi);
-type Invoices = (InvoicesApi, LocaleRedirectApi, InvoicesV1Api);
+type Invoices = (InvoicesApi, InvoiceExportsApi, LocaleRedirectApi, InvoicesV1Api);
 type Billing = (CustomersApi, Invoices, RatesApi, RevenuesApi, DashboardApi);
 type Webhooks = (WebhookEndpointsApi, WebhookDeliveriesApi, WebhookEventsApi);
 type System = (EventsApi, JobsApi, Webhooks, UpstreamsApi, HealthApi);
@@ -119,15 +120,19 @@ type AllApis = (Content, Chat, Accounts, Billing, System);
 
 /// Returns all operations, connected to the services of `app`.
 pub fn operations(app: &App) -> impl OpenApi + 'static {
+    let documents = (
+        DocumentsApi(app.documents.clone()),
+        DocumentsByPathApi(app.documents.clone()),
+        DocumentRevisionsApi(app.documents.clone()),
+    );
     let content = (
         PostsApi(app.posts.clone()),
         PostRevisionsApi(app.posts.clone()),
         CommentsApi(app.comments.clone()),
         TagsApi(app.tags.clone()),
-        DocsApi(app.docs.clone()),
-        DocRevisionsApi(app.docs.clone()),
+        documents,
         (MediaApi(app.media.clone()), MediaFilesApi(app.media.clone())),
-        RedirectsApi(app.redirects.clone()),
+        (RedirectsApi(app.redirects.clone()), RedirectFilesApi(app.redirects.clone())),
     );
     let chat = (ChannelsApi(app.channels.clone()), MessagesApi(app.messages.clone()));
     let accounts = (
@@ -140,6 +145,7 @@ pub fn operations(app: &App) -> impl OpenApi + 'static {
     );
     let invoices = (
         InvoicesApi(app.invoices.clone()),
+        InvoiceExportsApi(app.invoices.clone()),
         LocaleRedirectApi(app.invoices.clone()),
         InvoicesV1Api(app.invoices_v1.clone()),
     );

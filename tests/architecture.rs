@@ -40,7 +40,14 @@ const ARROWS: &[(&str, &str, &[&str], &str)] = &[
     (
         "src/resources",
         "service.rs",
-        &["poem::", "poem_openapi", "http::response::GetResponse", "CreateResponse<", "ListResponse<", "ApiError<"],
+        &[
+            "poem::",
+            "poem_openapi",
+            "http::response::GetResponse",
+            "CreateResponse<",
+            "ListResponse<",
+            "ApiError<",
+        ],
         "a service speaks no HTTP",
     ),
     ("src/resources", "types.rs", &["sea_orm", "poem::", "crate::infra"], "types are data"),

@@ -39,10 +39,8 @@ impl<T: Type> ApiResponse for EventStream<T> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: MEDIA, schema: T::schema_ref() }];
         let description = "A stream of events. The `data` of each is one JSON text of this schema";
-        let found = MetaResponse {
-            content,
-            ..empty_meta(200, &["Cache-Control", "X-Accel-Buffering"], description)
-        };
+        let found =
+            MetaResponse { content, ..empty_meta(200, &["Cache-Control", "X-Accel-Buffering"], description) };
         MetaResponses { responses: vec![found] }
     }
     fn register(registry: &mut Registry) {

@@ -368,11 +368,7 @@ pub enum OrRedirect<T> {
 impl<T: ApiResponse> ApiResponse for OrRedirect<T> {
     fn meta() -> MetaResponses {
         let mut meta = T::meta();
-        meta.responses.push(empty_meta(
-            308,
-            &["Location", "Cache-Control"],
-            "The resource has a new URL",
-        ));
+        meta.responses.push(empty_meta(308, &["Location", "Cache-Control"], "The resource has a new URL"));
         meta
     }
     fn register(registry: &mut Registry) {

@@ -5,7 +5,7 @@ pub use crate::http::body_error::BodyError;
 use crate::http::{image_upload::MAX_BODY_BYTES, problem::Problem, problem_code::ProblemCode};
 
 /// The endpoint for which a command line alternative accepts larger files.
-const IMPORT_PATH: &str = "/api/redirects/import";
+const IMPORT_PATH: &str = "/api/redirect-files/json";
 
 /// Reads the whole body.
 ///

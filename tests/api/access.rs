@@ -182,7 +182,7 @@ async fn an_api_key_does_what_its_scopes_say() {
     };
     for operation in operations().iter().filter(|operation| operation.credentials != "open") {
         let good = api.bearer(&key(operation.scope.clone()).await);
-        let other = if operation.scope == "docs:read" { "tags:read" } else { "docs:read" };
+        let other = if operation.scope == "documents:read" { "tags:read" } else { "documents:read" };
         let narrow = api.bearer(&key(other.to_owned()).await);
         let (let_in, kept_out) = (operation.ask(&good).await, operation.ask(&narrow).await);
         assert_eq!(kept_out.status, 403, "{} with another scope", operation.id);

@@ -43,7 +43,7 @@ async fn document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, St
     let done = api.app.db.write(async move |tx| {
         let document = ImportedDocument { path, title, content: "Text".to_owned(), position: 1 };
         let mut history = Vec::new();
-        let effect = app.docs.import(&tx, &document, &mut history).await?;
+        let effect = app.documents.import(&tx, &document, &mut history).await?;
         store_revisions(&tx, history).await?;
         Ok(effect)
     });
@@ -57,7 +57,7 @@ async fn posts_are_left_as_somebody_made_them_here() {
     assert_eq!(post(&api, "one", "One").await, Ok(Created));
     assert_eq!(post(&api, "one", "One").await, Ok(Unchanged));
     assert_eq!(post(&api, "one", "One, mended").await, Ok(Updated));
-    let read = api.get("/api/posts/slug/one").await.is(200);
+    let read = api.get("/api/posts/one").await.is(200);
     assert_eq!(read.body["title"], "One, mended");
     let path = format!("/api/posts/{}", read.id());
     editor.patch(&path, json!({ "published": false })).await.is(200);

@@ -22,6 +22,24 @@ const OF_OPERATIONS: &[Breach] = &[
         "/paths/~1api~1posts/get/operationId",
         r#""postsCreate""#,
     ),
+    (
+        laws::an_operation_id_is_a_tag_and_a_verb,
+        "has a known verb",
+        "/paths/~1api~1posts/get/operationId",
+        r#""postsFetch""#,
+    ),
+    (
+        laws::no_path_matches_two_templates,
+        "both /api/posts/{post} and /api/posts/slug",
+        "/paths/~1api~1posts~1slug",
+        "{}",
+    ),
+    (
+        laws::no_path_matches_two_templates,
+        "both /api/docs/{path} and /api/docs/{path}/revisions",
+        "/paths/~1api~1docs~1{path}~1revisions",
+        "{}",
+    ),
     (laws::tags_are_described_used_and_sorted, "left == right", "/tags/0/name", r#""Zebras""#),
     (laws::tags_are_described_used_and_sorted, "Posts", "/tags/7/description", r#""Posts""#),
     (

@@ -43,8 +43,8 @@ scopes! {
     CustomersRead = "customers:read", "Read customers.";
     CustomersWrite = "customers:write", "Write customers.";
     DashboardRead = "dashboard:read", "Read the dashboard, with the names of customers.";
-    DocsRead = "docs:read", "Read documents.";
-    DocsWrite = "docs:write", "Write documents.";
+    DocumentsRead = "documents:read", "Read documents.";
+    DocumentsWrite = "documents:write", "Write documents.";
     EventsRead = "events:read", "Receive events.";
     InvoicesRead = "invoices:read", "Read invoices, with the names and addresses of their customers.";
     InvoicesWrite = "invoices:write", "Write invoices.";

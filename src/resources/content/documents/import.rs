@@ -1,8 +1,8 @@
 //! Import of documents from files.
 use super::{
     content::revision,
-    service::{Docs, emit_written, find_for_update, write},
-    types::DocumentReplacement,
+    service::{Documents, emit_written, find_for_update, write},
+    types::{DocumentPath, NewDocument},
 };
 use crate::{
     http::problem::{Error, Result},
@@ -22,7 +22,7 @@ pub struct ImportedDocument {
     pub position: i64,
 }
 
-impl Docs {
+impl Documents {
     /// Creates the document of a file, or updates the document that an earlier import of the file created.
     ///
     /// Appends the new version to `revisions`. The caller stores these in the same transaction, many at once.
@@ -50,9 +50,10 @@ impl Docs {
                 ImportEffect::Updated
             }
         };
-        let new = DocumentReplacement { title: title.clone(), content: content.clone(), position: *position };
+        let path = DocumentPath(path.clone());
+        let new = NewDocument { path, title: title.clone(), content: content.clone(), position: *position };
         let now = self.clock.now();
-        let row = write(tx, existing, path, new, now).await?;
+        let row = write(tx, existing, new, now).await.map_err(Error::from_insert)?;
         item.record(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
         emit_written(tx, &row, now);

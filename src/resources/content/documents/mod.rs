@@ -1,5 +1,6 @@
-//! Documents: documentation pages in a tree, addressed by path.
+//! Documents: documentation pages in a tree, addressed by id or by path.
 mod api;
+mod by_path_api;
 mod content;
 mod import;
 mod revisions;
@@ -8,7 +9,8 @@ mod service;
 mod trash;
 mod types;
 
-pub use api::DocsApi;
+pub use api::DocumentsApi;
+pub use by_path_api::DocumentsByPathApi;
 pub use import::ImportedDocument;
-pub use revisions_api::DocRevisionsApi;
-pub use service::Docs;
+pub use revisions_api::DocumentRevisionsApi;
+pub use service::Documents;
