@@ -159,6 +159,9 @@ async fn each_role_gets_in_where_it_belongs_and_nowhere_else() {
             match operation.admits(role) {
                 true => {
                     let own = operation.id == "usersCreate" || operation.id == "meUpdate";
+                    // The post of the example belongs to the author that created it.
+                    let detail = answer.body["detail"].as_str().unwrap_or_default();
+                    let own = own || detail.starts_with("only the author and editors");
                     let let_in = !matches!(answer.status, 401 | 403) || own;
                     assert!(let_in, "{} as {role}: {answer:?}", operation.id);
                 }

@@ -173,7 +173,7 @@ async fn documents_live_in_a_tree() {
         [("guides", 2), ("guides/start", 1), ("guides/start/first-steps", 3), ("guidesman", 0)]
     {
         let made = editor.put(&format!("/api/docs/{path}"), page(path, position)).await.is(201);
-        assert_eq!(made.header("location"), format!("/api/docs/{path}"));
+        assert_eq!(made.header("location"), format!("/api/documents/{}", made.id()));
     }
     let list = api.get("/api/documents?prefix=guides").await.is(200);
     let paths: Vec<&Value> =

@@ -87,3 +87,17 @@ async fn documents_are_left_as_somebody_made_them_here() {
     assert!(document(&api, "guide", "Guide, again").await.is_err());
     api.get("/api/docs/guide").await.is(404);
 }
+
+#[tokio::test]
+async fn a_moved_document_is_not_overwritten() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    assert_eq!(document(&api, "guide", "Guide").await, Ok(Created));
+    let id = api.get("/api/docs/guide").await.is(200).id();
+    editor.patch(&format!("/api/documents/{id}"), json!({ "path": "handbook" })).await.is(200);
+    assert_eq!(document(&api, "guide", "Guide").await, Ok(Unchanged));
+    let rejected = document(&api, "guide", "New guide").await.unwrap_err();
+    assert!(rejected.contains("both the file and the resource"), "{rejected}");
+    assert_eq!(api.get("/api/docs/handbook").await.is(200).body["title"], "Guide");
+    api.get("/api/docs/guide").await.is(404);
+}

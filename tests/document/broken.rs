@@ -84,7 +84,7 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::what_is_taken_can_be_refused,
         "a path parameter",
-        "/paths/~1api~1posts~1{id}/get/responses/404",
+        "/paths/~1api~1posts~1{post}/get/responses/404",
         "",
     ),
     (
@@ -96,7 +96,7 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::what_is_taken_can_be_refused,
         "If-Match can fail",
-        "/paths/~1api~1posts~1{id}/put/responses/428",
+        "/paths/~1api~1posts~1{post}/put/responses/428",
         "",
     ),
     (
@@ -115,13 +115,13 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::answers_have_one_shape_and_their_headers,
         "one success has a body",
-        "/paths/~1api~1posts~1{id}/put/responses/204/content",
+        "/paths/~1api~1posts~1{post}/put/responses/204/content",
         r#"{ "text/plain": {} }"#,
     ),
     (
         laws::answers_have_one_shape_and_their_headers,
         "there is a success",
-        "/paths/~1api~1posts~1{id}/delete/responses/204",
+        "/paths/~1api~1posts~1{post}/delete/responses/204",
         "",
     ),
     (
@@ -151,7 +151,7 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::answers_have_one_shape_and_their_headers,
         "308 carry",
-        "/paths/~1api~1posts~1slug~1{slug}/get/responses/308/headers/Location",
+        "/paths/~1api~1posts~1{post}/get/responses/308/headers/Location",
         "",
     ),
     (

@@ -141,6 +141,12 @@ fn a_rule_or_alias_that_closes_a_cycle_is_left_out() {
         (&[("/api/posts/*", "/blog/*")], &[("/blog/new", post), ("/blog/old", post)], &[], &["/blog/new"]),
         (&[("/api/posts/*", "/b")], &[("/a", post), ("/b", "/c/"), ("/c", post)], &[], &["/b"]),
         (&[(post, "/api/posts/old")], &[("/a", post)], &[("/api/posts/old", post)], &[post]),
+        (
+            &[("/api/posts/new/comments", "/api/posts/old/comments")],
+            &[],
+            &[("/api/posts/old", post)],
+            &["/api/posts/new/comments"],
+        ),
         (&[("/a", "https://acme.test/b"), ("/b", "/a"), ("/c", "/a")], &[], &[], &["/a"]),
         (&[("/a/*", "/b/*"), ("/b/*", "/a/z/*")], &[], &[], &["/a/*"]),
         (&[("/a/*c", "/b/*"), ("/b/*", "/a/*c")], &[], &[], &["/a/*c"]),

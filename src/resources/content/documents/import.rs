@@ -1,7 +1,7 @@
 //! Import of documents from files.
 use super::{
     content::revision,
-    service::{Documents, emit_written, find_for_update, write},
+    service::{Documents, emit_written, find_by_id_for_update, find_for_update, write},
     types::{DocumentPath, NewDocument},
 };
 use crate::{
@@ -34,20 +34,19 @@ impl Documents {
     ) -> Result<ImportEffect> {
         let item = ImportItem::new("document", &document.path, document);
         let ImportedDocument { path, title, content, position } = document;
-        let existing = find_for_update(tx, path).await?;
-        let effect = match item.previous(tx).await? {
+        let (existing, effect) = match item.previous(tx).await? {
             Some(before) if before.is_unchanged() => return Ok(ImportEffect::Unchanged),
-            None if existing.is_some() => {
+            None if find_for_update(tx, path).await?.is_some() => {
                 return Err(Error::Conflict(
                     "a document that was not imported already exists at this path: delete one of them",
                 ));
             }
-            None => ImportEffect::Created,
+            None => (None, ImportEffect::Created),
             Some(before) => {
-                // The path can belong to another document now, if the imported one was deleted.
-                let imported = existing.as_ref().filter(|row| row.id == before.target);
-                before.check_unmodified(imported.map(|row| row.version))?;
-                ImportEffect::Updated
+                // By id: the document can have been moved, and its path can belong to another document.
+                let imported = find_by_id_for_update(tx, before.target).await?;
+                before.check_unmodified(imported.as_ref().map(|row| row.version))?;
+                (imported, ImportEffect::Updated)
             }
         };
         let path = DocumentPath(path.clone());

@@ -358,8 +358,12 @@ pub(super) fn emit(tx: &Tx, kind: EventType, row: &document::Model, now: i64) {
 
 /// Locks and returns the row with this id; 404 if it does not exist or is deleted.
 pub(super) async fn lock(tx: &Tx, id: Id<Document>) -> Result<document::Model> {
-    let find = not_deleted().filter(document::Column::Id.eq(id.0));
-    find.lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound("document"))
+    find_by_id_for_update(tx, id.0).await?.ok_or(Error::NotFound("document"))
+}
+
+pub(super) async fn find_by_id_for_update(tx: &Tx, id: Uuid) -> Result<Option<document::Model>> {
+    let find = not_deleted().filter(document::Column::Id.eq(id));
+    Ok(find.lock_exclusive().one(&**tx).await?)
 }
 
 /// Locks and returns the row at a path, so that of two concurrent updates with the same `If-Match` one gets 412.
