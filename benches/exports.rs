@@ -57,12 +57,12 @@ async fn main() -> Result<(), Failure> {
 async fn measure(app: App, config: Config) -> Result<(), Failure> {
     let (Service { address, token, .. }, _) = &Service::start(&app, &config, Role::Accountant).await?;
     // Whatever is made once has been made.
-    taken(address, token, "/api/v2/invoices/fr/csv?sort=number&date%5Bgte%5D=2030-01-01").await?;
+    taken(address, token, "/api/v2/invoice-exports/fr/csv?sort=number&date%5Bgte%5D=2030-01-01").await?;
     let rest = resident();
     println!("{:<42}{:>10}{:>10}{:>10}{:>16}{:>8}", "export", "first ms", "s", "MB", "MB of memory", "ratio");
     for path in ["fr/csv", "en-us/csv?sort=number", "fr/ndjson?expand=customer", "fr/csv?status=paid"] {
         let Taken { first, whole, bytes, most } =
-            taken(address, token, &format!("/api/v2/invoices/{path}")).await?;
+            taken(address, token, &format!("/api/v2/invoice-exports/{path}")).await?;
         let (size, memory) = (bytes as f64 / 1e6, most.saturating_sub(rest) as f64 / 1e6);
         println!(
             "{path:<42}{:>10.1}{:>10.1}{size:>10.1}{memory:>16.1}{:>8.3}",

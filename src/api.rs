@@ -49,11 +49,13 @@ resources! {
     content::posts::PostRevisionsApi(posts);
     content::comments::CommentsApi(comments);
     content::tags::TagsApi(tags);
-    content::documents::DocsApi(docs);
-    content::documents::DocRevisionsApi(docs);
+    content::documents::DocumentsApi(documents);
+    content::documents::DocumentsByPathApi(documents);
+    content::documents::DocumentRevisionsApi(documents);
     content::media::MediaApi(media);
     content::media::MediaFilesApi(media);
     redirects::RedirectsApi(redirects);
+    redirects::RedirectFilesApi(redirects);
     chat::channels::ChannelsApi(channels);
     chat::messages::MessagesApi(messages);
     accounts::users::UsersApi(users);
@@ -63,6 +65,7 @@ resources! {
     accounts::sessions::JwksApi(sessions);
     accounts::api_keys::ApiKeysApi(api_keys);
     billing::invoices::InvoicesApi(invoices);
+    billing::invoices::InvoiceExportsApi(invoices);
     billing::invoices::LocaleRedirectApi(invoices);
     billing::invoices::InvoicesV1Api(invoices_v1);
     billing::customers::CustomersApi(customers);

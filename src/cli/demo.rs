@@ -14,7 +14,7 @@ use crate::{
     infra::db::Tx,
     resources::{
         accounts::users::find_or_create_author,
-        content::{comments::NewComment, documents, posts, revisions::store_revisions},
+        content::{comments::NewComment, documents, posts, posts::PostKey, revisions::store_revisions},
     },
 };
 
@@ -58,7 +58,7 @@ pub async fn fill(app: &App) -> Result<bool> {
     let ada = Principal { user: author, role: Role::Author, via: Via::Cli };
     for text in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
         let comment = NewComment { content: text.to_owned(), parent_id: None };
-        app.comments.create(&ada, Id::from(EXAMPLE_POST), comment, None).await?;
+        app.comments.create(&ada, PostKey::Id(Id::from(EXAMPLE_POST)), comment, None).await?;
     }
     Ok(true)
 }
@@ -86,7 +86,7 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
     for (position, (path, title, content)) in (0i64..).zip(DOCUMENTS) {
         let (path, title, content) = (path.to_owned(), title.to_owned(), content.to_owned());
         let document = documents::ImportedDocument { path, title, content, position };
-        app.docs.import(tx, &document, &mut history).await?;
+        app.documents.import(tx, &document, &mut history).await?;
     }
     store_revisions(tx, history).await?;
     office::fill(app, tx).await?;

@@ -43,7 +43,7 @@ pub enum Import {
     /// Import posts from Markdown files with front matter
     Markdown(Posts),
     /// Import documents from a folder of Markdown files
-    Docs(Source),
+    Documents(Source),
     /// Import customers, invoices, revenues (arrays) and redirects (objects) from JSON files
     Json(Records),
 }
@@ -106,7 +106,7 @@ impl Import {
             Import::Markdown(posts) => {
                 import::import_posts(&posts.source.dir, &target, dry_run, &mut progress).await
             }
-            Import::Docs(source) => {
+            Import::Documents(source) => {
                 import::import_documents(&source.dir, &target, dry_run, &mut progress).await
             }
             Import::Json(records) => {
@@ -127,7 +127,7 @@ impl Import {
                 check_has_markdown(&posts.source.dir)?;
                 return Ok(trim(&posts.author));
             }
-            Import::Docs(source) => check_has_markdown(&source.dir)?,
+            Import::Documents(source) => check_has_markdown(&source.dir)?,
             Import::Json(records) => {
                 if let Some(missing) = records.files.iter().find(|file| !file.is_file()) {
                     return Err(format!("file not found: {}", missing.display()));
@@ -140,7 +140,7 @@ impl Import {
     fn args(&self) -> &ImportArgs {
         match self {
             Import::Markdown(posts) => &posts.source.args,
-            Import::Docs(source) => &source.args,
+            Import::Documents(source) => &source.args,
             Import::Json(records) => &records.args,
         }
     }
@@ -223,7 +223,7 @@ impl Target for ImportTarget<'_> {
             for document in documents {
                 let ImportedDocument { path, title, content, position, .. } = document;
                 let document = documents::ImportedDocument { path, title, content, position };
-                outcomes.push(outcome(app.docs.import(&tx, &document, &mut history).await?));
+                outcomes.push(outcome(app.documents.import(&tx, &document, &mut history).await?));
             }
             store_revisions(&tx, history).await?;
             finish(outcomes, dry_run)

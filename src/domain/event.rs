@@ -70,7 +70,7 @@ topics! {
     /// Customers.
     Customers = "customers", "customers:read";
     /// Documentation pages.
-    Documents = "documents", "docs:read";
+    Documents = "documents", "documents:read";
     /// Invoices.
     Invoices = "invoices", "invoices:read";
     /// Images.

@@ -65,6 +65,9 @@ fn hash(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..15])
 }
 
+/// Optional white space in headers (RFC 9110, section 5.6.3).
+const OWS: [char; 2] = [' ', '\t'];
+
 /// The value of `If-Match` or `If-None-Match`: `*` or a list of entity tags.
 #[derive(Debug, Clone)]
 pub enum EntityTags {
@@ -74,25 +77,27 @@ pub enum EntityTags {
 
 impl EntityTags {
     /// Parses the header value. Several header lines must be joined with commas before.
+    ///
+    /// A list may have empty elements, and spaces and tabs around commas (RFC 9110, section 5.6.1.2).
     pub fn parse(value: &str) -> Option<Self> {
-        if value.trim() == "*" {
+        if value.trim_matches(OWS) == "*" {
             return Some(EntityTags::Any);
         }
+        let separators = |c| c == ',' || OWS.contains(&c);
         let mut tags = Vec::new();
-        let mut rest = value.trim();
+        let mut rest = value.trim_start_matches(separators);
         while !rest.is_empty() {
             let open = if rest.starts_with("W/") { 2 } else { 0 };
             let inner = rest[open..].strip_prefix('"')?;
             let end = open + 1 + inner.find('"')? + 1;
             tags.push(ETag::parse(&rest[..end])?);
-            rest = rest[end..].trim_start();
-            match rest.strip_prefix(',') {
-                Some(more) => rest = more.trim_start_matches([',', ' ', '\t']),
-                None if rest.is_empty() => {}
-                None => return None,
+            rest = rest[end..].trim_start_matches(OWS);
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
             }
+            rest = rest.trim_start_matches(separators);
         }
-        (!tags.is_empty()).then_some(EntityTags::List(tags))
+        Some(EntityTags::List(tags))
     }
 
     /// Compares weakly, for `If-None-Match` (RFC 9110, section 13.1.2).
@@ -174,6 +179,12 @@ mod tests {
             ("W/\"a,b\"", true, false),
             ("\"x\", \"a,b\"", true, true),
             ("\"x\",,\t\"y\"", false, false),
+            (",\"a,b\"", true, true),
+            (" ,\t, W/\"a,b\"\t,, ", true, false),
+            ("\"x\"\t,\t\"a,b\",", true, true),
+            ("\t*\t", true, true),
+            ("", false, false),
+            (",\t,", false, false),
         ] {
             let tags = EntityTags::parse(value).unwrap_or_else(|| panic!("{value}"));
             assert_eq!(
@@ -209,7 +220,7 @@ mod tests {
 
     #[test]
     fn rejects_malformed_lists() {
-        for value in ["", "abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a\"b"] {
+        for value in ["abc", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", ",*", "\"a\"b", "\"a\"\u{a0}"] {
             assert!(EntityTags::parse(value).is_none(), "{value}");
         }
     }

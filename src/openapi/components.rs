@@ -36,7 +36,7 @@ pub fn response_name(status: u16) -> String {
 }
 
 /// Patterns of a list of entity tags, and of a line of printable ASCII.
-const ENTITY_TAGS: &str = "^[\\u0021-\\u007e]([\\u0020-\\u007e]*[\\u0021-\\u007e])?$";
+const ENTITY_TAGS: &str = "^([!-~]([\\t -~]*[!-~])?)?$";
 const LINE: &str = "^[\\u0020-\\u007e]*$";
 
 /// Name, description, pattern, minimum and maximum length, and example.
@@ -47,7 +47,7 @@ const PARAMETERS: &[Parameter] = &[
         "If-Match",
         "The ETag of the version to change, a list of ETags, or `*` (RFC 9110, section 13.1.1). If none matches the current version, or the value is malformed, the response is 412. Without this header the change is unconditional, unless the service requires it (428).",
         ENTITY_TAGS,
-        1,
+        0,
         4000,
         "*",
     ),
@@ -55,7 +55,7 @@ const PARAMETERS: &[Parameter] = &[
         "If-None-Match",
         "The ETag of the client's copy, a list of ETags, or `*` (RFC 9110, section 13.1.2). If one matches the current version, the response is 304 without a body. A malformed value is ignored.",
         ENTITY_TAGS,
-        1,
+        0,
         4000,
         TAG,
     ),

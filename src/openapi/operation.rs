@@ -196,23 +196,31 @@ fn links(paths: &mut Map<String, Value>) {
     for (path, item) in paths.iter_mut() {
         let created = item.get_mut("post").and_then(|post| post.pointer_mut("/responses/201"));
         let Some(created) = created else { continue };
-        let below = format!("/{}/{{id}}", path.trim_start_matches('/'));
-        let base = path.rsplit('/').next().map(|last| format!("/api/{last}/{{id}}")).unwrap_or_default();
+        // The parameter of the new resource is `id`, or the singular of the collection: `{post}` below `posts`.
+        let collection = path.rsplit('/').next().unwrap_or_default();
+        let names = ["id", collection.strip_suffix('s').unwrap_or_default()];
+        let parameter = |target: &str| {
+            let is_below = |name: &&str| target == format!("{path}/{{{name}}}");
+            let is_base = |name: &&str| target == format!("/api/{collection}/{{{name}}}");
+            names.into_iter().find(|name| is_below(name) || is_base(name))
+        };
         // The path parameters of the create are also path parameters of the new resource.
         let inherited = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let inherited = inherited.map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))));
-        let mut parameters: Map<String, Value> = inherited.collect();
-        parameters.insert("id".to_owned(), json!("$response.body#/id"));
+        let inherited: Map<String, Value> = inherited.collect();
         let found: Map<String, Value> = targets
             .iter()
-            .filter(|(target, _)| *target == below || *target == base)
-            .map(|(_, id)| {
+            .filter_map(|(target, id)| {
+                let inherited = inherited.iter().filter(|(name, _)| target.contains(&format!("{{{name}}}")));
+                let mut parameters: Map<String, Value> =
+                    inherited.map(|(name, value)| (name.clone(), value.clone())).collect();
+                parameters.insert(parameter(target)?.to_owned(), json!("$response.body#/id"));
                 let link = json!({
                     "operationId": id,
                     "parameters": parameters,
                     "description": format!("Calls `{id}` with the new resource."),
                 });
-                (id.clone(), link)
+                Some((id.clone(), link))
             })
             .collect();
         if !found.is_empty() {

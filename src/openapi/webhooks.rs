@@ -159,7 +159,6 @@ fn data(event_type: EventType) -> Value {
     match (event_type, event_type.topic()) {
         (EventType::RedirectsImported, _) => json!({ "id": "redirects", "href": "/api/redirects" }),
         (_, Topic::Customers) => versioned(format!("/api/v2/customers/{ID}")),
-        (_, Topic::Documents) => versioned("/api/docs/guides/first-steps".to_owned()),
         (_, Topic::Invoices) => versioned(format!("/api/v2/invoices/en-us/{ID}")),
         (_, Topic::Rates) => json!({ "id": "rates", "href": "/api/rates" }),
         (_, Topic::Redirects) => versioned("/api/redirects/old-news".to_owned()),

@@ -136,8 +136,8 @@ impl HealthApi {
     /// Check liveness
     ///
     /// Uses no other component. An orchestrator restarts a process that does not respond.
-    #[oai(path = "/livez", method = "get", operation_id = "healthLive")]
-    async fn live(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
+    #[oai(path = "/livez", method = "get", operation_id = "healthGetLiveness")]
+    async fn get_liveness(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
         Ok(UncachedResponse::new(Liveness { status: HealthStatus::Ok }))
     }
 
@@ -145,8 +145,8 @@ impl HealthApi {
     ///
     /// Returns 200 if the database responds, has the current schema, and the service is not stopping;
     /// otherwise 503.
-    #[oai(path = "/readyz", method = "get", operation_id = "healthReady")]
-    async fn readiness(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
+    #[oai(path = "/readyz", method = "get", operation_id = "healthGetReadiness")]
+    async fn get_readiness(&self, _caller: HealthProbe) -> Result<UncachedResponse<Liveness>, ApiError<()>> {
         self.0.ready().await?;
         Ok(UncachedResponse::new(Liveness { status: HealthStatus::Ok }))
     }

@@ -21,6 +21,7 @@ const MESSAGES: &[(&str, &str)] = &[
         r"^[a-z0-9]+(-[a-z0-9]+)*$",
         "must be lower-case letters and digits separated by single `-`, such as first-post",
     ),
+    (r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", "must be the id or the slug of a post, such as first-post"),
     (
         r"^[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*){0,9}$",
         "must be 1 to 10 slugs separated by `/`, such as guides/first-steps",
@@ -33,8 +34,8 @@ const MESSAGES: &[(&str, &str)] = &[
     (r"^[\u0020-\u007e]*$", "must be printable ASCII"),
     (r"^[\u0021-\u007e]+$", "must be printable ASCII without spaces"),
     (
-        r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$",
-        "must be printable ASCII without leading or trailing spaces",
+        r"^([!-~]([\t -~]*[!-~])?)?$",
+        "must be printable ASCII and tabs, without leading or trailing white space",
     ),
     (r"^[A-Z]{3}$", "must be three capital letters, such as EUR"),
     (r"^[a-z]{2}(-[a-z]{2})?$", "must be a language with an optional country, such as fr or en-us"),

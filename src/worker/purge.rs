@@ -6,6 +6,6 @@ use crate::{
 
 pub async fn run(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     app.posts.purge().await?;
-    app.docs.purge().await?;
+    app.documents.purge().await?;
     super::schedule::finish_and_reschedule(app, job).await
 }

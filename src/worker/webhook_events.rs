@@ -110,12 +110,12 @@ const DOCUMENTS_ONLY: &str = "only documents can be imported here";
 
 impl Target for DocumentImport<'_> {
     async fn put_documents(&self, documents: &[ImportedDocument], _dry_run: bool) -> BatchResult {
-        let (docs, documents) = (self.0.docs.clone(), documents.to_vec());
+        let (app, documents) = (self.0.clone(), documents.to_vec());
         let done = self.0.db.write(async move |tx: Tx| {
             let (mut outcomes, mut history) = (Vec::with_capacity(documents.len()), Vec::new());
             for ImportedDocument { path, title, content, position, .. } in documents {
                 let document = documents::ImportedDocument { path, title, content, position };
-                outcomes.push(Ok(match docs.import(&tx, &document, &mut history).await? {
+                outcomes.push(Ok(match app.documents.import(&tx, &document, &mut history).await? {
                     Imported::Created => import::Outcome::Created,
                     Imported::Updated => import::Outcome::Updated,
                     Imported::Unchanged => import::Outcome::Unchanged,

@@ -199,7 +199,7 @@ fn imports_leave_nothing_behind_that_was_not_asked_for() {
     fs::create_dir_all(machine.0.join("book/guides")).expect("a folder");
     let post = "+++\ntitle = \"Oak\"\n+++\nA tree that is older than its village.\n";
     fs::write(machine.0.join("book/guides/oak.md"), post).expect("a file");
-    for kind in ["markdown", "docs"] {
+    for kind in ["markdown", "documents"] {
         machine.tenon(&["import", kind, &folder("nowhere")]).says(1, "cannot read the folder");
         machine.tenon(&["import", kind, &folder("pictures")]).says(1, "no Markdown files");
         let tried = machine.tenon(&["import", kind, &folder("book"), "--dry-run", "--json"]).done();
@@ -207,7 +207,7 @@ fn imports_leave_nothing_behind_that_was_not_asked_for() {
         assert!(!machine.has_data(), "{kind}");
         assert_eq!(fs::read_dir(machine.0.join("tmp")).expect("a folder").count(), 0, "{kind}");
     }
-    let help = machine.tenon(&["import", "docs", "--help"]).done().out;
+    let help = machine.tenon(&["import", "documents", "--help"]).done().out;
     assert!(!help.contains("posts") && !help.contains("--author"), "{help}");
     machine.tenon(&["import", "markdown", &folder("book")]).done();
     let tried = machine.tenon(&["import", "markdown", &folder("book"), "--dry-run"]).done();

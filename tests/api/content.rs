@@ -173,14 +173,14 @@ async fn documents_live_in_a_tree() {
         [("guides", 2), ("guides/start", 1), ("guides/start/first-steps", 3), ("guidesman", 0)]
     {
         let made = editor.put(&format!("/api/docs/{path}"), page(path, position)).await.is(201);
-        assert_eq!(made.header("location"), format!("/api/docs/{path}"));
+        assert_eq!(made.header("location"), format!("/api/documents/{}", made.id()));
     }
-    let list = api.get("/api/docs?prefix=guides").await.is(200);
+    let list = api.get("/api/documents?prefix=guides").await.is(200);
     let paths: Vec<&Value> =
         list.body["data"].as_array().expect("entries").iter().map(|d| &d["path"]).collect();
     assert_eq!(paths, ["guides/start", "guides", "guides/start/first-steps"]);
-    api.header("if-none-match", list.header("etag")).get("/api/docs?prefix=guides").await.is(304);
-    assert_eq!(api.get("/api/docs?q=FIRST-steps").await.is(200).body["pagination"]["total"], 1);
+    api.header("if-none-match", list.header("etag")).get("/api/documents?prefix=guides").await.is(304);
+    assert_eq!(api.get("/api/documents?q=FIRST-steps").await.is(200).body["pagination"]["total"], 1);
     let read = api.get("/api/docs/guides/start/first-steps").await.is(200);
     api.header("if-none-match", read.header("etag")).get("/api/docs/guides/start/first-steps").await.is(304);
     assert_eq!(api.get("/api/docs/guides/start/").await.is(308).header("location"), "/api/docs/guides/start");

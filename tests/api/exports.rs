@@ -82,8 +82,12 @@ async fn a_table_and_the_lines_say_what_the_list_says() {
         "status=void",
     ] {
         for locale in ["en-us", "fr", "ja"] {
-            let path = |kind: &str| format!("/api/v2/invoices/{locale}{kind}{query}");
-            let list = books.get(&path("?limit=50&expand=customer&")).await.is(200).body;
+            let path = |kind: &str| format!("/api/v2/invoice-exports/{locale}{kind}{query}");
+            let list = books
+                .get(&format!("/api/v2/invoices/{locale}?limit=50&expand=customer&{query}"))
+                .await
+                .is(200)
+                .body;
             let list = list["data"].as_array().unwrap();
             let (head, lines) = table(&books.get(&path("/csv?")).await.is(200));
             assert_eq!(head, COLUMNS.map(|(name, _)| name));
@@ -107,7 +111,7 @@ async fn a_table_and_the_lines_say_what_the_list_says() {
 async fn a_download_has_a_name_a_version_and_the_columns_that_were_asked_for() {
     let api = Api::start().await;
     let books = books(&api).await;
-    let csv = books.get("/api/v2/invoices/fr/csv?fields=amount,customer&bom=true").await.is(200);
+    let csv = books.get("/api/v2/invoice-exports/fr/csv?fields=amount,customer&bom=true").await.is(200);
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
     let name =
         "attachment; filename=\"invoices-fr-2026-11-21.csv\"; filename*=UTF-8''invoices-fr-2026-11-21.csv";
@@ -115,14 +119,14 @@ async fn a_download_has_a_name_a_version_and_the_columns_that_were_asked_for() {
     let head = "\u{feff}id,amount,currency,customer.name,customer.email,original.amount,original.currency,\
                 original.rate,original.rateDate,original.rateSource,original.rateState\r\n";
     assert!(csv.bytes.starts_with(head.as_bytes()), "{}", String::from_utf8_lossy(&csv.bytes));
-    let few = books.get("/api/v2/invoices/fr/csv?fields=date").await.is(200);
+    let few = books.get("/api/v2/invoice-exports/fr/csv?fields=date").await.is(200);
     assert_eq!(table(&few).0, ["id", "date"]);
-    let lines = books.get("/api/v2/invoices/fr/ndjson?fields=date").await.is(200);
+    let lines = books.get("/api/v2/invoice-exports/fr/ndjson?fields=date").await.is(200);
     assert_eq!(lines.header("content-type"), "application/x-ndjson");
     assert!(lines.header("content-disposition").contains("invoices-fr-2026-11-21.ndjson"));
     for (path, tag) in [
-        ("/api/v2/invoices/fr/csv?fields=date", few.header("etag")),
-        ("/api/v2/invoices/fr/ndjson?fields=date", lines.header("etag")),
+        ("/api/v2/invoice-exports/fr/csv?fields=date", few.header("etag")),
+        ("/api/v2/invoice-exports/fr/ndjson?fields=date", lines.header("etag")),
     ] {
         let known = books.header("if-none-match", tag);
         known.get(path).await.is(304);
@@ -137,7 +141,7 @@ async fn a_download_has_a_name_a_version_and_the_columns_that_were_asked_for() {
     books.post("/api/v2/customers", json!({ "name": "New", "email": "new@acme.test" })).await.is(201);
     books
         .header("if-none-match", few.header("etag"))
-        .get("/api/v2/invoices/fr/csv?fields=date")
+        .get("/api/v2/invoice-exports/fr/csv?fields=date")
         .await
         .is(200);
 }
@@ -174,7 +178,7 @@ async fn an_export_that_nobody_takes_any_more_makes_place_for_others() {
     let books = api.sign_in(Role::Accountant).await;
     let (second, third) = (api.sign_in(Role::Accountant).await, api.sign_in(Role::Admin).await);
     many(&api, &books).await;
-    let path = "/api/v2/invoices/en-us/csv";
+    let path = "/api/v2/invoice-exports/en-us/csv";
     let lines = path.replace("csv", "ndjson");
     let all = table(&books.get(&format!("{path}?sort=number")).await.is(200)).1;
     assert_eq!(all.len(), 5000);

@@ -339,6 +339,7 @@ async fn what_is_said_in_a_locale_says_so() {
         let path = made.header("location").to_owned();
         let quiet = books.header("prefer", "return=minimal");
         let month = format!("/api/v2/revenues/{locale}/2020-02");
+        let exports = format!("/api/v2/invoice-exports/{locale}");
         let amount = json!({ "amount": 100 });
         for (answer, status) in [
             (made, 201),
@@ -348,8 +349,8 @@ async fn what_is_said_in_a_locale_says_so() {
             (books.patch(&path, json!({ "amount": 7 })).await, 200),
             (quiet.patch(&path, json!({ "amount": 8 })).await, 204),
             (books.get(&list).await, 200),
-            (books.get(&format!("{list}/csv")).await, 200),
-            (books.get(&format!("{list}/ndjson")).await, 200),
+            (books.get(&format!("{exports}/csv")).await, 200),
+            (books.get(&format!("{exports}/ndjson")).await, 200),
             (books.get(&format!("{path}/pdf")).await, 200),
             (books.get(&format!("/api/v2/revenues/{locale}")).await, 200),
             (books.get(&month).await, 200),

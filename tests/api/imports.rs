@@ -43,7 +43,7 @@ async fn document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, St
     let done = api.app.db.write(async move |tx| {
         let document = ImportedDocument { path, title, content: "Text".to_owned(), position: 1 };
         let mut history = Vec::new();
-        let effect = app.docs.import(&tx, &document, &mut history).await?;
+        let effect = app.documents.import(&tx, &document, &mut history).await?;
         store_revisions(&tx, history).await?;
         Ok(effect)
     });
@@ -57,7 +57,7 @@ async fn posts_are_left_as_somebody_made_them_here() {
     assert_eq!(post(&api, "one", "One").await, Ok(Created));
     assert_eq!(post(&api, "one", "One").await, Ok(Unchanged));
     assert_eq!(post(&api, "one", "One, mended").await, Ok(Updated));
-    let read = api.get("/api/posts/slug/one").await.is(200);
+    let read = api.get("/api/posts/one").await.is(200);
     assert_eq!(read.body["title"], "One, mended");
     let path = format!("/api/posts/{}", read.id());
     editor.patch(&path, json!({ "published": false })).await.is(200);
@@ -85,5 +85,19 @@ async fn documents_are_left_as_somebody_made_them_here() {
     editor.delete("/api/docs/guide").await.is(204);
     assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
     assert!(document(&api, "guide", "Guide, again").await.is_err());
+    api.get("/api/docs/guide").await.is(404);
+}
+
+#[tokio::test]
+async fn a_moved_document_is_not_overwritten() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    assert_eq!(document(&api, "guide", "Guide").await, Ok(Created));
+    let id = api.get("/api/docs/guide").await.is(200).id();
+    editor.patch(&format!("/api/documents/{id}"), json!({ "path": "handbook" })).await.is(200);
+    assert_eq!(document(&api, "guide", "Guide").await, Ok(Unchanged));
+    let rejected = document(&api, "guide", "New guide").await.unwrap_err();
+    assert!(rejected.contains("both the file and the resource"), "{rejected}");
+    assert_eq!(api.get("/api/docs/handbook").await.is(200).body["title"], "Guide");
     api.get("/api/docs/guide").await.is(404);
 }

@@ -78,7 +78,7 @@ async fn cursors_show_every_comment_tag_and_document_once() {
     }
     let queue = ["/api/comments?", "/api/comments?sort=-createdAt&expand=post&"].map(str::to_owned);
     let tags = ["slug", "-slug", "-postsCount"].map(|sort| format!("/api/tags?sort={sort}&"));
-    let others = [format!("{thread}?"), "/api/docs?".to_owned()];
+    let others = [format!("{thread}?"), "/api/documents?".to_owned()];
     for path in queue.iter().chain(&tags).chain(&others) {
         let whole = editor.get(&format!("{path}limit=50")).await.is(200).body;
         assert_eq!(whole["pagination"]["total"], 11, "{path}");
@@ -185,7 +185,7 @@ async fn cursors_belong_to_their_list() {
     for query in ["tag=even", "sort=title", "q=post", "status=any"] {
         assert_eq!(api.get(&path(query)).await.is(400).body["code"], "invalid-cursor");
     }
-    let elsewhere = ["/api/tags", "/api/docs", "/api/authors"];
+    let elsewhere = ["/api/tags", "/api/documents", "/api/authors"];
     for list in elsewhere {
         api.get(&format!("{list}?after={cursor}")).await.is(400);
     }
@@ -212,7 +212,7 @@ async fn words_are_found_letter_by_letter() {
     for (q, found) in
         [("%25", 1), ("_", 1), ("%5C", 1), ("o%25k", 0), ("o_k", 0), ("OAK", 2), ("%C3%B6ak", 2)]
     {
-        for list in ["/api/posts", "/api/docs"] {
+        for list in ["/api/posts", "/api/documents"] {
             let total = api.get(&format!("{list}?q={q}")).await.is(200).body["pagination"]["total"].clone();
             assert_eq!(total, found, "{list}?q={q}");
         }
@@ -294,7 +294,7 @@ async fn lists_of_the_office_are_sorted_by_several_names() {
     assert_eq!(told(&customers, "email").join(" ").replace("@acme.test", ""), "c3 c1 c2 c0 c4");
     let invoices = walk(&books, "/api/v2/invoices/fr?limit=3&sort=-date,number").await;
     assert_eq!(told(&invoices, "number"), ["2", "4", "6", "8", "10", "1", "3", "5", "7", "9"]);
-    let lines = books.get("/api/v2/invoices/fr/ndjson?sort=date,-number&fields=number").await.is(200);
+    let lines = books.get("/api/v2/invoice-exports/fr/ndjson?sort=date,-number&fields=number").await.is(200);
     let lines: Vec<Value> = String::from_utf8_lossy(&lines.bytes)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -315,7 +315,7 @@ async fn invoices_tell_the_customer_where_fields_or_expand_name_it() {
         ("fields=date,id", vec!["date", "id"]),
     ] {
         let list = books.get(&format!("/api/v2/invoices/en-us?limit=1&{query}")).await.is(200).body;
-        let lines = books.get(&format!("/api/v2/invoices/en-us/ndjson?{query}")).await.is(200);
+        let lines = books.get(&format!("/api/v2/invoice-exports/en-us/ndjson?{query}")).await.is(200);
         let line: Value =
             serde_json::from_slice(lines.bytes.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
         assert_eq!(line, list["data"][0], "{query}");
@@ -324,6 +324,6 @@ async fn invoices_tell_the_customer_where_fields_or_expand_name_it() {
         assert_eq!(names, told, "{query}");
         assert!(line.get("customer").is_none_or(|customer| customer["name"] == "Zoë"), "{line}");
     }
-    let table = books.get("/api/v2/invoices/en-us/csv?fields=id").await.is(200);
+    let table = books.get("/api/v2/invoice-exports/en-us/csv?fields=id").await.is(200);
     assert!(table.bytes.starts_with(b"id\r\n"), "{:?}", String::from_utf8_lossy(&table.bytes));
 }

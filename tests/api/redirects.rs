@@ -142,7 +142,7 @@ async fn loops_and_chains_are_refused_when_they_are_written() {
         assert!(detail.starts_with(says), "{key} {destination}: {detail}");
     }
     let map = json!({ "/x": to("/y"), "/y": to("/x") });
-    editor.post("/api/redirects/import", map).await.is(409);
+    editor.post("/api/redirect-files/json", map).await.is(409);
     editor.put("/api/redirects/a", to("/c")).await.is(200);
     editor.put("/api/redirects/b", to("/c")).await.is(201);
 }
@@ -157,10 +157,10 @@ async fn a_folder_has_room_for_a_hundred_wildcards() {
             .collect::<serde_json::Map<_, _>>()
             .into()
     };
-    let refused = editor.post("/api/redirects/import", rules(101)).await.is(409);
+    let refused = editor.post("/api/redirect-files/json", rules(101)).await.is(409);
     let detail = refused.body["detail"].as_str().unwrap_or_default();
     assert!(detail.starts_with("/feeds/ would have more than 100"), "{detail}");
-    editor.post("/api/redirects/import", rules(100)).await.is(201);
+    editor.post("/api/redirect-files/json", rules(100)).await.is(201);
     editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(409);
     editor.put("/api/redirects/feeds/*/7.xml", to("/feeds")).await.is(200);
     editor.put("/api/redirects/feeds/x/*.xml", to("/feed")).await.is(201);
@@ -201,7 +201,7 @@ async fn no_hit_is_lost_however_many_rules_were_followed() {
     let editor = api.sign_in(Role::Editor).await;
     let rules: serde_json::Map<String, Value> =
         (0..2100).map(|i| (format!("/old-{i}"), to("/new"))).collect();
-    editor.post("/api/redirects/import", Value::Object(rules)).await.is(201);
+    editor.post("/api/redirect-files/json", Value::Object(rules)).await.is(201);
     let now = api.clock.now();
     for i in 0..2100 {
         assert!(api.app.redirects.find(&format!("/old-{i}"), None, now).is_some());
@@ -217,7 +217,7 @@ async fn rules_are_listed_found_and_walked() {
     let editor = api.sign_in(Role::Editor).await;
     let rules: serde_json::Map<String, Value> =
         (0..7).map(|i| (format!("/old-{i}"), to(&format!("/new-{}", 7 - i)))).collect();
-    editor.post("/api/redirects/import", Value::Object(rules)).await.is(201);
+    editor.post("/api/redirect-files/json", Value::Object(rules)).await.is(201);
     for sort in ["source", "-source", "hits", "-createdAt"] {
         let sources = |page: &Value| -> Vec<Value> {
             page["data"].as_array().unwrap().iter().map(|rule| rule["source"].clone()).collect()
@@ -271,36 +271,32 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
     api.get("/2015/03/Dove-Tails.html").await.is(404);
     api.app.redirects.refresh().await.unwrap();
     for old in ["/2015/03/Dove-Tails.html", "/dt", "/dt/"] {
-        assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/slug/dovetails", "{old}");
+        assert_eq!(api.get(old).await.is(308).header("location"), "/api/posts/dovetails", "{old}");
     }
     for (key, destination, says) in [
-        ("api/posts/slug/dovetails", "/dt", "/api/posts/slug/dovetails and /dt would form a redirect cycle"),
+        ("api/posts/dovetails", "/dt", "/api/posts/dovetails and /dt would form a redirect cycle"),
         ("dovetails", "/dt/", "/dovetails would redirect to /dt, which is itself redirected"),
-        (
-            "api/posts/slug/*",
-            "/blog/*",
-            "/dt would redirect to /api/posts/slug/*, which is itself redirected",
-        ),
+        ("api/posts/*", "/blog/*", "/dt would redirect to /api/posts/*, which is itself redirected"),
     ] {
         let refused = editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(409);
         let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
         assert!(detail.starts_with(says), "{key} {destination}: {detail}");
     }
-    let id = api.get("/api/posts/slug/dovetails").await.is(200).id();
+    let id = api.get("/api/posts/dovetails").await.is(200).id();
     let path = format!("/api/posts/{id}");
     editor.patch(&path, json!({ "slug": "tails-first" })).await.is(200);
-    let moved = api.get("/api/posts/slug/dovetails").await.is(308);
-    assert_eq!(moved.header("location"), "/api/posts/slug/tails-first");
+    let moved = api.get("/api/posts/dovetails").await.is(308);
+    assert_eq!(moved.header("location"), "/api/posts/tails-first");
     api.app.redirects.refresh().await.unwrap();
-    assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/slug/tails-first");
+    assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/tails-first");
     // A former slug is in nobody's way.
-    editor.put("/api/redirects/blog/*", to("/api/posts/slug/*")).await.is(201);
+    editor.put("/api/redirects/blog/*", to("/api/posts/*")).await.is(201);
     editor.put("/api/redirects/dt", to("/api/tags")).await.is(201);
     assert_eq!(api.get("/dt").await.is(307).header("location"), "/api/tags", "a rule wins");
     editor.patch(&path, json!({ "published": false })).await.is(200);
     api.app.redirects.refresh().await.unwrap();
     api.get("/2015/03/Dove-Tails.html").await.is(404);
-    api.get("/api/posts/slug/dovetails").await.is(404);
+    api.get("/api/posts/dovetails").await.is(404);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_page_costs_the_same_few_statements_whatever_it_holds() {
         "/api/posts?tag=all&tag=tag-1&sort=-title",
         "/api/tags?sort=-postsCount",
         "/api/authors",
-        "/api/docs",
+        "/api/documents",
         &format!("/api/posts/{post}"),
         &format!("/api/posts/{post}/comments"),
     ] {
@@ -96,7 +96,7 @@ async fn no_filter_and_no_order_reads_a_whole_table() {
         &format!("/api/posts?author={author}"),
         &format!("/api/posts?publishedAt[gte]={from}"),
         "/api/posts?sort=-createdAt&count=none",
-        "/api/posts/slug/number-3",
+        "/api/posts/number-3",
         &format!("/api/posts/{post}"),
         &format!("/api/posts/{post}/comments"),
         "/api/tags/tag-1",

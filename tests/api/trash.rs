@@ -40,9 +40,7 @@ async fn a_deleted_post_is_nowhere_until_it_is_brought_back() {
     author.patch(&path, json!({ "slug": "renamed" })).await.is(200);
     author.delete(&path).await.is(204);
     for who in [&api, &author, &editor] {
-        for place in
-            [&path, "/api/posts/slug/renamed", "/api/posts/slug/gone-and-back", &thread, &comment, link]
-        {
+        for place in [&path, "/api/posts/renamed", "/api/posts/gone-and-back", &thread, &comment, link] {
             who.get(place).await.is(404);
         }
         shows_nowhere(who).await;
@@ -55,11 +53,11 @@ async fn a_deleted_post_is_nowhere_until_it_is_brought_back() {
     let back = author.post_empty(&format!("{path}/restore")).await.is(200).body;
     assert_eq!((&back["slug"], &back["published"]), (&json!("renamed"), &json!(true)));
     assert_eq!((&back["publishedAt"], &back["commentsCount"]), (&made.body["publishedAt"], &json!(1)));
-    for place in [&path, "/api/posts/slug/renamed", &comment, link, "/api/tags/rare"] {
+    for place in [&path, "/api/posts/renamed", &comment, link, "/api/tags/rare"] {
         api.get(place).await.is(200);
     }
-    let moved = api.get("/api/posts/slug/gone-and-back").await.is(308);
-    assert_eq!(moved.header("location"), "/api/posts/slug/renamed");
+    let moved = api.get("/api/posts/gone-and-back").await.is(308);
+    assert_eq!(moved.header("location"), "/api/posts/renamed");
     let list = author.get(&format!("{path}/revisions")).await.is(200);
     let changes: Vec<&Value> =
         list.body["data"].as_array().expect("entries").iter().map(|entry| &entry["change"]).collect();
@@ -156,7 +154,7 @@ async fn emptying_the_trash_takes_what_hangs_on_a_post_along() {
     editor.delete("/api/docs/a").await.is(204);
     api.clock.advance(31 * DAY);
     api.app.posts.purge().await.expect("the trash is emptied");
-    api.app.docs.purge().await.expect("the trash is emptied");
+    api.app.documents.purge().await.expect("the trash is emptied");
     let count = async |table: &str| {
         use sea_orm::ConnectionTrait;
         let db = api.app.db.read();
@@ -182,10 +180,10 @@ async fn a_deleted_document_leaves_its_path_and_can_come_back_to_it() {
     editor.delete("/api/docs/guides/start").await.is(204);
     for who in [&api, &editor] {
         who.get("/api/docs/guides/start").await.is(404);
-        assert_eq!(who.get("/api/docs?prefix=guides").await.is(200).body["data"], json!([]));
+        assert_eq!(who.get("/api/documents?prefix=guides").await.is(200).body["data"], json!([]));
     }
     editor.get(&format!("/api/documents/{first}/revisions")).await.is(404);
-    let trash = "/api/docs?deleted=only";
+    let trash = "/api/documents?deleted=only";
     let list = editor.get(trash).await.is(200);
     assert_eq!((titles(&list), &list.body["data"][0]["id"]), (vec!["First"], &json!(first)));
     for stranger in [&api, &author] {
@@ -236,5 +234,5 @@ async fn of_many_documents_that_want_back_to_one_path_one_gets_there() {
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
-    assert_eq!(editor.get("/api/docs").await.is(200).body["pagination"]["total"], 1);
+    assert_eq!(editor.get("/api/documents").await.is(200).body["pagination"]["total"], 1);
 }

@@ -22,6 +22,24 @@ const OF_OPERATIONS: &[Breach] = &[
         "/paths/~1api~1posts/get/operationId",
         r#""postsCreate""#,
     ),
+    (
+        laws::an_operation_id_is_a_tag_and_a_verb,
+        "has a known verb",
+        "/paths/~1api~1posts/get/operationId",
+        r#""postsFetch""#,
+    ),
+    (
+        laws::no_path_matches_two_templates,
+        "both /api/posts/{post} and /api/posts/slug",
+        "/paths/~1api~1posts~1slug",
+        "{}",
+    ),
+    (
+        laws::no_path_matches_two_templates,
+        "both /api/docs/{path} and /api/docs/{path}/revisions",
+        "/paths/~1api~1docs~1{path}~1revisions",
+        "{}",
+    ),
     (laws::tags_are_described_used_and_sorted, "left == right", "/tags/0/name", r#""Zebras""#),
     (laws::tags_are_described_used_and_sorted, "Posts", "/tags/7/description", r#""Posts""#),
     (
@@ -66,7 +84,7 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::what_is_taken_can_be_refused,
         "a path parameter",
-        "/paths/~1api~1posts~1{id}/get/responses/404",
+        "/paths/~1api~1posts~1{post}/get/responses/404",
         "",
     ),
     (
@@ -78,7 +96,7 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::what_is_taken_can_be_refused,
         "If-Match can fail",
-        "/paths/~1api~1posts~1{id}/put/responses/428",
+        "/paths/~1api~1posts~1{post}/put/responses/428",
         "",
     ),
     (
@@ -97,13 +115,13 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::answers_have_one_shape_and_their_headers,
         "one success has a body",
-        "/paths/~1api~1posts~1{id}/put/responses/204/content",
+        "/paths/~1api~1posts~1{post}/put/responses/204/content",
         r#"{ "text/plain": {} }"#,
     ),
     (
         laws::answers_have_one_shape_and_their_headers,
         "there is a success",
-        "/paths/~1api~1posts~1{id}/delete/responses/204",
+        "/paths/~1api~1posts~1{post}/delete/responses/204",
         "",
     ),
     (
@@ -133,7 +151,7 @@ const OF_OPERATIONS: &[Breach] = &[
     (
         laws::answers_have_one_shape_and_their_headers,
         "308 carry",
-        "/paths/~1api~1posts~1slug~1{slug}/get/responses/308/headers/Location",
+        "/paths/~1api~1posts~1{post}/get/responses/308/headers/Location",
         "",
     ),
     (

@@ -197,7 +197,8 @@ pub fn writes_can_be_made_safe() {
         "webhookEndpointsCreate",
         "webhookEndpointsRotateSecret",
     ];
-    let does_it_once = ["docsRestore", "docsRevisionsRestore", "postsRestore", "postsRevisionsRestore"];
+    let does_it_once =
+        ["documentsRestore", "documentsRevisionsRestore", "postsRestore", "postsRevisionsRestore"];
     let is_for_others = ["upstreamsSend"];
     let named = |op: &Operation| {
         signed(op) || op.answers("202") || does_it_once.contains(&op.id()) || is_for_others.contains(&op.id())
@@ -269,9 +270,64 @@ fn all_exemplified(content: &Value) -> bool {
 #[test]
 pub fn creates_link_to_what_can_be_done_with_what_they_made() {
     law("201 of a collection has links to operations that exist", |op| {
-        let item = format!("{}/{{id}}", op.path);
-        let has_item = document()["paths"].get(&item).is_some_and(|item| item.get("get").is_some());
+        let is_item = |path: &str| path == format!("{}/{{id}}", op.path) || path == "/api/posts/{post}";
+        let paths = document()["paths"].as_object().into_iter().flatten();
+        let has_item = paths
+            .clone()
+            .any(|(path, item)| path.starts_with(op.path) && is_item(path) && item.get("get").is_some());
         let links = op.written["responses"]["201"]["links"].as_object();
         op.verb != "post" || !op.answers("201") || !has_item || links.is_some_and(|links| links.len() > 1)
+    });
+}
+
+/// Templates whose last parameter matches several segments.
+const MULTI_SEGMENT: [&str; 3] =
+    ["/api/docs/{path}", "/api/redirects/{key}", "/api/upstreams/{upstream}/{path}"];
+
+/// Returns whether one concrete path matches both templates.
+fn is_ambiguous(a: &str, b: &str) -> bool {
+    let (a_rest, b_rest) = (MULTI_SEGMENT.contains(&a), MULTI_SEGMENT.contains(&b));
+    let (a, b): (Vec<&str>, Vec<&str>) = (a.split('/').collect(), b.split('/').collect());
+    for i in 0..a.len().min(b.len()) {
+        if (a_rest && i + 1 == a.len()) || (b_rest && i + 1 == b.len()) {
+            return true;
+        }
+        if a[i] != b[i] && !a[i].starts_with('{') && !b[i].starts_with('{') {
+            return false;
+        }
+    }
+    a.len() == b.len()
+}
+
+#[test]
+pub fn no_path_matches_two_templates() {
+    let paths: Vec<&str> =
+        document()["paths"].as_object().into_iter().flatten().map(|(path, _)| path.as_str()).collect();
+    for template in MULTI_SEGMENT {
+        assert!(document()["paths"].get(template).is_some(), "{template} does not exist");
+    }
+    for (i, a) in paths.iter().enumerate() {
+        for b in &paths[i + 1..] {
+            assert!(!is_ambiguous(a, b), "a path can match both {a} and {b}");
+        }
+    }
+}
+
+/// The verbs of operation ids.
+const VERBS: &[&str] = &[
+    "list", "create", "get", "replace", "update", "delete", "restore", "diff", "export", "import", "upload",
+    "login", "logout", "refresh", "receive", "redirect", "replay", "retry", "rotate", "send", "stream",
+    "test",
+];
+
+#[test]
+pub fn an_operation_id_is_a_tag_and_a_verb() {
+    law("after the tag, and `Revisions` if it is about them, an id has a known verb", |op| {
+        let tag = op.written["tags"][0].as_str().unwrap_or_default();
+        let rest = op.id().get(tag.len()..).unwrap_or_default();
+        let rest = rest.strip_prefix("Revisions").unwrap_or(rest);
+        let end =
+            rest.char_indices().skip(1).find(|(_, c)| c.is_uppercase()).map_or(rest.len(), |(at, _)| at);
+        VERBS.contains(&rest[..end].to_lowercase().as_str())
     });
 }

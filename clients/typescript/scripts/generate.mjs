@@ -25,17 +25,23 @@ const multiSegmentPaths = Object.entries(openapi.paths)
   .filter(([, item]) => (item.parameters ?? []).map(resolve).some(acceptsSlash))
   .map(([path]) => path);
 
+// A parameter named after its resource, as in /posts/{post}, accepts the id and other keys.
+const acceptsOtherKeys = (path) => /\/(\w+)s\/\{\1\}$/.test(path);
+
 // Two read paths with the same response schema name the same resource; the one that accepts If-Match is canonical.
 const canonical = operations.filter(
   ({ path, method }) =>
     method === "get" &&
-    path.endsWith("/{id}") &&
+    (path.endsWith("/{id}") || acceptsOtherKeys(path)) &&
     operations.some((other) => other.path === path && hasHeader(other, "If-Match")),
 );
 const canonicalPaths = canonical.flatMap((operation) => {
   const schema = responseSchema(operation);
   const isAlternative = (other) =>
-    other.method === "get" && other.path !== operation.path && schema && responseSchema(other) === schema;
+    other.method === "get" &&
+    (other.path !== operation.path || acceptsOtherKeys(other.path)) &&
+    schema &&
+    responseSchema(other) === schema;
   return operations
     .filter(isAlternative)
     .map((other) => [other.path, operation.path]);

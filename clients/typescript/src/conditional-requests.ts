@@ -107,7 +107,7 @@ function storeCanonicalEtag(cache: EtagCache, state: RequestState, canonicalPath
   const { id } = JSON.parse(new TextDecoder().decode(entry.body)) as { id: string };
   const { url } = state.request;
   const base = url.slice(0, url.indexOf(state.schemaPath.split("{")[0] ?? ""));
-  const key = cacheKey(state, base + canonicalPath.replace("{id}", id));
+  const key = cacheKey(state, base + canonicalPath.replace(/\{\w+\}$/, id));
   const existing = cache.get(key);
   if (existing?.etag !== entry.etag) cache.set(key, { etag: entry.etag });
 }

@@ -4,12 +4,13 @@
 export const idempotencyKeyOperations: ReadonlySet<string> = new Set([
   "POST /api/channels",
   "POST /api/channels/{id}/messages",
+  "POST /api/documents",
   "POST /api/posts",
-  "POST /api/posts/{id}/comments",
+  "POST /api/posts/{post}/comments",
+  "POST /api/redirect-files/csv",
+  "POST /api/redirect-files/json",
+  "POST /api/redirect-files/netlify",
   "POST /api/redirects",
-  "POST /api/redirects/import",
-  "POST /api/redirects/import/csv",
-  "POST /api/redirects/import/netlify",
   "POST /api/upload",
   "POST /api/users",
   "POST /api/v2/customers",
@@ -24,16 +25,19 @@ export const ifMatchOperations: ReadonlySet<string> = new Set([
   "PATCH /api/comments/{id}",
   "PUT /api/docs/{path}",
   "DELETE /api/docs/{path}",
+  "PUT /api/documents/{id}",
+  "DELETE /api/documents/{id}",
+  "PATCH /api/documents/{id}",
   "POST /api/documents/{id}/revisions/{revision}/restore",
   "PATCH /api/me",
   "DELETE /api/media/{id}",
   "PATCH /api/media/{id}",
   "DELETE /api/messages/{id}",
   "PATCH /api/messages/{id}",
-  "PUT /api/posts/{id}",
-  "DELETE /api/posts/{id}",
-  "PATCH /api/posts/{id}",
-  "POST /api/posts/{id}/revisions/{revision}/restore",
+  "PUT /api/posts/{post}",
+  "DELETE /api/posts/{post}",
+  "PATCH /api/posts/{post}",
+  "POST /api/posts/{post}/revisions/{revision}/restore",
   "PUT /api/redirects/{key}",
   "DELETE /api/redirects/{key}",
   "PUT /api/tags/{slug}",
@@ -57,10 +61,11 @@ export const ifMatchOperations: ReadonlySet<string> = new Set([
 export const mergePatchOperations: ReadonlySet<string> = new Set([
   "PATCH /api/channels/{id}",
   "PATCH /api/comments/{id}",
+  "PATCH /api/documents/{id}",
   "PATCH /api/me",
   "PATCH /api/media/{id}",
   "PATCH /api/messages/{id}",
-  "PATCH /api/posts/{id}",
+  "PATCH /api/posts/{post}",
   "PATCH /api/tags/{slug}",
   "PATCH /api/users/{id}",
   "PATCH /api/v2/customers/{id}",
@@ -78,7 +83,11 @@ export const multiSegmentPaths: ReadonlySet<string> = new Set([
 /** Alternative read paths, with the path at which the same resource is written. */
 export const canonicalPaths: ReadonlyMap<string, string> = new Map([
   [
-    "/api/posts/slug/{slug}",
-    "/api/posts/{id}"
+    "/api/docs/{path}",
+    "/api/documents/{id}"
+  ],
+  [
+    "/api/posts/{post}",
+    "/api/posts/{post}"
   ]
 ]);

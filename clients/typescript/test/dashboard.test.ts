@@ -107,7 +107,7 @@ describe("billing dashboard", () => {
     for await (const invoice of tenon.paginate("/api/v2/invoices/{locale}", { params: { ...french.params, query } })) {
       list.push(invoice);
     }
-    const csv = await tenon.GET("/api/v2/invoices/{locale}/csv", {
+    const csv = await tenon.GET("/api/v2/invoice-exports/{locale}/csv", {
       params: { ...french.params, query: { status: "pending" } },
       parseAs: "text",
     });
@@ -124,7 +124,7 @@ describe("billing dashboard", () => {
     ]);
     assert.ok(expected.length > 0);
     assert.deepEqual(actual, expected);
-    const ndjson = await tenon.GET("/api/v2/invoices/{locale}/ndjson", {
+    const ndjson = await tenon.GET("/api/v2/invoice-exports/{locale}/ndjson", {
       params: { ...french.params, query },
       parseAs: "text",
     });

@@ -25,6 +25,7 @@ async function createAdmin() {
   return { email, password };
 }
 const byId = ({ id }: { id: string }) => ({ params: { path: { id } } });
+const byKey = (post: string) => ({ params: { path: { post } } });
 
 /** Creates a token store with the session of a new admin. */
 async function storeWithSession(): Promise<TokenStore & { tokens: Tokens | undefined }> {
@@ -127,8 +128,8 @@ describe("session", () => {
 describe("response cache", () => {
   test("returns an unchanged response from the cache", async () => {
     const { id } = await create("Cached");
-    const first = await admin.GET("/api/posts/{id}", byId({ id }));
-    const second = await admin.GET("/api/posts/{id}", byId({ id }));
+    const first = await admin.GET("/api/posts/{post}", byKey(id));
+    const second = await admin.GET("/api/posts/{post}", byKey(id));
     assert.equal(second.response.status, 304);
     assert.ok(second.response.ok);
     assert.deepEqual(second.data, first.data);
@@ -138,10 +139,10 @@ describe("response cache", () => {
   test("caches lists and compressed responses", async () => {
     const content = "Cut the tenon to the mortise. ".repeat(100);
     const { id } = await admin.unwrap(admin.POST("/api/posts", { body: { ...post("Long"), content } }));
-    const read = await admin.GET("/api/posts/{id}", byId({ id }));
+    const read = await admin.GET("/api/posts/{post}", byKey(id));
     assert.match(read.response.headers.get("ETag") ?? "", /~(gzip|br|zstd)"$/);
-    assert.equal((await admin.GET("/api/posts/{id}", byId({ id }))).response.status, 304);
-    await admin.unwrap(admin.PATCH("/api/posts/{id}", { ...byId({ id }), body: { title: "Longer" } }));
+    assert.equal((await admin.GET("/api/posts/{post}", byKey(id))).response.status, 304);
+    await admin.unwrap(admin.PATCH("/api/posts/{post}", { ...byKey(id), body: { title: "Longer" } }));
     assert.match(lastRequest().headers.get("If-Match") ?? "", /~(gzip|br|zstd)"$/);
     await admin.GET("/api/posts");
     const list = await admin.GET("/api/posts");
@@ -160,43 +161,43 @@ describe("response cache", () => {
   test("rejects a stale write, and accepts it after the current version was read", async () => {
     const { id } = await create("Contested");
     const { tenon: other } = service.client({ credentials: await createAdmin() });
-    await other.unwrap(other.PATCH("/api/posts/{id}", { ...byId({ id }), body: { title: "Theirs" } }));
-    const mine = { ...byId({ id }), body: { title: "Mine" } };
-    const error = await admin.unwrap(admin.PATCH("/api/posts/{id}", mine)).catch((error: unknown) => error);
+    await other.unwrap(other.PATCH("/api/posts/{post}", { ...byKey(id), body: { title: "Theirs" } }));
+    const mine = { ...byKey(id), body: { title: "Mine" } };
+    const error = await admin.unwrap(admin.PATCH("/api/posts/{post}", mine)).catch((error: unknown) => error);
     assert.ok(isProblem(error, "precondition-failed"));
     assert.ok(error.currentEtag);
-    assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", byId({ id })))).title, "Theirs");
-    assert.equal((await admin.unwrap(admin.PATCH("/api/posts/{id}", mine))).title, "Mine");
+    assert.equal((await admin.unwrap(admin.GET("/api/posts/{post}", byKey(id)))).title, "Theirs");
+    assert.equal((await admin.unwrap(admin.PATCH("/api/posts/{post}", mine))).title, "Mine");
     assert.ok(lastRequest().headers.get("If-Match"));
   });
 
   test("If-Match: * overwrites any version", async () => {
     const { id } = await create("Overwritten");
     const { tenon: other } = service.client({ credentials: await createAdmin() });
-    await other.unwrap(other.PATCH("/api/posts/{id}", { ...byId({ id }), body: { title: "Theirs" } }));
-    const params = { path: { id }, header: { "If-Match": "*" } };
-    const { title } = await admin.unwrap(admin.PATCH("/api/posts/{id}", { params, body: { title: "Mine" } }));
+    await other.unwrap(other.PATCH("/api/posts/{post}", { ...byKey(id), body: { title: "Theirs" } }));
+    const params = { path: { post: id }, header: { "If-Match": "*" } };
+    const { title } = await admin.unwrap(admin.PATCH("/api/posts/{post}", { params, body: { title: "Mine" } }));
     assert.equal(title, "Mine");
   });
 
   test("sends If-Match in consecutive writes, with and without a response body", async () => {
     const { id } = await create("Consecutive");
-    const params = { path: { id }, header: { Prefer: "return=minimal" as const } };
-    assert.equal(await admin.unwrap(admin.PATCH("/api/posts/{id}", { params, body: { title: "Two" } })), undefined);
-    await admin.unwrap(admin.PUT("/api/posts/{id}", { ...byId({ id }), body: post("Three") }));
+    const params = { path: { post: id }, header: { Prefer: "return=minimal" as const } };
+    assert.equal(await admin.unwrap(admin.PATCH("/api/posts/{post}", { params, body: { title: "Two" } })), undefined);
+    await admin.unwrap(admin.PUT("/api/posts/{post}", { ...byKey(id), body: post("Three") }));
     assert.ok(lastRequest().headers.get("If-Match"));
-    assert.equal((await admin.unwrap(admin.GET("/api/posts/{id}", byId({ id })))).title, "Three");
-    await admin.unwrap(admin.DELETE("/api/posts/{id}", byId({ id })));
+    assert.equal((await admin.unwrap(admin.GET("/api/posts/{post}", byKey(id)))).title, "Three");
+    await admin.unwrap(admin.DELETE("/api/posts/{post}", byKey(id)));
     assert.ok(lastRequest().headers.get("If-Match"));
-    assert.equal((await admin.GET("/api/posts/{id}", byId({ id }))).error?.code, "not-found");
+    assert.equal((await admin.GET("/api/posts/{post}", byKey(id))).error?.code, "not-found");
     assert.equal(lastRequest().headers.get("If-None-Match"), null);
   });
 
   test("sends If-Match after a read by slug", async () => {
     const { slug } = await create("By its slug");
     const { tenon, sent } = service.client({ credentials: await createAdmin() });
-    const { id } = await tenon.unwrap(tenon.GET("/api/posts/slug/{slug}", { params: { path: { slug } } }));
-    await tenon.unwrap(tenon.PATCH("/api/posts/{id}", { ...byId({ id }), body: { excerpt: "Short" } }));
+    const { id } = await tenon.unwrap(tenon.GET("/api/posts/{post}", byKey(slug)));
+    await tenon.unwrap(tenon.PATCH("/api/posts/{post}", { ...byKey(id), body: { excerpt: "Short" } }));
     assert.ok(sent.at(-1)?.headers.get("If-Match"));
   });
 });
@@ -271,13 +272,13 @@ describe("other resources", () => {
   test("comments, tags, authors and users", async () => {
     const { id } = await create("Discussed");
     const comment = await admin.unwrap(
-      admin.POST("/api/posts/{id}/comments", { ...byId({ id }), body: { content: "Fits." } }),
+      admin.POST("/api/posts/{post}/comments", { ...byKey(id), body: { content: "Fits." } }),
     );
     const approved = await admin.unwrap(
       admin.PATCH("/api/comments/{id}", { ...byId(comment), body: { status: "approved" } }),
     );
     assert.equal(approved.status, "approved");
-    const listed = await admin.unwrap(admin.GET("/api/posts/{id}/comments", byId({ id })));
+    const listed = await admin.unwrap(admin.GET("/api/posts/{post}/comments", byKey(id)));
     assert.equal(listed.data.length, 1);
 
     const params = { path: { slug: "joinery" }, header: { "If-None-Match": "*" } };

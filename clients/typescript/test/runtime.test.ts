@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createTenon, isProblem, type TenonOptions } from "@tenon/client";
 
 const ID = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
-const path = { id: ID };
+const path = { post: ID };
 const post = { title: "A joint that fits", content: "Cut the tenon to the mortise." };
 
 type Step = Response | Error;
@@ -29,7 +29,7 @@ const unavailable = (headers = {}) => json({ code: "service-unavailable", detail
 test("retries a read after network errors and 503", async () => {
   const steps = [networkError(), unavailable(), unavailable({ "Retry-After": "0" }), json({ id: ID })];
   const { tenon, requests } = mockClient(steps);
-  const { data } = await tenon.GET("/api/posts/{id}", { params: { path } });
+  const { data } = await tenon.GET("/api/posts/{post}", { params: { path } });
   assert.equal(data?.id, ID);
   assert.equal(requests.length, 4);
 });
@@ -57,7 +57,7 @@ test("preserves an explicit idempotency key", async () => {
 
 test("does not retry requests that are not idempotent", async () => {
   const { tenon, requests } = mockClient([networkError(), networkError()]);
-  await assert.rejects(tenon.PATCH("/api/posts/{id}", { params: { path }, body: { title: "T" } }), TypeError);
+  await assert.rejects(tenon.PATCH("/api/posts/{post}", { params: { path }, body: { title: "T" } }), TypeError);
   await assert.rejects(tenon.POST("/api/auth/logout"), TypeError);
   assert.equal(requests.length, 2);
 });
@@ -65,7 +65,7 @@ test("does not retry requests that are not idempotent", async () => {
 test("waits for Retry-After up to the maximum delay", async () => {
   const retried = mockClient([unavailable({ "Retry-After": "1" }), json({ id: ID })]);
   const start = Date.now();
-  await retried.tenon.GET("/api/posts/{id}", { params: { path } });
+  await retried.tenon.GET("/api/posts/{post}", { params: { path } });
   assert.ok(Date.now() - start >= 990);
   const returned = mockClient([unavailable({ "Retry-After": "60" })]);
   const { response } = await returned.tenon.GET("/api/posts");
@@ -99,14 +99,14 @@ test("does not cache responses that are too large or no-store", async () => {
 
 test("does not send weak ETags in If-Match", async () => {
   const { tenon, requests } = mockClient([json({ id: ID }, { ETag: 'W/"one"' }), json({ id: ID })]);
-  await tenon.GET("/api/posts/{id}", { params: { path } });
-  await tenon.PUT("/api/posts/{id}", { params: { path }, body: post });
+  await tenon.GET("/api/posts/{post}", { params: { path } });
+  await tenon.PUT("/api/posts/{post}", { params: { path }, body: post });
   assert.equal(requests[1]?.headers.get("If-Match"), null);
 });
 
 test("rejects dot segments in path parameters", async () => {
   const { tenon, requests } = mockClient([]);
-  await assert.rejects(tenon.GET("/api/posts/{id}", { params: { path: { id: ".." } } }), TypeError);
+  await assert.rejects(tenon.GET("/api/posts/{post}", { params: { path: { post: ".." } } }), TypeError);
   await assert.rejects(tenon.GET("/api/docs/{path}", { params: { path: { path: "a/../../posts" } } }), TypeError);
   assert.equal(requests.length, 0);
 });

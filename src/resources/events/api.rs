@@ -29,8 +29,8 @@ impl EventsApi {
     /// A heartbeat (an `id` without `data`) is sent on connect and every 15 seconds. It keeps the connection
     /// open and moves the resume position. A client that reads too slowly is disconnected and can resume.
     /// Each caller can have ten streams at a time.
-    #[oai(path = "/", method = "get", operation_id = "eventsListen")]
-    async fn listen(
+    #[oai(path = "/", method = "get", operation_id = "eventsStream")]
+    async fn stream(
         &self,
         viewer: OptionalAuth,
         client: Client,

@@ -171,7 +171,7 @@ async fn load_rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
 
 /// Loads the former paths of published posts and of documents, with their current paths.
 async fn load_former_paths<C: ConnectionTrait>(db: &C) -> Result<FormerPaths> {
-    let slug = |slug: &str| format!("/api/posts/slug/{slug}");
+    let slug = |slug: &str| format!("/api/posts/{slug}");
     let mut posts: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Post.def())
         .filter(is_published())

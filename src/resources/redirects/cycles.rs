@@ -70,7 +70,9 @@ impl Snapshot {
         });
         let mut paths = paths.into_inner();
         if undated.is_none() {
-            paths.extend(slugs.get(path).map(|now| (*now).to_owned()));
+            // The posts API redirects a former slug with everything below it, such as its comments.
+            let end = path.match_indices('/').nth(3).map_or(path.len(), |(at, _)| at);
+            paths.extend(slugs.get(&path[..end]).map(|now| format!("{now}{}", &path[end..])));
         }
         paths
     }

@@ -5,6 +5,7 @@ mod cache;
 mod cycles;
 mod destination;
 mod example;
+mod files_api;
 pub mod formats;
 mod graph;
 mod import;
@@ -19,6 +20,7 @@ mod types;
 
 pub use api::RedirectsApi;
 pub use destination::RedirectHosts;
+pub use files_api::RedirectFilesApi;
 pub use path::Pattern;
 pub use service::Redirects;
 pub use snapshot::{FormerPaths, RedirectMatch, Rule, Snapshot};

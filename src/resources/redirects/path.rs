@@ -135,7 +135,7 @@ impl Pattern {
         match pattern.covers_reserved() || is_protected(&pattern.path) {
             true => Err("must not cover paths that redirects cannot replace: /livez, /readyz, \
                  /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, \
-                 /api/events, /api/health, /api/jobs, /api/redirects, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2, \
+                 /api/events, /api/health, /api/jobs, /api/redirects, /api/redirect-files, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2, \
                  /api/webhook-deliveries, /api/webhook-endpoints, /api/webhook-events and /api/webhooks"),
             false => Ok(pattern),
         }
@@ -199,12 +199,13 @@ impl Pattern {
 
 /// Paths that must stay reachable so that probes work and a wrong rule can be deleted. `true` includes every
 /// path that begins with this text.
-const RESERVED: [(&str, bool); 9] = [
+const RESERVED: [(&str, bool); 10] = [
     ("/livez", false),
     ("/readyz", false),
     ("/openapi.json", false),
     ("/openapi.yaml", false),
     ("/openapi-3.0.json", false),
+    ("/api/redirect-files/", true),
     ("/api/redirects", false),
     ("/api/redirects/", true),
     ("/api/auth", false),
@@ -310,7 +311,7 @@ mod tests {
         }
     }
 
-    const INVALID: [&str; 42] = [
+    const INVALID: [&str; 43] = [
         "",
         "old",
         "//old",
@@ -336,7 +337,8 @@ mod tests {
         "/api/auth/login",
         "/api/%61uth/login",
         "/api/redirects",
-        "/api/redirects/export",
+        "/api/redirect-files/csv",
+        "/api/redirects/old",
         "/api/red*",
         "/openapi.json",
         "/openapi*",

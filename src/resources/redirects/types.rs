@@ -88,11 +88,10 @@ pub struct Redirect {
 pub fn location(source: &str) -> String {
     // An escape in a source must survive the decoding of the path: `/a%2Ab` is no wildcard.
     let path = super::path::escaped(&source.replace('%', "%25")).replace('*', "%2A");
-    let is_operation = ["/import", "/export"].iter().any(|operation| path.starts_with(operation));
     match path.as_str() {
         "/" => "/api/redirects/-".to_owned(),
-        // Without the leading slash, these would be parsed as a key form or routed to another operation.
-        path if path.starts_with("/-") || is_operation => format!("/api/redirects/%2F{}", &path[1..]),
+        // Without the leading slash, it would be parsed as a key form.
+        path if path.starts_with("/-") => format!("/api/redirects/%2F{}", &path[1..]),
         path => format!("/api/redirects{path}"),
     }
 }
@@ -249,7 +248,7 @@ impl Resource for RedirectMap {
         self.1.clone().unwrap_or_else(|| ETag::from_parts(&[&format!("{:?}", self.0)]))
     }
     fn location(&self) -> String {
-        "/api/redirects/export".to_owned()
+        "/api/redirect-files/json".to_owned()
     }
     fn cache(&self) -> CacheControl {
         CacheControl::Private

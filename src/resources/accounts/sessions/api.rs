@@ -98,8 +98,8 @@ impl JwksApi {
     ///
     /// A JWK set (RFC 7517) for other services that verify access tokens. A key is published one day before
     /// it signs tokens.
-    #[oai(path = "/jwks.json", method = "get", operation_id = "sessionsListKeys")]
-    async fn keys(
+    #[oai(path = "/jwks.json", method = "get", operation_id = "sessionsGetKeys")]
+    async fn get_keys(
         &self,
         _auth: NoAuth,
         if_none_match: IfNoneMatch,

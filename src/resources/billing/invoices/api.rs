@@ -3,17 +3,13 @@ use macros::operations;
 
 use super::{
     service::Invoices,
-    types::{
-        Invoice, InvoiceLinesQuery, InvoicePatch, InvoiceQuery, InvoiceSummary, InvoiceTableQuery,
-        NewInvoice, OneInvoiceQuery,
-    },
+    types::{Invoice, InvoicePatch, InvoiceQuery, InvoiceSummary, NewInvoice, OneInvoiceQuery},
 };
 use crate::{
     domain::{id::Id, locale::Locale},
     http::{
         auth::{Accountants, Caller},
         cache_control::CacheControl,
-        export::{Csv, CsvOptions, Ndjson},
         extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
         file_response::{FileResponse, Pdf},
         negotiation::WithLanguage,
@@ -50,59 +46,6 @@ impl InvoicesApi {
         }
         let (locale, page) = (display.locale.clone(), self.0.list(display, &query).await?);
         Ok(WithLanguage(ListResponse::new(page, &etag, &query.target, CacheControl::Private), locale))
-    }
-
-    /// Export invoices as CSV
-    ///
-    /// Streams all invoices that match the filter as CSV (RFC 4180, UTF-8) with a header line, in the
-    /// currency of the locale. All rows are from one database snapshot. An apostrophe precedes text that a
-    /// spreadsheet would evaluate as a formula. An error during the export aborts the connection: the file is
-    /// then incomplete.
-    #[oai(path = "/:locale/csv", method = "get", operation_id = "invoicesCsv")]
-    async fn csv(
-        &self,
-        accountant: Caller<Accountants>,
-        /// The locale, such as `en-us` or `fr`.
-        locale: Path<Locale>,
-        query: Query<InvoiceTableQuery>,
-        if_none_match: IfNoneMatch,
-    ) -> Result<WithLanguage<Csv<InvoiceSummary>>, ApiError<NotFound>> {
-        let display = self.0.resolve_locale(locale.0)?;
-        let etag = self.0.list_etag(&display, &query.target).await?;
-        if let Some(unchanged) = Csv::not_modified(&etag, &if_none_match.0) {
-            return Ok(WithLanguage(unchanged, display.locale));
-        }
-        let (locale, name) = (display.locale.clone(), self.0.file_name(&display, "csv"));
-        let rows = self.0.export(accountant.user, display, &query.filter, None, true).await?;
-        let form = CsvOptions::new(query.fields.as_deref(), query.bom);
-        Ok(WithLanguage(Csv::new(form, rows, &name, &etag), locale))
-    }
-
-    /// Export invoices as NDJSON
-    ///
-    /// Streams all invoices that match the filter with one JSON object per line, in the currency of the
-    /// locale. All lines are from one database snapshot. An error during the export aborts the connection:
-    /// the file is then incomplete.
-    #[oai(path = "/:locale/ndjson", method = "get", operation_id = "invoicesNdjson")]
-    async fn ndjson(
-        &self,
-        accountant: Caller<Accountants>,
-        /// The locale, such as `en-us` or `fr`.
-        locale: Path<Locale>,
-        query: Query<InvoiceLinesQuery>,
-        if_none_match: IfNoneMatch,
-    ) -> Result<WithLanguage<Ndjson<InvoiceSummary>>, ApiError<NotFound>> {
-        let display = self.0.resolve_locale(locale.0)?;
-        let etag = self.0.list_etag(&display, &query.target).await?;
-        if let Some(unchanged) = Ndjson::not_modified(&etag, &if_none_match.0) {
-            return Ok(WithLanguage(unchanged, display.locale));
-        }
-        let (locale, name) = (display.locale.clone(), self.0.file_name(&display, "ndjson"));
-        let rows = self
-            .0
-            .export(accountant.user, display, &query.filter, query.fields.clone(), query.with_customer())
-            .await?;
-        Ok(WithLanguage(Ndjson::new(rows, &name, &etag), locale))
     }
 
     /// Create an invoice
@@ -149,8 +92,8 @@ impl InvoicesApi {
     ///
     /// Renders one page in the language and the currency of the locale. The same version of an invoice always
     /// has the same bytes.
-    #[oai(path = "/:locale/:id/pdf", method = "get", operation_id = "invoicesPdf")]
-    async fn pdf(
+    #[oai(path = "/:locale/:id/pdf", method = "get", operation_id = "invoicesGetPdf")]
+    async fn get_pdf(
         &self,
         _accountant: Caller<Accountants>,
         /// The locale, such as `en-us` or `fr`.

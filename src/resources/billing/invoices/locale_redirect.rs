@@ -16,8 +16,8 @@ impl LocaleRedirectApi {
     /// Redirect to the invoices in the client's language
     ///
     /// Redirects to the locale that matches `Accept-Language` best, or to the first configured locale.
-    #[oai(path = "/", method = "get", operation_id = "invoicesNegotiate")]
-    async fn negotiate(
+    #[oai(path = "/", method = "get", operation_id = "invoicesRedirectToLocale")]
+    async fn redirect_to_locale(
         &self,
         _accountant: Caller<Accountants>,
         languages: AcceptLanguage,

@@ -3,6 +3,7 @@ mod api;
 mod apply_payment;
 mod example;
 mod export;
+mod exports_api;
 mod import;
 mod list;
 mod locale_redirect;
@@ -15,6 +16,7 @@ mod v1;
 
 pub use api::InvoicesApi;
 pub use apply_payment::{InvoiceRef, PaymentResult};
+pub use exports_api::InvoiceExportsApi;
 pub use import::ImportedInvoice;
 pub use locale_redirect::LocaleRedirectApi;
 pub use pdf::PdfRenderer;

@@ -143,7 +143,7 @@ impl InvoicesV1Api {
     /// Clients from configured countries are redirected to their locale in version 2, unless the request
     /// contains `geo=off`.
     #[oai(path = "/", method = "get", operation_id = "invoicesListV1")]
-    async fn list(
+    async fn list_v1(
         &self,
         _accountant: Caller<Accountants>,
         client: Client,

@@ -24,8 +24,8 @@ impl RevenuesApi {
     /// Redirect to the revenues in the client's language
     ///
     /// Redirects to the locale that matches `Accept-Language` best, or to the first configured locale.
-    #[oai(path = "/", method = "get", operation_id = "revenuesNegotiate")]
-    async fn negotiate(
+    #[oai(path = "/", method = "get", operation_id = "revenuesRedirectToLocale")]
+    async fn redirect_to_locale(
         &self,
         _accountant: Caller<Accountants>,
         languages: AcceptLanguage,

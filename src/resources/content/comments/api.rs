@@ -12,9 +12,9 @@ use crate::{
         cache_control::CacheControl,
         extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
         problem::{ApiError, BadRequest, Conflict, CreateErrors, NotFound, Unauthorized, UpdateErrors},
-        response::{CreateResponse, GetResponse, ListResponse, NoContent, UpdateResponse},
+        response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, UpdateResponse},
     },
-    resources::content::posts::Post,
+    resources::content::posts::{Lookup, PostKey, with_current_slug},
 };
 
 pub struct CommentsApi(pub Comments);
@@ -24,39 +24,43 @@ impl CommentsApi {
     /// List the comments of a post, oldest first
     ///
     /// Anonymous callers get approved comments. Signed-in users also get their own pending and rejected
-    /// comments, editors get all.
-    #[oai(path = "/posts/:id/comments", method = "get", operation_id = "commentsListForPost")]
+    /// comments, editors get all. A former slug redirects (308).
+    #[oai(path = "/posts/:post/comments", method = "get", operation_id = "commentsListForPost")]
     async fn list_for_post(
         &self,
         viewer: OptionalAuth,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
         query: Query<PostCommentQuery>,
         if_none_match: IfNoneMatch,
-    ) -> Result<ListResponse<Comment>, ApiError<(BadRequest, NotFound)>> {
-        self.0.check_post_visible(viewer.0.as_ref(), id.0).await?;
-        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
+    ) -> Result<OrRedirect<ListResponse<Comment>>, ApiError<(BadRequest, NotFound)>> {
+        let viewer = viewer.0.as_ref();
+        let id = match self.0.posts.find_id(viewer, &post.0).await? {
+            Lookup::Current(id) => id,
+            Lookup::Moved(slug) => return Ok(OrRedirect::Redirect(with_current_slug(&query.target, &slug))),
+        };
+        let etag = self.0.list_etag(viewer, &query.target).await?;
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
-            return Ok(unchanged);
+            return Ok(OrRedirect::Body(unchanged));
         }
-        let page = self.0.list_for_post(viewer.0.as_ref(), id.0, &query).await?;
-        Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
+        let page = self.0.list_for_post(viewer, id, &query).await?;
+        Ok(OrRedirect::Body(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC)))
     }
 
     /// Create a comment
     ///
     /// Comments by editors and by the author of the post are approved immediately; others are pending until
     /// an editor approves them. Drafts reject comments (409).
-    #[oai(path = "/posts/:id/comments", method = "post", operation_id = "commentsCreate")]
+    #[oai(path = "/posts/:post/comments", method = "post", operation_id = "commentsCreate")]
     async fn create(
         &self,
         author: Caller<Authenticated>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
         key: IdempotencyKey,
         new: JsonBody<NewComment>,
     ) -> Result<CreateResponse<Comment>, ApiError<(Unauthorized, NotFound, CreateErrors)>> {
-        Ok(CreateResponse::new(self.0.create(&author, id.0, new.0, key.0).await?))
+        Ok(CreateResponse::new(self.0.create(&author, post.0, new.0, key.0).await?))
     }
 
     /// List comments of all posts

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     list::{PageRequest, load_full, page, visible_to},
-    thread::{apply_status, count_approved, lock_thread, reply_depth},
+    thread::{adjust_count, apply_status, count_approved, lock_post, lock_thread, reply_depth},
     types::{Comment, CommentPatch, CommentQuery, CommentSort, CommentStatus, NewComment, PostCommentQuery},
 };
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
     },
     resources::{
         accounts::active::lock_active,
-        content::posts::{self, Post, add_to_comment_count},
+        content::posts::{Post, PostKey, Posts},
     },
 };
 
@@ -47,25 +47,18 @@ pub struct Comments {
     db: Db,
     clock: Clock,
     cursors: CursorKey,
+    pub(super) posts: Posts,
 }
 
 impl Comments {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
-        Comments { db, clock, cursors }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, posts: Posts) -> Self {
+        Comments { db, clock, cursors, posts }
     }
 
     /// Returns the ETag of a list for this caller. It changes with every write to comments, posts or users.
     pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
         let version = self.db.versions(&collections_for(viewer, &["comments", "posts", "users"])).await?;
         Ok(ETag::weak_from_parts(&["comments", &version.to_string(), &cache_key(viewer), target]))
-    }
-
-    /// Returns 404 unless the caller can see the post.
-    pub async fn check_post_visible(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<()> {
-        let find = posts::visible_to(viewer).filter(post::Column::Id.eq(id.0));
-        let found: Option<Uuid> =
-            find.select_only().column(post::Column::Id).into_tuple().one(self.db.read()).await?;
-        found.map(|_| ()).ok_or(Error::NotFound("post"))
     }
 
     pub async fn list_for_post(
@@ -118,16 +111,15 @@ impl Comments {
     pub async fn create(
         &self,
         author: &Principal,
-        post: Id<Post>,
+        post: PostKey,
         new: NewComment,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Comment>> {
         let (author, now) = (author.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
             lock_active(&tx, &author).await?;
-            lock_thread(&tx, post.0).await?;
-            let find = posts::visible_to(Some(&author)).filter(post::Column::Id.eq(post.0));
-            let row = find.one(&*tx).await?.ok_or(Error::NotFound("post"))?;
+            let row = lock_post(&tx, &author, &post).await?;
+            let post = Id::from(row.id);
             if row.published_at == 0 {
                 return Err(Error::Conflict(POST_IS_DRAFT));
             }

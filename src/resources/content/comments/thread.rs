@@ -17,7 +17,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::db::Tx,
-    resources::content::posts::{Post, add_to_comment_count},
+    resources::content::posts::{self, Post, PostKey},
 };
 
 const PARENT_NOT_APPROVED: &str = "the parent comment is not approved: approve it first";
@@ -31,6 +31,12 @@ pub(super) async fn lock_thread(tx: &Tx, post: Uuid) -> Result<()> {
     let find = post::Entity::find_by_id(post).select_only().column(post::Column::Id);
     find.lock(LockType::NoKeyUpdate).into_tuple::<Uuid>().one(&**tx).await?;
     Ok(())
+}
+
+/// Locks the thread of a post that the author can see, and returns the post.
+pub(super) async fn lock_post(tx: &Tx, author: &Principal, key: &PostKey) -> Result<post::Model> {
+    let find = posts::visible_to(Some(author)).filter(key.matches()).lock(LockType::NoKeyUpdate);
+    find.one(&**tx).await?.ok_or(Error::NotFound("post"))
 }
 
 /// Returns the depth of a reply to `parent`.

@@ -1,27 +1,35 @@
-//! HTTP operations on documents by path.
+//! HTTP operations on documents, addressed by id.
 use macros::operations;
 
 use super::{
-    service::Docs,
-    types::{DocPath, Document, DocumentQuery, DocumentReplacement, DocumentSummary},
+    service::Documents,
+    types::{Document, DocumentPatch, DocumentQuery, DocumentSummary, NewDocument},
 };
-use crate::http::{
-    auth::{Caller, Editors, OptionalAuth},
-    cache_control::CacheControl,
-    extract::{IfMatch, IfNoneMatch, JsonBody, ManySegments, Path, Query},
-    problem::{ApiError, BadRequest, NotFound, PreconditionFailed, PreconditionRequired},
-    response::{GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
+use crate::{
+    domain::id::Id,
+    http::{
+        action_response::ActionResponse,
+        auth::{Caller, Editors, OptionalAuth},
+        cache_control::CacheControl,
+        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
+        problem::{
+            ApiError, BadRequest, Conflict, CreateErrors, NotFound, PreconditionFailed, PreconditionRequired,
+        },
+        response::{CreateResponse, GetResponse, ListResponse, NoContent, UpdateResponse},
+    },
 };
 
-pub struct DocsApi(pub Docs);
+pub struct DocumentsApi(pub Documents);
 
-#[operations(prefix_path = "/api/docs", tag = "super::TAG")]
-impl DocsApi {
+type ChangeErrors = (NotFound, Conflict, PreconditionFailed, PreconditionRequired);
+
+#[operations(prefix_path = "/api/documents", tag = "super::TAG")]
+impl DocumentsApi {
     /// List documents
     ///
     /// Sorted by position, then by path. `prefix` selects a subtree. With `deleted=only`, editors list
     /// deleted documents.
-    #[oai(path = "/", method = "get", operation_id = "docsList")]
+    #[oai(path = "/", method = "get", operation_id = "documentsList")]
     async fn list(
         &self,
         viewer: OptionalAuth,
@@ -36,52 +44,92 @@ impl DocsApi {
         Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
     }
 
+    /// Create a document
+    ///
+    /// Fails with 409 if another document exists at the path. No document needs to exist at the paths above.
+    #[oai(path = "/", method = "post", operation_id = "documentsCreate")]
+    async fn create(
+        &self,
+        editor: Caller<Editors>,
+        key: IdempotencyKey,
+        new: JsonBody<NewDocument>,
+    ) -> Result<CreateResponse<Document>, ApiError<CreateErrors>> {
+        Ok(CreateResponse::new(self.0.create(&editor, new.0, key.0).await?))
+    }
+
     /// Get a document
     ///
-    /// A path has at most ten segments. A trailing slash redirects (308) to the path without it.
-    #[oai(path = "/:path", method = "get", operation_id = "docsGet")]
+    /// The id does not change when the document is moved.
+    #[oai(path = "/:id", method = "get", operation_id = "documentsGet")]
     async fn get(
         &self,
         _viewer: OptionalAuth,
-        /// The path of the document in the tree.
-        path: Path<DocPath, ManySegments>,
+        /// The id of the document.
+        id: Path<Id<Document>>,
         if_none_match: IfNoneMatch,
-    ) -> Result<OrRedirect<GetResponse<Document>>, ApiError<NotFound>> {
-        Ok(OrRedirect::Body(GetResponse::new(self.0.get(&path.0.0).await?, &if_none_match.0)))
+    ) -> Result<GetResponse<Document>, ApiError<NotFound>> {
+        Ok(GetResponse::new(self.0.get(id.0).await?, &if_none_match.0))
     }
 
-    /// Create or replace a document
+    /// Replace a document
     ///
-    /// With `If-None-Match: *`, the document is created only if none exists at the path.
-    #[oai(path = "/:path", method = "put", operation_id = "docsReplace")]
+    /// Another `path` moves the document. Documents below it are not moved. The former path is available
+    /// immediately.
+    #[oai(path = "/:id", method = "put", operation_id = "documentsReplace")]
     async fn replace(
         &self,
         editor: Caller<Editors>,
-        /// The path of the document in the tree.
-        path: Path<DocPath, ManySegments>,
+        /// The id of the document.
+        id: Path<Id<Document>>,
         if_match: IfMatch,
-        if_none_match: IfNoneMatch,
-        new: JsonBody<DocumentReplacement>,
-    ) -> Result<OrRedirect<ReplaceResponse<Document>>, ApiError<(PreconditionFailed, PreconditionRequired)>>
-    {
-        let (document, created) =
-            self.0.replace(&editor, &path.0.0, new.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
-        Ok(OrRedirect::Body(ReplaceResponse::new(document, created)))
+        new: JsonBody<NewDocument>,
+    ) -> Result<UpdateResponse<Document>, ApiError<ChangeErrors>> {
+        Ok(UpdateResponse::new(self.0.replace(&editor, id.0, new.0, if_match.0).await?))
+    }
+
+    /// Update or move a document
+    ///
+    /// A merge patch (RFC 7396): omitted fields are unchanged. Another `path` moves the document. Documents
+    /// below it are not moved. The former path is available immediately.
+    #[oai(path = "/:id", method = "patch", operation_id = "documentsUpdate")]
+    async fn update(
+        &self,
+        editor: Caller<Editors>,
+        /// The id of the document.
+        id: Path<Id<Document>>,
+        if_match: IfMatch,
+        patch: MergePatch<DocumentPatch>,
+    ) -> Result<UpdateResponse<Document>, ApiError<ChangeErrors>> {
+        Ok(UpdateResponse::new(self.0.update(&editor, id.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a document
     ///
     /// Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_retention_days`). The
     /// path is available immediately.
-    #[oai(path = "/:path", method = "delete", operation_id = "docsDelete")]
+    #[oai(path = "/:id", method = "delete", operation_id = "documentsDelete")]
     async fn delete(
         &self,
         editor: Caller<Editors>,
-        /// The path of the document in the tree.
-        path: Path<DocPath, ManySegments>,
+        /// The id of the document.
+        id: Path<Id<Document>>,
         if_match: IfMatch,
-    ) -> Result<OrRedirect<NoContent>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
-        self.0.delete(&editor, &path.0.0, if_match.0).await?;
-        Ok(OrRedirect::Body(NoContent::new()))
+    ) -> Result<NoContent, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
+        self.0.delete(&editor, id.0, if_match.0).await?;
+        Ok(NoContent::new())
+    }
+
+    /// Restore a deleted document
+    ///
+    /// The document is restored at its former path; if another document exists there, the request fails
+    /// (409). A document that is not deleted is returned unchanged.
+    #[oai(path = "/:id/restore", method = "post", operation_id = "documentsRestore")]
+    async fn restore(
+        &self,
+        editor: Caller<Editors>,
+        /// The id of the document.
+        id: Path<Id<Document>>,
+    ) -> Result<ActionResponse<Document>, ApiError<(NotFound, Conflict)>> {
+        Ok(ActionResponse::new(self.0.restore(&editor, id.0).await?))
     }
 }

@@ -3,7 +3,7 @@ use entity::document;
 use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
 
-use super::types::{DocPath, Document};
+use super::types::{Document, DocumentPath};
 use crate::{
     http::{cache_control::CacheControl, etag::ETag, problem::Result, response::Resource},
     resources::content::revisions::{Change, Content, NewRevision, Revision, Subject},
@@ -42,7 +42,7 @@ impl Resource for DocumentRevision {
 #[serde(rename_all = "camelCase")]
 pub struct DocumentContent {
     /// The path of the document in the tree.
-    pub path: DocPath,
+    pub path: DocumentPath,
     /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
@@ -72,7 +72,7 @@ impl Content for DocumentContent {
 /// Returns the version in `row` as a revision to be stored.
 pub(super) fn revision(row: &document::Model, change: Change, now: i64) -> Result<NewRevision> {
     let content = DocumentContent {
-        path: DocPath(row.path.clone()),
+        path: DocumentPath(row.path.clone()),
         title: row.title.clone(),
         content: row.content.clone(),
         position: row.position,

@@ -1,8 +1,8 @@
 //! Import of documents from files.
 use super::{
     content::revision,
-    service::{Docs, emit_written, find_for_update, write},
-    types::DocumentReplacement,
+    service::{Documents, emit_written, find_by_id_for_update, find_for_update, write},
+    types::{DocumentPath, NewDocument},
 };
 use crate::{
     http::problem::{Error, Result},
@@ -22,7 +22,7 @@ pub struct ImportedDocument {
     pub position: i64,
 }
 
-impl Docs {
+impl Documents {
     /// Creates the document of a file, or updates the document that an earlier import of the file created.
     ///
     /// Appends the new version to `revisions`. The caller stores these in the same transaction, many at once.
@@ -34,25 +34,25 @@ impl Docs {
     ) -> Result<ImportEffect> {
         let item = ImportItem::new("document", &document.path, document);
         let ImportedDocument { path, title, content, position } = document;
-        let existing = find_for_update(tx, path).await?;
-        let effect = match item.previous(tx).await? {
+        let (existing, effect) = match item.previous(tx).await? {
             Some(before) if before.is_unchanged() => return Ok(ImportEffect::Unchanged),
-            None if existing.is_some() => {
+            None if find_for_update(tx, path).await?.is_some() => {
                 return Err(Error::Conflict(
                     "a document that was not imported already exists at this path: delete one of them",
                 ));
             }
-            None => ImportEffect::Created,
+            None => (None, ImportEffect::Created),
             Some(before) => {
-                // The path can belong to another document now, if the imported one was deleted.
-                let imported = existing.as_ref().filter(|row| row.id == before.target);
-                before.check_unmodified(imported.map(|row| row.version))?;
-                ImportEffect::Updated
+                // By id: the document can have been moved, and its path can belong to another document.
+                let imported = find_by_id_for_update(tx, before.target).await?;
+                before.check_unmodified(imported.as_ref().map(|row| row.version))?;
+                (imported, ImportEffect::Updated)
             }
         };
-        let new = DocumentReplacement { title: title.clone(), content: content.clone(), position: *position };
+        let path = DocumentPath(path.clone());
+        let new = NewDocument { path, title: title.clone(), content: content.clone(), position: *position };
         let now = self.clock.now();
-        let row = write(tx, existing, path, new, now).await?;
+        let row = write(tx, existing, new, now).await.map_err(Error::from_insert)?;
         item.record(tx, row.id, row.version).await?;
         tx.touch("documents").await?;
         emit_written(tx, &row, now);

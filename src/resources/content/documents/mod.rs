@@ -1,5 +1,6 @@
-//! Documents: documentation pages in a tree, addressed by path.
+//! Documents: documentation pages in a tree, addressed by id or by path.
 mod api;
+mod by_path_api;
 mod content;
 mod import;
 mod revisions;
@@ -8,11 +9,15 @@ mod service;
 mod trash;
 mod types;
 
-pub use api::DocsApi;
+pub use api::DocumentsApi;
+pub use by_path_api::DocumentsByPathApi;
 pub use import::ImportedDocument;
-pub use revisions_api::DocRevisionsApi;
-pub use service::Docs;
+pub use revisions_api::DocumentRevisionsApi;
+pub use service::Documents;
 
 use crate::http::operation::Tag;
 
-pub const TAG: Tag = Tag { name: "Docs", description: "Documentation: a tree of pages, addressed by path." };
+pub const TAG: Tag = Tag {
+    name: "Documents",
+    description: "Documents: a tree of documentation pages, addressed by id or by path.",
+};

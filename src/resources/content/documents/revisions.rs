@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{
     content::{self, DocumentContent, DocumentRevision},
-    service::{Docs, emit_written, is_unchanged, not_deleted, write},
-    types::{Document, DocumentReplacement},
+    service::{Documents, emit_written, is_unchanged, lock, not_deleted, write},
+    types::{Document, DocumentPath, NewDocument},
 };
 use crate::{
     domain::id::Id,
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-impl Docs {
+impl Documents {
     pub async fn revisions(&self, id: Id<Document>, query: &RevisionQuery) -> Result<Page<Revision>> {
         self.check_exists(id).await?;
         list_revisions(self.db.read(), &self.cursors, Subject::Document(id.0), &query.paging).await
@@ -60,18 +60,17 @@ impl Docs {
         let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row =
-                    not_deleted().filter(document::Column::Id.eq(id.0)).lock_exclusive().one(&*tx).await?;
-                let row = row.ok_or(Error::NotFound("document"))?;
+                let row = lock(&tx, id).await?;
                 precondition.check(&Document::from(row.clone()).etag())?;
                 let stored: StoredRevision<DocumentContent> =
                     load_revision(&*tx, Subject::Document(id.0), revision).await?;
                 let DocumentContent { path: _, title, content, position } = stored.content;
-                let (path, new) = (row.path.clone(), DocumentReplacement { title, content, position });
+                let path = DocumentPath(row.path.clone());
+                let new = NewDocument { path, title, content, position };
                 if is_unchanged(&row, &new) {
                     return Ok(row.into());
                 }
-                let row = write(&tx, Some(row), &path, new, now).await?;
+                let row = write(&tx, Some(row), new, now).await?;
                 let restored = content::revision(&row, Change::Restored, now)?;
                 store_revisions(&tx, [restored.changed_by(&editor).restored_from(revision)]).await?;
                 emit_written(&tx, &row, now);

@@ -1,9 +1,7 @@
-//! HTTP operations on revisions and deleted documents. They address documents by id, because a path can
-//! belong to another document later, and because any suffix such as `/revisions` is itself a valid document
-//! path.
+//! HTTP operations on revisions of documents.
 use macros::operations;
 
-use super::{content::DocumentRevision, service::Docs, types::Document};
+use super::{content::DocumentRevision, service::Documents, types::Document};
 use crate::{
     domain::id::Id,
     http::{
@@ -11,34 +9,20 @@ use crate::{
         auth::{Caller, Editors},
         cache_control::CacheControl,
         extract::{IfMatch, IfNoneMatch, Path, Query},
-        problem::{ApiError, BadRequest, Conflict, NotFound, PreconditionFailed, PreconditionRequired},
+        problem::{ApiError, BadRequest, NotFound, PreconditionFailed, PreconditionRequired},
         response::{GetResponse, ListResponse},
     },
     resources::content::revisions::{DiffQuery, Revision, RevisionDiff, RevisionQuery},
 };
 
-pub struct DocRevisionsApi(pub Docs);
+pub struct DocumentRevisionsApi(pub Documents);
 
 #[operations(prefix_path = "/api/documents", tag = "super::TAG")]
-impl DocRevisionsApi {
-    /// Restore a deleted document
-    ///
-    /// The document is restored at its former path; if another document exists there, the request fails
-    /// (409). A document that is not deleted is returned unchanged.
-    #[oai(path = "/:id/restore", method = "post", operation_id = "docsRestore")]
-    async fn restore(
-        &self,
-        editor: Caller<Editors>,
-        /// The id of the document.
-        id: Path<Id<Document>>,
-    ) -> Result<ActionResponse<Document>, ApiError<(NotFound, Conflict)>> {
-        Ok(ActionResponse::new(self.0.restore(&editor, id.0).await?))
-    }
-
+impl DocumentRevisionsApi {
     /// List the revisions of a document, newest first
     ///
     /// Every write creates a revision; the newest 200 of a document are stored.
-    #[oai(path = "/:id/revisions", method = "get", operation_id = "docsRevisionsList")]
+    #[oai(path = "/:id/revisions", method = "get", operation_id = "documentsRevisionsList")]
     async fn list(
         &self,
         _editor: Caller<Editors>,
@@ -54,7 +38,7 @@ impl DocRevisionsApi {
     /// Get a revision of a document
     ///
     /// The response contains all editable fields of the document in that version.
-    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "docsRevisionsGet")]
+    #[oai(path = "/:id/revisions/:revision", method = "get", operation_id = "documentsRevisionsGet")]
     async fn get(
         &self,
         _editor: Caller<Editors>,
@@ -71,7 +55,7 @@ impl DocRevisionsApi {
     ///
     /// The content is compared line by line, the other fields by value. Without `against`, the previous
     /// revision is used.
-    #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "docsRevisionsDiff")]
+    #[oai(path = "/:id/revisions/:revision/diff", method = "get", operation_id = "documentsRevisionsDiff")]
     async fn diff(
         &self,
         _editor: Caller<Editors>,
@@ -89,8 +73,12 @@ impl DocRevisionsApi {
     ///
     /// Title, content and position of the revision are written as a new version. The path does not change. If
     /// the document already equals the revision, no version is created.
-    #[oai(path = "/:id/revisions/:revision/restore", method = "post", operation_id = "docsRevisionsRestore")]
-    async fn restore_revision(
+    #[oai(
+        path = "/:id/revisions/:revision/restore",
+        method = "post",
+        operation_id = "documentsRevisionsRestore"
+    )]
+    async fn restore(
         &self,
         editor: Caller<Editors>,
         /// The id of the document.

@@ -1,15 +1,18 @@
 //! Document service: rules and queries. The only writer of the `documents` table.
 use entity::document;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, FromQueryResult, IntoActiveModel, IntoSimpleExpr,
-    QueryFilter, QuerySelect, Select, Set, sea_query::ExprTrait,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
+    IntoSimpleExpr, QueryFilter, QuerySelect, Select, Set, sea_query::ExprTrait,
 };
 use uuid::Uuid;
 
 use super::{
     content::revision,
     trash::in_trash,
-    types::{DocPath, Document, DocumentQuery, DocumentReplacement, DocumentSummary},
+    types::{
+        Document, DocumentPatch, DocumentPath, DocumentQuery, DocumentReplacement, DocumentSummary,
+        NewDocument,
+    },
 };
 use crate::{
     domain::{
@@ -22,6 +25,7 @@ use crate::{
         auth::{Principal, cache_key},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::{ETag, Precondition},
+        idempotency::{IdempotentRequest, Outcome, run_once},
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
@@ -37,7 +41,7 @@ use crate::{
 };
 
 #[derive(Clone)]
-pub struct Docs {
+pub struct Documents {
     pub(super) db: Db,
     pub(super) clock: Clock,
     pub(super) cursors: CursorKey,
@@ -70,7 +74,7 @@ impl From<document::Model> for Document {
         } = row;
         Document {
             id: Id::from(id),
-            path: DocPath(path),
+            path: DocumentPath(path),
             title,
             content,
             position,
@@ -81,9 +85,9 @@ impl From<document::Model> for Document {
     }
 }
 
-impl Docs {
+impl Documents {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, trash: Trash) -> Self {
-        Docs { db, clock, cursors, trash }
+        Documents { db, clock, cursors, trash }
     }
 
     /// Returns the ETag of a list for this caller. It changes with every write to documents.
@@ -108,7 +112,7 @@ impl Docs {
             None => not_deleted(),
             Some(_) => in_trash(viewer, self.trash.cutoff(self.clock.now())),
         };
-        if let Some(DocPath(prefix)) = &query.prefix {
+        if let Some(DocumentPath(prefix)) = &query.prefix {
             let below = document::Column::Path.starts_with(format!("{prefix}/"));
             find = find.filter(Condition::any().add(document::Column::Path.eq(prefix)).add(below));
         }
@@ -140,7 +144,7 @@ impl Docs {
         let (rows, pagination) = slice.fetch(self.db.read(), find, select, sort_values).await?;
         let summary = |SummaryRow { id, path, title, position, updated_at, deleted_at }| DocumentSummary {
             id: Id::from(id),
-            path: DocPath(path),
+            path: DocumentPath(path),
             title,
             position,
             updated_at: Timestamp(updated_at),
@@ -149,40 +153,114 @@ impl Docs {
         Ok(Page { data: rows.into_iter().map(summary).collect(), pagination })
     }
 
-    pub async fn get(&self, path: &str) -> Result<Document> {
-        let row = not_deleted().filter(document::Column::Path.eq(path)).one(self.db.read()).await?;
+    pub async fn get(&self, id: Id<Document>) -> Result<Document> {
+        let row = not_deleted().filter(document::Column::Id.eq(id.0)).one(self.db.read()).await?;
         row.map(Document::from).ok_or(Error::NotFound("document"))
     }
 
-    /// Creates or replaces the document; returns it and whether it was created.
+    pub async fn get_by_path(&self, path: &DocumentPath) -> Result<Document> {
+        let row = not_deleted().filter(document::Column::Path.eq(&path.0)).one(self.db.read()).await?;
+        row.map(Document::from).ok_or(Error::NotFound("document"))
+    }
+
+    pub async fn create(
+        &self,
+        editor: &Principal,
+        new: NewDocument,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Outcome<Document>> {
+        let (editor, now) = (editor.clone(), self.clock.now());
+        run_once(&self.db, attempt, async move |tx| {
+            let row = write(&tx, None, new, now).await.map_err(Error::on_unique_violation("path"))?;
+            record(&tx, &row, Change::Created, &editor, now).await?;
+            Ok(row.into())
+        })
+        .await
+    }
+
     pub async fn replace(
         &self,
         editor: &Principal,
-        path: &str,
+        id: Id<Document>,
+        new: NewDocument,
+        precondition: Precondition,
+    ) -> Result<Document> {
+        self.update_with(editor, id, precondition, move |_| new).await
+    }
+
+    pub async fn update(
+        &self,
+        editor: &Principal,
+        id: Id<Document>,
+        patch: DocumentPatch,
+        precondition: Precondition,
+    ) -> Result<Document> {
+        self.update_with(editor, id, precondition, move |row| NewDocument {
+            path: patch.path.unwrap_or_else(|| DocumentPath(row.path.clone())),
+            title: patch.title.unwrap_or_else(|| row.title.clone()),
+            content: patch.content.unwrap_or_else(|| row.content.clone()),
+            position: patch.position.unwrap_or(row.position),
+        })
+        .await
+    }
+
+    /// Writes what `edit` returns for the locked row, after the check of `If-Match` in the same transaction.
+    async fn update_with<F>(
+        &self,
+        editor: &Principal,
+        id: Id<Document>,
+        precondition: Precondition,
+        edit: F,
+    ) -> Result<Document>
+    where
+        F: FnOnce(&document::Model) -> NewDocument + Send + 'static,
+    {
+        let (editor, now) = (editor.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = lock(&tx, id).await?;
+                precondition.check(&Document::from(row.clone()).etag())?;
+                let new = edit(&row);
+                if is_unchanged(&row, &new) {
+                    return Ok(row.into());
+                }
+                let written = write(&tx, Some(row), new, now).await;
+                let row = written.map_err(Error::on_unique_violation("path"))?;
+                record(&tx, &row, Change::Changed, &editor, now).await?;
+                Ok(row.into())
+            })
+            .await
+    }
+
+    /// Creates or replaces the document at a path; returns it and whether it was created.
+    pub async fn replace_by_path(
+        &self,
+        editor: &Principal,
+        path: DocumentPath,
         new: DocumentReplacement,
         precondition: Precondition,
     ) -> Result<(Document, bool)> {
+        let new = new.at(path);
         // A concurrent request can create the document between the SELECT and the INSERT. Without a
         // precondition the client accepts any current version, so the second try replaces that document.
-        match self.try_replace(editor, path, new.clone(), precondition.clone()).await {
+        match self.try_replace_by_path(editor, new.clone(), precondition.clone()).await {
             Err(Error::WriteConflict) if !precondition.is_some() => {
-                self.try_replace(editor, path, new, precondition).await
+                self.try_replace_by_path(editor, new, precondition).await
             }
             result => result,
         }
     }
 
-    async fn try_replace(
+    async fn try_replace_by_path(
         &self,
         editor: &Principal,
-        path: &str,
-        new: DocumentReplacement,
+        new: NewDocument,
         precondition: Precondition,
     ) -> Result<(Document, bool)> {
-        let (editor, path, now) = (editor.clone(), path.to_owned(), self.clock.now());
+        let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let existing = find_for_update(&tx, &path).await?;
+                let existing = find_for_update(&tx, &new.path.0).await?;
                 match &existing {
                     Some(row) => precondition.check(&Document::from(row.clone()).etag())?,
                     None => precondition.check_absent()?,
@@ -191,30 +269,40 @@ impl Docs {
                     return Ok((row.clone().into(), false));
                 }
                 let created = existing.is_none();
-                let row = write(&tx, existing, &path, new, now).await?;
+                let row = write(&tx, existing, new, now).await.map_err(Error::from_insert)?;
                 let change = if created { Change::Created } else { Change::Changed };
-                store_revisions(&tx, [revision(&row, change, now)?.changed_by(&editor)]).await?;
-                tx.touch("documents").await?;
-                emit_written(&tx, &row, now);
+                record(&tx, &row, change, &editor, now).await?;
                 Ok((row.into(), created))
             })
             .await
     }
 
-    pub async fn delete(&self, editor: &Principal, path: &str, precondition: Precondition) -> Result<()> {
-        let (editor, path, now) = (editor.clone(), path.to_owned(), self.clock.now());
+    pub async fn delete(
+        &self,
+        editor: &Principal,
+        id: Id<Document>,
+        precondition: Precondition,
+    ) -> Result<()> {
+        let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = find_for_update(&tx, &path).await?.ok_or(Error::NotFound("document"))?;
-                precondition.check(&Document::from(row.clone()).etag())?;
-                let version = row.version + 1;
-                let mut row = row.into_active_model();
-                row.deleted_at = Set(Some(now));
-                row.version = Set(version);
-                let row = row.update(&*tx).await?;
-                emit(&tx, EventType::DocumentDeleted, &row, now);
-                tx.touch("documents").await?;
-                store_revisions(&tx, [revision(&row, Change::Deleted, now)?.changed_by(&editor)]).await
+                let row = lock(&tx, id).await?;
+                move_to_trash(&tx, row, &precondition, &editor, now).await
+            })
+            .await
+    }
+
+    pub async fn delete_by_path(
+        &self,
+        editor: &Principal,
+        path: DocumentPath,
+        precondition: Precondition,
+    ) -> Result<()> {
+        let (editor, now) = (editor.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = find_for_update(&tx, &path.0).await?.ok_or(Error::NotFound("document"))?;
+                move_to_trash(&tx, row, &precondition, &editor, now).await
             })
             .await
     }
@@ -226,9 +314,35 @@ pub(super) fn not_deleted() -> Select<document::Entity> {
 }
 
 /// Returns whether `new` equals the row, so that a write would change nothing.
-pub(super) fn is_unchanged(row: &document::Model, new: &DocumentReplacement) -> bool {
-    let DocumentReplacement { title, content, position } = new;
-    (&row.title, &row.content, row.position) == (&trim(title), content, *position)
+pub(super) fn is_unchanged(row: &document::Model, new: &NewDocument) -> bool {
+    let NewDocument { path, title, content, position } = new;
+    (&row.path, &row.title, &row.content, row.position) == (&path.0, &trim(title), content, *position)
+}
+
+/// Stores the revision of a written row, emits its event and invalidates the lists.
+async fn record(tx: &Tx, row: &document::Model, change: Change, editor: &Principal, now: i64) -> Result<()> {
+    store_revisions(tx, [revision(row, change, now)?.changed_by(editor)]).await?;
+    tx.touch("documents").await?;
+    emit_written(tx, row, now);
+    Ok(())
+}
+
+async fn move_to_trash(
+    tx: &Tx,
+    row: document::Model,
+    precondition: &Precondition,
+    editor: &Principal,
+    now: i64,
+) -> Result<()> {
+    precondition.check(&Document::from(row.clone()).etag())?;
+    let version = row.version + 1;
+    let mut row = row.into_active_model();
+    row.deleted_at = Set(Some(now));
+    row.version = Set(version);
+    let row = row.update(&**tx).await?;
+    emit(tx, EventType::DocumentDeleted, &row, now);
+    tx.touch("documents").await?;
+    store_revisions(tx, [revision(&row, Change::Deleted, now)?.changed_by(editor)]).await
 }
 
 /// Emits `document.created` for the first version of a document, else `document.updated`.
@@ -242,39 +356,52 @@ pub(super) fn emit(tx: &Tx, kind: EventType, row: &document::Model, now: i64) {
     tx.emit(kind, row.id, document.location(), version, Audience::Public, now);
 }
 
-/// Locks and returns the row, so that of two concurrent updates with the same `If-Match` one gets 412.
+/// Locks and returns the row with this id; 404 if it does not exist or is deleted.
+pub(super) async fn lock(tx: &Tx, id: Id<Document>) -> Result<document::Model> {
+    find_by_id_for_update(tx, id.0).await?.ok_or(Error::NotFound("document"))
+}
+
+pub(super) async fn find_by_id_for_update(tx: &Tx, id: Uuid) -> Result<Option<document::Model>> {
+    let find = not_deleted().filter(document::Column::Id.eq(id));
+    Ok(find.lock_exclusive().one(&**tx).await?)
+}
+
+/// Locks and returns the row at a path, so that of two concurrent updates with the same `If-Match` one gets 412.
 pub(super) async fn find_for_update(tx: &Tx, path: &str) -> Result<Option<document::Model>> {
     let find = not_deleted().filter(document::Column::Path.eq(path));
     Ok(find.lock_exclusive().one(&**tx).await?)
 }
 
-/// Writes the next version of `existing`, or a new document at `path`.
+/// Writes the next version of `existing`, or a new document.
+///
+/// # Errors
+/// A unique violation if another document exists at the path.
 pub(super) async fn write(
     tx: &Tx,
     existing: Option<document::Model>,
-    path: &str,
-    new: DocumentReplacement,
+    new: NewDocument,
     now: i64,
-) -> Result<document::Model> {
-    let DocumentReplacement { title, content, position } = new;
+) -> Result<document::Model, DbErr> {
+    let NewDocument { path, title, content, position } = new;
     let title = trim(&title);
     let search = search_key(&title);
-    Ok(match existing {
+    match existing {
         Some(row) => {
             let version = row.version;
             let mut row = row.into_active_model();
+            row.path = Set(path.0);
             row.title = Set(title);
             row.content = Set(content);
             row.position = Set(position);
             row.search = Set(search);
             row.version = Set(version + 1);
             row.updated_at = Set(now);
-            row.update(&**tx).await?
+            row.update(&**tx).await
         }
         None => {
             let row = document::ActiveModel {
                 id: Set(Uuid::now_v7()),
-                path: Set(path.to_owned()),
+                path: Set(path.0),
                 title: Set(title),
                 content: Set(content),
                 position: Set(position),
@@ -284,7 +411,7 @@ pub(super) async fn write(
                 updated_at: Set(now),
                 deleted_at: Set(None),
             };
-            row.insert(&**tx).await.map_err(Error::from_insert)?
+            row.insert(&**tx).await
         }
-    })
+    }
 }

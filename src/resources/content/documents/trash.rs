@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     content::revision,
-    service::{Docs, emit},
+    service::{Documents, emit},
     types::Document,
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<documen
     }
 }
 
-impl Docs {
+impl Documents {
     /// Restores a deleted document; returns a document that is not deleted unchanged.
     pub async fn restore(&self, editor: &Principal, id: Id<Document>) -> Result<Document> {
         let (editor, now) = (editor.clone(), self.clock.now());

@@ -12,22 +12,22 @@ use crate::{
 
 /// The path of a document in the tree: one to ten slugs, separated by slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocPath(pub String);
+pub struct DocumentPath(pub String);
 
-impl<'de> Deserialize<'de> for DocPath {
+impl<'de> Deserialize<'de> for DocumentPath {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from).map(DocPath)
+        String::deserialize(from).map(DocumentPath)
     }
 }
 
-impl FromStr for DocPath {
+impl FromStr for DocumentPath {
     type Err = Infallible;
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(DocPath(text.to_owned()))
+        Ok(DocumentPath(text.to_owned()))
     }
 }
 
-impl fmt::Display for DocPath {
+impl fmt::Display for DocumentPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -35,7 +35,7 @@ impl fmt::Display for DocPath {
 
 const PATH: &str = "^[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*){0,9}$";
 
-string_scalar!([] DocPath, "path", MetaSchema {
+string_scalar!([] DocumentPath, "path", MetaSchema {
     pattern: Some(PATH.to_owned()),
     min_length: Some(1),
     max_length: Some(500),
@@ -51,7 +51,7 @@ pub struct Document {
     /// The unique, permanent identifier.
     pub id: Id<Document>,
     /// The path of the document in the tree.
-    pub path: DocPath,
+    pub path: DocumentPath,
     /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
@@ -77,7 +77,7 @@ impl Resource for Document {
         ETag::for_version(self.id.0, self.version)
     }
     fn location(&self) -> String {
-        format!("/api/docs/{}", self.path)
+        format!("/api/documents/{}", self.id)
     }
     fn last_modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
@@ -95,7 +95,7 @@ pub struct DocumentSummary {
     /// The unique, permanent identifier.
     pub id: Id<Document>,
     /// The path of the document in the tree.
-    pub path: DocPath,
+    pub path: DocumentPath,
     /// The title.
     #[oai(validator(min_length = "1", max_length = "200"))]
     pub title: String,
@@ -109,7 +109,49 @@ pub struct DocumentSummary {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// The replacement of a document, or a new document.
+/// A new document, or the replacement of a document.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", example)]
+pub struct NewDocument {
+    /// The path of the document in the tree; must be unique.
+    pub path: DocumentPath,
+    /// The title; leading and trailing white space is removed.
+    #[oai(validator(
+        min_length = "1",
+        max_length = "200",
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
+    ))]
+    pub title: String,
+    /// The body text, in Markdown.
+    #[oai(validator(min_length = "0", max_length = "500000"))]
+    pub content: String,
+    /// The position in lists, ascending.
+    #[oai(default, validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub position: i64,
+}
+
+/// A change of a document. Another `path` moves it.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
+pub struct DocumentPatch {
+    /// The new path of the document; must be unique. Documents below it are not moved.
+    pub path: Option<DocumentPath>,
+    /// The title; leading and trailing white space is removed.
+    #[oai(validator(
+        min_length = "1",
+        max_length = "200",
+        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
+    ))]
+    pub title: Option<String>,
+    /// The body text, in Markdown.
+    #[oai(validator(min_length = "0", max_length = "500000"))]
+    pub content: Option<String>,
+    /// The position in lists, ascending.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub position: Option<i64>,
+}
+
+/// A document at the path in the URL.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct DocumentReplacement {
@@ -128,6 +170,14 @@ pub struct DocumentReplacement {
     pub position: i64,
 }
 
+impl DocumentReplacement {
+    /// Returns the document to write at `path`.
+    pub fn at(self, path: DocumentPath) -> NewDocument {
+        let DocumentReplacement { title, content, position } = self;
+        NewDocument { path, title, content, position }
+    }
+}
+
 /// Filters of a list of documents.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
@@ -135,7 +185,7 @@ pub struct DocumentQuery {
     #[oai(flatten)]
     pub paging: PageParams,
     /// The root of a subtree: the document at this path and all documents below it.
-    pub prefix: Option<DocPath>,
+    pub prefix: Option<DocumentPath>,
     /// Search terms, separated by spaces. The title must contain all of them; case and accents are ignored.
     #[oai(validator(min_length = "1", max_length = "100"))]
     pub q: Option<String>,
@@ -153,7 +203,7 @@ impl Example for Document {
     fn example() -> Self {
         Document {
             id: "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f".parse().unwrap_or_else(|_| Id::generate()),
-            path: DocPath("guides/getting-started".into()),
+            path: DocumentPath("guides/getting-started".into()),
             title: "Getting started".into(),
             content: text(),
             position: 1,
@@ -171,6 +221,24 @@ impl Example for DocumentSummary {
     }
 }
 
+impl Example for NewDocument {
+    fn example() -> Self {
+        let Document { path, title, content, position, .. } = Document::example();
+        NewDocument { path, title, content, position }
+    }
+}
+
+impl Example for DocumentPatch {
+    fn example() -> Self {
+        DocumentPatch {
+            path: Some(DocumentPath("guides/first-steps".into())),
+            title: Some("First steps".into()),
+            content: None,
+            position: Some(2),
+        }
+    }
+}
+
 impl Example for DocumentReplacement {
     fn example() -> Self {
         DocumentReplacement { title: "Getting started".into(), content: text(), position: 1 }
@@ -181,7 +249,7 @@ impl Example for DocumentQuery {
     fn example() -> Self {
         DocumentQuery {
             paging: PageParams::example(),
-            prefix: Some(DocPath("guides".into())),
+            prefix: Some(DocumentPath("guides".into())),
             q: Some("started".into()),
             deleted: Some(Deleted::Only),
         }

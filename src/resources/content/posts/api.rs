@@ -3,8 +3,9 @@ use macros::operations;
 
 use super::{
     Posts,
+    key::{PostKey, with_current_slug},
     query::{PostQuery, PreviewQuery},
-    service::SlugLookup,
+    service::Lookup,
     types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
 use crate::{
@@ -62,66 +63,69 @@ impl PostsApi {
     /// Get a post
     ///
     /// A draft is returned to its author, to editors, and to requests with the token of a preview link. Other
-    /// callers get 404.
-    #[oai(path = "/:id", method = "get", operation_id = "postsGet")]
+    /// callers get 404. A former slug redirects (308) to the current one.
+    #[oai(path = "/:post", method = "get", operation_id = "postsGet")]
     async fn get(
         &self,
         viewer: OptionalAuth,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
         query: Query<PreviewQuery>,
         if_none_match: IfNoneMatch,
-    ) -> Result<GetResponse<Post>, ApiError<NotFound>> {
-        let post = match &query.preview {
-            Some(token) => self.0.get_by_preview(id.0, token).await?,
-            None => self.0.get(viewer.0.as_ref(), id.0).await?,
+    ) -> Result<OrRedirect<GetResponse<Post>>, ApiError<NotFound>> {
+        let found = match &query.preview {
+            Some(token) => self.0.get_by_preview(&post.0, token).await?,
+            None => self.0.get(viewer.0.as_ref(), &post.0).await?,
         };
-        Ok(GetResponse::new(post, &if_none_match.0))
+        Ok(match found {
+            Lookup::Current(post) => OrRedirect::Body(GetResponse::new(post, &if_none_match.0)),
+            Lookup::Moved(slug) => OrRedirect::Redirect(with_current_slug(&query.target, &slug)),
+        })
     }
 
     /// Replace a post
     ///
     /// Omitted fields get the defaults of a new post. The slug changes only if the request contains one.
-    #[oai(path = "/:id", method = "put", operation_id = "postsReplace")]
+    #[oai(path = "/:post", method = "put", operation_id = "postsReplace")]
     async fn replace(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
         if_match: IfMatch,
         new: JsonBody<PostReplacement>,
     ) -> Result<UpdateResponse<Post>, ApiError<(BadRequest, UpdateErrors, Conflict)>> {
-        Ok(UpdateResponse::new(self.0.replace(&caller, id.0, new.0, if_match.0).await?))
+        Ok(UpdateResponse::new(self.0.replace(&caller, post.0, new.0, if_match.0).await?))
     }
 
     /// Update a post
     ///
     /// A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
-    #[oai(path = "/:id", method = "patch", operation_id = "postsUpdate")]
+    #[oai(path = "/:post", method = "patch", operation_id = "postsUpdate")]
     async fn update(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
         if_match: IfMatch,
         patch: MergePatch<PostPatch>,
     ) -> Result<UpdateResponse<Post>, ApiError<(BadRequest, UpdateErrors, Conflict)>> {
-        Ok(UpdateResponse::new(self.0.update(&caller, id.0, patch.0, if_match.0).await?))
+        Ok(UpdateResponse::new(self.0.update(&caller, post.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a post
     ///
     /// Deleted posts can be restored, with their comments, for 30 days (`trash_retention_days`). Until the post is
     /// purged, its slugs remain reserved.
-    #[oai(path = "/:id", method = "delete", operation_id = "postsDelete")]
+    #[oai(path = "/:post", method = "delete", operation_id = "postsDelete")]
     async fn delete(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
         if_match: IfMatch,
     ) -> Result<NoContent, ApiError<UpdateErrors>> {
-        self.0.delete(&caller, id.0, if_match.0).await?;
+        self.0.delete(&caller, post.0, if_match.0).await?;
         Ok(NoContent::new())
     }
 
@@ -129,57 +133,40 @@ impl PostsApi {
     ///
     /// The post gets back its comments and its state at deletion, published or draft, without its schedule. A
     /// post that is not deleted is returned unchanged.
-    #[oai(path = "/:id/restore", method = "post", operation_id = "postsRestore")]
+    #[oai(path = "/:post/restore", method = "post", operation_id = "postsRestore")]
     async fn restore(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
     ) -> Result<ActionResponse<Post>, ApiError<(NotFound, Forbidden)>> {
-        Ok(ActionResponse::new(self.0.restore(&caller, id.0).await?))
-    }
-
-    /// Get a post by slug
-    ///
-    /// A former slug of the post redirects (308) to the current one.
-    #[oai(path = "/slug/:slug", method = "get", operation_id = "postsGetBySlug")]
-    async fn get_by_slug(
-        &self,
-        viewer: OptionalAuth,
-        /// The current or a former slug of the post.
-        slug: Path<Slug>,
-        if_none_match: IfNoneMatch,
-    ) -> Result<OrRedirect<GetResponse<Post>>, ApiError<NotFound>> {
-        Ok(match self.0.get_by_slug(viewer.0.as_ref(), &slug.0.0).await? {
-            SlugLookup::Current(post) => OrRedirect::Body(GetResponse::new(*post, &if_none_match.0)),
-            SlugLookup::Moved(location) => OrRedirect::Redirect(location),
-        })
+        Ok(ActionResponse::new(self.0.restore(&caller, post.0).await?))
     }
 
     /// Create a preview link for a post
     ///
     /// Anyone with the link can read this post, draft or not, for three days and without authentication.
-    #[oai(path = "/:id/preview", method = "post", operation_id = "postsCreatePreview")]
+    #[oai(path = "/:post/preview", method = "post", operation_id = "postsCreatePreview")]
     async fn create_preview(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
     ) -> Result<CreateResponse<PreviewLink>, ApiError<(NotFound, Forbidden)>> {
-        Ok(CreateResponse::new(Outcome::New(self.0.create_preview(&caller, id.0).await?)))
+        Ok(CreateResponse::new(Outcome::New(self.0.create_preview(&caller, post.0).await?)))
     }
 
     /// Delete all preview links of a post
     ///
     /// Requests with a deleted link get 404, as for a post that does not exist.
-    #[oai(path = "/:id/preview", method = "delete", operation_id = "postsDeletePreviews")]
+    #[oai(path = "/:post/preview", method = "delete", operation_id = "postsDeletePreviews")]
     async fn delete_previews(
         &self,
         caller: Caller<OwnerOrEditors>,
-        /// The id of the post.
-        id: Path<Id<Post>>,
+        /// The id or the slug of the post.
+        post: Path<PostKey>,
     ) -> Result<NoContent, ApiError<(NotFound, Forbidden)>> {
-        self.0.delete_previews(&caller, id.0).await?;
+        self.0.delete_previews(&caller, post.0).await?;
         Ok(NoContent::new())
     }
 }

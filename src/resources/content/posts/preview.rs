@@ -1,13 +1,14 @@
 //! Preview links: a signed token grants read access to one post until it expires or is deleted.
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use entity::{post, preview};
+use entity::{post, post_slug, preview};
 use ring::hmac;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::{
+    key::PostKey,
     list::{load_full, visible_to},
-    service::Posts,
+    service::{Lookup, Posts},
     types::{Post, PreviewLink},
 };
 use crate::{
@@ -46,25 +47,26 @@ impl PreviewKey {
 }
 
 impl Posts {
-    pub async fn create_preview(&self, caller: &Principal, id: Id<Post>) -> Result<PreviewLink> {
+    pub async fn create_preview(&self, caller: &Principal, key: PostKey) -> Result<PreviewLink> {
         let (caller, now) = (caller.clone(), self.clock.now());
         let link = Uuid::now_v7();
-        self.db
+        let post = self
+            .db
             .write(async move |tx| {
-                check_owner(&*tx, &caller, id).await?;
+                let post = load_owned(&*tx, &caller, &key).await?.id;
                 let row = preview::ActiveModel {
                     id: Set(link),
-                    post_id: Set(id.0),
+                    post_id: Set(post),
                     created_by: Set(caller.user),
                     expires_at: Set(now + LIFETIME),
                     created_at: Set(now),
                 };
                 row.insert(&*tx).await?;
-                Ok::<_, Error>(())
+                Ok::<_, Error>(post)
             })
             .await?;
         let token = self.previews.sign(link);
-        let url = format!("/api/posts/{id}?preview={token}");
+        let url = format!("/api/posts/{post}?preview={token}");
         Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFETIME) })
     }
 
@@ -80,37 +82,48 @@ impl Posts {
     }
 
     /// Deletes all preview links of a post.
-    pub async fn delete_previews(&self, caller: &Principal, id: Id<Post>) -> Result<()> {
+    pub async fn delete_previews(&self, caller: &Principal, key: PostKey) -> Result<()> {
         let caller = caller.clone();
         self.db
             .write(async move |tx| {
-                check_owner(&*tx, &caller, id).await?;
-                preview::Entity::delete_many().filter(preview::Column::PostId.eq(id.0)).exec(&*tx).await?;
+                let post = load_owned(&*tx, &caller, &key).await?.id;
+                preview::Entity::delete_many().filter(preview::Column::PostId.eq(post)).exec(&*tx).await?;
                 Ok(())
             })
             .await
     }
 
     /// Returns the post of a preview link. The token replaces the caller's own rights.
-    pub async fn get_by_preview(&self, id: Id<Post>, token: &str) -> Result<Post> {
+    pub async fn get_by_preview(&self, key: &PostKey, token: &str) -> Result<Lookup<Post>> {
         let link = self.previews.verify(token).ok_or(Error::NotFound("post"))?;
-        let row = preview::Entity::find_by_id(link).one(self.db.read()).await?;
-        let valid = row.is_some_and(|row| row.post_id == id.0 && row.expires_at > self.clock.now());
-        if !valid {
-            return Err(Error::NotFound("post"));
-        }
-        let find = post::Entity::find_by_id(id.0).filter(post::Column::DeletedAt.is_null());
+        let link = preview::Entity::find_by_id(link).one(self.db.read()).await?;
+        let link = link.filter(|link| link.expires_at > self.clock.now()).ok_or(Error::NotFound("post"))?;
+        let find = post::Entity::find_by_id(link.post_id).filter(post::Column::DeletedAt.is_null());
         let mut post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        match key {
+            PostKey::Id(id) if *id == post.id => {}
+            PostKey::Slug(slug) if *slug == post.slug => {}
+            PostKey::Slug(slug) => {
+                let former = post_slug::Entity::find_by_id(slug.clone()).one(self.db.read()).await?;
+                former.filter(|former| former.post_id == link.post_id).ok_or(Error::NotFound("post"))?;
+                return Ok(Lookup::Moved(post.slug));
+            }
+            PostKey::Id(_) => return Err(Error::NotFound("post")),
+        }
         post.previewed = true;
-        Ok(post.redacted_for(None))
+        Ok(Lookup::Current(post.redacted_for(None)))
     }
 }
 
-async fn check_owner<C: sea_orm::ConnectionTrait>(db: &C, caller: &Principal, id: Id<Post>) -> Result<()> {
-    let row = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0)).one(db).await?;
+async fn load_owned<C: sea_orm::ConnectionTrait>(
+    db: &C,
+    caller: &Principal,
+    key: &PostKey,
+) -> Result<post::Model> {
+    let row = visible_to(Some(caller)).filter(key.matches()).one(db).await?;
     let row = row.ok_or(Error::NotFound("post"))?;
     match row.author_id == caller.user || caller.role.is_editor() {
-        true => Ok(()),
+        true => Ok(row),
         false => Err(Error::Forbidden("only the author and editors can manage the preview links of a post")),
     }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     content::{PostContent, PostRevision},
+    key::PostKey,
     list::visible_to,
     service::{PostChange, Posts, load_for_update},
     types::Post,
@@ -65,7 +66,7 @@ impl Posts {
     pub async fn restore_revision(
         &self,
         caller: &Principal,
-        id: Id<Post>,
+        key: PostKey,
         revision: Id<Revision>,
         precondition: Precondition,
     ) -> Result<Post> {
@@ -73,12 +74,12 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 // As in `check_can_edit`: the response must not reveal revisions to readers of the post.
-                let row = match load_for_update(&tx, &caller, id, &precondition).await {
+                let row = match load_for_update(&tx, &caller, &key, &precondition).await {
                     Err(Error::Forbidden(_)) => Err(Error::NotFound("post")),
                     loaded => loaded,
                 }?;
                 let stored: StoredRevision<PostContent> =
-                    load_revision(&*tx, Subject::Post(id.0), revision).await?;
+                    load_revision(&*tx, Subject::Post(row.id), revision).await?;
                 let PostContent { title, content, excerpt, cover_image, tags, .. } = stored.content;
                 let restore = |row: &mut post::Model| {
                     row.title = title;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     events,
+    key::PostKey,
     list::{load_full, page, visible_to},
     preview::PreviewKey,
     query::PostQuery,
@@ -55,10 +56,10 @@ pub struct Posts {
     pub(super) trash: Trash,
 }
 
-/// The result of a lookup by slug.
-pub enum SlugLookup {
-    Current(Box<Post>),
-    /// The slug is a former one; the path of the current one.
+/// The result of a lookup by key.
+pub enum Lookup<T> {
+    Current(T),
+    /// The key is a former slug; the current slug.
     Moved(String),
 }
 
@@ -86,29 +87,34 @@ impl Posts {
         page(self.db.read(), &self.cursors, viewer, query, since).await
     }
 
-    pub async fn get(&self, viewer: Option<&Principal>, id: Id<Post>) -> Result<Post> {
-        let find = visible_to(viewer).filter(post::Column::Id.eq(id.0));
-        let post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
-        Ok(post.redacted_for(viewer))
+    pub async fn get(&self, viewer: Option<&Principal>, key: &PostKey) -> Result<Lookup<Post>> {
+        let find = visible_to(viewer).filter(key.matches());
+        match (load_full(self.db.read(), find).await?, key) {
+            (Some(post), _) => Ok(Lookup::Current(post.redacted_for(viewer))),
+            (None, PostKey::Id(_)) => Err(Error::NotFound("post")),
+            (None, PostKey::Slug(slug)) => Ok(Lookup::Moved(self.current_slug(viewer, slug).await?)),
+        }
     }
 
-    pub async fn get_by_slug(&self, viewer: Option<&Principal>, slug: &str) -> Result<SlugLookup> {
-        let find = visible_to(viewer).filter(post::Column::Slug.eq(slug));
-        if let Some(post) = load_full(self.db.read(), find).await? {
-            return Ok(SlugLookup::Current(Box::new(post.redacted_for(viewer))));
+    /// Returns the id of a post that the caller can see.
+    pub async fn find_id(&self, viewer: Option<&Principal>, key: &PostKey) -> Result<Lookup<Id<Post>>> {
+        let find = visible_to(viewer).filter(key.matches()).select_only().column(post::Column::Id);
+        let found: Option<Uuid> = find.into_tuple().one(self.db.read()).await?;
+        match (found, key) {
+            (Some(id), _) => Ok(Lookup::Current(Id::from(id))),
+            (None, PostKey::Id(_)) => Err(Error::NotFound("post")),
+            (None, PostKey::Slug(slug)) => Ok(Lookup::Moved(self.current_slug(viewer, slug).await?)),
         }
-        let former = post_slug::Entity::find_by_id(slug.to_owned()).one(self.db.read()).await?;
+    }
+
+    /// Returns the current slug of the post that had this slug; 404 if the caller cannot see the post.
+    async fn current_slug(&self, viewer: Option<&Principal>, former: &str) -> Result<String> {
+        let former = post_slug::Entity::find_by_id(former.to_owned()).one(self.db.read()).await?;
         let former = former.ok_or(Error::NotFound("post"))?;
-        let current: Option<String> = visible_to(viewer)
-            .filter(post::Column::Id.eq(former.post_id))
-            .select_only()
-            .column(post::Column::Slug)
-            .into_tuple()
-            .one(self.db.read())
-            .await?;
-        current
-            .map(|slug| SlugLookup::Moved(format!("/api/posts/slug/{slug}")))
-            .ok_or(Error::NotFound("post"))
+        let find = visible_to(viewer).filter(post::Column::Id.eq(former.post_id));
+        let current: Option<String> =
+            find.select_only().column(post::Column::Slug).into_tuple().one(self.db.read()).await?;
+        current.ok_or(Error::NotFound("post"))
     }
 
     pub async fn create(
@@ -149,13 +155,13 @@ impl Posts {
     pub async fn replace(
         &self,
         caller: &Principal,
-        id: Id<Post>,
+        key: PostKey,
         new: PostReplacement,
         precondition: Precondition,
     ) -> Result<Post> {
         let PostReplacement { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
         let schedule = Schedule::replacing(new.publish_at, new.unpublish_at);
-        self.update_with(caller, id, precondition, move |row| {
+        self.update_with(caller, key, precondition, move |row| {
             row.title = trim(&title);
             row.content = content;
             row.excerpt = excerpt;
@@ -168,13 +174,13 @@ impl Posts {
     pub async fn update(
         &self,
         caller: &Principal,
-        id: Id<Post>,
+        key: PostKey,
         patch: PostPatch,
         precondition: Precondition,
     ) -> Result<Post> {
         let PostPatch { title, content, slug, excerpt, cover_image, tags, published, .. } = patch;
         let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
-        self.update_with(caller, id, precondition, move |row| {
+        self.update_with(caller, key, precondition, move |row| {
             if let Some(title) = title {
                 row.title = trim(&title);
             }
@@ -188,13 +194,13 @@ impl Posts {
         .await
     }
 
-    pub async fn delete(&self, caller: &Principal, id: Id<Post>, precondition: Precondition) -> Result<()> {
+    pub async fn delete(&self, caller: &Principal, key: PostKey, precondition: Precondition) -> Result<()> {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, id, &precondition).await?;
-                let (version, published) = (row.version, row.published_at > 0);
-                reschedule(&tx, row.id, next_change(&row), None, now).await?;
+                let row = load_for_update(&tx, &caller, &key, &precondition).await?;
+                let (id, version, published) = (row.id, row.version, row.published_at > 0);
+                reschedule(&tx, id, next_change(&row), None, now).await?;
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(Some(now));
                 row.publish_at = Set(None);
@@ -202,7 +208,7 @@ impl Posts {
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
                 tx.touch(if published { "posts" } else { DRAFTS }).await?;
-                let post = reload(&tx, id.0).await?;
+                let post = reload(&tx, id).await?;
                 events::deleted(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Deleted, now)?.changed_by(&caller)]).await
             })
@@ -214,7 +220,7 @@ impl Posts {
     async fn update_with<F>(
         &self,
         caller: &Principal,
-        id: Id<Post>,
+        key: PostKey,
         precondition: Precondition,
         edit: F,
     ) -> Result<Post>
@@ -224,7 +230,7 @@ impl Posts {
         let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let row = load_for_update(&tx, &caller, &key, &precondition).await?;
                 let (post, changed) = posts.write_version(&tx, row, now, edit).await?;
                 if changed {
                     store_revisions(&tx, [post.to_revision(Change::Changed, now)?.changed_by(&caller)])
@@ -341,10 +347,10 @@ fn empty_draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
 pub(super) async fn load_for_update(
     tx: &Tx,
     caller: &Principal,
-    id: Id<Post>,
+    key: &PostKey,
     precondition: &Precondition,
 ) -> Result<post::Model> {
-    let find = visible_to(Some(caller)).filter(post::Column::Id.eq(id.0));
+    let find = visible_to(Some(caller)).filter(key.matches());
     let row = check_owner(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
     if precondition.is_some() {
         let post = load_full(&**tx, find).await?.ok_or(Error::NotFound("post"))?;

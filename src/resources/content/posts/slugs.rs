@@ -3,9 +3,11 @@ use entity::post_slug;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, sea_query::OnConflict};
 use uuid::Uuid;
 
+use super::key::is_id_form;
 use crate::{
     http::problem::{Error, Result},
     infra::db::Tx,
+    schema::ErrorCode,
 };
 
 /// Reserves a slug for the post; returns false if it already exists. The primary key resolves concurrent
@@ -19,8 +21,11 @@ async fn claim(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<bool> {
     Ok(inserted > 0)
 }
 
-/// Reserves this slug. Fails if it is a current or former slug of another post.
+/// Reserves this slug. Fails if it has the form of an id, or is a current or former slug of another post.
 pub(super) async fn claim_exact(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
+    if is_id_form(slug) {
+        return Err(Error::invalid_field("#/slug", ErrorCode::Invalid, "must not have the form of a UUID"));
+    }
     if claim(tx, post, slug, now).await? {
         return Ok(slug.to_owned());
     }
@@ -34,9 +39,10 @@ pub(super) async fn claim_exact(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Re
 /// The number of numbered slugs that one query checks.
 const BATCH: u32 = 100;
 
-/// Reserves the slug, or the first available one of `slug-2`, `slug-3` and so on.
+/// Reserves the slug, or the first available one of `slug-2`, `slug-3` and so on. A slug with the form of an
+/// id is not available.
 pub(super) async fn claim_available(tx: &Tx, post: Uuid, slug: &str, now: i64) -> Result<String> {
-    if claim(tx, post, slug, now).await? {
+    if !is_id_form(slug) && claim(tx, post, slug, now).await? {
         return Ok(slug.to_owned());
     }
     for first in (2..10_000).step_by(BATCH as usize) {

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::{
     events,
+    key::PostKey,
     list::visible_to,
     service::{Posts, check_owner, reload},
     types::Post,
 };
 use crate::{
-    domain::id::Id,
     http::{
         auth::{DRAFTS, Principal},
         problem::{Error, Result},
@@ -35,23 +35,23 @@ pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<post::E
 
 impl Posts {
     /// Restores a deleted post; returns a post that is not deleted unchanged.
-    pub async fn restore(&self, caller: &Principal, id: Id<Post>) -> Result<Post> {
+    pub async fn restore(&self, caller: &Principal, key: PostKey) -> Result<Post> {
         let (caller, now) = (caller.clone(), self.clock.now());
         let since = self.trash.cutoff(now);
         self.db
             .write(async move |tx| {
-                let find = in_trash(Some(&caller), since).filter(post::Column::Id.eq(id.0));
+                let find = in_trash(Some(&caller), since).filter(key.matches());
                 let Some(row) = find.lock_exclusive().one(&*tx).await? else {
-                    let find = visible_to(Some(&caller)).filter(post::Column::Id.eq(id.0));
-                    check_owner(&caller, find.one(&*tx).await?)?;
-                    return reload(&tx, id.0).await;
+                    let find = visible_to(Some(&caller)).filter(key.matches());
+                    let row = check_owner(&caller, find.one(&*tx).await?)?;
+                    return reload(&tx, row.id).await;
                 };
-                let (version, published) = (row.version + 1, row.published_at > 0);
+                let (id, version, published) = (row.id, row.version + 1, row.published_at > 0);
                 let mut row = row.into_active_model();
                 row.deleted_at = Set(None);
                 row.version = Set(version);
                 row.update(&*tx).await?;
-                let post = reload(&tx, id.0).await?;
+                let post = reload(&tx, id).await?;
                 events::restored(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Undeleted, now)?.changed_by(&caller)]).await?;
                 tx.touch(if published { "posts" } else { DRAFTS }).await?;

@@ -130,7 +130,7 @@ impl WebhookEndpointsApi {
     ///
     /// Enqueues an event of the type `webhook.test`, independent of the filter in `events`.
     #[oai(path = "/:id/test", method = "post", operation_id = "webhookEndpointsTest")]
-    async fn send_test(
+    async fn test(
         &self,
         _admin: Caller<Admins>,
         /// The id of the endpoint.

@@ -1,0 +1,115 @@
+//! Operations that import and export redirects as files. Their paths are not below `/api/redirects`, where every
+//! path is the key of a rule.
+use macros::operations;
+
+use super::{
+    formats::{Csv, Netlify, from_csv, from_map, from_netlify, to_csv, to_netlify},
+    service::Redirects,
+    types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement},
+};
+use crate::{
+    http::{
+        auth::{Caller, Editors},
+        extract::{IdempotencyKey, IfNoneMatch, JsonBody},
+        problem::{ApiError, BadRequest, CreateErrors, Error},
+        response::{CreateResponse, GetResponse},
+        text_file::{TextDownload, TextUpload},
+    },
+};
+
+pub struct RedirectFilesApi(pub Redirects);
+
+#[operations(prefix_path = "/api/redirect-files", tag = "super::TAG")]
+impl RedirectFilesApi {
+    /// Import redirects from a JSON map
+    ///
+    /// Imports all of them or none. A rule whose source exists replaces the existing rule; all other rules
+    /// stay unchanged.
+    #[oai(path = "/json", method = "post", operation_id = "redirectsImportJson")]
+    async fn import_json(
+        &self,
+        _editor: Caller<Editors>,
+        key: IdempotencyKey,
+        map: JsonBody<RedirectMap>,
+    ) -> Result<CreateResponse<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.run_import(from_map(map.0), key.0).await?))
+    }
+
+    /// Import redirects from a CSV file
+    ///
+    /// Imports all of them or none. The first line names the columns: `source`, `destination`, `permanent`,
+    /// `startsAt`, `endsAt`. If `permanent` is missing or empty, the rule is temporary (307). If a date is
+    /// missing or empty, the rule has no such date, even if it had one before.
+    #[oai(path = "/csv", method = "post", operation_id = "redirectsImportCsv")]
+    async fn import_csv(
+        &self,
+        _editor: Caller<Editors>,
+        key: IdempotencyKey,
+        file: TextUpload<Csv>,
+    ) -> Result<CreateResponse<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.run_import(from_csv(&file.0), key.0).await?))
+    }
+
+    /// Import redirects from a Netlify file
+    ///
+    /// Imports all of them or none. Lines with rewrites, placeholders or conditions are rejected.
+    #[oai(path = "/netlify", method = "post", operation_id = "redirectsImportNetlify")]
+    async fn import_netlify(
+        &self,
+        _editor: Caller<Editors>,
+        key: IdempotencyKey,
+        file: TextUpload<Netlify>,
+    ) -> Result<CreateResponse<RedirectImport>, ApiError<(BadRequest, CreateErrors)>> {
+        Ok(CreateResponse::new(self.0.run_import(from_netlify(&file.0), key.0).await?))
+    }
+
+    /// Export all redirects as a JSON map
+    ///
+    /// In ascending order of sources, in the format that the import accepts.
+    #[oai(path = "/json", method = "get", operation_id = "redirectsExportJson")]
+    async fn export_json(
+        &self,
+        _editor: Caller<Editors>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<GetResponse<RedirectMap>, ApiError<()>> {
+        let etag = self.0.export_etag("json").await?;
+        let rules = self.0.all().await?.into_iter().map(|rule| {
+            let NewRedirect { source, destination, permanent, starts_at, ends_at } = rule;
+            (source, RedirectReplacement { destination, permanent, starts_at, ends_at })
+        });
+        Ok(GetResponse::new(RedirectMap(rules.collect(), Some(etag)), &if_none_match.0))
+    }
+
+    /// Export all redirects as CSV
+    ///
+    /// In ascending order of sources, in the format that the import accepts.
+    #[oai(path = "/csv", method = "get", operation_id = "redirectsExportCsv")]
+    async fn export_csv(
+        &self,
+        _editor: Caller<Editors>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<TextDownload<Csv>, ApiError<()>> {
+        let etag = self.0.export_etag("csv").await?;
+        if let Some(unchanged) = TextDownload::not_modified(&etag, &if_none_match.0) {
+            return Ok(unchanged);
+        }
+        let text = to_csv(&self.0.all().await?).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(TextDownload::new(text, &etag))
+    }
+
+    /// Export all redirects as a Netlify file
+    ///
+    /// In order of precedence. Rules that the format cannot express are written as comments.
+    #[oai(path = "/netlify", method = "get", operation_id = "redirectsExportNetlify")]
+    async fn export_netlify(
+        &self,
+        _editor: Caller<Editors>,
+        if_none_match: IfNoneMatch,
+    ) -> Result<TextDownload<Netlify>, ApiError<()>> {
+        let etag = self.0.export_etag("netlify").await?;
+        if let Some(unchanged) = TextDownload::not_modified(&etag, &if_none_match.0) {
+            return Ok(unchanged);
+        }
+        Ok(TextDownload::new(to_netlify(&self.0.all().await?), &etag))
+    }
+}
