@@ -67,7 +67,11 @@ fn visit(value: &mut Value, f: &mut impl FnMut(&mut Map<String, Value>)) {
                     "example" | "examples" | "default" | "enum" => {}
                     // Names of properties are not keywords.
                     "properties" => {
-                        field.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(|it| visit(it, f));
+                        field
+                            .as_object_mut()
+                            .into_iter()
+                            .flat_map(Map::values_mut)
+                            .for_each(|it| visit(it, f));
                     }
                     _ => visit(field, f),
                 }
@@ -278,7 +282,11 @@ fn remove_repeated_examples(document: &mut Value) {
     for item in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         for (key, value) in item.as_object_mut().into_iter().flatten() {
             let list = if key == "parameters" { Some(value) } else { value.get_mut("parameters") };
-            list.and_then(Value::as_array_mut).into_iter().flatten().filter(|it| it.get("$ref").is_none()).for_each(parameter);
+            list.and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+                .filter(|it| it.get("$ref").is_none())
+                .for_each(parameter);
         }
     }
     components(document, "parameters").map(|(_, it)| it).for_each(parameter);
@@ -335,7 +343,9 @@ fn property_examples(name: &str, schema: &mut Value) {
             visit(property, &mut |fields| drop(fields.remove("example")));
         }
     }
-    if let Some(schema) = schema.as_object_mut().filter(|_| name.ends_with("Webhook") || name.ends_with("Page")) {
+    if let Some(schema) =
+        schema.as_object_mut().filter(|_| name.ends_with("Webhook") || name.ends_with("Page"))
+    {
         schema.remove("example");
     }
 }

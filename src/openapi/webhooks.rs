@@ -5,8 +5,10 @@ use super::components::ID;
 use crate::domain::event::{EventType, Topic};
 
 /// The tag of all webhooks: its name and description.
-pub const TAG: (&str, &str) =
-    ("Webhooks", "Webhooks: events that the service sends to webhook endpoints, signed by Standard Webhooks.");
+pub const TAG: (&str, &str) = (
+    "Webhooks",
+    "Webhooks: events that the service sends to webhook endpoints, signed by Standard Webhooks.",
+);
 
 /// Name, description, schema and example of a header.
 type Header = (&'static str, &'static str, Value, Value);
@@ -74,7 +76,8 @@ fn cloudevents_headers() -> [Header; 5] {
 
 /// Returns references to the parameters of these headers.
 fn references(headers: impl IntoIterator<Item = Header>) -> Vec<Value> {
-    let reference = |(name, ..): Header| json!({ "$ref": format!("#/components/parameters/{}", pascal(name)) });
+    let reference =
+        |(name, ..): Header| json!({ "$ref": format!("#/components/parameters/{}", pascal(name)) });
     headers.into_iter().map(reference).collect()
 }
 

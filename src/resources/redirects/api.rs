@@ -10,8 +10,7 @@ use crate::http::{
     cache_control::CacheControl,
     extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, ManySegments, Path, Query},
     problem::{
-        ApiError, BadRequest, Conflict, CreateErrors, NotFound, PreconditionFailed,
-        PreconditionRequired,
+        ApiError, BadRequest, Conflict, CreateErrors, NotFound, PreconditionFailed, PreconditionRequired,
     },
     response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, ReplaceResponse},
 };

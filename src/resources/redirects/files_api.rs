@@ -7,14 +7,12 @@ use super::{
     service::Redirects,
     types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement},
 };
-use crate::{
-    http::{
-        auth::{Caller, Editors},
-        extract::{IdempotencyKey, IfNoneMatch, JsonBody},
-        problem::{ApiError, BadRequest, CreateErrors, Error},
-        response::{CreateResponse, GetResponse},
-        text_file::{TextDownload, TextUpload},
-    },
+use crate::http::{
+    auth::{Caller, Editors},
+    extract::{IdempotencyKey, IfNoneMatch, JsonBody},
+    problem::{ApiError, BadRequest, CreateErrors, Error},
+    response::{CreateResponse, GetResponse},
+    text_file::{TextDownload, TextUpload},
 };
 
 pub struct RedirectFilesApi(pub Redirects);

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     config::{CountryLocales, GeoConfig},
-    domain::locale::Locale,
     http::{
         auth::{Accountants, Caller},
         cache_control::CacheControl,

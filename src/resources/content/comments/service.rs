@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     list::{PageRequest, load_full, page, visible_to},
-    thread::{adjust_count, apply_status, count_approved, lock_post, lock_thread, reply_depth},
+    thread::{apply_status, count_approved, lock_post, lock_thread, reply_depth},
     types::{Comment, CommentPatch, CommentQuery, CommentSort, CommentStatus, NewComment, PostCommentQuery},
 };
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
     },
     resources::{
         accounts::active::lock_active,
-        content::posts::{Post, PostKey, Posts},
+        content::posts::{Post, PostKey, Posts, add_to_comment_count},
     },
 };
 

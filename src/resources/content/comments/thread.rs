@@ -17,7 +17,7 @@ use crate::{
         problem::{Error, Result},
     },
     infra::db::Tx,
-    resources::content::posts::{self, Post, PostKey},
+    resources::content::posts::{self, Post, PostKey, add_to_comment_count},
 };
 
 const PARENT_NOT_APPROVED: &str = "the parent comment is not approved: approve it first";

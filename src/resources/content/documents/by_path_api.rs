@@ -6,13 +6,11 @@ use super::{
     service::Documents,
     types::{Document, DocumentPath, DocumentReplacement},
 };
-use crate::{
-    http::{
-        auth::{Caller, Editors, OptionalAuth},
-        extract::{IfMatch, IfNoneMatch, JsonBody, ManySegments, Path},
-        problem::{ApiError, NotFound, PreconditionFailed, PreconditionRequired},
-        response::{GetResponse, NoContent, OrRedirect, ReplaceResponse},
-    },
+use crate::http::{
+    auth::{Caller, Editors, OptionalAuth},
+    extract::{IfMatch, IfNoneMatch, JsonBody, ManySegments, Path},
+    problem::{ApiError, NotFound, PreconditionFailed, PreconditionRequired},
+    response::{GetResponse, NoContent, OrRedirect, ReplaceResponse},
 };
 
 pub struct DocumentsByPathApi(pub Documents);

@@ -8,19 +8,16 @@ use super::{
     service::Lookup,
     types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
 };
-use crate::{
-    domain::{id::Id, slug::Slug},
-    http::{
-        action_response::ActionResponse,
-        auth::{Caller, OptionalAuth, OwnerOrEditors, Writers},
-        cache_control::CacheControl,
-        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
-        idempotency::Outcome,
-        problem::{
-            ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, Unauthorized, UpdateErrors,
-        },
-        response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, UpdateResponse},
+use crate::http::{
+    action_response::ActionResponse,
+    auth::{Caller, OptionalAuth, OwnerOrEditors, Writers},
+    cache_control::CacheControl,
+    extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
+    idempotency::Outcome,
+    problem::{
+        ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, Unauthorized, UpdateErrors,
     },
+    response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, UpdateResponse},
 };
 
 pub struct PostsApi(pub Posts);
