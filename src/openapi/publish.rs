@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::prune;
 
 /// The headers of all responses. The description of the API names them once.
-const COMMON_HEADERS: [&str; 5] = [
+const COMMON_HEADERS: [&str; 6] = [
+    "X-Request-Id",
     "Cache-Control",
     "Vary",
     "Access-Control-Allow-Origin",
@@ -18,7 +19,7 @@ const COMMON_HEADERS: [&str; 5] = [
     "Access-Control-Expose-Headers",
 ];
 
-const COMMON_HEADERS_TEXT: &str = "\n\nEvery response has `Cache-Control` and `Vary`. Responses to requests of allowed origins \
+const COMMON_HEADERS_TEXT: &str = "\n\nEvery response has `X-Request-Id`, `Cache-Control` and `Vary`. Responses to requests of allowed origins \
      also have the `Access-Control-*` headers of Fetch.";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];

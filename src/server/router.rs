@@ -122,8 +122,7 @@ mod tests {
 
     fn router() -> Router {
         let mut router = Router::default();
-        let templates =
-            ["/api/posts", "/api/posts/{id}", "/api/posts/{slug}", "/api/docs", "/api/docs/{path}"];
+        let templates = ["/api/posts", "/api/posts/{post}", "/api/docs", "/api/docs/{path}"];
         for (index, template) in templates.iter().enumerate() {
             router.add(template, *template == "/api/docs/{path}", index);
         }
@@ -136,12 +135,12 @@ mod tests {
             ("/api/posts", 0, None, false),
             ("/api/posts/7", 1, Some("7"), false),
             ("/api/posts/slug", 1, Some("slug"), false),
-            ("/api/posts/a%20b", 2, Some("a b"), false),
-            ("/api/docs/a/b/c", 4, Some("a/b/c"), false),
-            ("/api/docs/a/b/", 4, Some("a/b"), true),
-            ("/api/docs/a%2Fb/c", 4, Some("a/b/c"), false),
-            ("/api/docs/%2Fa%2Fb", 4, Some("/a/b"), false),
-            ("/api/docs//a/b", 4, Some("/a/b"), false),
+            ("/api/posts/a%20b", 1, Some("a b"), false),
+            ("/api/docs/a/b/c", 3, Some("a/b/c"), false),
+            ("/api/docs/a/b/", 3, Some("a/b"), true),
+            ("/api/docs/a%2Fb/c", 3, Some("a/b/c"), false),
+            ("/api/docs/%2Fa%2Fb", 3, Some("/a/b"), false),
+            ("/api/docs//a/b", 3, Some("/a/b"), false),
         ] {
             let found = router().find(path).unwrap_or_else(|| panic!("{path}"));
             let value: Vec<String> = value.into_iter().map(str::to_owned).collect();

@@ -51,6 +51,19 @@ async fn documents_are_created_read_replaced_updated_and_deleted_by_id() {
 }
 
 #[tokio::test]
+async fn a_service_can_require_if_match_for_documents() {
+    let api = Api::with(&[("require_if_match", "on")]).await;
+    let editor = api.sign_in(Role::Editor).await;
+    let made = editor.post("/api/documents", document("guides", "Guides")).await.is(201);
+    let path = format!("/api/documents/{}", made.id());
+    editor.put(&path, document("guides", "Other")).await.is(428);
+    editor.patch(&path, json!({ "title": "Other" })).await.is(428);
+    editor.delete(&path).await.is(428);
+    let known = editor.header("if-match", made.header("etag")).header("prefer", "return=minimal");
+    known.put(&path, document("guides", "Other")).await.is(204);
+}
+
+#[tokio::test]
 async fn a_repeated_create_returns_the_stored_response() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -1,5 +1,9 @@
 //! Pictures on their way in, and what is said of them.
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use poem::{Body, http::Method};
 use serde_json::json;
@@ -195,30 +199,37 @@ async fn a_connection_that_is_cut_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_has_left_is_swept() {
+async fn files_of_a_killed_process_are_deleted_after_a_day() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    let kept = picture(&author, 1).await;
-    fs::write(api.media.join("incoming/half"), b"half an upload").expect("written");
+    let stored = picture(&author, 1).await;
+    let half = api.media.join("incoming/half");
+    fs::write(&half, b"half an upload").expect("written");
     let stem = "00".repeat(16);
     let bytes = api.media.join("00").join(&stem);
     fs::create_dir_all(&bytes).expect("made");
     fs::write(bytes.join("original.png"), b"never claimed").expect("written");
+    // File times follow the clock of the test, not the current date.
+    let now = UNIX_EPOCH + Duration::from_millis(api.clock.now().try_into().expect("after 1970"));
+    for path in [half, bytes.join("original.png")] {
+        let file = fs::File::options().write(true).open(path).expect("a file");
+        file.set_modified(now).expect("set");
+    }
     let row = entity::media_leftover::ActiveModel {
         stem: sea_orm::Set(stem),
         doomed: sea_orm::Set(0),
         since: sea_orm::Set(api.clock.now()),
     };
     let noted = api.app.db.write(async move |tx| sea_orm::ActiveModelTrait::insert(row, &*tx).await).await;
-    noted.expect("noted");
+    noted.expect("inserted");
     api.app.media.delete_temporary_files().await;
-    api.app.media.sweep().await.expect("swept");
-    assert_eq!(files(&api.media), 3, "an upload may still be running");
+    api.app.media.sweep().await.expect("the sweep succeeds");
+    assert_eq!(files(&api.media), 3, "recent files belong to running uploads");
     api.clock.advance(2 * 24 * 60 * 60 * 1000);
     api.app.media.delete_temporary_files().await;
-    api.app.media.sweep().await.expect("swept");
+    api.app.media.sweep().await.expect("the sweep succeeds");
     assert_eq!(files(&api.media), 1);
-    api.get(kept.body["url"].as_str().expect("a url")).await.is(200);
+    api.get(stored.body["url"].as_str().expect("a url")).await.is(200);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn document() -> &'static Value {
 
 #[test]
 fn the_committed_document_is_the_one_that_is_served() {
-    let now = tenon::api::to_yaml(document());
+    let now = tenon::api::to_yaml(&tenon::api::PUBLISHED);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
     let then = fs::read_to_string(path).unwrap_or_default();
     assert!(now == then, "openapi.yaml is out of date: run `cargo openapi`, read the difference, commit it");

@@ -24,6 +24,7 @@ impl RedirectFilesApi {
     /// Imports all of them or none. A rule whose source exists replaces the existing rule; all other rules
     /// stay unchanged.
     #[oai(path = "/json", method = "post", operation_id = "redirectsImportJson")]
+    #[operation(too_large = "; use the command `tenon import json` for larger files")]
     async fn import_json(
         &self,
         _editor: Caller<Editors>,
