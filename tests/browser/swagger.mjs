@@ -49,7 +49,10 @@ async function shot(name) {
 
 try {
   await page.goto(`${url}/swagger`);
-  await page.locator(".opblock").first().waitFor({ timeout: 60_000 });
+  await page.locator(".opblock-tag").first().waitFor({ timeout: 60_000 });
+  // Tags start collapsed: operations exist in expanded tags only.
+  const collapsed = page.locator(".opblock-tag[data-is-open=false]");
+  while (await collapsed.count()) await collapsed.first().locator(".expand-operation").click();
   assert.ok((await page.locator(".opblock").count()) >= 47, "every operation is shown");
   await shot("start");
 
