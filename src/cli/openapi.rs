@@ -14,6 +14,9 @@ pub struct Openapi {
     /// OpenAPI version
     #[arg(long, value_enum, default_value = "3.1")]
     oas: Oas,
+    /// The complete document: every header of every response and every bound, as the dispatcher enforces them
+    #[arg(long, conflicts_with = "write")]
+    complete: bool,
     /// Write the document to openapi.yaml in the current folder instead of printing it
     #[arg(long)]
     write: bool,
@@ -41,9 +44,10 @@ enum Oas {
 
 impl Openapi {
     pub fn run(self) -> Result<ExitCode, String> {
+        let document = if self.complete { &api::DOCUMENT } else { &api::PUBLISHED };
         let document = match self.oas {
-            Oas::V31 => api::PUBLISHED.clone(),
-            Oas::V30 => api::to_openapi_30(&api::PUBLISHED),
+            Oas::V31 => (**document).clone(),
+            Oas::V30 => api::to_openapi_30(document),
         };
         let text = match self.format {
             Format::Yaml => api::to_yaml(&document),

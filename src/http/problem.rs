@@ -183,7 +183,7 @@ pub struct Problem {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The cause or the violated rule for the access log, if it differs from `detail` and `errors`. Clients never
     /// receive it: it may contain SQL or reveal which credentials exist.
-    pub reason: Option<String>,
+    pub reason: Option<Box<str>>,
 }
 
 impl Problem {
@@ -200,7 +200,7 @@ impl Problem {
 
     /// Sets the reason for the access log.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
+        self.reason = Some(reason.into().into_boxed_str());
         self
     }
 

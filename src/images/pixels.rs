@@ -126,7 +126,7 @@ impl Pixels {
     }
 
     /// Converts gray to RGB, for formats without gray.
-    pub fn to_rgb(self) -> Pixels {
+    pub fn into_rgb(self) -> Pixels {
         if self.channels > 2 {
             return self;
         }

@@ -51,7 +51,7 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<StillImage, ImageError> {
 }
 
 pub fn encode(pixels: Pixels, guard: &Guard) -> Result<Vec<u8>, ImageError> {
-    let pixels = pixels.to_rgb();
+    let pixels = pixels.into_rgb();
     let mut config = WebPConfig::new().map_err(|()| ImageError::Corrupt)?;
     config.quality = QUALITY;
     // libwebp cannot be canceled, so large images get a faster method that finishes within the timeout.

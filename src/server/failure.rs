@@ -27,7 +27,7 @@ impl Failure {
     /// Explains the problem of a request with these headers.
     pub fn new(problem: &Problem, request_headers: &HeaderMap) -> Self {
         let reason = match (&problem.reason, problem.code) {
-            (Some(reason), _) => reason.clone(),
+            (Some(reason), _) => reason.to_string(),
             (None, ProblemCode::PreconditionFailed) => failed_precondition(problem, request_headers),
             (None, _) if problem.errors.is_empty() => problem.detail.clone(),
             (None, _) => describe(&problem.errors),

@@ -59,7 +59,7 @@ async fn finish(app: &App, job: &ClaimedJob, state: State, message: Option<Strin
     let db = app.db.clone();
     db.write(async move |tx: Tx| {
         let HandleEventJob { event } = job.data()?;
-        app.webhook_events.record_outcome(&tx, event, Outcome { state, message: message }).await?;
+        app.webhook_events.record_outcome(&tx, event, Outcome { state, message }).await?;
         job.finish(&tx, now).await?;
         Ok(())
     })

@@ -6,7 +6,7 @@ import ts from "typescript";
 const isHeaders = (node) => ts.isPropertySignature(node) && node.name.getText() === "headers";
 
 // What other services say is theirs: any JSON.
-const isElsewhere = (node) => /^"?upstreams(Read|Send)/i.test(node.name?.getText() ?? "");
+const isElsewhere = (node) => /^"?upstreams(Get|Send)/i.test(node.name?.getText() ?? "");
 
 let types = 0;
 const open = [];

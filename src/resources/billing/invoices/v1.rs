@@ -168,7 +168,7 @@ impl InvoicesV1Api {
             }
         };
         Ok(Deprecated::new(CountryResponse {
-            response: response,
+            response,
             country_header: self.0.country_header.clone(),
         }))
     }
