@@ -73,7 +73,7 @@ section! {
         media_dir: Option<PathBuf>;
         /// S3 bucket for images; not set means media_dir. Requires both keys.
         s3_bucket: Option<BucketName>;
-        /// URL of the S3 service, such as https://s3.acme.test; not set means Amazon S3 in s3_region.
+        /// URL of the S3 service, such as `https://s3.acme.test`; not set means Amazon S3 in s3_region.
         s3_endpoint: Option<S3Endpoint>;
         /// Region of the bucket.
         s3_region: String = "us-east-1";

@@ -99,7 +99,7 @@ pub enum ImportError {
 }
 
 /// The result for each item of a batch, in order. The outer error means that no item of the batch was
-/// written. If it is [`ImportError::Refused`], the items are retried one at a time.
+/// written. If it is [`ImportError::Rejected`], the items are retried one at a time.
 pub type BatchResult = Result<Vec<Result<Outcome, ImportError>>, ImportError>;
 
 /// A destination for imported items, which receives at most [`BATCH`] items at once. In a dry run it writes

@@ -1,9 +1,9 @@
 //! The database. `read` returns a connection for queries, `write` runs a closure in a transaction, `export`
 //! streams whole tables.
 //!
-//! SQLite has one writer task with group commit ([`super::writer`]), PostgreSQL a connection pool. Services
+//! SQLite has one writer task with group commit (`super::writer`), PostgreSQL a connection pool. Services
 //! see no difference. A commit also increments collection versions, appends events and enqueues jobs
-//! ([`super::transaction`]).
+//! (`super::transaction`).
 use std::{
     fs::{DirBuilder, OpenOptions},
     future::Future,

@@ -102,7 +102,7 @@ impl NewRevision {
     }
 }
 
-/// Stores revisions in the transaction that writes the versions, and deletes those beyond [`MAX_REVISIONS`].
+/// Stores revisions in the transaction that writes the versions, and deletes those beyond `MAX_REVISIONS`.
 pub async fn store_revisions(tx: &Tx, revisions: impl IntoIterator<Item = NewRevision>) -> Result<()> {
     let revisions: Vec<NewRevision> = revisions.into_iter().collect();
     if revisions.is_empty() {
