@@ -50,7 +50,7 @@ pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> V
         },
         "servers": [{
             "url": "/",
-            "description": "This service",
+            "description": "This service, in production and in all other environments",
             "x-internal": false
         }],
         "security": [{ "bearer_jwt": [] }, { "session_cookie": [] }, { "api_key": [] }],

@@ -69,7 +69,7 @@ for name, version, licence, source in built:
     if not is_allowed(licence or "none", allowed):
         problems.append(f"{name} {version}: the licence {licence} is not allowed")
     if source:
-        problems.append(f"{name} {version}: the source {source} is not crates.io")
+        problems.append(f"{name} {version}: the source {source} is not the public registry")
 versions = collections.defaultdict(list)
 for name, version, *_ in crates("normal,build"):
     versions[name].append(version)
