@@ -167,10 +167,7 @@ impl InvoicesV1Api {
                 )
             }
         };
-        Ok(Deprecated::new(CountryResponse {
-            response,
-            country_header: self.0.country_header.clone(),
-        }))
+        Ok(Deprecated::new(CountryResponse { response, country_header: self.0.country_header.clone() }))
     }
 }
 
