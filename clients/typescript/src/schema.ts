@@ -464,7 +464,7 @@ export interface paths {
         post?: never;
         /**
          * Delete the document at a path
-         * @description Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_days`). The
+         * @description Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_retention_days`). The
          *     path is available immediately.
          *
          *     Scope of an API key: `documents:write`.

@@ -52,7 +52,7 @@ impl DocumentsByPathApi {
 
     /// Delete the document at a path
     ///
-    /// Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_days`). The
+    /// Documents below it are not deleted. Deleted documents can be restored for 30 days (`trash_retention_days`). The
     /// path is available immediately.
     #[oai(path = "/:path", method = "delete", operation_id = "documentsDeleteByPath")]
     async fn delete_by_path(
