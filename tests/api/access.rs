@@ -8,7 +8,7 @@ use tenon::http::auth::Role;
 use table::ACCESS;
 
 use crate::{
-    forms::{FORM, GIF, form},
+    multipart::{FORM, GIF, form},
     posts::new,
     support::{Answer, Api, PASSWORD},
 };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use tokio::time::timeout;
 
-use crate::{held, posts::new, support::Api};
+use crate::{contract_check, posts::new, support::Api};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -55,7 +55,7 @@ impl Stream {
 
     pub async fn next(&mut self) -> Sent {
         let block = self.block().await.expect("the stream goes on");
-        held::event(&block);
+        contract_check::event(&block);
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
         Sent {
             id: field("id: ").map(|id| id.parse().expect("a position")),

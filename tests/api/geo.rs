@@ -7,8 +7,8 @@ use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
+    back_office::rabbit,
     mmdb::{Shape, database},
-    office::rabbit,
     support::{Answer, Api},
 };
 

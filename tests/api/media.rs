@@ -10,7 +10,7 @@ use serde_json::json;
 use tenon::http::auth::Role;
 
 use crate::{
-    forms::{FORM, GIF, Part, form, png, png_of, upload},
+    multipart::{FORM, GIF, Part, form, png, png_of, upload},
     support::{Answer, Api},
 };
 

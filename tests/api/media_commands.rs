@@ -5,7 +5,7 @@ use entity::post;
 use sea_orm::EntityTrait;
 use tenon::infra::db::Db;
 
-use crate::{commands::Machine, forms::png, media::files};
+use crate::{commands::Machine, media::files, multipart::png};
 
 fn content(machine: &Machine) -> String {
     let url = format!("sqlite://{}", machine.0.join("data/tenon.db").display());

@@ -7,7 +7,7 @@ use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
-    office::rabbit,
+    back_office::rabbit,
     support::{Answer, Api},
 };
 

@@ -30,7 +30,7 @@ use tenon::{
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::held;
+use crate::contract_check;
 
 /// After this time without an event, a stream has nothing more to say for now.
 const QUIET: Duration = Duration::from_millis(200);
@@ -238,7 +238,7 @@ impl Api {
             false => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         };
         let answer = Answer { status, headers, bytes, body };
-        held::hold(&method, path.split('?').next().unwrap_or_default(), &answer);
+        contract_check::hold(&method, path.split('?').next().unwrap_or_default(), &answer);
         answer
     }
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
 use crate::{
-    receiver::{Call, Receiver},
     support::{Answer, Api},
+    webhook_receiver::{Call, Receiver},
 };
 
 const JSON: &str = "Content-Type: application/json\r\n";

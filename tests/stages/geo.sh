@@ -25,5 +25,5 @@ EXPECTED
 diff "$geo/expected" "$geo/found"
 serve "$geo"
 account accountant "$geo"
-python3 tests/geo/ask.py "$url" "$(token accountant)" "$geo/expected"
+python3 tests/geo/lookups.py "$url" "$(token accountant)" "$geo/expected"
 stop "$service"

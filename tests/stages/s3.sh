@@ -16,8 +16,8 @@ export TENON_S3_ENDPOINT=http://127.0.0.1:$port TENON_S3_BUCKET=pictures TENON_S
 export TENON_S3_SECRET_KEY=S3RVER TENON_RATE_LIMITS=off
 serve "$s3/site"
 account author "$s3/site"
-python3 tests/s3/pictures.py kept "$url" "$(token author)" "$s3/service" "$s3/site/media"
+python3 tests/s3/images.py kept "$url" "$(token author)" "$s3/service" "$s3/site/media"
 stop "$service"
 TENON_S3_ACCESS_KEY=nobody serve "$s3/site"
-python3 tests/s3/pictures.py refused "$url" "$(token author)" "$s3/service" "$s3/site/media"
+python3 tests/s3/images.py refused "$url" "$(token author)" "$s3/service" "$s3/site/media"
 stop "$service"

@@ -1,7 +1,7 @@
 //! The two doors of the storage on a real database, alike on SQLite and on PostgreSQL.
-mod leftovers;
+mod constraints;
+mod migrations;
+mod orphans;
 mod queue;
-mod rows;
-mod schema;
 mod support;
-mod writes;
+mod writer;

@@ -12,8 +12,8 @@ use tokio::{
 
 use crate::{
     posts::new,
-    receiver::Receiver,
     support::{Answer, Api},
+    webhook_receiver::Receiver,
 };
 
 pub const HOUR: i64 = 3_600_000;

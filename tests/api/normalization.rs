@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
 use crate::{
-    office::rabbit,
+    back_office::rabbit,
     support::{Answer, Api},
 };
 

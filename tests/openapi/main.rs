@@ -1,8 +1,8 @@
 //! Laws over the document: each holds for every operation there is and every one to come.
-mod broken;
+mod broken_documents;
 mod laws;
 mod schemas;
-mod walk;
+mod traverse;
 
 use std::{cell::Cell, fs};
 
@@ -36,7 +36,7 @@ fn the_yaml_reads_back_as_the_document() {
 fn the_projection_says_nothing_of_3_1() {
     let projected = tenon::api::to_openapi_30(document());
     assert_eq!(projected["openapi"], "3.0.3");
-    walk::visit(&projected, "", &mut |at, value| {
+    traverse::visit(&projected, "", &mut |at, value| {
         assert!(!value["type"].is_array(), "{at} has several types");
         let siblings = value.as_object().map_or(0, serde_json::Map::len);
         assert!(value.get("$ref").is_none() || siblings == 1, "{at} has a reference with siblings");

@@ -4,7 +4,7 @@ use tenon::schema::{Schema, pattern_message};
 
 use crate::{
     document,
-    walk::{follow, operations, schemas},
+    traverse::{follow, operations, schemas},
 };
 
 fn law(says: &str, holds: impl Fn(&str, &Value) -> bool) {

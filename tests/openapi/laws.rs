@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     document,
-    walk::{Operation, follow, operations},
+    traverse::{Operation, follow, operations},
 };
 
 /// Fails with every operation that breaks the law.

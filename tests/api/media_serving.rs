@@ -6,8 +6,8 @@ use serde_json::json;
 use tenon::http::auth::Role;
 
 use crate::{
-    forms::{png, png_of, upload},
     media::files,
+    multipart::{png, png_of, upload},
     support::{Answer, Api},
 };
 

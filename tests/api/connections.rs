@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     access::{Operation, operations},
-    held,
+    contract_check,
     support::{Answer, Api},
 };
 
@@ -35,7 +35,7 @@ async fn ask(address: SocketAddr, operation: &Operation, query: &str, field: &st
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await.expect("an answer, and the end of the connection");
     let answer = parse(&bytes);
-    held::hold(method, path, &answer);
+    contract_check::hold(method, path, &answer);
     answer
 }
 
