@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::subscriber::DefaultGuard;
 
-use crate::{sockets, support::Api};
+use crate::{connections, support::Api};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -154,7 +154,7 @@ async fn contains_client_addresses_as_configured() {
 #[tokio::test]
 async fn contains_requests_that_are_rejected_before_dispatch() {
     let api = Api::start().await;
-    let (address, _stop) = sockets::listening(&api).await;
+    let (address, _stop) = connections::listening(&api).await;
     let (lines, _guard) = capture();
     let long = "a".repeat(9000);
     for (head, method, code) in [

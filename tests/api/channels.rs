@@ -4,9 +4,9 @@ use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
+    concurrency::at_once,
     events::Stream,
     support::{Answer, Api},
-    together::at_once,
 };
 
 const AUDIENCES: [&str; 3] = ["public", "accounts", "staff"];

@@ -181,10 +181,12 @@ async fn a_source_of_either_form_tells_what_a_dollar_is() {
         .map(|rate| format!("{} {} {}", rate["currency"], rate["rate"], rate["rateState"]).replace('"', ""))
         .collect();
     assert_eq!(words, ["CHF 0.875 fresh", "GBP 0.9375 fallback", "JPY 200 fresh", "USD 1.25 fresh"]);
-    for wrong in ["XAU", "eur", "EURO", ""] {
-        let refused = api.get(&format!("/api/rates?base={wrong}")).await.is(400);
-        assert_eq!(refused.places(), ["base"], "{wrong}");
+    for invalid in ["eur", "EURO", ""] {
+        let rejected = api.get(&format!("/api/rates?base={invalid}")).await.is(400);
+        assert_eq!(rejected.places(), ["base"], "{invalid}");
     }
+    let unknown = api.get("/api/rates?base=XAU").await.is(404);
+    assert_eq!(unknown.body["detail"], "base: must be a currency with a known exchange rate, got XAU");
 }
 
 /// Everything that a source may do wrong, and a word of what is said about it.

@@ -10,7 +10,7 @@ use crate::{
     http::{
         auth::OptionalAuth,
         extract::{IfNoneMatch, Query},
-        problem::{ApiError, BadRequest},
+        problem::{ApiError, NotFound},
         response::GetResponse,
     },
 };
@@ -22,14 +22,15 @@ impl RatesApi {
     /// Get exchange rates
     ///
     /// Returns the rate of one unit of `base` in every other known currency, each with its date, its source
-    /// and its state. The rates are stored ones: the request does not call an external service.
+    /// and its state. The rates are stored ones: the request does not call an external service. Responds with
+    /// 404 if no rate of `base` is known.
     #[oai(path = "/", method = "get", operation_id = "ratesGet")]
     async fn get(
         &self,
         _viewer: OptionalAuth,
         query: Query<RateQuery>,
         if_none_match: IfNoneMatch,
-    ) -> Result<GetResponse<RateTable>, ApiError<BadRequest>> {
+    ) -> Result<GetResponse<RateTable>, ApiError<NotFound>> {
         let base = query.base.unwrap_or(Currency::USD);
         Ok(GetResponse::new(self.0.snapshot().await?.table(base)?, &if_none_match.0))
     }

@@ -16,7 +16,6 @@ use crate::{
         timestamp::Timestamp,
     },
     http::problem::{Error, Result},
-    schema::{ErrorCode, Location, Violation},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -57,9 +56,7 @@ impl RateSnapshot {
         known.extend(self.fallback.0.iter().map(|(currency, _)| *currency));
         known.extend(self.rows.iter().filter_map(|row| row.quote.parse::<Currency>().ok()));
         if !known.remove(&base) {
-            let message = format!("must be a currency with a known rate, got {base}");
-            let place = Location::Parameter("base".to_owned());
-            return Err(Error::Invalid(vec![Violation::new(place, ErrorCode::NotInEnum, message)]));
+            return Err(Error::UnknownBaseCurrency(base));
         }
         let based = self.usd_rate(base)?;
         let rate = |currency| {
