@@ -7,4 +7,5 @@ account admin "$work/browser"
 npm_tools tests/browser
 cp tests/browser/*.mjs "$modules/"
 SHOTS=$root/target node "$modules/swagger.mjs" "$url" admin@acme.test "$password"
+node "$modules/measure.mjs" "$url"
 stop "$service"
