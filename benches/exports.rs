@@ -1,7 +1,7 @@
-//! How an export of many invoices goes: when its first bytes come, how long the whole takes, and how much memory the
-//! service needs beyond what it held before, beside the bytes that it sent.
+//! Exports of many invoices: the time to the first byte, the total time, and the additional memory of the server,
+//! compared with the size of the response.
 //!
-//! `cargo bench --bench exports -- --rows 1000000 --database-url postgres://…`; by default 100,000 rows in SQLite.
+//! `cargo bench --bench exports [-- --rows 1000000 --database-url postgres://…]`; the default is 100,000 rows on SQLite.
 mod service;
 
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use self::service::{Failure, Service, open, resident};
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CUSTOMERS: usize = 1000;
-const AT_ONCE: usize = 1000;
+const BATCH: usize = 1000;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -41,40 +41,41 @@ async fn main() -> Result<(), Failure> {
         return measure(app, config).await;
     }
     let folder = std::env::temp_dir().join(format!("tenon-bench-{}", Uuid::now_v7()));
-    let place = folder.display().to_string();
+    let path = folder.display().to_string();
     let begin = Instant::now();
-    let (app, _) = open(&place, url.clone()).await?;
+    let (app, _) = open(&path, url.clone()).await?;
     fill(&app, rows).await?;
-    println!("{rows} invoices written in {:.1} s", begin.elapsed().as_secs_f64());
+    println!("{rows} invoices inserted in {:.1} s", begin.elapsed().as_secs_f64());
     app.db.close().await?;
-    // Measured by a process that has not held them.
-    let own = std::env::current_exe()?;
-    let done = std::process::Command::new(own).args(["--filled", &place, "--database-url", &url]).status();
+    // A new process, whose memory does not include the inserted rows.
+    let program = std::env::current_exe()?;
+    let status =
+        std::process::Command::new(program).args(["--filled", &path, "--database-url", &url]).status();
     let _ = std::fs::remove_dir_all(&folder);
-    if done?.success() { Ok(()) } else { Err("the measurement failed".into()) }
+    if status?.success() { Ok(()) } else { Err("the measurement failed".into()) }
 }
 
 async fn measure(app: App, config: Config) -> Result<(), Failure> {
     let (Service { address, token, .. }, _) = &Service::start(&app, &config, Role::Accountant).await?;
-    // Whatever is made once has been made.
-    taken(address, token, "/api/v2/invoice-exports/fr/csv?sort=number&date%5Bgte%5D=2030-01-01").await?;
-    let rest = resident();
+    // Warms up the caches.
+    export(address, token, "/api/v2/invoice-exports/fr/csv?sort=number&date%5Bgte%5D=2030-01-01").await?;
+    let idle = resident();
     println!("{:<42}{:>10}{:>10}{:>10}{:>16}{:>8}", "export", "first ms", "s", "MB", "MB of memory", "ratio");
     for path in ["fr/csv", "en-us/csv?sort=number", "fr/ndjson?expand=customer", "fr/csv?status=paid"] {
-        let Taken { first, whole, bytes, most } =
-            taken(address, token, &format!("/api/v2/invoice-exports/{path}")).await?;
-        let (size, memory) = (bytes as f64 / 1e6, most.saturating_sub(rest) as f64 / 1e6);
+        let Export { first, total, bytes, peak } =
+            export(address, token, &format!("/api/v2/invoice-exports/{path}")).await?;
+        let (size, memory) = (bytes as f64 / 1e6, peak.saturating_sub(idle) as f64 / 1e6);
         println!(
             "{path:<42}{:>10.1}{:>10.1}{size:>10.1}{memory:>16.1}{:>8.3}",
             first.as_secs_f64() * 1e3,
-            whole.as_secs_f64(),
+            total.as_secs_f64(),
             memory / size
         );
     }
     Ok(())
 }
 
-/// Invoices of all currencies over ten years.
+/// Inserts invoices of all currencies over ten years.
 async fn fill(app: &App, rows: usize) -> Result<(), Failure> {
     let customers: Vec<Uuid> = (0..CUSTOMERS).map(|_| Uuid::now_v7()).collect();
     let new = customers.iter().enumerate().map(|(i, id)| customer::ActiveModel {
@@ -91,8 +92,8 @@ async fn fill(app: &App, rows: usize) -> Result<(), Failure> {
     let insert =
         async move |tx: Tx| customer::Entity::insert_many(new).exec_without_returning(&*tx).await.map(|_| ());
     app.db.write(insert).await?;
-    for batch in 0..rows.div_ceil(AT_ONCE) {
-        let numbers = batch * AT_ONCE..rows.min((batch + 1) * AT_ONCE);
+    for batch in 0..rows.div_ceil(BATCH) {
+        let numbers = batch * BATCH..rows.min((batch + 1) * BATCH);
         let row = |number: usize| invoice::ActiveModel {
             id: Set(Uuid::now_v7()),
             number: Set(number as i64 + 1),
@@ -115,23 +116,24 @@ async fn fill(app: &App, rows: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was seen of an export.
-struct Taken {
+/// The measurements of an export.
+struct Export {
+    /// Time to the first byte.
     first: Duration,
-    whole: Duration,
+    total: Duration,
     bytes: usize,
-    /// The most memory of the process while it ran.
-    most: u64,
+    /// The peak memory of the process during the export.
+    peak: u64,
 }
 
-async fn taken(address: &str, token: &str, path: &str) -> Result<Taken, Failure> {
+async fn export(address: &str, token: &str, path: &str) -> Result<Export, Failure> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
     let begin = Instant::now();
     stream.write_all(request.as_bytes()).await?;
-    let (mut buffer, mut bytes, mut most, mut first) = (vec![0; 64 * 1024], 0, 0, None);
+    let (mut buffer, mut bytes, mut peak, mut first) = (vec![0; 64 * 1024], 0, 0, None);
     let mut end = Vec::new();
     loop {
         let read = stream.read(&mut buffer).await?;
@@ -145,13 +147,18 @@ async fn taken(address: &str, token: &str, path: &str) -> Result<Taken, Failure>
             }
         }
         if bytes / (4 << 20) != (bytes + read) / (4 << 20) {
-            most = most.max(resident());
+            peak = peak.max(resident());
         }
         bytes += read;
         end = buffer[read.saturating_sub(5)..read].to_vec();
     }
     if !end.ends_with(b"0\r\n\r\n") {
-        return Err("the export broke off".into());
+        return Err("the response is incomplete".into());
     }
-    Ok(Taken { first: first.ok_or("no answer")?, whole: begin.elapsed(), bytes, most: most.max(resident()) })
+    Ok(Export {
+        first: first.ok_or("no response")?,
+        total: begin.elapsed(),
+        bytes,
+        peak: peak.max(resident()),
+    })
 }

@@ -1,7 +1,7 @@
-//! How fast the service answers: lists, reads, 304s and creates over keep-alive connections, each beside a
-//! bare poem handler that answers the same bytes, in the same run on the same machine.
+//! Request rates of lists, reads, 304 responses and creates over keep-alive connections, each compared with a poem
+//! handler that returns the same bytes, in the same run on the same machine.
 //!
-//! `cargo bench --bench rates` makes up a thousand posts; with `-- --data DIR` it takes a filled data folder.
+//! `cargo bench --bench rates` generates a thousand posts; `-- --data DIR` opens a filled data folder.
 mod service;
 
 use std::{
@@ -27,23 +27,23 @@ use self::service::{Failure, Service, open, resident};
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: usize = 32;
-const SPAN: Duration = Duration::from_secs(3);
+const DURATION: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let given = match (arguments.next().as_deref(), arguments.next()) {
+    let data = match (arguments.next().as_deref(), arguments.next()) {
         (Some("--data"), Some(folder)) => Some(PathBuf::from(folder)),
         (None, _) => None,
         _ => return Err("usage: cargo bench --bench rates [-- --data DIR]".into()),
     };
-    let made = std::env::temp_dir().join(format!("tenon-bench-{}", uuid::Uuid::now_v7()));
-    let folder = given.clone().unwrap_or_else(|| made.clone());
-    let done = measure(&folder.display().to_string(), given.is_none()).await;
-    if given.is_none() {
-        let _ = std::fs::remove_dir_all(&made);
+    let temporary = std::env::temp_dir().join(format!("tenon-bench-{}", uuid::Uuid::now_v7()));
+    let folder = data.clone().unwrap_or_else(|| temporary.clone());
+    let result = measure(&folder.display().to_string(), data.is_none()).await;
+    if data.is_none() {
+        let _ = std::fs::remove_dir_all(&temporary);
     }
-    done
+    result
 }
 
 async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
@@ -53,51 +53,54 @@ async fn measure(folder: &str, empty: bool) -> Result<(), Failure> {
     if empty {
         fill(&app, *user).await?;
     }
-    let list = once(service, &get("/api/posts?limit=20", "")).await?;
-    let id = member(&list.body, "id")?;
+    let list = send_once(service, &get("/api/posts?limit=20", "")).await?;
+    let id = string_field(&list.body, "id")?;
     let path = format!("/api/posts/{id}");
-    let read = once(service, &get(&path, "")).await?;
-    let known = |answer: &Answer| format!("If-None-Match: {}\r\n", answer.headers["etag"]);
+    let read = send_once(service, &get(&path, "")).await?;
+    let if_none_match = |response: &Response| format!("If-None-Match: {}\r\n", response.headers["etag"]);
     let auth = format!("Authorization: Bearer {token}\r\n");
-    let new = "{\"title\":\"Measured\",\"content\":\"Cut the tenon to the mortise.\",\"slug\":null}"
-        .replace(",\"slug\":null", "");
+    let new = "{\"title\":\"Measured\",\"content\":\"Cut the tenon to the mortise.\"}";
 
-    println!("{CONNECTIONS} connections, {} s each, {} bytes of memory at rest", SPAN.as_secs(), resident());
-    println!("{:<28}{:>12}{:>12}{:>10}", "work", "requests/s", "bare/s", "ratio");
-    let works = [
+    println!(
+        "{CONNECTIONS} connections, {} s each, {} bytes of memory when idle",
+        DURATION.as_secs(),
+        resident()
+    );
+    println!("{:<28}{:>12}{:>12}{:>10}", "request", "requests/s", "poem/s", "ratio");
+    let cases = [
         ("list of 20", get("/api/posts?limit=20", ""), list.body.clone(), 200),
-        ("list of 20, 304", get("/api/posts?limit=20", &known(&list)), String::new(), 304),
+        ("list of 20, 304", get("/api/posts?limit=20", &if_none_match(&list)), String::new(), 304),
         ("read by id", get(&path, ""), read.body.clone(), 200),
-        ("read by id, 304", get(&path, &known(&read)), String::new(), 304),
-        ("create", post("/api/posts", new.trim(), &auth), read.body.clone(), 201),
+        ("read by id, 304", get(&path, &if_none_match(&read)), String::new(), 304),
+        ("create", post("/api/posts", new, &auth), read.body.clone(), 201),
     ];
-    for (name, request, bytes, status) in works {
-        let bare = bare(bytes).await?;
-        let ours = rate(service, &request, status).await?;
-        let theirs = rate(&bare, &get("/", ""), 200).await?;
-        println!("{name:<28}{ours:>12.0}{theirs:>12.0}{:>10.3}", ours / theirs);
+    for (name, request, bytes, status) in cases {
+        let baseline = start_baseline(bytes).await?;
+        let server_rate = rate(service, &request, status).await?;
+        let baseline_rate = rate(&baseline, &get("/", ""), 200).await?;
+        println!("{name:<28}{server_rate:>12.0}{baseline_rate:>12.0}{:>10.3}", server_rate / baseline_rate);
     }
-    println!("{} bytes of memory after it all", resident());
+    println!("{} bytes of memory at the end", resident());
     Ok(())
 }
 
-/// A thousand posts of some four kilobytes, as an import would write them.
+/// Imports a thousand posts of about four kilobytes.
 async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
     for hundred in 0..10 {
         let posts = app.posts.clone();
-        let done = app.db.write(async move |tx| {
+        let write = app.db.write(async move |tx| {
             for i in 0..100 {
                 let number = hundred * 100 + i;
                 let post = ImportedPost {
                     id: None,
-                    source: format!("made-up/{number}"),
-                    title: format!("Made-up post {number}"),
+                    source: format!("generated/{number}"),
+                    title: format!("Generated post {number}"),
                     content: "A tenon is cut to fit. ".repeat(180),
-                    excerpt: Some("What is cut to fit.".to_owned()),
+                    excerpt: Some("A tenon is cut to fit.".to_owned()),
                     cover_image: None,
-                    slug: format!("made-up-post-{number}"),
+                    slug: format!("generated-post-{number}"),
                     authors: vec![author],
-                    tags: vec!["Made up".to_owned(), format!("Tag {}", number % 7)],
+                    tags: vec!["Generated".to_owned(), format!("Tag {}", number % 7)],
                     aliases: vec![],
                     published_at: Some(1_700_000_000_000 + i64::from(number) * 60_000),
                 };
@@ -105,13 +108,13 @@ async fn fill(app: &App, author: uuid::Uuid) -> Result<(), Failure> {
             }
             Ok::<_, tenon::http::problem::Error>(())
         });
-        done.await?;
+        write.await?;
     }
     Ok(())
 }
 
-/// A poem server with nothing in it but these bytes.
-async fn bare(bytes: String) -> Result<String, Failure> {
+/// Starts a poem server that returns these bytes; returns its address.
+async fn start_baseline(bytes: String) -> Result<String, Failure> {
     let acceptor = TcpAcceptor::from_tokio(TcpListener::bind("127.0.0.1:0").await?)?;
     let address = poem::listener::Acceptor::local_addr(&acceptor);
     let address =
@@ -134,20 +137,20 @@ fn post(path: &str, body: &str, headers: &str) -> String {
     )
 }
 
-/// Requests per second over all connections.
+/// Returns the requests per second over all connections.
 async fn rate(address: &str, request: &str, status: u16) -> Result<f64, Failure> {
     let count = Arc::new(AtomicU64::new(0));
-    let (start, end) = (Instant::now(), Instant::now() + SPAN);
+    let (start, end) = (Instant::now(), Instant::now() + DURATION);
     let mut tasks = Vec::new();
     for _ in 0..CONNECTIONS {
         let (mut connection, request, count) =
             (Connection::open(address).await?, request.to_owned(), count.clone());
         tasks.push(tokio::spawn(async move {
             while Instant::now() < end {
-                let answer = connection.ask(&request).await?;
-                if answer.status != status {
+                let response = connection.send(&request).await?;
+                if response.status != status {
                     return Err::<(), Failure>(
-                        format!("{} instead of {status}: {}", answer.status, answer.body).into(),
+                        format!("expected {status}, got {}: {}", response.status, response.body).into(),
                     );
                 }
                 count.fetch_add(1, Ordering::Relaxed);
@@ -161,11 +164,12 @@ async fn rate(address: &str, request: &str, status: u16) -> Result<f64, Failure>
     Ok(count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
 }
 
-async fn once(address: &str, request: &str) -> Result<Answer, Failure> {
-    Connection::open(address).await?.ask(request).await
+/// Sends one request on a new connection.
+async fn send_once(address: &str, request: &str) -> Result<Response, Failure> {
+    Connection::open(address).await?.send(request).await
 }
 
-struct Answer {
+struct Response {
     status: u16,
     headers: HashMap<String, String>,
     body: String,
@@ -183,14 +187,14 @@ impl Connection {
         Ok(Connection { stream, buffer: Vec::with_capacity(64 * 1024) })
     }
 
-    async fn ask(&mut self, request: &str) -> Result<Answer, Failure> {
+    async fn send(&mut self, request: &str) -> Result<Response, Failure> {
         self.stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
             }
-            self.more().await?;
+            self.read_more().await?;
         };
         let text = std::str::from_utf8(&self.buffer[..head])?;
         let mut lines = text.lines();
@@ -201,13 +205,13 @@ impl Connection {
             .collect();
         let length: usize = headers.get("content-length").map_or(Ok(0), |length| length.parse())?;
         while self.buffer.len() < head + length {
-            self.more().await?;
+            self.read_more().await?;
         }
         let body = String::from_utf8_lossy(&self.buffer[head..head + length]).into_owned();
-        Ok(Answer { status, headers, body })
+        Ok(Response { status, headers, body })
     }
 
-    async fn more(&mut self) -> Result<(), Failure> {
+    async fn read_more(&mut self) -> Result<(), Failure> {
         match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err("the connection was closed".into()),
             _ => Ok(()),
@@ -215,8 +219,8 @@ impl Connection {
     }
 }
 
-/// The first string member of that name.
-fn member(body: &str, name: &str) -> Result<String, Failure> {
+/// Returns the first string field of that name.
+fn string_field(body: &str, name: &str) -> Result<String, Failure> {
     let start =
         body.find(&format!("\"{name}\":\"")).ok_or_else(|| format!("no {name} in {body}"))? + name.len() + 4;
     Ok(body[start..].split('"').next().unwrap_or_default().to_owned())

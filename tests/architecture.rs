@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use parse::{Module, parse_text, sources};
 
 /// The top-level modules that a module may use. `main` and `lib` have no rule.
-const ARROWS: &[(&str, &[&str])] = &[
+const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("images", &[]),
     ("schema", &["domain"]),
@@ -40,14 +40,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates that a file must not use: the place of the file, its name if not all, the crates or modules, and the
-/// reason.
+/// Crates and modules that a file must not use: the top-level module, the file name (empty for all), the crates and
+/// modules, and the reason.
 const FORBIDDEN: &[(&str, &str, &[&str], &str)] = &[
     ("images", "", &["crate", "poem", "sea_orm", "entity", "tokio"], "images accept and return bytes"),
     ("domain", "", &["sea_orm", "entity", "poem", "hyper", "axum"], "value types have no HTTP or SQL"),
     ("schema", "", &["sea_orm", "entity"], "a schema has no SQL"),
-    ("openapi", "", &["sea_orm", "entity"], "the document needs no data"),
-    ("server", "", &["sea_orm", "entity"], "the server gets values and closures"),
+    ("openapi", "", &["sea_orm", "entity"], "the OpenAPI document depends on types only"),
+    ("server", "", &["sea_orm", "entity"], "the server receives values and closures"),
     ("resources", "api", &["sea_orm", "entity", "crate::infra::db"], "an operation calls its service"),
     ("resources", "service", &["poem", "poem_openapi", "hyper"], "a service has no HTTP"),
     ("resources", "types", &["sea_orm", "poem", "hyper", "crate::infra"], "types are data"),
@@ -60,7 +60,7 @@ const HTTP_WITH_ROWS: &[&str] = &["cursor", "idempotency", "pagination", "proble
 
 /// Uses that break a rule, with the reason. An entry that is no longer needed fails the test.
 const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("src/domain/text.rs", "sea_orm", "`like_contains` is to move to the search of `http`")];
+    &[("src/domain/text.rs", "sea_orm", "`like_contains` belongs in the search module of `http`")];
 
 /// A dependency of a group of resources that closes a cycle, and the reason.
 const GROUP_EXCEPTIONS: &[(&str, &str, &str)] =
@@ -72,7 +72,7 @@ const SHARED_TABLES: &[(&str, &str)] =
 
 fn product() -> Vec<Module> {
     let modules = sources("src");
-    assert!(modules.len() > 200, "the sources were not found");
+    assert!(modules.len() > 200, "found only {} source files", modules.len());
     modules
 }
 
@@ -91,7 +91,8 @@ fn unexpected(found: &BTreeSet<(String, String)>) -> Vec<String> {
 fn violations(modules: &[Module]) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for module in modules {
-        let allowed = ARROWS.iter().find(|(name, _)| *name == module.top()).map(|(_, allowed)| *allowed);
+        let allowed =
+            DEPENDENCIES.iter().find(|(name, _)| *name == module.top()).map(|(_, allowed)| *allowed);
         let mut report = |used: &str| found.insert((module.file.clone(), used.to_owned()));
         for used in module.uses.iter().filter(|used| used[0] == "crate" && used.len() > 1) {
             if allowed.is_some_and(|allowed| used[1] != module.top() && !allowed.contains(&used[1].as_str()))
@@ -123,16 +124,22 @@ fn violations(modules: &[Module]) -> BTreeSet<(String, String)> {
 #[test]
 fn modules_use_only_the_modules_below_them() {
     let modules = product();
-    let unknown: Vec<&str> =
-        modules.iter().map(Module::top).filter(|top| !ARROWS.iter().any(|(name, _)| name == top)).collect();
-    assert!(unknown.iter().all(|top| ["main", "lib"].contains(top)), "without a rule: {unknown:?}");
+    let unknown: Vec<&str> = modules
+        .iter()
+        .map(Module::top)
+        .filter(|top| !DEPENDENCIES.iter().any(|(name, _)| name == top))
+        .collect();
+    assert!(
+        unknown.iter().all(|top| ["main", "lib"].contains(top)),
+        "add these modules to DEPENDENCIES: {unknown:?}"
+    );
     let lines = unexpected(&violations(&modules));
     assert!(lines.is_empty(), "{}", lines.join("\n"));
 }
 
 #[test]
 fn the_allowed_dependencies_have_no_cycle() {
-    let edges: BTreeSet<(String, String)> = ARROWS
+    let edges: BTreeSet<(String, String)> = DEPENDENCIES
         .iter()
         .flat_map(|(from, to)| to.iter().map(|to| ((*from).to_owned(), (*to).to_owned())))
         .collect();
@@ -159,7 +166,7 @@ fn groups_of_resources_have_no_cycle() {
         assert!(edges.remove(&((*from).to_owned(), (*to).to_owned())), "{from} no longer uses {to}");
         let mut closed = edges.clone();
         closed.insert(((*from).to_owned(), (*to).to_owned()));
-        assert!(!cycle(&closed).is_empty(), "{from} may use {to}: remove the exception");
+        assert!(!cycle(&closed).is_empty(), "{from} can use {to} without a cycle: remove the exception");
     }
     assert_eq!(cycle(&edges), Vec::<String>::new());
 }
@@ -179,7 +186,7 @@ fn cycle(edges: &BTreeSet<(String, String)>) -> Vec<String> {
     }
 }
 
-/// The folders that write each table. A resource owns its folder; the files of other modules own themselves.
+/// Returns the folders that write each table. A resource owns its folder; the files of other modules own themselves.
 fn writers(modules: &[Module]) -> BTreeMap<String, BTreeSet<String>> {
     let mut writers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for module in modules {

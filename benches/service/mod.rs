@@ -1,5 +1,5 @@
-//! The service as a measurement asks it: listening, with somebody signed in.
-mod opened;
+//! A running server and an access token for the benchmarks.
+mod open;
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-pub use opened::{Failure, open};
+pub use open::{Failure, open};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -28,18 +28,18 @@ pub struct Service {
     pub address: String,
     /// The access token.
     pub token: String,
-    /// The service goes on for as long as this is there.
+    /// The server stops when this is dropped.
     _stop: watch::Sender<bool>,
 }
 
 impl Service {
-    /// With who is signed in.
+    /// Starts the server; returns it with the id of a new user of this role.
     pub async fn start(app: &App, config: &Config, role: Role) -> Result<(Self, Uuid), Failure> {
-        let edge = Arc::new(tenon::cli::build_server(app, config)?);
+        let server = Arc::new(tenon::cli::build_server(app, config)?);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (stop, stopping) = watch::channel(false);
-        tokio::spawn(listener::serve(listener, Limits::default(), config.proxies(), edge, stopping));
+        tokio::spawn(listener::serve(listener, Limits::default(), config.proxies(), server, stopping));
         let (user, email) = account(app, role).await?;
         let token = token(&address, &email).await?;
         Ok((Service { address, token, _stop: stop }, user))
@@ -53,7 +53,7 @@ async fn account(app: &App, role: Role) -> Result<(Uuid, String), Failure> {
     let new = NewUser { email: email.clone(), name, password, role: Some(role) };
     match app.users.create(Some(&operator), new, None).await? {
         Outcome::New(user) => Ok((user.id.0, email)),
-        Outcome::Replayed(_) => Err("the account was made before".into()),
+        Outcome::Replayed(_) => Err("the account already exists".into()),
     }
 }
 
@@ -66,13 +66,13 @@ async fn token(address: &str, email: &str) -> Result<String, Failure> {
     );
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(login.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (_, token) = answer.split_once("\"accessToken\":\"").ok_or("no token")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    let (_, token) = response.split_once("\"accessToken\":\"").ok_or("no token")?;
     Ok(token.split('"').next().unwrap_or_default().to_owned())
 }
 
-/// Bytes of memory that the process holds, service and load together.
+/// Returns the resident memory of the process in bytes, server and client together.
 pub fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

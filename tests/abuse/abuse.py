@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Attacks on a running service from outside, with an honest client beside each of them.
+"""Abusive clients against a running server, one scenario at a time, with a regular client beside each.
 
-    attacks.py HOST:PORT PID BIG_PATH [--scale 0.1] [--only WORD] [--descriptors] [--p99 MS]
+    abuse.py HOST:PORT PID LARGE_PATH [--scale 0.1] [--only NAME] [--descriptors] [--p99 MS]
 
-PID is the service's process, BIG_PATH a large answer to GET, --scale the factor on the service's times.
-With --descriptors the service was started under `ulimit -Sn 256`, and only the scenarios for that run.
-The honest client asks from an address of its own: all of its requests are answered, and the service never
-holds 64 MiB more than before, once it has answered a few times. How fast they are answered is printed, and
-judged only with --p99: a machine that does other work says nothing about that. Loopback only; the number of
-connections is bounded.
+PID is the process id of the server, LARGE_PATH the path of a large response, --scale the server's TENON_TIMEOUT_SCALE.
+With --descriptors, the server runs under `ulimit -Sn 256`, and only the scenarios for that limit run.
+
+A scenario passes if the server limits the clients as expected, all requests of the regular client succeed, and the
+memory of the server grows by less than 64 MiB. The latency of the regular client is printed, and checked only with
+--p99, because it depends on the load of the machine. The number of connections is limited, and only loopback addresses
+are accepted.
 """
 import argparse
 import http.client
@@ -21,84 +22,86 @@ import time
 import descriptors
 import http1
 import http2
-from wire import GONE, Target
+from wire import CONNECTION_ERRORS, Target
 
-GROWTH_MIB = 64
+MAX_GROWTH_MIB = 64
 SCENARIOS = (
-    http1.slow_heads, http1.slower_heads, http1.slow_bodies, http1.slow_chunks, http1.non_readers, http1.idle_flood,
-    http1.one_address, http1.half_open, http2.stalled_windows, http2.hoarded_windows, http2.trickled_windows,
-    http2.one_stalled_stream, http2.deaf_pongs, http2.rapid_reset, http2.continuations, http2.empty_data,
-    http2.settings_and_pings, http1.smuggling, http1.sizes)
-SCARCE = (descriptors.full_house, descriptors.descriptors)
+    http1.slow_headers, http1.slow_header_bytes, http1.slow_bodies, http1.slow_chunked_bodies, http1.unread_responses,
+    http1.idle_connections, http1.connections_of_one_address, http1.half_open, http2.zero_windows,
+    http2.windows_without_updates, http2.one_byte_window_updates, http2.one_stalled_stream, http2.pongs_without_reads,
+    http2.rapid_reset, http2.endless_continuations, http2.empty_data_frames, http2.settings_and_pings,
+    http1.request_smuggling, http1.size_limits)
+DESCRIPTOR_SCENARIOS = (descriptors.connection_limit, descriptors.descriptor_limit)
 
 
-def honest(target, asks, running, results):
-    """Asks twenty times a second, on a kept connection and on new ones in turn; watches the memory."""
-    times, failed, kept, most = [], 0, None, 0.0
-    while running.is_set() or asks and len(times) < 4:
+def regular_client(target, sends_requests, running, results):
+    """Sends twenty requests per second, alternately on new connections and on a persistent one; samples the memory."""
+    latencies, failures, persistent, peak = [], 0, None, 0.0
+    while running.is_set() or sends_requests and len(latencies) < 4:
         try:
-            most = max(most, target.memory())
+            peak = max(peak, target.memory_mib())
         except (OSError, StopIteration):
-            # The service is no more.
-            failed += 1
+            # The server process has ended.
+            failures += 1
             break
         begin = time.monotonic()
-        fresh = len(times) % 2 == 0
-        link = kept
-        if asks and (fresh or link is None):
-            link = http.client.HTTPConnection(target.host, target.port, timeout=5, source_address=("127.0.0.2", 0))
-        if asks:
+        is_new = len(latencies) % 2 == 0
+        connection = persistent
+        if sends_requests and (is_new or connection is None):
+            connection = http.client.HTTPConnection(
+                target.host, target.port, timeout=5, source_address=("127.0.0.2", 0))
+        if sends_requests:
             try:
-                link.request("GET", "/api/posts?limit=1" if fresh else "/livez")
-                answer = link.getresponse()
-                answer.read()
-                failed += answer.status != 200
+                connection.request("GET", "/api/posts?limit=1" if is_new else "/livez")
+                response = connection.getresponse()
+                response.read()
+                failures += response.status != 200
             except (OSError, http.client.HTTPException):
-                failed += 1
-                link.close()
-                link = None
-            times.append((time.monotonic() - begin) * 1000)
-            if fresh and link is not None:
-                link.close()
-            elif not fresh:
-                kept = link
+                failures += 1
+                connection.close()
+                connection = None
+            latencies.append((time.monotonic() - begin) * 1000)
+            if is_new and connection is not None:
+                connection.close()
+            elif not is_new:
+                persistent = connection
         time.sleep(0.05)
-    results.put((times, failed, most))
+    results.put((latencies, failures, peak))
 
 
-def run(scenario, target, asks, slowest):
-    """One scenario: its verdict with what the honest client saw and what it cost the service."""
+def run(scenario, target, sends_requests, max_p99):
+    """Runs a scenario, prints its result and returns whether it passed."""
     running, results = multiprocessing.Event(), multiprocessing.Queue()
     running.set()
-    client = multiprocessing.Process(target=honest, args=(target, asks, running, results))
-    before = target.memory()
+    client = multiprocessing.Process(target=regular_client, args=(target, sends_requests, running, results))
+    before = target.memory_mib()
     client.start()
     begin = time.monotonic()
     try:
-        good, what = scenario(target)
-    except GONE as error:
-        good, what = False, f"the attack broke off: {error!r}"
+        passed, summary = scenario(target)
+    except CONNECTION_ERRORS as error:
+        passed, summary = False, f"the scenario failed: {error!r}"
     took = time.monotonic() - begin
     running.clear()
-    times, failed, most = results.get(timeout=20)
+    latencies, failures, peak = results.get(timeout=20)
     client.join()
-    growth = most - before
-    p99 = sorted(times)[max(0, int(len(times) * 0.99) - 1)] if times else 0.0
-    good = bool(good) and p99 <= slowest and growth < GROWTH_MIB and failed == 0
-    print(f"{'ok' if good else 'FAIL'} {scenario.__name__} {what}; p99 {p99:.0f} ms, {failed} honest failures, "
-          f"{growth:+.0f} MiB, {took:.1f} s", flush=True)
-    return good
+    growth = peak - before
+    p99 = sorted(latencies)[max(0, int(len(latencies) * 0.99) - 1)] if latencies else 0.0
+    passed = bool(passed) and p99 <= max_p99 and growth < MAX_GROWTH_MIB and failures == 0
+    print(f"{'ok' if passed else 'FAIL'} {scenario.__name__} {summary}; p99 {p99:.0f} ms, {failures} failed requests "
+          f"of the regular client, {growth:+.0f} MiB, {took:.1f} s", flush=True)
+    return passed
 
 
-def warm(target):
-    """The caches that a service fills once are no growth."""
+def warm_up(target):
+    """Fills the caches of the server, so that they do not count as growth."""
     for _ in range(4):
-        links = [http.client.HTTPConnection(target.host, target.port, timeout=20) for _ in range(8)]
-        for link in links:
-            link.request("GET", target.path)
-        for link in links:
-            link.getresponse().read()
-            link.close()
+        connections = [http.client.HTTPConnection(target.host, target.port, timeout=20) for _ in range(8)]
+        for connection in connections:
+            connection.request("GET", target.path)
+        for connection in connections:
+            connection.getresponse().read()
+            connection.close()
 
 
 def main():
@@ -110,18 +113,18 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--descriptors", action="store_true")
     parser.add_argument("--p99", type=float, default=float("inf"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    host, port = given.address.rsplit(":", 1)
+    host, port = arguments.address.rsplit(":", 1)
     if not ipaddress.ip_address(host).is_loopback:
-        parser.error("only a loopback address may be attacked")
-    target = Target(host, int(port), given.pid, given.path, given.scale)
-    warm(target)
-    group = SCARCE if given.descriptors else SCENARIOS
-    chosen = [one for one in group if given.only in one.__name__]
-    passed = sum([run(one, target, not given.descriptors, given.p99) for one in chosen])
-    print(f"{passed} passed, {len(chosen) - passed} failed")
-    sys.exit(passed != len(chosen) or not chosen)
+        parser.error(f"the address must be a loopback address, got {host}")
+    target = Target(host, int(port), arguments.pid, arguments.path, arguments.scale)
+    warm_up(target)
+    group = DESCRIPTOR_SCENARIOS if arguments.descriptors else SCENARIOS
+    selected = [scenario for scenario in group if arguments.only in scenario.__name__]
+    passed = sum([run(scenario, target, not arguments.descriptors, arguments.p99) for scenario in selected])
+    print(f"{passed} passed, {len(selected) - passed} failed")
+    sys.exit(passed != len(selected) or not selected)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills a running service with posts so long that ten of them make an answer of two megabytes.
+"""Creates ten posts of 200 kB each, so that a list of them is a response of two megabytes.
 
     fill.py URL TOKEN
 """
@@ -10,5 +10,5 @@ import urllib.request
 url, token = sys.argv[1:]
 for number in range(10):
     body = json.dumps({"title": f"Post {number}", "content": "lorem ipsum " * 16_000, "published": True}).encode()
-    fields = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    urllib.request.urlopen(urllib.request.Request(f"{url}/api/posts", body, fields), timeout=20).read()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    urllib.request.urlopen(urllib.request.Request(f"{url}/api/posts", body, headers), timeout=20).read()

@@ -1,4 +1,4 @@
-"""Bytes on a socket: HTTP/1 by hand, HTTP/2 frames by hand, and how much memory a process holds."""
+"""Raw HTTP/1 and HTTP/2 over sockets, and the memory and CPU time of the server."""
 import select
 import socket
 import struct
@@ -6,13 +6,13 @@ import time
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-# What the service's own PINGs carry, as its HTTP/2 library has it.
+# The payload of the keep-alive PINGs of the server's HTTP/2 library.
 KEEP_ALIVE = b"\x3b\x7c\xdb\x7a\x0b\x87\x16\xb4"
-GONE = (ConnectionError, BrokenPipeError, socket.timeout, TimeoutError, OSError)
+CONNECTION_ERRORS = (ConnectionError, BrokenPipeError, socket.timeout, TimeoutError, OSError)
 
 
 class Target:
-    """The service under attack; every connection of an attack comes from one loopback address."""
+    """The server under test. Connections have the source address 127.0.0.1 by default."""
 
     def __init__(self, host, port, pid, path, scale):
         self.host, self.port, self.pid, self.path, self.scale = host, port, pid, path, scale
@@ -30,54 +30,54 @@ class Target:
             raise
         return sock
 
-    def flood(self, count, **how):
-        return [self.connect(**how) for _ in range(count)]
+    def connect_many(self, count, **options):
+        return [self.connect(**options) for _ in range(count)]
 
-    def head(self, method="GET", path="/livez", fields=""):
-        return f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n{fields}\r\n".encode()
+    def request(self, method="GET", path="/livez", headers=""):
+        return f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n{headers}\r\n".encode()
 
-    def memory(self):
-        """Resident MiB."""
+    def memory_mib(self):
+        """Returns the resident memory in MiB."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
-    def processor(self):
-        """Seconds of processor time so far."""
+    def cpu_seconds(self):
+        """Returns the CPU time so far."""
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    def ask(self, request, timeout=5.0):
-        """Sends bytes on a connection of their own and reads until the peer closes or falls silent."""
+    def send(self, request, timeout=5.0):
+        """Sends bytes on a new connection; returns the response and whether the peer closed the connection."""
         with self.connect(timeout=timeout) as sock:
             try:
                 sock.sendall(request)
-            except GONE:
+            except CONNECTION_ERRORS:
                 pass
-            return drain(sock, timeout)
+            return read_until_close(sock, timeout)
 
 
-def drain(sock, seconds):
-    """What comes until the peer closes, and whether it did."""
-    answer, end = b"", time.monotonic() + seconds
+def read_until_close(sock, seconds):
+    """Returns the bytes received in that time, and whether the peer closed the connection."""
+    response, end = b"", time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         sock.settimeout(left)
         try:
-            piece = sock.recv(65536)
+            chunk = sock.recv(65536)
         except (socket.timeout, TimeoutError):
-            return answer, False
+            return response, False
         except OSError:
-            return answer, True
-        if not piece:
-            return answer, True
-        answer += piece
-    return answer, False
+            return response, True
+        if not chunk:
+            return response, True
+        response += chunk
+    return response, False
 
 
-def closed(sockets, seconds):
-    """What each socket gets in that time, and whether the peer closes it."""
+def read_each(sockets, seconds):
+    """Returns for each socket the bytes received in that time, and whether the peer closed it."""
     poll, by_number, end = select.poll(), {sock.fileno(): sock for sock in sockets}, time.monotonic() + seconds
-    answers = {sock: (b"", False) for sock in sockets}
+    responses = {sock: (b"", False) for sock in sockets}
     for sock in sockets:
         sock.settimeout(0.001)
         poll.register(sock, select.POLLIN)
@@ -85,18 +85,18 @@ def closed(sockets, seconds):
         for number, _ in poll.poll(left * 1000):
             sock = by_number[number]
             try:
-                piece = sock.recv(65536)
+                chunk = sock.recv(65536)
             except OSError:
-                piece = b""
-            answers[sock] = (answers[sock][0] + piece, not piece)
-            if not piece:
+                chunk = b""
+            responses[sock] = (responses[sock][0] + chunk, not chunk)
+            if not chunk:
                 poll.unregister(by_number.pop(number))
-    return list(answers.values())
+    return list(responses.values())
 
 
-def ended_after(sockets, seconds):
-    """How many of the sockets the peer has closed by then."""
-    return sum(ended for _, ended in closed(sockets, seconds))
+def count_closed(sockets, seconds):
+    """Returns how many of the sockets the peer closed in that time."""
+    return sum(closed for _, closed in read_each(sockets, seconds))
 
 
 def close(sockets):
@@ -104,13 +104,13 @@ def close(sockets):
         sock.close()
 
 
-def status(answer):
-    first = answer.split(b"\r\n", 1)[0].split()
+def status(response):
+    first = response.split(b"\r\n", 1)[0].split()
     return int(first[1]) if len(first) > 1 and first[1].isdigit() else 0
 
 
-def is_problem(answer):
-    return b"content-type: application/problem+json" in answer.lower()
+def is_problem(response):
+    return b"content-type: application/problem+json" in response.lower()
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -123,22 +123,22 @@ def settings(**values):
 
 
 def literal(name, value):
-    """A header field without indexing and without Huffman coding (RFC 7541, 6.2.2)."""
-    def text(word):
-        word = word.encode()
-        if len(word) < 127:
-            return bytes([len(word)]) + word
-        rest, digits = len(word) - 127, b""
+    """Encodes a header without indexing and without Huffman encoding (RFC 7541, 6.2.2)."""
+    def string(text):
+        text = text.encode()
+        if len(text) < 127:
+            return bytes([len(text)]) + text
+        rest, digits = len(text) - 127, b""
         while rest >= 128:
             digits += bytes([rest % 128 + 128])
             rest //= 128
-        return bytes([127]) + digits + bytes([rest]) + word
-    return b"\x00" + text(name) + text(value)
+        return bytes([127]) + digits + bytes([rest]) + text
+    return b"\x00" + string(name) + string(value)
 
 
-def block(target, path, method="GET"):
-    fields = ((":method", method), (":scheme", "http"), (":path", path), (":authority", target.host))
-    return b"".join(literal(name, value) for name, value in fields)
+def header_block(target, path, method="GET"):
+    headers = ((":method", method), (":scheme", "http"), (":path", path), (":authority", target.host))
+    return b"".join(literal(name, value) for name, value in headers)
 
 
 def open_h2(target, receive=None, **values):
@@ -148,54 +148,54 @@ def open_h2(target, receive=None, **values):
 
 
 class Reader:
-    """Reads frames, acknowledges SETTINGS, answers PINGs, and remembers whether the connection was given up."""
+    """Reads frames, acknowledges SETTINGS and PINGs, and records GOAWAY and the end of the connection."""
 
     def __init__(self, sock):
-        self.sock, self.rest, self.gone = sock, b"", False
-        self.count = self.pongs = self.taken = 0
-        self.ended = set()
+        self.sock, self.buffer, self.closed = sock, b"", False
+        self.frames = self.pongs = self.data_bytes = 0
+        self.ended_streams = set()
 
     def poll(self, seconds=0.0):
-        """Takes in what is there; true once the peer has sent GOAWAY or closed."""
+        """Reads available frames; returns whether the peer sent GOAWAY or closed the connection."""
         end = time.monotonic() + seconds
-        while not self.gone:
+        while not self.closed:
             self.sock.settimeout(max(0.0001, end - time.monotonic()))
             try:
-                piece = self.sock.recv(65536)
+                chunk = self.sock.recv(65536)
             except (socket.timeout, TimeoutError, BlockingIOError):
                 break
             except OSError:
-                self.gone = True
+                self.closed = True
                 break
-            self.gone = not piece
-            self.rest += piece
-            self._frames()
+            self.closed = not chunk
+            self.buffer += chunk
+            self._parse_frames()
             if time.monotonic() > end:
                 break
-        return self.gone
+        return self.closed
 
-    def _frames(self):
+    def _parse_frames(self):
         at = 0
-        while len(self.rest) >= at + 9:
-            size = int.from_bytes(self.rest[at:at + 3], "big")
-            if len(self.rest) < at + 9 + size:
+        while len(self.buffer) >= at + 9:
+            size = int.from_bytes(self.buffer[at:at + 3], "big")
+            if len(self.buffer) < at + 9 + size:
                 break
-            kind, flags = self.rest[at + 3], self.rest[at + 4]
-            stream = int.from_bytes(self.rest[at + 5:at + 9], "big")
-            self._frame(kind, flags, stream, self.rest[at + 9:at + 9 + size])
+            kind, flags = self.buffer[at + 3], self.buffer[at + 4]
+            stream = int.from_bytes(self.buffer[at + 5:at + 9], "big")
+            self._handle_frame(kind, flags, stream, self.buffer[at + 9:at + 9 + size])
             at += 9 + size
-        self.rest = self.rest[at:]
+        self.buffer = self.buffer[at:]
 
-    def _frame(self, kind, flags, stream, payload):
-        self.count += 1
-        self.gone = self.gone or kind == GOAWAY
-        self.taken += len(payload) * (kind == DATA)
+    def _handle_frame(self, kind, flags, stream, payload):
+        self.frames += 1
+        self.closed = self.closed or kind == GOAWAY
+        self.data_bytes += len(payload) * (kind == DATA)
         if kind in (DATA, HEADERS) and flags & 1 or kind == RST_STREAM:
-            self.ended.add(stream)
+            self.ended_streams.add(stream)
         if kind in (SETTINGS, PING) and not flags & 1:
             self.pongs += kind == PING
             try:
                 self.sock.settimeout(1)
                 self.sock.sendall(frame(kind, 1, 0, payload if kind == PING else b""))
-            except GONE:
-                self.gone = True
+            except CONNECTION_ERRORS:
+                self.closed = True

@@ -11,7 +11,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// A source file: its place, and the absolute paths that it uses outside of tests.
+/// A source file, and the absolute paths that it uses outside of tests.
 pub struct Module {
     pub file: String,
     /// The path of the module below the crate: `["http", "etag"]`.

@@ -1,5 +1,4 @@
-// Swagger UI as a person uses it: sign in by «Try it out», then read, create and meet a stale version,
-// without typing anything but the credentials.
+// Swagger UI with "Try it out": sign in, list, create, read and update a post with the examples of the document.
 import { chromium } from "playwright-core";
 import assert from "node:assert/strict";
 
@@ -12,24 +11,24 @@ const browser = await chromium.launch({
   ],
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
-// How long the page takes to draw depends on the machine.
+// Rendering is slow on a loaded machine.
 page.setDefaultTimeout(120_000);
-const strange = [];
+const unexpected = [];
 page.on("console", (message) => {
-  // A refused request is what some of these steps are about; the browser logs each one.
-  if (message.type() === "error" && !/status of (4\d\d)/.test(message.text())) strange.push(message.text());
+  // The browser logs 4xx responses as errors, and some steps expect them.
+  if (message.type() === "error" && !/status of (4\d\d)/.test(message.text())) unexpected.push(message.text());
 });
-page.on("pageerror", (error) => strange.push(String(error)));
+page.on("pageerror", (error) => unexpected.push(String(error)));
 page.on("request", (request) => {
-  if (!request.url().startsWith(url) && !request.url().startsWith("data:")) strange.push(`left the house: ${request.url()}`);
+  if (!request.url().startsWith(url) && !request.url().startsWith("data:")) unexpected.push(`request to another origin: ${request.url()}`);
 });
 
 const block = (id) => page.locator(`[id$="-${id}"].opblock`);
 
-// Opens an operation and sends its example, changed by `edit` where the step is about that.
+// Opens an operation and sends its example request, after `edit` has changed it.
 async function execute(id, edit = async () => {}) {
   const operation = block(id);
-  // What was open before is closed, as a person would do: all that is open is drawn again with each answer.
+  // Open operations are rendered again after each response, so the others are closed.
   for (const open of await page.locator(`.opblock.is-open:not([id$="-${id}"]) .opblock-summary-control`).all()) await open.click();
   await operation.scrollIntoViewIfNeeded();
   if (!(await operation.getAttribute("class")).includes("is-open")) await operation.locator(".opblock-summary-control").click();
@@ -54,7 +53,7 @@ try {
   // Tags start collapsed: operations exist in expanded tags only.
   const collapsed = page.locator(".opblock-tag[data-is-open=false]");
   while (await collapsed.count()) await collapsed.first().locator(".expand-operation").click();
-  assert.ok((await page.locator(".opblock").count()) >= 47, "every operation is shown");
+  assert.ok((await page.locator(".opblock").count()) >= 47, "operations are missing");
   await shot("start");
 
   const login = await execute("sessionsLogin", async (operation) => {
@@ -64,7 +63,7 @@ try {
   assert.equal(login.status(), 200);
 
   const created = await execute("postsCreate");
-  // The made-up site has that slug already; without it the title makes one with a number.
+  // The slug of the example exists in the sample data. Without a slug, the server generates another one.
   assert.equal(created.status(), 409);
   const again = await execute("postsCreate", async (operation) => {
     const { slug, ...body } = JSON.parse(await operation.locator("textarea.body-param__text").inputValue());
@@ -92,8 +91,8 @@ try {
   for (const id of ["tagsList", "documentsList", "documentsGetByPath", "commentsListForPost", "authorsList", "meGet", "healthGet"]) {
     assert.equal((await execute(id)).status(), 200, id);
   }
-  assert.deepEqual(strange, []);
-  console.log("swagger: signed in, created, listed, met a stale version");
+  assert.deepEqual(unexpected, []);
+  console.log("swagger: signed in, created, listed, rejected a stale update");
 } catch (error) {
   await shot("failed");
   throw error;

@@ -1,5 +1,5 @@
-"""Kills the service again and again while posts wait for their time: each that was acknowledged is published, once; a
-subscriber who is cut off and comes back has each event once and in order; and a program outside is told of each."""
+"""Kills the server repeatedly while scheduled posts are due. Every acknowledged post is published once, a subscriber that
+reconnects receives every event once and in order, and a webhook endpoint receives every event."""
 import http.client
 import http.server
 import json
@@ -12,55 +12,55 @@ from datetime import datetime, timedelta, timezone
 
 from service import Service
 
-times = int(sys.argv[5])
+kills = int(sys.argv[5])
 random.seed(7)
-acknowledged, over = [], threading.Event()
+acknowledged, stop = [], threading.Event()
 
 
 def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 address = f"127.0.0.1:{free_port()}"
 
 
 def schedule(token, name):
-    """Writes drafts that are published a moment later, as long as somebody answers."""
-    fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    """Creates posts that are scheduled for a moment later, until `stop` is set."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     number = 0
-    while not over.is_set():
+    while not stop.is_set():
         number += 1
         due = datetime.now(timezone.utc) + timedelta(seconds=random.uniform(0.3, 1.5))
         post = {"title": f"Post {name} {number}", "content": "Cut to fit.", "publishAt": due.isoformat()}
         try:
             connection = http.client.HTTPConnection(address, timeout=20)
-            connection.request("POST", "/api/posts", json.dumps(post), fields)
-            answer = connection.getresponse()
-            body = answer.read()
+            connection.request("POST", "/api/posts", json.dumps(post), headers)
+            response = connection.getresponse()
+            body = response.read()
         except (OSError, http.client.HTTPException):
             time.sleep(0.02)
             continue
         finally:
             connection.close()
-        # Whose time has passed on the way is refused, and while the service stops nothing is taken.
-        if answer.status == 201:
+        # 409 if `publishAt` is in the past, 503 while the server starts or stops.
+        if response.status == 201:
             acknowledged.append(json.loads(body)["id"])
-        elif answer.status not in (409, 503):
-            sys.exit(f"a post was answered with {answer.status}: {body}")
+        elif response.status not in (409, 503):
+            sys.exit(f"expected 201, 409 or 503 for a post, got {response.status}: {body}")
         time.sleep(random.uniform(0, 0.02))
 
 
 class Subscriber(threading.Thread):
-    """Reads the stream, is cut off now and then, and goes on where it was."""
+    """Reads the event stream, disconnects at random and resumes with Last-Event-ID."""
 
     def __init__(self, token):
         super().__init__(daemon=True)
-        self.token, self.events, self.last, self.resets, self.begun = token, [], None, 0, 0
+        self.token, self.events, self.last, self.resets, self.connections = token, [], None, 0, 0
 
     def run(self):
-        while not over.is_set():
+        while not stop.is_set():
             try:
                 self.read()
             except (OSError, ValueError):
@@ -74,8 +74,8 @@ class Subscriber(threading.Thread):
             stream.sendall(head.encode())
             lines = stream.makefile("r", encoding="utf-8", newline="\n")
             if " 200 " not in lines.readline():
-                raise ValueError("not now")
-            self.begun += 1
+                raise ValueError("the response is not 200")
+            self.connections += 1
             end = time.monotonic() + random.uniform(0.2, 3)
             event = {}
             for line in lines:
@@ -92,21 +92,21 @@ class Subscriber(threading.Thread):
                     return
 
 
-told, refused, told_twice = {}, set(), 0
+delivered, rejected, redelivered = {}, set(), 0
 
 
-class Outside(http.server.BaseHTTPRequestHandler):
-    """A program outside that is called, and does not always take it the first time."""
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """A webhook receiver that rejects the first delivery of one event in ten."""
 
     def do_POST(self):
-        global told_twice
+        global redelivered
         body, event = self.rfile.read(int(self.headers["content-length"])), self.headers["webhook-id"]
-        if event not in refused and random.random() < 0.1:
-            refused.add(event)
+        if event not in rejected and random.random() < 0.1:
+            rejected.add(event)
             self.send_response(503)
         else:
-            told_twice += event in told
-            told[event] = json.loads(body)
+            redelivered += event in delivered
+            delivered[event] = json.loads(body)
             self.send_response(204)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -115,33 +115,33 @@ class Outside(http.server.BaseHTTPRequestHandler):
         pass
 
 
-outside = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside)
-threading.Thread(target=outside.serve_forever, daemon=True).start()
+receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+threading.Thread(target=receiver.serve_forever, daemon=True).start()
 
 with Service(address) as service:
     token = service.token()
-    fields = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
-    endpoint = {"url": f"http://127.0.0.1:{outside.server_address[1]}/", "events": ["posts"]}
-    status, answer = service.ask("POST", "/api/webhook-endpoints", json.dumps(endpoint), **fields)
+    headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
+    endpoint = {"url": f"http://127.0.0.1:{receiver.server_address[1]}/", "events": ["posts"]}
+    status, response = service.request("POST", "/api/webhook-endpoints", json.dumps(endpoint), **headers)
     if status != 201:
-        sys.exit(f"an endpoint was answered with {status}: {answer}")
+        sys.exit(f"expected 201 for the webhook endpoint, got {status}: {response}")
     subscriber = Subscriber(token)
     subscriber.start()
-    while subscriber.begun == 0:
+    while subscriber.connections == 0:
         time.sleep(0.01)
 writers = [threading.Thread(target=schedule, args=(token, name)) for name in "ab"]
 for writer in writers:
     writer.start()
-for _ in range(times):
+for _ in range(kills):
     with Service(address):
         time.sleep(random.uniform(0.1, 0.8))
 
 with Service(address) as service:
-    over.set()
+    stop.set()
     for writer in writers:
         writer.join()
-    over.clear()
-    # The last are due in a moment, and what failed outside is sent again after some seconds.
+    stop.clear()
+    # The last posts are due in a moment, and rejected deliveries are retried after some seconds.
     reader = Subscriber(token)
     subscriber.join(30)
     reader.events, reader.last = subscriber.events, subscriber.last
@@ -150,32 +150,32 @@ with Service(address) as service:
     while time.monotonic() < end:
         events = list(reader.events)
         published = [data["data"]["id"] for _, data in events if data["type"] == "post.published"]
-        if set(acknowledged) <= set(published) and {data["id"] for _, data in events} <= set(told):
+        if set(acknowledged) <= set(published) and {data["id"] for _, data in events} <= set(delivered):
             break
         time.sleep(0.2)
-    over.set()
+    stop.set()
     positions = [position for position, _ in events]
     created = [data["data"]["id"] for _, data in events if data["type"] == "post.created"]
     lost = set(acknowledged) - set(published)
     if lost:
         sys.exit(f"{len(lost)} posts of {len(acknowledged)} were not published: {sorted(lost)[:3]}")
     if len(set(published)) != len(published) or len(set(created)) != len(created):
-        sys.exit("a post was published or made twice")
+        sys.exit("a post was published or created twice")
     if positions != sorted(set(positions)):
-        sys.exit("an event came twice, or out of order")
+        sys.exit("the stream contains a duplicate event or is not in order")
     if subscriber.resets or reader.resets:
-        sys.exit("the log had forgotten something")
-    missed = {data["id"] for _, data in events} - set(told)
+        sys.exit("the stream contains a reset")
+    missed = {data["id"] for _, data in events} - set(delivered)
     if missed:
-        sys.exit(f"the program outside was not told of {len(missed)} events of {len(events)}")
-    strange = set(told) - {data["id"] for _, data in events}
-    if strange:
-        sys.exit(f"the program outside was told of {len(strange)} events that never happened")
+        sys.exit(f"{len(missed)} events of {len(events)} were not delivered to the webhook endpoint")
+    unknown = set(delivered) - {data["id"] for _, data in events}
+    if unknown:
+        sys.exit(f"{len(unknown)} deliveries have no event")
     for post in acknowledged[:: max(1, len(acknowledged) // 50)]:
-        status, seen = service.ask("GET", f"/api/posts/{post}")
-        if (status, json.loads(seen).get("published")) != (200, True):
-            sys.exit(f"a post that is told as published is not: {post}")
+        status, body = service.request("GET", f"/api/posts/{post}")
+        if (status, json.loads(body).get("published")) != (200, True):
+            sys.exit(f"a post with a post.published event is not published: {post}")
 print(
-    f"{times} kills, {len(acknowledged)} posts acknowledged and published once, {len(events)} events in order over "
-    f"{subscriber.begun + reader.begun} connections, all told outside, {told_twice} of them once more"
+    f"{kills} kills, {len(acknowledged)} posts acknowledged and published once, {len(events)} events in order over "
+    f"{subscriber.connections + reader.connections} connections, all delivered to the webhook endpoint, {redelivered} redeliveries"
 )

@@ -1,4 +1,4 @@
-"""The service as a process that can be struck down: `TENON FOLDER EMAIL PASSWORD …` are the arguments of each test."""
+"""Runs the server as a process. The arguments of each test start with `TENON FOLDER EMAIL PASSWORD`."""
 import http.client
 import json
 import re
@@ -10,7 +10,7 @@ tenon, folder, email, password = sys.argv[1:5]
 
 
 class Service:
-    """Runs within a `with`, and is killed at its end."""
+    """A context manager that starts the server and ends it with SIGKILL."""
 
     def __init__(self, listen="127.0.0.1:0"):
         self.listen = listen
@@ -19,26 +19,26 @@ class Service:
         command = [tenon, "serve", "--listen", self.listen, "--data-dir", folder]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in self.process.stdout:
-            found = re.match(r"listening on http://(.*)", line)
-            if found:
-                self.address = found.group(1)
+            match = re.match(r"listening on http://(.*)", line)
+            if match:
+                self.address = match.group(1)
                 return self
-        sys.exit("the service did not start")
+        sys.exit("the server did not start")
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process.stdout.close()
 
-    def ask(self, method, path, body=None, **fields):
+    def request(self, method, path, body=None, **headers):
         connection = http.client.HTTPConnection(self.address, timeout=20)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in fields.items()})
-        answer = connection.getresponse()
-        found = answer.status, answer.read()
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        result = response.status, response.read()
         connection.close()
-        return found
+        return result
 
     def token(self):
         body = json.dumps({"email": email, "password": password})
-        status, answer = self.ask("POST", "/api/auth/login", body, Content_Type="application/json")
-        return json.loads(answer)["accessToken"]
+        _, response = self.request("POST", "/api/auth/login", body, Content_Type="application/json")
+        return json.loads(response)["accessToken"]

@@ -1,5 +1,5 @@
-"""Kills the service in the middle of uploads, again and again: no upload that was answered is lost, none is there twice,
-and no bytes lie about of which the service does not know."""
+"""Kills the server repeatedly during uploads. Every acknowledged upload is stored once, and every stored file belongs
+to an upload or to a recorded orphan."""
 import http.client
 import json
 import os
@@ -13,7 +13,7 @@ import zlib
 
 from service import Service
 
-folder, times = sys.argv[2], int(sys.argv[5])
+folder, kills = sys.argv[2], int(sys.argv[5])
 random.seed(7)
 
 
@@ -33,24 +33,24 @@ def png(seed, side=120):
     )
 
 
-answered, counter = [], iter(range(1, 10**9))
+acknowledged, counter = [], iter(range(1, 10**9))
 
 
 def uploads(service, token):
     head = b'--line\r\nContent-Disposition: form-data; name="file"; filename="joint.png"\r\n\r\n'
-    fields = {"Authorization": f"Bearer {token}", "Content_Type": "multipart/form-data; boundary=line"}
+    headers = {"Authorization": f"Bearer {token}", "Content_Type": "multipart/form-data; boundary=line"}
     try:
         while True:
-            picture = png(next(counter))
-            status, answer = service.ask("POST", "/api/upload", head + picture + b"\r\n--line--\r\n", **fields)
+            image = png(next(counter))
+            status, response = service.request("POST", "/api/upload", head + image + b"\r\n--line--\r\n", **headers)
             if status != 201:
-                sys.exit(f"an upload was answered with {status}: {answer}")
-            answered.append(json.loads(answer))
+                sys.exit(f"expected 201 for an upload, got {status}: {response}")
+            acknowledged.append(json.loads(response))
     except (OSError, http.client.HTTPException):
         pass
 
 
-for _ in range(times):
+for _ in range(kills):
     with Service() as service:
         token = service.token()
         threads = [threading.Thread(target=uploads, args=(service, token)) for _ in range(3)]
@@ -61,24 +61,24 @@ for _ in range(times):
         thread.join()
 
 with Service() as service:
-    for picture in answered:
-        status, seen = service.ask("GET", picture["url"])
-        if (status, len(seen)) != (200, picture["size"]):
-            sys.exit(f"an upload that was answered is lost: {picture}")
+    for image in acknowledged:
+        status, body = service.request("GET", image["url"])
+        if (status, len(body)) != (200, image["size"]):
+            sys.exit(f"an acknowledged upload is lost: {image}")
 database = sqlite3.connect(os.path.join(folder, "tenon.db"))
 rows = database.execute("SELECT key, sha256 FROM media").fetchall()
-noted = {stem for (stem,) in database.execute("SELECT stem FROM media_leftovers")}
+orphans = {stem for (stem,) in database.execute("SELECT stem FROM media_leftovers")}
 if len({digest for _, digest in rows}) != len(rows):
-    sys.exit("an upload is there twice")
-known = {key.split(".")[0] for key, _ in rows}
+    sys.exit("an upload is stored twice")
+uploaded = {key.split(".")[0] for key, _ in rows}
 media = os.path.join(folder, "media")
-there = {stem for shard in os.listdir(media) if len(shard) == 2 for stem in os.listdir(os.path.join(media, shard))}
-if known - there:
-    sys.exit(f"pictures without bytes: {known - there}")
-if there - known - noted:
-    sys.exit(f"bytes of which nobody knows: {there - known - noted}")
-left = len(os.listdir(os.path.join(media, "incoming")))
+stored = {stem for shard in os.listdir(media) if len(shard) == 2 for stem in os.listdir(os.path.join(media, shard))}
+if uploaded - stored:
+    sys.exit(f"uploads without a file: {uploaded - stored}")
+if stored - uploaded - orphans:
+    sys.exit(f"files without an upload or a recorded orphan: {stored - uploaded - orphans}")
+temporary = len(os.listdir(os.path.join(media, "incoming")))
 print(
-    f"{times} kills, {len(answered)} uploads answered, {len(rows)} kept, "
-    f"{len(noted)} noted to be taken away, {left} files of broken ones to be swept"
+    f"{kills} kills, {len(acknowledged)} uploads acknowledged, {len(rows)} stored, "
+    f"{len(orphans)} recorded orphans, {temporary} temporary files"
 )

@@ -1,240 +1,275 @@
-//! Each law, held against a document that breaks it: a law that cannot fail is none.
+//! Tests of the rules: each fails with its message for a document that violates it.
 use std::panic;
 
 use serde_json::Value;
 
-use crate::{IN_PLACE, laws, schemas};
+use crate::{REPLACEMENT, operations, schemas};
 
-/// A law, its words, and the change to the document that breaks it: a place, and the JSON that stands there then,
-/// or nothing where it is taken away.
-type Breach = (fn(), &'static str, &'static str, &'static str);
+/// A test of a rule, a part of its message, and the change that violates the rule: a JSON pointer and the new value,
+/// or an empty string to remove the value.
+type Violation = (fn(), &'static str, &'static str, &'static str);
 
-const OF_OPERATIONS: &[Breach] = &[
+const OPERATION_VIOLATIONS: &[Violation] = &[
     (
-        laws::every_operation_has_one_id_that_starts_with_its_tag,
-        "an id is unique",
+        operations::operation_ids_are_unique_and_start_with_the_tag,
+        "the operationId starts with the tag",
         "/paths/~1api~1posts/get/operationId",
         r#""listPosts""#,
     ),
     (
-        laws::every_operation_has_one_id_that_starts_with_its_tag,
-        "stands twice",
+        operations::operation_ids_are_unique_and_start_with_the_tag,
+        "duplicate operationId",
         "/paths/~1api~1posts/get/operationId",
         r#""postsCreate""#,
     ),
     (
-        laws::an_operation_id_is_a_tag_and_a_verb,
-        "has a known verb",
+        operations::operation_ids_contain_a_known_verb,
+        "and a known verb",
         "/paths/~1api~1posts/get/operationId",
         r#""postsFetch""#,
     ),
     (
-        laws::no_path_matches_two_templates,
+        operations::no_path_matches_two_templates,
         "both /api/posts/{post} and /api/posts/slug",
         "/paths/~1api~1posts~1slug",
         "{}",
     ),
     (
-        laws::no_path_matches_two_templates,
+        operations::no_path_matches_two_templates,
         "both /api/docs/{path} and /api/docs/{path}/revisions",
         "/paths/~1api~1docs~1{path}~1revisions",
         "{}",
     ),
-    (laws::tags_are_described_used_and_sorted, "left == right", "/tags/0/name", r#""Zebras""#),
-    (laws::tags_are_described_used_and_sorted, "Posts", "/tags/7/description", r#""Posts""#),
+    (operations::tags_are_described_used_and_sorted, "left == right", "/tags/0/name", r#""Zebras""#),
+    (operations::tags_are_described_used_and_sorted, "Posts", "/tags/7/description", r#""Posts""#),
     (
-        laws::tags_are_described_used_and_sorted,
-        "its tag is described",
+        operations::tags_are_described_used_and_sorted,
+        "the tag is declared",
         "/paths/~1api~1posts/get/tags/0",
         r#""Articles""#,
     ),
     (
-        laws::summaries_are_short_commands,
-        "a summary is there",
+        operations::summaries_and_descriptions_have_their_form,
+        "a summary has",
         "/paths/~1api~1posts/get/summary",
         r#""list posts.""#,
     ),
-    (laws::summaries_are_short_commands, "a description is there", "/paths/~1api~1posts/get/description", ""),
     (
-        laws::who_may_call_is_stated,
-        "x-authz names",
+        operations::summaries_and_descriptions_have_their_form,
+        "a description has",
+        "/paths/~1api~1posts/get/description",
+        "",
+    ),
+    (
+        operations::operations_declare_their_permissions,
+        "x-authz lists",
         "/paths/~1api~1posts/get/x-authz/allow",
         r#"["friends"]"#,
     ),
     (
-        laws::who_may_call_is_stated,
-        "security is stated",
+        operations::operations_declare_their_permissions,
+        "security is optional",
         "/paths/~1api~1posts/get/x-authz/allow",
         r#"["editor"]"#,
     ),
     (
-        laws::who_may_call_is_stated,
-        "an API key has a scope",
+        operations::operations_declare_their_permissions,
+        "an API key requires",
         "/paths/~1api~1posts/get/security/2/api_key/0",
         r#""all""#,
     ),
-    (laws::who_may_call_is_stated, "whoever may be refused", "/paths/~1api~1posts/get/responses/401", ""),
     (
-        laws::what_is_taken_can_be_refused,
-        "every operation can say 400",
+        operations::operations_declare_their_permissions,
+        "declares 401 and 403",
+        "/paths/~1api~1posts/get/responses/401",
+        "",
+    ),
+    (
+        operations::operations_declare_their_errors,
+        "every operation declares 400",
         "/paths/~1api~1posts/get/responses/503",
         "",
     ),
-    (laws::what_is_taken_can_be_refused, "have budgets", "/paths/~1api~1posts/get/responses/429", ""),
     (
-        laws::what_is_taken_can_be_refused,
-        "a path parameter",
+        operations::operations_declare_their_errors,
+        "have a rate limit",
+        "/paths/~1api~1posts/get/responses/429",
+        "",
+    ),
+    (
+        operations::operations_declare_their_errors,
+        "with a path parameter declares 404",
         "/paths/~1api~1posts~1{post}/get/responses/404",
         "",
     ),
     (
-        laws::what_is_taken_can_be_refused,
-        "a body can be too slow",
+        operations::operations_declare_their_errors,
+        "with a body declares 408",
         "/paths/~1api~1posts/post/responses/408",
         "",
     ),
     (
-        laws::what_is_taken_can_be_refused,
-        "If-Match can fail",
+        operations::operations_declare_their_errors,
+        "with If-Match declares 412",
         "/paths/~1api~1posts~1{post}/put/responses/428",
         "",
     ),
     (
-        laws::what_is_taken_can_be_refused,
-        "an Idempotency-Key can be in use",
+        operations::operations_declare_their_errors,
+        "with Idempotency-Key declares 409",
         "/paths/~1api~1posts/post/responses/409",
         "",
     ),
-    (laws::what_is_taken_can_be_refused, "422 is for", "/paths/~1api~1posts/get/responses/422", r#"{}"#),
     (
-        laws::what_is_taken_can_be_refused,
-        "If-None-Match on a read",
+        operations::operations_declare_their_errors,
+        "declare 422",
+        "/paths/~1api~1posts/get/responses/422",
+        r#"{}"#,
+    ),
+    (
+        operations::operations_declare_their_errors,
+        "a read declares 304",
         "/paths/~1api~1posts/get/responses/304",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "one success has a body",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "all successful responses",
         "/paths/~1api~1posts~1{post}/put/responses/204/content",
         r#"{ "text/plain": {} }"#,
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "there is a success",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "there is a 2xx",
         "/paths/~1api~1posts~1{post}/delete/responses/204",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "read with a validator",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "a read with If-None-Match",
         "/paths/~1api~1posts/get/responses/200/headers/ETag",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "304 carries",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "304 has",
         "/paths/~1api~1posts/get/responses/304/headers/ETag",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "201 carries",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "201 has",
         "/paths/~1api~1posts/post/responses/201/headers/Location",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "an operation that ends",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "a deprecated operation",
         "/paths/~1api~1v1~1invoices/get/responses/302/headers/Sunset",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "308 carry",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "308 have",
         "/paths/~1api~1posts~1{post}/get/responses/308/headers/Location",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "401 carries",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "401 has",
         "/components/responses/Unauthorized/headers/WWW-Authenticate",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "429 and 503 carry",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "429 and 503 have",
         "/components/responses/ServiceUnavailable/headers/Retry-After",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "415 carries",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "415 has",
         "/components/responses/UnsupportedMediaType/headers/Accept",
         "",
     ),
     (
-        laws::answers_have_one_shape_and_their_headers,
-        "every answer carries",
+        operations::responses_have_one_body_type_and_the_required_headers,
+        "every response has",
         "/components/responses/NotFound/headers/X-Request-Id",
         "",
     ),
-    (laws::writes_can_be_made_safe, "POST takes", "/components/parameters/IdempotencyKey/name", r#""Key""#),
-    (laws::writes_can_be_made_safe, "PUT and PATCH take", "/components/parameters/Prefer/name", r#""Wish""#),
     (
-        laws::writes_can_be_made_safe,
-        "PATCH takes a merge patch",
+        operations::writes_accept_idempotency_keys_and_preconditions,
+        "POST accepts",
+        "/components/parameters/IdempotencyKey/name",
+        r#""Key""#,
+    ),
+    (
+        operations::writes_accept_idempotency_keys_and_preconditions,
+        "PUT and PATCH accept",
+        "/components/parameters/Prefer/name",
+        r#""Preference""#,
+    ),
+    (
+        operations::writes_accept_idempotency_keys_and_preconditions,
+        "PATCH accepts a merge patch",
         "/paths/~1api~1me/patch/requestBody/content",
         r#"{ "application/json": {} }"#,
     ),
-    (laws::lists_are_pages, "a list has page", "/paths/~1api~1posts/get/responses/200/headers/Link", ""),
     (
-        laws::failures_are_problems,
-        "every failure",
+        operations::lists_have_page_parameters_and_links,
+        "a list has the parameters",
+        "/paths/~1api~1posts/get/responses/200/headers/Link",
+        "",
+    ),
+    (
+        operations::errors_are_problems,
+        "every error",
         "/components/responses/NotFound/content/application~1problem+json/examples",
         "",
     ),
     (
-        laws::bodies_have_examples,
+        operations::bodies_have_examples,
         "a request body",
         "/paths/~1api~1posts/post/requestBody/content/application~1json/example",
         "",
     ),
     (
-        laws::bodies_have_examples,
-        "a success with a body",
+        operations::bodies_have_examples,
+        "a successful response",
         "/paths/~1api~1posts/get/responses/200/content/application~1json/example",
         "",
     ),
     (
-        laws::creates_link_to_what_can_be_done_with_what_they_made,
+        operations::creates_have_links,
         "201 of a collection",
         "/paths/~1api~1posts/post/responses/201/links",
         "",
     ),
 ];
 
-const OF_SCHEMAS: &[Breach] = &[
+const SCHEMA_VIOLATIONS: &[Violation] = &[
     (
-        schemas::strings_are_bounded_and_have_a_form,
-        "a string has maxLength",
+        schemas::strings_have_a_length_and_a_pattern,
+        "a string has minLength",
         "/components/schemas/NewPost/properties/title/maxLength",
         "",
     ),
     (
-        schemas::strings_are_bounded_and_have_a_form,
+        schemas::strings_have_a_length_and_a_pattern,
         "a string has a pattern",
         "/components/schemas/NewPost/properties/title/pattern",
         "",
     ),
     (
-        schemas::strings_are_bounded_and_have_a_form,
+        schemas::strings_have_a_length_and_a_pattern,
         "a pattern is anchored",
         "/components/schemas/NewPost/properties/slug/pattern",
         r#""[a-z]+""#,
     ),
     (
-        schemas::strings_are_bounded_and_have_a_form,
-        "a pattern has words",
+        schemas::strings_have_a_length_and_a_pattern,
+        "a pattern has a message",
         "/components/schemas/NewPost/properties/slug/pattern",
         r#""^[a-f]+$""#,
     ),
@@ -246,60 +281,60 @@ const OF_SCHEMAS: &[Breach] = &[
     ),
     (
         schemas::numbers_and_arrays_are_bounded,
-        "an array says",
+        "an array has",
         "/components/schemas/NewPost/properties/tags/maxItems",
         "",
     ),
     (
-        schemas::objects_are_closed_named_and_described,
-        "an object is closed",
+        schemas::objects_are_closed_components_with_descriptions,
+        "an object has additionalProperties",
         "/components/schemas/Post/additionalProperties",
         "",
     ),
     (
-        schemas::objects_are_closed_named_and_described,
-        "an object stands",
+        schemas::objects_are_closed_components_with_descriptions,
+        "an object is a named",
         "/components/schemas/Post/properties/author",
         r#"{ "type": "object", "additionalProperties": false }"#,
     ),
     (
-        schemas::objects_are_closed_named_and_described,
-        "what is required",
+        schemas::objects_are_closed_components_with_descriptions,
+        "a required property",
         "/components/schemas/Post/required/0",
         r#""nothing""#,
     ),
     (
-        schemas::objects_are_closed_named_and_described,
-        "is not described",
+        schemas::objects_are_closed_components_with_descriptions,
+        "has no description",
         "/components/schemas/Post/description",
         "",
     ),
     (
-        schemas::objects_are_closed_named_and_described,
-        "Post.title is not described",
+        schemas::objects_are_closed_components_with_descriptions,
+        "Post.title has no description",
         "/components/schemas/Post/properties/title/description",
         "",
     ),
     (
-        schemas::nothing_in_an_answer_is_null,
-        "only merge patches",
+        schemas::only_merge_patches_accept_null,
+        "only merge patches accept",
         "/components/schemas/Post/properties/excerpt/type",
         r#"["string", "null"]"#,
     ),
     (
-        schemas::parameters_are_described_with_an_example,
-        "is not described",
+        schemas::parameters_have_a_description_and_an_example,
+        "has no description",
         "/components/parameters/IfMatch/description",
         "",
     ),
     (
-        schemas::parameters_are_described_with_an_example,
+        schemas::parameters_have_a_description_and_an_example,
         "has no example",
         "/components/parameters/IfMatch/example",
         "",
     ),
     (
-        schemas::parameters_are_described_with_an_example,
+        schemas::parameters_have_a_description_and_an_example,
         "TooLarge",
         "/paths/~1api~1posts/get/parameters/0/example",
         r#"20000"#,
@@ -307,43 +342,43 @@ const OF_SCHEMAS: &[Breach] = &[
     (schemas::examples_are_valid, "NotInEnum", "/components/schemas/Me/example/role", r#""king""#),
 ];
 
-/// The document with `now` at a place.
-fn changed(at: &str, now: &str) -> &'static Value {
+/// Returns the document with a changed value. Leaked, because `document` returns a static reference.
+fn changed(pointer: &str, value: &str) -> &'static Value {
     let mut document = tenon::api::DOCUMENT.clone();
-    let (above, name) = at.rsplit_once('/').expect("a pointer");
+    let (parent, name) = pointer.rsplit_once('/').expect("an absolute pointer");
     let name = name.replace("~1", "/");
-    let above = document.pointer_mut(above).unwrap_or_else(|| panic!("{at} is not there"));
-    match (above, serde_json::from_str(now).ok()) {
-        (Value::Object(members), Some(now)) => drop(members.insert(name, now)),
-        (Value::Object(members), None) => {
-            members.remove(&name).unwrap_or_else(|| panic!("{at} is not there"));
+    let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no parent of {pointer}"));
+    match (parent, serde_json::from_str(value).ok()) {
+        (Value::Object(fields), Some(value)) => drop(fields.insert(name, value)),
+        (Value::Object(fields), None) => {
+            fields.remove(&name).unwrap_or_else(|| panic!("no value at {pointer}"));
         }
-        (Value::Array(entries), Some(now)) => {
-            entries[name.parse::<usize>().expect("a place")] = now;
+        (Value::Array(items), Some(value)) => {
+            items[name.parse::<usize>().expect("an index")] = value;
         }
-        _ => panic!("{at} cannot be changed"),
+        _ => panic!("cannot change {pointer}"),
     }
     Box::leak(Box::new(document))
 }
 
-fn fails_with((test, says, at, now): &Breach) {
-    IN_PLACE.set(Some(changed(at, now)));
-    let failed = panic::catch_unwind(test);
-    IN_PLACE.set(None);
-    let told = failed.err().map(|told| {
-        let text = told.downcast_ref::<String>().cloned();
-        text.or_else(|| told.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+fn assert_violation((test, expected, pointer, value): &Violation) {
+    REPLACEMENT.set(Some(changed(pointer, value)));
+    let result = panic::catch_unwind(test);
+    REPLACEMENT.set(None);
+    let message = result.err().map(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
     });
-    let told = told.unwrap_or_else(|| panic!("nobody minds the change at {at}"));
-    assert!(told.contains(says), "the change at {at} breaks another law: {told}");
+    let message = message.unwrap_or_else(|| panic!("no rule rejects the change at {pointer}"));
+    assert!(message.contains(expected), "the change at {pointer} violates another rule: {message}");
 }
 
 #[test]
-fn each_law_of_operations_can_be_broken() {
-    OF_OPERATIONS.iter().for_each(fails_with);
+fn each_rule_for_operations_can_fail() {
+    OPERATION_VIOLATIONS.iter().for_each(assert_violation);
 }
 
 #[test]
-fn each_law_of_schemas_can_be_broken() {
-    OF_SCHEMAS.iter().for_each(fails_with);
+fn each_rule_for_schemas_can_fail() {
+    SCHEMA_VIOLATIONS.iter().for_each(assert_violation);
 }

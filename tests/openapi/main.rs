@@ -1,6 +1,6 @@
-//! Laws over the document: each holds for every operation there is and every one to come.
+//! Rules for the OpenAPI document, checked for every operation, parameter and schema.
 mod broken_documents;
-mod laws;
+mod operations;
 mod schemas;
 mod traverse;
 
@@ -9,36 +9,39 @@ use std::{cell::Cell, fs};
 use serde_json::Value;
 
 thread_local! {
-    /// What stands in the document's place, where a law is to fail.
-    static IN_PLACE: Cell<Option<&'static Value>> = const { Cell::new(None) };
+    /// Replaces the document in the tests of the rules.
+    static REPLACEMENT: Cell<Option<&'static Value>> = const { Cell::new(None) };
 }
 
-/// The document as the code gives it.
+/// Returns the complete OpenAPI document, or its replacement.
 fn document() -> &'static Value {
-    IN_PLACE.get().unwrap_or(&tenon::api::DOCUMENT)
+    REPLACEMENT.get().unwrap_or(&tenon::api::DOCUMENT)
 }
 
 #[test]
-fn the_committed_document_is_the_one_that_is_served() {
-    let now = tenon::api::to_yaml(&tenon::api::PUBLISHED);
+fn openapi_yaml_matches_the_code() {
+    let generated = tenon::api::to_yaml(&tenon::api::PUBLISHED);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
-    let then = fs::read_to_string(path).unwrap_or_default();
-    assert!(now == then, "openapi.yaml is out of date: run `cargo openapi`, read the difference, commit it");
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(generated == committed, "openapi.yaml is out of date: run `cargo openapi` and review the change");
 }
 
 #[test]
-fn the_yaml_reads_back_as_the_document() {
-    let read: Value = serde_saphyr::from_str(&tenon::api::to_yaml(document())).unwrap_or_default();
-    assert_eq!(&read, document());
+fn the_yaml_parses_to_the_same_document() {
+    let parsed: Value = serde_saphyr::from_str(&tenon::api::to_yaml(document())).unwrap_or_default();
+    assert_eq!(&parsed, document());
 }
 
 #[test]
-fn the_projection_says_nothing_of_3_1() {
+fn the_3_0_document_has_no_3_1_features() {
     let projected = tenon::api::to_openapi_30(document());
     assert_eq!(projected["openapi"], "3.0.3");
     traverse::visit(&projected, "", &mut |at, value| {
-        assert!(!value["type"].is_array(), "{at} has several types");
+        assert!(!value["type"].is_array(), "{at}: OpenAPI 3.0 has no type arrays");
         let siblings = value.as_object().map_or(0, serde_json::Map::len);
-        assert!(value.get("$ref").is_none() || siblings == 1, "{at} has a reference with siblings");
+        assert!(
+            value.get("$ref").is_none() || siblings == 1,
+            "{at}: OpenAPI 3.0 ignores the siblings of `$ref`"
+        );
     });
 }

@@ -1,78 +1,85 @@
-//! What every schema and parameter says.
+//! Rules for the schemas and parameters of the OpenAPI document.
 use serde_json::{Value, json};
 use tenon::schema::{Schema, pattern_message};
 
 use crate::{
     document,
-    traverse::{follow, operations, schemas},
+    traverse::{operations, resolve, schemas},
 };
 
-fn law(says: &str, holds: impl Fn(&str, &Value) -> bool) {
-    let broken: Vec<String> =
+/// Asserts a rule for every schema; lists the pointers of the schemas that violate it.
+fn check(rule: &str, holds: impl Fn(&str, &Value) -> bool) {
+    let violations: Vec<String> =
         schemas(document()).into_iter().filter(|(at, schema)| !holds(at, schema)).map(|(at, _)| at).collect();
-    assert!(broken.is_empty(), "{says}:\n{}", broken.join("\n"));
+    assert!(violations.is_empty(), "{rule}:\n{}", violations.join("\n"));
 }
 
-fn is(schema: &Value, kind: &str) -> bool {
+fn is_type(schema: &Value, kind: &str) -> bool {
     schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.contains(&json!(kind)))
 }
 
-fn has(schema: &Value, keys: &[&str]) -> bool {
+fn has_all(schema: &Value, keys: &[&str]) -> bool {
     keys.iter().all(|key| schema.get(key).is_some())
 }
 
 #[test]
-pub fn strings_are_bounded_and_have_a_form() {
-    law("a string has maxLength, or is one of a few words, or a date", |_, schema| {
-        !is(schema, "string") || has(schema, &["enum"]) || has(schema, &["maxLength", "minLength"])
+pub fn strings_have_a_length_and_a_pattern() {
+    check("a string has minLength and maxLength, or an enum", |_, schema| {
+        !is_type(schema, "string")
+            || has_all(schema, &["enum"])
+            || has_all(schema, &["maxLength", "minLength"])
     });
-    law("a string has a pattern, a format or a list of words", |_, schema| {
-        !is(schema, "string") || ["pattern", "format", "enum"].iter().any(|key| schema.get(key).is_some())
+    check("a string has a pattern, a format or an enum", |_, schema| {
+        !is_type(schema, "string")
+            || ["pattern", "format", "enum"].iter().any(|key| schema.get(key).is_some())
     });
-    law("a pattern is anchored", |_, schema| {
+    check("a pattern is anchored", |_, schema| {
         schema["pattern"].as_str().is_none_or(|pattern| pattern.starts_with('^') && pattern.ends_with('$'))
     });
-    law("a pattern has words", |_, schema| {
-        schema["pattern"].as_str().is_none_or(|it| pattern_message(it).is_some())
+    check("a pattern has a message", |_, schema| {
+        schema["pattern"].as_str().is_none_or(|pattern| pattern_message(pattern).is_some())
     });
 }
 
 #[test]
 pub fn numbers_and_arrays_are_bounded() {
-    law("an integer has a width and bounds", |_, schema| {
-        !is(schema, "integer")
-            || (has(schema, &["minimum", "maximum"])
+    check("an integer has a format, a minimum and a maximum", |_, schema| {
+        !is_type(schema, "integer")
+            || (has_all(schema, &["minimum", "maximum"])
                 && ["int32", "int64"].iter().any(|f| schema["format"] == *f))
     });
-    law("an array says what it holds and how many", |_, schema| {
-        !is(schema, "array") || has(schema, &["items", "minItems", "maxItems"])
+    check("an array has items, minItems and maxItems", |_, schema| {
+        !is_type(schema, "array") || has_all(schema, &["items", "minItems", "maxItems"])
     });
 }
 
 #[test]
-pub fn objects_are_closed_named_and_described() {
-    law("an object is closed", |_, schema| {
-        !is(schema, "object")
+pub fn objects_are_closed_components_with_descriptions() {
+    check("an object has additionalProperties", |_, schema| {
+        !is_type(schema, "object")
             || schema["additionalProperties"] == false
             || schema["additionalProperties"].is_object()
     });
-    law("an object stands among the components, under a name", |at, schema| {
-        !is(schema, "object")
+    check("an object is a named component", |at, schema| {
+        !is_type(schema, "object")
             || at.strip_prefix("/components/schemas/").is_some_and(|name| !name.contains('/'))
     });
-    law("what is required is described", |_, schema| {
+    check("a required property is declared", |_, schema| {
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         required.into_iter().all(|name| schema["properties"].get(name).is_some())
     });
     for (name, schema) in document()["components"]["schemas"].as_object().into_iter().flatten() {
-        assert!(schema["description"].as_str().is_some_and(|text| text.len() > 5), "{name} is not described");
+        assert!(
+            schema["description"].as_str().is_some_and(|text| text.len() > 5),
+            "{name} has no description"
+        );
         for (property, inner) in schema["properties"].as_object().into_iter().flatten() {
-            let described =
-                inner.get("description").is_some() || follow(document(), inner).get("description").is_some();
-            assert!(described, "{name}.{property} is not described");
-            let shown = inner.get("$ref").is_some() || inner.get("anyOf").is_some();
+            let has_description =
+                inner.get("description").is_some() || resolve(document(), inner).get("description").is_some();
+            assert!(has_description, "{name}.{property} has no description");
+            let is_reference = inner.get("$ref").is_some() || inner.get("anyOf").is_some();
             assert!(
-                shown || inner.get("example").is_some() || schema.get("example").is_some(),
+                is_reference || inner.get("example").is_some() || schema.get("example").is_some(),
                 "{name}.{property} has no example"
             );
         }
@@ -80,24 +87,24 @@ pub fn objects_are_closed_named_and_described() {
 }
 
 #[test]
-pub fn nothing_in_an_answer_is_null() {
-    let patches = |at: &str| at.split('/').nth(3).is_some_and(|name| name.ends_with("Patch"));
-    law("only merge patches take null", |at, schema| {
-        !is(schema, "null") && !schema["type"].is_array() || patches(at)
+pub fn only_merge_patches_accept_null() {
+    let in_patch = |at: &str| at.split('/').nth(3).is_some_and(|name| name.ends_with("Patch"));
+    check("only merge patches accept null", |at, schema| {
+        !is_type(schema, "null") && !schema["type"].is_array() || in_patch(at)
     });
 }
 
 #[test]
-pub fn parameters_are_described_with_an_example() {
+pub fn parameters_have_a_description_and_an_example() {
     for op in operations(document()) {
         for parameter in op.parameters(document()) {
             let at = format!("{} {}", op.id(), parameter["name"]);
             assert!(
                 parameter["description"].as_str().is_some_and(|text| text.len() > 5),
-                "{at} is not described"
+                "{at} has no description"
             );
             assert!(parameter.get("example").is_some(), "{at} has no example");
-            let schema = follow(document(), &parameter["schema"]);
+            let schema = resolve(document(), &parameter["schema"]);
             let compiled =
                 Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{at}: {error}"));
             let mut violations = Vec::new();
@@ -109,7 +116,7 @@ pub fn parameters_are_described_with_an_example() {
 
 #[test]
 pub fn examples_are_valid() {
-    let check = |at: &str, schema: &Value, example: &Value| {
+    let check_example = |at: &str, schema: &Value, example: &Value| {
         let compiled = Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{at}: {error}"));
         let mut violations = Vec::new();
         compiled.validate(example, "", &mut violations);
@@ -117,30 +124,30 @@ pub fn examples_are_valid() {
     };
     for (at, schema) in schemas(document()) {
         if let Some(example) = schema.get("example") {
-            check(&at, schema, example);
+            check_example(&at, schema, example);
         }
     }
     let mut count = 0;
     for op in operations(document()) {
-        let request = op.written["requestBody"]["content"].as_object().into_iter().flatten();
-        let answers = op.written["responses"].as_object().into_iter().flatten();
-        let answers = answers.flat_map(|(_, response)| {
-            follow(document(), response)["content"].as_object().into_iter().flatten()
+        let request = op.object["requestBody"]["content"].as_object().into_iter().flatten();
+        let responses = op.object["responses"].as_object().into_iter().flatten();
+        let responses = responses.flat_map(|(_, response)| {
+            resolve(document(), response)["content"].as_object().into_iter().flatten()
         });
-        for (media, content) in request.chain(answers) {
+        for (media, content) in request.chain(responses) {
             let named =
                 content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
             for example in content.get("example").into_iter().chain(named) {
-                check(&format!("{} {media}", op.id()), &content["schema"], example);
+                check_example(&format!("{} {media}", op.id()), &content["schema"], example);
                 count += 1;
             }
         }
     }
-    assert!(count > 100, "only {count} examples");
+    assert!(count > 100, "expected more than 100 examples, found {count}");
 }
 
 #[test]
-pub fn an_example_that_is_wrong_is_seen() {
+pub fn an_invalid_example_is_detected() {
     let schema = &document()["components"]["schemas"]["NewPost"];
     let compiled = Schema::compile(document(), schema).unwrap_or_else(|error| panic!("{error}"));
     let mut violations = Vec::new();

@@ -1,33 +1,34 @@
-//! Ways through the document.
-use serde_json::{Map, Value};
+//! Iterates over the operations and schemas of an OpenAPI document.
+use serde_json::Value;
 
-/// One operation with its path.
+/// An operation and its path.
 pub struct Operation<'a> {
     pub path: &'a str,
     pub verb: &'a str,
     pub item: &'a Value,
-    pub written: &'a Value,
+    /// The operation object.
+    pub object: &'a Value,
 }
 
 impl Operation<'_> {
     pub fn id(&self) -> &str {
-        self.written["operationId"].as_str().unwrap_or("?")
+        self.object["operationId"].as_str().unwrap_or("?")
     }
 
-    pub fn answers(&self, status: &str) -> bool {
-        self.written["responses"].get(status).is_some()
+    pub fn has_response(&self, status: &str) -> bool {
+        self.object["responses"].get(status).is_some()
     }
 
-    /// Parameters of the operation and of its path, references followed.
+    /// Returns the parameters of the operation and of its path, with references resolved.
     pub fn parameters<'d>(&'d self, document: &'d Value) -> Vec<&'d Value> {
         let of = |value: &'d Value| value.as_array().into_iter().flatten();
         of(&self.item["parameters"])
-            .chain(of(&self.written["parameters"]))
-            .map(|p| follow(document, p))
+            .chain(of(&self.object["parameters"]))
+            .map(|p| resolve(document, p))
             .collect()
     }
 
-    pub fn takes(&self, document: &Value, name: &str) -> bool {
+    pub fn has_parameter(&self, document: &Value, name: &str) -> bool {
         self.parameters(document).iter().any(|parameter| parameter["name"] == name)
     }
 }
@@ -35,29 +36,29 @@ impl Operation<'_> {
 pub fn operations(document: &Value) -> Vec<Operation<'_>> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for (verb, written) in
-            item.as_object().into_iter().flatten().filter(|(verb, _)| *verb != "parameters")
+        for (verb, object) in item.as_object().into_iter().flatten().filter(|(verb, _)| *verb != "parameters")
         {
-            found.push(Operation { path, verb, item, written });
+            found.push(Operation { path, verb, item, object });
         }
     }
     found
 }
 
-pub fn follow<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+/// Resolves a `$ref`.
+pub fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
         None => value,
     }
 }
 
-/// Every object in a value, with its place.
+/// Calls `f` with the pointer and the value of every object in a value.
 pub fn visit(value: &Value, at: &str, f: &mut impl FnMut(&str, &Value)) {
     match value {
-        Value::Object(members) => {
+        Value::Object(fields) => {
             f(at, value);
-            for (name, member) in members.iter().filter(|(name, _)| !is_data(name)) {
-                visit(member, &format!("{at}/{name}"), f);
+            for (name, field) in fields.iter().filter(|(name, _)| !is_data(name)) {
+                visit(field, &format!("{at}/{name}"), f);
             }
         }
         Value::Array(items) => {
@@ -67,12 +68,12 @@ pub fn visit(value: &Value, at: &str, f: &mut impl FnMut(&str, &Value)) {
     }
 }
 
-/// Members that hold data and no part of the document.
+/// Whether a field of this name contains data instead of a part of the document.
 fn is_data(name: &str) -> bool {
     matches!(name, "example" | "examples" | "default" | "enum")
 }
 
-/// Every schema in the document: those of components, parameters, headers and media types, and all inside them.
+/// Returns every schema of components, parameters, headers and media types, and their subschemas, with pointers.
 pub fn schemas(document: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
     collect(document, "", &mut found);
@@ -81,15 +82,15 @@ pub fn schemas(document: &Value) -> Vec<(String, &Value)> {
 
 fn collect<'d>(value: &'d Value, at: &str, found: &mut Vec<(String, &'d Value)>) {
     match value {
-        Value::Object(members) => {
-            for (name, member) in members.iter().filter(|(name, _)| !is_data(name)) {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter().filter(|(name, _)| !is_data(name)) {
                 let here = format!("{at}/{name}");
-                match (name.as_str(), member) {
-                    ("schema", Value::Object(_)) => schema(member, &here, found),
+                match (name.as_str(), field) {
+                    ("schema", Value::Object(_)) => schema(field, &here, found),
                     ("schemas", Value::Object(all)) => {
                         all.iter().for_each(|(name, one)| schema(one, &format!("{here}/{name}"), found));
                     }
-                    _ => collect(member, &here, found),
+                    _ => collect(field, &here, found),
                 }
             }
         }
@@ -111,11 +112,7 @@ fn schema<'d>(value: &'d Value, at: &str, found: &mut Vec<(String, &'d Value)>) 
             schema(inner, &format!("{at}/{key}"), found);
         }
     }
-    for (name, inner) in value["properties"].as_object().unwrap_or(&Map::new()) {
-        let inner_at = format!("{at}/{name}");
-        if let Some(inner) = value["properties"].get(name) {
-            schema(inner, &inner_at, found);
-        }
-        let _ = inner;
+    for (name, inner) in value["properties"].as_object().into_iter().flatten() {
+        schema(inner, &format!("{at}/{name}"), found);
     }
 }

@@ -1,5 +1,6 @@
-# Slow, greedy and broken clients: honest requests keep being answered, and memory stays where it is. P99 is what they
-# may wait at most, in milliseconds: here only so long that nobody starves, as other work may run on the machine.
+# Slow, flooding and malformed clients: requests of a regular client succeed meanwhile, and memory use stays bounded.
+# P99 is the maximum latency of that client in milliseconds. The default is high, because other programs may use the
+# machine.
 build
 export TENON_RATE_LIMITS=off TENON_TIMEOUT_SCALE=0.1
 serve "$work/abuse"
@@ -7,7 +8,7 @@ account editor "$work/abuse"
 python3 tests/abuse/fill.py "$url" "$(token editor)"
 python3 tests/abuse/abuse.py "$address" "$service" "/api/posts?limit=10&fields=content" --p99 "${P99:-2000}"
 stop "$service"
-# The same with hardly a descriptor to spare.
+# The scenarios of a server that is out of file descriptors.
 descriptors=$(ulimit -Sn)
 ulimit -Sn 256
 serve "$work/descriptors"

@@ -1,5 +1,5 @@
-# Swagger UI in a real browser: sign in, read, create and a stale edit by «Try it out».
-command -v chromium >/dev/null || debian chromium
+# Swagger UI in a browser: sign-in, reads, a create and a stale update with "Try it out".
+command -v chromium >/dev/null || apt_install chromium
 build
 export TENON_RATE_LIMITS=off
 serve "$work/browser" --demo

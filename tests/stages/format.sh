@@ -1,4 +1,4 @@
-# The code is formatted, without warnings, and its documentation builds.
+# rustfmt, clippy and rustdoc without warnings.
 cargo fmt --all --check
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps

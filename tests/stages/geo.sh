@@ -1,14 +1,14 @@
-# A database of countries that everybody may use: put in place, looked at, and asked by the running service.
+# A published database of countries: `geo install`, `geo check`, and the redirects of a running server.
 build
 npm_tools tests/geo
 package=$modules/node_modules/@ip-location-db/geo-whois-asn-country-mmdb
 geo=$work/geo
 mkdir -p "$geo"
 (cd "$geo" && npm pack --silent "$package" >/dev/null)
-"$tenon" geo install "$geo"/*.tgz --data-dir "$geo" | tee "$geo/told"
+"$tenon" geo install "$geo"/*.tgz --data-dir "$geo"
 cmp "$geo/country.mmdb" "$package/geo-whois-asn-country.mmdb"
 export TENON_GEO_DATABASE=$geo/country.mmdb TENON_TRUSTED_PROXIES=127.0.0.1 TENON_RATE_LIMITS=off
-# Who gives these addresses out, and to whom, has not changed for many years.
+# The countries of these addresses have not changed for many years.
 cat > "$geo/expected" <<'EXPECTED'
 2.3.4.5 FR
 212.27.40.240 FR
@@ -21,8 +21,8 @@ cat > "$geo/expected" <<'EXPECTED'
 127.0.0.1 -
 fd00::1 -
 EXPECTED
-"$tenon" geo check $(sed 's/^\([^ ]*\) .*/--address \1/' "$geo/expected") | tail -n "$(wc -l < "$geo/expected")" > "$geo/found"
-diff "$geo/expected" "$geo/found"
+"$tenon" geo check $(sed 's/^\([^ ]*\) .*/--address \1/' "$geo/expected") | tail -n "$(wc -l < "$geo/expected")" > "$geo/actual"
+diff "$geo/expected" "$geo/actual"
 serve "$geo"
 account accountant "$geo"
 python3 tests/geo/lookups.py "$url" "$(token accountant)" "$geo/expected"

@@ -1,3 +1,3 @@
-# Every crate has an allowed licence and comes from the public registry, and the server contains one version of each. The
-# rules are in deny.toml.
+# Checks the crates against deny.toml: allowed licenses, the public registry as the only source, and one version of each
+# crate in the server.
 python3 tests/lint/licenses.py deny.toml

@@ -1,4 +1,4 @@
-# The document in both forms is what the code gives and valid, and linters have nothing to say about it.
+# The OpenAPI document, as 3.1 and 3.0: matches openapi.yaml, is valid, and has no linter findings.
 build
 python_tools
 npm_tools tests/lint
@@ -9,23 +9,23 @@ cp tests/lint/*.yaml "$lint/"
 ln -s "$modules/node_modules" "$lint/node_modules"
 "$tenon" openapi > "$lint/openapi.yaml"
 "$tenon" openapi --oas 3.0 --format json > "$lint/openapi-3.0.json"
-# The complete document has every bound: it is the one that the rules on limits are about.
+# Only the complete document has the bounds that the rules on limits require.
 mkdir "$lint/complete"
 mv "$lint/spectral.yaml" "$lint/complete/"
 ln -s "$modules/node_modules" "$lint/complete/node_modules"
 "$tenon" openapi --complete > "$lint/complete/openapi.yaml"
-cmp "$lint/openapi.yaml" openapi.yaml || { echo "openapi.yaml is not what the code gives: cargo openapi" >&2; exit 1; }
+cmp "$lint/openapi.yaml" openapi.yaml || { echo "openapi.yaml is out of date: run cargo openapi" >&2; exit 1; }
 
 cd "$lint"
-# The slowest of them has one thread: the others run beside it.
+# The slowest linter has one thread, so it runs in parallel with the others.
 (cd complete && spectral lint --fail-severity=hint -r spectral.yaml openapi.yaml) > spectral.log 2>&1 & spectral=$!
 quietly spectral lint --fail-severity=hint -r published.yaml openapi.yaml
-for form in openapi.yaml openapi-3.0.json; do
-  quietly "$venv/bin/openapi-spec-validator" "$form"
-  # Its exit code does not tell, and it does not look at webhooks: what only they use is unused to it.
-  "$venv/bin/openapi-generator-cli" validate --recommend -i "$form" > validation 2>&1 || true
+for document in openapi.yaml openapi-3.0.json; do
+  quietly "$venv/bin/openapi-spec-validator" "$document"
+  # The exit code does not depend on the findings. The validator ignores webhooks, so it reports their schemas as unused.
+  "$venv/bin/openapi-generator-cli" validate --recommend -i "$document" > validation 2>&1 || true
   if ! grep -qE 'No validation issues detected|^Warnings:' validation ||
     grep -E '^\s+- ' validation | grep -qvE 'Unused model: [A-Za-z]+Webhook$'; then cat validation; exit 1; fi
-  quietly redocly lint --config redocly.yaml "$form"
+  quietly redocly lint --config redocly.yaml "$document"
 done
 wait "$spectral" || { cat spectral.log; exit 1; }

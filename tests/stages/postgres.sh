@@ -1,3 +1,3 @@
-# The same tests on PostgreSQL.
+# All tests on PostgreSQL.
 postgres
 TENON_TEST_DATABASE=$postgres_url cargo test --workspace --quiet

@@ -1,23 +1,22 @@
-# Pictures in a bucket of an S3 server: kept, shown, made smaller, taken away; and one that does not know the caller
-# keeps nothing.
+# Images in an S3 bucket: upload, ranges, variants and deletes; and a failed upload with wrong credentials.
 build
 npm_tools tests/s3
 s3=$work/s3
-mkdir -p "$s3/service"
+mkdir -p "$s3/bucket"
 port=$(free_port)
-s3rver --directory "$s3/service" --address 127.0.0.1 --port "$port" --silent --configure-bucket pictures \
+s3rver --directory "$s3/bucket" --address 127.0.0.1 --port "$port" --silent --configure-bucket images \
   > "$s3/log" 2>&1 &
-started $!
+track_process $!
 for _ in $(seq 100); do
   python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null && break
   sleep 0.1
 done
-export TENON_S3_ENDPOINT=http://127.0.0.1:$port TENON_S3_BUCKET=pictures TENON_S3_ACCESS_KEY=S3RVER
+export TENON_S3_ENDPOINT=http://127.0.0.1:$port TENON_S3_BUCKET=images TENON_S3_ACCESS_KEY=S3RVER
 export TENON_S3_SECRET_KEY=S3RVER TENON_RATE_LIMITS=off
-serve "$s3/site"
-account author "$s3/site"
-python3 tests/s3/images.py kept "$url" "$(token author)" "$s3/service" "$s3/site/media"
+serve "$s3/data"
+account author "$s3/data"
+python3 tests/s3/images.py accepted "$url" "$(token author)" "$s3/bucket" "$s3/data/media"
 stop "$service"
-TENON_S3_ACCESS_KEY=nobody serve "$s3/site"
-python3 tests/s3/images.py refused "$url" "$(token author)" "$s3/service" "$s3/site/media"
+TENON_S3_ACCESS_KEY=unknown serve "$s3/data"
+python3 tests/s3/images.py rejected "$url" "$(token author)" "$s3/bucket" "$s3/data/media"
 stop "$service"

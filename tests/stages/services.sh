@@ -1,9 +1,9 @@
-# What stages install, start and stop.
+# Functions for the stages: install tools, start and stop servers.
 
-# Ends every service that a stage has left behind.
+# Stops the processes that the stage has not stopped.
 stop_services() {
   local pid
-  # Without one, the star stands for itself.
+  # If no file matches, the loop runs once with the pattern, and `kill` fails.
   for pid in "$work"/pids/*; do kill "$(basename "$pid")" 2>/dev/null || true; done
   rm -rf "$work/pids"
 }
@@ -19,12 +19,12 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-debian() {
+apt_install() {
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# What a command says matters only when it fails.
+# Prints the output of a command only if it fails.
 quietly() {
   local log; log=$(mktemp "$work/log.XXXXXX")
   if ! "$@" > "$log" 2>&1; then cat "$log"; echo "failed: $*" >&2; return 1; fi
@@ -35,24 +35,24 @@ free_port() {
 }
 
 postgres_bin() {
-  # Where only its client is installed, there is a folder without these.
+  # An installation without the server has a folder without initdb.
   { ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true; } | sort -V | tail -n 1 | sed 's|/initdb$||'
 }
 
-# PostgreSQL does not run as root, and its user may not be allowed into this folder.
+# PostgreSQL does not start as root. Its user may have no access to the current folder.
 as_postgres() {
   if [ "$(id -u)" = 0 ]; then (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); else "$@"; fi
 }
 
-# Starts PostgreSQL once a run; its address is in $postgres_url.
+# Starts PostgreSQL, once per run; sets $postgres_url.
 postgres() {
   if [ -z "$(postgres_bin)" ]; then
-    debian postgresql
-    # The package may have started a server of its own.
+    apt_install postgresql
+    # The package may start a server.
     as_root service postgresql stop >/dev/null 2>&1 || true
   fi
   local bin; bin=$(postgres_bin)
-  [ -n "$bin" ] || { echo "PostgreSQL could not be installed" >&2; return 1; }
+  [ -n "$bin" ] || { echo "PostgreSQL is not installed: no initdb below /usr/lib/postgresql" >&2; return 1; }
   local folder=$work/postgres
   if [ ! -f "$folder/port" ]; then
     mkdir -p "$folder"
@@ -66,7 +66,7 @@ postgres() {
   postgres_url=postgres://tenon@127.0.0.1:$(cat "$folder/port")/postgres
 }
 
-# A new, empty database on that server; its address is in $database_url.
+# Creates an empty database on that server; sets $database_url.
 fresh_database() {
   postgres
   local name=t$RANDOM$RANDOM
@@ -76,39 +76,39 @@ fresh_database() {
 
 tenon=$root/target/debug/tenon
 
-# With the tests, whose dependencies ask for more of some crates: else these are compiled twice.
+# Builds the tests too: they enable more features of some dependencies, which would be compiled twice otherwise.
 build() {
   cargo build --quiet --workspace --bins --tests
 }
 
-# Notes a process, so that it ends with the stage.
-started() { mkdir -p "$work/pids"; : > "$work/pids/$1"; }
+# Records a process, so that it is stopped at the end of the stage.
+track_process() { mkdir -p "$work/pids"; : > "$work/pids/$1"; }
 
-# Starts the service in folder $1 with further arguments; sets $url, $address and $service.
+# Starts the server with the data folder $1 and further arguments; sets $url, $address and $service (its process id).
 serve() {
   local folder=$1; shift
   mkdir -p "$folder"
   "$tenon" serve --listen 127.0.0.1:0 --data-dir "$folder" "$@" > "$folder/out" 2> "$folder/log" &
   service=$!
-  started "$service"
+  track_process "$service"
   for _ in $(seq 200); do
     url=$(sed -n 's/^listening on //p' "$folder/out")
     if [ -n "$url" ]; then address=${url#http://}; return 0; fi
     kill -0 "$service" 2>/dev/null || break
     sleep 0.1
   done
-  echo "the service did not start:" >&2; cat "$folder/out" "$folder/log" >&2
+  echo "the server did not start:" >&2; cat "$folder/out" "$folder/log" >&2
   return 1
 }
 
 stop() {
   kill "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
-  # Its number may belong to another process soon.
+  # The process id can be reused.
   rm -f "$work/pids/$1"
 }
 
-# Makes an account of role $1 in folder $2 (and the same further arguments); its password is $password.
+# Creates or resets the account of role $1 in the data folder $2, with further arguments; its password is $password.
 password='correct horse battery'
 account() {
   local role=$1 folder=$2; shift 2
@@ -116,7 +116,7 @@ account() {
     --password-stdin --data-dir "$folder" "$@" >/dev/null
 }
 
-# An access token of role $1 at $url.
+# Prints an access token of the account of role $1 at $url.
 token() {
   python3 - "$url" "$1@acme.test" "$password" <<'PY'
 import json, sys, urllib.request
@@ -127,7 +127,7 @@ print(json.load(urllib.request.urlopen(request, timeout=20))["accessToken"])
 PY
 }
 
-# npm packages of the folder $1, installed once for each state of its package.json; sets $modules.
+# Installs the npm packages of folder $1, once per content of its package.json; sets $modules.
 npm_tools() {
   local name=$1
   local hash; hash=$(sha256sum "$root/$name/package.json" | cut -c1-16)
@@ -142,13 +142,13 @@ npm_tools() {
   PATH=$modules/node_modules/.bin:$PATH
 }
 
-# PyPI packages, installed once for each state of tests/requirements.txt.
+# Installs the packages of tests/requirements.txt, once per content of that file; sets $venv.
 python_tools() {
   local hash; hash=$(sha256sum "$root/tests/requirements.txt" | cut -c1-16)
   venv=$tools/python-$hash
   if [ ! -f "$venv/.done" ]; then
-    # Debian keeps these apart from Python itself.
-    python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+    # A separate package on Debian.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt"

@@ -1,4 +1,4 @@
-# The TypeScript client: its types are current, and it does what it says with the real service.
+# The tests of the TypeScript client against a running server, and a check of its generated types.
 build
 hash=$(sha256sum clients/typescript/package.json | cut -c1-16)
 if [ "$(cat clients/typescript/node_modules/.state 2>/dev/null)" != "$hash" ]; then

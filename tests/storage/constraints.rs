@@ -1,4 +1,4 @@
-//! What the tables hold to, and the counters of their changes.
+//! Constraints of the tables, and the change counters of collections.
 use std::time::Duration;
 
 use entity::{collection, comment, post, secret, tag, user};
@@ -44,7 +44,7 @@ fn user_named(name: &str) -> user::ActiveModel {
 
 #[tokio::test]
 async fn text_is_ordered_by_code_point() {
-    let db = fresh().await;
+    let db = migrated().await;
     let sorted = ["", "-", "10", "9", "B", "a", "a b", "a-b", "ab", "z", "É", "é", "ж", "\u{ffff}", "😀"];
     db.write(async move |tx: Tx| {
         for name in sorted.iter().rev() {
@@ -70,8 +70,8 @@ async fn text_is_ordered_by_code_point() {
 }
 
 #[tokio::test]
-async fn a_reply_answers_a_comment_of_the_same_post() {
-    let db = fresh().await;
+async fn rejects_a_reply_to_a_comment_of_another_post() {
+    let db = migrated().await;
     let (author, here, there, first) = db
         .write(async move |tx: Tx| {
             let author = user_named("Ada").insert(&*tx).await?.id;
@@ -86,19 +86,19 @@ async fn a_reply_answers_a_comment_of_the_same_post() {
         db.write(async move |tx: Tx| comment_on(post, Some(first), author).insert(&*tx).await.map(|_| ()))
     };
     reply(here).await.unwrap();
-    let refused = reply(there).await.unwrap_err().sql_err();
-    assert!(matches!(refused, Some(SqlErr::ForeignKeyConstraintViolation(_))), "{refused:?}");
-    // With a comment go its replies, with a post all its comments; an author with posts stays.
+    let error = reply(there).await.unwrap_err().sql_err();
+    assert!(matches!(error, Some(SqlErr::ForeignKeyConstraintViolation(_))), "{error:?}");
+    // Deleting a post deletes its comments. An author with posts cannot be deleted.
     assert_eq!(comment::Entity::find().count(db.read()).await.unwrap(), 2);
     db.write(async move |tx: Tx| post::Entity::delete_by_id(here).exec(&*tx).await).await.unwrap();
     assert_eq!(comment::Entity::find().count(db.read()).await.unwrap(), 0);
-    let remove = db.write(async move |tx: Tx| user::Entity::delete_by_id(author).exec(&*tx).await);
-    assert!(remove.await.is_err());
+    let delete = db.write(async move |tx: Tx| user::Entity::delete_by_id(author).exec(&*tx).await);
+    assert!(delete.await.is_err());
 }
 
 #[tokio::test]
-async fn touch_counts_with_its_transaction_only() {
-    let db = fresh().await;
+async fn counts_changes_of_committed_transactions_only() {
+    let db = migrated().await;
     let touch = |fails: bool| {
         db.write(async move |tx: Tx| {
             tx.touch("posts").await?;
@@ -112,14 +112,14 @@ async fn touch_counts_with_its_transaction_only() {
     touch(true).await.unwrap_err();
     touch(false).await.unwrap();
     assert_eq!(db.versions(&["posts", "tags"]).await.unwrap(), 4);
-    // One is there from the beginning.
+    // The migrations create one row.
     assert_eq!(collection::Entity::find().count(db.read()).await.unwrap(), 2 + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn touching_in_any_order_locks_nobody_out() {
-    let db = fresh().await;
-    let all = (0..40).map(|number: u32| {
+async fn counting_changes_in_any_order_does_not_deadlock() {
+    let db = migrated().await;
+    let writes = (0..40).map(|number: u32| {
         let db = Db::clone(&db);
         tokio::spawn(async move {
             let (one, other) = if number.is_multiple_of(2) { ("posts", "tags") } else { ("tags", "posts") };
@@ -131,15 +131,15 @@ async fn touching_in_any_order_locks_nobody_out() {
             .await
         })
     });
-    for done in futures_util::future::join_all(all).await {
-        done.unwrap().unwrap();
+    for result in futures_util::future::join_all(writes).await {
+        result.unwrap().unwrap();
     }
     assert_eq!(db.versions(&["posts", "tags"]).await.unwrap(), 80);
 }
 
 #[tokio::test]
-async fn readers_do_not_write() {
-    let db = fresh().await;
+async fn read_connections_reject_writes() {
+    let db = migrated().await;
     if on_sqlite(&db) {
         let row = secret::ActiveModel { name: Set("x".into()), value: Set(String::new().into()) };
         assert!(secret::Entity::insert(row).exec_without_returning(db.read()).await.is_err());

@@ -1,4 +1,4 @@
-//! The two doors of the storage on a real database, alike on SQLite and on PostgreSQL.
+//! Tests of the database layer, on SQLite and on PostgreSQL (`TENON_TEST_DATABASE`).
 mod constraints;
 mod migrations;
 mod orphans;

@@ -1,4 +1,4 @@
-//! Steps up and down.
+//! Migrations and rollbacks.
 use sea_orm::ConnectionTrait;
 use tenon::infra::db::{Db, Tx};
 
@@ -15,52 +15,55 @@ async fn tables(db: &Db) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_schema_goes_up_down_to_nothing_and_up_again() {
+async fn migrates_rolls_back_and_migrates_again() {
     let db = empty().await;
     assert!(db.ready().await.is_err());
     db.migrate().await.unwrap();
-    let made = tables(&db).await;
-    assert_eq!(made.len(), 34 + 1, "{made:?}");
+    let created = tables(&db).await;
+    assert_eq!(created.len(), 34 + 1, "{created:?}");
     assert!(db.ready().await.is_ok());
     db.migrate().await.unwrap();
-    let steps = db.migrations().await.unwrap();
-    assert!(steps.iter().all(|(_, taken)| *taken));
+    let migrations = db.migrations().await.unwrap();
+    assert!(migrations.iter().all(|(_, is_applied)| *is_applied));
     db.rollback(1).await.unwrap();
     assert!(db.ready().await.is_err());
-    assert_eq!(db.migrations().await.unwrap().iter().filter(|(_, taken)| *taken).count(), steps.len() - 1);
-    db.rollback(steps.len() as u32).await.unwrap();
+    assert_eq!(
+        db.migrations().await.unwrap().iter().filter(|(_, is_applied)| *is_applied).count(),
+        migrations.len() - 1
+    );
+    db.rollback(migrations.len() as u32).await.unwrap();
     assert_eq!(tables(&db).await, ["seaql_migrations"]);
     db.migrate().await.unwrap();
-    assert_eq!(tables(&db).await, made);
+    assert_eq!(tables(&db).await, created);
     Db::clone(&db).close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_program_is_refused() {
-    let db = fresh().await;
+async fn rejects_a_database_of_a_newer_version() {
+    let db = migrated().await;
     let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)";
     db.write(async move |tx: Tx| tx.execute_unprepared(sql).await.map(|_| ())).await.unwrap();
-    let refused = db.migrate().await.unwrap_err().to_string();
-    assert!(refused.contains("m29991231_000001_later of a newer program"), "{refused}");
-    let refused = db.rollback(1).await.unwrap_err().to_string();
-    assert!(refused.contains("m29991231_000001_later of a newer program"), "{refused}");
+    let error = db.migrate().await.unwrap_err().to_string();
+    assert!(error.contains("m29991231_000001_later of a newer program"), "{error}");
+    let error = db.rollback(1).await.unwrap_err().to_string();
+    assert!(error.contains("m29991231_000001_later of a newer program"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_programs_that_start_at_once_make_one_schema() {
+async fn concurrent_migrations_create_one_schema() {
     let db = empty().await;
-    let all = (0..4).map(|_| {
+    let runs = (0..4).map(|_| {
         let db = Db::clone(&db);
         tokio::spawn(async move { db.migrate().await })
     });
-    for done in futures_util::future::join_all(all).await {
-        done.unwrap().unwrap();
+    for result in futures_util::future::join_all(runs).await {
+        result.unwrap().unwrap();
     }
     assert!(db.ready().await.is_ok());
 }
 
 #[tokio::test]
-async fn a_step_that_fails_leaves_nothing_behind() {
+async fn a_failed_migration_is_rolled_back() {
     let db = empty().await;
     let sql = "CREATE TABLE tags (id integer)";
     db.write(async move |tx: Tx| tx.execute_unprepared(sql).await.map(|_| ())).await.unwrap();
@@ -73,19 +76,19 @@ async fn a_step_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn nobody_else_on_the_machine_reads_the_files() {
+async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
-    let db = fresh().await;
+    let db = migrated().await;
     if !on_sqlite(&db) {
         return;
     }
-    write_one(&db, "key").await.unwrap();
+    write_secret(&db, "key").await.unwrap();
     let file = std::path::PathBuf::from(file(&db).await);
     let folder = file.parent().unwrap();
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(folder), 0o700);
     let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() >= 2, "the log stands beside it: {files:?}");
+    assert!(files.len() >= 2, "expected the database and its write-ahead log, found {files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }

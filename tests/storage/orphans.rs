@@ -1,4 +1,4 @@
-//! Bytes of pictures whose upload has failed, or seems to have: the answer to a commit can be lost.
+//! Files of uploads whose transaction failed, or whose commit result was lost.
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
@@ -14,13 +14,13 @@ use tenon::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::support::{Own, fresh};
+use super::support::{TestDatabase, migrated};
 
 const STEM: &str = "0123456789abcdef0123456789abcdef";
 const NOW: i64 = 1_795_251_600_000;
 
 struct Upload {
-    db: Own,
+    db: TestDatabase,
     blobs: Blobs,
     folder: PathBuf,
 }
@@ -39,18 +39,18 @@ fn original() -> String {
     format!("{}/{STEM}/original.png", &STEM[..2])
 }
 
-/// An upload that has noted and written its bytes.
-async fn written() -> Upload {
-    let db = fresh().await;
+/// Creates an upload that has recorded and written its file, but not committed.
+async fn uncommitted_upload() -> Upload {
+    let db = migrated().await;
     let folder = std::env::temp_dir().join(format!("tenon-blobs-{}", Uuid::now_v7().simple()));
     let blobs = Blobs::folder(folder.clone());
-    orphans::register(&db, STEM, NOW).await.expect("noted");
+    orphans::register(&db, STEM, NOW).await.expect("registered");
     blobs.put(&original(), Bytes::from_static(b"bytes")).await.expect("written");
     Upload { db, blobs, folder }
 }
 
-/// The transaction with which an upload ends.
-async fn claim(tx: &Tx) {
+/// The last statements of an upload: removes the orphan and inserts the row.
+async fn commit_upload(tx: &Tx) {
     orphans::claim(tx, STEM).await.expect("claimed");
     let row = media::Model {
         id: Uuid::now_v7(),
@@ -71,60 +71,60 @@ async fn claim(tx: &Tx) {
         created_at: NOW,
         updated_at: NOW,
     };
-    row.into_active_model().reset_all().insert(&**tx).await.expect("kept");
+    row.into_active_model().reset_all().insert(&**tx).await.expect("inserted");
 }
 
-async fn notes(db: &Db) -> u64 {
+async fn orphan_count(db: &Db) -> u64 {
     media_leftover::Entity::find().count(db.read()).await.expect("counted")
 }
 
 #[tokio::test]
-async fn what_nobody_claimed_goes() {
-    let upload = written().await;
-    let gone = orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("given up");
-    let left = upload.blobs.size(&original()).await.expect("looked");
-    assert_eq!((gone, left, notes(&upload.db).await), (true, None, 0));
-    // Bytes that were written after a sweep had taken the note away go as well.
+async fn deletes_an_orphan() {
+    let upload = uncommitted_upload().await;
+    let deleted = orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("deleted");
+    let size = upload.blobs.size(&original()).await.expect("read");
+    assert_eq!((deleted, size, orphan_count(&upload.db).await), (true, None, 0));
+    // A file that was written after the record was deleted.
     upload.blobs.put(&original(), Bytes::from_static(b"late")).await.expect("written");
-    assert!(orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("given up"));
-    assert_eq!(upload.blobs.size(&original()).await.expect("looked"), None);
+    assert!(orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("deleted"));
+    assert_eq!(upload.blobs.size(&original()).await.expect("read"), None);
 }
 
 #[tokio::test]
-async fn what_was_claimed_stays_although_the_answer_was_lost() {
-    let upload = written().await;
-    let claimed = upload.db.write(async |tx: Tx| {
-        claim(&tx).await;
+async fn a_committed_upload_is_not_an_orphan() {
+    let upload = uncommitted_upload().await;
+    let committed = upload.db.write(async |tx: Tx| {
+        commit_upload(&tx).await;
         Ok::<_, sea_orm::DbErr>(())
     });
-    claimed.await.expect("committed");
-    let gone = orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("looked");
-    let left = upload.blobs.size(&original()).await.expect("looked");
-    assert_eq!((gone, left, notes(&upload.db).await), (false, Some(5), 0));
+    committed.await.expect("committed");
+    let deleted = orphans::delete_if_orphaned(&upload.db, &upload.blobs, &key(), NOW).await.expect("read");
+    let size = upload.blobs.size(&original()).await.expect("read");
+    assert_eq!((deleted, size, orphan_count(&upload.db).await), (false, Some(5), 0));
 }
 
 #[tokio::test]
-async fn who_gives_up_waits_for_a_claim_that_is_not_committed() {
-    let upload = written().await;
-    let (claimed, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (tells, waits) = (claimed.clone(), go.clone());
+async fn waits_for_an_uncommitted_upload() {
+    let upload = uncommitted_upload().await;
+    let (inserted, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (inserted_sender, resume_receiver) = (inserted.clone(), resume.clone());
     let commit = upload.db.write(async move |tx: Tx| {
-        claim(&tx).await;
-        tells.notify_one();
-        waits.notified().await;
+        commit_upload(&tx).await;
+        inserted_sender.notify_one();
+        resume_receiver.notified().await;
         Ok::<_, sea_orm::DbErr>(())
     });
-    let give_up = async {
-        claimed.notified().await;
+    let delete = async {
+        inserted.notified().await;
         let (db, blobs, key) = (&upload.db, &upload.blobs, key());
-        let mut giving_up = std::pin::pin!(orphans::delete_if_orphaned(db, blobs, &key, NOW));
-        let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut giving_up).await;
-        go.notify_one();
-        assert!(early.is_err(), "it did not wait: {early:?}");
-        giving_up.await.expect("looked")
+        let mut deletion = std::pin::pin!(orphans::delete_if_orphaned(db, blobs, &key, NOW));
+        let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut deletion).await;
+        resume.notify_one();
+        assert!(early.is_err(), "did not wait for the transaction: {early:?}");
+        deletion.await.expect("read")
     };
-    let (committed, gone) = tokio::join!(commit, give_up);
+    let (committed, deleted) = tokio::join!(commit, delete);
     committed.expect("committed");
-    let left = upload.blobs.size(&original()).await.expect("looked");
-    assert_eq!((gone, left, notes(&upload.db).await), (false, Some(5), 0));
+    let size = upload.blobs.size(&original()).await.expect("read");
+    assert_eq!((deleted, size, orphan_count(&upload.db).await), (false, Some(5), 0));
 }

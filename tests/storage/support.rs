@@ -1,4 +1,4 @@
-//! Databases to try, and rows to put into them.
+//! Databases and rows for the tests.
 use std::{ops::Deref, path::PathBuf, time::Duration};
 
 use entity::{post, secret};
@@ -6,26 +6,27 @@ use sea_orm::{ConnectionTrait, Database, DbErr, EntityTrait, QueryOrder, Set, pr
 use tenon::infra::db::{Db, Tx};
 use tokio::time::timeout;
 
-/// Longer than anything here takes, and shorter than the patience of a pool.
-pub const SOON: Duration = Duration::from_secs(5);
+/// Longer than any operation of a test takes, and shorter than the timeout of a pool.
+pub const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// A database of its own, and the folder that goes with it.
-pub struct Own(Db, PathBuf);
+/// A database and its folder, which is deleted on drop.
+pub struct TestDatabase(Db, PathBuf);
 
-impl Deref for Own {
+impl Deref for TestDatabase {
     type Target = Db;
     fn deref(&self) -> &Db {
         &self.0
     }
 }
 
-impl Drop for Own {
+impl Drop for TestDatabase {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.1);
     }
 }
 
-pub async fn empty() -> Own {
+/// Creates an empty database.
+pub async fn empty() -> TestDatabase {
     let name = format!("t{}", Uuid::now_v7().simple());
     let folder = std::env::temp_dir().join(format!("tenon-{name}"));
     let url = match std::env::var("TENON_TEST_DATABASE") {
@@ -37,10 +38,11 @@ pub async fn empty() -> Own {
         }
         Err(_) => format!("sqlite://{}", folder.join("50% ready.db").display()),
     };
-    Own(Db::open(&url).await.unwrap(), folder)
+    TestDatabase(Db::open(&url).await.unwrap(), folder)
 }
 
-pub async fn fresh() -> Own {
+/// Creates a database with all tables.
+pub async fn migrated() -> TestDatabase {
     let db = empty().await;
     db.migrate().await.unwrap();
     db
@@ -50,16 +52,18 @@ pub fn on_sqlite(db: &Db) -> bool {
     matches!(db.read().get_database_backend(), sea_orm::DbBackend::Sqlite)
 }
 
-pub async fn keep(tx: &Tx, name: &str) -> Result<(), DbErr> {
+pub async fn insert_secret(tx: &Tx, name: &str) -> Result<(), DbErr> {
     let row = secret::ActiveModel { name: Set(name.to_owned()), value: Set(String::new().into()) };
     secret::Entity::insert(row).exec_without_returning(&**tx).await.map(|_| ())
 }
 
-pub async fn write_one(db: &Db, name: &'static str) -> Result<(), DbErr> {
-    timeout(SOON, db.write(async move |tx: Tx| keep(&tx, name).await)).await.expect("the door is open")
+pub async fn write_secret(db: &Db, name: &'static str) -> Result<(), DbErr> {
+    timeout(MAX_WAIT, db.write(async move |tx: Tx| insert_secret(&tx, name).await))
+        .await
+        .expect("the write does not block")
 }
 
-pub async fn names(db: &Db) -> Vec<String> {
+pub async fn secret_names(db: &Db) -> Vec<String> {
     let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(db.read()).await.unwrap();
     rows.into_iter().map(|row| row.name).collect()
 }
@@ -86,9 +90,9 @@ pub fn post_of(author: Uuid, slug: &str) -> post::ActiveModel {
     }
 }
 
-/// The file of a SQLite database.
+/// Returns the path of a SQLite database.
 pub async fn file(db: &Db) -> String {
-    let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
-    let file = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, file);
-    db.read().query_one_raw(file).await.unwrap().unwrap().try_get("", "file").unwrap()
+    let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+    db.read().query_one_raw(statement).await.unwrap().unwrap().try_get("", "file").unwrap()
 }

@@ -1,4 +1,4 @@
-//! Pieces of work, side by side and badly behaved.
+//! Concurrent writes, failed writes and locks.
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -13,71 +13,71 @@ use tenon::infra::{
     db::{Db, Tx},
     db_error,
 };
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_writes_at_once_the_good_stay_and_the_bad_go() {
-    let db = fresh().await;
-    let all = (0..200).map(|number: u32| {
+async fn concurrent_writes_commit_or_roll_back_independently() {
+    let db = migrated().await;
+    let writes = (0..200).map(|number: u32| {
         let db = Db::clone(&db);
         tokio::spawn(async move {
             db.write(async move |tx: Tx| {
-                keep(&tx, &format!("{number:03}")).await?;
+                insert_secret(&tx, &format!("{number:03}")).await?;
                 match number % 5 {
                     1 => Err(DbErr::Custom("on purpose".into())),
                     2 => panic!("on purpose"),
-                    3 => keep(&tx, &format!("{number:03}")).await,
+                    3 => insert_secret(&tx, &format!("{number:03}")).await,
                     _ => Ok(()),
                 }
             })
             .await
         })
     });
-    let done = futures_util::future::join_all(all).await;
-    for (number, done) in done.into_iter().enumerate() {
-        let done = done.expect("a panic stays inside");
-        assert_eq!(done.is_ok(), matches!(number % 5, 0 | 4), "{number}: {done:?}");
+    let results = futures_util::future::join_all(writes).await;
+    for (number, result) in results.into_iter().enumerate() {
+        let result = result.expect("a panic in a write is returned as an error");
+        assert_eq!(result.is_ok(), matches!(number % 5, 0 | 4), "{number}: {result:?}");
         if number % 5 == 3 {
-            let told = done.unwrap_err().sql_err();
-            assert!(matches!(told, Some(SqlErr::UniqueConstraintViolation(_))), "{told:?}");
+            let error = result.unwrap_err().sql_err();
+            assert!(matches!(error, Some(SqlErr::UniqueConstraintViolation(_))), "{error:?}");
         }
     }
-    let good: Vec<String> =
+    let committed: Vec<String> =
         (0..200).filter(|n| matches!(n % 5, 0 | 4)).map(|number| format!("{number:03}")).collect();
-    assert_eq!(names(&db).await, good);
+    assert_eq!(secret_names(&db).await, committed);
 }
 
 #[tokio::test]
-async fn a_transaction_that_outlives_its_work_stops_nobody_and_does_nothing() {
-    let db = fresh().await;
-    let kept: Arc<Mutex<Option<Tx>>> = Arc::default();
-    let place = kept.clone();
+async fn a_leaked_transaction_does_not_block_and_rejects_statements() {
+    let db = migrated().await;
+    let slot: Arc<Mutex<Option<Tx>>> = Arc::default();
+    let slot_in_write = slot.clone();
     let first = db.write(async move |tx: Tx| {
-        *place.lock().unwrap() = Some(tx.clone());
-        keep(&tx, "first").await
+        *slot_in_write.lock().unwrap() = Some(tx.clone());
+        insert_secret(&tx, "first").await
     });
     first.await.unwrap();
-    write_one(&db, "second").await.unwrap();
-    let leaked = kept.lock().unwrap().take().unwrap();
-    let late = timeout(SOON, keep(&leaked, "late")).await.expect("it does not wait");
+    write_secret(&db, "second").await.unwrap();
+    let leaked = slot.lock().unwrap().take().unwrap();
+    let late = timeout(MAX_WAIT, insert_secret(&leaked, "late")).await.expect("the statement does not block");
     assert!(late.is_err());
     drop(leaked);
-    write_one(&db, "third").await.unwrap();
-    assert_eq!(names(&db).await, ["first", "second", "third"]);
+    write_secret(&db, "third").await.unwrap();
+    assert_eq!(secret_names(&db).await, ["first", "second", "third"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_in_flight_when_its_work_ends_stops_nobody() {
-    let db = fresh().await;
+async fn a_running_statement_does_not_block_after_its_transaction_ended() {
+    let db = migrated().await;
     for _ in 0..20 {
         let _ = db
             .write(async move |tx: Tx| {
                 let stray = tx.clone();
                 tokio::spawn(async move {
                     for number in 0..50 {
-                        let _ = keep(&stray, &format!("stray {number}")).await;
+                        let _ = insert_secret(&stray, &format!("stray {number}")).await;
                     }
                 });
                 tokio::task::yield_now().await;
@@ -85,122 +85,122 @@ async fn a_statement_in_flight_when_its_work_ends_stops_nobody() {
             })
             .await;
     }
-    write_one(&db, "after").await.unwrap();
-    assert_eq!(names(&db).await, ["after"]);
+    write_secret(&db, "after").await.unwrap();
+    assert_eq!(secret_names(&db).await, ["after"]);
 }
 
 #[tokio::test]
-async fn whoever_goes_away_stops_nobody() {
-    let db = fresh().await;
+async fn a_cancelled_write_does_not_block() {
+    let db = migrated().await;
     for _ in 0..30 {
-        let gone = db.write(async move |tx: Tx| {
-            keep(&tx, "gone").await?;
+        let write = db.write(async move |tx: Tx| {
+            insert_secret(&tx, "cancelled").await?;
             tokio::time::sleep(Duration::from_millis(20)).await;
             Err::<(), _>(DbErr::Custom("on purpose".into()))
         });
-        let _ = timeout(Duration::from_millis(3), gone).await;
+        let _ = timeout(Duration::from_millis(3), write).await;
     }
-    write_one(&db, "after").await.unwrap();
-    assert_eq!(names(&db).await, ["after"]);
+    write_secret(&db, "after").await.unwrap();
+    assert_eq!(secret_names(&db).await, ["after"]);
 }
 
 #[tokio::test]
-async fn nothing_counts_as_written_that_is_not() {
-    let db = fresh().await;
-    // PostgreSQL undoes a transaction with a failed statement, also when it is told to commit.
-    let done = db
+async fn reports_a_commit_that_rolls_back() {
+    let db = migrated().await;
+    // On COMMIT, PostgreSQL rolls back a transaction with a failed statement.
+    let result = db
         .write(async move |tx: Tx| {
-            keep(&tx, "twice").await?;
-            let _ = keep(&tx, "twice").await;
+            insert_secret(&tx, "twice").await?;
+            let _ = insert_secret(&tx, "twice").await;
             Ok::<_, DbErr>(())
         })
         .await;
-    assert_eq!(done.is_ok(), names(&db).await == ["twice"]);
+    assert_eq!(result.is_ok(), secret_names(&db).await == ["twice"]);
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_is_told_to_all_and_the_next_one_works() {
-    let db = fresh().await;
+async fn a_failed_commit_fails_all_its_writes_and_not_the_next() {
+    let db = migrated().await;
     if !on_sqlite(&db) {
         return;
     }
-    let poison = db.write(async move |tx: Tx| {
+    let invalid = db.write(async move |tx: Tx| {
         tx.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
-        let nobody = Uuid::now_v7();
-        post_of(nobody, "orphan").insert(&*tx).await.map(|_| ())
+        let unknown_author = Uuid::now_v7();
+        post_of(unknown_author, "orphan").insert(&*tx).await.map(|_| ())
     });
-    let (poisoned, beside) = tokio::join!(poison, write_one(&db, "beside"));
-    assert!(poisoned.is_err());
-    assert!(beside.is_err());
-    assert!(names(&db).await.is_empty());
-    write_one(&db, "after").await.unwrap();
-    assert_eq!(names(&db).await, ["after"]);
+    let (invalid, concurrent) = tokio::join!(invalid, write_secret(&db, "concurrent"));
+    assert!(invalid.is_err());
+    assert!(concurrent.is_err());
+    assert!(secret_names(&db).await.is_empty());
+    write_secret(&db, "after").await.unwrap();
+    assert_eq!(secret_names(&db).await, ["after"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_else_holds_too_long_is_busy_and_not_broken() {
-    let db = fresh().await;
-    write_one(&db, "held").await.unwrap();
-    let refused = if on_sqlite(&db) {
+async fn a_lock_timeout_is_transient() {
+    let db = migrated().await;
+    write_secret(&db, "held").await.unwrap();
+    let error = if on_sqlite(&db) {
         let other = SqliteConnectOptions::new().filename(file(&db).await).busy_timeout(Duration::ZERO);
         let mut other = SqliteConnection::connect_with(&other).await.unwrap();
-        let _held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-        db.write(async move |tx: Tx| keep(&tx, "waits").await).await
+        let _lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        db.write(async move |tx: Tx| insert_secret(&tx, "waits").await).await
     } else {
-        let take =
+        let lock_rows =
             async |tx: &Tx| tx.execute_unprepared("SELECT * FROM secrets FOR UPDATE").await.map(|_| ());
-        let (taken, wait) = tokio::sync::oneshot::channel();
-        let (other, done) = (Db::clone(&db), tokio::sync::Notify::new());
-        let (done, ended) = (Arc::new(done), Arc::new(tokio::sync::Notify::new()));
-        let (hold, end) = (done.clone(), ended.clone());
+        let (locked_sender, locked) = tokio::sync::oneshot::channel();
+        let other = Db::clone(&db);
+        let (release, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (release_receiver, ended_sender) = (release.clone(), ended.clone());
         tokio::spawn(async move {
-            let held = other.write(async move |tx: Tx| {
-                take(&tx).await?;
-                let _ = taken.send(());
-                hold.notified().await;
+            let write = other.write(async move |tx: Tx| {
+                lock_rows(&tx).await?;
+                let _ = locked_sender.send(());
+                release_receiver.notified().await;
                 Ok::<_, DbErr>(())
             });
-            held.await.unwrap();
-            end.notify_one();
+            write.await.unwrap();
+            ended_sender.notify_one();
         });
-        wait.await.unwrap();
-        let refused = db.write(async move |tx: Tx| take(&tx).await).await;
-        done.notify_one();
+        locked.await.unwrap();
+        let error = db.write(async move |tx: Tx| lock_rows(&tx).await).await;
+        release.notify_one();
         ended.notified().await;
-        refused
+        error
     };
-    let refused = refused.unwrap_err();
-    assert!(db_error::is_transient(&refused), "{refused:?}");
+    let error = error.unwrap_err();
+    assert!(db_error::is_transient(&error), "{error:?}");
     assert!(!db_error::is_transient(&DbErr::Custom("no such column".into())));
-    write_one(&db, "after").await.unwrap();
+    write_secret(&db, "after").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_transaction_that_the_database_ends_takes_nobody_along_later() {
-    let db = fresh().await;
+async fn a_transaction_that_sqlite_ends_does_not_affect_later_writes() {
+    let db = migrated().await;
     if !on_sqlite(&db) {
         return;
     }
-    // What SQLite does by itself when the disk is full.
+    // SQLite rolls back the transaction if the disk is full.
     let ended = db.write(async move |tx: Tx| {
         tx.execute_unprepared("ROLLBACK").await?;
         Err::<(), _>(DbErr::Custom("the disk is full".into()))
     });
-    let (ended, beside) = tokio::join!(ended, write_one(&db, "beside"));
+    let (ended, concurrent) = tokio::join!(ended, write_secret(&db, "concurrent"));
     assert!(ended.is_err());
-    assert!(beside.is_err(), "it ran in a transaction that was no more");
-    assert!(names(&db).await.is_empty());
-    write_one(&db, "one").await.unwrap();
+    assert!(concurrent.is_err(), "a write in an ended transaction succeeded");
+    assert!(secret_names(&db).await.is_empty());
+    write_secret(&db, "one").await.unwrap();
     let other = SqliteConnectOptions::new().filename(file(&db).await).busy_timeout(Duration::ZERO);
     let mut other = SqliteConnection::connect_with(&other).await.unwrap();
     let locked =
         db.write(async move |_: Tx| Ok::<_, DbErr>(other.begin_with("BEGIN IMMEDIATE").await.is_err()));
-    assert!(locked.await.unwrap(), "a transaction holds the lock from its beginning");
-    write_one(&db, "two").await.unwrap();
+    assert!(locked.await.unwrap(), "a transaction does not hold the lock from its start");
+    write_secret(&db, "two").await.unwrap();
     let failing = db.write(async move |tx: Tx| {
-        keep(&tx, "three").await?;
+        insert_secret(&tx, "three").await?;
         Err::<(), _>(DbErr::Custom("on purpose".into()))
     });
     failing.await.unwrap_err();
-    assert_eq!(names(&db).await, ["one", "two"]);
+    assert_eq!(secret_names(&db).await, ["one", "two"]);
 }

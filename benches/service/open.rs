@@ -1,4 +1,4 @@
-//! A database with the services on it.
+//! Opens a database with the services of the application.
 use tenon::{
     app::App,
     config::Config,
@@ -7,7 +7,7 @@ use tenon::{
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// The services over what is in this folder, or in the database at `url` if that is not empty.
+/// Opens the SQLite database in the folder, or the database at `url` if it is not empty.
 pub async fn open(folder: &str, url: String) -> Result<(App, Config), Failure> {
     let config = Config::read(&[
         ("data_dir", Some(folder.to_owned())),
