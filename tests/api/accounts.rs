@@ -104,8 +104,8 @@ async fn a_password_change_requires_the_current_one_and_revokes_other_sessions()
     let other = login(PASSWORD).await.is(200).body;
     let new_password = "dovetail and biscuit";
     ada.patch("/api/me", json!({ "password": new_password })).await.is(403);
-    let wrong = json!({ "password": new_password, "currentPassword": "wrong horse" });
-    ada.patch("/api/me", wrong).await.is(403);
+    let invalid = json!({ "password": new_password, "currentPassword": "wrong horse" });
+    ada.patch("/api/me", invalid).await.is(403);
     ada.patch("/api/me", json!({ "password": new_password, "currentPassword": PASSWORD })).await.is(200);
     ada.get("/api/me").await.is(200);
     api.bearer(other["accessToken"].as_str().unwrap()).get("/api/me").await.is(401);

@@ -118,9 +118,9 @@ async fn a_month_equals_its_entry_in_the_list() {
         assert!(read.header("etag").starts_with('"'), "a strong tag: {}", read.header("etag"));
         accountant.header("if-none-match", read.header("etag")).get(&path).await.is(304);
     }
-    let conditional = accountant.get("/api/v2/revenues/en-us/2026-11").await.is(200);
-    assert_eq!(conditional.body["amount"], 1581);
-    let conditional = accountant.header("if-none-match", conditional.header("etag"));
+    let november = accountant.get("/api/v2/revenues/en-us/2026-11").await.is(200);
+    assert_eq!(november.body["amount"], 1581);
+    let conditional = accountant.header("if-none-match", november.header("etag"));
     conditional.get("/api/v2/revenues/fr/2026-11").await.is(200);
     assert_eq!(accountant.get("/api/v2/revenues/fr/2199-12").await.is(200).body["amount"], 0);
     for unknown in

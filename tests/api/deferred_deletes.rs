@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     channels::{create_channel, post_message},
-    jobs::start_workers,
+    jobs::start_worker,
     support::Api,
     webhook_endpoints::endpoint,
 };
@@ -40,7 +40,7 @@ async fn a_job_deletes_the_messages_of_a_deleted_channel() {
     assert_eq!(count().await, 1_501);
     editor.get(&format!("/api/messages/{}", first.id)).await.is(404);
     editor.delete(&format!("/api/messages/{}", first.id)).await.is(404);
-    let _stop = start_workers(&api);
+    let _stop = start_worker(&api);
     wait_until_empty(count).await;
 }
 
@@ -74,7 +74,7 @@ async fn a_job_deletes_the_deliveries_of_a_deleted_endpoint_without_sending_them
         tx.enqueue(NewJob::new("webhooks.deliver", &json!({ "endpoint": id }))?, now).await
     };
     let queued = api.app.db.write(queued).await.expect("the job is stored");
-    let _stop = start_workers(&api);
+    let _stop = start_worker(&api);
     wait_until_empty(count).await;
     for _ in 0..250 {
         let job = admin.get(&format!("/api/jobs/{queued}")).await.is(200).body;

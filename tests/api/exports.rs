@@ -16,11 +16,11 @@ async fn create_invoices(api: &Api) -> Api {
         let customer = accountant.post("/api/v2/customers", customer).await.is(201).id();
         // The API rejects some of these names: update the row directly.
         let id: Uuid = customer.parse().unwrap();
-        let named = async move |tx: tenon::infra::db::Tx| {
+        let rename = async move |tx: tenon::infra::db::Tx| {
             let row = customer::ActiveModel { id: Set(id), name: Set(name.into()), ..Default::default() };
             row.update(&*tx).await.map(|_| ())
         };
-        api.app.db.write(named).await.unwrap();
+        api.app.db.write(rename).await.unwrap();
         for (amount, status, locale) in [(15795, "pending", "en-us"), (3040, "paid", "fr")] {
             let date = format!("2026-0{}-1{i}", i + 1);
             let invoice = json!({ "customerId": customer, "amount": amount, "status": status, "date": date });

@@ -59,9 +59,9 @@ impl Drop for File {
 /// Starts a server with a GeoIP database and two invoices behind a proxy; returns the accountant.
 async fn behind_a_proxy(shape: Shape, settings: &[(&'static str, &str)]) -> Api {
     let file = File::new(&database(shape, NETWORKS));
-    let own =
+    let defaults =
         [("geo_database", file.name()), ("trusted_proxies", "10.0.0.0/8"), ("geo_header", "cf-ipcountry")];
-    let api = Api::with(&[settings, &own].concat()).await;
+    let api = Api::with(&[settings, &defaults].concat()).await;
     api.app.geoip.refresh().await;
     let accountant = api.sign_in(Role::Accountant).await;
     let customer = accountant.post("/api/v2/customers", rabbit()).await.is(201).id();

@@ -13,7 +13,7 @@ use tokio::{
 use crate::support::{Answer, Api};
 
 /// Starts a worker. It stops when the returned sender is dropped.
-pub fn start_workers(api: &Api) -> watch::Sender<bool> {
+pub fn start_worker(api: &Api) -> watch::Sender<bool> {
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     stop
@@ -51,7 +51,7 @@ async fn a_job_that_fails_is_dead_and_has_an_error() {
     assert_eq!(listed.body["pagination"]["total"], 2);
     assert_eq!(listed.body["data"][0]["state"], "ready");
     admin.header("if-none-match", listed.header("etag")).get("/api/jobs").await.is(304);
-    let stop = start_workers(&api);
+    let stop = start_worker(&api);
     wait_for_state(&admin, &good, "done").await;
     let dead = wait_for_state(&admin, &bad, "dead").await;
     assert!(dead.body["lastError"].as_str().expect("a reason").contains("service.unheard"));
@@ -72,7 +72,7 @@ async fn a_job_of_an_unknown_kind_is_retried() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let job = enqueue_with_attempts(&api, "service.unheard", 2).await;
-    let stop = start_workers(&api);
+    let stop = start_worker(&api);
     for _ in 0..250 {
         if admin.get(&job).await.is(200).body["attempts"] == 1 {
             break;
@@ -110,7 +110,7 @@ async fn a_schedule_enqueues_its_next_run() {
     let first = admin.get("/api/jobs?kind=service.sweep").await.is(200);
     assert_eq!(first.body["pagination"]["total"], 1);
     let first = format!("/api/jobs/{}", first.body["data"][0]["id"].as_str().expect("an id"));
-    let stop = start_workers(&api);
+    let stop = start_worker(&api);
     wait_for_state(&admin, &first, "done").await;
     let scheduled = admin.get("/api/jobs?kind=service.sweep&state=ready").await.is(200);
     assert_eq!(scheduled.body["pagination"]["total"], 1);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     support::Api,
-    webhooks_out::{HOUR, begun, endpoint, write},
+    webhook_endpoints::{HOUR, begun, endpoint, write},
 };
 
 #[tokio::test]
