@@ -1,4 +1,4 @@
-//! The access log: each failed request is one line that names the code, the violated rule and the caller.
+//! The access log: one line per request, with the error code, the violated rule and the caller of a failed one.
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -27,7 +27,7 @@ impl io::Write for Lines {
     }
 }
 
-/// Captures the log of this thread, which runs the whole service except the writer of SQLite.
+/// Captures the log of this thread. Everything except the SQLite writer runs on it.
 fn capture() -> (Lines, DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -36,19 +36,19 @@ fn capture() -> (Lines, DefaultGuard) {
 }
 
 impl Lines {
-    /// The only line with a status since the last call.
+    /// Returns the single line logged since the last call.
     #[track_caller]
     fn only(&self) -> Value {
         let bytes = std::mem::take(&mut *self.0.lock().expect("not poisoned"));
         let lines = String::from_utf8(bytes).expect("UTF-8");
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        let [line] = &lines[..] else { panic!("not one line: {lines:#?}") };
+        let [line] = &lines[..] else { panic!("expected one log line, got {lines:#?}") };
         line.clone()
     }
 }
 
 #[tokio::test]
-async fn names_both_entity_tags_of_a_412() {
+async fn logs_both_entity_tags_of_a_412() {
     let api = Api::start().await.sign_in(Role::Accountant).await;
     let customer = |name: &str| json!({ "name": name, "email": "oak@acme.test" });
     let path =
@@ -65,7 +65,7 @@ async fn names_both_entity_tags_of_a_412() {
 }
 
 #[tokio::test]
-async fn names_the_violated_rules_of_a_400_without_values() {
+async fn logs_the_violated_rules_of_a_400_without_values() {
     let api = Api::start().await;
     let (lines, _guard) = capture();
     let login = json!({ "email": "no address: geheim", "password": 4711, "geheim-field": true });
@@ -80,7 +80,7 @@ async fn names_the_violated_rules_of_a_400_without_values() {
 }
 
 #[tokio::test]
-async fn names_the_rule_of_a_401_a_403_and_a_404() {
+async fn logs_the_rule_of_a_401_a_403_and_a_404() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
     let (lines, _guard) = capture();
@@ -88,11 +88,11 @@ async fn names_the_rule_of_a_401_a_403_and_a_404() {
     let line = lines.only();
     assert_eq!(line["reason"], "requires one of accountant, admin, the caller is reader");
     assert_eq!(line["code"], "forbidden");
-    let refused = api.bearer("a.b.c").get("/api/me").await.is(401);
+    let rejected = api.bearer("a.b.c").get("/api/me").await.is(401);
     assert_eq!(lines.only()["reason"], "the access token is rejected: not a token");
     assert!(
-        !String::from_utf8_lossy(&refused.bytes).contains("rejected"),
-        "the client must not learn the reason"
+        !String::from_utf8_lossy(&rejected.bytes).contains("rejected"),
+        "the response must not contain the reason"
     );
     api.get("/api/me").await.is(401);
     assert_eq!(lines.only()["reason"], "this operation requires authentication");
@@ -104,7 +104,7 @@ async fn names_the_rule_of_a_401_a_403_and_a_404() {
 }
 
 #[tokio::test]
-async fn names_the_rate_limit_of_a_429() {
+async fn logs_the_rate_limit_of_a_429() {
     let api = Api::with(&[("rate_limits", "on")]).await.from("203.0.113.77");
     while api.get("/api/tags").await.status != 429 {}
     let (lines, _guard) = capture();
@@ -116,11 +116,11 @@ async fn names_the_rate_limit_of_a_429() {
 }
 
 #[tokio::test]
-async fn has_the_cause_of_a_500_which_the_client_does_not_receive() {
+async fn logs_the_cause_of_a_500_and_hides_it_from_the_client() {
     let api = Api::start().await;
     let rename = "ALTER TABLE tags RENAME TO missing";
-    let renamed = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(rename).await).await;
-    renamed.expect("the table is renamed");
+    let result = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(rename).await).await;
+    result.expect("the table is renamed");
     let (lines, _guard) = capture();
     let failed = api.get("/api/tags").await.is(500);
     let line = lines.only();
@@ -132,7 +132,7 @@ async fn has_the_cause_of_a_500_which_the_client_does_not_receive() {
 }
 
 #[tokio::test]
-async fn contains_client_addresses_as_configured() {
+async fn logs_client_addresses_as_configured() {
     for (setting, v4, v6) in [
         (None, json!("203.0.113.0/24"), json!("2001:db8:1::/48")),
         (Some("network"), json!("203.0.113.0/24"), json!("2001:db8:1::/48")),
@@ -152,9 +152,9 @@ async fn contains_client_addresses_as_configured() {
 }
 
 #[tokio::test]
-async fn contains_requests_that_are_rejected_before_dispatch() {
+async fn logs_requests_rejected_before_dispatch() {
     let api = Api::start().await;
-    let (address, _stop) = connections::listening(&api).await;
+    let (address, _stop) = connections::start_server(&api).await;
     let (lines, _guard) = capture();
     let long = "a".repeat(9000);
     for (head, method, code) in [

@@ -1,4 +1,4 @@
-//! The back office, as those who keep the books see it.
+//! Customers and invoices: requests of an accountant to create, list, update and delete them.
 use entity::{invoice, rate};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
 use serde_json::{Value, json};
@@ -11,107 +11,112 @@ pub fn rabbit() -> Value {
 }
 
 #[tokio::test]
-async fn a_customer_is_written_down_changed_and_deleted() {
+async fn customers_are_created_read_updated_and_deleted() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    let keyed = books.header("idempotency-key", "rabbit");
-    let made = keyed.post("/api/v2/customers", rabbit()).await.is(201);
-    assert_eq!((&made.body["email"], &made.body["invoicesCount"]), (&json!("evil@rabbit.test"), &json!(0)));
-    let path = made.header("location").to_owned();
-    assert_eq!(path, format!("/api/v2/customers/{}", made.id()));
-    let again = keyed.post("/api/v2/customers", rabbit()).await.is(201);
-    assert_eq!((again.id(), again.header("idempotent-replayed")), (made.id(), "true"));
-    keyed.post("/api/v2/customers", json!({ "name": "Other", "email": "o@acme.test" })).await.is(422);
-    let taken = books.post("/api/v2/customers", rabbit()).await.is(409);
-    assert_eq!(taken.places(), ["#/email"]);
+    let accountant = api.sign_in(Role::Accountant).await;
+    let idempotent = accountant.header("idempotency-key", "rabbit");
+    let created = idempotent.post("/api/v2/customers", rabbit()).await.is(201);
+    assert_eq!(
+        (&created.body["email"], &created.body["invoicesCount"]),
+        (&json!("evil@rabbit.test"), &json!(0))
+    );
+    let path = created.header("location").to_owned();
+    assert_eq!(path, format!("/api/v2/customers/{}", created.id()));
+    let again = idempotent.post("/api/v2/customers", rabbit()).await.is(201);
+    assert_eq!((again.id(), again.header("idempotent-replayed")), (created.id(), "true"));
+    idempotent.post("/api/v2/customers", json!({ "name": "Other", "email": "o@acme.test" })).await.is(422);
+    let conflict = accountant.post("/api/v2/customers", rabbit()).await.is(409);
+    assert_eq!(conflict.places(), ["#/email"]);
 
-    let read = books.get(&path).await.is(200);
-    assert_eq!((&read.body, read.header("etag")), (&made.body, made.header("etag")));
-    books.header("if-none-match", made.header("etag")).get(&path).await.is(304);
-    let named = books.header("if-match", made.header("etag"));
-    let patched = named.patch(&path, json!({ "name": " The Rabbit ", "imageUrl": null })).await.is(200);
+    let read = accountant.get(&path).await.is(200);
+    assert_eq!((&read.body, read.header("etag")), (&created.body, created.header("etag")));
+    accountant.header("if-none-match", created.header("etag")).get(&path).await.is(304);
+    let conditional = accountant.header("if-match", created.header("etag"));
+    let patched = conditional.patch(&path, json!({ "name": " The Rabbit ", "imageUrl": null })).await.is(200);
     assert_eq!((&patched.body["name"], patched.body.get("imageUrl")), (&json!("The Rabbit"), None));
-    named.patch(&path, json!({ "name": "Too late" })).await.is(412);
-    let put = json!({ "name": "Rabbit Ltd", "email": "office@rabbit.test" });
-    assert_eq!(books.put(&path, put.clone()).await.is(200).body["email"], "office@rabbit.test");
+    conditional.patch(&path, json!({ "name": "Too late" })).await.is(412);
+    let replacement = json!({ "name": "Rabbit Ltd", "email": "office@rabbit.test" });
+    assert_eq!(accountant.put(&path, replacement.clone()).await.is(200).body["email"], "office@rabbit.test");
     let other = json!({ "name": "Lee", "email": "lee@acme.test" });
-    let other = books.post("/api/v2/customers", other).await.is(201).header("location").to_owned();
-    books.put(&other, put.clone()).await.is(409);
-    books.patch(&other, json!({ "email": "OFFICE@rabbit.test" })).await.is(409);
-    named.put(&path, put).await.is(412);
-    named.delete(&path).await.is(412);
-    let owes = json!({ "customerId": made.id(), "amount": 15795, "status": "pending" });
-    let owes = books.post("/api/v2/invoices/en-us", owes).await.is(201).header("location").to_owned();
-    assert_eq!(books.get(&path).await.is(200).body["invoicesCount"], 1);
-    books.delete(&path).await.is(409);
-    books.delete(&owes).await.is(204);
-    books.delete(&path).await.is(204);
-    books.get(&path).await.is(404);
-    books.delete(&path).await.is(404);
+    let other = accountant.post("/api/v2/customers", other).await.is(201).header("location").to_owned();
+    accountant.put(&other, replacement.clone()).await.is(409);
+    accountant.patch(&other, json!({ "email": "OFFICE@rabbit.test" })).await.is(409);
+    conditional.put(&path, replacement).await.is(412);
+    conditional.delete(&path).await.is(412);
+    let invoice = json!({ "customerId": created.id(), "amount": 15795, "status": "pending" });
+    let invoice =
+        accountant.post("/api/v2/invoices/en-us", invoice).await.is(201).header("location").to_owned();
+    assert_eq!(accountant.get(&path).await.is(200).body["invoicesCount"], 1);
+    accountant.delete(&path).await.is(409);
+    accountant.delete(&invoice).await.is(204);
+    accountant.delete(&path).await.is(204);
+    accountant.get(&path).await.is(404);
+    accountant.delete(&path).await.is(404);
 }
 
 #[tokio::test]
-async fn customers_are_listed_found_and_walked() {
+async fn customers_are_listed_searched_and_paginated() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
+    let accountant = api.sign_in(Role::Accountant).await;
     for name in ["Amy Burns", "Balázs Orbán", "Delba de Oliveira", "Lee Robinson", "Michael Novotny"] {
         let email = format!("{}@acme.test", name.split(' ').next().unwrap().to_lowercase().replace('á', "a"));
-        books.post("/api/v2/customers", json!({ "name": name, "email": email })).await.is(201);
+        accountant.post("/api/v2/customers", json!({ "name": name, "email": email })).await.is(201);
     }
     let names = |page: &Value| -> Vec<String> {
         let data = page["data"].as_array().unwrap();
         data.iter().map(|customer| customer["name"].as_str().unwrap().to_owned()).collect()
     };
-    let list = books.get("/api/v2/customers").await.is(200);
+    let list = accountant.get("/api/v2/customers").await.is(200);
     assert_eq!(names(&list.body)[0], "Amy Burns");
-    books.header("if-none-match", list.header("etag")).get("/api/v2/customers").await.is(304);
-    for (q, found) in [("orban", 1), ("ORB%C3%81N", 1), ("acme.test", 5), ("lee%20rob", 1), ("%25", 0)] {
-        let page = books.get(&format!("/api/v2/customers?q={q}")).await.is(200).body;
-        assert_eq!(page["pagination"]["total"], found, "{q}");
+    accountant.header("if-none-match", list.header("etag")).get("/api/v2/customers").await.is(304);
+    for (q, total) in [("orban", 1), ("ORB%C3%81N", 1), ("acme.test", 5), ("lee%20rob", 1), ("%25", 0)] {
+        let page = accountant.get(&format!("/api/v2/customers?q={q}")).await.is(200).body;
+        assert_eq!(page["pagination"]["total"], total, "{q}");
     }
     for sort in ["name", "-name", "email", "-createdAt"] {
-        let whole = names(&books.get(&format!("/api/v2/customers?sort={sort}")).await.is(200).body);
-        let (mut walked, mut after) = (Vec::new(), String::new());
+        let all = names(&accountant.get(&format!("/api/v2/customers?sort={sort}")).await.is(200).body);
+        let (mut collected, mut after) = (Vec::new(), String::new());
         loop {
-            let page = books.get(&format!("/api/v2/customers?sort={sort}&limit=2{after}")).await.is(200).body;
-            walked.extend(names(&page));
+            let page =
+                accountant.get(&format!("/api/v2/customers?sort={sort}&limit=2{after}")).await.is(200).body;
+            collected.extend(names(&page));
             match page["pagination"]["nextCursor"].as_str() {
                 Some(cursor) => after = format!("&after={cursor}"),
                 None => break,
             }
         }
-        assert_eq!(walked, whole, "{sort}");
+        assert_eq!(collected, all, "{sort}");
     }
-    books.get("/api/v2/customers?sort=password").await.is(400);
+    accountant.get("/api/v2/customers?sort=password").await.is(400);
 }
 
 #[tokio::test]
-async fn changes_in_the_office_can_be_quiet_and_must_be_careful() {
+async fn updates_require_if_match_and_support_minimal_responses() {
     let api = Api::with(&[("require_if_match", "on")]).await;
-    let books = api.sign_in(Role::Accountant).await;
-    let customer = books.post("/api/v2/customers", rabbit()).await.is(201);
-    let quiet = books.header("if-match", "*").header("prefer", "return=minimal");
-    let owes = json!({ "customerId": customer.id(), "amount": 100, "status": "draft" });
-    let invoice = books.post("/api/v2/invoices/de", owes.clone()).await.is(201);
+    let accountant = api.sign_in(Role::Accountant).await;
+    let customer = accountant.post("/api/v2/customers", rabbit()).await.is(201);
+    let minimal = accountant.header("if-match", "*").header("prefer", "return=minimal");
+    let body = json!({ "customerId": customer.id(), "amount": 100, "status": "draft" });
+    let invoice = accountant.post("/api/v2/invoices/de", body.clone()).await.is(201);
     for (path, patch, put) in [
         (customer.header("location"), json!({ "name": "New" }), rabbit()),
-        (invoice.header("location"), json!({ "amount": 200 }), owes),
+        (invoice.header("location"), json!({ "amount": 200 }), body),
     ] {
-        books.patch(path, patch.clone()).await.is(428);
-        books.put(path, put.clone()).await.is(428);
-        books.delete(path).await.is(428);
-        quiet.patch(path, patch).await.is(204);
-        quiet.put(path, put).await.is(204);
+        accountant.patch(path, patch.clone()).await.is(428);
+        accountant.put(path, put.clone()).await.is(428);
+        accountant.delete(path).await.is(428);
+        minimal.patch(path, patch).await.is(204);
+        minimal.put(path, put).await.is(204);
     }
 }
 
-/// Customers, and what they owe: by customer, amount, status and day, in dollars.
-async fn acme(books: &Api) -> Vec<String> {
+/// Creates two customers and five invoices in USD; returns the customer ids.
+async fn create_invoices(accountant: &Api) -> Vec<String> {
     let mut customers = Vec::new();
     for name in ["Evil Rabbit", "Delba de Oliveira"] {
         let email = format!("{}@acme.test", name.split(' ').next().unwrap().to_lowercase());
         customers.push(
-            books.post("/api/v2/customers", json!({ "name": name, "email": email })).await.is(201).id(),
+            accountant.post("/api/v2/customers", json!({ "name": name, "email": email })).await.is(201).id(),
         );
     }
     for (customer, amount, status, date) in [
@@ -121,21 +126,21 @@ async fn acme(books: &Api) -> Vec<String> {
         (1, 44800, "paid", "2023-09-10"),
         (0, 666, "draft", "2023-06-27"),
     ] {
-        let owes =
+        let invoice =
             json!({ "customerId": customers[customer], "amount": amount, "status": status, "date": date });
-        books.post("/api/v2/invoices/en-us", owes).await.is(201);
+        accountant.post("/api/v2/invoices/en-us", invoice).await.is(201);
     }
     customers
 }
 
 #[tokio::test]
-async fn an_invoice_is_shown_in_the_currency_of_the_locale() {
+async fn invoices_are_converted_to_the_currency_of_the_locale() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    let customers = acme(&books).await;
+    let accountant = api.sign_in(Role::Accountant).await;
+    let customers = create_invoices(&accountant).await;
     let page = |path: String| {
-        let books = books.clone();
-        async move { books.get(&path).await.is(200).body }
+        let accountant = accountant.clone();
+        async move { accountant.get(&path).await.is(200).body }
     };
     let dollars = page("/api/v2/invoices/en-us?sort=number".into()).await;
     assert_eq!(
@@ -157,40 +162,43 @@ async fn an_invoice_is_shown_in_the_currency_of_the_locale() {
         assert_eq!(first["original"], original);
     }
     assert!(
-        books.get("/api/v2/invoices/it").await.is(404).body["detail"].as_str().unwrap().contains("en-us, fr")
-    );
-    books.get("/api/v2/invoices/EN-US").await.is(404);
-    let owes = json!({ "customerId": customers[0], "amount": 1, "status": "draft" });
-    books.post("/api/v2/invoices/it", owes).await.is(404);
-}
-
-/// Settings may have changed since it was written.
-#[tokio::test]
-async fn what_has_no_rate_is_named_by_its_currency() {
-    let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    acme(&books).await;
-    let row = invoice::Entity::update_many().col_expr(invoice::Column::Currency, Expr::value("KWD"));
-    let row = row.filter(invoice::Column::Amount.eq(666));
-    api.app.db.write(async move |tx| row.exec(&*tx).await).await.expect("written");
-    let none = books.get("/api/v2/invoices/fr").await.is(503);
-    assert!(
-        none.body["detail"]
+        accountant.get("/api/v2/invoices/it").await.is(404).body["detail"]
             .as_str()
-            .is_some_and(|words| words.contains("in KWD, which has no exchange rate")),
-        "{none:?}"
+            .unwrap()
+            .contains("en-us, fr")
     );
-    let some = books.get("/api/v2/invoices/fr?status=pending").await.is(200);
-    assert_eq!(some.body["pagination"]["total"], 2);
+    accountant.get("/api/v2/invoices/EN-US").await.is(404);
+    let invoice = json!({ "customerId": customers[0], "amount": 1, "status": "draft" });
+    accountant.post("/api/v2/invoices/it", invoice).await.is(404);
+}
+
+/// A currency loses its exchange rate if the settings change after the invoice was stored.
+#[tokio::test]
+async fn returns_503_with_the_currency_that_has_no_exchange_rate() {
+    let api = Api::start().await;
+    let accountant = api.sign_in(Role::Accountant).await;
+    create_invoices(&accountant).await;
+    let update = invoice::Entity::update_many().col_expr(invoice::Column::Currency, Expr::value("KWD"));
+    let update = update.filter(invoice::Column::Amount.eq(666));
+    api.app.db.write(async move |tx| update.exec(&*tx).await).await.expect("the row is updated");
+    let failed = accountant.get("/api/v2/invoices/fr").await.is(503);
+    assert!(
+        failed.body["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("in KWD, which has no exchange rate")),
+        "{failed:?}"
+    );
+    let pending = accountant.get("/api/v2/invoices/fr?status=pending").await.is(200);
+    assert_eq!(pending.body["pagination"]["total"], 2);
 }
 
 #[tokio::test]
-async fn a_rate_that_somebody_told_takes_over_until_it_is_too_old() {
+async fn a_fetched_rate_replaces_the_fallback_until_it_expires() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    acme(&books).await;
-    let list = books.get("/api/v2/invoices/fr").await.is(200);
-    let told = rate::ActiveModel {
+    let accountant = api.sign_in(Role::Accountant).await;
+    create_invoices(&accountant).await;
+    let list = accountant.get("/api/v2/invoices/fr").await.is(200);
+    let fetched = rate::ActiveModel {
         base: Set("USD".into()),
         quote: Set("EUR".into()),
         rate: Set("0.9".into()),
@@ -198,25 +206,25 @@ async fn a_rate_that_somebody_told_takes_over_until_it_is_too_old() {
         source: Set("bank.test".into()),
         fetched_at: Set(api.clock.now()),
     };
-    api.app.db.write(async move |tx| told.insert(&*tx).await).await.unwrap();
-    let known = books.header("if-none-match", list.header("etag"));
+    api.app.db.write(async move |tx| fetched.insert(&*tx).await).await.unwrap();
+    let conditional = accountant.header("if-none-match", list.header("etag"));
     for (days, amount, state) in [(0, 14216, "fresh"), (2, 14216, "lastKnown"), (8, 13584, "fallback")] {
         api.clock.advance(days * 86_400_000);
-        let books = api.sign_in(Role::Accountant).await;
-        let fresh = books.get("/api/v2/invoices/fr?sort=number").await.is(200).body["data"][0].clone();
-        assert_eq!((&fresh["amount"], &fresh["original"]["rateState"]), (&json!(amount), &json!(state)));
+        let accountant = api.sign_in(Role::Accountant).await;
+        let first = accountant.get("/api/v2/invoices/fr?sort=number").await.is(200).body["data"][0].clone();
+        assert_eq!((&first["amount"], &first["original"]["rateState"]), (&json!(amount), &json!(state)));
         if days == 0 {
-            assert_eq!(fresh["original"]["rateDate"], "2026-11-20");
-            known.get("/api/v2/invoices/fr").await.is(200);
+            assert_eq!(first["original"]["rateDate"], "2026-11-20");
+            conditional.get("/api/v2/invoices/fr").await.is(200);
         }
     }
 }
 
 #[tokio::test]
-async fn invoices_are_filtered_sorted_and_walked() {
+async fn invoices_are_filtered_sorted_and_paginated() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    let customers = acme(&books).await;
+    let accountant = api.sign_in(Role::Accountant).await;
+    let customers = create_invoices(&accountant).await;
     let owner = format!("customer={}", customers[0]);
     for (query, numbers) in [
         ("", vec![4, 5, 1, 2, 3]),
@@ -227,39 +235,41 @@ async fn invoices_are_filtered_sorted_and_walked() {
         ("currency=EUR", vec![]),
         ("date%5Bgte%5D=2022-11-14&date%5Blt%5D=2023-06-27", vec![1, 2]),
     ] {
-        let (mut walked, mut after) = (Vec::new(), String::new());
+        let (mut collected, mut after) = (Vec::new(), String::new());
         loop {
-            let page = books.get(&format!("/api/v2/invoices/fr?{query}&limit=2{after}")).await.is(200).body;
+            let page =
+                accountant.get(&format!("/api/v2/invoices/fr?{query}&limit=2{after}")).await.is(200).body;
             let data = page["data"].as_array().unwrap().clone();
-            walked.extend(data.into_iter().map(|invoice| invoice["number"].as_i64().unwrap()));
+            collected.extend(data.into_iter().map(|invoice| invoice["number"].as_i64().unwrap()));
             match page["pagination"]["nextCursor"].as_str() {
                 Some(cursor) => after = format!("&after={cursor}"),
                 None => break,
             }
         }
-        assert_eq!(walked, numbers, "{query}");
+        assert_eq!(collected, numbers, "{query}");
     }
-    let few = books.get("/api/v2/invoices/fr?fields=amount,date&limit=1").await.is(200).body;
-    let few: Vec<&String> = few["data"][0].as_object().unwrap().keys().collect();
-    assert_eq!(few, ["id", "amount", "currency", "original", "date"]);
-    let whole = books.get("/api/v2/invoices/en-us?expand=customer&limit=1").await.is(200).body;
-    assert_eq!(whole["data"][0]["customer"]["email"], "delba@acme.test");
-    let list = books.get("/api/v2/invoices/en-us").await.is(200);
-    books.header("if-none-match", list.header("etag")).get("/api/v2/invoices/en-us").await.is(304);
-    for wrong in ["status=open", "fields=secret", "sort=amount", "date%5Bgte%5D=2022-13-01", "currency=euro"]
+    let selected = accountant.get("/api/v2/invoices/fr?fields=amount,date&limit=1").await.is(200).body;
+    let selected: Vec<&String> = selected["data"][0].as_object().unwrap().keys().collect();
+    assert_eq!(selected, ["id", "amount", "currency", "original", "date"]);
+    let expanded = accountant.get("/api/v2/invoices/en-us?expand=customer&limit=1").await.is(200).body;
+    assert_eq!(expanded["data"][0]["customer"]["email"], "delba@acme.test");
+    let list = accountant.get("/api/v2/invoices/en-us").await.is(200);
+    accountant.header("if-none-match", list.header("etag")).get("/api/v2/invoices/en-us").await.is(304);
+    for invalid in
+        ["status=open", "fields=secret", "sort=amount", "date%5Bgte%5D=2022-13-01", "currency=euro"]
     {
-        books.get(&format!("/api/v2/invoices/en-us?{wrong}")).await.is(400);
+        accountant.get(&format!("/api/v2/invoices/en-us?{invalid}")).await.is(400);
     }
 }
 
 #[tokio::test]
-async fn an_invoice_goes_its_way_and_no_other() {
+async fn invoices_allow_only_the_defined_status_transitions() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    let customers = acme(&books).await;
+    let accountant = api.sign_in(Role::Accountant).await;
+    let customers = create_invoices(&accountant).await;
     let new = |status: &str| json!({ "customerId": customers[0], "amount": 100, "status": status });
-    let ways = ["draft", "pending", "paid", "void"];
-    let allowed = [
+    let statuses = ["draft", "pending", "paid", "void"];
+    let transitions = [
         ("draft", "pending"),
         ("draft", "paid"),
         ("draft", "void"),
@@ -268,72 +278,80 @@ async fn an_invoice_goes_its_way_and_no_other() {
         ("pending", "void"),
         ("paid", "void"),
     ];
-    for from in ways {
-        for to in ways {
-            let path =
-                books.post("/api/v2/invoices/en-us", new(from)).await.is(201).header("location").to_owned();
-            let goes = from == to || allowed.contains(&(from, to));
-            let status = if goes { 200 } else { 409 };
-            books.patch(&path, json!({ "status": to })).await.is(status);
-            let closed = matches!(if goes { to } else { from }, "paid" | "void");
-            let changed = books.patch(&path, json!({ "amount": 7 })).await;
-            assert_eq!(changed.status, if closed { 409 } else { 200 }, "{from} {to}");
+    for from in statuses {
+        for to in statuses {
+            let path = accountant
+                .post("/api/v2/invoices/en-us", new(from))
+                .await
+                .is(201)
+                .header("location")
+                .to_owned();
+            let allowed = from == to || transitions.contains(&(from, to));
+            let status = if allowed { 200 } else { 409 };
+            accountant.patch(&path, json!({ "status": to })).await.is(status);
+            let closed = matches!(if allowed { to } else { from }, "paid" | "void");
+            let update = accountant.patch(&path, json!({ "amount": 7 })).await;
+            assert_eq!(update.status, if closed { 409 } else { 200 }, "{from} {to}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_invoice_is_written_once_and_changed_by_who_knows_it() {
+async fn invoices_support_idempotency_keys_and_entity_tags() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    let customers = acme(&books).await;
+    let accountant = api.sign_in(Role::Accountant).await;
+    let customers = create_invoices(&accountant).await;
     let new = |status: &str| json!({ "customerId": customers[0], "amount": 100, "status": status });
-    let key = books.header("idempotency-key", "once");
-    let made = key.post("/api/v2/invoices/en-us", new("pending")).await.is(201);
-    assert_eq!(made.body["date"], "2026-11-21");
-    assert_eq!(key.post("/api/v2/invoices/en-us", new("pending")).await.is(201).id(), made.id());
-    key.post("/api/v2/invoices/en-us", new("draft")).await.is(422);
-    let nobody = json!({ "customerId": made.id(), "amount": 1, "status": "draft" });
-    assert_eq!(books.post("/api/v2/invoices/en-us", nobody).await.is(409).places(), ["#/customerId"]);
-    let path = made.header("location").to_owned();
-    let read = books.get(&path).await.is(200);
-    books.header("if-none-match", read.header("etag")).get(&path).await.is(304);
-    // The version is the same with the customer beside it.
-    let expanded = books.get(&format!("{path}?expand=customer")).await.is(200);
-    books
+    let idempotent = accountant.header("idempotency-key", "once");
+    let created = idempotent.post("/api/v2/invoices/en-us", new("pending")).await.is(201);
+    assert_eq!(created.body["date"], "2026-11-21");
+    assert_eq!(idempotent.post("/api/v2/invoices/en-us", new("pending")).await.is(201).id(), created.id());
+    idempotent.post("/api/v2/invoices/en-us", new("draft")).await.is(422);
+    let unknown_customer = json!({ "customerId": created.id(), "amount": 1, "status": "draft" });
+    assert_eq!(
+        accountant.post("/api/v2/invoices/en-us", unknown_customer).await.is(409).places(),
+        ["#/customerId"]
+    );
+    let path = created.header("location").to_owned();
+    let read = accountant.get(&path).await.is(200);
+    accountant.header("if-none-match", read.header("etag")).get(&path).await.is(304);
+    // The entity tag does not depend on the embedded customer.
+    let expanded = accountant.get(&format!("{path}?expand=customer")).await.is(200);
+    accountant
         .header("if-match", expanded.header("etag"))
         .patch(&path, json!({ "status": "pending" }))
         .await
         .is(200);
-    let read = books.get(&path).await.is(200);
-    let named = books.header("if-match", read.header("etag"));
-    let put = json!({ "customerId": customers[1], "amount": 200, "status": "pending", "date": "2026-01-31" });
-    let put_there = named.put(&path, put.clone()).await.is(200);
-    assert_eq!((&put_there.body["amount"], &put_there.body["date"]), (&json!(200), &json!("2026-01-31")));
-    named.put(&path, put.clone()).await.is(412);
-    named.patch(&path, json!({ "amount": 1 })).await.is(412);
-    named.delete(&path).await.is(412);
-    // In another currency the amount is only looked at.
+    let read = accountant.get(&path).await.is(200);
+    let conditional = accountant.header("if-match", read.header("etag"));
+    let replacement =
+        json!({ "customerId": customers[1], "amount": 200, "status": "pending", "date": "2026-01-31" });
+    let replaced = conditional.put(&path, replacement.clone()).await.is(200);
+    assert_eq!((&replaced.body["amount"], &replaced.body["date"]), (&json!(200), &json!("2026-01-31")));
+    conditional.put(&path, replacement.clone()).await.is(412);
+    conditional.patch(&path, json!({ "amount": 1 })).await.is(412);
+    conditional.delete(&path).await.is(412);
+    // Only the original currency accepts an update of the amount.
     let french = path.replace("en-us", "fr");
-    assert_eq!(books.put(&french, put.clone()).await.is(409).places(), ["#/amount"]);
-    let mut same = put;
-    same["amount"] = books.get(&french).await.is(200).body["amount"].clone();
-    assert_eq!(books.put(&french, same).await.is(200).body["original"]["amount"], 200);
-    books.patch(&french, json!({ "status": "paid" })).await.is(200);
-    books.delete(&path).await.is(409);
+    assert_eq!(accountant.put(&french, replacement.clone()).await.is(409).places(), ["#/amount"]);
+    let mut same = replacement;
+    same["amount"] = accountant.get(&french).await.is(200).body["amount"].clone();
+    assert_eq!(accountant.put(&french, same).await.is(200).body["original"]["amount"], 200);
+    accountant.patch(&french, json!({ "status": "paid" })).await.is(200);
+    accountant.delete(&path).await.is(409);
     let other =
-        books.post("/api/v2/invoices/en-us", new("draft")).await.is(201).header("location").to_owned();
-    books.delete(&other).await.is(204);
-    books.get(&other).await.is(404);
-    books.get(&format!("{other}?expand=customer")).await.is(404);
+        accountant.post("/api/v2/invoices/en-us", new("draft")).await.is(201).header("location").to_owned();
+    accountant.delete(&other).await.is(204);
+    accountant.get(&other).await.is(404);
+    accountant.get(&format!("{other}?expand=customer")).await.is(404);
 }
 
 #[tokio::test]
-async fn an_invoice_that_was_paid_stays_in_the_books() {
+async fn rejects_the_deletion_of_an_invoice_that_was_paid() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
-    let customers = acme(&books).await;
-    for (ways, stays) in [
+    let accountant = api.sign_in(Role::Accountant).await;
+    let customers = create_invoices(&accountant).await;
+    for (statuses, retained) in [
         (&["draft"][..], false),
         (&["pending", "void"], false),
         (&["void"], false),
@@ -341,17 +359,18 @@ async fn an_invoice_that_was_paid_stays_in_the_books() {
         (&["paid", "void"], true),
         (&["draft", "pending", "paid", "void"], true),
     ] {
-        let owes = json!({ "customerId": customers[0], "amount": 100, "status": ways[0] });
-        let path = books.post("/api/v2/invoices/en-us", owes).await.is(201).header("location").to_owned();
-        for status in &ways[1..] {
-            books.patch(&path, json!({ "status": status })).await.is(200);
+        let invoice = json!({ "customerId": customers[0], "amount": 100, "status": statuses[0] });
+        let path =
+            accountant.post("/api/v2/invoices/en-us", invoice).await.is(201).header("location").to_owned();
+        for status in &statuses[1..] {
+            accountant.patch(&path, json!({ "status": status })).await.is(200);
         }
-        let answer = books.delete(&path).await.is(if stays { 409 } else { 204 });
+        let response = accountant.delete(&path).await.is(if retained { 409 } else { 204 });
         assert_eq!(
-            answer.body["detail"].as_str().is_some_and(|said| said.contains("was paid")),
-            stays,
-            "{ways:?}"
+            response.body["detail"].as_str().is_some_and(|detail| detail.contains("was paid")),
+            retained,
+            "{statuses:?}"
         );
-        books.get(&path).await.is(if stays { 200 } else { 404 });
+        accountant.get(&path).await.is(if retained { 200 } else { 404 });
     }
 }

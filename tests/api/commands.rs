@@ -1,4 +1,4 @@
-//! The program itself, as an operator runs it: what it says, what it refuses, and what it leaves behind.
+//! The command-line interface: output, exit codes, error messages and files.
 use std::{
     fs,
     io::{Read, Write},
@@ -15,32 +15,32 @@ use uuid::Uuid;
 
 use crate::support::PASSWORD;
 
-/// A folder for one test, gone with it.
-pub struct Machine(pub PathBuf);
+/// A temporary directory in which commands run; deleted with the value.
+pub struct Sandbox(pub PathBuf);
 
-impl Drop for Machine {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// What a command ended with.
+/// The exit code and the output of a command.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Output {
     code: Option<i32>,
-    pub out: String,
-    err: String,
+    pub stdout: String,
+    stderr: String,
 }
 
-impl Machine {
-    pub fn new() -> Machine {
-        let machine = Machine(std::env::temp_dir().join(format!("tenon-commands-{}", Uuid::now_v7())));
-        fs::create_dir_all(machine.0.join("tmp")).expect("the folder is made");
-        machine
+impl Sandbox {
+    pub fn new() -> Sandbox {
+        let sandbox = Sandbox(std::env::temp_dir().join(format!("tenon-commands-{}", Uuid::now_v7())));
+        fs::create_dir_all(sandbox.0.join("tmp")).expect("the directory is created");
+        sandbox
     }
 
-    /// Runs the program on the data folder of this machine, and nothing of this one's environment.
-    pub fn run(&self, variables: &[(&str, &str)], input: &str, arguments: &[&str]) -> Ended {
+    /// Runs the binary with the data directory of this sandbox and no other environment variables.
+    pub fn run(&self, variables: &[(&str, &str)], input: &str, arguments: &[&str]) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tenon"))
             .args(arguments)
             .args(["--data-dir", &self.0.join("data").display().to_string()])
@@ -52,29 +52,29 @@ impl Machine {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the program starts");
-        // A program that has no use for it may have closed its end.
+            .expect("the binary starts");
+        // A command that reads no input may have closed the pipe.
         let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-        let ended = child.wait_with_output().expect("the program ends");
+        let output = child.wait_with_output().expect("the process exits");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Ended { code: ended.status.code(), out: text(ended.stdout), err: text(ended.stderr) }
+        Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    pub fn tenon(&self, arguments: &[&str]) -> Ended {
+    pub fn tenon(&self, arguments: &[&str]) -> Output {
         self.run(&[], "", arguments)
     }
 
-    fn user(&self, email: &str, more: &[&str]) -> Ended {
+    fn create_user(&self, email: &str, options: &[&str]) -> Output {
         let arguments = ["user", "create", "--name", "Ada", "--password-stdin", "--email", email];
-        self.run(&[], PASSWORD, &[&arguments[..], more].concat())
+        self.run(&[], PASSWORD, &[&arguments[..], options].concat())
     }
 
-    /// The accounts with their roles, read from the database.
+    /// Returns the e-mail address and the role of each row in the database.
     fn roles(&self) -> Vec<(String, String)> {
         let url = format!("sqlite://{}", self.0.join("data/tenon.db").display());
         let rows = async {
             let db = Db::open(&url).await.expect("the database opens");
-            let rows = user::Entity::find().all(db.read()).await.expect("there are accounts");
+            let rows = user::Entity::find().all(db.read()).await.expect("the query succeeds");
             db.close().await.expect("the database closes");
             rows
         };
@@ -90,143 +90,147 @@ impl Machine {
     }
 }
 
-impl Ended {
+impl Output {
+    /// Asserts the exit code 0.
     #[track_caller]
-    pub fn done(self) -> Ended {
+    pub fn succeeds(self) -> Output {
         assert_eq!(self.code, Some(0), "{self:?}");
         self
     }
 
-    /// The command has failed and says this; it never talks of the libraries below.
+    /// Asserts the exit code and the error message, and that no error of a library is printed.
     #[track_caller]
-    pub fn says(&self, code: i32, words: &str) {
-        assert!(self.code == Some(code) && self.err.contains(words), "{words}: {self:?}");
-        for foreign in ["Error:", "error returned from", "pool timed out", "panicked"] {
-            assert!(!self.err.contains(foreign), "{self:?}");
+    pub fn fails(&self, code: i32, message: &str) {
+        assert!(self.code == Some(code) && self.stderr.contains(message), "{message}: {self:?}");
+        for internal in ["Error:", "error returned from", "pool timed out", "panicked"] {
+            assert!(!self.stderr.contains(internal), "{self:?}");
         }
     }
 }
 
 #[test]
-fn a_known_account_keeps_its_role_unless_one_is_given() {
-    let machine = Machine::new();
-    machine.user("ada@acme.test", &["--role", "admin"]).done();
-    let again = machine.user("Ada@ACME.test", &[]).done();
-    assert!(again.out.ends_with(" admin ada@acme.test\n"), "{again:?}");
-    machine.user("ada@acme.test", &["--role", "reader"]).says(1, "this is the last active admin");
-    let new = machine.user("bob@acme.test", &[]).done();
-    assert!(new.out.ends_with(" reader bob@acme.test\n"), "{new:?}");
+fn user_create_retains_the_role_of_an_existing_user_by_default() {
+    let sandbox = Sandbox::new();
+    sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
+    let again = sandbox.create_user("Ada@ACME.test", &[]).succeeds();
+    assert!(again.stdout.ends_with(" admin ada@acme.test\n"), "{again:?}");
+    sandbox.create_user("ada@acme.test", &["--role", "reader"]).fails(1, "this is the last active admin");
+    let new = sandbox.create_user("bob@acme.test", &[]).succeeds();
+    assert!(new.stdout.ends_with(" reader bob@acme.test\n"), "{new:?}");
     let pair = |email: &str, role: &str| (email.to_owned(), role.to_owned());
-    assert_eq!(machine.roles(), [pair("ada@acme.test", "admin"), pair("bob@acme.test", "reader")]);
-    machine.user("bob@acme.test", &["--role", "admin"]).done();
-    machine.user("ada@acme.test", &["--role", "editor"]).done();
-    assert_eq!(machine.roles(), [pair("ada@acme.test", "editor"), pair("bob@acme.test", "admin")]);
-    assert!(machine.tenon(&["user", "create", "--help"]).out.contains("retains its role"));
+    assert_eq!(sandbox.roles(), [pair("ada@acme.test", "admin"), pair("bob@acme.test", "reader")]);
+    sandbox.create_user("bob@acme.test", &["--role", "admin"]).succeeds();
+    sandbox.create_user("ada@acme.test", &["--role", "editor"]).succeeds();
+    assert_eq!(sandbox.roles(), [pair("ada@acme.test", "editor"), pair("bob@acme.test", "admin")]);
+    assert!(sandbox.tenon(&["user", "create", "--help"]).stdout.contains("retains its role"));
 }
 
 #[test]
-fn accounts_and_keys_are_what_the_api_would_take() {
-    let machine = Machine::new();
+fn commands_validate_input_like_the_api() {
+    let sandbox = Sandbox::new();
     let user = |email: &str, name: &str, password: &str| {
         let arguments = ["user", "create", "--password-stdin", "--email", email, "--name", name];
-        machine.run(&[], password, &arguments)
+        sandbox.run(&[], password, &arguments)
     };
     let long = "x".repeat(101);
-    user("ada@acme.test", "", PASSWORD).says(1, "--name: ");
-    user("ada@acme.test", " ", PASSWORD).says(1, "--name: ");
-    user("ada@acme.test", &long, PASSWORD).says(1, "--name: ");
-    user("acme.test", "Ada", PASSWORD).says(1, "--email: ");
-    user("ada lovelace@acme.test", "Ada", PASSWORD).says(1, "--email: ");
-    user("ada@acme.test", "Ada", "short\nlong enough").says(1, "password: must be 8 to 128 characters");
-    user("ada@acme.test", "Ada", "").says(1, "password: ");
-    user("ada@acme.test", "Ada", "12345678").says(1, "password: ");
+    user("ada@acme.test", "", PASSWORD).fails(1, "--name: ");
+    user("ada@acme.test", " ", PASSWORD).fails(1, "--name: ");
+    user("ada@acme.test", &long, PASSWORD).fails(1, "--name: ");
+    user("acme.test", "Ada", PASSWORD).fails(1, "--email: ");
+    user("ada lovelace@acme.test", "Ada", PASSWORD).fails(1, "--email: ");
+    user("ada@acme.test", "Ada", "short\nlong enough").fails(1, "password: must be 8 to 128 characters");
+    user("ada@acme.test", "Ada", "").fails(1, "password: ");
+    user("ada@acme.test", "Ada", "12345678").fails(1, "password: ");
     let both = user("acme.test", "", PASSWORD);
-    both.says(1, "--email: ");
-    both.says(1, "--name: ");
-    machine.tenon(&["api-key", "create", "--name", "", "--scopes", "posts:read"]).says(1, "--name: ");
-    machine.tenon(&["import", "markdown", ".", "--author", " "]).says(1, "--author: ");
-    assert!(!machine.has_data());
+    both.fails(1, "--email: ");
+    both.fails(1, "--name: ");
+    sandbox.tenon(&["api-key", "create", "--name", "", "--scopes", "posts:read"]).fails(1, "--name: ");
+    sandbox.tenon(&["import", "markdown", ".", "--author", " "]).fails(1, "--author: ");
+    assert!(!sandbox.has_data());
 }
 
 #[test]
-fn keys_need_scopes_and_an_owner() {
-    let machine = Machine::new();
-    let key = |scopes: &str, more: &[&str]| {
-        machine.tenon(&[&["api-key", "create", "--name", "ci", "--scopes", scopes], more].concat())
+fn api_key_create_requires_scopes_and_an_active_owner() {
+    let sandbox = Sandbox::new();
+    let key = |scopes: &str, options: &[&str]| {
+        sandbox.tenon(&[&["api-key", "create", "--name", "ci", "--scopes", scopes], options].concat())
     };
-    let help = machine.tenon(&["api-key", "create", "--help"]).out;
+    let help = sandbox.tenon(&["api-key", "create", "--help"]).stdout;
     for scope in ["authors:read", "posts:write", "users:write"] {
         assert!(help.contains(scope), "{help}");
-        for wrong in ["", "posts", "posts:read,posts"] {
-            key(wrong, &[]).says(2, scope);
+        for invalid in ["", "posts", "posts:read,posts"] {
+            key(invalid, &[]).fails(2, scope);
         }
     }
-    key("posts:read", &["--expires", "9é"]).says(2, "90d");
-    assert!(!machine.has_data());
-    key("posts:read", &[]).says(1, "there is no active admin");
-    key("posts:read", &["--owner", "ada@acme.test"]).says(1, "no active account ada@acme.test");
-    machine.user("ada@acme.test", &["--role", "admin"]).done();
-    assert!(key("posts:read,posts:write", &["--expires", "90d"]).done().out.starts_with("tenon_"));
+    key("posts:read", &["--expires", "9é"]).fails(2, "90d");
+    assert!(!sandbox.has_data());
+    key("posts:read", &[]).fails(1, "there is no active admin");
+    key("posts:read", &["--owner", "ada@acme.test"]).fails(1, "no active account ada@acme.test");
+    sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
+    assert!(key("posts:read,posts:write", &["--expires", "90d"]).succeeds().stdout.starts_with("tenon_"));
 }
 
 #[test]
-fn settings_are_checked_by_whatever_reads_them() {
-    let machine = Machine::new();
-    for (variable, value, words) in [
+fn rejects_invalid_settings_and_warns_about_unknown_ones() {
+    let sandbox = Sandbox::new();
+    for (variable, value, message) in [
         ("TENON_PUBLIC_URL", "api.acme.test", "public_url: must be an absolute"),
         ("TENON_LOG", "loud", "log: must be error, warn"),
         ("TENON_LOG_FORMAT", "xml", "log_format: must be text or json, got xml"),
         ("TENON_DATABASE_URL", "mysql://ada:geheim@127.0.0.1/tenon", "database_url: must be sqlite://"),
     ] {
-        let refused = machine.run(&[(variable, value)], "", &["config"]);
-        refused.says(1, words);
-        assert!(!refused.err.contains("geheim"), "{refused:?}");
+        let rejected = sandbox.run(&[(variable, value)], "", &["config"]);
+        rejected.fails(1, message);
+        assert!(!rejected.stderr.contains("geheim"), "{rejected:?}");
     }
-    let foreign = [("TENON_LISTN", "127.0.0.1:0"), ("TENON_SERVICE_HOST", "10.0.0.1"), ("TENON_CONFIG_", "")];
-    let warned = machine.run(&foreign, "", &["config"]).done();
-    assert!(warned.err.contains("TENON_LISTN is not a setting and is ignored; did you mean TENON_LISTEN?"));
-    assert!(warned.err.contains("TENON_SERVICE_HOST is not a setting and is ignored\n"), "{warned:?}");
+    let unknown = [("TENON_LISTN", "127.0.0.1:0"), ("TENON_SERVICE_HOST", "10.0.0.1"), ("TENON_CONFIG_", "")];
+    let warned = sandbox.run(&unknown, "", &["config"]).succeeds();
+    assert!(
+        warned.stderr.contains("TENON_LISTN is not a setting and is ignored; did you mean TENON_LISTEN?")
+    );
+    assert!(warned.stderr.contains("TENON_SERVICE_HOST is not a setting and is ignored\n"), "{warned:?}");
     let known = [("TENON_LISTEN", "127.0.0.1:0"), ("TENON_TEST_DATABASE", "postgres://127.0.0.1/postgres")];
-    assert_eq!(machine.run(&known, "", &["config"]).done().err, "");
+    assert_eq!(sandbox.run(&known, "", &["config"]).succeeds().stderr, "");
 }
 
 #[test]
-fn imports_leave_nothing_behind_that_was_not_asked_for() {
-    let machine = Machine::new();
-    let folder = |name: &str| machine.0.join(name).display().to_string();
-    fs::create_dir_all(machine.0.join("pictures")).expect("a folder");
-    fs::write(machine.0.join("pictures/oak.png"), "").expect("a file");
-    fs::create_dir_all(machine.0.join("book/guides")).expect("a folder");
+fn failed_imports_and_dry_runs_create_no_files() {
+    let sandbox = Sandbox::new();
+    let folder = |name: &str| sandbox.0.join(name).display().to_string();
+    fs::create_dir_all(sandbox.0.join("pictures")).expect("a folder");
+    fs::write(sandbox.0.join("pictures/oak.png"), "").expect("a file");
+    fs::create_dir_all(sandbox.0.join("book/guides")).expect("a folder");
     let post = "+++\ntitle = \"Oak\"\n+++\nA tree that is older than its village.\n";
-    fs::write(machine.0.join("book/guides/oak.md"), post).expect("a file");
+    fs::write(sandbox.0.join("book/guides/oak.md"), post).expect("a file");
     for kind in ["markdown", "documents"] {
-        machine.tenon(&["import", kind, &folder("nowhere")]).says(1, "cannot read the folder");
-        machine.tenon(&["import", kind, &folder("pictures")]).says(1, "no Markdown files");
-        let tried = machine.tenon(&["import", kind, &folder("book"), "--dry-run", "--json"]).done();
-        assert!(tried.out.contains("\"created\""), "{tried:?}");
-        assert!(!machine.has_data(), "{kind}");
-        assert_eq!(fs::read_dir(machine.0.join("tmp")).expect("a folder").count(), 0, "{kind}");
+        sandbox.tenon(&["import", kind, &folder("nowhere")]).fails(1, "cannot read the folder");
+        sandbox.tenon(&["import", kind, &folder("pictures")]).fails(1, "no Markdown files");
+        let preview = sandbox.tenon(&["import", kind, &folder("book"), "--dry-run", "--json"]).succeeds();
+        assert!(preview.stdout.contains("\"created\""), "{preview:?}");
+        assert!(!sandbox.has_data(), "{kind}");
+        assert_eq!(fs::read_dir(sandbox.0.join("tmp")).expect("a folder").count(), 0, "{kind}");
     }
-    let help = machine.tenon(&["import", "documents", "--help"]).done().out;
+    let help = sandbox.tenon(&["import", "documents", "--help"]).succeeds().stdout;
     assert!(!help.contains("posts") && !help.contains("--author"), "{help}");
-    machine.tenon(&["import", "markdown", &folder("book")]).done();
-    let tried = machine.tenon(&["import", "markdown", &folder("book"), "--dry-run"]).done();
-    assert!(tried.out.contains("unchanged"), "the database that is there is asked: {tried:?}");
+    sandbox.tenon(&["import", "markdown", &folder("book")]).succeeds();
+    let preview = sandbox.tenon(&["import", "markdown", &folder("book"), "--dry-run"]).succeeds();
+    assert!(preview.stdout.contains("unchanged"), "the dry run queries the existing database: {preview:?}");
 }
 
 #[test]
-fn an_office_comes_in_from_json_files_in_any_order() {
-    let machine = Machine::new();
+fn json_import_accepts_files_in_any_order() {
+    let sandbox = Sandbox::new();
     let file = |name: &str, text: &str| {
-        let path = machine.0.join(name);
+        let path = sandbox.0.join(name);
         fs::write(&path, text).expect("a file");
         path.display().to_string()
     };
     let customer = "d6e15727-9fe1-4961-8c5b-ea44a9bd81aa";
-    let owes = |amount: &str, status: &str| {
+    let invoice = |amount: &str, status: &str| {
         format!(r#"{{"customerId":"{customer}","amount":{amount},"status":"{status}","date":"2022-12-06"}}"#)
     };
-    let invoices = file("invoices.json", &format!("[{},{}]", owes("15795", "pending"), owes("1", "paid")));
+    let invoices =
+        file("invoices.json", &format!("[{},{}]", invoice("15795", "pending"), invoice("1", "paid")));
     let customers = file(
         "customers.json",
         &format!(r#"[{{"id":"{customer}","name":"Evil Rabbit","email":"evil@rabbit.test","shoe":43}}]"#),
@@ -235,37 +239,41 @@ fn an_office_comes_in_from_json_files_in_any_order() {
     let redirects =
         file("redirects.json", r#"{"-api-v1-old":{"destination":"/api/v2/new","permanent":true}}"#);
     let files = [invoices.as_str(), &redirects, &revenues, &customers];
-    let import = |more: &[&str]| machine.tenon(&[&["import", "json"], &files[..], more].concat());
-    let tried = import(&["--dry-run"]).done();
-    assert!(tried.out.contains("5 created, 0 updated, 0 unchanged"), "{tried:?}");
-    assert!(!machine.has_data());
-    let done = import(&[]).done();
-    assert!(done.out.contains("5 created") && done.out.contains("unused fields: shoe (1)"), "{done:?}");
-    assert!(import(&[]).done().out.contains("0 created, 0 updated, 5 unchanged"));
-    file("invoices.json", &format!("[{},{}]", owes("15795", "paid"), owes("1", "paid")));
-    let again: serde_json::Value = serde_json::from_str(&import(&["--json"]).done().out).expect("JSON");
+    let import = |options: &[&str]| sandbox.tenon(&[&["import", "json"], &files[..], options].concat());
+    let preview = import(&["--dry-run"]).succeeds();
+    assert!(preview.stdout.contains("5 created, 0 updated, 0 unchanged"), "{preview:?}");
+    assert!(!sandbox.has_data());
+    let imported = import(&[]).succeeds();
+    assert!(
+        imported.stdout.contains("5 created") && imported.stdout.contains("unused fields: shoe (1)"),
+        "{imported:?}"
+    );
+    assert!(import(&[]).succeeds().stdout.contains("0 created, 0 updated, 5 unchanged"));
+    file("invoices.json", &format!("[{},{}]", invoice("15795", "paid"), invoice("1", "paid")));
+    let again: serde_json::Value =
+        serde_json::from_str(&import(&["--json"]).succeeds().stdout).expect("JSON");
     assert_eq!(again["updated"], serde_json::json!([format!("{invoices}#1")]));
-    machine.tenon(&["import", "json", "nowhere.json"]).says(1, "file not found: nowhere.json");
+    sandbox.tenon(&["import", "json", "nowhere.json"]).fails(1, "file not found: nowhere.json");
 }
 
 #[test]
-fn entries_that_do_not_fit_are_named_with_what_is_wrong() {
-    let machine = Machine::new();
+fn json_import_names_the_invalid_record_and_field() {
+    let sandbox = Sandbox::new();
     let customer = "d6e15727-9fe1-4961-8c5b-ea44a9bd81aa";
     let file = |text: &str| {
-        let path = machine.0.join("wrong.json");
+        let path = sandbox.0.join("wrong.json");
         fs::write(&path, text).expect("a file");
         path.display().to_string()
     };
-    let owes = |amount: &str, status: &str| {
+    let invoice = |amount: &str, status: &str| {
         format!(r#"{{"customerId":"{customer}","amount":{amount},"status":"{status}","date":"2022-12-06"}}"#)
     };
     let known = format!(r#"[{{"id":"{customer}","name":"Evil Rabbit","email":"evil@rabbit.test"}}]"#);
-    machine.tenon(&["import", "json", &file(&known)]).done();
+    sandbox.tenon(&["import", "json", &file(&known)]).succeeds();
     for year in ["0", "1899", "2200"] {
-        machine.tenon(&["import", "json", "--year", year, "wrong.json"]).says(2, "1900..=2199");
+        sandbox.tenon(&["import", "json", "--year", year, "wrong.json"]).fails(2, "1900..=2199");
     }
-    for (text, why) in [
+    for (text, message) in [
         ("7", "must be an array of records or an object of redirects"),
         (r#"{"-a":{"destination":"//evil.test","permanent":true}}"#, "wrong.json: "),
         ("[", "invalid JSON"),
@@ -285,72 +293,75 @@ fn entries_that_do_not_fit_are_named_with_what_is_wrong() {
         (r#"[{"month":"2020-01","amount":-1}]"#, "amount: "),
         (r#"[{"month":"2020-01","amount":1,"currency":"€"}]"#, "currency: "),
         (r#"[{"month":"2020-01","amount":1,"currency":"XTS"}]"#, "XTS, which has no exchange rate"),
-        (&format!("[{}]", owes("1.5", "paid")), "expected i64"),
-        (&format!("[{}]", owes("1", "lost")), "status: "),
-        (&format!("[{}]", owes("1", "paid").replace("d6", "00")), "must be the id of an existing customer"),
+        (&format!("[{}]", invoice("1.5", "paid")), "expected i64"),
+        (&format!("[{}]", invoice("1", "lost")), "status: "),
+        (
+            &format!("[{}]", invoice("1", "paid").replace("d6", "00")),
+            "must be the id of an existing customer",
+        ),
     ] {
-        let wrong = file(text);
-        let ended = machine.tenon(&["import", "json", &wrong]);
-        assert!(ended.code == Some(1) && ended.out.contains(why), "{text}: {ended:?}");
+        let invalid = file(text);
+        let output = sandbox.tenon(&["import", "json", &invalid]);
+        assert!(output.code == Some(1) && output.stdout.contains(message), "{text}: {output:?}");
     }
 }
 
 #[test]
-fn a_database_that_is_out_of_reach_is_told_at_once() {
-    let machine = Machine::new();
-    let closed = TcpListener::bind("127.0.0.1:0").and_then(|door| door.local_addr()).expect("a port");
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let silent_at = silent.local_addr().expect("a port");
-    let begin = Instant::now();
-    for (address, words) in [(closed, "refused"), (silent_at, "no response within 3 s")] {
+fn reports_an_unreachable_database_within_seconds() {
+    let sandbox = Sandbox::new();
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let unresponsive = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let unresponsive_address = unresponsive.local_addr().expect("a port");
+    let start = Instant::now();
+    for (address, message) in [(closed, "refused"), (unresponsive_address, "no response within 3 s")] {
         let url = format!("postgres://ada:geheim@{address}/tenon?sslmode=disable");
-        let failed = machine.tenon(&["migrate", "status", "--database-url", &url]);
-        failed.says(1, words);
-        failed.says(1, &format!("PostgreSQL at {address}"));
-        assert!(!failed.err.contains("geheim"), "{failed:?}");
+        let failed = sandbox.tenon(&["migrate", "status", "--database-url", &url]);
+        failed.fails(1, message);
+        failed.fails(1, &format!("PostgreSQL at {address}"));
+        assert!(!failed.stderr.contains("geheim"), "{failed:?}");
     }
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
-    fs::write(machine.0.join("text.db"), "no database ".repeat(100)).expect("a file");
-    let url = format!("sqlite://{}", machine.0.join("text.db").display());
-    machine.tenon(&["migrate", "up", "--database-url", &url]).says(1, "file is not a database");
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    fs::write(sandbox.0.join("text.db"), "no database ".repeat(100)).expect("a file");
+    let url = format!("sqlite://{}", sandbox.0.join("text.db").display());
+    sandbox.tenon(&["migrate", "up", "--database-url", &url]).fails(1, "file is not a database");
     let below = format!("{url}/tenon.db");
-    machine.tenon(&["migrate", "up", "--database-url", &below]).says(1, "error: cannot create the folder");
+    sandbox.tenon(&["migrate", "up", "--database-url", &below]).fails(1, "error: cannot create the folder");
 }
 
 #[test]
-fn several_steps_back_are_meant() {
-    let machine = Machine::new();
-    machine.user("ada@acme.test", &["--role", "admin"]).done();
-    let before = machine.tenon(&["migrate", "status"]).done().out;
-    let refused = machine.tenon(&["migrate", "down", "--steps", "99"]);
-    refused.says(1, "Confirm with --yes");
-    assert!(refused.err.contains("users (1)") && refused.err.contains("posts (0)"), "{refused:?}");
-    assert!(refused.err.contains("_accounts"), "{refused:?}");
-    assert_eq!(machine.tenon(&["migrate", "status"]).done().out, before);
-    machine.tenon(&["migrate", "down"]).done();
-    let refused = machine.tenon(&["migrate", "down", "--steps", "2"]);
-    assert!(!refused.err.contains("users"), "only what the last steps made is lost: {refused:?}");
-    assert_eq!(fs::read_dir(machine.0.join("tmp")).expect("a folder").count(), 0);
-    let down = machine.tenon(&["migrate", "down", "--steps", "99", "--yes"]).done().out;
+fn migrate_down_requires_confirmation_for_several_steps() {
+    let sandbox = Sandbox::new();
+    sandbox.create_user("ada@acme.test", &["--role", "admin"]).succeeds();
+    let before = sandbox.tenon(&["migrate", "status"]).succeeds().stdout;
+    let rejected = sandbox.tenon(&["migrate", "down", "--steps", "99"]);
+    rejected.fails(1, "Confirm with --yes");
+    assert!(rejected.stderr.contains("users (1)") && rejected.stderr.contains("posts (0)"), "{rejected:?}");
+    assert!(rejected.stderr.contains("_accounts"), "{rejected:?}");
+    assert_eq!(sandbox.tenon(&["migrate", "status"]).succeeds().stdout, before);
+    sandbox.tenon(&["migrate", "down"]).succeeds();
+    let rejected = sandbox.tenon(&["migrate", "down", "--steps", "2"]);
+    assert!(!rejected.stderr.contains("users"), "only tables of the reverted steps are listed: {rejected:?}");
+    assert_eq!(fs::read_dir(sandbox.0.join("tmp")).expect("a folder").count(), 0);
+    let down = sandbox.tenon(&["migrate", "down", "--steps", "99", "--yes"]).succeeds().stdout;
     assert!(!down.contains("applied"), "{down}");
 }
 
 #[test]
-fn the_document_needs_no_data() {
-    let machine = Machine::new();
-    let help = machine.tenon(&["openapi", "--help"]).done().out;
+fn openapi_requires_no_data_directory() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.tenon(&["openapi", "--help"]).succeeds().stdout;
     assert!(!help.contains("--data-dir") && !help.contains("--database-url"), "{help}");
-    assert!(machine.tenon(&["openapi"]).done().out.starts_with("openapi: "));
-    assert!(!machine.has_data());
+    assert!(sandbox.tenon(&["openapi"]).succeeds().stdout.starts_with("openapi: "));
+    assert!(!sandbox.has_data());
 }
 
-/// A source of rates that gives each who comes one of these answers, and its address.
-fn source(answers: Vec<String>) -> String {
+/// Starts a server that sends one of these response bodies per connection; returns its URL.
+fn start_rate_server(bodies: Vec<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/v6/key", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
-        for body in answers {
-            let (mut stream, _) = listener.accept().expect("somebody comes");
+        for body in bodies {
+            let (mut stream, _) = listener.accept().expect("a connection");
             let _ = stream.read(&mut [0; 2000]);
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
             let _ = write!(stream, "{head}: {}\r\n\r\n{body}", body.len());
@@ -360,36 +371,37 @@ fn source(answers: Vec<String>) -> String {
 }
 
 #[test]
-fn rates_are_fetched_by_hand() {
-    let machine = Machine::new();
-    machine.tenon(&["rates", "fetch"]).says(1, "there is no source of rates: set rates_url");
-    assert!(!machine.has_data());
+fn rates_fetch_stores_rates_and_rejects_large_changes() {
+    let sandbox = Sandbox::new();
+    sandbox.tenon(&["rates", "fetch"]).fails(1, "there is no source of rates: set rates_url");
+    assert!(!sandbox.has_data());
     let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
-    let told = |rates: &str| {
+    let response_body = |rates: &str| {
         format!(
             "{{\"result\":\"success\",\"base_code\":\"USD\",\"time_last_update_unix\":{now},\"rates\":{rates}}}"
         )
     };
-    let (good, jump) = (told("{\"EUR\":0.9,\"JPY\":150}"), told("{\"EUR\":9,\"JPY\":151}"));
-    let url = source(vec![good, jump.clone(), jump, "<html>".to_owned()]);
-    let fetch = |more: &[(&str, &str)]| {
-        machine.run(&[&[("TENON_RATES_URL", url.as_str())], more].concat(), "", &["rates", "fetch"])
+    let (valid, large_change) =
+        (response_body("{\"EUR\":0.9,\"JPY\":150}"), response_body("{\"EUR\":9,\"JPY\":151}"));
+    let url = start_rate_server(vec![valid, large_change.clone(), large_change, "<html>".to_owned()]);
+    let fetch = |options: &[(&str, &str)]| {
+        sandbox.run(&[&[("TENON_RATES_URL", url.as_str())], options].concat(), "", &["rates", "fetch"])
     };
-    fetch(&[]).says(1, "rates_url: must start with https://, unless allow_private_networks = true");
-    let inside = [("TENON_ALLOW_PRIVATE_NETWORKS", "on")];
-    let first = fetch(&inside).done();
+    fetch(&[]).fails(1, "rates_url: must start with https://, unless allow_private_networks = true");
+    let private_networks = [("TENON_ALLOW_PRIVATE_NETWORKS", "on")];
+    let first = fetch(&private_networks).succeeds();
     assert!(
-        first.out.starts_with("EUR 0.9\nJPY 150\n2 rates of ") && first.out.contains("127.0.0.1"),
+        first.stdout.starts_with("EUR 0.9\nJPY 150\n2 rates of ") && first.stdout.contains("127.0.0.1"),
         "{first:?}"
     );
-    let second = fetch(&inside).done();
-    assert!(second.out.starts_with("JPY 151\n1 rate of "), "{second:?}");
-    assert!(second.err.contains("EUR from 0.9 to 9"), "{second:?}");
-    let variables = [&[("TENON_RATES_URL", url.as_str())], &inside[..]].concat();
-    let meant = machine.run(&variables, "", &["rates", "fetch", "--allow-large-changes"]).done();
-    assert!(meant.out.starts_with("EUR 9\nJPY 151\n2 rates of "), "{meant:?}");
-    let third = fetch(&inside);
-    assert!(!third.err.contains("key"), "{third:?}");
-    third.says(1, "are invalid");
-    fetch(&inside).says(1, "cannot connect to 127.0.0.1");
+    let second = fetch(&private_networks).succeeds();
+    assert!(second.stdout.starts_with("JPY 151\n1 rate of "), "{second:?}");
+    assert!(second.stderr.contains("EUR from 0.9 to 9"), "{second:?}");
+    let variables = [&[("TENON_RATES_URL", url.as_str())], &private_networks[..]].concat();
+    let forced = sandbox.run(&variables, "", &["rates", "fetch", "--allow-large-changes"]).succeeds();
+    assert!(forced.stdout.starts_with("EUR 9\nJPY 151\n2 rates of "), "{forced:?}");
+    let third = fetch(&private_networks);
+    assert!(!third.stderr.contains("key"), "{third:?}");
+    third.fails(1, "are invalid");
+    fetch(&private_networks).fails(1, "cannot connect to 127.0.0.1");
 }

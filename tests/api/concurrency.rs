@@ -1,4 +1,4 @@
-//! Many at once: whoever names a version changes that version or nothing, and counts stay what they count.
+//! Concurrent requests: one of several conditional updates succeeds, and stored counts are correct.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -7,30 +7,30 @@ use crate::{
     support::{Answer, Api},
 };
 
-/// Asks all at the same time, and says with which statuses they were answered, sorted.
-pub async fn at_once<F, Fut>(count: usize, ask: F) -> Vec<u16>
+/// Sends `count` requests concurrently and returns the sorted status codes of the responses.
+pub async fn run_concurrently<F, Fut>(count: usize, request: F) -> Vec<u16>
 where
     F: Fn(usize) -> Fut,
     Fut: Future<Output = Answer> + Send + 'static,
 {
-    let asked: Vec<_> = (0..count).map(|number| tokio::spawn(ask(number))).collect();
+    let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(request(number))).collect();
     let mut statuses = Vec::with_capacity(count);
-    for answer in asked {
-        statuses.push(answer.await.expect("the request ends").status);
+    for task in tasks {
+        statuses.push(task.await.expect("the request completes").status);
     }
     statuses.sort_unstable();
     statuses
 }
 
-/// What a post says of its comments, and how many there are for everybody.
-async fn counted(api: &Api, post: &str) -> (Value, Value) {
-    let said = api.get(&format!("/api/posts/{post}")).await.is(200).body["commentsCount"].clone();
-    let seen = api.get(&format!("/api/posts/{post}/comments")).await.is(200).body;
-    (said, seen["pagination"]["total"].clone())
+/// Returns the stored comment count of a post and the total of its comment list.
+async fn comment_counts(api: &Api, post: &str) -> (Value, Value) {
+    let stored = api.get(&format!("/api/posts/{post}")).await.is(200).body["commentsCount"].clone();
+    let listed = api.get(&format!("/api/posts/{post}/comments")).await.is(200).body;
+    (stored, listed["pagination"]["total"].clone())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_comment_that_many_approve_counts_once() {
+async fn concurrent_approvals_count_a_comment_once() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
     let post = editor.post("/api/posts", new("Judged")).await.is(201).id();
@@ -39,46 +39,46 @@ async fn a_comment_that_many_approve_counts_once() {
         let path =
             reader.post(&thread, json!({ "content": "Yes" })).await.is(201).header("location").to_owned();
         for status in ["approved", "rejected", "approved"] {
-            at_once(6, |_| {
+            run_concurrently(6, |_| {
                 let (editor, path) = (editor.clone(), path.clone());
                 async move { editor.patch(&path, json!({ "status": status })).await.is(200) }
             })
             .await;
-            let (said, seen) = counted(&api, &post).await;
-            assert_eq!(said, seen, "after all said {status}");
+            let (stored, listed) = comment_counts(&api, &post).await;
+            assert_eq!(stored, listed, "after concurrent updates to {status}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thread_that_goes_while_it_is_answered_leaves_a_right_count() {
+async fn the_comment_count_is_correct_after_concurrent_replies_and_a_delete() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let post = editor.post("/api/posts", new("Cut short")).await.is(201).id();
     let thread = format!("/api/posts/{post}/comments");
     for _ in 0..8 {
-        let top = editor.post(&thread, json!({ "content": "Top" })).await.is(201).id();
-        let below = json!({ "content": "Below", "parentId": top });
-        let below = editor.post(&thread, below).await.is(201).id();
-        let statuses = at_once(9, |number| {
+        let parent = editor.post(&thread, json!({ "content": "Top" })).await.is(201).id();
+        let reply = json!({ "content": "Below", "parentId": parent });
+        let reply = editor.post(&thread, reply).await.is(201).id();
+        let statuses = run_concurrently(9, |number| {
             let (editor, thread) = (editor.clone(), thread.clone());
-            let (top, below) = (top.clone(), below.clone());
+            let (parent, reply) = (parent.clone(), reply.clone());
             async move {
                 match number {
-                    4 => editor.delete(&format!("/api/comments/{top}")).await,
-                    _ => editor.post(&thread, json!({ "content": "And", "parentId": below })).await,
+                    4 => editor.delete(&format!("/api/comments/{parent}")).await,
+                    _ => editor.post(&thread, json!({ "content": "And", "parentId": reply })).await,
                 }
             }
         })
         .await;
         assert!(statuses.iter().all(|status| [201, 204, 409].contains(status)), "{statuses:?}");
-        let (said, seen) = counted(&api, &post).await;
-        assert_eq!(said, seen);
+        let (stored, listed) = comment_counts(&api, &post).await;
+        assert_eq!(stored, listed);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_those_who_mean_one_version_one_changes_it() {
+async fn one_of_several_concurrent_updates_with_the_same_if_match_succeeds() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let post = editor.post("/api/posts", new("Held")).await.is(201).id();
@@ -89,10 +89,10 @@ async fn of_those_who_mean_one_version_one_changes_it() {
     for path in ["/api/tags/held", "/api/docs/held", &format!("/api/comments/{comment}")] {
         for round in 0..4 {
             let etag = api.get(path).await.is(200).header("etag").to_owned();
-            let mut statuses = at_once(6, |number| {
+            let mut statuses = run_concurrently(6, |number| {
                 let (editor, path) = (editor.header("if-match", &etag), path.to_owned());
                 async move {
-                    // What is there already would be no change, and refused to nobody.
+                    // Each request sends its own text: an update without a change keeps the entity tag.
                     let text = format!("Number {number} of round {round}");
                     match path.split('/').nth(2) {
                         Some("tags") => editor.patch(&path, json!({ "name": text })).await,
@@ -109,11 +109,11 @@ async fn of_those_who_mean_one_version_one_changes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_those_who_want_to_be_first_one_is() {
+async fn one_of_several_concurrent_creates_succeeds() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await.header("if-none-match", "*");
     for path in ["/api/tags/first", "/api/docs/first/of-all"] {
-        let statuses = at_once(6, |number| {
+        let statuses = run_concurrently(6, |number| {
             let (editor, path) = (editor.clone(), path.to_owned());
             async move {
                 let text = format!("Number {number}");
@@ -126,10 +126,10 @@ async fn of_those_who_want_to_be_first_one_is() {
         .await;
         assert_eq!(statuses, [201, 412, 412, 412, 412, 412], "{path}");
     }
-    let anyhow = api.sign_in(Role::Editor).await;
+    let unconditional = api.sign_in(Role::Editor).await;
     for path in ["/api/tags/whoever", "/api/docs/whoever"] {
-        let statuses = at_once(6, |number| {
-            let (editor, path) = (anyhow.clone(), path.to_owned());
+        let statuses = run_concurrently(6, |number| {
+            let (editor, path) = (unconditional.clone(), path.to_owned());
             async move {
                 let text = format!("Number {number}");
                 match path.contains("/tags/") {
@@ -144,7 +144,7 @@ async fn of_those_who_want_to_be_first_one_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn tags_that_go_while_they_are_given_stop_nobody() {
+async fn accepts_concurrent_assignments_and_deletes_of_a_tag() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let mut posts = Vec::new();
@@ -152,7 +152,7 @@ async fn tags_that_go_while_they_are_given_stop_nobody() {
         posts.push(editor.post("/api/posts", new(&format!("Number {number}"))).await.is(201).id());
     }
     for round in 0..6 {
-        let statuses = at_once(6, |number| {
+        let statuses = run_concurrently(6, |number| {
             let (editor, post) = (editor.clone(), posts[number / 2].clone());
             async move {
                 let tags = if round % 2 == 0 { ["oak", "ash"] } else { ["ash", "oak"] };

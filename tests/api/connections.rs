@@ -1,4 +1,4 @@
-//! What is refused before an operation sees it: on a real socket, with the bytes of HTTP/1.1.
+//! Requests that the server rejects before dispatch, sent as HTTP/1.1 bytes over TCP.
 use std::{net::SocketAddr, sync::Arc};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
@@ -16,8 +16,8 @@ use crate::{
     support::{Answer, Api},
 };
 
-/// The service behind its own loop; it ends when the sender is dropped with the test.
-pub async fn listening(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
+/// Starts a server on a free port. It stops when the returned sender is dropped.
+pub async fn start_server(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
     let listener = listener::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopping) = watch::channel(false);
@@ -26,21 +26,21 @@ pub async fn listening(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
     (address, stop)
 }
 
-/// Asks on a connection of its own, and holds the answer against the document.
-async fn ask(address: SocketAddr, operation: &Operation, query: &str, field: &str) -> Answer {
+/// Sends a request on a new connection and validates the response against the OpenAPI document.
+async fn send_request(address: SocketAddr, operation: &Operation, query: &str, header: &str) -> Answer {
     let Operation { method, path, .. } = operation;
-    let head = format!("{method} {path}{query} HTTP/1.1\r\nhost: tenon.test\r\n{field}\r\n");
+    let head = format!("{method} {path}{query} HTTP/1.1\r\nhost: tenon.test\r\n{header}\r\n");
     let mut socket = TcpStream::connect(address).await.expect("a connection");
-    socket.write_all(head.as_bytes()).await.expect("sent");
+    socket.write_all(head.as_bytes()).await.expect("the request is sent");
     let mut bytes = Vec::new();
-    socket.read_to_end(&mut bytes).await.expect("an answer, and the end of the connection");
-    let answer = parse(&bytes);
-    contract_check::hold(method, path, &answer);
-    answer
+    socket.read_to_end(&mut bytes).await.expect("a response and the end of the connection");
+    let response = parse_response(&bytes);
+    contract_check::hold(method, path, &response);
+    response
 }
 
-fn parse(bytes: &[u8]) -> Answer {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+fn parse_response(bytes: &[u8]) -> Answer {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a complete head");
     let mut lines = std::str::from_utf8(&bytes[..end]).expect("text").split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
     let headers: HeaderMap = lines
@@ -57,13 +57,13 @@ fn parse(bytes: &[u8]) -> Answer {
 }
 
 #[tokio::test]
-async fn every_operation_says_what_is_too_long() {
+async fn every_operation_rejects_long_targets_and_headers() {
     let api = Api::start().await;
-    let (address, _stop) = listening(&api).await;
-    let (query, field) =
+    let (address, _stop) = start_server(&api).await;
+    let (query, header) =
         (format!("?colour={}", "r".repeat(8_192)), format!("x-note: {}\r\n", "n".repeat(8_192)));
     for operation in operations() {
-        ask(address, &operation, &query, "").await.is(414);
-        ask(address, &operation, "", &field).await.is(431);
+        send_request(address, &operation, &query, "").await.is(414);
+        send_request(address, &operation, "", &header).await.is(431);
     }
 }

@@ -1,23 +1,23 @@
-//! Comments, tags and documents.
+//! Comments, tags, documents by path, and health endpoints.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 
 #[tokio::test]
-async fn comments_wait_until_somebody_has_looked() {
+async fn comments_are_hidden_until_an_editor_approves_them() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
     let (editor, other) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
     let post = author.post("/api/posts", new("Talk")).await.is(201).id();
     let thread = format!("/api/posts/{post}/comments");
-    let waits = reader.post(&thread, json!({ "content": " Nice. " })).await.is(201);
-    assert_eq!((&waits.body["status"], &waits.body["content"]), (&json!("pending"), &json!("Nice.")));
-    let path = waits.header("location").to_owned();
-    for (who, status) in [(&api, 404), (&other, 404), (&author, 404), (&reader, 200), (&editor, 200)] {
-        who.get(&path).await.is(status);
-        let seen = who.get(&thread).await.is(200).body["pagination"]["total"].clone();
-        assert_eq!(seen, i64::from(status == 200));
+    let pending = reader.post(&thread, json!({ "content": " Nice. " })).await.is(201);
+    assert_eq!((&pending.body["status"], &pending.body["content"]), (&json!("pending"), &json!("Nice.")));
+    let path = pending.header("location").to_owned();
+    for (client, status) in [(&api, 404), (&other, 404), (&author, 404), (&reader, 200), (&editor, 200)] {
+        client.get(&path).await.is(status);
+        let total = client.get(&thread).await.is(200).body["pagination"]["total"].clone();
+        assert_eq!(total, i64::from(status == 200));
     }
     assert_eq!(api.get(&format!("/api/posts/{post}")).await.body["commentsCount"], 0);
     reader.get("/api/comments?status=pending").await.is(403);
@@ -44,7 +44,7 @@ async fn comments_wait_until_somebody_has_looked() {
 }
 
 #[tokio::test]
-async fn replies_stay_in_their_thread_and_go_with_it() {
+async fn replies_belong_to_one_thread_and_are_deleted_with_their_parent() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let (one, two) = (
@@ -60,8 +60,8 @@ async fn replies_stay_in_their_thread_and_go_with_it() {
         parents.push(reply.id());
     }
     editor.post(&thread, json!({ "content": "6", "parentId": parents[5] })).await.is(409);
-    let across = json!({ "content": "elsewhere", "parentId": parents[0] });
-    editor.post(&format!("/api/posts/{two}/comments"), across).await.is(409);
+    let reply_to_other_post = json!({ "content": "elsewhere", "parentId": parents[0] });
+    editor.post(&format!("/api/posts/{two}/comments"), reply_to_other_post).await.is(409);
     let replies = api.get(&format!("{thread}?parent={}", parents[1])).await.is(200).body;
     assert_eq!(replies["data"][0]["id"], parents[2].as_str());
     let count = |api: Api, post: String| async move {
@@ -81,7 +81,7 @@ async fn replies_stay_in_their_thread_and_go_with_it() {
 }
 
 #[tokio::test]
-async fn the_count_is_right_when_many_write_at_once() {
+async fn the_comment_count_is_correct_after_concurrent_creates() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let post = editor.post("/api/posts", new("Busy")).await.is(201).id();
@@ -94,23 +94,23 @@ async fn the_count_is_right_when_many_write_at_once() {
         })
         .collect();
     for write in writes {
-        write.await.expect("the write ends");
+        write.await.expect("the request completes");
     }
     assert_eq!(api.get(&format!("/api/posts/{post}")).await.body["commentsCount"], 24);
 }
 
 #[tokio::test]
-async fn a_comment_can_be_repeated_safely() {
+async fn a_repeated_create_of_a_comment_returns_the_stored_response() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let post = editor.post("/api/posts", new("Twice")).await.is(201).id();
     let thread = format!("/api/posts/{post}/comments");
-    let keyed = editor.header("idempotency-key", "comment-1");
-    let first = keyed.post(&thread, json!({ "content": "Once" })).await.is(201).id();
-    assert_eq!(keyed.post(&thread, json!({ "content": "Once" })).await.is(201).id(), first);
-    keyed.post(&thread, json!({ "content": "Other" })).await.is(422);
-    let keyed = keyed.header("idempotency-key", "comment-1");
-    keyed.post(&thread, json!({ "content": "Twice named" })).await.is(400);
+    let idempotent = editor.header("idempotency-key", "comment-1");
+    let first = idempotent.post(&thread, json!({ "content": "Once" })).await.is(201).id();
+    assert_eq!(idempotent.post(&thread, json!({ "content": "Once" })).await.is(201).id(), first);
+    idempotent.post(&thread, json!({ "content": "Other" })).await.is(422);
+    let idempotent = idempotent.header("idempotency-key", "comment-1");
+    idempotent.post(&thread, json!({ "content": "Twice named" })).await.is(400);
     let list = api.get(&thread).await.is(200);
     api.header("if-none-match", list.header("etag")).get(&thread).await.is(304);
     editor.get("/api/comments").await.is(200);
@@ -119,14 +119,14 @@ async fn a_comment_can_be_repeated_safely() {
 }
 
 #[tokio::test]
-async fn tags_can_be_made_renamed_and_taken_away() {
+async fn tags_are_created_renamed_and_deleted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    let only_new = editor.header("if-none-match", "*");
-    let made = only_new.put("/api/tags/wood", json!({ "name": "Wood" })).await.is(201);
-    assert_eq!(made.header("location"), "/api/tags/wood");
-    let there = only_new.put("/api/tags/wood", json!({ "name": "Other" })).await.is(412);
-    assert_eq!(there.body["currentEtag"], made.header("etag"));
+    let create_only = editor.header("if-none-match", "*");
+    let created = create_only.put("/api/tags/wood", json!({ "name": "Wood" })).await.is(201);
+    assert_eq!(created.header("location"), "/api/tags/wood");
+    let existing = create_only.put("/api/tags/wood", json!({ "name": "Other" })).await.is(412);
+    assert_eq!(existing.body["currentEtag"], created.header("etag"));
     editor.header("if-match", "\"x\"").put("/api/tags/iron", json!({ "name": "Iron" })).await.is(412);
     editor.put("/api/tags/wood", json!({ "name": "Wood", "description": "Grows." })).await.is(200);
     editor.header("prefer", "return=minimal").put("/api/tags/wood", json!({ "name": "Wood" })).await.is(204);
@@ -136,7 +136,7 @@ async fn tags_can_be_made_renamed_and_taken_away() {
         .await
         .is(204);
     editor
-        .header("if-match", made.header("etag"))
+        .header("if-match", created.header("etag"))
         .patch("/api/tags/wood", json!({ "name": "x" }))
         .await
         .is(412);
@@ -164,7 +164,7 @@ async fn tags_can_be_made_renamed_and_taken_away() {
 }
 
 #[tokio::test]
-async fn documents_live_in_a_tree() {
+async fn documents_are_addressed_by_nested_paths() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let page =
@@ -172,8 +172,8 @@ async fn documents_live_in_a_tree() {
     for (path, position) in
         [("guides", 2), ("guides/start", 1), ("guides/start/first-steps", 3), ("guidesman", 0)]
     {
-        let made = editor.put(&format!("/api/docs/{path}"), page(path, position)).await.is(201);
-        assert_eq!(made.header("location"), format!("/api/documents/{}", made.id()));
+        let created = editor.put(&format!("/api/docs/{path}"), page(path, position)).await.is(201);
+        assert_eq!(created.header("location"), format!("/api/documents/{}", created.id()));
     }
     let list = api.get("/api/documents?prefix=guides").await.is(200);
     let paths: Vec<&Value> =
@@ -203,12 +203,12 @@ async fn documents_live_in_a_tree() {
 }
 
 #[tokio::test]
-async fn health_is_told_to_everybody() {
+async fn health_endpoints_require_no_authentication() {
     let api = Api::start().await;
     for path in ["/livez", "/readyz", "/api/health"] {
-        let told = api.get(path).await.is(200);
-        assert_eq!((told.header("cache-control"), &told.body["status"]), ("no-store", &json!("ok")));
-        assert!(told.headers.get("ratelimit").is_none());
+        let response = api.get(path).await.is(200);
+        assert_eq!((response.header("cache-control"), &response.body["status"]), ("no-store", &json!("ok")));
+        assert!(response.headers.get("ratelimit").is_none());
     }
     api.app.health.drain();
     let stopping = api.get("/readyz").await.is(503);
@@ -217,51 +217,52 @@ async fn health_is_told_to_everybody() {
 }
 
 #[tokio::test]
-async fn what_is_said_about_a_post_is_hidden_with_it() {
+async fn comments_are_hidden_with_their_post() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
     let (editor, other) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
     let post = author.post("/api/posts", new("Withdrawn")).await.is(201).id();
     let thread = format!("/api/posts/{post}/comments");
-    let seen = author.post(&thread, json!({ "content": "Mine" })).await.is(201).header("location").to_owned();
-    let waits =
+    let approved =
+        author.post(&thread, json!({ "content": "Mine" })).await.is(201).header("location").to_owned();
+    let pending =
         reader.post(&thread, json!({ "content": "Ours" })).await.is(201).header("location").to_owned();
-    let reply = reader.post(&thread, json!({ "content": "Re", "parentId": &seen[14..] })).await.is(201);
+    let reply = reader.post(&thread, json!({ "content": "Re", "parentId": &approved[14..] })).await.is(201);
     assert_eq!(reply.body["depth"], 1);
-    // Nobody may answer, or learn of, what still waits for somebody to look at it.
-    other.post(&thread, json!({ "content": "Re", "parentId": &waits[14..] })).await.is(409);
+    // A reply to a pending comment is rejected as if the comment did not exist.
+    other.post(&thread, json!({ "content": "Re", "parentId": &pending[14..] })).await.is(409);
     author.patch(&format!("/api/posts/{post}"), json!({ "published": false })).await.is(200);
-    for who in [&api, &reader, &other] {
-        who.get(&thread).await.is(404);
-        who.get(&seen).await.is(404);
-        who.get(&waits).await.is(404);
+    for client in [&api, &reader, &other] {
+        client.get(&thread).await.is(404);
+        client.get(&approved).await.is(404);
+        client.get(&pending).await.is(404);
     }
-    for who in [&reader, &other] {
-        who.post(&thread, json!({ "content": "Still?" })).await.is(404);
-        who.patch(&waits, json!({ "content": "Still?" })).await.is(404);
-        who.delete(&waits).await.is(404);
+    for client in [&reader, &other] {
+        client.post(&thread, json!({ "content": "Still?" })).await.is(404);
+        client.patch(&pending, json!({ "content": "Still?" })).await.is(404);
+        client.delete(&pending).await.is(404);
     }
     author.post(&thread, json!({ "content": "Not yet" })).await.is(409);
     author.get(&thread).await.is(200);
-    author.get(&seen).await.is(200);
-    editor.get(&waits).await.is(200);
+    author.get(&approved).await.is(200);
+    editor.get(&pending).await.is(200);
 }
 
 #[tokio::test]
-async fn tags_count_what_everybody_may_read() {
+async fn tags_count_published_posts_only() {
     let api = Api::start().await;
     let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
     let tagged = |title: &str, tags: Value, published: bool| json!({ "title": title, "content": "0123456789", "tags": tags, "published": published });
     author.post("/api/posts", tagged("There", json!(["Oak", "Ash"]), true)).await.is(201);
     let draft = author.post("/api/posts", tagged("Draft", json!(["Oak"]), false)).await.is(201).id();
-    let gone = author.post("/api/posts", tagged("Gone", json!(["Oak"]), true)).await.is(201).id();
+    let deleted = author.post("/api/posts", tagged("Gone", json!(["Oak"]), true)).await.is(201).id();
     let oak = || async { api.get("/api/tags/oak").await.is(200) };
     let before = oak().await;
     assert_eq!(before.body["postsCount"], 2);
-    author.delete(&format!("/api/posts/{gone}")).await.is(204);
-    let known = api.header("if-none-match", before.header("etag"));
-    assert_eq!(known.get("/api/tags/oak").await.is(200).body["postsCount"], 1);
-    // Editors see the draft, but the number is the same for all.
+    author.delete(&format!("/api/posts/{deleted}")).await.is(204);
+    let conditional = api.header("if-none-match", before.header("etag"));
+    assert_eq!(conditional.get("/api/tags/oak").await.is(200).body["postsCount"], 1);
+    // Editors may read the draft, but the count is the same for all clients.
     assert_eq!(editor.get("/api/tags/oak").await.is(200).body["postsCount"], 1);
     let list = api.get("/api/tags?sort=-postsCount").await.is(200);
     let counts: Vec<(&str, i64)> = list.body["data"]
@@ -271,14 +272,14 @@ async fn tags_count_what_everybody_may_read() {
         .filter_map(|tag| Some((tag["slug"].as_str()?, tag["postsCount"].as_i64()?)))
         .collect();
     assert_eq!(counts, [("ash", 1), ("oak", 1)]);
-    let known = api.header("if-none-match", list.header("etag"));
+    let conditional = api.header("if-none-match", list.header("etag"));
     author.patch(&format!("/api/posts/{draft}"), json!({ "published": true })).await.is(200);
-    let list = known.get("/api/tags?sort=-postsCount").await.is(200).body;
+    let list = conditional.get("/api/tags?sort=-postsCount").await.is(200).body;
     assert_eq!((&list["data"][0]["slug"], &list["data"][0]["postsCount"]), (&json!("oak"), &json!(2)));
 }
 
 #[tokio::test]
-async fn a_comment_shows_its_author_as_they_are_now() {
+async fn a_comment_contains_the_current_name_and_avatar_of_its_author() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let post = editor.post("/api/posts", new("Faces")).await.is(201).id();
@@ -288,7 +289,7 @@ async fn a_comment_shows_its_author_as_they_are_now() {
     {
         let before = api.get(&path).await.is(200);
         editor.patch("/api/me", change).await.is(200);
-        let now = api.header("if-none-match", before.header("etag")).get(&path).await.is(200);
-        assert_ne!(now.body["author"], before.body["author"]);
+        let after = api.header("if-none-match", before.header("etag")).get(&path).await.is(200);
+        assert_ne!(after.body["author"], before.body["author"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Documents are addressed by id, and moved by changing their path.
+//! Documents by id: create, read, update, move and delete.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -13,10 +13,10 @@ async fn documents_are_created_read_replaced_updated_and_deleted_by_id() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
     author.post("/api/documents", document("guides", "Guides")).await.is(403);
-    let made = editor.post("/api/documents", document("guides", "  Guides ")).await.is(201);
-    let path = format!("/api/documents/{}", made.id());
-    assert_eq!(made.header("location"), path);
-    assert_eq!((&made.body["title"], &made.body["position"]), (&json!("Guides"), &json!(0)));
+    let created = editor.post("/api/documents", document("guides", "  Guides ")).await.is(201);
+    let path = format!("/api/documents/{}", created.id());
+    assert_eq!(created.header("location"), path);
+    assert_eq!((&created.body["title"], &created.body["position"]), (&json!("Guides"), &json!(0)));
     let read = api.get(&path).await.is(200);
     assert_eq!(read.body, api.get("/api/docs/guides").await.is(200).body);
     api.header("if-none-match", read.header("etag")).get(&path).await.is(304);
@@ -27,8 +27,8 @@ async fn documents_are_created_read_replaced_updated_and_deleted_by_id() {
     stale.delete(&path).await.is(412);
     author.patch(&path, json!({ "title": "Other" })).await.is(403);
 
-    let known = editor.header("if-match", read.header("etag"));
-    let patched = known.patch(&path, json!({ "content": "Longer.", "position": 3 })).await.is(200);
+    let conditional = editor.header("if-match", read.header("etag"));
+    let patched = conditional.patch(&path, json!({ "content": "Longer.", "position": 3 })).await.is(200);
     assert_eq!(patched.body["title"], "Guides");
     assert_eq!(patched.body["position"], 3);
     let same = editor.patch(&path, json!({ "position": 3 })).await.is(200);
@@ -47,37 +47,37 @@ async fn documents_are_created_read_replaced_updated_and_deleted_by_id() {
     editor.patch(&path, json!({ "position": 5 })).await.is(404);
     editor.delete(&path).await.is(404);
     editor.post_empty(&format!("{path}/restore")).await.is(200);
-    assert_eq!(api.get("/api/docs/guides").await.is(200).id(), made.id());
+    assert_eq!(api.get("/api/docs/guides").await.is(200).id(), created.id());
 }
 
 #[tokio::test]
 async fn a_service_can_require_if_match_for_documents() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
-    let made = editor.post("/api/documents", document("guides", "Guides")).await.is(201);
-    let path = format!("/api/documents/{}", made.id());
+    let created = editor.post("/api/documents", document("guides", "Guides")).await.is(201);
+    let path = format!("/api/documents/{}", created.id());
     editor.put(&path, document("guides", "Other")).await.is(428);
     editor.patch(&path, json!({ "title": "Other" })).await.is(428);
     editor.delete(&path).await.is(428);
-    let known = editor.header("if-match", made.header("etag")).header("prefer", "return=minimal");
-    known.put(&path, document("guides", "Other")).await.is(204);
+    let conditional = editor.header("if-match", created.header("etag")).header("prefer", "return=minimal");
+    conditional.put(&path, document("guides", "Other")).await.is(204);
 }
 
 #[tokio::test]
 async fn a_repeated_create_returns_the_stored_response() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    let keyed = editor.header("idempotency-key", "create-guides");
-    let first = keyed.post("/api/documents", document("guides", "Guides")).await.is(201);
-    let second = keyed.post("/api/documents", document("guides", "Guides")).await.is(201);
+    let idempotent = editor.header("idempotency-key", "create-guides");
+    let first = idempotent.post("/api/documents", document("guides", "Guides")).await.is(201);
+    let second = idempotent.post("/api/documents", document("guides", "Guides")).await.is(201);
     assert_eq!(second.header("idempotent-replayed"), "true");
     assert_eq!(second.body, first.body);
-    keyed.post("/api/documents", document("guides", "Other")).await.is(422);
+    idempotent.post("/api/documents", document("guides", "Other")).await.is(422);
     assert_eq!(api.get("/api/documents").await.is(200).body["pagination"]["total"], 1);
 }
 
 #[tokio::test]
-async fn an_existing_path_is_a_conflict() {
+async fn rejects_an_existing_path_and_invalid_paths() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     editor.post("/api/documents", document("guides", "Guides")).await.is(201);
@@ -101,7 +101,7 @@ async fn an_existing_path_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn another_path_moves_one_document_and_not_those_below_it() {
+async fn an_update_of_the_path_moves_one_document_without_its_descendants() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let parent = editor.post("/api/documents", document("guides", "Guides")).await.is(201);
@@ -124,12 +124,12 @@ async fn another_path_moves_one_document_and_not_those_below_it() {
     assert!(diff.body.to_string().contains("handbook"), "{:?}", diff.body);
     editor.put(&path, document("handbook", "Handbook")).await.is(200);
     let restored = editor.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(200);
-    assert_eq!(restored.body["path"], "handbook", "a restored revision keeps the path");
+    assert_eq!(restored.body["path"], "handbook", "a restored revision retains the path");
     assert_eq!(restored.body["title"], "Guides");
 }
 
 #[tokio::test]
-async fn of_two_concurrent_moves_to_one_path_one_succeeds() {
+async fn one_of_several_concurrent_writes_to_a_path_succeeds() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let mut paths = Vec::new();
@@ -137,11 +137,11 @@ async fn of_two_concurrent_moves_to_one_path_one_succeeds() {
         let id = editor.post("/api/documents", document(name, name)).await.is(201).id();
         paths.push(format!("/api/documents/{id}"));
     }
-    let (to, made) = (json!({ "path": "c" }), document("c", "C"));
+    let (path_c, new) = (json!({ "path": "c" }), document("c", "C"));
     let (first, second, third) = tokio::join!(
-        editor.patch(&paths[0], to.clone()),
-        editor.patch(&paths[1], to.clone()),
-        editor.post("/api/documents", made)
+        editor.patch(&paths[0], path_c.clone()),
+        editor.patch(&paths[1], path_c.clone()),
+        editor.post("/api/documents", new)
     );
     let mut statuses = [first.status, second.status, third.status];
     statuses.sort_unstable();

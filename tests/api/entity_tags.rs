@@ -1,11 +1,11 @@
-//! Lists of entity tags in `If-Match` and `If-None-Match` (RFC 9110, sections 5.6.1.2, 13.1.1 and 13.1.2).
+//! Parsing of entity tag lists in `If-Match` and `If-None-Match` (RFC 9110, sections 5.6.1.2, 13.1.1 and 13.1.2).
 use serde_json::json;
 use tenon::http::auth::Role;
 
 use crate::support::Api;
 
 #[tokio::test]
-async fn lists_may_have_empty_elements_and_tabs() {
+async fn accepts_empty_list_elements_and_tabs() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let path = "/api/docs/tags";
@@ -19,8 +19,8 @@ async fn lists_may_have_empty_elements_and_tabs() {
         format!("\"x\" , , {tag} ,,"),
     ] {
         api.header("if-none-match", &list).get(path).await.is(304);
-        let known = editor.header("if-match", &list);
-        known.put(path, json!({ "title": "Tags", "content": "" })).await.is(200);
+        let conditional = editor.header("if-match", &list);
+        conditional.put(path, json!({ "title": "Tags", "content": "" })).await.is(200);
         let weak = list.replace(&tag, &format!("W/{tag}"));
         api.header("if-none-match", &weak).get(path).await.is(304);
         editor.header("if-match", &weak).delete(path).await.is(412);

@@ -1,4 +1,4 @@
-//! Invoices as a table and as lines: equal to the list, safe to open, and read only while somebody takes them.
+//! Invoice exports as CSV and NDJSON: content, headers, and the limit of concurrent exports.
 use entity::{customer, invoice};
 use poem::http::Method;
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
@@ -8,40 +8,40 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Api};
 
-/// Customers whose names get on the nerves of tables, and what they owe.
-async fn books(api: &Api) -> Api {
-    let books = api.sign_in(Role::Accountant).await;
+/// Creates invoices of customers whose names a CSV export must escape; returns the accountant.
+async fn create_invoices(api: &Api) -> Api {
+    let accountant = api.sign_in(Role::Accountant).await;
     for (i, name) in ["=SUM(A1)", "Ada, \"the\" Turner", "Zoë\r\n日本", "@home"].into_iter().enumerate() {
         let customer = json!({ "name": format!("Customer {i}"), "email": format!("c{i}@acme.test") });
-        let customer = books.post("/api/v2/customers", customer).await.is(201).id();
-        // As it was written before names had to be lines.
+        let customer = accountant.post("/api/v2/customers", customer).await.is(201).id();
+        // The API rejects some of these names: update the row directly.
         let id: Uuid = customer.parse().unwrap();
-        let named = async move |tx: tenon::infra::db::Tx| {
+        let rename = async move |tx: tenon::infra::db::Tx| {
             let row = customer::ActiveModel { id: Set(id), name: Set(name.into()), ..Default::default() };
             row.update(&*tx).await.map(|_| ())
         };
-        api.app.db.write(named).await.unwrap();
+        api.app.db.write(rename).await.unwrap();
         for (amount, status, locale) in [(15795, "pending", "en-us"), (3040, "paid", "fr")] {
             let date = format!("2026-0{}-1{i}", i + 1);
-            let owes = json!({ "customerId": customer, "amount": amount, "status": status, "date": date });
-            books.post(&format!("/api/v2/invoices/{locale}"), owes).await.is(201);
+            let invoice = json!({ "customerId": customer, "amount": amount, "status": status, "date": date });
+            accountant.post(&format!("/api/v2/invoices/{locale}"), invoice).await.is(201);
         }
     }
-    books
+    accountant
 }
 
-fn table(answer: &Answer) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut reader = csv::Reader::from_reader(answer.bytes.as_slice());
-    let head = reader.headers().expect("a head").iter().map(str::to_owned).collect();
-    let cells = |line: Result<csv::StringRecord, csv::Error>| {
-        line.expect("a line").iter().map(str::to_owned).collect::<Vec<String>>()
+fn parse_csv(response: &Answer) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = csv::Reader::from_reader(response.bytes.as_slice());
+    let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+    let cells = |record: Result<csv::StringRecord, csv::Error>| {
+        record.expect("a line").iter().map(str::to_owned).collect::<Vec<String>>()
     };
-    (head, reader.records().map(cells).collect())
+    (header, reader.records().map(cells).collect())
 }
 
-/// What stands at a path such as `customer.name`, as a cell shows it.
+/// Returns the CSV cell for the field at a path such as `customer.name`.
 fn cell(entry: &Value, path: &str) -> String {
-    let text = match path.split('.').fold(entry, |entry, member| &entry[member]) {
+    let text = match path.split('.').fold(entry, |entry, field| &entry[field]) {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -49,7 +49,7 @@ fn cell(entry: &Value, path: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text }
 }
 
-/// The names in the table, and where the list says the same.
+/// The CSV columns, each with the path of the same value in the JSON list.
 const COLUMNS: [(&str, &str); 15] = [
     ("id", "id"),
     ("number", "number"),
@@ -69,9 +69,9 @@ const COLUMNS: [(&str, &str); 15] = [
 ];
 
 #[tokio::test]
-async fn a_table_and_the_lines_say_what_the_list_says() {
+async fn exports_contain_the_values_of_the_list() {
     let api = Api::start().await;
-    let books = books(&api).await;
+    let accountant = create_invoices(&api).await;
     for query in [
         "",
         "sort=number",
@@ -83,73 +83,73 @@ async fn a_table_and_the_lines_say_what_the_list_says() {
     ] {
         for locale in ["en-us", "fr", "ja"] {
             let path = |kind: &str| format!("/api/v2/invoice-exports/{locale}{kind}{query}");
-            let list = books
+            let list = accountant
                 .get(&format!("/api/v2/invoices/{locale}?limit=50&expand=customer&{query}"))
                 .await
                 .is(200)
                 .body;
             let list = list["data"].as_array().unwrap();
-            let (head, lines) = table(&books.get(&path("/csv?")).await.is(200));
-            assert_eq!(head, COLUMNS.map(|(name, _)| name));
-            let meant: Vec<Vec<String>> = list
+            let (header, rows) = parse_csv(&accountant.get(&path("/csv?")).await.is(200));
+            assert_eq!(header, COLUMNS.map(|(name, _)| name));
+            let expected: Vec<Vec<String>> = list
                 .iter()
                 .map(|entry| COLUMNS.iter().map(|(_, path)| cell(entry, path)).collect())
                 .collect();
-            assert_eq!(lines, meant, "{locale} {query}");
-            let told = books.get(&path("/ndjson?expand=customer&")).await.is(200);
-            let told: Vec<Value> = String::from_utf8(told.bytes)
+            assert_eq!(rows, expected, "{locale} {query}");
+            let ndjson = accountant.get(&path("/ndjson?expand=customer&")).await.is(200);
+            let ndjson: Vec<Value> = String::from_utf8(ndjson.bytes)
                 .unwrap()
                 .lines()
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect();
-            assert_eq!(&told, list, "{locale} {query}");
+            assert_eq!(&ndjson, list, "{locale} {query}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_download_has_a_name_a_version_and_the_columns_that_were_asked_for() {
+async fn exports_have_a_file_name_an_entity_tag_and_the_requested_columns() {
     let api = Api::start().await;
-    let books = books(&api).await;
-    let csv = books.get("/api/v2/invoice-exports/fr/csv?fields=amount,customer&bom=true").await.is(200);
+    let accountant = create_invoices(&api).await;
+    let csv = accountant.get("/api/v2/invoice-exports/fr/csv?fields=amount,customer&bom=true").await.is(200);
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
     let name =
         "attachment; filename=\"invoices-fr-2026-11-21.csv\"; filename*=UTF-8''invoices-fr-2026-11-21.csv";
     assert_eq!(csv.header("content-disposition"), name);
-    let head = "\u{feff}id,amount,currency,customer.name,customer.email,original.amount,original.currency,\
+    let header = "\u{feff}id,amount,currency,customer.name,customer.email,original.amount,original.currency,\
                 original.rate,original.rateDate,original.rateSource,original.rateState\r\n";
-    assert!(csv.bytes.starts_with(head.as_bytes()), "{}", String::from_utf8_lossy(&csv.bytes));
-    let few = books.get("/api/v2/invoice-exports/fr/csv?fields=date").await.is(200);
-    assert_eq!(table(&few).0, ["id", "date"]);
-    let lines = books.get("/api/v2/invoice-exports/fr/ndjson?fields=date").await.is(200);
-    assert_eq!(lines.header("content-type"), "application/x-ndjson");
-    assert!(lines.header("content-disposition").contains("invoices-fr-2026-11-21.ndjson"));
+    assert!(csv.bytes.starts_with(header.as_bytes()), "{}", String::from_utf8_lossy(&csv.bytes));
+    let dates = accountant.get("/api/v2/invoice-exports/fr/csv?fields=date").await.is(200);
+    assert_eq!(parse_csv(&dates).0, ["id", "date"]);
+    let ndjson = accountant.get("/api/v2/invoice-exports/fr/ndjson?fields=date").await.is(200);
+    assert_eq!(ndjson.header("content-type"), "application/x-ndjson");
+    assert!(ndjson.header("content-disposition").contains("invoices-fr-2026-11-21.ndjson"));
     for (path, tag) in [
-        ("/api/v2/invoice-exports/fr/csv?fields=date", few.header("etag")),
-        ("/api/v2/invoice-exports/fr/ndjson?fields=date", lines.header("etag")),
+        ("/api/v2/invoice-exports/fr/csv?fields=date", dates.header("etag")),
+        ("/api/v2/invoice-exports/fr/ndjson?fields=date", ndjson.header("etag")),
     ] {
-        let known = books.header("if-none-match", tag);
-        known.get(path).await.is(304);
-        known.get(&path.replace("/fr/", "/de/")).await.is(200);
-        books.header("accept", "application/json").get(path).await.is(406);
-        books.send(Method::HEAD, path, None).await.is(200);
-        books.get(&path.replace("/fr/", "/it/")).await.is(404);
-        books.get(&path.replace("date", "secret")).await.is(400);
-        books.get(&format!("{path}&limit=1")).await.is(400);
+        let conditional = accountant.header("if-none-match", tag);
+        conditional.get(path).await.is(304);
+        conditional.get(&path.replace("/fr/", "/de/")).await.is(200);
+        accountant.header("accept", "application/json").get(path).await.is(406);
+        accountant.send(Method::HEAD, path, None).await.is(200);
+        accountant.get(&path.replace("/fr/", "/it/")).await.is(404);
+        accountant.get(&path.replace("date", "secret")).await.is(400);
+        accountant.get(&format!("{path}&limit=1")).await.is(400);
         api.sign_in(Role::Editor).await.get(path).await.is(403);
     }
-    books.post("/api/v2/customers", json!({ "name": "New", "email": "new@acme.test" })).await.is(201);
-    books
-        .header("if-none-match", few.header("etag"))
+    accountant.post("/api/v2/customers", json!({ "name": "New", "email": "new@acme.test" })).await.is(201);
+    accountant
+        .header("if-none-match", dates.header("etag"))
         .get("/api/v2/invoice-exports/fr/csv?fields=date")
         .await
         .is(200);
 }
 
-/// So many invoices that no channel and no buffer holds them all.
-async fn many(api: &Api, books: &Api) {
+/// Inserts 5,000 invoices: more than all buffers of a response can store.
+async fn insert_invoices(api: &Api, accountant: &Api) {
     let customer = json!({ "name": "Many", "email": "many@acme.test" });
-    let customer: Uuid = books.post("/api/v2/customers", customer).await.is(201).id().parse().unwrap();
+    let customer: Uuid = accountant.post("/api/v2/customers", customer).await.is(201).id().parse().unwrap();
     for batch in 0..10 {
         let row = |number: i64| invoice::ActiveModel {
             id: Set(Uuid::now_v7()),
@@ -173,31 +173,34 @@ async fn many(api: &Api, books: &Api) {
 }
 
 #[tokio::test]
-async fn an_export_that_nobody_takes_any_more_makes_place_for_others() {
+async fn a_dropped_export_releases_its_slot() {
     let api = Api::start().await;
-    let books = api.sign_in(Role::Accountant).await;
+    let accountant = api.sign_in(Role::Accountant).await;
     let (second, third) = (api.sign_in(Role::Accountant).await, api.sign_in(Role::Admin).await);
-    many(&api, &books).await;
+    insert_invoices(&api, &accountant).await;
     let path = "/api/v2/invoice-exports/en-us/csv";
-    let lines = path.replace("csv", "ndjson");
-    let all = table(&books.get(&format!("{path}?sort=number")).await.is(200)).1;
+    let ndjson = path.replace("csv", "ndjson");
+    let all = parse_csv(&accountant.get(&format!("{path}?sort=number")).await.is(200)).1;
     assert_eq!(all.len(), 5000);
-    assert!(all.iter().zip(1..).all(|(line, number)| line[1] == number.to_string()));
+    assert!(all.iter().zip(1..).all(|(row, number)| row[1] == number.to_string()));
     for round in 0..5 {
-        let one = books.begin(Method::GET, path, None).await;
-        // The other place is for others.
-        let own = books.get(&lines).await.is(503);
-        assert!(own.headers.contains_key("retry-after"));
-        assert!(own.body["detail"].as_str().unwrap().contains("already have a running export"), "{own:?}");
-        let other = second.begin(Method::GET, &lines, None).await;
-        assert_eq!((one.status().as_u16(), other.status().as_u16()), (200, 200), "{round}");
-        let full = third.get(path).await.is(503);
-        assert!(full.headers.contains_key("retry-after"));
-        // Whoever only reads a page is not kept waiting.
-        books.get("/api/v2/invoices/en-us").await.is(200);
-        drop((one, other));
-        let free = || [Uuid::nil(), Uuid::max()].map(|somebody| api.app.db.export(somebody).is_ok());
-        while free() != [true, true] {
+        let first = accountant.begin(Method::GET, path, None).await;
+        // One caller may run one export at a time.
+        let repeated = accountant.get(&ndjson).await.is(503);
+        assert!(repeated.headers.contains_key("retry-after"));
+        assert!(
+            repeated.body["detail"].as_str().unwrap().contains("already have a running export"),
+            "{repeated:?}"
+        );
+        let other = second.begin(Method::GET, &ndjson, None).await;
+        assert_eq!((first.status().as_u16(), other.status().as_u16()), (200, 200), "{round}");
+        let rejected = third.get(path).await.is(503);
+        assert!(rejected.headers.contains_key("retry-after"));
+        // Running exports do not block other queries.
+        accountant.get("/api/v2/invoices/en-us").await.is(200);
+        drop((first, other));
+        let slots = || [Uuid::nil(), Uuid::max()].map(|caller| api.app.db.export(caller).is_ok());
+        while slots() != [true, true] {
             tokio::task::yield_now().await;
         }
     }

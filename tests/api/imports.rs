@@ -1,4 +1,4 @@
-//! A second import: what a file has changed is changed, and what somebody changed here is left alone.
+//! Repeated imports: update rows whose file has changed, and reject updates of rows edited through the API.
 use serde_json::json;
 use tenon::{
     http::{auth::Role, problem::Error},
@@ -11,8 +11,8 @@ use tenon::{
 
 use crate::support::{Api, START};
 
-/// What becomes of a post from a file.
-async fn post(api: &Api, source: &str, title: &str) -> Result<ImportEffect, String> {
+/// Imports a post, as a file does.
+async fn import_post(api: &Api, source: &str, title: &str) -> Result<ImportEffect, String> {
     let (app, source, title) = (api.app.clone(), source.to_owned(), title.to_owned());
     let done = api.app.db.write(async move |tx| {
         let author = find_or_create_author(&tx, "Ada Turner", START).await?;
@@ -37,8 +37,8 @@ async fn post(api: &Api, source: &str, title: &str) -> Result<ImportEffect, Stri
     done.await.map_err(|error: Error| error.to_string())
 }
 
-/// What becomes of a document from a file.
-async fn document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, String> {
+/// Imports a document, as a file does.
+async fn import_document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, String> {
     let (app, path, title) = (api.app.clone(), path.to_owned(), title.to_owned());
     let done = api.app.db.write(async move |tx| {
         let document = ImportedDocument { path, title, content: "Text".to_owned(), position: 1 };
@@ -51,27 +51,29 @@ async fn document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, St
 }
 
 #[tokio::test]
-async fn posts_are_left_as_somebody_made_them_here() {
+async fn an_import_does_not_overwrite_an_edited_post() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    assert_eq!(post(&api, "one", "One").await, Ok(Created));
-    assert_eq!(post(&api, "one", "One").await, Ok(Unchanged));
-    assert_eq!(post(&api, "one", "One, mended").await, Ok(Updated));
+    assert_eq!(import_post(&api, "one", "One").await, Ok(Created));
+    assert_eq!(import_post(&api, "one", "One").await, Ok(Unchanged));
+    assert_eq!(import_post(&api, "one", "One, mended").await, Ok(Updated));
     let read = api.get("/api/posts/one").await.is(200);
     assert_eq!(read.body["title"], "One, mended");
     let path = format!("/api/posts/{}", read.id());
     editor.patch(&path, json!({ "published": false })).await.is(200);
-    assert_eq!(post(&api, "one", "One, mended").await, Ok(Unchanged));
-    assert!(post(&api, "one", "One, again").await.unwrap_err().contains("both the file and the resource"));
+    assert_eq!(import_post(&api, "one", "One, mended").await, Ok(Unchanged));
+    assert!(
+        import_post(&api, "one", "One, again").await.unwrap_err().contains("both the file and the resource")
+    );
     api.get(&path).await.is(404);
     editor.delete(&path).await.is(204);
-    assert_eq!(post(&api, "one", "One, mended").await, Ok(Unchanged));
-    assert!(post(&api, "one", "One, again").await.unwrap_err().contains("deleted here"));
+    assert_eq!(import_post(&api, "one", "One, mended").await, Ok(Unchanged));
+    assert!(import_post(&api, "one", "One, again").await.unwrap_err().contains("deleted here"));
     api.get(&path).await.is(404);
 }
 
 #[tokio::test]
-async fn documents_are_left_as_somebody_made_them_here() {
+async fn an_import_does_not_overwrite_an_edited_document() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     editor.put("/api/docs/own", json!({ "title": "Own", "content": "" })).await.is(201);

@@ -1,4 +1,4 @@
-//! Jobs, as admins see them and as workers do them.
+//! Jobs: requests of admins, the worker, and schedules.
 use serde_json::json;
 use tenon::{
     http::auth::Role,
@@ -12,15 +12,15 @@ use tokio::{
 
 use crate::support::{Answer, Api};
 
-/// Workers, until the sender is dropped or says so.
-pub fn workers(api: &Api) -> watch::Sender<bool> {
+/// Starts a worker. It stops when the returned sender is dropped.
+pub fn start_worker(api: &Api) -> watch::Sender<bool> {
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
     stop
 }
 
-/// The job, when it has come to this.
-async fn until(admin: &Api, path: &str, state: &str) -> Answer {
+/// Polls until the job has this state and returns it.
+async fn wait_for_state(admin: &Api, path: &str, state: &str) -> Answer {
     for _ in 0..250 {
         let job = admin.get(path).await.is(200);
         if job.body["state"] == state {
@@ -28,71 +28,71 @@ async fn until(admin: &Api, path: &str, state: &str) -> Answer {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("{path} never got {state}: {:?}", admin.get(path).await.body)
+    panic!("{path} did not reach the state {state} within 5 s: {:?}", admin.get(path).await.body)
 }
 
-async fn ask(api: &Api, kind: &'static str) -> String {
-    ask_for(api, kind, 1).await
+async fn enqueue(api: &Api, kind: &'static str) -> String {
+    enqueue_with_attempts(api, kind, 1).await
 }
 
-async fn ask_for(api: &Api, kind: &'static str, attempts: i32) -> String {
+async fn enqueue_with_attempts(api: &Api, kind: &'static str, attempts: i32) -> String {
     let now = api.clock.now();
     let job = async move |tx: Tx| tx.enqueue(NewJob::new(kind, &())?.max_attempts(attempts), now).await;
-    let made = api.app.db.write(job).await;
-    format!("/api/jobs/{}", made.expect("the job is kept"))
+    let id = api.app.db.write(job).await;
+    format!("/api/jobs/{}", id.expect("the job is stored"))
 }
 
 #[tokio::test]
-async fn jobs_are_done_and_what_cannot_be_done_is_dead_and_says_why() {
+async fn a_job_that_fails_is_dead_and_has_an_error() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
-    let (good, bad) = (ask(&api, "service.sweep").await, ask(&api, "service.unheard").await);
+    let (good, bad) = (enqueue(&api, "service.sweep").await, enqueue(&api, "service.unheard").await);
     let listed = admin.get("/api/jobs").await.is(200);
     assert_eq!(listed.body["pagination"]["total"], 2);
     assert_eq!(listed.body["data"][0]["state"], "ready");
     admin.header("if-none-match", listed.header("etag")).get("/api/jobs").await.is(304);
-    let stop = workers(&api);
-    until(&admin, &good, "done").await;
-    let dead = until(&admin, &bad, "dead").await;
+    let stop = start_worker(&api);
+    wait_for_state(&admin, &good, "done").await;
+    let dead = wait_for_state(&admin, &bad, "dead").await;
     assert!(dead.body["lastError"].as_str().expect("a reason").contains("service.unheard"));
     let only = admin.get("/api/jobs?state=dead&kind=service.unheard").await.is(200);
     assert_eq!(only.body["pagination"]["total"], 1);
     let tag = dead.header("etag").to_owned();
     admin.header("if-none-match", &tag).get(&bad).await.is(304);
-    // Again: it dies again, with a new finish.
+    // A retry fails with the same error and updates the finish time.
     let again = admin.post_empty(&format!("{bad}/retry")).await.is(202);
     assert_eq!(again.header("location"), bad);
-    assert_ne!(until(&admin, &bad, "dead").await.header("etag"), tag);
+    assert_ne!(wait_for_state(&admin, &bad, "dead").await.header("etag"), tag);
     drop(stop);
 }
 
-/// While a new version takes over, workers of the old one meet kinds that they do not know.
+/// During an upgrade, workers of the previous version claim jobs of kinds that they cannot handle.
 #[tokio::test]
-async fn a_kind_that_a_worker_does_not_know_is_left_for_another_try() {
+async fn a_job_of_an_unknown_kind_is_retried() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
-    let job = ask_for(&api, "service.unheard", 2).await;
-    let stop = workers(&api);
+    let job = enqueue_with_attempts(&api, "service.unheard", 2).await;
+    let stop = start_worker(&api);
     for _ in 0..250 {
         if admin.get(&job).await.is(200).body["attempts"] == 1 {
             break;
         }
         sleep(Duration::from_millis(20)).await;
     }
-    let tried = until(&admin, &job, "ready").await.body;
+    let tried = wait_for_state(&admin, &job, "ready").await.body;
     assert_eq!(tried["attempts"], 1);
     assert!(tried["lastError"].as_str().expect("a reason").contains("service.unheard"));
     api.clock.advance(60_000);
     let admin = api.sign_in(Role::Admin).await;
-    until(&admin, &job, "dead").await;
+    wait_for_state(&admin, &job, "dead").await;
     drop(stop);
 }
 
 #[tokio::test]
-async fn a_job_that_waits_cannot_be_done_again() {
+async fn rejects_a_retry_of_a_ready_job() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
-    let job = ask(&api, "service.sweep").await;
+    let job = enqueue(&api, "service.sweep").await;
     admin.post_empty(&format!("{job}/retry")).await.is(409);
     admin.get("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f").await.is(404);
     admin.post_empty("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/retry").await.is(404);
@@ -101,22 +101,22 @@ async fn a_job_that_waits_cannot_be_done_again() {
 }
 
 #[tokio::test]
-async fn a_schedule_leaves_its_next_round() {
+async fn a_schedule_enqueues_its_next_run() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     for _ in 0..2 {
-        worker::schedule::ensure_scheduled(&api.app).await.expect("the schedules begin");
+        worker::schedule::ensure_scheduled(&api.app).await.expect("the schedules are stored");
     }
     let first = admin.get("/api/jobs?kind=service.sweep").await.is(200);
     assert_eq!(first.body["pagination"]["total"], 1);
     let first = format!("/api/jobs/{}", first.body["data"][0]["id"].as_str().expect("an id"));
-    let stop = workers(&api);
-    until(&admin, &first, "done").await;
-    let waiting = admin.get("/api/jobs?kind=service.sweep&state=ready").await.is(200);
-    assert_eq!(waiting.body["pagination"]["total"], 1);
+    let stop = start_worker(&api);
+    wait_for_state(&admin, &first, "done").await;
+    let scheduled = admin.get("/api/jobs?kind=service.sweep&state=ready").await.is(200);
+    assert_eq!(scheduled.body["pagination"]["total"], 1);
     api.clock.advance(3_600_000);
     let admin = api.sign_in(Role::Admin).await;
-    let next = format!("/api/jobs/{}", waiting.body["data"][0]["id"].as_str().expect("an id"));
-    until(&admin, &next, "done").await;
+    let next = format!("/api/jobs/{}", scheduled.body["data"][0]["id"].as_str().expect("an id"));
+    wait_for_state(&admin, &next, "done").await;
     drop(stop);
 }

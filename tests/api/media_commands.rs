@@ -5,10 +5,10 @@ use entity::post;
 use sea_orm::EntityTrait;
 use tenon::infra::db::Db;
 
-use crate::{commands::Machine, media::files, multipart::png};
+use crate::{commands::Sandbox, media::files, multipart::png};
 
-fn content(machine: &Machine) -> String {
-    let url = format!("sqlite://{}", machine.0.join("data/tenon.db").display());
+fn content(sandbox: &Sandbox) -> String {
+    let url = format!("sqlite://{}", sandbox.0.join("data/tenon.db").display());
     let rows = async {
         let db = Db::open(&url).await.expect("the database opens");
         let rows = post::Entity::find().all(db.read()).await.expect("there are posts");
@@ -21,8 +21,8 @@ fn content(machine: &Machine) -> String {
 
 #[test]
 fn pictures_come_along_with_the_posts_that_name_them() {
-    let machine = Machine::new();
-    let site = machine.0.join("site");
+    let sandbox = Sandbox::new();
+    let site = sandbox.0.join("site");
     fs::create_dir_all(site.join("oak")).expect("a folder");
     let text = "+++\ntitle = \"Oak\"\n+++\n![An oak](oak.png) and ![it again](./oak.png).\n\n\
                 <img src=\"../leaf.png\">\n\n![gone](lost.png) ![far](https://acme.test/oak.png)\n";
@@ -32,38 +32,41 @@ fn pictures_come_along_with_the_posts_that_name_them() {
     write("leaf.png", &png(8, 6, 2));
     write("unused.png", &png(8, 6, 3));
     let folder = site.display().to_string();
-    let told = machine.tenon(&["import", "markdown", "--dry-run", &folder]).done().out;
+    let told = sandbox.tenon(&["import", "markdown", "--dry-run", &folder]).succeeds().stdout;
     assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
-    assert!(!machine.0.join("data").exists());
+    assert!(!sandbox.0.join("data").exists());
 
-    let told = machine.tenon(&["import", "markdown", &folder]).done().out;
+    let told = sandbox.tenon(&["import", "markdown", &folder]).succeeds().stdout;
     assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
     assert!(told.contains("unreferenced images, not imported: 1\n"), "{told}");
-    let made = content(&machine);
+    let made = content(&sandbox);
     assert_eq!(made.matches("](/media/").count(), 2, "{made}");
     assert!(made.contains("<img src=\"/media/") && made.contains("](lost.png)"), "{made}");
     assert!(made.contains("](https://acme.test/oak.png)"), "{made}");
-    assert_eq!(files(&machine.0.join("data/media")), 2);
+    assert_eq!(files(&sandbox.0.join("data/media")), 2);
 
     for arguments in [&["import", "markdown", &folder][..], &["import", "markdown", "--dry-run", &folder]] {
-        let told = machine.tenon(arguments).done().out;
+        let told = sandbox.tenon(arguments).succeeds().stdout;
         assert!(told.contains("0 created, 0 updated, 1 unchanged"), "{told}");
         assert!(told.contains("images: 0 created, 2 unchanged\n"), "{told}");
     }
-    assert_eq!((content(&machine), files(&machine.0.join("data/media"))), (made, 2));
+    assert_eq!((content(&sandbox), files(&sandbox.0.join("data/media"))), (made, 2));
 }
 
 #[test]
 fn a_picture_that_is_not_taken_is_skipped_alone() {
-    let machine = Machine::new();
-    let site = machine.0.join("site");
+    let sandbox = Sandbox::new();
+    let site = sandbox.0.join("site");
     fs::create_dir_all(&site).expect("a folder");
     let text = "+++\ntitle = \"Oak\"\n+++\n![An oak](oak.png) and ![a leaf](leaf.png).\n";
     fs::write(site.join("a.md"), text).expect("a file");
     fs::write(site.join("oak.png"), "<svg onload='alert(1)'/>").expect("a file");
     fs::write(site.join("leaf.png"), png(8, 6, 1)).expect("a file");
-    let ended = machine.tenon(&["import", "markdown", &site.display().to_string()]).done();
-    assert!(ended.out.contains("posts: 1 created") && ended.out.contains("skipped oak.png: "), "{ended:?}");
-    let made = content(&machine);
+    let output = sandbox.tenon(&["import", "markdown", &site.display().to_string()]).succeeds();
+    assert!(
+        output.stdout.contains("posts: 1 created") && output.stdout.contains("skipped oak.png: "),
+        "{output:?}"
+    );
+    let made = content(&sandbox);
     assert!(made.contains("](oak.png)") && made.contains("](/media/"), "{made}");
 }
