@@ -13,7 +13,7 @@ use crate::{
     channels::{channel, say},
     jobs::workers,
     support::Api,
-    webhooks_out::endpoint,
+    webhook_endpoints::endpoint,
 };
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Pictures that come along when posts are imported, as an operator runs it.
+//! `tenon import markdown`: stores the images that posts reference.
 use std::fs;
 
 use entity::post;
@@ -11,7 +11,7 @@ fn content(machine: &Machine) -> String {
     let url = format!("sqlite://{}", machine.0.join("data/tenon.db").display());
     let rows = async {
         let db = Db::open(&url).await.expect("the database opens");
-        let rows = post::Entity::find().all(db.read()).await.expect("there are posts");
+        let rows = post::Entity::find().all(db.read()).await.expect("the query succeeds");
         db.close().await.expect("the database closes");
         rows
     };
@@ -20,7 +20,7 @@ fn content(machine: &Machine) -> String {
 }
 
 #[test]
-fn pictures_come_along_with_the_posts_that_name_them() {
+fn imports_the_images_that_posts_reference() {
     let machine = Machine::new();
     let site = machine.0.join("site");
     fs::create_dir_all(site.join("oak")).expect("a folder");
@@ -32,29 +32,29 @@ fn pictures_come_along_with_the_posts_that_name_them() {
     write("leaf.png", &png(8, 6, 2));
     write("unused.png", &png(8, 6, 3));
     let folder = site.display().to_string();
-    let told = machine.tenon(&["import", "markdown", "--dry-run", &folder]).done().out;
-    assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
+    let output = machine.tenon(&["import", "markdown", "--dry-run", &folder]).done().out;
+    assert!(output.contains("images: 2 created, 0 unchanged\n"), "{output}");
     assert!(!machine.0.join("data").exists());
 
-    let told = machine.tenon(&["import", "markdown", &folder]).done().out;
-    assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
-    assert!(told.contains("unreferenced images, not imported: 1\n"), "{told}");
-    let made = content(&machine);
-    assert_eq!(made.matches("](/media/").count(), 2, "{made}");
-    assert!(made.contains("<img src=\"/media/") && made.contains("](lost.png)"), "{made}");
-    assert!(made.contains("](https://acme.test/oak.png)"), "{made}");
+    let output = machine.tenon(&["import", "markdown", &folder]).done().out;
+    assert!(output.contains("images: 2 created, 0 unchanged\n"), "{output}");
+    assert!(output.contains("unreferenced images, not imported: 1\n"), "{output}");
+    let imported = content(&machine);
+    assert_eq!(imported.matches("](/media/").count(), 2, "{imported}");
+    assert!(imported.contains("<img src=\"/media/") && imported.contains("](lost.png)"), "{imported}");
+    assert!(imported.contains("](https://acme.test/oak.png)"), "{imported}");
     assert_eq!(files(&machine.0.join("data/media")), 2);
 
     for arguments in [&["import", "markdown", &folder][..], &["import", "markdown", "--dry-run", &folder]] {
-        let told = machine.tenon(arguments).done().out;
-        assert!(told.contains("0 created, 0 updated, 1 unchanged"), "{told}");
-        assert!(told.contains("images: 0 created, 2 unchanged\n"), "{told}");
+        let output = machine.tenon(arguments).done().out;
+        assert!(output.contains("0 created, 0 updated, 1 unchanged"), "{output}");
+        assert!(output.contains("images: 0 created, 2 unchanged\n"), "{output}");
     }
-    assert_eq!((content(&machine), files(&machine.0.join("data/media"))), (made, 2));
+    assert_eq!((content(&machine), files(&machine.0.join("data/media"))), (imported, 2));
 }
 
 #[test]
-fn a_picture_that_is_not_taken_is_skipped_alone() {
+fn skips_an_invalid_image_and_imports_the_others() {
     let machine = Machine::new();
     let site = machine.0.join("site");
     fs::create_dir_all(&site).expect("a folder");
@@ -62,8 +62,8 @@ fn a_picture_that_is_not_taken_is_skipped_alone() {
     fs::write(site.join("a.md"), text).expect("a file");
     fs::write(site.join("oak.png"), "<svg onload='alert(1)'/>").expect("a file");
     fs::write(site.join("leaf.png"), png(8, 6, 1)).expect("a file");
-    let ended = machine.tenon(&["import", "markdown", &site.display().to_string()]).done();
-    assert!(ended.out.contains("posts: 1 created") && ended.out.contains("skipped oak.png: "), "{ended:?}");
-    let made = content(&machine);
-    assert!(made.contains("](oak.png)") && made.contains("](/media/"), "{made}");
+    let result = machine.tenon(&["import", "markdown", &site.display().to_string()]).done();
+    assert!(result.out.contains("posts: 1 created") && result.out.contains("skipped oak.png: "), "{result:?}");
+    let imported = content(&machine);
+    assert!(imported.contains("](oak.png)") && imported.contains("](/media/"), "{imported}");
 }
