@@ -294,7 +294,8 @@ async fn customers_and_invoices_accept_several_sort_keys() {
     assert_eq!(values(&customers, "email").join(" ").replace("@acme.test", ""), "c3 c1 c2 c0 c4");
     let invoices = read_by_cursor(&accountant, "/api/v2/invoices/fr?limit=3&sort=-date,number").await;
     assert_eq!(values(&invoices, "number"), ["2", "4", "6", "8", "10", "1", "3", "5", "7", "9"]);
-    let lines = accountant.get("/api/v2/invoice-exports/fr/ndjson?sort=date,-number&fields=number").await.is(200);
+    let lines =
+        accountant.get("/api/v2/invoice-exports/fr/ndjson?sort=date,-number&fields=number").await.is(200);
     let lines: Vec<Value> = String::from_utf8_lossy(&lines.bytes)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -63,7 +63,10 @@ fn skips_an_invalid_image_and_imports_the_others() {
     fs::write(site.join("oak.png"), "<svg onload='alert(1)'/>").expect("a file");
     fs::write(site.join("leaf.png"), png(8, 6, 1)).expect("a file");
     let result = machine.tenon(&["import", "markdown", &site.display().to_string()]).done();
-    assert!(result.out.contains("posts: 1 created") && result.out.contains("skipped oak.png: "), "{result:?}");
+    assert!(
+        result.out.contains("posts: 1 created") && result.out.contains("skipped oak.png: "),
+        "{result:?}"
+    );
     let imported = content(&machine);
     assert!(imported.contains("](oak.png)") && imported.contains("](/media/"), "{imported}");
 }

@@ -221,7 +221,8 @@ async fn resized_gifs_stay_animated_unless_another_format_is_requested() {
         assert_eq!(response.header("content-type"), media_type, "{path}");
         let mut decoder = gif::DecodeOptions::new().read_info(&response.bytes[..]);
         let next = |decoder: &mut gif::Decoder<&[u8]>| decoder.read_next_frame().expect("a frame").is_some();
-        let count = decoder.as_mut().map_or(0, |decoder| std::iter::from_fn(|| next(decoder).then_some(())).count());
+        let count =
+            decoder.as_mut().map_or(0, |decoder| std::iter::from_fn(|| next(decoder).then_some(())).count());
         assert_eq!(count, frames, "{path}");
     }
 }

@@ -11,7 +11,9 @@ use crate::{
 fn message_at<'a>(rejected: &'a Answer, location: &str) -> &'a str {
     let errors = rejected.body["errors"].as_array().expect("violations");
     let error = errors.iter().find(|error| error["pointer"] == location || error["parameter"] == location);
-    error.unwrap_or_else(|| panic!("no error for {location}: {rejected:?}"))["message"].as_str().expect("a message")
+    error.unwrap_or_else(|| panic!("no error for {location}: {rejected:?}"))["message"]
+        .as_str()
+        .expect("a message")
 }
 
 #[tokio::test]
@@ -64,7 +66,10 @@ async fn image_urls_are_http_urls_or_absolute_paths() {
         assert!(message.ends_with("or a path that begins with a single /"), "{invalid}: {message}");
     }
     for valid in ["https://acme.test/a.png", "http://acme.test:8080/a?b=c#d", "/a.png", "/a//b.png"] {
-        assert_eq!(accountant.patch(path, json!({ "imageUrl": valid })).await.is(200).body["imageUrl"], valid);
+        assert_eq!(
+            accountant.patch(path, json!({ "imageUrl": valid })).await.is(200).body["imageUrl"],
+            valid
+        );
     }
 }
 

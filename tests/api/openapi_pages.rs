@@ -23,7 +23,8 @@ async fn serves_the_committed_openapi_document() {
                 && encoded.header("etag").ends_with(&format!("~{encoding}\""))
         );
         assert!(encoded.header("vary").contains("Accept-Encoding"));
-        let unchanged = client.header("if-none-match", encoded.header("etag")).get("/openapi.json").await.is(304);
+        let unchanged =
+            client.header("if-none-match", encoded.header("etag")).get("/openapi.json").await.is(304);
         assert_eq!(unchanged.header("etag"), encoded.header("etag"));
     }
 }

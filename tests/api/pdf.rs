@@ -42,7 +42,8 @@ fn assert_contains(response: &Answer, expected: &[&str]) {
 
 async fn create_invoice(accountant: &Api, customer: Value, amount: i64, status: &str) -> String {
     let customer = accountant.post("/api/v2/customers", customer).await.is(201).id();
-    let new_invoice = json!({ "customerId": customer, "amount": amount, "status": status, "date": "2022-12-06" });
+    let new_invoice =
+        json!({ "customerId": customer, "amount": amount, "status": status, "date": "2022-12-06" });
     accountant.post("/api/v2/invoices/en-us", new_invoice).await.is(201).header("location").to_owned()
 }
 
@@ -64,7 +65,10 @@ async fn formats_amounts_and_dates_by_locale() {
     ] {
         let page = get_pdf(&accountant, &path, locale).await;
         assert_contains(&page, &expected);
-        assert_contains(&page, &["Evil Rabbit", "evil@rabbit.test", "Acme Werkzeuge GmbH", "Lindenstraße 12"]);
+        assert_contains(
+            &page,
+            &["Evil Rabbit", "evil@rabbit.test", "Acme Werkzeuge GmbH", "Lindenstraße 12"],
+        );
         assert_contains(&page, &["DE 123 456 789", "billing@acme.test", "IBAN DE02 1203 0000 0000 2020 51"]);
         assert_eq!(page.header("content-type"), "application/pdf");
         let disposition = "attachment; filename=\"invoice-1.pdf\"; filename*=UTF-8''invoice-1.pdf";

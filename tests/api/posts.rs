@@ -22,7 +22,8 @@ async fn creates_a_post_and_returns_304_for_a_matching_etag() {
     assert_eq!(read.body, created.body);
     assert_eq!(read.header("etag"), created.header("etag"));
     assert!(read.header("cache-control").starts_with("public, s-maxage=300"));
-    let unchanged = api.header("if-none-match", read.header("etag")).get(created.header("location")).await.is(304);
+    let unchanged =
+        api.header("if-none-match", read.header("etag")).get(created.header("location")).await.is(304);
     assert_eq!(unchanged.header("etag"), read.header("etag"));
     for tags in ["*", "\"x\", W/\"y\", *"] {
         let _ = api.header("if-none-match", tags).get(created.header("location")).await;

@@ -62,7 +62,8 @@ async fn query_plan(api: &Api, statement: &Statement) -> String {
     let tx = db.begin().await.expect("a transaction");
     tx.execute_unprepared("SET LOCAL enable_seqscan = off").await.expect("a setting");
     let sql = format!("EXPLAIN {}", statement.sql);
-    let rows = tx.query_all_raw(Statement { sql, ..statement.clone() }).await.expect("PostgreSQL returns a plan");
+    let rows =
+        tx.query_all_raw(Statement { sql, ..statement.clone() }).await.expect("PostgreSQL returns a plan");
     let lines = rows.iter().map(|row| row.try_get_by_index::<String>(0).expect("a line"));
     lines.collect::<Vec<_>>().join("\n")
 }

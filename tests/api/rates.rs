@@ -161,7 +161,10 @@ async fn parses_rates_of_both_formats() {
     });
     assert_eq!(euro_rate(&api).await, expected);
     let invoice = invoice_in_euros(&api).await;
-    assert_eq!((&invoice["amount"], &invoice["original"]["rateSource"]), (&json!(14216), &json!("127.0.0.1")));
+    assert_eq!(
+        (&invoice["amount"], &invoice["original"]["rateSource"]),
+        (&json!(14216), &json!("127.0.0.1"))
+    );
     let conditional = api.header("if-none-match", before.header("etag")).get("/api/rates").await.is(200);
     let conditional = api.header("if-none-match", conditional.header("etag"));
     conditional.get("/api/rates").await.is(304);
@@ -250,14 +253,18 @@ async fn a_failing_source_neither_changes_rates_nor_delays_requests() {
         let fetch = tokio::spawn(async move { fetcher.fetch_now(MaxChange::Enforced).await });
         let started = Instant::response();
         let response = accountant.get("/api/v2/invoices/fr").await.is(200).body["data"][0].clone();
-        assert!(started.elapsed() < Duration::from_millis(1500), "{message}: the request waited for the source");
+        assert!(
+            started.elapsed() < Duration::from_millis(1500),
+            "{message}: the request waited for the source"
+        );
         assert_eq!(response, invoice, "{message}");
         let error = fetch.await.expect("the task ends").expect_err(message).to_string();
         assert!(error.contains(message), "{message}: {error}");
         assert_eq!(api.get("/api/rates").await.is(200).body, before, "{message}");
     }
     assert_eq!(canary.request_count(), 0);
-    let unreachable = Api::with(&[("rates_url", "http://127.0.0.1:9/"), ("allow_private_networks", "on")]).await;
+    let unreachable =
+        Api::with(&[("rates_url", "http://127.0.0.1:9/"), ("allow_private_networks", "on")]).await;
     assert!(
         unreachable
             .app

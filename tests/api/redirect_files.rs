@@ -23,7 +23,8 @@ async fn imports_and_exports_every_format() {
     assert_eq!(api.get("/old/a?b=c").await.is(308).header("location"), "/new/a?b=c");
     assert_eq!(api.get("/api/v1/revenues/fr").await.is(308).header("location"), "/api/v2/revenues/en-us");
 
-    for (format, media_type) in [("json", "application/json"), ("csv", "text/csv"), ("netlify", "text/plain")] {
+    for (format, media_type) in [("json", "application/json"), ("csv", "text/csv"), ("netlify", "text/plain")]
+    {
         let path = format!("/api/redirect-files/{format}");
         let file = editor.get(&path).await.is(200);
         editor.header("if-none-match", file.header("etag")).get(&path).await.is(304);
@@ -119,7 +120,8 @@ async fn every_format_preserves_every_kind_of_rule() {
     let count = rules.as_object().map_or(0, serde_json::Map::len);
     editor.post("/api/redirect-files/json", rules.clone()).await.is(201);
     assert_eq!(editor.get("/api/redirect-files/json").await.is(200).body, rules);
-    for (format, media_type) in [("json", "application/json"), ("csv", "text/csv"), ("netlify", "text/plain")] {
+    for (format, media_type) in [("json", "application/json"), ("csv", "text/csv"), ("netlify", "text/plain")]
+    {
         let file = editor.get(&format!("/api/redirect-files/{format}")).await.is(200).bytes;
         let (mut count_in_file, mut expected) = (count, rules.clone());
         if format == "netlify" {
@@ -132,7 +134,11 @@ async fn every_format_preserves_every_kind_of_rule() {
         }
         let target = Api::with(&settings).await;
         let target_editor = target.sign_in(Role::Editor).await;
-        assert_eq!(import(&target_editor, format, media_type, &file).await.is(201).body["created"], count_in_file, "{format}");
+        assert_eq!(
+            import(&target_editor, format, media_type, &file).await.is(201).body["created"],
+            count_in_file,
+            "{format}"
+        );
         assert_eq!(target_editor.get("/api/redirect-files/json").await.is(200).body, expected, "{format}");
         let second = import(&editor, format, media_type, &file).await.is(201).body;
         assert_eq!(second, json!({ "created": 0, "updated": 0, "unchanged": count_in_file }), "{format}");

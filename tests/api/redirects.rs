@@ -80,7 +80,11 @@ async fn accepts_the_path_and_the_key_of_a_redirect() {
         assert_eq!(read.body["source"], source, "{}", created.header("location"));
     }
     editor.delete("/api/redirects/a%252Ab").await.is(204);
-    assert_eq!(api.get("/api/redirects/a*b").await.is(200).body["source"], "/a*b", "the wildcard redirect remains");
+    assert_eq!(
+        api.get("/api/redirects/a*b").await.is(200).body["source"],
+        "/a*b",
+        "the wildcard redirect remains"
+    );
     for unknown in ["-none", "none", "livez", "a//b", "..", "%2F%2Fa"] {
         api.get(&format!("/api/redirects/{unknown}")).await.is(404);
     }

@@ -178,8 +178,9 @@ async fn returns_429_and_rate_limit_headers() {
             break;
         }
     }
-    let rejected: Value =
-        rejected.map(|response| json!([response.header("retry-after"), response.body["code"]])).expect("a 429 response");
+    let rejected: Value = rejected
+        .map(|response| json!([response.header("retry-after"), response.body["code"]]))
+        .expect("a 429 response");
     assert_eq!(rejected, json!(["1", "too-many-requests"]));
     api.clock.advance(1000);
     api.get("/api/tags").await.is(200);

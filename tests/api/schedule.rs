@@ -103,7 +103,8 @@ async fn publishes_overdue_posts_once_after_a_downtime() {
     let author = api.sign_in(Role::Author).await;
     let mut paths = Vec::new();
     for number in 0..12 {
-        let created = author.post("/api/posts", draft(&format!("Number {number}"), Some(1), None)).await.is(201);
+        let created =
+            author.post("/api/posts", draft(&format!("Number {number}"), Some(1), None)).await.is(201);
         paths.push(format!("/api/posts/{}", created.id()));
     }
     let ended = author.post("/api/posts", draft("Over", Some(1), Some(2))).await.is(201).id();

@@ -154,7 +154,10 @@ async fn users_list_and_delete_only_their_own_sessions() {
         (&list["data"][0]["current"], &list["data"][0]["userAgent"]),
         (&json!(true), &json!("workshop"))
     );
-    assert_eq!(list["data"][0]["lastUsedAt"], "2026-11-21T09:02:00.000Z", "the time of the last request is stored");
+    assert_eq!(
+        list["data"][0]["lastUsedAt"], "2026-11-21T09:02:00.000Z",
+        "the time of the last request is stored"
+    );
     let id = list["data"][0]["id"].as_str().unwrap();
     eve.delete(&format!("/api/auth/sessions/{id}")).await.is(404);
     ada.delete(&format!("/api/auth/sessions/{id}")).await.is(204);

@@ -52,7 +52,10 @@ async fn a_deleted_post_is_hidden_until_it_is_restored() {
     author.delete(&path).await.is(404);
     let restored = author.post_empty(&format!("{path}/restore")).await.is(200).body;
     assert_eq!((&restored["slug"], &restored["published"]), (&json!("renamed"), &json!(true)));
-    assert_eq!((&restored["publishedAt"], &restored["commentsCount"]), (&created.body["publishedAt"], &json!(1)));
+    assert_eq!(
+        (&restored["publishedAt"], &restored["commentsCount"]),
+        (&created.body["publishedAt"], &json!(1))
+    );
     for location in [&path, "/api/posts/renamed", &comment, link, "/api/tags/rare"] {
         api.get(location).await.is(200);
     }

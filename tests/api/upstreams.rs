@@ -69,7 +69,9 @@ async fn returns_json_unchanged() {
     upstream.respond_with("200 OK", JSON, text);
     editor.get(&format!("{path}&pointer=/now/rain")).await.is(404);
     let calls = upstream.calls(7).await;
-    assert!(calls.iter().all(|call| request_line(call) == "GET /hook/v1/forecast?city=Oslo&at=12%3A30 HTTP/1.1"));
+    assert!(
+        calls.iter().all(|call| request_line(call) == "GET /hook/v1/forecast?city=Oslo&at=12%3A30 HTTP/1.1")
+    );
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     support::Api,
-    webhooks::{GITHUB, STRIPE, event, github, start_with_providers, listed, stripe},
+    webhooks::{GITHUB, STRIPE, event, github, listed, start_with_providers, stripe},
 };
 
 /// Polls until the check returns a value, for at most 5 seconds.
@@ -77,8 +77,11 @@ async fn applies_payments_and_refunds_in_any_order() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
     let (stop, _) = workers(&api);
-    let (first, second, draft) =
-        (create_invoice(&admin, "pending").await, create_invoice(&admin, "pending").await, create_invoice(&admin, "draft").await);
+    let (first, second, draft) = (
+        create_invoice(&admin, "pending").await,
+        create_invoice(&admin, "pending").await,
+        create_invoice(&admin, "draft").await,
+    );
     for payload in [
         paid("evt_1", &first["number"]),
         paid("evt_2", &first["id"]),

@@ -146,7 +146,11 @@ async fn retries_a_failed_delivery_with_increasing_delays() {
     assert!((240_000..=360_000).contains(&delay), "{delay}");
     api.clock.advance(delay);
     let third = wait_for_delivery(&admin, &endpoint, "pending", 3).await;
-    assert_eq!(next_attempt_at(&third) - api.clock.now(), 2 * HOUR, "Retry-After exceeds the default delay of half an hour");
+    assert_eq!(
+        next_attempt_at(&third) - api.clock.now(),
+        2 * HOUR,
+        "Retry-After exceeds the default delay of half an hour"
+    );
     api.clock.advance(2 * HOUR);
     let admin = api.sign_in(Role::Admin).await;
     wait_for_delivery(&admin, &endpoint, "delivered", 4).await;

@@ -112,6 +112,9 @@ impl Receiver {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        panic!("expected {count} requests within 6 seconds: {:?}", self.calls.lock().expect("the lock is not poisoned"))
+        panic!(
+            "expected {count} requests within 6 seconds: {:?}",
+            self.calls.lock().expect("the lock is not poisoned")
+        )
     }
 }

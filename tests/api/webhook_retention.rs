@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     support::Api,
-    webhook_endpoints::{HOUR, start_with_workers, endpoint, create_draft},
+    webhook_endpoints::{HOUR, create_draft, endpoint, start_with_workers},
 };
 
 #[tokio::test]

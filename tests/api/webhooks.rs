@@ -126,7 +126,10 @@ async fn rejects_invalid_signatures_and_stores_nothing() {
         format!("t={now},v0={valid}"),
     ] {
         assert_invalid(send(&api.header("stripe-signature", &signature), "stripe", &body).await, &signature);
-        assert_invalid(send(&api.header("x-hub-signature-256", &signature), "github", &body).await, &signature);
+        assert_invalid(
+            send(&api.header("x-hub-signature-256", &signature), "github", &body).await,
+            &signature,
+        );
     }
     let signed = api.header("stripe-signature", &format!("t={now},v1={valid}"));
     assert_invalid(send(&signed.header("stripe-signature", "t=1,v1="), "stripe", &body).await, "two fields");
