@@ -78,8 +78,8 @@ async fn cursors_return_every_comment_tag_and_document_once() {
     }
     let queue = ["/api/comments?", "/api/comments?sort=-createdAt&expand=post&"].map(str::to_owned);
     let tags = ["slug", "-slug", "-postsCount"].map(|sort| format!("/api/tags?sort={sort}&"));
-    let others = [format!("{thread}?"), "/api/documents?".to_owned()];
-    for path in queue.iter().chain(&tags).chain(&others) {
+    let other_paths = [format!("{thread}?"), "/api/documents?".to_owned()];
+    for path in queue.iter().chain(&tags).chain(&other_paths) {
         let full = editor.get(&format!("{path}limit=50")).await.is(200).body;
         assert_eq!(full["pagination"]["total"], 11, "{path}");
         let by_cursor = read_by_cursor(&editor, &format!("{path}limit=3")).await;

@@ -65,11 +65,11 @@ async fn uploading_the_same_image_again_returns_the_stored_one() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
     let first = upload_png(&author, 1).await;
-    let again = upload(&author, &[("file", Some("other.png"), &png(8, 6, 1))]).await.is(200);
-    assert_eq!((again.id(), &again.body), (first.id(), &first.body));
-    assert_eq!(again.header("location"), first.header("location"));
-    let others = upload_png(&other, 1).await;
-    assert_ne!(others.body["url"], first.body["url"]);
+    let second = upload(&author, &[("file", Some("other.png"), &png(8, 6, 1))]).await.is(200);
+    assert_eq!((second.id(), &second.body), (first.id(), &first.body));
+    assert_eq!(second.header("location"), first.header("location"));
+    let other_upload = upload_png(&other, 1).await;
+    assert_ne!(other_upload.body["url"], first.body["url"]);
     assert_eq!(files(&api.media), 2);
 }
 
@@ -79,15 +79,15 @@ async fn replays_an_upload_with_the_same_idempotency_key() {
     let author = api.sign_in(Role::Author).await;
     let keyed = author.header("idempotency-key", "once");
     let first = upload_png(&keyed, 1).await;
-    let again = upload(&keyed, &[("file", Some("joint.png"), &png(8, 6, 1))]).await.is(201);
-    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
+    let second = upload(&keyed, &[("file", Some("joint.png"), &png(8, 6, 1))]).await.is(201);
+    assert_eq!((second.header("idempotent-replayed"), &second.body), ("true", &first.body));
     upload(&keyed, &[("file", Some("joint.png"), &png(8, 6, 2))]).await.is(422);
     upload(&keyed, &[("file", Some("other.png"), &png(8, 6, 1))]).await.is(422);
     assert_eq!(author.get("/api/media").await.is(200).body["pagination"]["total"], 1);
     // The 200 response for a stored image is replayed too.
-    let keyed_again = author.header("idempotency-key", "known");
+    let other_key = author.header("idempotency-key", "known");
     for replayed in ["", "true"] {
-        let response = upload(&keyed_again, &[("file", Some("joint.png"), &png(8, 6, 1))]).await.is(200);
+        let response = upload(&other_key, &[("file", Some("joint.png"), &png(8, 6, 1))]).await.is(200);
         assert_eq!(response.header("idempotent-replayed"), replayed);
     }
     assert_eq!(files(&api.media), 1);

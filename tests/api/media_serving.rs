@@ -27,7 +27,9 @@ fn variants_folder(api: &Api, url: &str) -> PathBuf {
 
 /// Parses the width and the height from the header of a PNG.
 fn png_size(response: &Answer) -> (u32, u32) {
-    let number = |at: usize| u32::from_be_bytes(response.bytes[at..at + 4].try_into().expect("four bytes"));
+    let number = |offset: usize| {
+        u32::from_be_bytes(response.bytes[offset..offset + 4].try_into().expect("four bytes"))
+    };
     assert_eq!(&response.bytes[1..4], b"PNG");
     (number(16), number(20))
 }
@@ -36,8 +38,8 @@ fn png_size(response: &Answer) -> (u32, u32) {
 async fn serves_byte_ranges() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 200, 100).await;
-    let whole = api.get(&url).await.is(200);
-    let total = whole.bytes.len();
+    let full = api.get(&url).await.is(200);
+    let total = full.bytes.len();
     for (range, from, to) in [
         ("bytes=0-0".to_owned(), 0, 1),
         ("bytes=10-19".to_owned(), 10, 20),
@@ -46,10 +48,10 @@ async fn serves_byte_ranges() {
         ("bytes=0-999999999".to_owned(), 0, total),
     ] {
         let part = api.header("range", &range).get(&url).await.is(206);
-        assert_eq!(part.bytes, whole.bytes[from..to], "{range}");
+        assert_eq!(part.bytes, full.bytes[from..to], "{range}");
         assert_eq!(part.header("content-range"), format!("bytes {from}-{}/{total}", to - 1));
         assert_eq!(part.header("content-length"), (to - from).to_string());
-        assert_eq!(part.header("etag"), whole.header("etag"));
+        assert_eq!(part.header("etag"), full.header("etag"));
     }
     for range in ["bytes=2-1", "bytes=0-1,3-4", "lines=1-2", "nonsense"] {
         api.header("range", range).get(&url).await.is(200);
@@ -59,10 +61,10 @@ async fn serves_byte_ranges() {
         assert_eq!(unsatisfiable.header("content-range"), format!("bytes */{total}"));
     }
     let part = api.header("range", "bytes=0-1");
-    part.header("if-range", whole.header("etag")).get(&url).await.is(206);
+    part.header("if-range", full.header("etag")).get(&url).await.is(206);
     part.header("if-range", "\"other\"").get(&url).await.is(200);
     part.header("if-range", "Sat, 21 Nov 2026 09:30:00 GMT").get(&url).await.is(200);
-    part.header("if-none-match", whole.header("etag")).get(&url).await.is(304);
+    part.header("if-none-match", full.header("etag")).get(&url).await.is(304);
     let head = api.send(Method::HEAD, &url, None).await.is(200);
     assert_eq!(head.header("content-length"), total.to_string());
 }

@@ -127,8 +127,8 @@ async fn every_format_preserves_every_kind_of_rule() {
         if format == "netlify" {
             count_in_file -= NOT_IN_NETLIFY.len();
             expected.as_object_mut().unwrap().retain(|source, _| !NOT_IN_NETLIFY.contains(&source.as_str()));
-            // The file contains either `*` or `:splat` in a destination, so an import creates the rule with that one. An
-            // import does not update a rule with the other one, because both are equivalent.
+            // The format has one placeholder: a new redirect gets the one in the file, and a stored redirect with the
+            // other one is not updated, because both are equivalent.
             expected["/words/*"]["destination"] = json!("/splat/*");
             expected["/twice/*"]["destination"] = json!("/once/:splat/again/:splat");
         }

@@ -202,7 +202,7 @@ async fn rejects_preconditions_that_it_would_ignore() {
     author.header("if-match", "*").post("/api/posts", post).await.is(400);
     let key = json!({ "name": "Build", "scopes": ["posts:read"] });
     author.header("idempotency-key", "once").post("/api/api-keys", key).await.is(400);
-    // Read requests ignore unsupported preconditions: they change no data.
+    // Reads change no data, so they ignore unsupported preconditions.
     author.header("if-unmodified-since", "Sat, 21 Nov 2020 09:00:00 GMT").get(&path).await.is(200);
     for preference in ["respond-async", "handling=strict, wait=10", "return=representation"] {
         author.header("prefer", preference).patch(&path, patch.clone()).await.is(200);

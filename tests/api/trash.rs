@@ -114,7 +114,7 @@ async fn the_trash_lists_the_posts_that_the_caller_can_restore() {
     conditional.get(trash).await.is(304);
     editor.post_empty(&format!("/api/posts/{id}/restore")).await.is(200);
     assert_eq!(titles(&conditional.get(trash).await.is(200)), ["Draft of one", "Open of one"]);
-    // A restored post has the permissions of its author again.
+    // A restored post is public, so the response is 403 instead of 404.
     one.post_empty(&format!("/api/posts/{id}/restore")).await.is(403);
 }
 

@@ -131,9 +131,9 @@ async fn retries_a_failed_delivery_with_increasing_delays() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
     let (endpoint, secret) = endpoint(&admin, &receiver.url, json!([])).await;
-    receiver.answers("500 Internal Server Error", "", "it broke");
-    receiver.answers("302 Found", "Location: /elsewhere\r\n", "");
-    receiver.answers("503 Service Unavailable", "Retry-After: 7200\r\n", "");
+    receiver.respond_with("500 Internal Server Error", "", "it broke");
+    receiver.respond_with("302 Found", "Location: /elsewhere\r\n", "");
+    receiver.respond_with("503 Service Unavailable", "Retry-After: 7200\r\n", "");
     create_draft(&admin, "One").await;
     let first = wait_for_delivery(&admin, &endpoint, "pending", 1).await;
     assert_eq!((&first["lastStatus"], &first["response"]), (&json!(500), &json!("it broke")));
@@ -165,7 +165,7 @@ async fn disables_an_endpoint_after_a_410_or_five_days_of_errors() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
     let (path, _) = endpoint(&admin, &receiver.url, json!(["posts"])).await;
-    receiver.answers("410 Gone", "", "");
+    receiver.respond_with("410 Gone", "", "");
     create_draft(&admin, "One").await;
     wait_for_delivery(&admin, &path, "failed", 1).await;
     let shown = admin.get(&path).await.is(200);
@@ -181,10 +181,10 @@ async fn disables_an_endpoint_after_a_410_or_five_days_of_errors() {
     wait_for_delivery(&admin, &path, "delivered", 1).await;
     assert_eq!(admin.get(&format!("{path}/deliveries")).await.body["pagination"]["total"], 2);
     // Five days without a successful response.
-    receiver.answers("500 No", "", "");
+    receiver.respond_with("500 No", "", "");
     create_draft(&admin, "Four").await;
     wait_for_delivery(&admin, &path, "pending", 1).await;
-    receiver.answers("500 No", "", "");
+    receiver.respond_with("500 No", "", "");
     api.clock.advance(5 * 24 * HOUR);
     let admin = api.sign_in(Role::Admin).await;
     wait_for_delivery(&admin, &path, "failed", 2).await;

@@ -23,8 +23,8 @@ pub struct Call {
 impl Call {
     pub fn header(&self, name: &str) -> &str {
         let value = self.head.lines().find_map(|line| {
-            let (known, value) = line.split_once(": ")?;
-            known.eq_ignore_ascii_case(name).then_some(value.trim())
+            let (field, value) = line.split_once(": ")?;
+            field.eq_ignore_ascii_case(name).then_some(value.trim())
         });
         value.unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl Call {
             format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.body);
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
         let signature = format!("v1,{}", STANDARD.encode(tag));
-        self.header("webhook-signature").split(' ').any(|known| known == signature)
+        self.header("webhook-signature").split(' ').any(|candidate| candidate == signature)
     }
 }
 
@@ -97,7 +97,7 @@ impl Receiver {
         self.responses.lock().expect("the lock is not poisoned").push_back(response);
     }
 
-    /// Queues a request without a response.
+    /// Sends no response to the next request.
     pub fn hang(&self) {
         self.responses.lock().expect("the lock is not poisoned").push_back(String::new());
     }
