@@ -1,4 +1,4 @@
-//! Pictures that come along when posts are imported, as an operator runs it.
+//! `tenon import markdown`: stores the images that posts reference.
 use std::fs;
 
 use entity::post;
@@ -11,7 +11,7 @@ fn content(sandbox: &Sandbox) -> String {
     let url = format!("sqlite://{}", sandbox.0.join("data/tenon.db").display());
     let rows = async {
         let db = Db::open(&url).await.expect("the database opens");
-        let rows = post::Entity::find().all(db.read()).await.expect("there are posts");
+        let rows = post::Entity::find().all(db.read()).await.expect("the query succeeds");
         db.close().await.expect("the database closes");
         rows
     };
@@ -20,7 +20,7 @@ fn content(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn pictures_come_along_with_the_posts_that_name_them() {
+fn imports_the_images_that_posts_reference() {
     let sandbox = Sandbox::new();
     let site = sandbox.0.join("site");
     fs::create_dir_all(site.join("oak")).expect("a folder");
@@ -32,29 +32,29 @@ fn pictures_come_along_with_the_posts_that_name_them() {
     write("leaf.png", &png(8, 6, 2));
     write("unused.png", &png(8, 6, 3));
     let folder = site.display().to_string();
-    let told = sandbox.tenon(&["import", "markdown", "--dry-run", &folder]).succeeds().stdout;
-    assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
+    let output = sandbox.tenon(&["import", "markdown", "--dry-run", &folder]).succeeds().stdout;
+    assert!(output.contains("images: 2 created, 0 unchanged\n"), "{output}");
     assert!(!sandbox.0.join("data").exists());
 
-    let told = sandbox.tenon(&["import", "markdown", &folder]).succeeds().stdout;
-    assert!(told.contains("images: 2 created, 0 unchanged\n"), "{told}");
-    assert!(told.contains("unreferenced images, not imported: 1\n"), "{told}");
-    let made = content(&sandbox);
-    assert_eq!(made.matches("](/media/").count(), 2, "{made}");
-    assert!(made.contains("<img src=\"/media/") && made.contains("](lost.png)"), "{made}");
-    assert!(made.contains("](https://acme.test/oak.png)"), "{made}");
+    let output = sandbox.tenon(&["import", "markdown", &folder]).succeeds().stdout;
+    assert!(output.contains("images: 2 created, 0 unchanged\n"), "{output}");
+    assert!(output.contains("unreferenced images, not imported: 1\n"), "{output}");
+    let imported = content(&sandbox);
+    assert_eq!(imported.matches("](/media/").count(), 2, "{imported}");
+    assert!(imported.contains("<img src=\"/media/") && imported.contains("](lost.png)"), "{imported}");
+    assert!(imported.contains("](https://acme.test/oak.png)"), "{imported}");
     assert_eq!(files(&sandbox.0.join("data/media")), 2);
 
     for arguments in [&["import", "markdown", &folder][..], &["import", "markdown", "--dry-run", &folder]] {
-        let told = sandbox.tenon(arguments).succeeds().stdout;
-        assert!(told.contains("0 created, 0 updated, 1 unchanged"), "{told}");
-        assert!(told.contains("images: 0 created, 2 unchanged\n"), "{told}");
+        let output = sandbox.tenon(arguments).succeeds().stdout;
+        assert!(output.contains("0 created, 0 updated, 1 unchanged"), "{output}");
+        assert!(output.contains("images: 0 created, 2 unchanged\n"), "{output}");
     }
-    assert_eq!((content(&sandbox), files(&sandbox.0.join("data/media"))), (made, 2));
+    assert_eq!((content(&sandbox), files(&sandbox.0.join("data/media"))), (imported, 2));
 }
 
 #[test]
-fn a_picture_that_is_not_taken_is_skipped_alone() {
+fn skips_an_invalid_image_and_imports_the_others() {
     let sandbox = Sandbox::new();
     let site = sandbox.0.join("site");
     fs::create_dir_all(&site).expect("a folder");
@@ -62,11 +62,11 @@ fn a_picture_that_is_not_taken_is_skipped_alone() {
     fs::write(site.join("a.md"), text).expect("a file");
     fs::write(site.join("oak.png"), "<svg onload='alert(1)'/>").expect("a file");
     fs::write(site.join("leaf.png"), png(8, 6, 1)).expect("a file");
-    let output = sandbox.tenon(&["import", "markdown", &site.display().to_string()]).succeeds();
+    let result = sandbox.tenon(&["import", "markdown", &site.display().to_string()]).succeeds();
     assert!(
-        output.stdout.contains("posts: 1 created") && output.stdout.contains("skipped oak.png: "),
-        "{output:?}"
+        result.stdout.contains("posts: 1 created") && result.stdout.contains("skipped oak.png: "),
+        "{result:?}"
     );
-    let made = content(&sandbox);
-    assert!(made.contains("](oak.png)") && made.contains("](/media/"), "{made}");
+    let imported = content(&sandbox);
+    assert!(imported.contains("](oak.png)") && imported.contains("](/media/"), "{imported}");
 }

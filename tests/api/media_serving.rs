@@ -1,4 +1,4 @@
-//! Looking at pictures: whole, in part, and in other sizes.
+//! Image responses: byte ranges, sizes, formats, and stored variants.
 use std::path::PathBuf;
 
 use poem::http::Method;
@@ -11,33 +11,35 @@ use crate::{
     support::{Answer, Api},
 };
 
-/// A picture of this size, and its address.
-async fn shown(api: &Api, width: u32, height: u32) -> (Api, Answer, String) {
+/// Uploads an image of this size. Returns the author, the upload response and the URL.
+async fn upload_image(api: &Api, width: u32, height: u32) -> (Api, Answer, String) {
     let author = api.sign_in(Role::Author).await;
-    let made = upload(&author, &[("file", Some("joint.png"), &png(width, height, 1))]).await.is(201);
-    let url = made.body["url"].as_str().expect("a url").to_owned();
-    (author, made, url)
+    let created = upload(&author, &[("file", Some("joint.png"), &png(width, height, 1))]).await.is(201);
+    let url = created.body["url"].as_str().expect("a url").to_owned();
+    (author, created, url)
 }
 
-/// The folder of a picture and its sizes.
-fn beside(api: &Api, url: &str) -> PathBuf {
+/// Returns the folder that stores an image and its variants.
+fn variants_folder(api: &Api, url: &str) -> PathBuf {
     let stem = url.strip_prefix("/media/").and_then(|name| name.split('.').next()).expect("a name");
     api.media.join(&stem[..2]).join(stem)
 }
 
-/// What the header of a PNG says.
-fn size(answer: &Answer) -> (u32, u32) {
-    let number = |at: usize| u32::from_be_bytes(answer.bytes[at..at + 4].try_into().expect("four bytes"));
-    assert_eq!(&answer.bytes[1..4], b"PNG");
+/// Parses the width and the height from the header of a PNG.
+fn png_size(response: &Answer) -> (u32, u32) {
+    let number = |offset: usize| {
+        u32::from_be_bytes(response.bytes[offset..offset + 4].try_into().expect("four bytes"))
+    };
+    assert_eq!(&response.bytes[1..4], b"PNG");
     (number(16), number(20))
 }
 
 #[tokio::test]
-async fn a_picture_is_read_in_parts() {
+async fn serves_byte_ranges() {
     let api = Api::start().await;
-    let (_, _, url) = shown(&api, 200, 100).await;
-    let whole = api.get(&url).await.is(200);
-    let total = whole.bytes.len();
+    let (_, _, url) = upload_image(&api, 200, 100).await;
+    let full = api.get(&url).await.is(200);
+    let total = full.bytes.len();
     for (range, from, to) in [
         ("bytes=0-0".to_owned(), 0, 1),
         ("bytes=10-19".to_owned(), 10, 20),
@@ -46,43 +48,43 @@ async fn a_picture_is_read_in_parts() {
         ("bytes=0-999999999".to_owned(), 0, total),
     ] {
         let part = api.header("range", &range).get(&url).await.is(206);
-        assert_eq!(part.bytes, whole.bytes[from..to], "{range}");
+        assert_eq!(part.bytes, full.bytes[from..to], "{range}");
         assert_eq!(part.header("content-range"), format!("bytes {from}-{}/{total}", to - 1));
         assert_eq!(part.header("content-length"), (to - from).to_string());
-        assert_eq!(part.header("etag"), whole.header("etag"));
+        assert_eq!(part.header("etag"), full.header("etag"));
     }
     for range in ["bytes=2-1", "bytes=0-1,3-4", "lines=1-2", "nonsense"] {
         api.header("range", range).get(&url).await.is(200);
     }
     for range in [format!("bytes={total}-"), "bytes=-0".to_owned()] {
-        let none = api.header("range", &range).get(&url).await.is(416);
-        assert_eq!(none.header("content-range"), format!("bytes */{total}"));
+        let unsatisfiable = api.header("range", &range).get(&url).await.is(416);
+        assert_eq!(unsatisfiable.header("content-range"), format!("bytes */{total}"));
     }
     let part = api.header("range", "bytes=0-1");
-    part.header("if-range", whole.header("etag")).get(&url).await.is(206);
+    part.header("if-range", full.header("etag")).get(&url).await.is(206);
     part.header("if-range", "\"other\"").get(&url).await.is(200);
     part.header("if-range", "Sat, 21 Nov 2026 09:30:00 GMT").get(&url).await.is(200);
-    part.header("if-none-match", whole.header("etag")).get(&url).await.is(304);
+    part.header("if-none-match", full.header("etag")).get(&url).await.is(304);
     let head = api.send(Method::HEAD, &url, None).await.is(200);
     assert_eq!(head.header("content-length"), total.to_string());
 }
 
 #[tokio::test]
-async fn a_client_that_has_it_gets_it_not_again() {
+async fn returns_304_for_a_matching_etag() {
     let api = Api::start().await;
-    let (_, _, url) = shown(&api, 20, 10).await;
+    let (_, _, url) = upload_image(&api, 20, 10).await;
     for url in [url.clone(), format!("{url}?w=10")] {
-        let seen = api.get(&url).await.is(200);
-        let again = api.header("if-none-match", seen.header("etag")).get(&url).await.is(304);
-        assert_eq!(again.header("cache-control"), seen.header("cache-control"));
-        assert!(!seen.header("etag").starts_with("W/") && again.bytes.is_empty());
+        let first = api.get(&url).await.is(200);
+        let second = api.header("if-none-match", first.header("etag")).get(&url).await.is(304);
+        assert_eq!(second.header("cache-control"), first.header("cache-control"));
+        assert!(!first.header("etag").starts_with("W/") && second.bytes.is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_picture_comes_in_the_size_that_is_asked_for() {
+async fn resizes_to_the_requested_size() {
     let api = Api::start().await;
-    let (_, _, url) = shown(&api, 400, 200).await;
+    let (_, _, url) = upload_image(&api, 400, 200).await;
     for (query, expected) in [
         ("w=100", (100, 50)),
         ("h=100", (200, 100)),
@@ -94,8 +96,8 @@ async fn a_picture_comes_in_the_size_that_is_asked_for() {
         ("w=4000&h=4000&fit=cover", (200, 200)),
         ("w=1", (1, 1)),
     ] {
-        let seen = api.get(&format!("{url}?{query}")).await.is(200);
-        assert_eq!(size(&seen), expected, "{query}");
+        let response = api.get(&format!("{url}?{query}")).await.is(200);
+        assert_eq!(png_size(&response), expected, "{query}");
     }
     for query in
         ["w=0", "w=4097", "h=x", "fit=stretch", "format=svg", "focus=2,0", "focus=0.5", "w=1&w=2", "q=1"]
@@ -111,88 +113,88 @@ async fn a_picture_comes_in_the_size_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_picture_comes_in_the_form_that_is_asked_for() {
+async fn converts_to_the_requested_format() {
     let api = Api::start().await;
-    let (_, _, url) = shown(&api, 40, 20).await;
-    for (form, media) in
+    let (_, _, url) = upload_image(&api, 40, 20).await;
+    for (format, media_type) in
         [("webp", "image/webp"), ("jpeg", "image/jpeg"), ("png", "image/png"), ("gif", "image/gif")]
     {
-        let seen = api.get(&format!("{url}?format={form}")).await.is(200);
-        assert_eq!(seen.header("content-type"), media);
-        assert!(!seen.headers.contains_key("vary") || seen.header("vary").is_empty());
+        let response = api.get(&format!("{url}?format={format}")).await.is(200);
+        assert_eq!(response.header("content-type"), media_type);
+        assert!(!response.headers.contains_key("vary") || response.header("vary").is_empty());
     }
     let auto = format!("{url}?w=20&format=auto");
-    for (accept, media) in [("image/avif,image/webp,*/*", "image/webp"), ("*/*", "image/png")] {
-        let seen = api.header("accept", accept).get(&auto).await.is(200);
-        assert_eq!((seen.header("content-type"), seen.header("vary")), (media, "Accept"));
+    for (accept, media_type) in [("image/avif,image/webp,*/*", "image/webp"), ("*/*", "image/png")] {
+        let response = api.header("accept", accept).get(&auto).await.is(200);
+        assert_eq!((response.header("content-type"), response.header("vary")), (media_type, "Accept"));
     }
     api.header("accept", "text/html").get(&url).await.is(406);
 }
 
 #[tokio::test]
-async fn a_picture_is_cut_around_its_focus() {
+async fn crops_around_the_focus() {
     let api = Api::start().await;
-    let (author, made, url) = shown(&api, 400, 200).await;
-    let cut = format!("{url}?w=100&h=100&fit=cover");
-    let middle = api.get(&cut).await.is(200);
+    let (author, created, url) = upload_image(&api, 400, 200).await;
+    let cropped = format!("{url}?w=100&h=100&fit=cover");
+    let middle = api.get(&cropped).await.is(200);
     assert!(middle.header("cache-control").starts_with("public, max-age=300"));
-    author.patch(made.header("location"), json!({ "focusX": 0, "focusY": 0 })).await.is(200);
-    let left = api.get(&cut).await.is(200);
+    author.patch(created.header("location"), json!({ "focusX": 0, "focusY": 0 })).await.is(200);
+    let left = api.get(&cropped).await.is(200);
     assert_ne!((left.header("etag"), &left.bytes), (middle.header("etag"), &middle.bytes));
-    let named = api.get(&format!("{cut}&focus=0,0")).await.is(200);
-    assert_eq!((named.header("etag"), &named.bytes), (left.header("etag"), &left.bytes));
-    assert!(named.header("cache-control").contains("immutable"));
+    let explicit = api.get(&format!("{cropped}&focus=0,0")).await.is(200);
+    assert_eq!((explicit.header("etag"), &explicit.bytes), (left.header("etag"), &left.bytes));
+    assert!(explicit.header("cache-control").contains("immutable"));
 }
 
 #[tokio::test]
-async fn a_size_that_is_too_much_is_refused() {
+async fn rejects_variants_of_an_image_with_too_many_pixels() {
     let api = Api::start().await;
-    let (_, _, url) = shown(&api, 200, 100).await;
-    let original = beside(&api, &url).join("original.png");
-    let kept = std::fs::read(&original).expect("read");
-    // A picture of as many pixels takes seconds to be sent; one that says so is enough.
+    let (_, _, url) = upload_image(&api, 200, 100).await;
+    let original = variants_folder(&api, &url).join("original.png");
+    let backup = std::fs::read(&original).expect("read");
+    // Only the header declares this size: encoding so many pixels takes seconds.
     std::fs::write(&original, png_of(50_000, 50_000, &[0; 100], &[])).expect("written");
-    let asked = format!("{url}?w=100");
-    assert_eq!(api.get(&asked).await.is(400).places(), ["format"]);
-    std::fs::write(&original, kept).expect("written");
-    assert_eq!(api.get(&asked).await.is(400).places(), ["format"], "it is remembered");
+    let variant = format!("{url}?w=100");
+    assert_eq!(api.get(&variant).await.is(400).places(), ["format"]);
+    std::fs::write(&original, backup).expect("written");
+    assert_eq!(api.get(&variant).await.is(400).places(), ["format"], "the error is cached");
     api.get(&format!("{url}?w=99")).await.is(200);
 }
 
 #[tokio::test]
-async fn the_sizes_of_a_picture_have_their_bytes() {
+async fn limits_the_bytes_of_stored_variants() {
     let api = Api::start().await;
-    let (_, made, url) = shown(&api, 200, 100).await;
-    let beside = beside(&api, &url);
+    let (_, created, url) = upload_image(&api, 200, 100).await;
+    let folder = variants_folder(&api, &url);
     for name in ["1x1.png", "2x2.png", "3x3.png"] {
-        std::fs::write(beside.join(name), vec![0; 12 << 20]).expect("written");
+        std::fs::write(folder.join(name), vec![0; 12 << 20]).expect("written");
     }
     api.get(&format!("{url}?w=50")).await.is(200);
-    let bytes: u64 = std::fs::read_dir(&beside)
+    let bytes: u64 = std::fs::read_dir(&folder)
         .expect("a folder")
         .map(|entry| entry.and_then(|entry| entry.metadata()).expect("a file").len())
         .sum();
-    assert!(bytes - made.body["size"].as_u64().expect("a size") <= 32 << 20, "{bytes}");
+    assert!(bytes - created.body["size"].as_u64().expect("a size") <= 32 << 20, "{bytes}");
     assert_eq!(files(&api.media), 4);
 }
 
 #[tokio::test]
-async fn a_size_is_made_once_and_only_some_are_kept() {
+async fn renders_a_variant_once_and_limits_the_number_of_stored_variants() {
     let api = Api::start().await;
-    let (_, _, url) = shown(&api, 200, 100).await;
-    let asked = format!("{url}?w=50");
-    let all = futures_util::future::join_all((0..16).map(|_| api.get(&asked))).await;
-    assert!(all.iter().all(|answer| answer.bytes == all[0].bytes && answer.status == 200));
+    let (_, _, url) = upload_image(&api, 200, 100).await;
+    let variant = format!("{url}?w=50");
+    let all = futures_util::future::join_all((0..16).map(|_| api.get(&variant))).await;
+    assert!(all.iter().all(|response| response.bytes == all[0].bytes && response.status == 200));
     assert_eq!(files(&api.media), 2);
     for width in 1..=80 {
         api.get(&format!("{url}?w={width}")).await.is(200);
     }
     assert_eq!(files(&api.media), 1 + 64);
-    assert_eq!(api.get(&asked).await.is(200).bytes, all[0].bytes);
+    assert_eq!(api.get(&variant).await.is(200).bytes, all[0].bytes);
 }
 
-/// A GIF of two frames, as wide as it is high.
-fn moving(side: u16) -> Vec<u8> {
+/// Encodes a square GIF of two frames.
+fn animated_gif(side: u16) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = gif::Encoder::new(&mut bytes, side, side, &[9, 9, 9, 255, 0, 0]).expect("a GIF");
     for colour in 0..2 {
@@ -205,23 +207,24 @@ fn moving(side: u16) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_gif_goes_on_moving_where_nobody_asks_for_another_kind() {
+async fn resized_gifs_stay_animated_unless_another_format_is_requested() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    let made = upload(&author, &[("file", Some("saw.gif"), &moving(200))]).await.is(201);
-    let url = made.body["url"].as_str().expect("a url");
-    assert_eq!(made.body["variants"], json!([]));
-    for (path, media, frames) in [
+    let created = upload(&author, &[("file", Some("saw.gif"), &animated_gif(200))]).await.is(201);
+    let url = created.body["url"].as_str().expect("a url");
+    assert_eq!(created.body["variants"], json!([]));
+    for (path, media_type, frames) in [
         (url, "image/gif", 2),
         (&format!("{url}?w=50"), "image/gif", 2),
         (&format!("{url}?w=50&format=auto"), "image/gif", 2),
         (&format!("{url}?w=50&format=webp"), "image/webp", 0),
     ] {
-        let seen = api.header("accept", "image/webp,*/*").get(path).await.is(200);
-        assert_eq!(seen.header("content-type"), media, "{path}");
-        let mut read = gif::DecodeOptions::new().read_info(&seen.bytes[..]);
-        let next = |read: &mut gif::Decoder<&[u8]>| read.read_next_frame().expect("a frame").is_some();
-        let moves = read.as_mut().map_or(0, |read| std::iter::from_fn(|| next(read).then_some(())).count());
-        assert_eq!(moves, frames, "{path}");
+        let response = api.header("accept", "image/webp,*/*").get(path).await.is(200);
+        assert_eq!(response.header("content-type"), media_type, "{path}");
+        let mut decoder = gif::DecodeOptions::new().read_info(&response.bytes[..]);
+        let next = |decoder: &mut gif::Decoder<&[u8]>| decoder.read_next_frame().expect("a frame").is_some();
+        let count =
+            decoder.as_mut().map_or(0, |decoder| std::iter::from_fn(|| next(decoder).then_some(())).count());
+        assert_eq!(count, frames, "{path}");
     }
 }

@@ -1,28 +1,28 @@
-//! A writer of small databases in the MaxMind DB format: a binary tree of address bits, and the records that its
-//! leaves point to.
+//! Serializes small databases in the MaxMind DB format: a binary tree over the bits of addresses, whose leaves point
+//! to records.
 use std::net::IpAddr;
 
-/// How a record tells of its country.
+/// The schema of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shape {
     /// `{ "country": { "iso_code": "FR" } }`
     Long,
     /// `{ "country_code": "FR" }`
     Flat,
-    /// `{ "asn": "FR" }`, of which no country is known.
+    /// `{ "asn": "FR" }`: a record without a country field.
     Other,
 }
 
 #[derive(Clone, Copy)]
 enum Branch {
-    Nothing,
+    Empty,
     Node(usize),
     Leaf(usize),
 }
 
-/// The bytes of a database with these networks (of IPv6, or of IPv4 below `::/96`), which do not overlap.
+/// Returns the bytes of a database with these networks, which must not overlap. IPv4 networks are stored below `::/96`.
 pub fn database(shape: Shape, networks: &[(&str, &str)]) -> Vec<u8> {
-    let mut nodes = vec![[Branch::Nothing; 2]];
+    let mut nodes = vec![[Branch::Empty; 2]];
     let mut data = Vec::new();
     for (network, country) in networks {
         let (address, bits) = network.split_once('/').expect("a network");
@@ -41,7 +41,7 @@ pub fn database(shape: Shape, networks: &[(&str, &str)]) -> Vec<u8> {
             node = match nodes[node][side] {
                 Branch::Node(next) => next,
                 _ => {
-                    nodes.push([Branch::Nothing; 2]);
+                    nodes.push([Branch::Empty; 2]);
                     let next = nodes.len() - 1;
                     nodes[node][side] = Branch::Node(next);
                     next
@@ -52,7 +52,7 @@ pub fn database(shape: Shape, networks: &[(&str, &str)]) -> Vec<u8> {
     }
     let count = nodes.len();
     let pointer = |branch: &Branch| match branch {
-        Branch::Nothing => count,
+        Branch::Empty => count,
         Branch::Node(node) => *node,
         Branch::Leaf(at) => count + 16 + at,
     };
@@ -61,7 +61,7 @@ pub fn database(shape: Shape, networks: &[(&str, &str)]) -> Vec<u8> {
     bytes.extend([0; 16]);
     bytes.extend(data);
     bytes.extend(b"\xab\xcd\xefMaxMind.com");
-    bytes.extend(about(count));
+    bytes.extend(metadata(count));
     bytes
 }
 
@@ -73,31 +73,31 @@ fn record(shape: Shape, country: &str) -> Vec<u8> {
     }
 }
 
-fn about(nodes: usize) -> Vec<u8> {
+fn metadata(nodes: usize) -> Vec<u8> {
     map(&[
         ("binary_format_major_version", number(5, &[2])),
         ("binary_format_minor_version", number(5, &[])),
-        ("build_epoch", long(2, &1_795_251_600u32.to_be_bytes())),
+        ("build_epoch", extended(2, &1_795_251_600u32.to_be_bytes())),
         ("database_type", text("Test-Country")),
         ("description", map(&[("en", text("Made for a test"))])),
         ("ip_version", number(5, &[6])),
-        ("languages", long(4, &[])),
+        ("languages", extended(4, &[])),
         ("node_count", number(6, &(nodes as u32).to_be_bytes())),
         ("record_size", number(5, &[32])),
     ])
 }
 
-/// A map: type 7.
-fn map(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut bytes = vec![7 << 5 | members.len() as u8];
-    for (name, value) in members {
+/// Serializes a map (type 7).
+fn map(fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = vec![7 << 5 | fields.len() as u8];
+    for (name, value) in fields {
         bytes.extend(text(name));
         bytes.extend(value);
     }
     bytes
 }
 
-/// Text of at most 284 bytes: type 2.
+/// Serializes a string (type 2) of at most 284 bytes.
 fn text(text: &str) -> Vec<u8> {
     let length = text.len();
     let mut bytes =
@@ -106,12 +106,12 @@ fn text(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Types up to 7, with so many bytes.
+/// Serializes an integer of a type below 8 from its big-endian bytes.
 fn number(kind: u8, value: &[u8]) -> Vec<u8> {
     [&[kind << 5 | value.len() as u8], value].concat()
 }
 
-/// Types from 8 on: their number less 7 stands in a byte of its own. An empty list, or a long number.
-fn long(kind: u8, value: &[u8]) -> Vec<u8> {
+/// Serializes an empty array or an integer of a type above 7: the second byte stores the type minus 7.
+fn extended(kind: u8, value: &[u8]) -> Vec<u8> {
     [&[value.len() as u8, kind], value].concat()
 }

@@ -1,4 +1,4 @@
-//! Forms with files, and pictures to put into them.
+//! Multipart request bodies, and images as test files.
 use std::io::Write;
 
 use flate2::{Compression, Crc, write::ZlibEncoder};
@@ -8,9 +8,10 @@ use crate::support::{Answer, Api};
 
 pub const FORM: &str = "multipart/form-data; boundary=tenon";
 
-/// A part: its name, its file's name, and what is in it.
+/// A part: field name, file name, content.
 pub type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 
+/// Serializes the parts as `multipart/form-data`.
 pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file, content) in parts {
@@ -25,24 +26,24 @@ pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
     body
 }
 
-/// Uploads what is in the parts.
-pub async fn upload(who: &Api, parts: &[Part<'_>]) -> Answer {
-    who.header("content-type", FORM).send(Method::POST, "/api/upload", Some(Body::from(form(parts)))).await
+/// Sends the parts to `POST /api/upload`.
+pub async fn upload(client: &Api, parts: &[Part<'_>]) -> Answer {
+    client.header("content-type", FORM).send(Method::POST, "/api/upload", Some(Body::from(form(parts)))).await
 }
 
-/// A PNG of this size, of which each `seed` makes another one.
+/// Returns a PNG of this size; each `seed` creates different bytes.
 pub fn png(width: u32, height: u32, seed: u8) -> Vec<u8> {
     let mut rows = ZlibEncoder::new(Vec::new(), Compression::fast());
     for y in 0..height {
         let mut row = vec![0];
         row.extend((0..width).flat_map(|x| [(x * 255 / width) as u8, (y * 255 / height) as u8, seed]));
-        rows.write_all(&row).expect("memory is there");
+        rows.write_all(&row).expect("memory accepts writes");
     }
-    png_of(width, height, &rows.finish().expect("memory is there"), &[])
+    png_of(width, height, &rows.finish().expect("memory accepts writes"), &[])
 }
 
-/// A PNG that says this size, with this data and further chunks.
-pub fn png_of(width: u32, height: u32, data: &[u8], more: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+/// Returns a PNG with this size in its header, this compressed data and additional chunks.
+pub fn png_of(width: u32, height: u32, data: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |kind: &[u8; 4], content: &[u8]| {
         let mut crc = Crc::new();
@@ -55,7 +56,7 @@ pub fn png_of(width: u32, height: u32, data: &[u8], more: &[(&[u8; 4], &[u8])]) 
     };
     let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
     chunk(b"IHDR", &[size.as_slice(), &[8, 2, 0, 0, 0]].concat());
-    for (kind, content) in more {
+    for (kind, content) in chunks {
         chunk(kind, content);
     }
     chunk(b"IDAT", data);

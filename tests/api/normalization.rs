@@ -1,4 +1,4 @@
-//! What is refused of names and addresses, in which words, and what a change that changes nothing does.
+//! Validation and normalization of names, URLs and query parameters, and updates without effect.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -7,18 +7,20 @@ use crate::{
     support::{Answer, Api},
 };
 
-/// What is said of one place.
-fn words<'a>(refused: &'a Answer, place: &str) -> &'a str {
-    let errors = refused.body["errors"].as_array().expect("violations");
-    let error = errors.iter().find(|error| error["pointer"] == place || error["parameter"] == place);
-    error.unwrap_or_else(|| panic!("nothing of {place}: {refused:?}"))["message"].as_str().expect("words")
+/// Returns the error message for one field or parameter.
+fn message_at<'a>(rejected: &'a Answer, location: &str) -> &'a str {
+    let errors = rejected.body["errors"].as_array().expect("violations");
+    let error = errors.iter().find(|error| error["pointer"] == location || error["parameter"] == location);
+    error.unwrap_or_else(|| panic!("no error for {location}: {rejected:?}"))["message"]
+        .as_str()
+        .expect("a message")
 }
 
 #[tokio::test]
-async fn a_name_is_one_line_in_one_direction() {
+async fn rejects_control_and_bidirectional_characters_in_names() {
     let admin = Api::start().await.sign_in(Role::Admin).await;
     let customer = |name: &str| json!({ "name": name, "email": "line@acme.test" });
-    let line =
+    let expected =
         "must not be blank or contain line breaks, control characters or bidirectional formatting characters";
     for name in [
         "Two\nlines",
@@ -31,26 +33,26 @@ async fn a_name_is_one_line_in_one_direction() {
         " ",
         "end\n",
     ] {
-        let refused = admin.post("/api/v2/customers", customer(name)).await.is(400);
-        assert_eq!(words(&refused, "#/name"), line, "{name:?}");
+        let rejected = admin.post("/api/v2/customers", customer(name)).await.is(400);
+        assert_eq!(message_at(&rejected, "#/name"), expected, "{name:?}");
         let user = json!({ "name": name, "email": "line@acme.test", "password": "a long enough one" });
         assert_eq!(admin.post("/api/users", user).await.is(400).places(), ["#/name"], "{name:?}");
         let tag = json!({ "name": name });
         assert_eq!(admin.put("/api/tags/line", tag).await.is(400).places(), ["#/name"], "{name:?}");
     }
     for name in ["Zoë 日本", "أحمد", "שרה\u{200f}!", "O’Neill & Co.\u{a0}KG"] {
-        let made = admin.post("/api/v2/customers", customer(name)).await.is(201);
-        assert_eq!(made.body["name"], name);
-        admin.delete(made.header("location")).await.is(204);
+        let created = admin.post("/api/v2/customers", customer(name)).await.is(201);
+        assert_eq!(created.body["name"], name);
+        admin.delete(created.header("location")).await.is(204);
     }
 }
 
 #[tokio::test]
-async fn a_picture_is_here_or_at_a_named_host() {
-    let books = Api::start().await.sign_in(Role::Accountant).await;
-    let made = books.post("/api/v2/customers", rabbit()).await.is(201);
-    let path = made.header("location");
-    for wrong in [
+async fn image_urls_are_http_urls_or_absolute_paths() {
+    let accountant = Api::start().await.sign_in(Role::Accountant).await;
+    let created = accountant.post("/api/v2/customers", rabbit()).await.is(201);
+    let path = created.header("location");
+    for invalid in [
         "//evil.test/a.png",
         "/\\evil.test",
         "ftp://acme.test/a.png",
@@ -59,19 +61,22 @@ async fn a_picture_is_here_or_at_a_named_host() {
         "a.png",
         "/a b",
     ] {
-        let refused = books.patch(path, json!({ "imageUrl": wrong })).await.is(400);
-        let told = words(&refused, "#/imageUrl");
-        assert!(told.ends_with("or a path that begins with a single /"), "{wrong}: {told}");
+        let rejected = accountant.patch(path, json!({ "imageUrl": invalid })).await.is(400);
+        let message = message_at(&rejected, "#/imageUrl");
+        assert!(message.ends_with("or a path that begins with a single /"), "{invalid}: {message}");
     }
-    for right in ["https://acme.test/a.png", "http://acme.test:8080/a?b=c#d", "/a.png", "/a//b.png"] {
-        assert_eq!(books.patch(path, json!({ "imageUrl": right })).await.is(200).body["imageUrl"], right);
+    for valid in ["https://acme.test/a.png", "http://acme.test:8080/a?b=c#d", "/a.png", "/a//b.png"] {
+        assert_eq!(
+            accountant.patch(path, json!({ "imageUrl": valid })).await.is(200).body["imageUrl"],
+            valid
+        );
     }
 }
 
 #[tokio::test]
-async fn refusals_say_in_words_what_a_pattern_asks_for() {
-    let books = Api::start().await.sign_in(Role::Accountant).await;
-    for (query, place, told) in [
+async fn error_messages_describe_the_expected_format() {
+    let accountant = Api::start().await.sign_in(Role::Accountant).await;
+    for (query, location, expected) in [
         (
             "/api/v2/customers?sort=address",
             "sort",
@@ -81,16 +86,16 @@ async fn refusals_say_in_words_what_a_pattern_asks_for() {
         ("/api/v2/customers?email=nobody", "email", "must be an e-mail address in ASCII"),
         ("/api/rates?base=eur", "base", "must be three capital letters, such as EUR"),
     ] {
-        let refused = books.get(query).await.is(400);
-        assert!(words(&refused, place).starts_with(told), "{refused:?}");
+        let rejected = accountant.get(query).await.is(400);
+        assert!(message_at(&rejected, location).starts_with(expected), "{rejected:?}");
     }
 }
 
-/// Tells nothing new to what is at the path, in several ways.
-async fn unmoved(who: &Api, path: &str, patches: &[Value]) {
-    let before = who.get(path).await.is(200);
+/// Sends patches without effect and requires the same ETag and body in each response.
+async fn assert_unchanged(client: &Api, path: &str, patches: &[Value]) {
+    let before = client.get(path).await.is(200);
     for patch in patches {
-        let after = who.header("if-match", before.header("etag")).patch(path, patch.clone()).await.is(200);
+        let after = client.header("if-match", before.header("etag")).patch(path, patch.clone()).await.is(200);
         assert_eq!(
             (after.header("etag"), &after.body),
             (before.header("etag"), &before.body),
@@ -100,7 +105,7 @@ async fn unmoved(who: &Api, path: &str, patches: &[Value]) {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_makes_no_version() {
+async fn a_patch_without_effect_creates_no_version() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let post =
@@ -108,32 +113,32 @@ async fn a_change_that_changes_nothing_makes_no_version() {
     let post = admin.post("/api/posts", post).await.is(201).header("location").to_owned();
     let comment = admin.post(&format!("{post}/comments"), json!({ "content": "Well said" })).await.is(201);
     let customer = admin.post("/api/v2/customers", rabbit()).await.is(201);
-    let owes =
+    let new_invoice =
         json!({ "customerId": customer.id(), "amount": 15795, "status": "pending", "date": "2026-11-21" });
-    let invoice = admin.post("/api/v2/invoices/en-us", owes.clone()).await.is(201);
+    let invoice = admin.post("/api/v2/invoices/en-us", new_invoice.clone()).await.is(201);
     let me = admin.get("/api/me").await.is(200);
     let user = format!("/api/users/{}", me.id());
     let list = admin.get("/api/posts").await.is(200);
     api.clock.advance(60_000);
 
-    unmoved(
+    assert_unchanged(
         &admin,
         &post,
         &[json!({}), json!({ "title": " A post ", "tags": ["rust", "Web"], "published": true })],
     )
     .await;
-    unmoved(
+    assert_unchanged(
         &admin,
         comment.header("location"),
         &[json!({}), json!({ "content": "Well said", "status": "approved" })],
     )
     .await;
-    unmoved(&admin, customer.header("location"), &[json!({}), rabbit()]).await;
-    unmoved(&admin, invoice.header("location"), &[json!({}), owes]).await;
-    unmoved(&admin, "/api/tags/rust", &[json!({}), json!({ "name": "Rust", "slug": "rust" })]).await;
+    assert_unchanged(&admin, customer.header("location"), &[json!({}), rabbit()]).await;
+    assert_unchanged(&admin, invoice.header("location"), &[json!({}), new_invoice]).await;
+    assert_unchanged(&admin, "/api/tags/rust", &[json!({}), json!({ "name": "Rust", "slug": "rust" })]).await;
     let name = json!({ "name": me.body["name"], "bio": null });
-    unmoved(&admin, "/api/me", &[json!({}), name.clone()]).await;
-    unmoved(&admin, &user, &[json!({}), name]).await;
+    assert_unchanged(&admin, "/api/me", &[json!({}), name.clone()]).await;
+    assert_unchanged(&admin, &user, &[json!({}), name]).await;
     admin.header("if-none-match", list.header("etag")).get("/api/posts").await.is(304);
 
     admin.patch(&post, json!({ "tags": ["Web", "Rust"] })).await.is(200);

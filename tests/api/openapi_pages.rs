@@ -1,10 +1,10 @@
-//! The pages about the contract.
+//! The OpenAPI document, Swagger UI, problem pages, and headers of every response.
 use serde_json::Value;
 
 use crate::support::Api;
 
 #[tokio::test]
-async fn the_document_is_served_as_it_is_committed() {
+async fn serves_the_committed_openapi_document() {
     let api = Api::start().await;
     let committed = include_str!("../../openapi.yaml");
     let served = api.get("/openapi.yaml").await.is(200);
@@ -14,24 +14,25 @@ async fn the_document_is_served_as_it_is_committed() {
     assert_eq!(json["openapi"], "3.1.0");
     assert_eq!(api.get("/openapi-3.0.json").await.is(200).body["openapi"], "3.0.3");
     assert!(served.header("link").contains("rel=\"service-desc\""));
-    for coding in ["gzip", "br", "zstd"] {
-        let asked = api.header("accept-encoding", coding);
-        let coded = asked.get("/openapi.json").await.is(200);
-        assert_eq!(coded.header("content-encoding"), coding);
+    for encoding in ["gzip", "br", "zstd"] {
+        let client = api.header("accept-encoding", encoding);
+        let encoded = client.get("/openapi.json").await.is(200);
+        assert_eq!(encoded.header("content-encoding"), encoding);
         assert!(
-            coded.bytes.len() * 4 < served.bytes.len()
-                && coded.header("etag").ends_with(&format!("~{coding}\""))
+            encoded.bytes.len() * 4 < served.bytes.len()
+                && encoded.header("etag").ends_with(&format!("~{encoding}\""))
         );
-        assert!(coded.header("vary").contains("Accept-Encoding"));
-        let again = asked.header("if-none-match", coded.header("etag")).get("/openapi.json").await.is(304);
-        assert_eq!(again.header("etag"), coded.header("etag"));
+        assert!(encoded.header("vary").contains("Accept-Encoding"));
+        let unchanged =
+            client.header("if-none-match", encoded.header("etag")).get("/openapi.json").await.is(304);
+        assert_eq!(unchanged.header("etag"), encoded.header("etag"));
     }
 }
 
 #[tokio::test]
-async fn a_304_varies_as_its_200_does() {
+async fn a_304_has_the_headers_of_its_200() {
     let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
-    for (path, coded) in [
+    for (path, compressed) in [
         ("/openapi.json", true),
         ("/swagger", true),
         ("/swagger/swagger-ui.css", true),
@@ -40,11 +41,11 @@ async fn a_304_varies_as_its_200_does() {
         ("/.well-known/api-catalog", true),
         ("/api/tags", true),
     ] {
-        let asked = api.header("accept-encoding", "gzip");
-        let full = asked.get(path).await.is(200);
-        assert_eq!(full.header("vary").contains("Accept-Encoding"), coded, "{path}");
-        let known = asked.header("if-none-match", full.header("etag"));
-        let unchanged = known.get(path).await.is(304);
+        let client = api.header("accept-encoding", "gzip");
+        let full = client.get(path).await.is(200);
+        assert_eq!(full.header("vary").contains("Accept-Encoding"), compressed, "{path}");
+        let conditional = client.header("if-none-match", full.header("etag"));
+        let unchanged = conditional.get(path).await.is(304);
         for name in ["vary", "etag", "cache-control"] {
             assert_eq!(unchanged.header(name), full.header(name), "{name} of {path}");
         }
@@ -54,16 +55,16 @@ async fn a_304_varies_as_its_200_does() {
 }
 
 #[tokio::test]
-async fn what_no_coding_will_do_for_has_no_effect() {
+async fn rejects_an_unacceptable_encoding_without_effect() {
     let api = Api::start().await;
     let author = api.sign_in(tenon::http::auth::Role::Author).await;
-    let picky = author.header("accept-encoding", "identity;q=0, *;q=0");
-    picky.post("/api/posts", crate::posts::new("One")).await.is(406);
+    let client = author.header("accept-encoding", "identity;q=0, *;q=0");
+    client.post("/api/posts", crate::posts::new("One")).await.is(406);
     assert_eq!(api.get("/api/posts").await.is(200).body["data"], serde_json::json!([]));
 }
 
 #[tokio::test]
-async fn every_problem_has_its_page() {
+async fn every_problem_code_has_a_page() {
     let api = Api::start().await;
     let codes =
         tenon::api::DOCUMENT["components"]["schemas"]["ProblemCode"]["enum"].as_array().expect("codes");
@@ -78,7 +79,7 @@ async fn every_problem_has_its_page() {
 }
 
 #[tokio::test]
-async fn swagger_ui_and_the_catalogue_come_from_the_binary() {
+async fn serves_swagger_ui_and_the_api_catalog() {
     let api = Api::start().await;
     for path in ["/swagger", "/swagger/swagger-ui-bundle.js", "/swagger/swagger-ui.css", "/swagger/start.js"]
     {
@@ -92,11 +93,11 @@ async fn swagger_ui_and_the_catalogue_come_from_the_binary() {
 }
 
 #[tokio::test]
-async fn only_listed_origins_may_call_from_browsers() {
+async fn cors_accepts_configured_origins_only() {
     let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
     let preflight = |origin: &str| {
-        let asked = api.header("origin", origin).header("access-control-request-method", "PATCH");
-        async move { asked.send(poem::http::Method::OPTIONS, "/api/me", None).await.is(204) }
+        let request = api.header("origin", origin).header("access-control-request-method", "PATCH");
+        async move { request.send(poem::http::Method::OPTIONS, "/api/me", None).await.is(204) }
     };
     let listed = preflight("https://www.acme.test").await;
     assert_eq!(listed.header("access-control-allow-origin"), "https://www.acme.test");
@@ -107,14 +108,14 @@ async fn only_listed_origins_may_call_from_browsers() {
 }
 
 #[tokio::test]
-async fn a_request_keeps_its_id() {
+async fn returns_a_valid_request_id_and_replaces_an_invalid_one() {
     let api = Api::start().await;
-    let kept = api.header("x-request-id", "order-17.a_b").get("/api/nothing").await.is(404);
+    let valid = api.header("x-request-id", "order-17.a_b").get("/api/nothing").await.is(404);
     assert_eq!(
-        (kept.header("x-request-id"), &kept.body["trace"]),
+        (valid.header("x-request-id"), &valid.body["trace"]),
         ("order-17.a_b", &Value::from("order-17.a_b"))
     );
-    assert_eq!(kept.body["instance"], "urn:request:order-17.a_b");
-    let made = api.header("x-request-id", "<script>").get("/api/nothing").await.is(404);
-    assert_eq!(made.header("x-request-id").len(), 36);
+    assert_eq!(valid.body["instance"], "urn:request:order-17.a_b");
+    let invalid = api.header("x-request-id", "<script>").get("/api/nothing").await.is(404);
+    assert_eq!(invalid.header("x-request-id").len(), 36);
 }

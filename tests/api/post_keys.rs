@@ -43,7 +43,7 @@ async fn every_operation_accepts_the_id_and_the_slug() {
 }
 
 #[tokio::test]
-async fn a_former_slug_redirects_reads_and_is_unknown_to_writes() {
+async fn a_former_slug_redirects_reads_and_returns_404_for_writes() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
     let id = author.post("/api/posts", post("Old", "old")).await.is(201).id();
@@ -52,7 +52,7 @@ async fn a_former_slug_redirects_reads_and_is_unknown_to_writes() {
     let link = link.as_str().unwrap();
     let revision = author.get("/api/posts/new/revisions").await.is(200);
     let revision = revision.body["data"][0]["id"].as_str().unwrap().to_owned();
-    for (rest, public) in [
+    for (suffix, public) in [
         (String::new(), true),
         (format!("?preview={link}"), true),
         ("/comments?limit=5&page=2".to_owned(), true),
@@ -60,12 +60,12 @@ async fn a_former_slug_redirects_reads_and_is_unknown_to_writes() {
         (format!("/revisions/{revision}"), false),
         (format!("/revisions/{revision}/diff?against={revision}"), false),
     ] {
-        let current = format!("/api/posts/new{rest}");
-        let read = author.get(&format!("/api/posts/old{rest}")).await.is(308);
+        let current = format!("/api/posts/new{suffix}");
+        let read = author.get(&format!("/api/posts/old{suffix}")).await.is(308);
         assert_eq!(read.header("location"), current);
         author.get(&current).await.is(200);
         if public {
-            assert_eq!(api.get(&format!("/api/posts/old{rest}")).await.is(308).header("location"), current);
+            assert_eq!(api.get(&format!("/api/posts/old{suffix}")).await.is(308).header("location"), current);
         }
     }
     reader.get("/api/posts/new/revisions").await.is(404);
@@ -81,9 +81,9 @@ async fn a_former_slug_redirects_reads_and_is_unknown_to_writes() {
     api.get(&format!("/api/posts/other?preview={link}")).await.is(404);
     api.get(&format!("/api/posts/{other}?preview={link}")).await.is(404);
     author.patch("/api/posts/new", json!({ "published": false })).await.is(200);
-    for address in ["old", "new", &id, "old/comments", "new/comments"] {
-        api.get(&format!("/api/posts/{address}")).await.is(404);
-        reader.get(&format!("/api/posts/{address}")).await.is(404);
+    for path in ["old", "new", &id, "old/comments", "new/comments"] {
+        api.get(&format!("/api/posts/{path}")).await.is(404);
+        reader.get(&format!("/api/posts/{path}")).await.is(404);
     }
     api.get(&format!("/api/posts/new?preview={link}")).await.is(200);
     api.get(&format!("/api/posts/old?preview={link}")).await.is(308);
@@ -91,7 +91,7 @@ async fn a_former_slug_redirects_reads_and_is_unknown_to_writes() {
 }
 
 #[tokio::test]
-async fn a_slug_never_has_the_form_of_an_id() {
+async fn rejects_a_slug_in_the_format_of_an_id() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let uuid = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";

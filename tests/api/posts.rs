@@ -1,4 +1,4 @@
-//! Posts: writing, reading, finding, changing and showing them.
+//! Posts: create, read, update, delete and preview.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -9,51 +9,52 @@ pub fn new(title: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_post_is_created_at_its_location_and_read_back_by_tag() {
+async fn creates_a_post_and_returns_304_for_a_matching_etag() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    let made = author.post("/api/posts", new(" A joint that fits ")).await.is(201);
+    let created = author.post("/api/posts", new(" A joint that fits ")).await.is(201);
     assert_eq!(
-        (&made.body["title"], &made.body["slug"]),
+        (&created.body["title"], &created.body["slug"]),
         (&json!("A joint that fits"), &json!("a-joint-that-fits"))
     );
-    assert_eq!(made.header("location"), format!("/api/posts/{}", made.id()));
-    let read = api.get(made.header("location")).await.is(200);
-    assert_eq!(read.body, made.body);
-    assert_eq!(read.header("etag"), made.header("etag"));
+    assert_eq!(created.header("location"), format!("/api/posts/{}", created.id()));
+    let read = api.get(created.header("location")).await.is(200);
+    assert_eq!(read.body, created.body);
+    assert_eq!(read.header("etag"), created.header("etag"));
     assert!(read.header("cache-control").starts_with("public, s-maxage=300"));
-    let again = api.header("if-none-match", read.header("etag")).get(made.header("location")).await.is(304);
-    assert_eq!(again.header("etag"), read.header("etag"));
+    let unchanged =
+        api.header("if-none-match", read.header("etag")).get(created.header("location")).await.is(304);
+    assert_eq!(unchanged.header("etag"), read.header("etag"));
     for tags in ["*", "\"x\", W/\"y\", *"] {
-        let _ = api.header("if-none-match", tags).get(made.header("location")).await;
+        let _ = api.header("if-none-match", tags).get(created.header("location")).await;
     }
     let weak = format!("\"nope\", W/{}", read.header("etag"));
-    api.header("if-none-match", &weak).get(made.header("location")).await.is(304);
-    let known = author.get(made.header("location")).await.is(200);
-    assert_eq!(known.header("cache-control"), "private, no-cache");
-    let head = api.send(poem::http::Method::HEAD, made.header("location"), None).await.is(200);
+    api.header("if-none-match", &weak).get(created.header("location")).await.is(304);
+    let authenticated = author.get(created.header("location")).await.is(200);
+    assert_eq!(authenticated.header("cache-control"), "private, no-cache");
+    let head = api.send(poem::http::Method::HEAD, created.header("location"), None).await.is(200);
     assert_eq!(head.header("etag"), read.header("etag"));
 }
 
 #[tokio::test]
-async fn a_draft_is_there_for_its_author_and_for_editors_alone() {
+async fn drafts_are_visible_to_their_author_and_to_editors_only() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
     let editor = api.sign_in(Role::Editor).await;
     let mut draft = new("Not yet");
     draft["published"] = json!(false);
     draft["tags"] = json!(["Secret plans"]);
-    let made = author.post("/api/posts", draft).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
-    for (who, status) in [(&api, 404), (&other, 404), (&author, 200), (&editor, 200)] {
-        who.get(&path).await.is(status);
-        who.get("/api/posts/not-yet").await.is(status);
-        let seen = i64::from(status == 200);
+    let created = author.post("/api/posts", draft).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
+    for (client, status) in [(&api, 404), (&other, 404), (&author, 200), (&editor, 200)] {
+        client.get(&path).await.is(status);
+        client.get("/api/posts/not-yet").await.is(status);
+        let expected = i64::from(status == 200);
         for query in
             ["status=any", "status=draft", "status=draft&q=yet", "status=any&tag=secret-plans&sort=title"]
         {
-            let list = who.get(&format!("/api/posts?{query}")).await.is(200).body;
-            assert_eq!(list["pagination"]["total"], seen, "{query}");
+            let list = client.get(&format!("/api/posts?{query}")).await.is(200).body;
+            assert_eq!(list["pagination"]["total"], expected, "{query}");
         }
     }
     other.patch(&path, json!({ "title": "Mine" })).await.is(404);
@@ -65,12 +66,12 @@ async fn a_draft_is_there_for_its_author_and_for_editors_alone() {
 }
 
 #[tokio::test]
-async fn a_stale_write_changes_nothing() {
+async fn rejects_a_stale_if_match() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    let made = author.post("/api/posts", new("One")).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
-    let first = made.header("etag").to_owned();
+    let created = author.post("/api/posts", new("One")).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
+    let first = created.header("etag").to_owned();
     let changed = author.header("if-match", &first).patch(&path, json!({ "title": "Two" })).await.is(200);
     let stale = author.header("if-match", &first).patch(&path, json!({ "title": "Three" })).await.is(412);
     assert_eq!(stale.body["currentEtag"], changed.header("etag"));
@@ -79,24 +80,24 @@ async fn a_stale_write_changes_nothing() {
     author.header("if-match", &format!("W/{}", changed.header("etag"))).delete(&path).await.is(412);
     author.header("if-match", "nonsense").delete(&path).await.is(412);
     assert_eq!(api.get(&path).await.is(200).body["title"], "Two");
-    let coded = changed.header("etag").replace("\"", "");
-    let coded = format!("\"x\", \"{coded}~gzip\"");
-    author.header("if-match", &coded).patch(&path, json!({ "title": "Four" })).await.is(200);
+    let encoded = changed.header("etag").replace("\"", "");
+    let encoded = format!("\"x\", \"{encoded}~gzip\"");
+    author.header("if-match", &encoded).patch(&path, json!({ "title": "Four" })).await.is(200);
     author.header("if-match", "*").delete(&path).await.is(204);
     author.delete(&path).await.is(404);
     api.get(&path).await.is(404);
 }
 
 #[tokio::test]
-async fn a_service_can_insist_on_if_match() {
+async fn requires_if_match_when_configured() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
-    let made = editor.post("/api/posts", new("One")).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
+    let created = editor.post("/api/posts", new("One")).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
     editor.patch(&path, json!({ "title": "Two" })).await.is(428);
     editor.put(&path, new("Two")).await.is(428);
     editor.delete(&path).await.is(428);
-    editor.header("if-match", made.header("etag")).delete(&path).await.is(204);
+    editor.header("if-match", created.header("etag")).delete(&path).await.is(204);
     editor.put("/api/docs/a", json!({ "title": "A", "content": "a" })).await.is(201);
     editor.put("/api/docs/a", json!({ "title": "B", "content": "b" })).await.is(428);
     editor.delete("/api/docs/a").await.is(428);
@@ -123,12 +124,12 @@ async fn put_replaces_and_patch_merges() {
     let mut body = new("A joint");
     body["excerpt"] = json!("Short.");
     body["tags"] = json!(["Wood", "wood", "Éclair"]);
-    let made = author.post("/api/posts", body).await.is(201);
+    let created = author.post("/api/posts", body).await.is(201);
     assert_eq!(
-        made.body["tags"],
+        created.body["tags"],
         json!([{ "slug": "wood", "name": "Wood" }, { "slug": "eclair", "name": "Éclair" }])
     );
-    let path = format!("/api/posts/{}", made.id());
+    let path = format!("/api/posts/{}", created.id());
     let patched =
         author.patch(&path, json!({ "excerpt": null, "title": "Another joint" })).await.is(200).body;
     assert_eq!((&patched["title"], patched.get("excerpt")), (&json!("Another joint"), None));
@@ -147,7 +148,7 @@ async fn put_replaces_and_patch_merges() {
 }
 
 #[tokio::test]
-async fn slugs_are_unique_and_stay_reachable() {
+async fn slugs_are_unique_and_former_slugs_redirect() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let mut slugs = Vec::new();
@@ -160,8 +161,8 @@ async fn slugs_are_unique_and_stay_reachable() {
     assert_eq!(author.post("/api/posts", body).await.is(409).places(), ["#/slug"]);
     let id = author.post("/api/posts", new("Old name")).await.is(201).id();
     author.patch(&format!("/api/posts/{id}"), json!({ "slug": "new-name" })).await.is(200);
-    let moved = api.get("/api/posts/old-name").await.is(308);
-    assert_eq!(moved.header("location"), "/api/posts/new-name");
+    let redirect = api.get("/api/posts/old-name").await.is(308);
+    assert_eq!(redirect.header("location"), "/api/posts/new-name");
     author.patch(&format!("/api/posts/{id}"), json!({ "slug": "same-title" })).await.is(409);
     author
         .put(
@@ -175,7 +176,7 @@ async fn slugs_are_unique_and_stay_reachable() {
 }
 
 #[tokio::test]
-async fn equal_titles_at_once_get_different_slugs() {
+async fn concurrent_posts_with_one_title_get_different_slugs() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let writes = (0..16).map(|_| {
@@ -186,19 +187,19 @@ async fn equal_titles_at_once_get_different_slugs() {
     });
     let mut slugs = std::collections::BTreeSet::new();
     for write in writes.collect::<Vec<_>>() {
-        slugs.insert(write.await.expect("the write ends"));
+        slugs.insert(write.await.expect("the request ends"));
     }
     assert_eq!(slugs.len(), 16);
 }
 
 #[tokio::test]
-async fn a_create_under_one_key_happens_once() {
+async fn replays_a_create_with_the_same_idempotency_key() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
     let first = author.post("/api/posts", new("Once")).await.is(201);
-    let again = author.post("/api/posts", new("Once")).await.is(201);
+    let second = author.post("/api/posts", new("Once")).await.is(201);
     assert_eq!(
-        (again.body, again.headers["idempotent-replayed"].to_str().ok()),
+        (second.body, second.headers["idempotent-replayed"].to_str().ok()),
         (first.body.clone(), Some("true"))
     );
     author.post("/api/posts", new("Twice")).await.is(422);
@@ -214,23 +215,23 @@ async fn a_create_under_one_key_happens_once() {
 }
 
 #[tokio::test]
-async fn sixteen_equal_creates_at_once_make_one_post() {
+async fn concurrent_creates_with_one_key_create_one_post() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("idempotency-key", "race");
-    let tries = (0..16).map(|_| {
+    let requests = (0..16).map(|_| {
         let author = author.clone();
         tokio::spawn(async move { author.post("/api/posts", new("Once")).await })
     });
-    for attempt in tries.collect::<Vec<_>>() {
-        let answer = attempt.await.expect("the attempt ends");
-        assert!(matches!(answer.status, 201 | 409), "{answer:?}");
-        assert!(answer.status == 201 || answer.header("retry-after") == "1");
+    for request in requests.collect::<Vec<_>>() {
+        let response = request.await.expect("the request ends");
+        assert!(matches!(response.status, 201 | 409), "{response:?}");
+        assert!(response.status == 201 || response.header("retry-after") == "1");
     }
     assert_eq!(api.get("/api/posts").await.is(200).body["pagination"]["total"], 1);
 }
 
 #[tokio::test]
-async fn a_preview_link_shows_one_draft_until_it_ends() {
+async fn a_preview_link_shows_one_draft_until_it_expires() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let draft = json!({ "title": "Draft", "content": "Not for everybody." });
@@ -238,8 +239,8 @@ async fn a_preview_link_shows_one_draft_until_it_ends() {
     let other = author.post("/api/posts", draft).await.is(201).id();
     let link = author.post_empty(&format!("/api/posts/{id}/preview")).await.is(201).body;
     let url = link["url"].as_str().expect("an address").to_owned();
-    let shown = api.get(&url).await.is(200);
-    assert_eq!((shown.header("cache-control"), shown.header("x-robots-tag")), ("no-store", "noindex"));
+    let response = api.get(&url).await.is(200);
+    assert_eq!((response.header("cache-control"), response.header("x-robots-tag")), ("no-store", "noindex"));
     api.get(&url.replace(&id, &other)).await.is(404);
     let forged = url.replace(&url[url.len() - 2..], "AA");
     api.get(&forged).await.is(if forged == url { 200 } else { 404 });

@@ -1,10 +1,10 @@
-//! Where redirects have no say.
+//! Paths that redirects cannot cover, and redirect cycles with slugs of posts or with the public URL.
 use serde_json::json;
 use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
 
 use crate::support::Api;
 
-const OTHERS: [&str; 10] = [
+const PROTECTED_SOURCES: [&str; 10] = [
     "/api/users",
     "/.well-known/jwks.json",
     "/api/v2/invoices/*",
@@ -18,11 +18,11 @@ const OTHERS: [&str; 10] = [
 ];
 
 #[tokio::test]
-async fn no_rule_acts_on_what_is_not_an_editors_business() {
+async fn rejects_redirects_from_protected_paths() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let to = |source: &str| json!({ "source": source, "destination": "/elsewhere", "permanent": false });
-    for source in OTHERS {
+    for source in PROTECTED_SOURCES {
         assert_eq!(
             editor.post("/api/redirects", to(source)).await.is(400).places(),
             ["#/source"],
@@ -37,8 +37,8 @@ async fn no_rule_acts_on_what_is_not_an_editors_business() {
     assert_eq!(api.get("/api/v1/revenues").await.is(307).header("location"), "/elsewhere");
 }
 
-/// A post with a former address, as an import writes it.
-async fn imported(api: &Api, author: &str, slug: &str, alias: &str) -> String {
+/// Imports a post with an alias and returns the path of the post.
+async fn import_post(api: &Api, author: &str, slug: &str, alias: &str) -> String {
     let post = ImportedPost {
         id: None,
         source: format!("{slug}.md"),
@@ -59,7 +59,7 @@ async fn imported(api: &Api, author: &str, slug: &str, alias: &str) -> String {
 }
 
 #[tokio::test]
-async fn content_that_comes_later_leads_nobody_in_a_circle() {
+async fn content_that_is_added_later_forms_no_redirect_cycle() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let author = editor.get("/api/me").await.is(200).id();
@@ -67,27 +67,27 @@ async fn content_that_comes_later_leads_nobody_in_a_circle() {
     let rule = |slug: &str| format!("/api/redirects/api/posts/{slug}");
 
     let now = api.clock.now();
-    let led = |path: &str| api.app.redirects.find(path, None, now).map(|found| found.location);
+    let destination_of = |path: &str| api.app.redirects.find(path, None, now).map(|found| found.location);
 
-    // An import of a post whose former address a rule leads to from the present one.
+    // An imported post has the alias `/dt`, and a stored rule redirects the path of the post to `/dt`.
     editor.put(&rule("tails"), to("/dt")).await.is(201);
     editor.put(&rule("pins"), to("/dt")).await.is(201);
-    let tails = imported(&api, &author, "tails", "/dt").await;
-    assert_eq!(led(&tails).as_deref(), Some("/dt"));
+    let tails = import_post(&api, &author, "tails", "/dt").await;
+    assert_eq!(destination_of(&tails).as_deref(), Some("/dt"));
     api.get("/dt").await.is(404);
     editor.delete(&rule("tails")).await.is(204);
     assert_eq!(api.get("/dt").await.is(308).header("location"), tails);
 
-    // A slug that changes to one that a rule has.
+    // The new slug of a post is the source of a stored rule.
     editor.put(&rule("sockets"), to(&tails)).await.is(201);
     let id = api.get(&tails).await.is(200).id();
     let path = format!("/api/posts/{id}");
     editor.patch(&path, json!({ "slug": "pins" })).await.is(200);
     api.app.redirects.refresh().await.unwrap();
-    assert_eq!(led("/api/posts/pins").as_deref(), Some("/dt"));
+    assert_eq!(destination_of("/api/posts/pins").as_deref(), Some("/dt"));
     api.get("/dt").await.is(404);
 
-    // A slug that changes to one from which a rule leads to the one before, which the post itself leads on from.
+    // The new slug is the source of a rule that redirects to the former slug, which itself redirects to the new slug.
     editor.delete(&rule("pins")).await.is(204);
     editor.patch(&path, json!({ "slug": "sockets" })).await.is(200);
     api.app.redirects.refresh().await.unwrap();
@@ -99,7 +99,7 @@ async fn content_that_comes_later_leads_nobody_in_a_circle() {
 }
 
 #[tokio::test]
-async fn the_own_host_is_no_other_site() {
+async fn destinations_at_the_public_url_are_internal() {
     let api = Api::with(&[("public_url", "https://api.acme.test")]).await;
     let editor = api.sign_in(Role::Editor).await;
     let to = |destination: &str| json!({ "destination": destination });
@@ -116,7 +116,7 @@ async fn the_own_host_is_no_other_site() {
     for destination in
         ["https://acme.test/", "https://api.acme.test:8443/", "https://api.acme.test.evil.test/"]
     {
-        let refused = editor.put("/api/redirects/x", to(destination)).await.is(400);
-        assert_eq!(refused.places(), ["#/destination"], "{destination}");
+        let rejected = editor.put("/api/redirects/x", to(destination)).await.is(400);
+        assert_eq!(rejected.places(), ["#/destination"], "{destination}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is refused, and how: in the right order, all violations at once, always as a problem.
+//! Rejected requests: error codes, error locations, and the order of validation.
 use poem::{Body, http::Method};
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
@@ -6,9 +6,9 @@ use tenon::http::auth::Role;
 use crate::{posts::new, support::Api};
 
 #[tokio::test]
-async fn parameters_out_of_bounds_are_named() {
+async fn names_every_invalid_parameter() {
     let api = Api::start().await;
-    for (query, places) in [
+    for (query, locations) in [
         ("limit=abc", vec!["limit"]),
         ("limit=0", vec!["limit"]),
         ("limit=-1", vec!["limit"]),
@@ -30,17 +30,17 @@ async fn parameters_out_of_bounds_are_named() {
         ("publishedAt[gte]=yesterday", vec!["publishedAt[gte]"]),
         ("limit=0&page=x&colour=red&sort=x", vec!["colour", "limit", "page", "sort"]),
     ] {
-        let refused = api.get(&format!("/api/posts?{query}")).await.is(400);
-        assert_eq!(refused.places(), places, "{query}");
-        assert_eq!(refused.body["code"], "validation-failed");
+        let rejected = api.get(&format!("/api/posts?{query}")).await.is(400);
+        assert_eq!(rejected.places(), locations, "{query}");
+        assert_eq!(rejected.body["code"], "validation-failed");
     }
 }
 
 #[tokio::test]
-async fn members_out_of_bounds_are_named() {
+async fn names_every_invalid_field() {
     let author = Api::start().await.sign_in(Role::Author).await;
     let long = |length: usize| "x".repeat(length);
-    for (body, places) in [
+    for (body, locations) in [
         (json!({}), vec!["#/content", "#/title"]),
         (json!({ "title": 5, "content": true, "tags": [1] }), vec!["#/content", "#/tags/0", "#/title"]),
         (json!({ "title": "", "content": "short" }), vec!["#/content", "#/title"]),
@@ -61,15 +61,15 @@ async fn members_out_of_bounds_are_named() {
         (json!([]), vec!["#"]),
         (json!("text"), vec!["#"]),
     ] {
-        let refused = author.post("/api/posts", body.clone()).await.is(400);
-        assert_eq!(refused.places(), places, "{body}");
+        let rejected = author.post("/api/posts", body.clone()).await.is(400);
+        assert_eq!(rejected.places(), locations, "{body}");
     }
     let most = json!({ "title": "ä".repeat(200), "content": long(200_000), "excerpt": "ü".repeat(500) });
     author.post("/api/posts", most).await.is(201);
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_json_are_refused() {
+async fn rejects_malformed_json() {
     let author = Api::start().await.sign_in(Role::Author).await;
     let json_typed = author.header("content-type", "application/json");
     let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
@@ -85,9 +85,9 @@ async fn bodies_that_are_no_json_are_refused() {
         deep.as_bytes(),
         &[b'['; 100_000],
     ] {
-        let refused =
+        let rejected =
             json_typed.send(Method::POST, "/api/posts", Some(Body::from(body.to_vec()))).await.is(400);
-        assert_eq!(refused.body["code"], "malformed-json");
+        assert_eq!(rejected.body["code"], "malformed-json");
     }
     let empty = json_typed.send(Method::POST, "/api/posts", None).await.is(400);
     assert_eq!(empty.places(), ["#"]);
@@ -95,7 +95,7 @@ async fn bodies_that_are_no_json_are_refused() {
 }
 
 #[tokio::test]
-async fn other_media_types_are_refused_with_those_that_are_taken() {
+async fn a_415_returns_the_accepted_media_types() {
     let author = Api::start().await.sign_in(Role::Author).await;
     for media in [
         "text/plain",
@@ -106,9 +106,9 @@ async fn other_media_types_are_refused_with_those_that_are_taken() {
         "",
     ] {
         let body = Some(Body::from("{}"));
-        let refused =
+        let rejected =
             author.header("content-type", media).send(Method::POST, "/api/posts", body).await.is(415);
-        assert_eq!(refused.header("accept"), "application/json", "{media}");
+        assert_eq!(rejected.header("accept"), "application/json", "{media}");
     }
     let body = || Some(Body::from(new("Typed").to_string()));
     let typed = author.header("content-type", "Application/JSON;charset=\"UTF-8\"");
@@ -120,7 +120,7 @@ async fn other_media_types_are_refused_with_those_that_are_taken() {
 }
 
 #[tokio::test]
-async fn methods_paths_and_forms_that_are_not_there() {
+async fn rejects_unknown_paths_methods_and_representations() {
     let api = Api::start().await;
     for path in [
         "/api/nothing",
@@ -136,20 +136,20 @@ async fn methods_paths_and_forms_that_are_not_there() {
     for id in ["1", "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7", "%ff", "null"] {
         api.get(&format!("/api/posts/{id}")).await.is(404);
     }
-    let refused = api.send(Method::PATCH, "/api/posts", None).await.is(405);
-    assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS, POST");
+    let rejected = api.send(Method::PATCH, "/api/posts", None).await.is(405);
+    assert_eq!(rejected.header("allow"), "GET, HEAD, OPTIONS, POST");
     let options = api.send(Method::OPTIONS, "/api/tags/wood", None).await.is(204);
     assert_eq!(options.header("allow"), "DELETE, GET, HEAD, OPTIONS, PATCH, PUT");
     assert_eq!(options.header("accept-patch"), "application/merge-patch+json, application/json");
-    let brew = Method::from_bytes(b"BREW").expect("a token");
-    api.send(brew, "/api/posts", None).await.is(405);
+    let unknown = Method::from_bytes(b"BREW").expect("a token");
+    api.send(unknown, "/api/posts", None).await.is(405);
     api.header("accept", "image/png").get("/api/posts").await.is(406);
     api.header("accept", "text/html, application/*;q=0.1").get("/api/posts").await.is(200);
     api.header("accept-encoding", "identity;q=0, *;q=0").get("/openapi.json").await.is(406);
 }
 
 #[tokio::test]
-async fn the_order_is_caller_then_parameters_then_body_then_state() {
+async fn validates_credentials_then_parameters_then_body_then_state() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
     let author = api.sign_in(Role::Author).await;
@@ -161,50 +161,51 @@ async fn the_order_is_caller_then_parameters_then_body_then_state() {
         .send(Method::POST, "/api/posts", Some("x".into()))
         .await
         .is(415);
-    let gone = "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
-    author.header("if-match", "\"x\"").patch(gone, json!({ "title": "" })).await.is(400);
-    author.header("if-match", "\"x\"").patch(gone, json!({})).await.is(404);
+    let missing = "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
+    author.header("if-match", "\"x\"").patch(missing, json!({ "title": "" })).await.is(400);
+    author.header("if-match", "\"x\"").patch(missing, json!({})).await.is(404);
 }
 
 #[tokio::test]
-async fn budgets_are_counted_and_told() {
+async fn returns_429_and_rate_limit_headers() {
     let api = Api::with(&[("rate_limits", "on")]).await;
-    let mut refused = None;
+    let mut rejected = None;
     for _ in 0..80 {
-        let answer = api.get("/api/tags").await;
-        assert!(answer.headers.contains_key("ratelimit-policy"));
-        if answer.status == 429 {
-            refused = Some(answer);
+        let response = api.get("/api/tags").await;
+        assert!(response.headers.contains_key("ratelimit-policy"));
+        if response.status == 429 {
+            rejected = Some(response);
             break;
         }
     }
-    let refused: Value =
-        refused.map(|answer| json!([answer.header("retry-after"), answer.body["code"]])).expect("an end");
-    assert_eq!(refused, json!(["1", "too-many-requests"]));
+    let rejected: Value = rejected
+        .map(|response| json!([response.header("retry-after"), response.body["code"]]))
+        .expect("a 429 response");
+    assert_eq!(rejected, json!(["1", "too-many-requests"]));
     api.clock.advance(1000);
     api.get("/api/tags").await.is(200);
     api.get("/livez").await.is(200);
 }
 
 #[tokio::test]
-async fn conditions_that_would_not_be_kept_are_refused() {
+async fn rejects_preconditions_that_it_would_ignore() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let post = json!({ "title": "Held", "content": "0123456789" });
-    let made = author.post("/api/posts", post.clone()).await.is(201);
-    let path = made.header("location").to_owned();
+    let created = author.post("/api/posts", post.clone()).await.is(201);
+    let path = created.header("location").to_owned();
     let patch = json!({ "title": "Changed" });
     for (name, value) in [("if-none-match", "*"), ("if-unmodified-since", "Sat, 21 Nov 2026 09:00:00 GMT")] {
-        let refused = author.header(name, value).patch(&path, patch.clone()).await.is(400);
-        assert!(refused.body["errors"][0]["header"].as_str().unwrap().eq_ignore_ascii_case(name));
+        let rejected = author.header(name, value).patch(&path, patch.clone()).await.is(400);
+        assert!(rejected.body["errors"][0]["header"].as_str().unwrap().eq_ignore_ascii_case(name));
     }
     author.header("if-match", "*").post("/api/posts", post).await.is(400);
     let key = json!({ "name": "Build", "scopes": ["posts:read"] });
     author.header("idempotency-key", "once").post("/api/api-keys", key).await.is(400);
-    // Reads are another matter: what they do not know they do not need.
+    // Reads change no data, so they ignore unsupported preconditions.
     author.header("if-unmodified-since", "Sat, 21 Nov 2020 09:00:00 GMT").get(&path).await.is(200);
-    for wish in ["respond-async", "handling=strict, wait=10", "return=representation"] {
-        author.header("prefer", wish).patch(&path, patch.clone()).await.is(200);
+    for preference in ["respond-async", "handling=strict, wait=10", "return=representation"] {
+        author.header("prefer", preference).patch(&path, patch.clone()).await.is(200);
     }
     author.header("prefer", "respond-async, return=minimal").patch(&path, patch).await.is(204);
 }

@@ -1,4 +1,4 @@
-//! What posts and documents were: every version, for whoever may write them.
+//! Revisions of posts and documents: list, read, diff and restore.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -7,25 +7,25 @@ use crate::{
     support::{Answer, Api},
 };
 
-/// The ids of the revisions on the first page, the newest first.
+/// Returns the ids of the revisions in a response, newest first.
 fn ids(list: &Answer) -> Vec<String> {
     let entries = list.body["data"].as_array().expect("entries");
     entries.iter().map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn column(list: &Answer, member: &str) -> Vec<Value> {
-    list.body["data"].as_array().expect("entries").iter().map(|entry| entry[member].clone()).collect()
+fn column(list: &Answer, field: &str) -> Vec<Value> {
+    list.body["data"].as_array().expect("entries").iter().map(|entry| entry[field].clone()).collect()
 }
 
 #[tokio::test]
-async fn every_write_of_a_post_leaves_a_revision() {
+async fn every_update_of_a_post_creates_a_revision() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let editor = api.sign_in(Role::Editor).await;
     let mut first = new("First");
     first["tags"] = json!(["Wood"]);
-    let made = author.post("/api/posts", first).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
+    let created = author.post("/api/posts", first).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
     api.clock.advance(1000);
     editor.patch(&path, json!({ "title": "Second", "tags": ["Wood", "Iron"] })).await.is(200);
     author.put(&path, new("Third")).await.is(200);
@@ -37,24 +37,24 @@ async fn every_write_of_a_post_leaves_a_revision() {
     let (me, other) = (author.get("/api/me").await.id(), editor.get("/api/me").await.id());
     let by: Vec<Value> = column(&list, "by").iter().map(|by| by["id"].clone()).collect();
     assert_eq!(by, [me.as_str(), other.as_str(), me.as_str()]);
-    assert_eq!(list.body["data"][2]["createdAt"], made.body["createdAt"]);
+    assert_eq!(list.body["data"][2]["createdAt"], created.body["createdAt"]);
     let second = &ids(&list)[1];
     let read = editor.get(&format!("{path}/revisions/{second}")).await.is(200);
     assert_eq!(
         read.body["post"],
         json!({
-            "title": "Second", "slug": "first", "content": made.body["content"], "tags": ["Wood", "Iron"],
+            "title": "Second", "slug": "first", "content": created.body["content"], "tags": ["Wood", "Iron"],
             "published": true,
         })
     );
-    let known = editor.header("if-none-match", read.header("etag"));
-    known.get(&format!("{path}/revisions/{second}")).await.is(304);
+    let conditional = editor.header("if-none-match", read.header("etag"));
+    conditional.get(&format!("{path}/revisions/{second}")).await.is(304);
     author.header("if-none-match", list.header("etag")).get(&format!("{path}/revisions")).await.is(304);
     assert_eq!(read.header("cache-control"), "private, no-cache");
 }
 
 #[tokio::test]
-async fn revisions_come_in_pages_of_both_kinds() {
+async fn lists_revisions_by_page_and_by_cursor() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let path = format!("/api/posts/{}", author.post("/api/posts", new("0")).await.is(201).id());
@@ -77,35 +77,35 @@ async fn revisions_come_in_pages_of_both_kinds() {
 }
 
 #[tokio::test]
-async fn only_whoever_may_write_a_post_knows_of_its_revisions() {
+async fn returns_404_for_revisions_without_write_permission() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let path = format!("/api/posts/{}", author.post("/api/posts", new("Open")).await.is(201).id());
     let revision = ids(&author.get(&format!("{path}/revisions")).await.is(200)).remove(0);
     let one = format!("{path}/revisions/{revision}");
     for role in [Role::Reader, Role::Author, Role::Accountant] {
-        let stranger = api.sign_in(role).await;
-        stranger.get(&path).await.is(200);
-        for place in [&format!("{path}/revisions"), &one, &format!("{one}/diff")] {
-            stranger.get(place).await.is(404);
+        let unauthorized = api.sign_in(role).await;
+        unauthorized.get(&path).await.is(200);
+        for suffix in [&format!("{path}/revisions"), &one, &format!("{one}/diff")] {
+            unauthorized.get(suffix).await.is(404);
         }
-        stranger.post_empty(&format!("{one}/restore")).await.is(404);
+        unauthorized.post_empty(&format!("{one}/restore")).await.is(404);
     }
-    // A revision belongs to its post.
+    // Revisions of another post return 404.
     let other = author.post("/api/posts", new("Other")).await.is(201).id();
-    for place in ["", "/diff"] {
-        author.get(&format!("/api/posts/{other}/revisions/{revision}{place}")).await.is(404);
+    for suffix in ["", "/diff"] {
+        author.get(&format!("/api/posts/{other}/revisions/{revision}{suffix}")).await.is(404);
     }
     author.post_empty(&format!("/api/posts/{other}/revisions/{revision}/restore")).await.is(404);
-    let others = ids(&author.get(&format!("/api/posts/{other}/revisions")).await.is(200)).remove(0);
-    author.get(&format!("{one}/diff?against={others}")).await.is(404);
+    let other_revision = ids(&author.get(&format!("/api/posts/{other}/revisions")).await.is(200)).remove(0);
+    author.get(&format!("{one}/diff?against={other_revision}")).await.is(404);
     for role in [Role::Editor, Role::Admin] {
         api.sign_in(role).await.get(&one).await.is(200);
     }
 }
 
 #[tokio::test]
-async fn a_diff_tells_what_lies_between_two_revisions() {
+async fn returns_the_diff_of_two_revisions() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let mut post = new("One");
@@ -132,8 +132,8 @@ async fn a_diff_tells_what_lies_between_two_revisions() {
             "linesAdded": 2, "linesRemoved": 1,
         })
     );
-    let known = author.header("if-none-match", diff.header("etag"));
-    known.get(&format!("{path}/revisions/{third}/diff?against={second}")).await.is(304);
+    let conditional = author.header("if-none-match", diff.header("etag"));
+    conditional.get(&format!("{path}/revisions/{third}/diff?against={second}")).await.is(304);
     let diff = author.get(&format!("{path}/revisions/{second}/diff?against={first}")).await.is(200).body;
     assert_eq!(
         diff["members"],
@@ -145,40 +145,40 @@ async fn a_diff_tells_what_lies_between_two_revisions() {
         ])
     );
     assert_eq!(diff.get("content"), None);
-    let whole = author.get(&format!("{path}/revisions/{first}/diff")).await.is(200).body;
-    assert_eq!((whole.get("against"), &whole["linesAdded"]), (None, &json!(2)));
+    let initial = author.get(&format!("{path}/revisions/{first}/diff")).await.is(200).body;
+    assert_eq!((initial.get("against"), &initial["linesAdded"]), (None, &json!(2)));
     let backwards = author.get(&format!("{path}/revisions/{first}/diff?against={third}")).await.is(200).body;
     assert_eq!((&backwards["linesAdded"], &backwards["linesRemoved"]), (&json!(1), &json!(2)));
 }
 
 #[tokio::test]
-async fn a_revision_that_is_brought_back_is_a_new_version() {
+async fn restoring_a_revision_creates_a_version() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let mut post = new("One");
     post["tags"] = json!(["Wood"]);
     post["excerpt"] = json!("Short.");
-    let made = author.post("/api/posts", post).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
+    let created = author.post("/api/posts", post).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
     let change =
         json!({ "title": "Two", "excerpt": null, "tags": [], "slug": "two", "content": "Something else" });
     let changed = author.patch(&path, change).await.is(200);
     let first = ids(&author.get(&format!("{path}/revisions")).await.is(200)).remove(1);
     let restore = format!("{path}/revisions/{first}/restore");
-    author.header("if-match", made.header("etag")).post_empty(&restore).await.is(412);
-    let back = author.header("if-match", changed.header("etag")).post_empty(&restore).await.is(200);
-    for member in ["title", "excerpt", "content", "tags", "author"] {
-        assert_eq!(back.body[member], made.body[member], "{member}");
+    author.header("if-match", created.header("etag")).post_empty(&restore).await.is(412);
+    let restored = author.header("if-match", changed.header("etag")).post_empty(&restore).await.is(200);
+    for field in ["title", "excerpt", "content", "tags", "author"] {
+        assert_eq!(restored.body[field], created.body[field], "{field}");
     }
-    // The address, and who may read it, are no matter of what a post says.
-    assert_eq!((&back.body["slug"], &back.body["published"]), (&json!("two"), &json!(true)));
-    assert_eq!(back.header("etag"), author.get(&path).await.is(200).header("etag"));
+    // A restore updates neither `slug` nor `published`.
+    assert_eq!((&restored.body["slug"], &restored.body["published"]), (&json!("two"), &json!(true)));
+    assert_eq!(restored.header("etag"), author.get(&path).await.is(200).header("etag"));
     let list = author.get(&format!("{path}/revisions")).await.is(200);
     assert_eq!(column(&list, "change"), ["restored", "changed", "created"]);
     assert_eq!(list.body["data"][0]["restoredFrom"], first.as_str());
-    // A second time changes nothing.
-    let again = author.post_empty(&restore).await.is(200);
-    assert_eq!((again.header("etag"), &again.body), (back.header("etag"), &back.body));
+    // A repeated restore creates no version.
+    let repeated = author.post_empty(&restore).await.is(200);
+    assert_eq!((repeated.header("etag"), &repeated.body), (restored.header("etag"), &restored.body));
     assert_eq!(author.get(&format!("{path}/revisions")).await.is(200).body["pagination"]["total"], 3);
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -188,19 +188,19 @@ async fn a_revision_that_is_brought_back_is_a_new_version() {
 }
 
 #[tokio::test]
-async fn a_revision_brings_no_draft_to_light() {
+async fn restoring_a_revision_publishes_no_draft() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let path = format!("/api/posts/{}", author.post("/api/posts", new("Out")).await.is(201).id());
     author.patch(&path, json!({ "published": false, "title": "Back in" })).await.is(200);
     let first = ids(&author.get(&format!("{path}/revisions")).await.is(200)).remove(1);
-    let back = author.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(200).body;
-    assert_eq!((&back["title"], &back["published"]), (&json!("Out"), &json!(false)));
+    let restored = author.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(200).body;
+    assert_eq!((&restored["title"], &restored["published"]), (&json!("Out"), &json!(false)));
     api.get(&path).await.is(404);
 }
 
 #[tokio::test]
-async fn the_oldest_revisions_give_way() {
+async fn stores_at_most_200_revisions() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     for number in 0..203 {
@@ -218,47 +218,47 @@ async fn the_oldest_revisions_give_way() {
 }
 
 #[tokio::test]
-async fn documents_have_revisions_too() {
+async fn documents_have_revisions() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
     let page = |title: &str, content: &str| json!({ "title": title, "content": content });
-    let made = editor.put("/api/docs/guides/start", page("Start", "One\n")).await.is(201);
+    let created = editor.put("/api/docs/guides/start", page("Start", "One\n")).await.is(201);
     let changed = editor.put("/api/docs/guides/start", page("Begin", "Two\n")).await.is(200);
-    let place = format!("/api/documents/{}", made.id());
-    let list = editor.get(&format!("{place}/revisions")).await.is(200);
+    let path = format!("/api/documents/{}", created.id());
+    let list = editor.get(&format!("{path}/revisions")).await.is(200);
     assert_eq!(column(&list, "change"), ["changed", "created"]);
-    editor.header("if-none-match", list.header("etag")).get(&format!("{place}/revisions")).await.is(304);
-    editor.get(&format!("{place}/revisions?after=0123456789abcdef")).await.is(400);
+    editor.header("if-none-match", list.header("etag")).get(&format!("{path}/revisions")).await.is(304);
+    editor.get(&format!("{path}/revisions?after=0123456789abcdef")).await.is(400);
     let (second, first) = (&ids(&list)[0], &ids(&list)[1]);
-    let one = format!("{place}/revisions/{first}");
+    let one = format!("{path}/revisions/{first}");
     let read = editor.get(&one).await.is(200);
     let expected = json!({ "path": "guides/start", "title": "Start", "content": "One\n", "position": 0 });
     assert_eq!(read.body["document"], expected);
     editor.header("if-none-match", read.header("etag")).get(&one).await.is(304);
-    let diff = editor.get(&format!("{place}/revisions/{second}/diff")).await.is(200);
+    let diff = editor.get(&format!("{path}/revisions/{second}/diff")).await.is(200);
     assert_eq!(diff.body["content"], "@@ -1 +1 @@\n-One\n+Two\n");
     assert_eq!(diff.body["members"], json!([{ "member": "title", "before": ["Start"], "after": ["Begin"] }]));
-    let known = editor.header("if-none-match", diff.header("etag"));
-    known.get(&format!("{place}/revisions/{second}/diff")).await.is(304);
+    let conditional = editor.header("if-none-match", diff.header("etag"));
+    conditional.get(&format!("{path}/revisions/{second}/diff")).await.is(304);
     author.get(&one).await.is(403);
     let other = editor.put("/api/docs/other", page("Other", "")).await.is(201).id();
     editor.get(&format!("/api/documents/{other}/revisions/{first}")).await.is(404);
     let restore = format!("{one}/restore");
-    editor.header("if-match", made.header("etag")).post_empty(&restore).await.is(412);
-    let back = editor.header("if-match", changed.header("etag")).post_empty(&restore).await.is(200);
-    assert_eq!((&back.body["title"], &back.body["content"]), (&json!("Start"), &json!("One\n")));
-    assert_eq!(editor.post_empty(&restore).await.is(200).header("etag"), back.header("etag"));
-    let list = editor.get(&format!("{place}/revisions")).await.is(200);
+    editor.header("if-match", created.header("etag")).post_empty(&restore).await.is(412);
+    let restored = editor.header("if-match", changed.header("etag")).post_empty(&restore).await.is(200);
+    assert_eq!((&restored.body["title"], &restored.body["content"]), (&json!("Start"), &json!("One\n")));
+    assert_eq!(editor.post_empty(&restore).await.is(200).header("etag"), restored.header("etag"));
+    let list = editor.get(&format!("{path}/revisions")).await.is(200);
     assert_eq!(column(&list, "change"), ["restored", "changed", "created"]);
-    let careful = Api::with(&[("require_if_match", "on")]).await;
-    let editor = careful.sign_in(Role::Editor).await;
+    let strict = Api::with(&[("require_if_match", "on")]).await;
+    let editor = strict.sign_in(Role::Editor).await;
     let id = editor.put("/api/docs/a", page("A", "a")).await.is(201).id();
     let first = ids(&editor.get(&format!("/api/documents/{id}/revisions")).await.is(200)).remove(0);
     editor.post_empty(&format!("/api/documents/{id}/revisions/{first}/restore")).await.is(428);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn writers_at_once_leave_a_revision_each() {
+async fn concurrent_updates_create_one_revision_each() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let path = format!("/api/posts/{}", editor.post("/api/posts", new("Busy")).await.is(201).id());
@@ -270,7 +270,7 @@ async fn writers_at_once_leave_a_revision_each() {
         })
         .collect();
     for write in writes {
-        write.await.expect("the write ends");
+        write.await.expect("the request ends");
     }
     let list = editor.get(&format!("{path}/revisions?limit=50")).await.is(200);
     let versions: Vec<i64> = column(&list, "version").iter().filter_map(Value::as_i64).collect();

@@ -1,4 +1,4 @@
-//! Posts that are published and taken back by themselves: at their time or later, and once.
+//! Scheduled posts: workers publish and unpublish them once, at the scheduled time or later.
 use serde_json::{Value, json};
 use tenon::{
     domain::timestamp::Timestamp,
@@ -21,9 +21,9 @@ fn at(hours: i64) -> String {
 
 fn draft(title: &str, publish: Option<i64>, unpublish: Option<i64>) -> Value {
     let mut post = json!({ "title": title, "content": "0123456789" });
-    for (member, hours) in [("publishAt", publish), ("unpublishAt", unpublish)] {
+    for (field, hours) in [("publishAt", publish), ("unpublishAt", unpublish)] {
         if let Some(hours) = hours {
-            post[member] = json!(at(hours));
+            post[field] = json!(at(hours));
         }
     }
     post
@@ -35,181 +35,182 @@ fn workers(api: &Api) -> watch::Sender<bool> {
     stop
 }
 
-async fn until(api: &Api, path: &str, status: u16) -> Value {
+async fn wait_for_status(api: &Api, path: &str, status: u16) -> Value {
     for _ in 0..250 {
-        let answer = api.get(path).await;
-        if answer.status == status {
-            return answer.body;
+        let response = api.get(path).await;
+        if response.status == status {
+            return response.body;
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("{path} never got {status}")
+    panic!("{path}: no response with status {status} within 5 seconds")
 }
 
-/// When the job that waits for posts is due, of each there is.
-async fn waiting(api: &Api) -> Vec<String> {
+/// Returns the due times of the queued `posts.schedule` jobs.
+async fn due_times(api: &Api) -> Vec<String> {
     let admin = api.sign_in(Role::Admin).await;
     let jobs = admin.get("/api/jobs?kind=posts.schedule&state=ready").await.is(200).body;
     let jobs = jobs["data"].as_array().expect("jobs").iter();
     jobs.map(|job| job["runAt"].as_str().expect("a time").to_owned()).collect()
 }
 
-async fn changes(api: &Api, path: &str) -> Vec<Value> {
+async fn revision_changes(api: &Api, path: &str) -> Vec<Value> {
     let editor = api.sign_in(Role::Editor).await;
     let list = editor.get(&format!("{path}/revisions?limit=50")).await.is(200).body;
     list["data"].as_array().expect("entries").iter().map(|entry| entry["change"].clone()).collect()
 }
 
-/// Takes the job that is due.
-async fn claimed(api: &Api, lease: i64) -> Option<ClaimedJob> {
+/// Claims the job that is due, if any.
+async fn claim_job(api: &Api, lease: i64) -> Option<ClaimedJob> {
     let now = api.clock.now();
-    api.app.db.claim_jobs(Queue::Internal, 1, now, now + lease).await.expect("the queue is there").pop()
+    api.app.db.claim_jobs(Queue::Internal, 1, now, now + lease).await.expect("the query succeeds").pop()
 }
 
-async fn publish(api: &Api, job: &ClaimedJob) -> bool {
-    let due = job.data().expect("what it is about");
+async fn run_job(api: &Api, job: &ClaimedJob) -> bool {
+    let due = job.data().expect("job data");
     api.app.posts.publish_due(due, job.clone()).await.is_ok()
 }
 
 #[tokio::test]
-async fn a_post_is_published_and_taken_back_at_its_times() {
+async fn publishes_and_unpublishes_a_post_on_schedule() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    let made = author.post("/api/posts", draft("Soon", Some(1), Some(3))).await.is(201);
-    assert_eq!((&made.body["publishAt"], &made.body["published"]), (&json!(at(1)), &json!(false)));
-    let path = format!("/api/posts/{}", made.id());
+    let created = author.post("/api/posts", draft("Soon", Some(1), Some(3))).await.is(201);
+    assert_eq!((&created.body["publishAt"], &created.body["published"]), (&json!(at(1)), &json!(false)));
+    let path = format!("/api/posts/{}", created.id());
     let stop = workers(&api);
     api.clock.advance(HOUR - 1);
     sleep(Duration::from_millis(100)).await;
     api.get(&path).await.is(404);
     api.clock.advance(1);
-    let shown = until(&api, &path, 200).await;
-    assert_eq!((&shown["publishedAt"], shown.get("publishAt")), (&json!(at(1)), None));
+    let published = wait_for_status(&api, &path, 200).await;
+    assert_eq!((&published["publishedAt"], published.get("publishAt")), (&json!(at(1)), None));
     assert_eq!(api.get("/api/posts").await.is(200).body["pagination"]["total"], 1);
-    assert_eq!(waiting(&api).await, [at(3)]);
+    assert_eq!(due_times(&api).await, [at(3)]);
     api.clock.advance(2 * HOUR);
-    until(&api, &path, 404).await;
+    wait_for_status(&api, &path, 404).await;
     let editor = api.sign_in(Role::Editor).await;
-    let after = editor.get(&path).await.is(200).body;
-    assert_eq!((after.get("unpublishAt"), &after["published"]), (None, &json!(false)));
-    assert!(waiting(&api).await.is_empty());
-    assert_eq!(changes(&api, &path).await, ["unpublished", "published", "created"]);
+    let unpublished = editor.get(&path).await.is(200).body;
+    assert_eq!((unpublished.get("unpublishAt"), &unpublished["published"]), (None, &json!(false)));
+    assert!(due_times(&api).await.is_empty());
+    assert_eq!(revision_changes(&api, &path).await, ["unpublished", "published", "created"]);
     drop(stop);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn after_a_downtime_it_is_done_late_and_once() {
+async fn publishes_overdue_posts_once_after_a_downtime() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let mut paths = Vec::new();
     for number in 0..12 {
-        let made = author.post("/api/posts", draft(&format!("Number {number}"), Some(1), None)).await.is(201);
-        paths.push(format!("/api/posts/{}", made.id()));
+        let created =
+            author.post("/api/posts", draft(&format!("Number {number}"), Some(1), None)).await.is(201);
+        paths.push(format!("/api/posts/{}", created.id()));
     }
-    let over = author.post("/api/posts", draft("Over", Some(1), Some(2))).await.is(201).id();
+    let ended = author.post("/api/posts", draft("Over", Some(1), Some(2))).await.is(201).id();
     api.clock.advance(48 * HOUR);
     let other = api.again().await;
     let stops = [workers(&api), workers(&other)];
     for path in &paths {
-        assert_eq!(until(&api, path, 200).await["publishedAt"], at(1));
+        assert_eq!(wait_for_status(&api, path, 200).await["publishedAt"], at(1));
     }
     for _ in 0..250 {
-        if waiting(&api).await.is_empty() {
+        if due_times(&api).await.is_empty() {
             break;
         }
         sleep(Duration::from_millis(20)).await;
     }
     sleep(Duration::from_millis(200)).await;
     for path in &paths {
-        assert_eq!(changes(&api, path).await, ["published", "created"]);
+        assert_eq!(revision_changes(&api, path).await, ["published", "created"]);
     }
-    // What was over before it could begin never shows.
-    assert_eq!(changes(&api, &format!("/api/posts/{over}")).await, ["unpublished", "created"]);
+    // A post whose `unpublishAt` has passed is not published.
+    assert_eq!(revision_changes(&api, &format!("/api/posts/{ended}")).await, ["unpublished", "created"]);
     drop(stops);
 }
 
 #[tokio::test]
-async fn a_worker_that_was_too_slow_or_comes_again_publishes_nothing() {
+async fn a_worker_with_an_expired_lease_publishes_nothing() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    let made = author.post("/api/posts", draft("Once", Some(1), None)).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
-    assert!(claimed(&api, HOUR).await.is_none());
+    let created = author.post("/api/posts", draft("Once", Some(1), None)).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
+    assert!(claim_job(&api, HOUR).await.is_none());
     api.clock.advance(HOUR);
-    let slow = claimed(&api, 1000).await.expect("a job");
+    let expired = claim_job(&api, 1000).await.expect("a job");
     api.clock.advance(1001);
-    let fast = claimed(&api, 1000).await.expect("the job of the one that is too slow");
-    assert!(!publish(&api, &slow).await);
+    let current = claim_job(&api, 1000).await.expect("the job whose lease has expired");
+    assert!(!run_job(&api, &expired).await);
     api.get(&path).await.is(404);
-    assert!(publish(&api, &fast).await);
-    assert!(!publish(&api, &fast).await && !publish(&api, &slow).await);
-    assert_eq!(changes(&api, &path).await, ["published", "created"]);
-    assert!(claimed(&api, 1000).await.is_none());
+    assert!(run_job(&api, &current).await);
+    assert!(!run_job(&api, &current).await && !run_job(&api, &expired).await);
+    assert_eq!(revision_changes(&api, &path).await, ["published", "created"]);
+    assert!(claim_job(&api, 1000).await.is_none());
 }
 
 #[tokio::test]
-async fn changing_one_s_mind_takes_the_job_along() {
+async fn an_update_of_the_schedule_updates_the_job() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let path =
         format!("/api/posts/{}", author.post("/api/posts", draft("Maybe", Some(1), None)).await.is(201).id());
-    assert_eq!(waiting(&api).await, [at(1)]);
+    assert_eq!(due_times(&api).await, [at(1)]);
     author.patch(&path, json!({ "title": "Perhaps" })).await.is(200);
-    assert_eq!(waiting(&api).await, [at(1)]);
+    assert_eq!(due_times(&api).await, [at(1)]);
     author.patch(&path, json!({ "publishAt": at(5), "unpublishAt": at(6) })).await.is(200);
-    assert_eq!(waiting(&api).await, [at(5)]);
+    assert_eq!(due_times(&api).await, [at(5)]);
     author.patch(&path, json!({ "publishAt": null })).await.is(200);
-    assert_eq!(waiting(&api).await, [at(6)]);
+    assert_eq!(due_times(&api).await, [at(6)]);
     author.put(&path, draft("Never", None, None)).await.is(200);
-    assert!(waiting(&api).await.is_empty());
+    assert!(due_times(&api).await.is_empty());
     author.patch(&path, json!({ "publishAt": at(2), "unpublishAt": at(3) })).await.is(200);
-    let now = author.patch(&path, json!({ "published": true })).await.is(200).body;
-    assert_eq!((now.get("publishAt"), &now["unpublishAt"]), (None, &json!(at(3))));
-    assert_eq!(waiting(&api).await, [at(3)]);
-    let back = author.patch(&path, json!({ "published": false })).await.is(200).body;
-    assert_eq!(back.get("unpublishAt"), None);
+    let published = author.patch(&path, json!({ "published": true })).await.is(200).body;
+    assert_eq!((published.get("publishAt"), &published["unpublishAt"]), (None, &json!(at(3))));
+    assert_eq!(due_times(&api).await, [at(3)]);
+    let unpublished = author.patch(&path, json!({ "published": false })).await.is(200).body;
+    assert_eq!(unpublished.get("unpublishAt"), None);
     author.patch(&path, json!({ "publishAt": at(2) })).await.is(200);
     author.delete(&path).await.is(204);
-    assert!(waiting(&api).await.is_empty());
-    // Out of the trash it is a draft that waits for nothing.
+    assert!(due_times(&api).await.is_empty());
+    // A restored post has no schedule.
     assert_eq!(author.post_empty(&format!("{path}/restore")).await.is(200).body.get("publishAt"), None);
 }
 
 #[tokio::test]
-async fn a_change_while_the_job_runs_is_heeded() {
+async fn a_running_job_reads_the_updated_schedule() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let path =
         format!("/api/posts/{}", author.post("/api/posts", draft("Later", Some(1), None)).await.is(201).id());
     api.clock.advance(HOUR);
-    let job = claimed(&api, 1000).await.expect("a job");
+    let job = claim_job(&api, 1000).await.expect("a job");
     let author = api.sign_in(Role::Editor).await;
     author.patch(&path, json!({ "publishAt": at(2) })).await.is(200);
-    assert!(publish(&api, &job).await);
+    assert!(run_job(&api, &job).await);
     api.get(&path).await.is(404);
-    assert_eq!(waiting(&api).await, [at(2)]);
+    assert_eq!(due_times(&api).await, [at(2)]);
     api.clock.advance(HOUR);
-    let job = claimed(&api, 1000).await.expect("the next job");
-    assert!(publish(&api, &job).await);
+    let job = claim_job(&api, 1000).await.expect("the next job");
+    assert!(run_job(&api, &job).await);
     api.get(&path).await.is(200);
 }
 
 #[tokio::test]
-async fn what_is_to_come_shows_to_whoever_may_change_it() {
+async fn hides_the_schedule_without_write_permission() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
     let editor = api.sign_in(Role::Editor).await;
     let mut open = draft("Open", None, Some(1));
     open["published"] = json!(true);
-    let made = author.post("/api/posts", open).await.is(201);
-    let path = format!("/api/posts/{}", made.id());
-    for (who, sees) in [(&api, false), (&other, false), (&author, true), (&editor, true)] {
-        let one = who.get(&path).await.is(200);
-        assert_eq!(one.body.get("unpublishAt").is_some(), sees);
-        assert_eq!(one.header("etag") == made.header("etag"), sees);
-        let list = who.get("/api/posts?limit=1").await.is(200).body;
-        assert_eq!(list["data"][0].get("unpublishAt").is_some(), sees);
-        assert_eq!(who.get("/api/posts/open").await.is(200).body.get("unpublishAt").is_some(), sees);
+    let created = author.post("/api/posts", open).await.is(201);
+    let path = format!("/api/posts/{}", created.id());
+    for (client, visible) in [(&api, false), (&other, false), (&author, true), (&editor, true)] {
+        let one = client.get(&path).await.is(200);
+        assert_eq!(one.body.get("unpublishAt").is_some(), visible);
+        assert_eq!(one.header("etag") == created.header("etag"), visible);
+        let list = client.get("/api/posts?limit=1").await.is(200).body;
+        assert_eq!(list["data"][0].get("unpublishAt").is_some(), visible);
+        assert_eq!(client.get("/api/posts/open").await.is(200).body.get("unpublishAt").is_some(), visible);
     }
     let etag = editor.get(&path).await.is(200).header("etag").to_owned();
     editor.header("if-match", &etag).patch(&path, json!({ "unpublishAt": null })).await.is(200);
@@ -219,16 +220,16 @@ async fn what_is_to_come_shows_to_whoever_may_change_it() {
 }
 
 #[tokio::test]
-async fn times_that_make_no_sense_are_refused() {
+async fn rejects_invalid_schedules() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
-    for (publish, unpublish, place) in [
+    for (publish, unpublish, location) in [
         (Some(0), None, "#/publishAt"),
         (Some(2), Some(2), "#/unpublishAt"),
         (None, Some(-1), "#/unpublishAt"),
     ] {
-        let refused = author.post("/api/posts", draft("No", publish, unpublish)).await.is(409);
-        assert_eq!(refused.places(), [place]);
+        let rejected = author.post("/api/posts", draft("No", publish, unpublish)).await.is(409);
+        assert_eq!(rejected.places(), [location]);
     }
     let mut now = draft("Now", Some(1), None);
     now["published"] = json!(true);
@@ -240,5 +241,5 @@ async fn times_that_make_no_sense_are_refused() {
     author.patch(&path, json!({ "publishAt": "tomorrow" })).await.is(400);
     author.patch(&path, json!({ "published": true })).await.is(200);
     author.patch(&path, json!({ "publishAt": at(2) })).await.is(409);
-    assert!(waiting(&api).await.is_empty());
+    assert!(due_times(&api).await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Signing in and out, and what has ended.
+//! Sessions: login, refresh, logout, expiry, cookies and signing keys.
 use poem::http::Method;
 use serde_json::json;
 use tenon::http::auth::Role;
@@ -13,7 +13,7 @@ async fn login(api: &Api, email: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_login_opens_a_session_that_proves_its_owner() {
+async fn a_login_returns_an_access_token() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;
     let login = login(&api, &email.to_uppercase()).await;
@@ -26,7 +26,7 @@ async fn a_login_opens_a_session_that_proves_its_owner() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_gets_one_answer() {
+async fn every_failed_login_returns_the_same_error() {
     let api = Api::start().await;
     let email = api.user(Role::Reader, "Reader").await;
     let admin = api.sign_in(Role::Admin).await;
@@ -40,10 +40,10 @@ async fn whatever_is_wrong_gets_one_answer() {
         (disabled.as_str(), PASSWORD),
         ("%", "x"),
     ] {
-        let refused =
+        let rejected =
             api.post("/api/auth/login", json!({ "email": email, "password": password })).await.is(401);
-        assert_eq!(refused.body["code"], "invalid-credentials", "{email}");
-        assert!(refused.header("www-authenticate").starts_with("Bearer"));
+        assert_eq!(rejected.body["code"], "invalid-credentials", "{email}");
+        assert!(rejected.header("www-authenticate").starts_with("Bearer"));
     }
     for body in
         [json!({}), json!({ "email": "", "password": "" }), json!({ "email": 1, "password": "x", "more": 1 })]
@@ -53,22 +53,22 @@ async fn whatever_is_wrong_gets_one_answer() {
 }
 
 #[tokio::test]
-async fn guessing_is_slow() {
+async fn rate_limits_failed_logins() {
     let api = Api::with(&[("rate_limits", "on")]).await;
     let email = api.user(Role::Reader, "Reader").await;
-    let wrong = json!({ "email": email, "password": "wrong horse" });
+    let invalid = json!({ "email": email, "password": "wrong horse" });
     for _ in 0..5 {
-        api.post("/api/auth/login", wrong.clone()).await.is(401);
+        api.post("/api/auth/login", invalid.clone()).await.is(401);
     }
-    let refused = api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(429);
-    assert_eq!(refused.header("retry-after"), "12");
+    let rejected = api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(429);
+    assert_eq!(rejected.header("retry-after"), "12");
     api.post("/api/auth/login", json!({ "email": "other@acme.test", "password": "x" })).await.is(401);
     api.clock.advance(12_000);
     api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200);
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_good_once_and_its_return_ends_the_session() {
+async fn a_reused_refresh_token_ends_the_session() {
     let api = Api::start().await;
     let email = api.user(Role::Reader, "Reader").await;
     let first = login(&api, &email).await;
@@ -78,13 +78,13 @@ async fn a_refresh_token_is_good_once_and_its_return_ends_the_session() {
     };
     let second = refresh(first["refreshToken"].clone()).await.is(200).body;
     assert_ne!(first["refreshToken"], second["refreshToken"]);
-    let again = refresh(first["refreshToken"].clone()).await.is(200).body;
-    assert_eq!(again["refreshToken"], second["refreshToken"], "within the grace");
+    let repeated = refresh(first["refreshToken"].clone()).await.is(200).body;
+    assert_eq!(repeated["refreshToken"], second["refreshToken"], "within the grace period");
     let bearer = api.bearer(second["accessToken"].as_str().unwrap());
     bearer.get("/api/me").await.is(200);
     api.clock.advance(11_000);
-    let stolen = refresh(first["refreshToken"].clone()).await.is(401);
-    assert_eq!(stolen.body["code"], "invalid-token");
+    let reused = refresh(first["refreshToken"].clone()).await.is(401);
+    assert_eq!(reused.body["code"], "invalid-token");
     refresh(second["refreshToken"].clone()).await.is(401);
     bearer.get("/api/me").await.is(401);
     refresh(json!("nonsense")).await.is(401);
@@ -92,11 +92,11 @@ async fn a_refresh_token_is_good_once_and_its_return_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_session_ends_by_logout_by_idleness_and_by_age() {
+async fn sessions_end_by_logout_idle_timeout_and_maximum_age() {
     let api = Api::start().await;
     let (signed_in, email) = api.account(Role::Reader).await;
-    let gone = signed_in.send(Method::POST, "/api/auth/logout", None).await.is(204);
-    assert!(gone.header("set-cookie").contains("Max-Age=0"));
+    let logout = signed_in.send(Method::POST, "/api/auth/logout", None).await.is(204);
+    assert!(logout.header("set-cookie").contains("Max-Age=0"));
     signed_in.get("/api/me").await.is(401);
     let token = login(&api, &email).await;
     api.clock.advance(16 * MINUTE);
@@ -108,38 +108,38 @@ async fn a_session_ends_by_logout_by_idleness_and_by_age() {
     for day in 0..31 {
         api.clock.advance(DAY);
         let refresh = json!({ "refreshToken": token["refreshToken"] });
-        let answer = api.post("/api/auth/refresh", refresh).await;
-        assert_eq!(answer.status, if day < 29 { 200 } else { 401 }, "day {day}");
-        token = if day < 29 { answer.body } else { token };
+        let response = api.post("/api/auth/refresh", refresh).await;
+        assert_eq!(response.status, if day < 29 { 200 } else { 401 }, "day {day}");
+        token = if day < 29 { response.body } else { token };
     }
 }
 
 #[tokio::test]
-async fn a_cookie_does_what_a_token_does_from_its_own_site() {
+async fn accepts_a_session_cookie_and_rejects_cross_site_writes() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;
     let body = json!({ "email": email, "password": PASSWORD, "cookie": true });
-    let answer = api.post("/api/auth/login", body).await.is(200);
-    let field = answer.header("set-cookie").to_owned();
-    assert!(field.starts_with("__Host-session=") && field.contains("HttpOnly; SameSite=Lax"), "{field}");
-    let browser = api.header("cookie", field.split(';').next().unwrap());
+    let response = api.post("/api/auth/login", body).await.is(200);
+    let cookie = response.header("set-cookie").to_owned();
+    assert!(cookie.starts_with("__Host-session=") && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    let browser = api.header("cookie", cookie.split(';').next().unwrap());
     browser.get("/api/me").await.is(200);
     let patch = json!({ "bio": "Turns wood." });
     browser.patch("/api/me", patch.clone()).await.is(403);
     browser.header("sec-fetch-site", "cross-site").patch("/api/me", patch.clone()).await.is(403);
-    let own = browser.header("sec-fetch-site", "same-origin");
-    own.patch("/api/me", patch).await.is(200);
-    let left = own.send(Method::POST, "/api/auth/logout", None).await.is(204);
-    // A page cannot drop a cookie that it cannot see: the refusal does it.
+    let same_origin = browser.header("sec-fetch-site", "same-origin");
+    same_origin.patch("/api/me", patch).await.is(200);
+    let logout = same_origin.send(Method::POST, "/api/auth/logout", None).await.is(204);
+    // Scripts cannot delete an HttpOnly cookie, so the 401 response deletes it.
     for path in ["/api/me", "/api/posts"] {
-        assert_eq!(browser.get(path).await.is(401).header("set-cookie"), left.header("set-cookie"));
+        assert_eq!(browser.get(path).await.is(401).header("set-cookie"), logout.header("set-cookie"));
     }
-    assert!(left.header("set-cookie").starts_with("__Host-session=;"));
+    assert!(logout.header("set-cookie").starts_with("__Host-session=;"));
     api.bearer("stale").get("/api/posts").await.is(401);
 }
 
 #[tokio::test]
-async fn sessions_are_ones_own() {
+async fn users_list_and_delete_only_their_own_sessions() {
     let api = Api::start().await;
     let (ada, email) = api.header("user-agent", "workshop").account(Role::Author).await;
     let eve = api.sign_in(Role::Admin).await;
@@ -154,7 +154,10 @@ async fn sessions_are_ones_own() {
         (&list["data"][0]["current"], &list["data"][0]["userAgent"]),
         (&json!(true), &json!("workshop"))
     );
-    assert_eq!(list["data"][0]["lastUsedAt"], "2026-11-21T09:02:00.000Z", "noted");
+    assert_eq!(
+        list["data"][0]["lastUsedAt"], "2026-11-21T09:02:00.000Z",
+        "the time of the last request is stored"
+    );
     let id = list["data"][0]["id"].as_str().unwrap();
     eve.delete(&format!("/api/auth/sessions/{id}")).await.is(404);
     ada.delete(&format!("/api/auth/sessions/{id}")).await.is(204);
@@ -162,13 +165,13 @@ async fn sessions_are_ones_own() {
 }
 
 #[tokio::test]
-async fn keys_rotate_without_ending_a_session() {
+async fn a_key_rotation_ends_no_session() {
     let api = Api::start().await;
     let keys = api.get("/.well-known/jwks.json").await.is(200);
     assert_eq!(keys.body["keys"].as_array().unwrap().len(), 1);
     assert!(keys.header("cache-control").starts_with("public"), "{}", keys.header("cache-control"));
-    let known = api.header("if-none-match", keys.header("etag"));
-    known.get("/.well-known/jwks.json").await.is(304);
+    let conditional = api.header("if-none-match", keys.header("etag"));
+    conditional.get("/.well-known/jwks.json").await.is(304);
     api.clock.advance(29 * DAY);
     api.app.sessions.rotate_keys().await.unwrap();
     assert_eq!(api.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len(), 2);
@@ -179,7 +182,7 @@ async fn keys_rotate_without_ending_a_session() {
 }
 
 #[tokio::test]
-async fn another_process_may_have_made_the_key() {
+async fn accepts_a_token_signed_by_another_process() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());
     clock.advance(29 * DAY);

@@ -1,4 +1,4 @@
-//! Other services asked through this one: what goes out, what comes back, and what does not.
+//! Upstreams: forwarded requests, returned responses and errors.
 use poem::http::Method;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
@@ -10,10 +10,10 @@ use crate::{
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// The service with two upstreams, one of which wants a credential, and somebody who may ask them.
-async fn begun() -> (Api, Receiver) {
+/// Starts the service with two upstreams, one with a credential. Returns an editor and the server of both upstreams.
+async fn start() -> (Api, Receiver) {
     let receiver = Receiver::start().await;
-    let known = json!({
+    let upstreams = json!({
         "weather": receiver.url,
         "stock": { "url": format!("{}/", receiver.url), "authorization": "Bearer geheim" },
     })
@@ -21,60 +21,62 @@ async fn begun() -> (Api, Receiver) {
     let api = Api::with(&[
         ("upstreams_allow_private_networks", "on"),
         ("timeout_scale", "0.1"),
-        ("upstreams", &known),
+        ("upstreams", &upstreams),
     ])
     .await;
     (api.sign_in(Role::Editor).await, receiver)
 }
 
-fn fields(call: &Call) -> Vec<String> {
-    let names = call.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+fn header_names(call: &Call) -> Vec<String> {
+    let names = call.head.lines().skip(1).filter_map(|request_line| request_line.split_once(':'));
     let mut names: Vec<String> = names.map(|(name, _)| name.to_lowercase()).collect();
     names.sort();
     names
 }
 
-fn line(call: &Call) -> &str {
+fn request_line(call: &Call) -> &str {
     call.head.lines().next().unwrap_or_default()
 }
 
 #[tokio::test]
-async fn json_is_handed_on_as_it_is() {
-    let (editor, upstream) = begun().await;
+async fn returns_json_unchanged() {
+    let (editor, upstream) = start().await;
     let text = r#"{"now": {"temperature": 7.50, "id": 12345678901234567890123}, "a/b": [true]}"#;
-    let fields_of_it =
+    let headers =
         format!("{JSON}Set-Cookie: a=b\r\nETag: \"theirs\"\r\nX-Own: 1\r\nX-Request-Id: theirs\r\n");
     let path = "/api/upstreams/weather/v1/forecast?query=city%3DOslo%26at%3D12%253A30";
-    upstream.answers("200 OK", &fields_of_it, text);
-    let read = editor.get(path).await.is(200);
-    assert_eq!(String::from_utf8_lossy(&read.bytes), text);
-    assert_eq!(read.header("cache-control"), "private, no-cache");
+    upstream.respond_with("200 OK", &headers, text);
+    let response = editor.get(path).await.is(200);
+    assert_eq!(String::from_utf8_lossy(&response.bytes), text);
+    assert_eq!(response.header("cache-control"), "private, no-cache");
     for name in ["set-cookie", "x-own"] {
-        assert!(!read.headers.contains_key(name), "{name}");
+        assert!(!response.headers.contains_key(name), "{name}");
     }
-    assert_ne!(read.header("x-request-id"), "theirs");
-    upstream.answers("203 Whoever", "Content-Type: Application/JSON; charset=utf-8\r\n", text);
-    let known = editor.header("if-none-match", read.header("etag"));
-    assert!(known.get(path).await.is(304).bytes.is_empty());
-    for (pointer, found) in [
+    assert_ne!(response.header("x-request-id"), "theirs");
+    upstream.respond_with("203 Whoever", "Content-Type: Application/JSON; charset=utf-8\r\n", text);
+    let conditional = editor.header("if-none-match", response.header("etag"));
+    assert!(conditional.get(path).await.is(304).bytes.is_empty());
+    for (pointer, expected) in [
         ("", text),
         ("/now/temperature", "7.50"),
         ("/now", r#"{"temperature": 7.50, "id": 12345678901234567890123}"#),
         ("/a~1b/0", "true"),
     ] {
-        upstream.answers("200 OK", JSON, text);
-        let read = editor.get(&format!("{path}&pointer={pointer}")).await.is(200);
-        assert_eq!(String::from_utf8_lossy(&read.bytes), found, "{pointer}");
+        upstream.respond_with("200 OK", JSON, text);
+        let response = editor.get(&format!("{path}&pointer={pointer}")).await.is(200);
+        assert_eq!(String::from_utf8_lossy(&response.bytes), expected, "{pointer}");
     }
-    upstream.answers("200 OK", JSON, text);
+    upstream.respond_with("200 OK", JSON, text);
     editor.get(&format!("{path}&pointer=/now/rain")).await.is(404);
     let calls = upstream.calls(7).await;
-    assert!(calls.iter().all(|call| line(call) == "GET /hook/v1/forecast?city=Oslo&at=12%3A30 HTTP/1.1"));
+    assert!(
+        calls.iter().all(|call| request_line(call) == "GET /hook/v1/forecast?city=Oslo&at=12%3A30 HTTP/1.1")
+    );
 }
 
 #[tokio::test]
-async fn nothing_of_the_caller_goes_out_but_the_id_of_the_request() {
-    let (editor, upstream) = begun().await;
+async fn sends_no_client_header_except_the_request_id() {
+    let (editor, upstream) = start().await;
     let own = ["accept", "accept-encoding", "connection", "host", "user-agent", "x-request-id"];
     let caller = editor
         .header("x-request-id", "trace-1")
@@ -82,39 +84,39 @@ async fn nothing_of_the_caller_goes_out_but_the_id_of_the_request() {
         .header("x-api-key", "secret")
         .header("accept-language", "fr")
         .header("te", "trailers");
-    upstream.answers("200 OK", JSON, "1");
+    upstream.respond_with("200 OK", JSON, "1");
     caller.get("/api/upstreams/weather/a").await.is(200);
-    upstream.answers("200 OK", JSON, "2");
+    upstream.respond_with("200 OK", JSON, "2");
     caller.get("/api/upstreams/stock/a").await.is(200);
-    upstream.answers("201 Created", JSON, r#"{"id": 1}"#);
+    upstream.respond_with("201 Created", JSON, r#"{"id": 1}"#);
     let body = json!({ "sku": "oak", "count": [1, 2.5, null] });
     let sent = caller.post("/api/upstreams/stock/orders?pointer=/id", body.clone()).await.is(200);
     assert_eq!((sent.body, sent.headers.contains_key("etag")), (json!(1), false));
     let calls = upstream.calls(3).await;
     assert!(calls.iter().all(|call| call.header("x-request-id") == "trace-1"));
     assert!(calls.iter().all(|call| call.header("accept") == "application/json"));
-    assert_eq!(fields(&calls[0]), own, "no credential is sent to another upstream");
+    assert_eq!(header_names(&calls[0]), own, "no credential is sent to another upstream");
     assert_eq!(calls[1].header("authorization"), "Bearer geheim");
-    assert_eq!((line(&calls[2]), calls[2].json()), ("POST /hook/orders HTTP/1.1", body));
+    assert_eq!((request_line(&calls[2]), calls[2].json()), ("POST /hook/orders HTTP/1.1", body));
     assert_eq!(calls[2].header("content-type"), "application/json");
 }
 
-/// The words of a failure that hides where the upstream is and what it is sent.
-fn words(answer: &Answer) -> String {
-    let words = answer.body["detail"].as_str().expect("words");
+/// Returns the detail of an error, which must contain neither the address nor the credential of the upstream.
+fn detail(response: &Answer) -> String {
+    let detail = response.body["detail"].as_str().expect("words");
     for secret in ["geheim", "127.0.0.1", "/hook", "localhost"] {
-        assert!(!words.contains(secret), "{words}");
+        assert!(!detail.contains(secret), "{detail}");
     }
-    words.to_owned()
+    detail.to_owned()
 }
 
 #[tokio::test]
-async fn only_success_with_json_is_handed_on() {
-    let (editor, upstream) = begun().await;
+async fn returns_502_unless_the_response_is_successful_json() {
+    let (editor, upstream) = start().await;
     let large = format!("[\"{}\"]", "a".repeat(1 << 20));
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
-    let coded = format!("{JSON}Content-Encoding: gzip\r\n");
-    let answers: Vec<(&str, &str, &str, &str)> = vec![
+    let encoded = format!("{JSON}Content-Encoding: gzip\r\n");
+    let responses: Vec<(&str, &str, &str, &str)> = vec![
         ("500 Broken", JSON, "{}", "responded with 500"),
         ("404 Not Found", JSON, "{}", "responded with 404"),
         ("302 Found", "Location: http://127.0.0.1/hook\r\n", "", "responded with 302"),
@@ -133,30 +135,30 @@ async fn only_success_with_json_is_handed_on() {
         ("200 OK", JSON, "{\"a\":1,\"a\":2}", "and invalid JSON"),
         ("200 OK", JSON, &deep, "and invalid JSON"),
         ("200 OK", JSON, &large, "sent a response of more than 1 MiB"),
-        ("200 OK", &coded, "{}", "sent a content encoding that was not requested"),
+        ("200 OK", &encoded, "{}", "sent a content encoding that was not requested"),
         ("broken", "", "", "sent an incomplete or invalid response"),
     ];
-    for (status, fields, body, said) in answers {
-        upstream.answers(status, fields, body);
-        let refused = editor.get("/api/upstreams/stock/a").await.is(502);
-        assert_eq!(refused.body["code"], "bad-gateway");
+    for (status, headers, body, expected) in responses {
+        upstream.respond_with(status, headers, body);
+        let rejected = editor.get("/api/upstreams/stock/a").await.is(502);
+        assert_eq!(rejected.body["code"], "bad-gateway");
         assert!(
-            words(&refused).starts_with("the upstream stock ") && words(&refused).ends_with(said),
-            "{refused:?}"
+            detail(&rejected).starts_with("the upstream stock ") && detail(&rejected).ends_with(expected),
+            "{rejected:?}"
         );
-        assert_eq!(refused.header("cache-control"), "no-store");
+        assert_eq!(rejected.header("cache-control"), "no-store");
     }
-    upstream.answers("503 Busy", "", "");
-    let refused = editor.post("/api/upstreams/stock/a", json!(1)).await.is(502);
-    assert!(words(&refused).ends_with("responded with 503"));
-    upstream.says_nothing();
-    upstream.says_nothing();
-    for refused in
+    upstream.respond_with("503 Busy", "", "");
+    let rejected = editor.post("/api/upstreams/stock/a", json!(1)).await.is(502);
+    assert!(detail(&rejected).ends_with("responded with 503"));
+    upstream.hang();
+    upstream.hang();
+    for rejected in
         [editor.get("/api/upstreams/stock/a").await, editor.post("/api/upstreams/stock/a", json!({})).await]
     {
-        let refused = refused.is(504);
+        let rejected = rejected.is(504);
         assert_eq!(
-            (words(&refused), &refused.body["code"]),
+            (detail(&rejected), &rejected.body["code"]),
             (
                 "the upstream stock did not complete its response in time".to_owned(),
                 &json!("gateway-timeout")
@@ -166,31 +168,31 @@ async fn only_success_with_json_is_handed_on() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_public_is_not_asked() {
+async fn rejects_unreachable_and_private_addresses() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let known = json!({
+    let upstreams = json!({
         "inside": format!("https://localhost:{port}"),
         "nowhere": "https://nowhere.invalid",
     })
     .to_string();
-    let api = Api::with(&[("upstreams", &known)]).await;
+    let api = Api::with(&[("upstreams", &upstreams)]).await;
     let editor = api.sign_in(Role::Editor).await;
-    let refused = editor.get("/api/upstreams/inside/a").await.is(502);
-    assert_eq!(words(&refused), "the upstream inside has an address that is not allowed");
-    let connects = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept()).await;
-    assert!(connects.is_err(), "nobody has connected");
+    let rejected = editor.get("/api/upstreams/inside/a").await.is(502);
+    assert_eq!(detail(&rejected), "the upstream inside has an address that is not allowed");
+    let connection = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept()).await;
+    assert!(connection.is_err(), "no connection was opened");
     drop(listener);
-    let own = json!({ "closed": format!("http://127.0.0.1:{port}") }).to_string();
-    let api = Api::with(&[("upstreams", &own), ("upstreams_allow_private_networks", "on")]).await;
+    let upstreams = json!({ "closed": format!("http://127.0.0.1:{port}") }).to_string();
+    let api = Api::with(&[("upstreams", &upstreams), ("upstreams_allow_private_networks", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
-    let refused = editor.get("/api/upstreams/closed/a").await.is(502);
-    assert_eq!(words(&refused), "the upstream closed cannot be reached");
+    let rejected = editor.get("/api/upstreams/closed/a").await.is(502);
+    assert_eq!(detail(&rejected), "the upstream closed cannot be reached");
 }
 
 #[tokio::test]
-async fn no_path_leads_out_of_the_base() {
-    let (editor, upstream) = begun().await;
+async fn rejects_paths_outside_of_the_base_url() {
+    let (editor, upstream) = start().await;
     let long = "a".repeat(501);
     for path in [
         "a/../b",
@@ -221,16 +223,16 @@ async fn no_path_leads_out_of_the_base() {
     ] {
         editor.get(&format!("/api/upstreams/weather/{path}")).await.is(404);
     }
-    // Slashes that a client has encoded, because they stand in one parameter, are slashes.
-    upstream.answers("200 OK", JSON, "{}");
+    // Clients may encode slashes, because the path is one parameter.
+    upstream.respond_with("200 OK", JSON, "{}");
     editor.get("/api/upstreams/weather/a%2Fb~%21/c").await.is(200);
-    assert_eq!(line(&upstream.calls(1).await[0]), "GET /hook/a/b~!/c HTTP/1.1");
+    assert_eq!(request_line(&upstream.calls(1).await[0]), "GET /hook/a/b~!/c HTTP/1.1");
 }
 
 #[tokio::test]
-async fn what_an_upstream_cannot_be_asked_is_refused() {
-    let (editor, upstream) = begun().await;
-    for (query, place) in [
+async fn rejects_invalid_queries_and_pointers() {
+    let (editor, upstream) = start().await;
+    for (query, location) in [
         ("query=a%23b", "query"),
         ("query=a%20b", "query"),
         ("query=a%0d%0ab", "query"),
@@ -242,14 +244,14 @@ async fn what_an_upstream_cannot_be_asked_is_refused() {
         ("pointer=/a~2", "pointer"),
         ("city=Oslo", "city"),
     ] {
-        let refused = editor.get(&format!("/api/upstreams/weather/a?{query}")).await.is(400);
-        assert_eq!(refused.places(), [place], "{query}");
+        let rejected = editor.get(&format!("/api/upstreams/weather/a?{query}")).await.is(400);
+        assert_eq!(rejected.places(), [location], "{query}");
     }
     for path in ["other/a", "Weather/a", "weather", "weather/"] {
         editor.get(&format!("/api/upstreams/{path}")).await.is(404);
     }
-    let moved = editor.get("/api/upstreams/weather/a/b/?query=c").await.is(308);
-    assert_eq!(moved.header("location"), "/api/upstreams/weather/a/b?query=c");
+    let redirect = editor.get("/api/upstreams/weather/a/b/?query=c").await.is(308);
+    assert_eq!(redirect.header("location"), "/api/upstreams/weather/a/b?query=c");
     editor.post("/api/upstreams/weather/a/b/", json!({})).await.is(308);
     editor.send(Method::POST, "/api/upstreams/weather/a", None).await.is(400);
     let keyed = editor.header("idempotency-key", "once").post("/api/upstreams/weather/a", json!({})).await;
@@ -258,8 +260,8 @@ async fn what_an_upstream_cannot_be_asked_is_refused() {
 }
 
 #[tokio::test]
-async fn staff_may_know_the_upstreams_by_name() {
-    let (editor, _) = begun().await;
+async fn staff_list_the_upstreams() {
+    let (editor, _) = start().await;
     let names = json!([
         { "name": "stock", "href": "/api/upstreams/stock" },
         { "name": "weather", "href": "/api/upstreams/weather" },
@@ -277,7 +279,7 @@ async fn staff_may_know_the_upstreams_by_name() {
     let admin = editor.sign_in(Role::Admin).await;
     let new = json!({ "name": "k", "scopes": ["upstreams:read"] });
     let key = admin.post("/api/api-keys", new).await.is(201).body["key"].as_str().expect("a key").to_owned();
-    let program = editor.bearer(&key);
-    assert_eq!(program.get("/api/upstreams").await.is(200).body["data"], names);
-    program.post("/api/upstreams/weather/a", json!({})).await.is(403);
+    let key_client = editor.bearer(&key);
+    assert_eq!(key_client.get("/api/upstreams").await.is(200).body["data"], names);
+    key_client.post("/api/upstreams/weather/a", json!({})).await.is(403);
 }

@@ -1,5 +1,4 @@
-//! What only some may see does not show by any road: not in lists, not in what things are about, and not in
-//! the version of what everybody gets.
+//! Restricted data appears in no public response: neither in lists, nor in related resources, nor in ETags.
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -10,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn work_on_drafts_leaves_no_trace_in_what_everybody_gets() {
+async fn drafts_do_not_change_public_responses() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
     let editor = api.sign_in(Role::Editor).await;
@@ -30,81 +29,81 @@ async fn work_on_drafts_leaves_no_trace_in_what_everybody_gets() {
     for (list, etag) in lists.iter().zip(&before) {
         api.header("if-none-match", etag).get(list).await.is(304);
     }
-    for (who, sees) in [(&api, false), (&other, false), (&author, true), (&editor, true)] {
-        who.get("/api/tags/project-bluebird").await.is(if sees { 200 } else { 404 });
-        let found = who.get("/api/tags?q=bluebird").await.is(200).body["pagination"]["total"].clone();
-        assert_eq!(found, i32::from(sees));
-        assert_eq!(who.get("/api/tags").await.is(200).body["pagination"]["total"], 1 + i32::from(sees));
+    for (client, visible) in [(&api, false), (&other, false), (&author, true), (&editor, true)] {
+        client.get("/api/tags/project-bluebird").await.is(if visible { 200 } else { 404 });
+        let found = client.get("/api/tags?q=bluebird").await.is(200).body["pagination"]["total"].clone();
+        assert_eq!(found, i32::from(visible));
+        assert_eq!(client.get("/api/tags").await.is(200).body["pagination"]["total"], 1 + i32::from(visible));
     }
     author.patch(&draft, json!({ "published": true })).await.is(200);
     api.get("/api/tags/project-bluebird").await.is(200);
     author.patch(&draft, json!({ "published": false })).await.is(200);
     api.get("/api/tags/project-bluebird").await.is(404);
-    let kept = json!({ "description": "Of public interest." });
-    editor.patch("/api/tags/project-bluebird", kept).await.is(200);
+    let change = json!({ "description": "Of public interest." });
+    editor.patch("/api/tags/project-bluebird", change).await.is(200);
     assert_eq!(api.get("/api/tags/project-bluebird").await.is(200).body["postsCount"], 0);
     author.delete(&draft).await.is(204);
 }
 
 #[tokio::test]
-async fn what_was_approved_is_what_is_seen() {
+async fn only_approved_comments_are_visible() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
     let editor = api.sign_in(Role::Editor).await;
     let post = json!({ "title": "Open", "content": "0123456789", "published": true });
     let post = author.post("/api/posts", post).await.is(201).id();
     let thread = format!("/api/posts/{post}/comments");
-    let seen = async || {
+    let visible_count = async || {
         let count = api.get(&format!("/api/posts/{post}")).await.is(200).body["commentsCount"].clone();
         let list = api.get(&thread).await.is(200).body;
         assert_eq!(count, list["pagination"]["total"]);
         count
     };
-    let top = reader.post(&thread, json!({ "content": "Nice" })).await.is(201).id();
-    let path = format!("/api/comments/{top}");
+    let parent = reader.post(&thread, json!({ "content": "Nice" })).await.is(201).id();
+    let path = format!("/api/comments/{parent}");
     editor.patch(&path, json!({ "status": "approved" })).await.is(200);
     let changed = reader.patch(&path, json!({ "content": "Buy pills" })).await.is(200);
     assert_eq!(changed.body["status"], "pending");
-    assert_eq!(seen().await, 0);
-    let below = json!({ "content": "No", "parentId": top });
-    editor.post(&thread, below.clone()).await.is(409);
-    let waits = reader.post(&thread, below.clone()).await.is(201).id();
-    editor.patch(&format!("/api/comments/{waits}"), json!({ "status": "approved" })).await.is(409);
+    assert_eq!(visible_count().await, 0);
+    let reply_body = json!({ "content": "No", "parentId": parent });
+    editor.post(&thread, reply_body.clone()).await.is(409);
+    let pending = reader.post(&thread, reply_body.clone()).await.is(201).id();
+    editor.patch(&format!("/api/comments/{pending}"), json!({ "status": "approved" })).await.is(409);
     editor.patch(&path, json!({ "status": "approved" })).await.is(200);
-    editor.patch(&format!("/api/comments/{waits}"), json!({ "status": "approved" })).await.is(200);
-    let reply = author.post(&thread, json!({ "content": "Deeper", "parentId": waits })).await.is(201);
-    assert_eq!((reply.body["status"].clone(), seen().await), (json!("approved"), json!(3)));
-    // Taking the first out of sight takes along what answers it.
+    editor.patch(&format!("/api/comments/{pending}"), json!({ "status": "approved" })).await.is(200);
+    let nested = author.post(&thread, json!({ "content": "Deeper", "parentId": pending })).await.is(201);
+    assert_eq!((nested.body["status"].clone(), visible_count().await), (json!("approved"), json!(3)));
+    // Rejecting a comment hides its replies.
     editor.patch(&path, json!({ "status": "rejected" })).await.is(200);
-    assert_eq!(seen().await, 0);
-    api.get(&format!("/api/comments/{}", reply.id())).await.is(404);
-    // Its author's own words need nobody's leave.
+    assert_eq!(visible_count().await, 0);
+    api.get(&format!("/api/comments/{}", nested.id())).await.is(404);
+    // Comments of the post's author need no approval.
     let own = author.post(&thread, json!({ "content": "Mine" })).await.is(201).id();
     let own = author.patch(&format!("/api/comments/{own}"), json!({ "content": "Still mine" })).await.is(200);
-    assert_eq!((own.body["status"].clone(), seen().await), (json!("approved"), json!(1)));
+    assert_eq!((own.body["status"].clone(), visible_count().await), (json!("approved"), json!(1)));
 }
 
 #[tokio::test]
-async fn a_password_from_an_admin_ends_the_keys_too() {
+async fn a_password_reset_by_an_admin_revokes_api_keys() {
     let api = Api::start().await;
     let (admin, (author, _)) = (api.sign_in(Role::Admin).await, api.account(Role::Author).await);
     let id = author.get("/api/me").await.is(200).id();
     let key = json!({ "name": "Build", "scopes": ["posts:write"] });
     let key = author.post("/api/api-keys", key).await.is(201);
-    let program = api.bearer(key.body["key"].as_str().unwrap());
+    let key_client = api.bearer(key.body["key"].as_str().unwrap());
     let post = json!({ "title": "By a program", "content": "0123456789" });
-    program.post("/api/posts", post.clone()).await.is(201);
+    key_client.post("/api/posts", post.clone()).await.is(201);
     let own = json!({ "password": "another long password", "currentPassword": PASSWORD });
     author.patch("/api/me", own).await.is(200);
-    program.post("/api/posts", post.clone()).await.is(201);
-    let given = json!({ "password": "one more long password" });
-    admin.patch(&format!("/api/users/{id}"), given).await.is(200);
-    program.post("/api/posts", post).await.is(401);
+    key_client.post("/api/posts", post.clone()).await.is(201);
+    let reset = json!({ "password": "one more long password" });
+    admin.patch(&format!("/api/users/{id}"), reset).await.is(200);
+    key_client.post("/api/posts", post).await.is(401);
 }
 
-/// Words that may never leave: they are planted where only the service looks.
+/// Stores canary values in a draft and searches every response for them.
 #[tokio::test]
-async fn no_answer_holds_what_its_reader_may_not_see() {
+async fn no_response_contains_restricted_data() {
     let api = Api::start().await;
     let (admin, email) = api.account(Role::Admin).await;
     let author = api.sign_in(Role::Author).await;
@@ -121,8 +120,8 @@ async fn no_answer_holds_what_its_reader_may_not_see() {
     };
     for operation in operations().iter().filter(|operation| !operation.changes()) {
         for (role, viewer) in &viewers {
-            let answer = operation.ask(viewer).await;
-            let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
+            let response = operation.ask(viewer).await;
+            let text = String::from_utf8_lossy(&response.bytes).to_lowercase();
             assert!(!text.contains("argon2") && !text.contains("hash"), "{}", operation.id);
             let edits = role.is_some_and(Role::is_editor);
             assert!(edits || !text.contains("canary draft"), "{} as {role:?}", operation.id);

@@ -1,4 +1,4 @@
-//! What is known of webhooks to programs outside: for whom, and for how long.
+//! Outgoing webhooks: scopes of API keys, the number of endpoints, and the retention of deliveries.
 use entity::webhook_delivery as delivery;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     support::Api,
-    webhook_endpoints::{HOUR, begun, endpoint, write},
+    webhook_endpoints::{HOUR, create_draft, endpoint, start_with_workers},
 };
 
 #[tokio::test]
-async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
+async fn an_api_key_is_limited_to_events_within_its_scopes() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let scopes = [
@@ -23,48 +23,48 @@ async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
         "posts:read",
     ];
     let key = admin.post("/api/api-keys", json!({ "name": "CI", "scopes": scopes })).await.is(201);
-    let program = api.bearer(key.body["key"].as_str().expect("a key"));
+    let key_client = api.bearer(key.body["key"].as_str().expect("a key"));
     let new = |events: Value| json!({ "url": "http://127.0.0.1:9/", "events": events });
     for events in [json!([]), json!(["invoice.paid"]), json!(["posts", "customers"])] {
-        program.post("/api/webhook-endpoints", new(events)).await.is(403);
+        key_client.post("/api/webhook-endpoints", new(events)).await.is(403);
     }
-    let own = program.post("/api/webhook-endpoints", new(json!(["posts"]))).await.is(201);
+    let own = key_client.post("/api/webhook-endpoints", new(json!(["posts"]))).await.is(201);
     let path = own.header("location");
-    program.patch(path, json!({ "events": ["post.deleted", "users"] })).await.is(403);
-    program.patch(path, json!({ "events": ["post.deleted"] })).await.is(200);
-    // Nor is what somebody else wants led elsewhere.
+    key_client.patch(path, json!({ "events": ["post.deleted", "users"] })).await.is(403);
+    key_client.patch(path, json!({ "events": ["post.deleted"] })).await.is(200);
+    // The key cannot update an endpoint that receives events outside of its scopes.
     let (all, _) = endpoint(&admin, "http://127.0.0.1:9/", json!([])).await;
-    program.patch(&all, json!({ "url": "http://127.0.0.1:8/" })).await.is(403);
-    program.header("if-match", "\"other\"").patch(&all, json!({ "description": "x" })).await.is(403);
-    program.delete(&all).await.is(403);
+    key_client.patch(&all, json!({ "url": "http://127.0.0.1:8/" })).await.is(403);
+    key_client.header("if-match", "\"other\"").patch(&all, json!({ "description": "x" })).await.is(403);
+    key_client.delete(&all).await.is(403);
     admin.patch(&all, json!({ "url": "http://127.0.0.1:8/" })).await.is(200);
-    // Nor is its secret told, nor what was sent to it.
-    program.post_empty(&format!("{path}/rotate-secret")).await.is(200);
-    program.post_empty(&format!("{all}/rotate-secret")).await.is(403);
+    // The key can read neither the secret of that endpoint nor deliveries outside of its scopes.
+    key_client.post_empty(&format!("{path}/rotate-secret")).await.is(200);
+    key_client.post_empty(&format!("{all}/rotate-secret")).await.is(403);
     admin.post("/api/channels", json!({ "name": "bench", "audience": "staff" })).await.is(201);
-    write(&admin, "Pins").await;
-    api.app.webhook_endpoints.dispatch_all().await.expect("handed on");
-    let log = admin.get(&format!("{all}/deliveries")).await.is(200).body["data"].clone();
-    let of = |kind: &str| {
-        let found = log.as_array().into_iter().flatten().find(|delivery| delivery["type"] == kind);
+    create_draft(&admin, "Pins").await;
+    api.app.webhook_endpoints.dispatch_all().await.expect("dispatched");
+    let deliveries = admin.get(&format!("{all}/deliveries")).await.is(200).body["data"].clone();
+    let delivery_path = |kind: &str| {
+        let found = deliveries.as_array().into_iter().flatten().find(|delivery| delivery["type"] == kind);
         format!("/api/webhook-deliveries/{}", found.expect("a delivery")["id"].as_str().expect("an id"))
     };
-    program.get(&of("post.created")).await.is(200);
-    program.get(&of("channel.created")).await.is(403);
-    program.post_empty(&format!("{}/replay", of("channel.created"))).await.is(403);
-    let seen = program.get(&format!("{all}/deliveries")).await.is(200).body;
-    let kinds = seen["data"].as_array().into_iter().flatten().map(|delivery| &delivery["type"]);
+    key_client.get(&delivery_path("post.created")).await.is(200);
+    key_client.get(&delivery_path("channel.created")).await.is(403);
+    key_client.post_empty(&format!("{}/replay", delivery_path("channel.created"))).await.is(403);
+    let visible = key_client.get(&format!("{all}/deliveries")).await.is(200).body;
+    let kinds = visible["data"].as_array().into_iter().flatten().map(|delivery| &delivery["type"]);
     assert!(kinds.clone().all(|kind| kind.as_str().is_some_and(|kind| kind.starts_with("post."))));
-    assert_eq!(json!(kinds.count()), seen["pagination"]["total"]);
-    // What waits since the endpoint wanted more goes where it was to go.
+    assert_eq!(json!(kinds.count()), visible["pagination"]["total"]);
+    // Pending deliveries outside of the scopes block an update of the URL.
     admin.patch(&all, json!({ "events": ["posts"] })).await.is(200);
-    program.patch(&all, json!({ "url": "http://127.0.0.1:7/" })).await.is(403);
-    program.patch(&all, json!({ "description": "Ours" })).await.is(200);
-    program.delete(&all).await.is(204);
+    key_client.patch(&all, json!({ "url": "http://127.0.0.1:7/" })).await.is(403);
+    key_client.patch(&all, json!({ "description": "Ours" })).await.is(200);
+    key_client.delete(&all).await.is(204);
 }
 
 #[tokio::test]
-async fn there_are_so_many_endpoints_and_no_more() {
+async fn accepts_at_most_100_endpoints() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
     let mut last = String::new();
@@ -78,14 +78,14 @@ async fn there_are_so_many_endpoints_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_long_log_goes_with_its_endpoint() {
-    let (api, admin, _stop) = begun().await;
+async fn deletes_expired_deliveries_and_those_of_a_deleted_endpoint() {
+    let (api, admin, _stop) = start_with_workers().await;
     let (path, _) = endpoint(&admin, "http://127.0.0.1:9/", json!([])).await;
     let id: Uuid = path.rsplit('/').next().and_then(|id| id.parse().ok()).expect("an id");
     let test = admin.post_empty(&format!("{path}/test")).await.is(202).id();
     let find = delivery::Entity::find_by_id(test.parse::<Uuid>().expect("an id"));
-    let one = find.one(api.app.db.read()).await.expect("read").expect("a delivery");
-    let long = async |count: usize, at: i64| {
+    let delivery_model = find.one(api.app.db.read()).await.expect("read").expect("a delivery");
+    let insert_deliveries = async |count: usize, at: i64| {
         let rows: Vec<_> = (0..count)
             .map(|_| delivery::Model {
                 id: Uuid::now_v7(),
@@ -93,33 +93,33 @@ async fn a_long_log_goes_with_its_endpoint() {
                 state: "delivered".to_owned(),
                 next_at: None,
                 updated_at: at,
-                ..one.clone()
+                ..delivery_model.clone()
             })
             .map(|row| row.into_active_model().reset_all())
             .collect();
         let insert = delivery::Entity::insert_many(rows);
-        let done = api.app.db.write(async move |tx: Tx| insert.exec_without_returning(&*tx).await).await;
-        done.expect("written");
+        let insertion = api.app.db.write(async move |tx: Tx| insert.exec_without_returning(&*tx).await).await;
+        insertion.expect("written");
     };
-    let known = || async {
-        let of = delivery::Column::EndpointId.eq(id);
-        delivery::Entity::find().filter(of).count(api.app.db.read()).await.expect("counted")
+    let delivery_count = || async {
+        let filter = delivery::Column::EndpointId.eq(id);
+        delivery::Entity::find().filter(filter).count(api.app.db.read()).await.expect("counted")
     };
-    // More than one statement takes, and some that are too young.
-    long(1_500, api.clock.now() - 31 * 24 * HOUR).await;
-    long(1_001, api.clock.now()).await;
-    api.app.webhook_endpoints.sweep().await.expect("swept");
-    assert_eq!(known().await, 1_002);
+    // More expired rows than one statement deletes, and recent rows.
+    insert_deliveries(1_500, api.clock.now() - 31 * 24 * HOUR).await;
+    insert_deliveries(1_001, api.clock.now()).await;
+    api.app.webhook_endpoints.sweep().await.expect("the sweep succeeds");
+    assert_eq!(delivery_count().await, 1_002);
     let tag = admin.get(&path).await.is(200).header("etag").to_owned();
     admin.header("if-match", "\"other\"").delete(&path).await.is(412);
-    assert_eq!(known().await, 1_002);
+    assert_eq!(delivery_count().await, 1_002);
     admin.header("if-match", &tag).delete(&path).await.is(204);
     admin.get(&format!("/api/webhook-deliveries/{test}")).await.is(404);
     for _ in 0..250 {
-        if known().await == 0 {
+        if delivery_count().await == 0 {
             return;
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("its log never went");
+    panic!("the deliveries were not deleted within 5 seconds");
 }

@@ -1,4 +1,4 @@
-//! What providers tell: verified, kept once, shown to admins alone.
+//! Incoming webhooks: requests are validated, stored once and returned to admins only.
 use poem::{Body, http::Method};
 use ring::hmac;
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ use crate::support::{Answer, Api, START};
 pub const STRIPE: &str = "whsec_of_a_test_and_of_nobody";
 pub const GITHUB: &str = "It's a secret to everybody here";
 
-/// The service with secrets of two providers.
-pub async fn house() -> Api {
+/// Starts the service with the secrets of two providers.
+pub async fn start_with_providers() -> Api {
     Api::with(&[("webhooks_stripe_secrets", STRIPE), ("webhooks_github_secrets", GITHUB)]).await
 }
 
@@ -34,8 +34,8 @@ pub async fn stripe(api: &Api, event: &Value) -> Answer {
 pub async fn github(api: &Api, event: &str, delivery: &str, payload: &Value) -> Answer {
     let body = payload.to_string();
     let signature = format!("sha256={}", mac(GITHUB, body.as_bytes()));
-    let told = api.header("x-github-event", event).header("x-github-delivery", delivery);
-    send(&told.header("x-hub-signature-256", &signature), "github", &body).await
+    let request = api.header("x-github-event", event).header("x-github-delivery", delivery);
+    send(&request.header("x-hub-signature-256", &signature), "github", &body).await
 }
 
 pub fn event(id: &str, kind: &str, object: Value) -> Value {
@@ -48,12 +48,12 @@ pub async fn listed(admin: &Api, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_event_is_received_kept_once_and_read_by_admins() {
-    let api = house().await;
+async fn stores_a_duplicate_event_once_for_admins() {
+    let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
-    let told = event("evt_1", "customer.created", json!({ "name": "Evil Rabbit" }));
+    let payload = event("evt_1", "customer.created", json!({ "name": "Evil Rabbit" }));
     for _ in 0..3 {
-        assert_eq!(stripe(&api, &told).await.is(200).bytes, br#"{"received":true}"#);
+        assert_eq!(stripe(&api, &payload).await.is(200).bytes, br#"{"received":true}"#);
     }
     let delivery = Uuid::now_v7().to_string();
     for _ in 0..2 {
@@ -75,67 +75,70 @@ async fn an_event_is_received_kept_once_and_read_by_admins() {
     }
     let path = format!("/api/webhook-events/{}", all[1]["id"].as_str().unwrap_or_default());
     let read = admin.get(&path).await.is(200);
-    assert_eq!(read.body["body"], json!(told.to_string()));
+    assert_eq!(read.body["body"], json!(payload.to_string()));
     admin.header("if-none-match", read.header("etag")).get(&path).await.is(304);
 }
 
 #[tokio::test]
-async fn lists_of_events_are_paged_in_both_ways() {
-    let api = house().await;
+async fn lists_events_by_page_and_by_cursor() {
+    let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
     for number in 0..5 {
         stripe(&api, &event(&format!("evt_{number}"), "x", json!({}))).await.is(200);
         api.clock.advance(1);
     }
-    let names = |page: &Value| -> Vec<String> {
+    let provider_ids = |page: &Value| -> Vec<String> {
         let data = page["data"].as_array().cloned().unwrap_or_default();
-        data.iter().map(|it| it["providerId"].as_str().unwrap_or_default().to_owned()).collect()
+        data.iter().map(|entry| entry["providerId"].as_str().unwrap_or_default().to_owned()).collect()
     };
     let first = admin.get("/api/webhook-events?limit=2").await.is(200);
-    assert_eq!(names(&first.body), ["evt_4", "evt_3"]);
+    assert_eq!(provider_ids(&first.body), ["evt_4", "evt_3"]);
     let cursor = first.body["pagination"]["nextCursor"].as_str().expect("more").to_owned();
     stripe(&api, &event("evt_5", "x", json!({}))).await.is(200);
     let next = admin.get(&format!("/api/webhook-events?limit=2&after={cursor}")).await.is(200);
-    assert_eq!(names(&next.body), ["evt_2", "evt_1"]);
+    assert_eq!(provider_ids(&next.body), ["evt_2", "evt_1"]);
     let third = admin.get("/api/webhook-events?limit=2&page=3&sort=receivedAt").await.is(200);
-    assert_eq!(names(&third.body), ["evt_4", "evt_5"]);
+    assert_eq!(provider_ids(&third.body), ["evt_4", "evt_5"]);
     admin.get(&format!("/api/webhook-events?limit=2&type=x&after={cursor}")).await.is(400);
-    let known = admin.header("if-none-match", third.header("etag"));
-    known.get("/api/webhook-events?limit=2&page=3&sort=receivedAt").await.is(304);
+    let conditional = admin.header("if-none-match", third.header("etag"));
+    conditional.get("/api/webhook-events?limit=2&page=3&sort=receivedAt").await.is(304);
 }
 
 #[tokio::test]
-async fn what_no_secret_vouches_for_is_refused_and_not_kept() {
-    let api = house().await;
+async fn rejects_invalid_signatures_and_stores_nothing() {
+    let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
     let body = event("evt_1", "invoice.paid", json!({})).to_string();
     let now = START / 1000;
-    let good = mac(STRIPE, format!("{now}.{body}").as_bytes());
-    let forged = |answer: Answer, what: &str| {
-        assert_eq!((answer.status, &answer.body["code"]), (400, &json!("invalid-signature")), "{what}");
+    let valid = mac(STRIPE, format!("{now}.{body}").as_bytes());
+    let assert_invalid = |response: Answer, case: &str| {
+        assert_eq!((response.status, &response.body["code"]), (400, &json!("invalid-signature")), "{case}");
     };
-    forged(send(&api, "stripe", &body).await, "nothing");
-    forged(send(&api, "github", &body).await, "nothing");
-    for field in [
+    assert_invalid(send(&api, "stripe", &body).await, "no signature");
+    assert_invalid(send(&api, "github", &body).await, "no signature");
+    for signature in [
         "".to_owned(),
-        good.clone(),
+        valid.clone(),
         format!("t={now},v1="),
         format!("t={now},v1={}", mac("", format!("{now}.{body}").as_bytes())),
         format!("t={now},v1={}", mac("undefined", format!("{now}.{body}").as_bytes())),
         format!("t={now},v1={}", mac(GITHUB, format!("{now}.{body}").as_bytes())),
-        format!("t={now},v0={good}"),
+        format!("t={now},v0={valid}"),
     ] {
-        forged(send(&api.header("stripe-signature", &field), "stripe", &body).await, &field);
-        forged(send(&api.header("x-hub-signature-256", &field), "github", &body).await, &field);
+        assert_invalid(send(&api.header("stripe-signature", &signature), "stripe", &body).await, &signature);
+        assert_invalid(
+            send(&api.header("x-hub-signature-256", &signature), "github", &body).await,
+            &signature,
+        );
     }
-    let signed = api.header("stripe-signature", &format!("t={now},v1={good}"));
-    forged(send(&signed.header("stripe-signature", "t=1,v1="), "stripe", &body).await, "two fields");
-    forged(send(&signed, "stripe", &format!("{body} ")).await, "another body");
-    forged(send(&signed, "stripe", "").await, "no body");
+    let signed = api.header("stripe-signature", &format!("t={now},v1={valid}"));
+    assert_invalid(send(&signed.header("stripe-signature", "t=1,v1="), "stripe", &body).await, "two fields");
+    assert_invalid(send(&signed, "stripe", &format!("{body} ")).await, "another body");
+    assert_invalid(send(&signed, "stripe", "").await, "no body");
     api.clock.advance(301_000);
-    forged(send(&signed, "stripe", &body).await, "late");
+    assert_invalid(send(&signed, "stripe", &body).await, "late");
     api.clock.advance(-301_000 - 61_000);
-    forged(send(&signed, "stripe", &body).await, "early");
+    assert_invalid(send(&signed, "stripe", &body).await, "early");
     api.clock.advance(61_000);
     assert!(listed(&admin, "").await.is_empty());
     send(&signed, "stripe", &body).await.is(200);
@@ -143,8 +146,8 @@ async fn what_no_secret_vouches_for_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
-async fn what_is_signed_and_no_event_is_refused() {
-    let api = house().await;
+async fn rejects_a_signed_body_that_is_no_event() {
+    let api = start_with_providers().await;
     let now = START / 1000;
     for body in [
         "{}",
@@ -155,13 +158,13 @@ async fn what_is_signed_and_no_event_is_refused() {
         r#"{"id":7,"type":"x"}"#,
     ] {
         let signature = format!("t={now},v1={}", mac(STRIPE, format!("{now}.{body}").as_bytes()));
-        let answer = send(&api.header("stripe-signature", &signature), "stripe", body).await.is(400);
-        assert_eq!(answer.body["code"], "validation-failed", "{body}");
+        let response = send(&api.header("stripe-signature", &signature), "stripe", body).await.is(400);
+        assert_eq!(response.body["code"], "validation-failed", "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_provider_without_a_secret_has_no_address() {
+async fn returns_404_for_a_provider_without_a_secret() {
     let api = Api::start().await;
     for provider in ["stripe", "github", "paypal", "square"] {
         send(&api, provider, "{}").await.is(404);
@@ -171,41 +174,41 @@ async fn a_provider_without_a_secret_has_no_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_copies_at_once_are_one_event() {
-    let api = house().await;
+async fn concurrent_duplicates_are_stored_once() {
+    let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
-    let told = event("evt_100", "customer.created", json!({}));
-    let all = (0..100).map(|_| stripe(&api, &told));
-    for answer in futures_util::future::join_all(all).await {
-        assert_eq!(answer.is(200).body, json!({ "received": true }));
+    let payload = event("evt_100", "customer.created", json!({}));
+    let requests = (0..100).map(|_| stripe(&api, &payload));
+    for response in futures_util::future::join_all(requests).await {
+        assert_eq!(response.is(200).body, json!({ "received": true }));
     }
     assert_eq!(listed(&admin, "").await.len(), 1);
 }
 
 #[tokio::test]
-async fn forgers_use_up_their_own_budget_alone() {
+async fn invalid_signatures_count_against_the_rate_limit_of_the_client() {
     let api = Api::with(&[("rate_limits", "on"), ("webhooks_stripe_secrets", STRIPE)]).await;
     let (forger, provider) = (api.from("192.0.2.66"), api.from("192.0.2.1"));
-    let mut left = 0;
+    let mut count = 0;
     while send(&forger, "stripe", "{}").await.status == 400 {
-        left += 1;
+        count += 1;
     }
-    assert_eq!(left, 200);
-    for at in ["stripe", "github", "paypal"] {
-        let refused = send(&forger, at, "{}").await.is(429);
-        assert!(refused.header("ratelimit-policy").starts_with("\"webhooks\";q=600;w=60"));
+    assert_eq!(count, 200);
+    for name in ["stripe", "github", "paypal"] {
+        let rejected = send(&forger, name, "{}").await.is(429);
+        assert!(rejected.header("ratelimit-policy").starts_with("\"webhooks\";q=600;w=60"));
     }
     stripe(&provider, &event("evt_1", "x", json!({}))).await.is(200);
     forger.get("/api/tags").await.is(200);
 }
 
 #[tokio::test]
-async fn neither_a_cookie_nor_a_bad_token_is_looked_at() {
-    let api = house().await;
-    for who in [
+async fn ignores_cookies_and_tokens() {
+    let api = start_with_providers().await;
+    for client in [
         api.bearer("nonsense"),
         api.header("cookie", "__Host-session=abc").header("sec-fetch-site", "cross-site"),
     ] {
-        stripe(&who, &event("evt_1", "x", json!({}))).await.is(200);
+        stripe(&client, &event("evt_1", "x", json!({}))).await.is(200);
     }
 }

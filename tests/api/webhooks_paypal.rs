@@ -1,4 +1,4 @@
-//! PayPal's events, signed by a certificate that the operator has put here.
+//! PayPal events: requests are validated with the configured certificates.
 use std::{fs, path::PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -22,7 +22,7 @@ const KEYS: [&str; 2] = [
     include_str!("../../src/resources/webhooks/inbound/verify/tests/only-for-tests.2.key.pem"),
 ];
 
-/// Somebody who signs as PayPal does, with the file that makes them believed.
+/// Signs requests like PayPal, and stores the certificate chain in a file.
 struct Signer {
     key: rsa::KeyPair,
     file: PathBuf,
@@ -34,12 +34,12 @@ impl Signer {
         let mut root = CertificateParams::default();
         root.distinguished_name.push(DnType::CommonName, "The root");
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let above = root.clone().self_signed(&root_key).expect("a root").pem();
+        let root_pem = root.clone().self_signed(&root_key).expect("a root").pem();
         let key = KeyPair::from_pkcs8_pem_and_sign_algo(key_pem, &PKCS_RSA_SHA256).expect("a key");
         let leaf = CertificateParams::new(vec!["messageverificationcerts.paypal.com".to_owned()]);
         let leaf = leaf.expect("a name").signed_by(&key, &Issuer::new(root, root_key)).expect("a leaf").pem();
         let file = std::env::temp_dir().join(format!("tenon-paypal-{}.pem", Uuid::now_v7()));
-        fs::write(&file, format!("{leaf}{above}")).expect("written");
+        fs::write(&file, format!("{leaf}{root_pem}")).expect("written");
         Signer { key: rsa::KeyPair::from_pkcs8(&key.serialize_der()).expect("the same key"), file }
     }
 
@@ -70,24 +70,24 @@ impl Drop for Signer {
 }
 
 #[tokio::test]
-async fn an_event_of_paypal_is_kept_once_and_its_transmission_carries_no_other() {
-    let (paypal, stranger) = (Signer::new(KEYS[0]), Signer::new(KEYS[1]));
+async fn stores_one_event_per_transmission_and_rejects_an_untrusted_certificate() {
+    let (paypal, untrusted) = (Signer::new(KEYS[0]), Signer::new(KEYS[1]));
     let file = paypal.file.display().to_string();
     let api =
         Api::with(&[("webhooks_paypal_id", WEBHOOK), ("webhooks_paypal_certificates", file.as_str())]).await;
     let admin = api.sign_in(Role::Admin).await;
     let event = |id: &str| json!({ "id": id, "event_type": "PAYMENT.SALE.COMPLETED", "resource": {} });
     for transmission in ["69cd13f0-1", "69cd13f0-1", "69cd13f0-2"] {
-        let answer = paypal.send(&api, transmission, &event("WH-1")).await.is(200);
-        assert_eq!(answer.body, json!({ "received": true }));
+        let response = paypal.send(&api, transmission, &event("WH-1")).await.is(200);
+        assert_eq!(response.body, json!({ "received": true }));
     }
     paypal.send(&api, "69cd13f0-1", &event("WH-2")).await.is(200);
-    let forged = stranger.send(&api, "69cd13f0-3", &event("WH-3")).await.is(400);
+    let forged = untrusted.send(&api, "69cd13f0-3", &event("WH-3")).await.is(400);
     assert_eq!(forged.body["code"], "invalid-signature");
-    let kept = listed(&admin, "?provider=paypal").await;
-    assert_eq!(kept.len(), 1, "{kept:?}");
+    let stored = listed(&admin, "?provider=paypal").await;
+    assert_eq!(stored.len(), 1, "{stored:?}");
     assert_eq!(
-        (&kept[0]["providerId"], &kept[0]["type"]),
+        (&stored[0]["providerId"], &stored[0]["type"]),
         (&json!("WH-1"), &json!("PAYMENT.SALE.COMPLETED"))
     );
 }
