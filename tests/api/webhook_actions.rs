@@ -146,7 +146,7 @@ async fn stores_events_without_an_action() {
         ("evt_3", "unhandled"),
         ("evt_4", "ignored"),
     ];
-    assert_eq!(found, expected.map(|(id, invoice_state)| (id.to_owned(), invoice_state.to_owned())));
+    assert_eq!(found, expected.map(|(id, state)| (id.to_owned(), state.to_owned())));
     drop(stop);
 }
 
@@ -170,7 +170,7 @@ async fn a_failed_event_stores_the_error_and_can_be_replayed() {
     });
     admin.post_empty(&format!("/api/jobs/{}/retry", dead.await)).await.is(202);
     wait_for(async || (listed(&admin, "").await[0]["attempts"] == 2).then_some(())).await;
-    let late = Outcome { invoice_state: WebhookEventState::Received, message: Some("late".to_owned()) };
+    let late = Outcome { state: WebhookEventState::Received, message: Some("late".to_owned()) };
     let (events, id) = (api.app.webhook_events.clone(), failed["id"].as_str().expect("an id").parse());
     let id: Uuid = id.expect("an id");
     let recorded = api.app.db.write(async move |tx: Tx| events.record_outcome(&tx, id, late).await).await;
