@@ -132,7 +132,7 @@ async fn rejects_the_removal_of_the_last_admin() {
 }
 
 #[tokio::test]
-async fn rejects_the_deletion_of_a_new_user_posts() {
+async fn rejects_the_deletion_of_a_user_with_posts() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
     let id = user_id(&ada).await;

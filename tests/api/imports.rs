@@ -77,16 +77,16 @@ async fn an_import_does_not_overwrite_an_edited_document() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     editor.put("/api/docs/own", json!({ "title": "Own", "content": "" })).await.is(201);
-    assert!(document(&api, "own", "From a file").await.unwrap_err().contains("was not imported"));
-    assert_eq!(document(&api, "guide", "Guide").await, Ok(Created));
-    assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Updated));
+    assert!(import_document(&api, "own", "From a file").await.unwrap_err().contains("was not imported"));
+    assert_eq!(import_document(&api, "guide", "Guide").await, Ok(Created));
+    assert_eq!(import_document(&api, "guide", "Guide, mended").await, Ok(Updated));
     editor.put("/api/docs/guide", json!({ "title": "By hand", "content": "" })).await.is(200);
-    assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
-    assert!(document(&api, "guide", "Guide, again").await.is_err());
+    assert_eq!(import_document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
+    assert!(import_document(&api, "guide", "Guide, again").await.is_err());
     assert_eq!(api.get("/api/docs/guide").await.is(200).body["title"], "By hand");
     editor.delete("/api/docs/guide").await.is(204);
-    assert_eq!(document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
-    assert!(document(&api, "guide", "Guide, again").await.is_err());
+    assert_eq!(import_document(&api, "guide", "Guide, mended").await, Ok(Unchanged));
+    assert!(import_document(&api, "guide", "Guide, again").await.is_err());
     api.get("/api/docs/guide").await.is(404);
 }
 
@@ -94,11 +94,11 @@ async fn an_import_does_not_overwrite_an_edited_document() {
 async fn a_moved_document_is_not_overwritten() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    assert_eq!(document(&api, "guide", "Guide").await, Ok(Created));
+    assert_eq!(import_document(&api, "guide", "Guide").await, Ok(Created));
     let id = api.get("/api/docs/guide").await.is(200).id();
     editor.patch(&format!("/api/documents/{id}"), json!({ "path": "handbook" })).await.is(200);
-    assert_eq!(document(&api, "guide", "Guide").await, Ok(Unchanged));
-    let rejected = document(&api, "guide", "New guide").await.unwrap_err();
+    assert_eq!(import_document(&api, "guide", "Guide").await, Ok(Unchanged));
+    let rejected = import_document(&api, "guide", "New guide").await.unwrap_err();
     assert!(rejected.contains("both the file and the resource"), "{rejected}");
     assert_eq!(api.get("/api/docs/handbook").await.is(200).body["title"], "Guide");
     api.get("/api/docs/guide").await.is(404);
