@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::types::{Author, AuthorQuery};
 use crate::{
-    domain::{id::Id, text::like_contains},
+    domain::{id::Id, search::like_contains},
     http::{
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::ETag,

@@ -25,7 +25,8 @@ use crate::{
         event::{Audience, EventType},
         id::Id,
         result_ext::ResultExt,
-        text::{like_contains, search_key, trim},
+        search::{like_contains, search_key},
+        text::trim,
     },
     http::{
         auth::{Principal, cache_key},

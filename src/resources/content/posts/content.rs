@@ -106,7 +106,7 @@ impl Post {
             content: self.content.clone(),
             excerpt: self.excerpt.clone(),
             cover_image: self.cover_image.clone(),
-            tags: self.tags.iter().map(|tag| tag.name.clone()).collect(),
+            tags: self.tags.iter().map(|tag| tag.name.to_string()).collect(),
             published: self.published,
             publish_at: self.publish_at,
             unpublish_at: self.unpublish_at,

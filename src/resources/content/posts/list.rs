@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         id::Id,
-        text::{like_contains, search_key},
+        search::{like_contains, search_key},
         timestamp::Timestamp,
     },
     http::{
@@ -304,7 +304,7 @@ impl Related {
             .all(db)
             .await?;
         for (post, slug, name) in tagged {
-            related.tags.entry(post).or_default().push(TagRef { slug, name });
+            related.tags.entry(post).or_default().push(TagRef { slug: slug.into(), name: name.into() });
         }
         let coauthored: Vec<Uuid> = rows.iter().filter(|row| row.coauthors > 0).map(|row| row.id).collect();
         if coauthored.is_empty() {

@@ -20,8 +20,9 @@ use super::{
 use crate::{
     domain::{
         id::Id,
+        search::search_key,
         slug::slugify,
-        text::{search_key, trim},
+        text::{TagName, trim},
     },
     http::{
         auth::{DRAFTS, Principal, cache_key, collections_for},
@@ -288,7 +289,8 @@ impl Posts {
     /// Replaces the tags of a post, in this order; returns whether they changed.
     pub(super) async fn set_tags(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
         // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
-        let tags = self.tags.ensure(tx, names, now).await?;
+        let names: Vec<_> = names.iter().map(|name| TagName::from(name.as_str())).collect();
+        let tags = self.tags.ensure(tx, &names, now).await?;
         let current = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
         let current = current.select_only().column(post_tag::Column::TagId);
         let current: Vec<Uuid> =

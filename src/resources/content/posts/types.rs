@@ -94,7 +94,7 @@ impl Resource for Post {
             parts.extend(author.parts());
         }
         for tag in &self.tags {
-            parts.extend([tag.slug.clone(), tag.name.clone()]);
+            parts.extend([tag.slug.to_string(), tag.name.to_string()]);
         }
         for (name, at) in [("publish", self.publish_at), ("unpublish", self.unpublish_at)] {
             parts.extend(at.map(|at| format!("{name} {at}")));
