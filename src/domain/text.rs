@@ -38,7 +38,8 @@ impl TextSchema {
 /// Declares text types: newtypes of `String` with a schema.
 ///
 /// The schema validator checks length (in characters, before normalization), pattern and format of a request before a
-/// value is parsed. Parsing and conversion from `String` only normalize, so they cannot fail.
+/// value is parsed. Parsing and conversion from `String` only normalize, so they cannot fail. `debug` replaces the text of
+/// secrets in debug output.
 macro_rules! text_type {
     ($(
         $(#[$attribute:meta])*
@@ -47,11 +48,12 @@ macro_rules! text_type {
             $(pattern: $pattern:expr,)?
             $(format: $format:literal,)?
             $(normalize: $normalize:path,)?
+            $(debug: $debug:literal,)?
             $(example: $example:literal,)?
         }
     )*) => {$(
         $(#[$attribute])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $visibility struct $name $(<$(const $param: usize),+>)? (String);
 
         impl $(<$(const $param: usize),+>)? $name $(<$($param),+>)? {
@@ -76,6 +78,13 @@ macro_rules! text_type {
         impl $(<$(const $param: usize),+>)? std::fmt::Display for $name $(<$($param),+>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl $(<$(const $param: usize),+>)? std::fmt::Debug for $name $(<$($param),+>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let replacement: Option<&str> = $crate::domain::text::optional!($($debug)?);
+                std::fmt::Debug::fmt(replacement.unwrap_or(&self.0), f)
             }
         }
 

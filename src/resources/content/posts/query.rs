@@ -1,6 +1,7 @@
 //! Query parameters of the operations on posts.
 use poem_openapi::{Enum, Object};
 
+use super::types::PreviewToken;
 use crate::{
     domain::{
         id::Id,
@@ -37,13 +38,6 @@ text_type! {
         length: 1..=500,
         pattern: pattern::SLUGS,
         example: "joinery",
-    }
-
-    /// The token of a preview link.
-    pub struct PreviewToken {
-        length: 10..=200,
-        pattern: pattern::TOKEN,
-        example: "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
     }
 }
 
