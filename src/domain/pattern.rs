@@ -23,7 +23,8 @@ patterns! {
     /// A text that is not blank. The format is `text`.
     NOT_BLANK = r"^[\s\S]*\S[\s\S]*$", "must not be blank";
     /// A single line that is not blank. The format is `line`.
-    LINE = r"^.*\S.*$", "must be a single line that is not blank";
+    LINE = r"^.*\S.*$",
+        "must not be blank or contain line breaks, control characters or bidirectional formatting characters";
 
     PRINTABLE = r"^[ -~]+$", "must be printable ASCII";
     PRINTABLE_OR_EMPTY = r"^[ -~]*$", "must be printable ASCII";
@@ -49,7 +50,7 @@ patterns! {
     WEB_URL = r"^https?://[A-Za-z0-9]\S*$", "must be a URL that begins with http:// or https:// and a host";
     ASCII_URL = r"^https?://[!-~]+$", "must be a URL that begins with http:// or https://";
     /// The URL or the path of an image. The format is `web-url`.
-    MEDIA_URL = r"^(https?://[A-Za-z0-9]|/[^/\s])\S*$",
+    MEDIA_URL = r"^(https?://[A-Za-z0-9]|/[^/\\\s])\S*$",
         "must be a URL that begins with http:// or https:// and a host, or a path that begins with a single /";
     ABSOLUTE_PATH = r"^/[!-~]*$", "must be a path that begins with /";
     /// The path of a redirect rule. The format is `no-controls`.

@@ -3,6 +3,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 
+use crate::domain::pattern;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Uuid,
@@ -83,13 +85,11 @@ impl Format {
             Format::Email => "must be an e-mail address, such as ada@example.com",
             Format::Date => "must be a date, such as 2026-01-31",
             Format::DateTime => "must be a timestamp with an offset (RFC 3339), such as 2026-01-31T09:30:00Z",
-            Format::Line => {
-                "must not be blank or contain line breaks, control characters or bidirectional formatting characters"
-            }
-            Format::Text => "must not be blank",
+            Format::Line => pattern::LINE.message,
+            Format::Text => pattern::NOT_BLANK.message,
             Format::WebUrl => "must not contain spaces, control characters or any of \"<>\\^`{|}",
             Format::NoControls => "must not contain control characters",
-            Format::FileName => "must contain a character other than spaces, dots and slashes",
+            Format::FileName => pattern::FILE_NAME.message,
             Format::Int32 | Format::Int64 | Format::Annotation => "has an invalid format",
         }
     }

@@ -217,25 +217,25 @@ const OF_SCHEMAS: &[Breach] = &[
     (
         schemas::strings_are_bounded_and_have_a_form,
         "a string has maxLength",
-        "/components/schemas/NewPost/properties/title/maxLength",
+        "/components/schemas/PostInput/properties/title/maxLength",
         "",
     ),
     (
-        schemas::strings_are_bounded_and_have_a_form,
-        "a string has a pattern",
-        "/components/schemas/NewPost/properties/title/pattern",
-        "",
+        schemas::patterns_are_portable,
+        "a pattern is short ASCII",
+        "/components/schemas/PostInput/properties/slug/pattern",
+        r#""^[\\u0061-\\u007a]+$""#,
     ),
     (
         schemas::strings_are_bounded_and_have_a_form,
         "a pattern is anchored",
-        "/components/schemas/NewPost/properties/slug/pattern",
+        "/components/schemas/PostInput/properties/slug/pattern",
         r#""[a-z]+""#,
     ),
     (
         schemas::strings_are_bounded_and_have_a_form,
         "a pattern has words",
-        "/components/schemas/NewPost/properties/slug/pattern",
+        "/components/schemas/PostInput/properties/slug/pattern",
         r#""^[a-f]+$""#,
     ),
     (
@@ -247,7 +247,7 @@ const OF_SCHEMAS: &[Breach] = &[
     (
         schemas::numbers_and_arrays_are_bounded,
         "an array says",
-        "/components/schemas/NewPost/properties/tags/maxItems",
+        "/components/schemas/PostInput/properties/tags/maxItems",
         "",
     ),
     (
