@@ -94,7 +94,10 @@ fn info() -> Value {
         "description": "Posts, documents, images, chat, invoices, redirects, webhooks and live events for a website and its \
         dashboard.\n\n\
         Every list is paginated, every resource has an ETag, and every error is a problem document (RFC 9457). \
-        Requests are validated against this OpenAPI document: a request that violates it is rejected. If a redirect \
+        Requests are validated against this OpenAPI document: a request that violates it is rejected. No string may \
+        contain the character U+0000. The formats `line`, `text`, `web-url`, `no-controls` and `file-name` state what \
+        a portable pattern cannot: a line and a text have a visible character, and a line has no control characters, \
+        line separators or bidirectional formatting characters. If a redirect \
         rule matches the path of a request, the response is 307 or 308 with `Location`.",
         "version": env!("CARGO_PKG_VERSION"),
         "termsOfService": "https://github.com/tenon-api/tenon/blob/main/README.md",

@@ -1,10 +1,13 @@
-//! The attribute `#[operations]`: the operations of a resource, declared once in their signatures.
+//! The attribute `#[operations]`: the operations of a resource, declared once in their signatures. The derive
+//! `MergePatch`: the merge patch of a request body.
+mod merge_patch;
+
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 use syn::{
-    Attribute, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta, MetaNameValue,
-    Pat, Path, Result, ReturnType, Token, parse_macro_input, punctuated::Punctuated,
+    Attribute, DeriveInput, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta,
+    MetaNameValue, Pat, Path, Result, ReturnType, Token, parse_macro_input, punctuated::Punctuated,
 };
 
 /// Declares the operations of an `impl`: `#[operations(prefix_path = "/api/posts", tag = "TAG")]`.
@@ -20,6 +23,20 @@ pub fn operations(arguments: TokenStream, item: TokenStream) -> TokenStream {
         parse_macro_input!(arguments with Punctuated::<MetaNameValue, Token![,]>::parse_terminated);
     let item = parse_macro_input!(item as ItemImpl);
     expand(&arguments, item).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Derives the merge patch of a request body (RFC 7396): `PostPatch` for `PostInput`.
+///
+/// A field `T` becomes `Option<T>`, a field `Option<T>` becomes `Patch<T>`, which `null` clears. Defaults are removed.
+/// Doc comments are copied without the sentences that begin with `If omitted` or `Default`, which describe a new
+/// resource. The patch implements `From<PostInput>` (it then sets all fields) and has the example of the input.
+///
+/// Options of a field: `#[merge_patch(skip)]` omits it, `#[merge_patch(required)]` rejects `null` for an `Option<T>`,
+/// `#[merge_patch(doc = "…")]` replaces the description.
+#[proc_macro_derive(MergePatch, attributes(merge_patch))]
+pub fn merge_patch(item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as DeriveInput);
+    merge_patch::expand(&item).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn expand(arguments: &Punctuated<MetaNameValue, Token![,]>, mut item: ItemImpl) -> Result<Tokens> {
@@ -110,7 +127,7 @@ fn template(prefix: &str, path: &str) -> String {
 }
 
 /// Returns the text of a doc comment, as poem-openapi reads it.
-fn docs(attributes: &[Attribute]) -> String {
+pub(crate) fn docs(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
         Meta::NameValue(MetaNameValue {
             path,

@@ -27,8 +27,8 @@ use crate::{
         response::Resource,
     },
     resources::accounts::{
-        api_keys::NewApiKey,
-        users::{NewUser, Status, User as Account, UserPatch, password},
+        api_keys::ApiKeyInput,
+        users::{Status, User as Account, UserInput, UserPatch, password},
     },
 };
 
@@ -65,10 +65,14 @@ impl UserCommand {
         let read = std::io::stdin().take(4096).read_to_string(&mut text);
         read.map_err(|error| format!("cannot read the password: {error}"))?;
         let password = text.lines().next().unwrap_or_default().to_owned();
-        validate::body("NewUser", &json!({ "email": email, "name": name, "password": password }))?;
+        validate::body("UserInput", &json!({ "email": email, "name": name, "password": password }))?;
         password::validate(&Secret::new(password.clone())).map_err(|error| format!("password: {error}"))?;
         let app = app(config).await?;
-        let account = create_or_reset_user(&app, NewUser { email, name, password, role }).await;
+        let account = create_or_reset_user(
+            &app,
+            UserInput { email: email.into(), name: name.into(), password: password.into(), role },
+        )
+        .await;
         let account = account.map_err(|error| message(&error))?;
         print(&format!("{} {} {}\n", account.id, account.role, account.email.unwrap_or_default()));
         Ok(ExitCode::SUCCESS)
@@ -77,9 +81,9 @@ impl UserCommand {
 
 /// Creates the account, or resets the existing one with this e-mail address. The rules of the API for admins
 /// apply.
-async fn create_or_reset_user(app: &App, new: NewUser) -> ServiceResult<Account> {
+async fn create_or_reset_user(app: &App, new: UserInput) -> ServiceResult<Account> {
     let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Cli };
-    let email = user::Column::Email.eq(new.email.to_lowercase());
+    let email = user::Column::Email.eq(new.email.as_str());
     let Some(existing) = user::Entity::find().filter(email).one(app.db.read()).await? else {
         return match app.users.create(Some(&operator), new, None).await? {
             Outcome::New(account) => Ok(account),
@@ -126,7 +130,7 @@ impl ApiKeyCommand {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let ApiKeyCommand::Create(CreateApiKey { name, scopes, expires, owner }) = self;
         let scope_names: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
-        validate::body("NewApiKey", &json!({ "name": name, "scopes": scope_names }))?;
+        validate::body("ApiKeyInput", &json!({ "name": name, "scopes": scope_names }))?;
         let app = app(config).await?;
         let owner_found =
             app.users.find_key_owner(owner.as_deref()).await.map_err(|error| message(&error))?;
@@ -140,7 +144,7 @@ impl ApiKeyCommand {
         })?;
         let now = app.clock.now();
         let expires_at = expires.map(|lifetime| Timestamp(now + lifetime.num_milliseconds()));
-        let new = NewApiKey { name, scopes, expires_at };
+        let new = ApiKeyInput { name: name.into(), scopes, expires_at };
         let issued = app.api_keys.create(&principal, new).await.map_err(|error| message(&error))?;
         print(&format!("{}\n", issued.key));
         Ok(ExitCode::SUCCESS)

@@ -14,7 +14,7 @@ use crate::{
     infra::db::Tx,
     resources::{
         accounts::users::find_or_create_author,
-        content::{comments::NewComment, documents, posts, posts::PostKey, revisions::store_revisions},
+        content::{comments::CommentInput, documents, posts, posts::PostKey, revisions::store_revisions},
     },
 };
 
@@ -57,7 +57,7 @@ pub async fn fill(app: &App) -> Result<bool> {
     let author = app.db.write(async move |tx| write(&services, &tx).await).await?;
     let ada = Principal { user: author, role: Role::Author, via: Via::Cli };
     for text in ["Does this work for a drawer as well?", "It does: leave a hair of room for the summer."] {
-        let comment = NewComment { content: text.to_owned(), parent_id: None };
+        let comment = CommentInput { content: text.into(), parent_id: None };
         app.comments.create(&ada, PostKey::Id(Id::from(EXAMPLE_POST)), comment, None).await?;
     }
     Ok(true)

@@ -123,7 +123,7 @@ impl Import {
     fn check_arguments(&self) -> std::result::Result<String, String> {
         match self {
             Import::Markdown(posts) => {
-                validate::field("NewUser", "name", "author", &posts.author)?;
+                validate::field("UserInput", "name", "author", &posts.author)?;
                 check_has_markdown(&posts.source.dir)?;
                 return Ok(trim(&posts.author));
             }

@@ -4,7 +4,7 @@ use std::{fmt, ops::RangeInclusive, str::FromStr};
 use chrono::{Datelike, Months, NaiveDate};
 use poem_openapi::registry::MetaSchema;
 
-use super::scalar::string_scalar;
+use super::{pattern, scalar::string_scalar};
 
 /// The accepted years: enough for accounting, and few enough that a list of all their months stays small.
 pub const SUPPORTED_YEARS: RangeInclusive<u16> = 1900..=2199;
@@ -45,7 +45,7 @@ impl fmt::Display for Date {
 
 // The format checks the length of the month, which the pattern cannot express.
 string_scalar!([] Date, "date", MetaSchema {
-    pattern: Some("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$".to_owned()),
+    pattern: Some(pattern::DATE.regex.to_owned()),
     min_length: Some(10),
     max_length: Some(10),
     example: Some("2026-11-21".into()),
@@ -97,7 +97,7 @@ impl fmt::Display for Month {
 }
 
 string_scalar!([] Month, "month", MetaSchema {
-    pattern: Some("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$".to_owned()),
+    pattern: Some(pattern::MONTH.regex.to_owned()),
     min_length: Some(7),
     max_length: Some(7),
     example: Some("2026-11".into()),

@@ -3,7 +3,7 @@ use std::{convert::Infallible, fmt, str::FromStr};
 
 use poem_openapi::registry::MetaSchema;
 
-use super::{money::Currency, scalar::string_scalar};
+use super::{money::Currency, pattern, scalar::string_scalar};
 
 /// A language with an optional country, as in paths: `en-gb`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl fmt::Display for Locale {
 }
 
 string_scalar!([] Locale, "locale", MetaSchema {
-    pattern: Some("^[a-z]{2}(-[a-z]{2})?$".to_owned()),
+    pattern: Some(pattern::LOCALE.regex.to_owned()),
     min_length: Some(2),
     max_length: Some(5),
     example: Some("en-us".into()),

@@ -1,13 +1,16 @@
-//! Value types without HTTP or SQL: identifiers, dates, money, locales, slugs, secrets, event types.
+//! Value types without HTTP or SQL: identifiers, dates, money, locales, texts, slugs, secrets, event types.
 pub mod date;
 pub mod event;
 pub mod id;
 pub mod locale;
 pub mod money;
+pub mod names;
+pub mod pattern;
 pub mod principal;
 pub mod result_ext;
 pub mod scalar;
 pub mod scope;
+pub mod search;
 pub mod secret;
 pub mod slug;
 pub mod text;

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 use poem_openapi::registry::MetaSchema;
 use rust_decimal::Decimal;
 
-use super::scalar::string_scalar;
+use super::{pattern, scalar::string_scalar};
 
 /// A currency code (ISO 4217).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +59,7 @@ impl fmt::Display for Currency {
 }
 
 string_scalar!([] Currency, "currency", MetaSchema {
-    pattern: Some("^[A-Z]{3}$".to_owned()),
+    pattern: Some(pattern::CURRENCY.regex.to_owned()),
     min_length: Some(3),
     max_length: Some(3),
     example: Some("EUR".into()),

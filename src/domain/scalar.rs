@@ -3,7 +3,7 @@
 /// Implements poem-openapi's and serde's traits for `$ty` as a JSON string with the given schema. Parsing
 /// uses `FromStr`, serialization uses `Display`.
 macro_rules! string_scalar {
-    ([$($generics:tt)*] $ty:ty, $name:literal, $schema:expr) => {
+    ([$($generics:tt)*] $ty:ty, $name:expr, $schema:expr) => {
         impl<$($generics)*> poem_openapi::types::Type for $ty {
             const IS_REQUIRED: bool = true;
             type RawValueType = Self;

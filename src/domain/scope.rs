@@ -43,7 +43,7 @@ impl Type for Scope {
     fn register(registry: &mut Registry) {
         registry.create_schema::<Scope, _>(Scope::SCHEMA.to_owned(), |_| MetaSchema {
             description: Some("A permission of an API key, within the permissions of its owner."),
-            // Replaced by the scopes of all operations. Without it, strings get the default pattern.
+            // Replaced by the scopes of all operations.
             enum_items: vec![Value::Null],
             ..MetaSchema::new("string")
         });

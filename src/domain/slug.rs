@@ -1,35 +1,30 @@
 //! Slugs: names in URLs, of lower-case words with hyphens.
-use std::{convert::Infallible, fmt, str::FromStr};
-
 use deunicode::deunicode;
-use poem_openapi::registry::MetaSchema;
 
-use super::scalar::string_scalar;
+use super::{pattern, text::text_type};
 
-/// The name of a resource in a URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slug(pub String);
+text_type! {
+    /// The name of a resource in a URL, of at most `MAX` characters.
+    pub struct Slug<const MAX: usize> {
+        length: 1..=MAX,
+        pattern: pattern::SLUG,
+        example: "a-joint-that-fits",
+    }
 
-impl FromStr for Slug {
-    type Err = Infallible;
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Slug(text.to_owned()))
+    /// A part of a slug, as a filter.
+    pub struct SlugPart {
+        length: 1..=100,
+        pattern: pattern::SLUG_PART,
+        example: "join",
+    }
+
+    /// The path of a document in the tree: one to ten slugs, separated by slashes.
+    pub struct SlugPath {
+        length: 1..=500,
+        pattern: pattern::SLUG_PATH,
+        example: "guides/getting-started",
     }
 }
-
-impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-string_scalar!([] Slug, "slug", MetaSchema {
-    pattern: Some("^[a-z0-9]+(-[a-z0-9]+)*$".to_owned()),
-    min_length: Some(1),
-    max_length: Some(120),
-    example: Some("a-joint-that-fits".into()),
-    ..MetaSchema::new("string")
-});
 
 /// The maximum length of a slug derived from a title. A numeric suffix may follow.
 const MAX_DERIVED: usize = 100;

@@ -231,7 +231,7 @@ impl PageQuery<'_> {
         rows.truncate(self.params.limit as usize);
         let next =
             rows.last().filter(|_| more).map(|row| self.cursor_key.encode(&self.list_id, &position(row)));
-        Pagination::new(self.params, total, next)
+        Pagination::new(self.params, total, next.map(Into::into))
     }
 }
 

@@ -24,7 +24,7 @@ pub fn accepted_media_types() -> String {
     Format::ALL.map(Format::media_type).join(", ")
 }
 
-const SCHEMA_NAME: &str = "NewMedia";
+const SCHEMA_NAME: &str = "MediaInput";
 
 /// An unread form with an image.
 pub struct ImageUpload(pub Multipart);

@@ -8,7 +8,7 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use crate::schema::form_decode;
+use crate::{domain::text::Cursor, schema::form_decode};
 
 /// The maximum number of items per page.
 pub const MAX_LIMIT: u32 = 50;
@@ -32,8 +32,7 @@ pub struct PageParams {
     pub limit: u32,
     /// The `nextCursor` of the previous page. The page begins after that page's last item, even if items were
     /// added or removed since. A cursor is valid only for its list, filters and sort order.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
-    pub after: Option<String>,
+    pub after: Option<Cursor>,
     /// Whether `total` and `pages` are counted. By default they are counted for numbered pages and omitted
     /// with `after`.
     pub count: Option<Count>,
@@ -87,9 +86,8 @@ pub struct Pagination {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages: Option<i64>,
     /// The value of `after` for the next page. Absent on the last page.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+    pub next_cursor: Option<Cursor>,
 }
 
 const CURSOR: &str = "AVsxNzYzNzE3NDAwMDAwLHsiaWQiOiIwMTk5YzBkZSJ9XbG9zZQ";
@@ -113,7 +111,7 @@ impl Example for Pagination {
 }
 
 impl Pagination {
-    pub fn new(paging: &PageParams, total: Option<i64>, next_cursor: Option<String>) -> Self {
+    pub fn new(paging: &PageParams, total: Option<i64>, next_cursor: Option<Cursor>) -> Self {
         Pagination {
             page: paging.after.is_none().then_some(paging.page),
             limit: paging.limit,

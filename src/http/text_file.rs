@@ -31,7 +31,6 @@ const MAX_DOWNLOAD: usize = 1_073_741_824;
 
 fn schema<F: TextFormat>(max_length: usize) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema {
-        pattern: Some("^[^\\u0000]*$".to_owned()),
         min_length: Some(0),
         max_length: Some(max_length),
         example: Some(F::EXAMPLE.into()),

@@ -3,6 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::headers;
 use crate::{
+    domain::pattern::{self, Pattern},
     http::{operation::ResponseHeader, problem::codes_for_status, problem_code::ProblemCode},
     schema::ErrorCode,
 };
@@ -35,18 +36,14 @@ pub fn response_name(status: u16) -> String {
     reason.unwrap_or("Failure").replace([' ', '-'], "")
 }
 
-/// Patterns of a list of entity tags, and of a line of printable ASCII.
-const ENTITY_TAGS: &str = "^([!-~]([\\t -~]*[!-~])?)?$";
-const LINE: &str = "^[\\u0020-\\u007e]*$";
-
 /// Name, description, pattern, minimum and maximum length, and example.
-type Parameter = (&'static str, &'static str, &'static str, u32, u32, &'static str);
+type Parameter = (&'static str, &'static str, Pattern, u32, u32, &'static str);
 
 const PARAMETERS: &[Parameter] = &[
     (
         "If-Match",
         "The ETag of the version to change, a list of ETags, or `*` (RFC 9110, section 13.1.1). If none matches the current version, or the value is malformed, the response is 412. Without this header the change is unconditional, unless the service requires it (428).",
-        ENTITY_TAGS,
+        pattern::ENTITY_TAGS,
         0,
         4000,
         "*",
@@ -54,7 +51,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "If-None-Match",
         "The ETag of the client's copy, a list of ETags, or `*` (RFC 9110, section 13.1.2). If one matches the current version, the response is 304 without a body. A malformed value is ignored.",
-        ENTITY_TAGS,
+        pattern::ENTITY_TAGS,
         0,
         4000,
         TAG,
@@ -62,7 +59,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "Range",
         "The requested bytes, as one range such as `bytes=0-1023` or `bytes=-500` (RFC 9110, section 14.2). A list of ranges and a malformed value are ignored: the response is then the full representation.",
-        LINE,
+        pattern::PRINTABLE_OR_EMPTY,
         0,
         1000,
         "bytes=0-1023",
@@ -70,7 +67,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "If-Range",
         "The ETag of the representation that the client has a part of (RFC 9110, section 13.1.5). If it is not the current version, `Range` is ignored.",
-        LINE,
+        pattern::PRINTABLE_OR_EMPTY,
         0,
         200,
         TAG,
@@ -78,7 +75,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "Accept-Language",
         "The preferred languages, each with a weight (RFC 9110, section 12.5.4). Malformed ranges and unavailable languages are ignored.",
-        LINE,
+        pattern::PRINTABLE_OR_EMPTY,
         0,
         1000,
         "fr-CA, fr;q=0.9, en;q=0.5",
@@ -86,7 +83,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "Last-Event-ID",
         "The `id` of the last event that the client received (HTML Standard, section 9.2.4). The stream begins with the events after it. Takes precedence over `after`.",
-        "^[0-9]+$",
+        pattern::DIGITS,
         1,
         15,
         "4711",
@@ -94,7 +91,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "Idempotency-Key",
         "A unique key for this create. A retry with the same key and body within 24 hours creates nothing and returns the stored response. The same key with another body is rejected with 422.",
-        "^[\\u0021-\\u007e]+$",
+        pattern::NO_SPACES,
         1,
         255,
         "7f3e1b0c-post-welcome",
@@ -102,7 +99,7 @@ const PARAMETERS: &[Parameter] = &[
     (
         "Prefer",
         "`return=minimal` requests 204 without a body instead of the updated resource (RFC 7240). Other preferences are ignored.",
-        "^[\\u0020-\\u007e]+$",
+        pattern::PRINTABLE,
         1,
         200,
         "return=minimal",
@@ -112,7 +109,7 @@ const PARAMETERS: &[Parameter] = &[
 fn parameters() -> Map<String, Value> {
     let parameter = |(name, description, pattern, min, max, example): &Parameter| {
         let schema = json!({
-            "type": "string", "pattern": pattern, "minLength": min, "maxLength": max, "example": example
+            "type": "string", "pattern": pattern.regex, "minLength": min, "maxLength": max, "example": example
         });
         (parameter_name(name), header_parameter(name, description, &schema, example))
     };
@@ -226,21 +223,21 @@ fn problem() -> Value {
         "additionalProperties": false,
         "properties": {
             "type": { "type": "string", "format": "uri", "minLength": 10, "maxLength": 500, "description": "The kind of error, as the URL of a page that documents it.", "example": "https://api.acme.test/problems/not-found" },
-            "title": { "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[^\\u0000]*$", "description": "The title of this kind of error.", "example": "Not found" },
+            "title": { "type": "string", "minLength": 1, "maxLength": 100, "description": "The title of this kind of error.", "example": "Not found" },
             "status": { "type": "integer", "format": "int32", "minimum": 400, "maximum": 599, "description": "The status code of the response.", "example": 404 },
             "code": { "$ref": "#/components/schemas/ProblemCode" },
-            "detail": { "type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[^\\u0000]*$", "description": "The cause of this error and how to fix it.", "example": "no such post" },
-            "instance": { "type": "string", "minLength": 13, "maxLength": 80, "pattern": "^urn:request:[A-Za-z0-9._-]+$", "description": "The URN of this occurrence of the error.", "example": format!("urn:request:{ID}") },
-            "trace": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9._-]+$", "description": "The id of the request, as in `X-Request-Id` and in the log of the service.", "example": ID },
+            "detail": { "type": "string", "minLength": 1, "maxLength": 1000, "description": "The cause of this error and how to fix it.", "example": "no such post" },
+            "instance": { "type": "string", "minLength": 13, "maxLength": 80, "pattern": pattern::REQUEST_URN.regex, "description": "The URN of this occurrence of the error.", "example": format!("urn:request:{ID}") },
+            "trace": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": pattern::TOKEN.regex, "description": "The id of the request, as in `X-Request-Id` and in the log of the service.", "example": ID },
             "errors": { "type": "array", "minItems": 0, "maxItems": 1000, "items": { "$ref": "#/components/schemas/ProblemEntry" }, "description": "All violations, sorted by location. Empty if the error is not about a location in the request." },
-            "currentEtag": { "type": "string", "minLength": 2, "maxLength": 100, "pattern": "^\"[\\u0021\\u0023-\\u007e]*\"$", "description": "With 412: the ETag of the current version.", "example": TAG },
+            "currentEtag": { "type": "string", "minLength": 2, "maxLength": 100, "pattern": pattern::STRONG_ENTITY_TAG.regex, "description": "With 412: the ETag of the current version.", "example": TAG },
         },
         "example": example(ProblemCode::NotFound)["value"],
     })
 }
 
 fn problem_entry() -> Value {
-    let text = |description: &str, example: &str| json!({ "type": "string", "minLength": 1, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": description, "example": example });
+    let text = |description: &str, example: &str| json!({ "type": "string", "minLength": 1, "maxLength": 500, "description": description, "example": example });
     json!({
         "type": "object",
         "description": "A violation of one rule, located by `pointer` (in the body), `parameter` or `header`.",
@@ -250,7 +247,7 @@ fn problem_entry() -> Value {
             "code": { "$ref": "#/components/schemas/ProblemEntryCode" },
             "message": text("The violated rule and the actual value.", "must be 1 to 200 characters, got 231"),
             "pointer": text("The location in the body, as a JSON Pointer in URI fragment form (RFC 6901, section 6).", "#/title"),
-            "parameter": { "type": "string", "minLength": 0, "maxLength": 500, "pattern": "^[^\\u0000]*$", "description": "The name of the query or path parameter, as sent.", "example": "limit" },
+            "parameter": { "type": "string", "minLength": 0, "maxLength": 500, "description": "The name of the query or path parameter, as sent.", "example": "limit" },
             "header": text("The name of the header.", "If-Match"),
         },
         "example": { "code": "too-long", "message": "must be 1 to 200 characters, got 231", "pointer": "#/title" },

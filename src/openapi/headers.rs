@@ -2,12 +2,15 @@
 use serde_json::{Map, Value, json};
 
 use super::components::{ID, TAG};
-use crate::http::operation::ResponseHeader;
+use crate::{
+    domain::pattern::{self, Pattern},
+    http::operation::ResponseHeader,
+};
 
 /// The schema of a header.
 enum HeaderSchema {
     /// A pattern and the maximum length.
-    Text(&'static str, u32),
+    Text(Pattern, u32),
     /// A constant.
     Const(&'static str),
     /// A number of seconds, at most one day.
@@ -18,7 +21,7 @@ impl HeaderSchema {
     fn schema(&self) -> Value {
         match self {
             HeaderSchema::Text(pattern, max) => {
-                json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max })
+                json!({ "type": "string", "pattern": pattern.regex, "minLength": 1, "maxLength": max })
             }
             HeaderSchema::Const(value) => json!({ "type": "string", "enum": [value] }),
             HeaderSchema::Seconds => {
@@ -28,37 +31,34 @@ impl HeaderSchema {
     }
 }
 
-const PRINTABLE: &str = "^[\\u0020-\\u007e]+$";
-const ENTITY_TAG: &str = "^(W/)?\"[\\u0021\\u0023-\\u007e]*\"$";
-
 /// Name, whether it is required, description, schema and example.
 const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
     (
         "ETag",
         true,
         "The entity tag of this version (RFC 9110, section 8.8.3).",
-        HeaderSchema::Text(ENTITY_TAG, 100),
+        HeaderSchema::Text(pattern::ENTITY_TAG, 100),
         TAG,
     ),
     (
         "Last-Modified",
         false,
         "The time of the last change (RFC 9110, section 8.8.2).",
-        HeaderSchema::Text(PRINTABLE, 29),
+        HeaderSchema::Text(pattern::PRINTABLE, 29),
         "Sat, 21 Nov 2026 09:30:00 GMT",
     ),
     (
         "Cache-Control",
         true,
         "The cache policy (RFC 9111, section 5.2). Shared caches never store responses to authenticated callers.",
-        HeaderSchema::Text(PRINTABLE, 200),
+        HeaderSchema::Text(pattern::PRINTABLE, 200),
         "private, no-cache",
     ),
     (
         "Content-Disposition",
         true,
         "Whether browsers download or display the file, and its name (RFC 6266).",
-        HeaderSchema::Text(PRINTABLE, 4000),
+        HeaderSchema::Text(pattern::PRINTABLE, 4000),
         "attachment; filename=\"invoice-1.pdf\"; filename*=UTF-8''invoice-1.pdf",
     ),
     (
@@ -72,56 +72,56 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
         "Content-Range",
         true,
         "The range of the returned bytes, and the size of the representation (RFC 9110, section 14.4).",
-        HeaderSchema::Text("^bytes (\\*|[0-9]+-[0-9]+)/[0-9]+$", 60),
+        HeaderSchema::Text(pattern::CONTENT_RANGE, 60),
         "bytes 0-1023/48213",
     ),
     (
         "Vary",
         true,
         "The request headers that the response depends on (RFC 9110, section 12.5.5).",
-        HeaderSchema::Text(PRINTABLE, 200),
+        HeaderSchema::Text(pattern::PRINTABLE, 200),
         "Accept, Accept-Encoding, Authorization, Cookie",
     ),
     (
         "Location",
         true,
         "The URL of the resource, as an absolute path (RFC 9110, section 10.2.2).",
-        HeaderSchema::Text("^/[\\u0021-\\u007e]*$", 16000),
+        HeaderSchema::Text(pattern::ABSOLUTE_PATH, 16000),
         "/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f",
     ),
     (
         "Link",
         true,
         "Links to the `first`, `prev`, `next` and `last` page, where they exist, with all other query parameters (RFC 8288).",
-        HeaderSchema::Text(PRINTABLE, 16000),
+        HeaderSchema::Text(pattern::PRINTABLE, 16000),
         "</api/posts?page=1>; rel=\"first\", </api/posts?page=2>; rel=\"next\"",
     ),
     (
         "Link.deprecated",
         true,
         "Links to the deprecation notes (`deprecation`, `sunset`) and to the successor (`successor-version`) of the operation (RFC 8288).",
-        HeaderSchema::Text(PRINTABLE, 1000),
+        HeaderSchema::Text(pattern::PRINTABLE, 1000),
         "</api/v2/invoices>; rel=\"successor-version\"",
     ),
     (
         "Content-Language",
         true,
         "The language of the response (RFC 9110, section 8.5).",
-        HeaderSchema::Text("^[a-z]{2}(-[A-Z]{2})?$", 5),
+        HeaderSchema::Text(pattern::LANGUAGE_TAG, 5),
         "fr",
     ),
     (
         "Deprecation",
         true,
         "The time at which the operation was deprecated, as a Unix timestamp (RFC 9745).",
-        HeaderSchema::Text("^@[0-9]+$", 20),
+        HeaderSchema::Text(pattern::UNIX_TIME, 20),
         "@1795251600",
     ),
     (
         "Sunset",
         true,
         "The time at which the operation is removed (RFC 8594).",
-        HeaderSchema::Text(PRINTABLE, 29),
+        HeaderSchema::Text(pattern::PRINTABLE, 29),
         "Sun, 21 Nov 2027 09:00:00 GMT",
     ),
     (
@@ -142,14 +142,14 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
         "Set-Cookie",
         false,
         "Sets or clears the session cookie (RFC 6265, section 4.1).",
-        HeaderSchema::Text(PRINTABLE, 500),
+        HeaderSchema::Text(pattern::PRINTABLE, 500),
         "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
     ),
     (
         "X-Request-Id",
         true,
         "The id of the request: the one sent by the client, or a new UUIDv7. It is the `trace` of problems.",
-        HeaderSchema::Text("^[A-Za-z0-9._-]+$", 64),
+        HeaderSchema::Text(pattern::TOKEN, 64),
         ID,
     ),
     ("X-Accel-Buffering", true, "Disables response buffering in proxies.", HeaderSchema::Const("no"), "no"),
@@ -164,21 +164,21 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
         "RateLimit",
         false,
         "The remaining rate limit: `r` requests, reset in `t` seconds.",
-        HeaderSchema::Text(PRINTABLE, 200),
+        HeaderSchema::Text(pattern::PRINTABLE, 200),
         "\"anonymous\";r=59;t=1",
     ),
     (
         "RateLimit-Policy",
         false,
         "The rate limit: `q` requests per `w` seconds.",
-        HeaderSchema::Text(PRINTABLE, 200),
+        HeaderSchema::Text(pattern::PRINTABLE, 200),
         "\"anonymous\";q=300;w=60",
     ),
     (
         "Access-Control-Allow-Origin",
         false,
         "The origin of the request, if it is an allowed origin (Fetch Standard, section 3.3.3).",
-        HeaderSchema::Text("^https?://[\\u0021-\\u007e]+$", 300),
+        HeaderSchema::Text(pattern::ASCII_URL, 300),
         "https://www.acme.test",
     ),
     (
@@ -192,7 +192,7 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
         "Access-Control-Expose-Headers",
         false,
         "The headers that scripts of the origin may read (Fetch Standard, section 3.3.3).",
-        HeaderSchema::Text(PRINTABLE, 300),
+        HeaderSchema::Text(pattern::PRINTABLE, 300),
         "ETag, Link, Location",
     ),
     (
@@ -206,14 +206,14 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
         "WWW-Authenticate",
         true,
         "The authentication scheme and the error (RFC 6750, section 3).",
-        HeaderSchema::Text(PRINTABLE, 300),
+        HeaderSchema::Text(pattern::PRINTABLE, 300),
         "Bearer realm=\"tenon\"",
     ),
     (
         "Accept",
         false,
         "The accepted media types of the body (RFC 9110, section 15.5.16).",
-        HeaderSchema::Text(PRINTABLE, 200),
+        HeaderSchema::Text(pattern::PRINTABLE, 200),
         "application/json",
     ),
 ];

@@ -1,9 +1,6 @@
 //! Converts a schema of poem-openapi (OpenAPI 3.0 with peculiarities) to OpenAPI 3.1.
 use serde_json::{Map, Value, json};
 
-/// The default pattern of strings: PostgreSQL cannot store U+0000.
-const NO_NUL: &str = "^[^\\u0000]*$";
-
 /// Converts a schema and all schemas in it.
 pub fn convert(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else { return };
@@ -87,9 +84,6 @@ fn integers(object: &mut Map<String, Value>) {
 
 fn add_defaults(object: &mut Map<String, Value>) {
     let kind = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if kind == "string" && !["enum", "format", "pattern"].iter().any(|key| object.contains_key(*key)) {
-        object.insert("pattern".into(), json!(NO_NUL));
-    }
     if kind == "string" && object.contains_key("maxLength") {
         object.entry("minLength").or_insert(json!(0));
     }

@@ -2,7 +2,10 @@
 use serde_json::{Map, Value, json};
 
 use super::components::ID;
-use crate::domain::event::{EventType, Topic};
+use crate::domain::{
+    event::{EventType, Topic},
+    pattern::{self, Pattern},
+};
 
 /// The tag of all webhooks: its name and description.
 pub const TAG: (&str, &str) = (
@@ -31,7 +34,7 @@ fn standard_headers() -> [Header; 3] {
         (
             "webhook-signature",
             "`v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64. During a rotation of the secret there are two signatures, separated by a space; one of them must match.",
-            json!({ "type": "string", "pattern": "^[\\u0020-\\u007e]+$", "minLength": 47, "maxLength": 200 }),
+            json!({ "type": "string", "pattern": pattern::PRINTABLE.regex, "minLength": 47, "maxLength": 200 }),
             json!("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
         ),
     ]
@@ -39,7 +42,7 @@ fn standard_headers() -> [Header; 3] {
 
 /// Returns the headers of CloudEvents, for endpoints with the format `cloudevents`.
 fn cloudevents_headers() -> [Header; 5] {
-    let text = |pattern: &str, max: u32| json!({ "type": "string", "pattern": pattern, "minLength": 1, "maxLength": max });
+    let text = |pattern: Pattern, max: u32| json!({ "type": "string", "pattern": pattern.regex, "minLength": 1, "maxLength": max });
     [
         (
             "ce-specversion",
@@ -56,13 +59,13 @@ fn cloudevents_headers() -> [Header; 5] {
         (
             "ce-source",
             "The service that sends the event: its `public_url`, or `/` if it is not set.",
-            text("^[\\u0021-\\u007e]+$", 2000),
+            text(pattern::NO_SPACES, 2000),
             json!("https://api.acme.test"),
         ),
         (
             "ce-type",
             "The event type, as in the field `type`.",
-            text("^[a-z]+(\\.[a-z]+)+$", 60),
+            text(pattern::DOTTED_NAME, 60),
             json!("post.published"),
         ),
         (

@@ -3,6 +3,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 
+use crate::domain::pattern;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Uuid,
@@ -11,6 +13,16 @@ pub(super) enum Format {
     Email,
     Date,
     DateTime,
+    /// A single line of text that is not blank.
+    Line,
+    /// Text that is not blank.
+    Text,
+    /// An http or https URL, or a path, without characters that a URL must escape.
+    WebUrl,
+    /// Text without control characters.
+    NoControls,
+    /// The name of an uploaded file.
+    FileName,
     Int32,
     Int64,
     /// An annotation that does not constrain the value: `binary`, `double`, `password`.
@@ -26,6 +38,11 @@ impl Format {
             "email" => Format::Email,
             "date" => Format::Date,
             "date-time" => Format::DateTime,
+            "line" => Format::Line,
+            "text" => Format::Text,
+            "web-url" => Format::WebUrl,
+            "no-controls" => Format::NoControls,
+            "file-name" => Format::FileName,
             "int32" => Format::Int32,
             "int64" => Format::Int64,
             "binary" | "double" | "password" => Format::Annotation,
@@ -41,6 +58,11 @@ impl Format {
             Format::Email => is_email(text),
             Format::Date => is_date(text),
             Format::DateTime => is_date_time(text),
+            Format::Line => text.chars().any(is_visible) && !text.chars().any(breaks_line),
+            Format::Text => text.chars().any(is_visible),
+            Format::WebUrl => !text.chars().any(|c| c <= '\u{20}' || "\"<>\\^`{|}".contains(c)),
+            Format::NoControls => !text.chars().any(|c| c < '\u{20}'),
+            Format::FileName => text.chars().any(|c| c > '\u{20}' && !"./\\\u{7f}".contains(c)),
             Format::Int32 | Format::Int64 | Format::Annotation => true,
         }
     }
@@ -63,9 +85,27 @@ impl Format {
             Format::Email => "must be an e-mail address, such as ada@example.com",
             Format::Date => "must be a date, such as 2026-01-31",
             Format::DateTime => "must be a timestamp with an offset (RFC 3339), such as 2026-01-31T09:30:00Z",
+            Format::Line => pattern::LINE.message,
+            Format::Text => pattern::NOT_BLANK.message,
+            Format::WebUrl => "must not contain spaces, control characters or any of \"<>\\^`{|}",
+            Format::NoControls => "must not contain control characters",
+            Format::FileName => pattern::FILE_NAME.message,
             Format::Int32 | Format::Int64 | Format::Annotation => "has an invalid format",
         }
     }
+}
+
+/// Returns whether a reader can see the character. The others are control characters, and characters that occupy no or
+/// only empty space (Unicode categories Zs, Zl, Zp and Cf, and the blank Braille pattern).
+fn is_visible(c: char) -> bool {
+    !matches!(c,
+        '\0'..='\u{20}' | '\u{7f}'..='\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
+        | '\u{205f}'..='\u{206f}' | '\u{2800}' | '\u{3000}' | '\u{feff}')
+}
+
+/// Returns whether the character ends a line, controls a terminal or changes the direction of the text around it.
+fn breaks_line(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -111,15 +111,15 @@ impl Validator<'_> {
     }
 
     fn string(&mut self, node: &Node, text: &str, at: &InstancePath<'_>) {
-        if let Some(rules) = node.string.as_deref() {
-            self.string_rules(rules, text, at);
-        }
-        if let Some(format) = node.format.filter(|format| !format.is_valid(text)) {
+        let matches = node.string.as_deref().is_none_or(|rules| self.string_rules(rules, text, at));
+        // The format states what the pattern cannot: both together would report one error twice.
+        if let Some(format) = node.format.filter(|format| matches && !format.is_valid(text)) {
             self.fail(at, ErrorCode::Format, || format.message().to_owned());
         }
     }
 
-    fn string_rules(&mut self, rules: &StringRules, text: &str, at: &InstancePath<'_>) {
+    /// Validates the length and the pattern, and returns whether the pattern matches.
+    fn string_rules(&mut self, rules: &StringRules, text: &str, at: &InstancePath<'_>) -> bool {
         let StringRules { min, max, pattern, pattern_message } = rules;
         // A string has at most as many characters as bytes, so a short string need not be counted for
         // `maxLength`.
@@ -128,9 +128,11 @@ impl Validator<'_> {
             let codes = (ErrorCode::TooShort, ErrorCode::TooLong);
             self.size((*min, *max), length, at, codes, ("be", "character"));
         }
-        if pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
+        let matches = pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
+        if !matches {
             self.fail(at, ErrorCode::Pattern, || pattern_message.clone());
         }
+        matches
     }
 
     fn array(&mut self, rules: &ArrayRules, items: &[Value], at: &InstancePath<'_>) {

@@ -4,6 +4,18 @@ import json
 import os
 
 import schemathesis
+from hypothesis import strategies as st
+
+# The custom formats of the document. The tester filters these strings by pattern and length.
+INVISIBLE = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
+VISIBLE = st.characters(exclude_categories=INVISIBLE, exclude_characters="\u2800")
+LINE = st.builds("".join, st.tuples(st.text(VISIBLE | st.just(" "), max_size=20), VISIBLE))
+PATH = st.text(st.characters(exclude_categories=INVISIBLE, exclude_characters="\u2800\"<>\\\\^`{|}?#/"), max_size=20)
+schemathesis.openapi.format("line", LINE)
+schemathesis.openapi.format("text", st.builds("\n".join, st.lists(LINE, min_size=1, max_size=3)))
+schemathesis.openapi.format("web-url", PATH.map(lambda path: "https://www.acme.test/" + path))
+schemathesis.openapi.format("no-controls", PATH.map(lambda path: "/" + path))
+schemathesis.openapi.format("file-name", st.text(VISIBLE, min_size=1, max_size=20).map(lambda name: "a" + name))
 
 
 def _own_ids():

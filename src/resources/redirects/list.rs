@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         id::Id,
-        text::{like_contains, search_key},
+        search::{like_contains, search_key},
         timestamp::Timestamp,
     },
     http::{

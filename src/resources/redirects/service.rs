@@ -22,7 +22,7 @@ use crate::{
         event::{Audience, EventType},
         id::Id,
         result_ext::ResultExt,
-        text::search_key,
+        search::search_key,
         timestamp::Timestamp,
     },
     http::{

@@ -154,3 +154,48 @@ fn date_time() {
         ],
     );
 }
+
+#[test]
+fn line() {
+    let rejected = [
+        "",
+        " ",
+        "\u{a0}\u{200b}",
+        "two\nlines",
+        "tab\tbed",
+        "\u{7f}a",
+        "a\u{85}",
+        "a\u{202e}b",
+        "a\u{2067}b",
+        "a\u{2028}",
+    ];
+    format("line", &["a", " a ", "Zoë 日本", "שרה\u{200f}!", "O’Neill & Co.\u{a0}KG", "\u{2801}"], &rejected);
+}
+
+#[test]
+fn text() {
+    let rejected = ["", " \t\r\n", "\u{1}\u{1f}", "\u{a0}\u{ad}\u{2800}\u{3000}\u{feff}\u{2066}"];
+    format("text", &["a", "two\nlines", "\u{202e}a"], &rejected);
+}
+
+#[test]
+fn web_url() {
+    let rejected = ["a b", "a\tb", "a\u{1}", "a\"", "<a>", "a\\b", "a^b", "a`", "{a}", "a|b"];
+    format("web-url", &["https://acme.test/a.png?b=c#d", "/a", "https://acme.test/é"], &rejected);
+}
+
+#[test]
+fn no_controls() {
+    format("no-controls", &["", "a b", "é\u{7f}"], &["a\nb", "\u{1}", "\u{1f}"]);
+}
+
+#[test]
+fn file_name() {
+    format("file-name", &["a", "../a", " \u{a0}"], &["", " ", "...", "/\\.", "\u{7f}\t"]);
+}
+
+#[test]
+fn a_format_is_checked_only_if_the_pattern_matches() {
+    let schema = json!({ "type": "string", "format": "line", "pattern": r"^.*\S.*$" });
+    table(schema, &[json!("a")], &[(json!(" "), &["# pattern"]), (json!("a\u{202e}"), &["# format"])]);
+}

@@ -180,3 +180,10 @@ fn codes_are_unique_and_in_kebab_case() {
     assert_eq!(serde_json::to_value(ErrorCode::TooFewItems).ok(), Some(json!("too-few-items")));
     assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
 }
+
+#[test]
+fn rejects_nul_in_every_string() {
+    let nul = &["# invalid"][..];
+    table(json!({ "type": "string" }), &[json!("a\u{1}")], &[(json!("a\0"), nul)]);
+    table(json!({}), &[], &[(json!({ "a": ["\0"] }), &["#/a/0 invalid"])]);
+}

@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::ApiKeys,
-    types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey},
+    types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey},
 };
 use crate::{
     domain::id::Id,
@@ -43,7 +43,7 @@ impl ApiKeysApi {
     async fn create(
         &self,
         caller: Caller<SessionOnly>,
-        new: JsonBody<NewApiKey>,
+        new: JsonBody<ApiKeyInput>,
     ) -> Result<CreateResponse<IssuedApiKey>, ApiError<(Unauthorized, Conflict)>> {
         Ok(CreateResponse::new(Outcome::New(self.0.create(&caller, new.0).await?)))
     }

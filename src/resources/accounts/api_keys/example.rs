@@ -2,7 +2,7 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey};
+use super::types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey};
 use crate::{
     domain::{id::Id, scope::Scope, timestamp::Timestamp},
     http::pagination::PageParams,
@@ -38,10 +38,10 @@ impl Example for IssuedApiKey {
     }
 }
 
-impl Example for NewApiKey {
+impl Example for ApiKeyInput {
     fn example() -> Self {
         let scopes = ["posts:read", "tags:read"].map(|scope| Scope(scope.to_owned())).to_vec();
-        NewApiKey { name: NAME.into(), scopes, expires_at: Some(EXPIRES_AT) }
+        ApiKeyInput { name: NAME.into(), scopes, expires_at: Some(EXPIRES_AT) }
     }
 }
 

@@ -7,7 +7,7 @@ mod types;
 
 pub use api::ApiKeysApi;
 pub use service::{ApiKeys, ROTATION_OVERLAP};
-pub use types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey};
+pub use types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey};
 
 use crate::http::operation::Tag;
 

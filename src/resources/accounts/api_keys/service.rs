@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::{
     secret::ApiKeyToken,
-    types::{ApiKey, ApiKeyQuery, IssuedApiKey, NewApiKey},
+    types::{ApiKey, ApiKeyInput, ApiKeyQuery, IssuedApiKey},
 };
 use crate::{
-    domain::{id::Id, result_ext::ResultExt, scope::Scope, text::trim, timestamp::Timestamp},
+    domain::{id::Id, result_ext::ResultExt, scope::Scope, timestamp::Timestamp},
     http::{
         auth::{Principal, Role, Via},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -119,7 +119,7 @@ impl ApiKeys {
         Ok(())
     }
 
-    pub async fn create(&self, caller: &Principal, new: NewApiKey) -> Result<IssuedApiKey> {
+    pub async fn create(&self, caller: &Principal, new: ApiKeyInput) -> Result<IssuedApiKey> {
         let now = self.clock.now();
         if new.expires_at.is_some_and(|end| end.0 <= now) {
             return Err(Error::InvalidState("expiresAt", "must be in the future"));
@@ -132,7 +132,7 @@ impl ApiKeys {
         let row = api_key::ActiveModel {
             id: Set(token.id),
             user_id: Set(caller.user),
-            name: Set(trim(&new.name)),
+            name: Set(new.name.into()),
             hash: Set(token.digest()),
             previous_hash: Set(None),
             previous_until: Set(None),
@@ -150,7 +150,7 @@ impl ApiKeys {
             Ok::<_, Error>(row.insert(&*tx).await?)
         });
         let row = inserted.await?;
-        Ok(IssuedApiKey { api_key: to_api_key(row, now)?, key: token.encode().expose().clone() })
+        Ok(IssuedApiKey { api_key: to_api_key(row, now)?, key: token.encode().expose().as_str().into() })
     }
 
     /// Replaces the secret of a key. The previous secret stays valid for 24 hours, so that programs can
@@ -177,7 +177,10 @@ impl ApiKeys {
             row.updated_at = Set(now);
             Ok(row.update(&*tx).await?)
         });
-        Ok(IssuedApiKey { api_key: to_api_key(rotated.await?, now)?, key: token.encode().expose().clone() })
+        Ok(IssuedApiKey {
+            api_key: to_api_key(rotated.await?, now)?,
+            key: token.encode().expose().as_str().into(),
+        })
     }
 
     pub async fn remove(&self, caller: &Principal, id: Id<ApiKey>) -> Result<()> {
@@ -206,7 +209,7 @@ fn to_api_key(row: api_key::Model, now: i64) -> Result<ApiKey> {
     let scopes = row.scopes.split_whitespace().map(|scope| Scope(scope.to_owned())).collect();
     Ok(ApiKey {
         id: Id::from(row.id),
-        name: row.name,
+        name: row.name.into(),
         scopes,
         owner: Id::from(row.user_id),
         expires_at: row.expires_at.map(Timestamp),

@@ -4,10 +4,25 @@ use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, scope::Scope, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        pattern,
+        scope::Scope,
+        text::{Line, text_type},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::accounts::users::User,
 };
+
+text_type! {
+    /// An API key with its secret.
+    pub struct ApiKeySecret {
+        length: 82..=82,
+        pattern: pattern::API_KEY,
+        debug: "[redacted]",
+    }
+}
 
 /// An API key, without its secret.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -17,8 +32,7 @@ pub struct ApiKey {
     /// The id of the key. It is part of the key itself.
     pub id: Id<ApiKey>,
     /// A name for the key, chosen by its owner.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub name: String,
+    pub name: Line<100>,
     /// The scopes of the key.
     #[oai(validator(max_items = "50"))]
     pub scopes: Vec<Scope>,
@@ -77,12 +91,7 @@ pub struct IssuedApiKey {
     #[serde(flatten)]
     pub api_key: ApiKey,
     /// The key itself. Send it as `Authorization: Bearer …`.
-    #[oai(validator(
-        pattern = "^tenon_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$",
-        min_length = "82",
-        max_length = "82"
-    ))]
-    pub key: String,
+    pub key: ApiKeySecret,
 }
 
 impl Resource for IssuedApiKey {
@@ -100,14 +109,9 @@ impl Resource for IssuedApiKey {
 /// The request to create an API key.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewApiKey {
+pub struct ApiKeyInput {
     /// A name for the key. Surrounding white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "100",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: String,
+    pub name: Line<100>,
     /// The scopes of the key.
     #[oai(validator(min_items = "1", max_items = "50"))]
     pub scopes: Vec<Scope>,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::types::{Author, AuthorQuery};
 use crate::{
-    domain::{id::Id, text::like_contains},
+    domain::{id::Id, search::like_contains},
     http::{
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::ETag,
@@ -124,10 +124,10 @@ impl From<AuthorRow> for Author {
         let AuthorRow { id, name, bio, url, avatar_url, version, own_posts, coauthored_posts } = row;
         Author {
             id: Id::from(id),
-            name,
-            bio,
-            url,
-            avatar_url,
+            name: name.into(),
+            bio: bio.map(Into::into),
+            url: url.map(Into::into),
+            avatar_url: avatar_url.map(Into::into),
             posts_count: own_posts + coauthored_posts,
             version,
         }

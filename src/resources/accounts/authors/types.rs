@@ -3,7 +3,10 @@ use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
 use crate::{
-    domain::id::Id,
+    domain::{
+        id::Id,
+        text::{PersonName, SearchTerms, Text, WebUrl},
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::accounts::users::{AuthorRef, User},
 };
@@ -16,20 +19,16 @@ pub struct Author {
     /// The user's id.
     pub id: Id<User>,
     /// The display name.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub name: String,
+    pub name: PersonName,
     /// A short biography.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bio: Option<String>,
+    pub bio: Option<Text<1000>>,
     /// The URL of the user's website.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<WebUrl>,
     /// The URL of the avatar image.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub avatar_url: Option<String>,
+    pub avatar_url: Option<WebUrl>,
     /// The number of published posts, as author or co-author.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub posts_count: i64,
@@ -67,8 +66,7 @@ pub struct AuthorQuery {
     #[oai(flatten)]
     pub paging: PageParams,
     /// Return only authors whose name contains each of these terms. ASCII letters are case-insensitive.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SearchTerms>,
 }
 
 impl Example for AuthorQuery {

@@ -2,7 +2,10 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{Credentials, JwkSet, Login, PublicKey, Refresh, Session, SessionQuery, TokenType};
+use super::types::{
+    Credentials, JwkAlgorithm, JwkCurve, JwkKeyType, JwkSet, JwkUse, Login, PublicKey, Refresh, Session,
+    SessionQuery, TokenType,
+};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::pagination::PageParams,
@@ -30,7 +33,7 @@ impl Example for Login {
     fn example() -> Self {
         let header = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9";
         Login {
-            access_token: format!("{header}.eyJzdWIiOiIwMTk5YzBkZSJ9.c2lnbmF0dXJl"),
+            access_token: format!("{header}.eyJzdWIiOiIwMTk5YzBkZSJ9.c2lnbmF0dXJl").into(),
             token_type: TokenType::Bearer,
             expires_in: 900,
             refresh_token: REFRESH.into(),
@@ -62,12 +65,12 @@ impl Example for SessionQuery {
 impl Example for PublicKey {
     fn example() -> Self {
         PublicKey {
-            kty: "OKP".into(),
-            crv: "Ed25519".into(),
+            kty: JwkKeyType::OctetKeyPair,
+            crv: JwkCurve::Ed25519,
             x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into(),
             kid: KID.into(),
-            usage: "sig".into(),
-            alg: "EdDSA".into(),
+            usage: JwkUse::Signature,
+            alg: JwkAlgorithm::EdDsa,
         }
     }
 }

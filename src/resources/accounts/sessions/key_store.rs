@@ -8,7 +8,7 @@ use sea_orm::{
 use super::{
     keys::{InvalidKey, KeyRotation, SigningKey},
     service::Sessions,
-    types::{JwkSet, PublicKey},
+    types::{JwkAlgorithm, JwkCurve, JwkKeyType, JwkSet, JwkUse, PublicKey},
 };
 use crate::{
     domain::secret::Secret,
@@ -32,12 +32,12 @@ impl Sessions {
     /// Returns the public keys that verify tokens now or will do so soon.
     pub fn jwks(&self) -> JwkSet {
         let public = |key: super::keys::Jwk| PublicKey {
-            kty: key.kty.to_owned(),
-            crv: key.crv.to_owned(),
-            x: key.x,
-            kid: key.kid,
-            usage: key.usage.to_owned(),
-            alg: key.alg.to_owned(),
+            kty: JwkKeyType::OctetKeyPair,
+            crv: JwkCurve::Ed25519,
+            x: key.x.into(),
+            kid: key.kid.into(),
+            usage: JwkUse::Signature,
+            alg: JwkAlgorithm::EdDsa,
         };
         JwkSet { keys: self.keys.jwks(self.clock.now()).into_iter().map(public).collect() }
     }

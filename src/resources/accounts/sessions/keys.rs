@@ -67,13 +67,8 @@ fn thumbprint(public: &[u8]) -> String {
 /// A public key in the JWK set (RFC 8037).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
-    pub kty: &'static str,
-    pub crv: &'static str,
     pub x: String,
     pub kid: String,
-    /// Serialized as `use`.
-    pub usage: &'static str,
-    pub alg: &'static str,
 }
 
 /// A signing key with its parsed key pair.
@@ -140,14 +135,7 @@ impl SigningKeys {
         let keys = self.current();
         let unexpired = keys.iter().filter(|key| key.row.is_unexpired(now));
         unexpired
-            .map(|key| Jwk {
-                kty: "OKP",
-                crv: "Ed25519",
-                x: BASE64_URL_SAFE_NO_PAD.encode(&key.row.public),
-                kid: key.row.kid.clone(),
-                usage: "sig",
-                alg: "EdDSA",
-            })
+            .map(|key| Jwk { x: BASE64_URL_SAFE_NO_PAD.encode(&key.row.public), kid: key.row.kid.clone() })
             .collect()
     }
 

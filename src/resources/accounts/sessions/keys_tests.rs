@@ -96,7 +96,7 @@ fn the_jwk_set_contains_the_unexpired_keys() {
     let (old, new) = (key(START, Some(START + DAY)), key(START + 1, None));
     keys.replace([old.clone(), new.clone()]).unwrap();
     let x = BASE64_URL_SAFE_NO_PAD.encode(&new.public);
-    let expected = Jwk { kty: "OKP", crv: "Ed25519", x, kid: new.kid.clone(), usage: "sig", alg: "EdDSA" };
+    let expected = Jwk { x, kid: new.kid.clone() };
     let kids = |now| keys.jwks(now).into_iter().map(|jwk| jwk.kid).collect::<Vec<_>>();
     assert_eq!(keys.jwks(START)[0], expected);
     assert_eq!(kids(START + DAY - 1), [new.kid.clone(), old.kid]);

@@ -38,8 +38,8 @@ impl Sessions {
         let (rows, pagination) = slice.fetch(self.db.read(), find, |find| find, cursor_keys).await?;
         let to_session = |row: session::Model| Session {
             id: Id::from(row.id),
-            user_agent: row.user_agent,
-            address: row.ip,
+            user_agent: row.user_agent.map(Into::into),
+            address: row.ip.map(Into::into),
             created_at: Timestamp(row.created_at),
             last_used_at: Timestamp(row.last_used_at),
             expires_at: Timestamp(row.expires_at),

@@ -96,7 +96,8 @@ impl Sessions {
         let found = user::Entity::find().filter(user::Column::Email.eq(&email)).one(self.db.read()).await?;
         let usable = found.filter(|user| user.status == "active");
         let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Redacted::into_inner);
-        let verified = self.passwords.verify(Secret::new(password), stored).await.map_err(hashing_error)?;
+        let verified =
+            self.passwords.verify(Secret::new(password.into()), stored).await.map_err(hashing_error)?;
         let Some(user) = usable.filter(|_| verified) else { return Err(Error::InvalidCredentials) };
         self.create(user, client, cookie).await
     }
@@ -154,10 +155,10 @@ impl Sessions {
         let grant = Grant { user: user.id, session, role: user.role.clone() };
         let access = self.tokens.issue(&grant, self.clock.now());
         Ok(Login {
-            access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone(),
+            access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone().into(),
             token_type: TokenType::Bearer,
             expires_in: token::LIFETIME,
-            refresh_token: refresh.encode().expose().clone(),
+            refresh_token: refresh.encode().expose().clone().into(),
             user: to_user(user)?,
         })
     }

@@ -1,24 +1,48 @@
 //! Request and response bodies of sessions.
-// Types with a password or a token do not implement `Debug`, so that neither can be logged.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        pattern,
+        text::{Text, text_type},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
-    resources::accounts::users::User,
+    resources::accounts::users::{Password, User},
 };
+
+text_type! {
+    /// An access token, a JWT.
+    pub struct AccessToken {
+        length: 20..=2048,
+        pattern: pattern::JWT,
+        debug: "[redacted]",
+    }
+
+    /// The text of a refresh token.
+    pub struct RefreshTokenText {
+        length: 1..=200,
+        pattern: pattern::TOKEN,
+        debug: "[redacted]",
+    }
+
+    /// 256 bits in base64url.
+    pub struct Base64Digest {
+        length: 43..=43,
+        pattern: pattern::BASE64URL,
+    }
+}
 
 /// The credentials to sign in with.
 #[derive(Object)]
 #[oai(rename_all = "camelCase", example)]
 pub struct Credentials {
     /// The e-mail address of the account. Case-insensitive.
-    #[oai(validator(min_length = "1", max_length = "254"))]
-    pub email: String,
+    pub email: Text<254>,
     /// The password.
-    #[oai(validator(min_length = "1", max_length = "128"))]
-    pub password: String,
+    pub password: Password,
     /// Whether to set a session cookie as well, for browsers.
     #[oai(default)]
     pub cookie: bool,
@@ -29,8 +53,7 @@ pub struct Credentials {
 #[oai(rename_all = "camelCase", example)]
 pub struct Refresh {
     /// The refresh token of the last response. It is valid for one use.
-    #[oai(validator(pattern = "^[A-Za-z0-9_.-]+$", min_length = "1", max_length = "200"))]
-    pub refresh_token: String,
+    pub refresh_token: RefreshTokenText,
 }
 
 /// The tokens of a session. They are returned only once.
@@ -39,20 +62,14 @@ pub struct Refresh {
 #[serde(rename_all = "camelCase")]
 pub struct Login {
     /// The access token, a JWT. Send it as `Authorization: Bearer …`.
-    #[oai(validator(
-        pattern = "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$",
-        min_length = "20",
-        max_length = "2048"
-    ))]
-    pub access_token: String,
+    pub access_token: AccessToken,
     /// The type of the access token.
     pub token_type: TokenType,
     /// The lifetime of the access token, in seconds.
     #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]
     pub expires_in: i64,
     /// The refresh token for the next access token. It is valid for one use; reuse revokes the session.
-    #[oai(validator(pattern = "^[A-Za-z0-9_.-]+$", min_length = "1", max_length = "200"))]
-    pub refresh_token: String,
+    pub refresh_token: RefreshTokenText,
     /// The account that signed in.
     pub user: User,
 }
@@ -72,13 +89,11 @@ pub struct Session {
     /// The id of the session.
     pub id: Id<Session>,
     /// The `User-Agent` header of the client when it signed in.
-    #[oai(validator(min_length = "1", max_length = "300"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Text<300>>,
     /// The IP address that the client signed in from.
-    #[oai(validator(min_length = "1", max_length = "64"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    pub address: Option<Text<64>>,
     /// When the client signed in.
     pub created_at: Timestamp,
     /// When the session was last used, accurate to one minute.
@@ -106,29 +121,60 @@ pub struct JwkSet {
     pub keys: Vec<PublicKey>,
 }
 
+/// The type of a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+pub enum JwkKeyType {
+    /// An octet key pair.
+    #[oai(rename = "OKP")]
+    #[serde(rename = "OKP")]
+    OctetKeyPair,
+}
+
+/// The curve of a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+pub enum JwkCurve {
+    /// Ed25519 (RFC 8032).
+    #[oai(rename = "Ed25519")]
+    #[serde(rename = "Ed25519")]
+    Ed25519,
+}
+
+/// The use of a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+pub enum JwkUse {
+    /// The verification of signatures.
+    #[oai(rename = "sig")]
+    #[serde(rename = "sig")]
+    Signature,
+}
+
+/// The signature algorithm of a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+pub enum JwkAlgorithm {
+    /// EdDSA (RFC 8037).
+    #[oai(rename = "EdDSA")]
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
 /// A public key (RFC 8037).
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct PublicKey {
     /// The key type.
-    #[oai(validator(pattern = "^OKP$", min_length = "3", max_length = "3"))]
-    pub kty: String,
+    pub kty: JwkKeyType,
     /// The curve.
-    #[oai(validator(pattern = "^Ed25519$", min_length = "7", max_length = "7"))]
-    pub crv: String,
+    pub crv: JwkCurve,
     /// The public key, in base64url.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "43", max_length = "43"))]
-    pub x: String,
+    pub x: Base64Digest,
     /// The key id, as in the header of tokens.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "43", max_length = "43"))]
-    pub kid: String,
+    pub kid: Base64Digest,
     /// The use of the key: signatures.
-    #[oai(rename = "use", validator(pattern = "^sig$", min_length = "3", max_length = "3"))]
+    #[oai(rename = "use")]
     #[serde(rename = "use")]
-    pub usage: String,
+    pub usage: JwkUse,
     /// The signature algorithm.
-    #[oai(validator(pattern = "^EdDSA$", min_length = "5", max_length = "5"))]
-    pub alg: String,
+    pub alg: JwkAlgorithm,
 }
 
 impl Resource for JwkSet {

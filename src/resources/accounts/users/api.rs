@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Users,
-    types::{NewUser, User, UserPatch, UserQuery},
+    types::{User, UserInput, UserPatch, UserQuery},
 };
 use crate::{
     domain::id::Id,
@@ -49,7 +49,7 @@ impl UsersApi {
         &self,
         viewer: OptionalAuth,
         key: IdempotencyKey,
-        new: JsonBody<NewUser>,
+        new: JsonBody<UserInput>,
     ) -> Result<CreateResponse<User>, ApiError<(CreateErrors, BadRequest, Forbidden)>> {
         Ok(CreateResponse::new(self.0.create(viewer.0.as_ref(), new.0, key.0).await?))
     }

@@ -2,7 +2,7 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
+use super::types::{AuthorRef, Status, User, UserInput, UserPatch, UserQuery};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::{auth::Role, merge_patch::Patch, pagination::PageParams},
@@ -48,9 +48,9 @@ impl Example for AuthorRef {
     }
 }
 
-impl Example for NewUser {
+impl Example for UserInput {
     fn example() -> Self {
-        NewUser {
+        UserInput {
             email: EMAIL.into(),
             name: NAME.into(),
             password: "mortise and tenon".into(),

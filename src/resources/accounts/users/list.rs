@@ -10,7 +10,7 @@ use super::{
     types::{User, UserQuery},
 };
 use crate::{
-    domain::text::like_contains,
+    domain::search::like_contains,
     http::{
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         pagination::Page,

@@ -14,7 +14,7 @@ pub use import::find_or_create_author;
 pub use password::Passwords;
 pub(in crate::resources) use row::{hashing_error, normalize_email, to_user};
 pub use service::Users;
-pub use types::{AuthorRef, NewUser, Status, User, UserPatch, UserQuery};
+pub use types::{AuthorRef, Password, Status, User, UserInput, UserPatch, UserQuery};
 
 use crate::http::operation::Tag;
 

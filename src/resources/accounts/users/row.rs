@@ -19,13 +19,13 @@ use crate::{
 /// Applies a merge patch to a row. `hash` is the hash of the new password, if there is one.
 pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String>) {
     if let Some(name) = patch.name {
-        row.name = trim(&name);
+        row.name = name.into();
     }
     row.bio = patch.bio.apply_to(row.bio.take());
     row.url = patch.url.apply_to(row.url.take());
     row.avatar_url = patch.avatar_url.apply_to(row.avatar_url.take());
     if let Some(email) = patch.email {
-        row.email = Some(normalize_email(&email));
+        row.email = Some(email.into());
     }
     if let Some(role) = patch.role {
         row.role = role.as_str().to_owned();
@@ -103,11 +103,11 @@ pub(in crate::resources) fn to_user(row: user::Model) -> Result<User> {
     };
     Ok(User {
         id: Id::from(row.id),
-        email: row.email,
-        name: row.name,
-        bio: row.bio,
-        url: row.url,
-        avatar_url: row.avatar_url,
+        email: row.email.map(Into::into),
+        name: row.name.into(),
+        bio: row.bio.map(Into::into),
+        url: row.url.map(Into::into),
+        avatar_url: row.avatar_url.map(Into::into),
         role: row.role.parse().map_err(Error::Internal)?,
         status,
         created_at: Timestamp(row.created_at),

@@ -11,7 +11,7 @@ use super::{
     list::page,
     password::{self, PasswordError, Passwords},
     row::{apply, check_no_content, check_other_admin, hashing_error, new_row, normalize_email, to_user},
-    types::{NewUser, Status, User, UserPatch, UserQuery},
+    types::{Status, User, UserInput, UserPatch, UserQuery},
 };
 use crate::{
     domain::{
@@ -76,13 +76,13 @@ impl Users {
     pub async fn create(
         &self,
         caller: Option<&Principal>,
-        new: NewUser,
+        new: UserInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<User>> {
-        let NewUser { email, name, password, role } = new;
+        let UserInput { email, name, password, role } = new;
         let role = role.unwrap_or(Role::Reader);
         self.check_may_create(caller, role)?;
-        let hash = self.hash(password).await?;
+        let hash = self.hash(password.into()).await?;
         let row = new_row(&email, &name, role, Some(hash), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
@@ -225,7 +225,7 @@ impl Users {
             let Some(current) = &patch.current_password else {
                 return Err(Error::Forbidden("currentPassword: required to change your own password"));
             };
-            let current = Secret::new(current.clone());
+            let current = Secret::new(current.to_string());
             if !self
                 .passwords
                 .verify(current, row.password_hash.clone().map(Redacted::into_inner))
@@ -235,7 +235,7 @@ impl Users {
                 return Err(Error::Forbidden("currentPassword: does not match the current password"));
             }
         }
-        self.hash(new.clone()).await.map(Some)
+        self.hash(new.to_string()).await.map(Some)
     }
 
     /// Validates and hashes a new password.
@@ -286,7 +286,7 @@ fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
 fn check_may_change(caller: &Principal, row: &user::Model, patch: &UserPatch) -> Result<()> {
     let differs = patch.role.is_some_and(|role| role.as_str() != row.role)
         || patch.status.is_some_and(|status| status.as_str() != row.status)
-        || patch.email.as_ref().is_some_and(|email| Some(normalize_email(email)) != row.email);
+        || patch.email.as_ref().is_some_and(|email| Some(email.as_str()) != row.email.as_deref());
     match differs && caller.role != Role::Admin {
         true => Err(Error::Forbidden("only admins may change role, status and e-mail address")),
         false => Ok(()),

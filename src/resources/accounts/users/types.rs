@@ -1,15 +1,43 @@
 //! Request and response bodies of user accounts.
-// Types with a password do not implement `Debug`, so that passwords cannot be logged.
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        names::names_type,
+        text::{Email, PersonName, SearchTerms, Text, WebUrl, text_type},
+        timestamp::Timestamp,
+    },
     http::{
         auth::Role, cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
         response::Resource,
     },
 };
+
+text_type! {
+    /// A new password.
+    pub struct NewPassword {
+        length: 8..=128,
+        debug: "[redacted]",
+    }
+
+    /// A password of any age. Earlier rules may have accepted shorter ones.
+    pub struct Password {
+        length: 1..=128,
+        debug: "[redacted]",
+    }
+}
+
+names_type! {
+    /// The sort order of accounts.
+    pub struct UserSort {
+        names: ["createdAt", "name", "email"],
+        signed: true,
+        max: 1,
+        example: "name",
+    }
+}
 
 /// A user account, as its owner and admins see it.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -19,24 +47,19 @@ pub struct User {
     /// The id of the user. It never changes.
     pub id: Id<User>,
     /// The e-mail address used to sign in, in lower case; unique. Absent for imported authors.
-    #[oai(validator(pattern = "^[!-?A-~]+@[!-?A-~]+$", min_length = "3", max_length = "254"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    pub email: Option<Email>,
     /// The display name.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub name: String,
+    pub name: PersonName,
     /// A short biography.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bio: Option<String>,
+    pub bio: Option<Text<1000>>,
     /// The URL of the user's website.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<WebUrl>,
     /// The URL of the avatar image.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub avatar_url: Option<String>,
+    pub avatar_url: Option<WebUrl>,
     /// The role, which determines the permissions of the account.
     pub role: Role,
     /// Whether the account is active or disabled.
@@ -95,44 +118,39 @@ pub struct AuthorRef {
     /// The user's id.
     pub id: Id<User>,
     /// The display name.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub name: String,
+    pub name: PersonName,
     /// The URL of the avatar image, if there is one.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub avatar_url: Option<String>,
+    pub avatar_url: Option<WebUrl>,
     /// A short biography of the author, if there is one. Lists include it only with `expand=author`.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bio: Option<String>,
+    pub bio: Option<Text<1000>>,
 }
 
 impl AuthorRef {
     /// Returns the values that an entity tag depends on. An absent value becomes an empty string, which a
     /// present value cannot be because of its minimum length.
     pub fn parts(&self) -> [String; 4] {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        [self.id.to_string(), self.name.clone(), text(&self.avatar_url), text(&self.bio)]
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        [
+            self.id.to_string(),
+            self.name.to_string(),
+            text(self.avatar_url.as_deref()),
+            text(self.bio.as_deref()),
+        ]
     }
 }
 
 /// The request to create an account.
 #[derive(Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewUser {
+pub struct UserInput {
     /// The e-mail address used to sign in. Case-insensitive.
-    #[oai(validator(pattern = "^[!-?A-~]+@[!-?A-~]+$", min_length = "3", max_length = "254"))]
-    pub email: String,
+    pub email: Email,
     /// The display name. Surrounding white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "100",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: String,
+    pub name: PersonName,
     /// A password of any composition. Commonly used passwords are rejected.
-    #[oai(validator(min_length = "8", max_length = "128"))]
-    pub password: String,
+    pub password: NewPassword,
     /// The role; `reader` by default. Only admins with a session may set another role.
     pub role: Option<Role>,
 }
@@ -142,43 +160,24 @@ pub struct NewUser {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct UserPatch {
     /// The display name. Surrounding white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "100",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: Option<String>,
+    pub name: Option<PersonName>,
     /// A short biography; `null` clears it.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
-    pub bio: Patch<String>,
+    pub bio: Patch<Text<1000>>,
     /// The URL of the user's website; `null` clears it.
-    #[oai(validator(
-        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
-        min_length = "8",
-        max_length = "2000"
-    ))]
-    pub url: Patch<String>,
+    pub url: Patch<WebUrl>,
     /// The URL of the avatar image; `null` clears it.
-    #[oai(validator(
-        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
-        min_length = "8",
-        max_length = "2000"
-    ))]
-    pub avatar_url: Patch<String>,
+    pub avatar_url: Patch<WebUrl>,
     /// The e-mail address used to sign in. Only admins may change it.
-    #[oai(validator(pattern = "^[!-?A-~]+@[!-?A-~]+$", min_length = "3", max_length = "254"))]
-    pub email: Option<String>,
+    pub email: Option<Email>,
     /// The role. Only admins may change it. A change revokes all other sessions of the account.
     pub role: Option<Role>,
     /// Whether the account is active or disabled. Only admins may change it. A change revokes the sessions of
     /// the account.
     pub status: Option<Status>,
     /// A new password. It revokes all other sessions of the account.
-    #[oai(validator(min_length = "8", max_length = "128"))]
-    pub password: Option<String>,
+    pub password: Option<NewPassword>,
     /// The current password. Required to change one's own password.
-    #[oai(validator(min_length = "1", max_length = "128"))]
-    pub current_password: Option<String>,
+    pub current_password: Option<Password>,
 }
 
 /// Filters and order of the list of accounts.
@@ -193,9 +192,7 @@ pub struct UserQuery {
     pub status: Option<Status>,
     /// Return only accounts whose name or e-mail address contains each of these terms. ASCII letters are
     /// case-insensitive.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SearchTerms>,
     /// The sort order: a field name, with a leading `-` for descending order. Ties are sorted by id.
-    #[oai(validator(pattern = "^-?(createdAt|name|email)$", min_length = "4", max_length = "10"))]
-    pub sort: Option<String>,
+    pub sort: Option<UserSort>,
 }

@@ -12,7 +12,8 @@ use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
-        text::{like_contains, search_key, trim},
+        search::{like_contains, search_key},
+        text::trim,
         timestamp::Timestamp,
     },
     http::{

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         locale::LocaleCurrency,
-        text::{like_contains, search_key},
+        search::{like_contains, search_key},
     },
     http::{
         cursor::{PageQuery, SortKey, SortValue},

@@ -3,7 +3,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{date::Month, locale::Locale, money::Currency},
+    domain::{date::Month, locale::Locale, money::Currency, text::Cursor},
     http::{
         cache_control::CacheControl,
         etag::ETag,
@@ -87,8 +87,7 @@ pub struct RevenueQuery {
     #[oai(default = "year", validator(minimum(value = "1"), maximum(value = "50")))]
     pub limit: u32,
     /// The `nextCursor` of the previous page.
-    #[oai(validator(pattern = "^[A-Za-z0-9_-]+$", min_length = "16", max_length = "4000"))]
-    pub after: Option<String>,
+    pub after: Option<Cursor>,
     /// Whether the response contains `total` and `pages`. By default, numbered pages contain them and pages
     /// after a cursor do not.
     pub count: Option<Count>,

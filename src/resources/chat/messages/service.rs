@@ -67,8 +67,8 @@ impl From<MessageRow> for Message {
             channel_id: Id::from(row.channel_id),
             author: AuthorRef {
                 id: Id::from(row.author_id),
-                name: row.author_name,
-                avatar_url: row.author_avatar,
+                name: row.author_name.into(),
+                avatar_url: row.author_avatar.map(Into::into),
                 bio: None,
             },
             text: row.text,

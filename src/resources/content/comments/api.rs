@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Comments,
-    types::{Comment, CommentPatch, CommentQuery, NewComment, PostCommentQuery},
+    types::{Comment, CommentInput, CommentPatch, CommentQuery, PostCommentQuery},
 };
 use crate::{
     domain::id::Id,
@@ -58,7 +58,7 @@ impl CommentsApi {
         /// The id or the slug of the post.
         post: Path<PostKey>,
         key: IdempotencyKey,
-        new: JsonBody<NewComment>,
+        new: JsonBody<CommentInput>,
     ) -> Result<CreateResponse<Comment>, ApiError<(Unauthorized, NotFound, CreateErrors)>> {
         Ok(CreateResponse::new(self.0.create(&author, post.0, new.0, key.0).await?))
     }

@@ -7,7 +7,7 @@ mod types;
 
 pub use api::CommentsApi;
 pub use service::Comments;
-pub use types::NewComment;
+pub use types::CommentInput;
 
 use crate::http::operation::Tag;
 

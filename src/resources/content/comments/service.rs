@@ -9,13 +9,14 @@ use uuid::Uuid;
 use super::{
     list::{PageRequest, load_full, page, visible_to},
     thread::{apply_status, count_approved, lock_post, lock_thread, reply_depth},
-    types::{Comment, CommentPatch, CommentQuery, CommentSort, CommentStatus, NewComment, PostCommentQuery},
+    types::{
+        Comment, CommentInput, CommentPatch, CommentQuery, CommentSort, CommentStatus, PostCommentQuery,
+    },
 };
 use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
-        text::trim,
     },
     http::{
         auth::{DRAFTS, Principal, cache_key, collections_for},
@@ -112,7 +113,7 @@ impl Comments {
         &self,
         author: &Principal,
         post: PostKey,
-        new: NewComment,
+        new: CommentInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Comment>> {
         let (author, now) = (author.clone(), self.clock.now());
@@ -138,7 +139,7 @@ impl Comments {
                 post_id: Set(post.0),
                 parent_id: Set(new.parent_id.map(|parent| parent.0)),
                 author_id: Set(author.user),
-                content: Set(trim(&new.content)),
+                content: Set(new.content.into()),
                 status: Set(status.as_str().to_owned()),
                 depth: Set(depth),
                 version: Set(1),
@@ -173,12 +174,11 @@ impl Comments {
                 if status.is_some() && !caller.role.is_editor() {
                     return Err(Error::Forbidden("only editors can change the status of a comment"));
                 }
-                let content = content.map(|content| trim(&content));
-                if let Some(content) = content.filter(|content| *content != row.content) {
+                if let Some(content) = content.filter(|content| **content != *row.content) {
                     if !caller.role.is_editor() && now - row.created_at > EDIT_WINDOW {
                         return Err(Error::Forbidden(EDIT_WINDOW_ENDED));
                     }
-                    row.content = content;
+                    row.content = content.into();
                     // An approval applies to the content that the editor read.
                     if !is_auto_approved(&tx, &caller, row.post_id).await? {
                         status = Some(CommentStatus::Pending);

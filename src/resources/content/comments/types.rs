@@ -3,13 +3,30 @@ use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        pattern,
+        slug::Slug,
+        text::{Title, text_type, trim},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::{accounts::users::AuthorRef, content::posts::Post},
 };
 
 /// The maximum depth of a reply; the schema of `Comment` contains it too.
 pub const MAX_DEPTH: i32 = 5;
+
+text_type! {
+    /// The content of a comment, as plain text.
+    pub struct CommentText {
+        length: 1..=5000,
+        pattern: pattern::NOT_BLANK,
+        format: "text",
+        normalize: trim,
+        example: "Does this work for a drawer as well?",
+    }
+}
 
 /// A comment on a post.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -29,8 +46,7 @@ pub struct Comment {
     /// The author.
     pub author: AuthorRef,
     /// The content, as plain text.
-    #[oai(validator(min_length = "1", max_length = "5000"))]
-    pub content: String,
+    pub content: CommentText,
     /// The moderation status.
     pub status: CommentStatus,
     /// The post; included only with `expand=post`.
@@ -77,11 +93,9 @@ pub struct PostRef {
     /// The id of the post.
     pub id: Id<Post>,
     /// The identifier of the post in URLs.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
-    pub slug: String,
+    pub slug: Slug<120>,
     /// The title of the post.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    pub title: String,
+    pub title: Title,
 }
 
 /// The moderation status, which decides the visibility of a comment.
@@ -118,14 +132,9 @@ impl CommentStatus {
 /// A new comment.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewComment {
+pub struct CommentInput {
     /// The content, as plain text; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "5000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub content: String,
+    pub content: CommentText,
     /// The id of the parent comment, on the same post, for a reply.
     pub parent_id: Option<Id<Comment>>,
 }
@@ -136,12 +145,7 @@ pub struct NewComment {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct CommentPatch {
     /// The content, as plain text; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "5000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub content: Option<String>,
+    pub content: Option<CommentText>,
     /// The new moderation status; only for editors.
     pub status: Option<CommentStatus>,
 }
@@ -233,9 +237,9 @@ impl Example for PostRef {
     }
 }
 
-impl Example for NewComment {
+impl Example for CommentInput {
     fn example() -> Self {
-        NewComment { content: TEXT.into(), parent_id: None }
+        CommentInput { content: TEXT.into(), parent_id: None }
     }
 }
 

@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Documents,
-    types::{Document, DocumentPatch, DocumentQuery, DocumentSummary, NewDocument},
+    types::{Document, DocumentInput, DocumentPatch, DocumentQuery, DocumentSummary},
 };
 use crate::{
     domain::id::Id,
@@ -52,7 +52,7 @@ impl DocumentsApi {
         &self,
         editor: Caller<Editors>,
         key: IdempotencyKey,
-        new: JsonBody<NewDocument>,
+        new: JsonBody<DocumentInput>,
     ) -> Result<CreateResponse<Document>, ApiError<CreateErrors>> {
         Ok(CreateResponse::new(self.0.create(&editor, new.0, key.0).await?))
     }
@@ -82,7 +82,7 @@ impl DocumentsApi {
         /// The id of the document.
         id: Path<Id<Document>>,
         if_match: IfMatch,
-        new: JsonBody<NewDocument>,
+        new: JsonBody<DocumentInput>,
     ) -> Result<UpdateResponse<Document>, ApiError<ChangeErrors>> {
         Ok(UpdateResponse::new(self.0.replace(&editor, id.0, new.0, if_match.0).await?))
     }

@@ -4,8 +4,9 @@ use macros::operations;
 
 use super::{
     service::Documents,
-    types::{Document, DocumentPath, DocumentReplacement},
+    types::{Document, DocumentByPathInput},
 };
+use crate::domain::slug::SlugPath;
 use crate::http::{
     auth::{Caller, Editors, OptionalAuth},
     extract::{IfMatch, IfNoneMatch, JsonBody, ManySegments, Path},
@@ -25,7 +26,7 @@ impl DocumentsByPathApi {
         &self,
         _viewer: OptionalAuth,
         /// The path of the document in the tree.
-        path: Path<DocumentPath, ManySegments>,
+        path: Path<SlugPath, ManySegments>,
         if_none_match: IfNoneMatch,
     ) -> Result<OrRedirect<GetResponse<Document>>, ApiError<NotFound>> {
         Ok(OrRedirect::Body(GetResponse::new(self.0.get_by_path(&path.0).await?, &if_none_match.0)))
@@ -39,10 +40,10 @@ impl DocumentsByPathApi {
         &self,
         editor: Caller<Editors>,
         /// The path of the document in the tree.
-        path: Path<DocumentPath, ManySegments>,
+        path: Path<SlugPath, ManySegments>,
         if_match: IfMatch,
         if_none_match: IfNoneMatch,
-        new: JsonBody<DocumentReplacement>,
+        new: JsonBody<DocumentByPathInput>,
     ) -> Result<OrRedirect<ReplaceResponse<Document>>, ApiError<(PreconditionFailed, PreconditionRequired)>>
     {
         let precondition = if_match.0.with_if_none_match(if_none_match.0);
@@ -59,7 +60,7 @@ impl DocumentsByPathApi {
         &self,
         editor: Caller<Editors>,
         /// The path of the document in the tree.
-        path: Path<DocumentPath, ManySegments>,
+        path: Path<SlugPath, ManySegments>,
         if_match: IfMatch,
     ) -> Result<OrRedirect<NoContent>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
         self.0.delete_by_path(&editor, path.0, if_match.0).await?;

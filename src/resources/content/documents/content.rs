@@ -3,8 +3,12 @@ use entity::document;
 use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
 
-use super::types::{Document, DocumentPath};
+use super::types::Document;
 use crate::{
+    domain::{
+        slug::SlugPath,
+        text::{Markdown, Title},
+    },
     http::{cache_control::CacheControl, etag::ETag, problem::Result, response::Resource},
     resources::content::revisions::{Change, Content, NewRevision, Revision, Subject},
 };
@@ -18,7 +22,7 @@ pub struct DocumentRevision {
     #[serde(flatten)]
     pub revision: Revision,
     /// The editable fields of the document in this revision.
-    pub document: DocumentContent,
+    pub document: DocumentSnapshot,
     #[oai(skip)]
     #[serde(skip)]
     pub(super) location: String,
@@ -36,34 +40,32 @@ impl Resource for DocumentRevision {
     }
 }
 
-/// The editable fields of a document.
+/// The editable fields of a document at one time.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
-pub struct DocumentContent {
+pub struct DocumentSnapshot {
     /// The path of the document in the tree.
-    pub path: DocumentPath,
+    pub path: SlugPath,
     /// The title.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    pub title: String,
+    pub title: Title,
     /// The body text, in Markdown.
-    #[oai(validator(min_length = "0", max_length = "500000"))]
-    pub content: String,
+    pub content: Markdown<0, 500_000>,
     /// The position in lists, ascending.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub position: i64,
 }
 
-impl Content for DocumentContent {
+impl Content for DocumentSnapshot {
     fn text(&self) -> &str {
         &self.content
     }
 
     fn fields(&self) -> Vec<(&'static str, Vec<String>)> {
-        let DocumentContent { path, title, content: _, position } = self;
+        let DocumentSnapshot { path, title, content: _, position } = self;
         vec![
             ("path", vec![path.to_string()]),
-            ("title", vec![title.clone()]),
+            ("title", vec![title.to_string()]),
             ("position", vec![position.to_string()]),
         ]
     }
@@ -71,19 +73,19 @@ impl Content for DocumentContent {
 
 /// Returns the version in `row` as a revision to be stored.
 pub(super) fn revision(row: &document::Model, change: Change, now: i64) -> Result<NewRevision> {
-    let content = DocumentContent {
-        path: DocumentPath(row.path.clone()),
-        title: row.title.clone(),
-        content: row.content.clone(),
+    let content = DocumentSnapshot {
+        path: row.path.clone().into(),
+        title: row.title.clone().into(),
+        content: row.content.clone().into(),
         position: row.position,
     };
     NewRevision::new(Subject::Document(row.id), row.version, change, &content, now)
 }
 
-impl Example for DocumentContent {
+impl Example for DocumentSnapshot {
     fn example() -> Self {
         let Document { path, title, content, position, .. } = Document::example();
-        DocumentContent { path, title, content, position }
+        DocumentSnapshot { path, title, content, position }
     }
 }
 
@@ -91,7 +93,7 @@ impl Example for DocumentRevision {
     fn example() -> Self {
         DocumentRevision {
             revision: Revision::example(),
-            document: DocumentContent::example(),
+            document: DocumentSnapshot::example(),
             location: String::new(),
         }
     }

@@ -2,7 +2,7 @@
 use super::{
     content::revision,
     service::{Documents, emit_written, find_by_id_for_update, find_for_update, write},
-    types::{DocumentPath, NewDocument},
+    types::DocumentInput,
 };
 use crate::{
     http::problem::{Error, Result},
@@ -49,8 +49,12 @@ impl Documents {
                 (imported, ImportEffect::Updated)
             }
         };
-        let path = DocumentPath(path.clone());
-        let new = NewDocument { path, title: title.clone(), content: content.clone(), position: *position };
+        let new = DocumentInput {
+            path: path.as_str().into(),
+            title: title.as_str().into(),
+            content: content.as_str().into(),
+            position: *position,
+        };
         let now = self.clock.now();
         let row = write(tx, existing, new, now).await.map_err(Error::from_insert)?;
         item.record(tx, row.id, row.version).await?;

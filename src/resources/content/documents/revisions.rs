@@ -4,9 +4,9 @@ use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{
-    content::{self, DocumentContent, DocumentRevision},
+    content::{self, DocumentRevision, DocumentSnapshot},
     service::{Documents, emit_written, is_unchanged, lock, not_deleted, write},
-    types::{Document, DocumentPath, NewDocument},
+    types::{Document, DocumentInput},
 };
 use crate::{
     domain::id::Id,
@@ -46,7 +46,7 @@ impl Documents {
         self.check_exists(id).await?;
         let (subject, location) =
             (Subject::Document(id.0), format!("/api/documents/{id}/revisions/{revision}/diff"));
-        diff_revisions::<_, DocumentContent>(self.db.read(), subject, revision, against, location).await
+        diff_revisions::<_, DocumentSnapshot>(self.db.read(), subject, revision, against, location).await
     }
 
     /// Restores title, content and position of a revision. The path is unchanged.
@@ -62,11 +62,11 @@ impl Documents {
             .write(async move |tx| {
                 let row = lock(&tx, id).await?;
                 precondition.check(&Document::from(row.clone()).etag())?;
-                let stored: StoredRevision<DocumentContent> =
+                let stored: StoredRevision<DocumentSnapshot> =
                     load_revision(&*tx, Subject::Document(id.0), revision).await?;
-                let DocumentContent { path: _, title, content, position } = stored.content;
-                let path = DocumentPath(row.path.clone());
-                let new = NewDocument { path, title, content, position };
+                let DocumentSnapshot { path: _, title, content, position } = stored.content;
+                let path = row.path.clone().into();
+                let new = DocumentInput { path, title, content, position };
                 if is_unchanged(&row, &new) {
                     return Ok(row.into());
                 }

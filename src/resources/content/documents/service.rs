@@ -9,16 +9,14 @@ use uuid::Uuid;
 use super::{
     content::revision,
     trash::in_trash,
-    types::{
-        Document, DocumentPatch, DocumentPath, DocumentQuery, DocumentReplacement, DocumentSummary,
-        NewDocument,
-    },
+    types::{Document, DocumentByPathInput, DocumentInput, DocumentPatch, DocumentQuery, DocumentSummary},
 };
 use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
-        text::{like_contains, search_key, trim},
+        search::{like_contains, search_key},
+        slug::SlugPath,
         timestamp::Timestamp,
     },
     http::{
@@ -74,9 +72,9 @@ impl From<document::Model> for Document {
         } = row;
         Document {
             id: Id::from(id),
-            path: DocumentPath(path),
-            title,
-            content,
+            path: path.into(),
+            title: title.into(),
+            content: content.into(),
             position,
             created_at: Timestamp(created_at),
             updated_at: Timestamp(updated_at),
@@ -112,7 +110,7 @@ impl Documents {
             None => not_deleted(),
             Some(_) => in_trash(viewer, self.trash.cutoff(self.clock.now())),
         };
-        if let Some(DocumentPath(prefix)) = &query.prefix {
+        if let Some(prefix) = query.prefix.as_deref() {
             let below = document::Column::Path.starts_with(format!("{prefix}/"));
             find = find.filter(Condition::any().add(document::Column::Path.eq(prefix)).add(below));
         }
@@ -144,8 +142,8 @@ impl Documents {
         let (rows, pagination) = slice.fetch(self.db.read(), find, select, sort_values).await?;
         let summary = |SummaryRow { id, path, title, position, updated_at, deleted_at }| DocumentSummary {
             id: Id::from(id),
-            path: DocumentPath(path),
-            title,
+            path: path.into(),
+            title: title.into(),
             position,
             updated_at: Timestamp(updated_at),
             deleted_at: deleted_at.map(Timestamp),
@@ -158,15 +156,15 @@ impl Documents {
         row.map(Document::from).ok_or(Error::NotFound("document"))
     }
 
-    pub async fn get_by_path(&self, path: &DocumentPath) -> Result<Document> {
-        let row = not_deleted().filter(document::Column::Path.eq(&path.0)).one(self.db.read()).await?;
+    pub async fn get_by_path(&self, path: &SlugPath) -> Result<Document> {
+        let row = not_deleted().filter(document::Column::Path.eq(path.as_str())).one(self.db.read()).await?;
         row.map(Document::from).ok_or(Error::NotFound("document"))
     }
 
     pub async fn create(
         &self,
         editor: &Principal,
-        new: NewDocument,
+        new: DocumentInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Document>> {
         let (editor, now) = (editor.clone(), self.clock.now());
@@ -182,7 +180,7 @@ impl Documents {
         &self,
         editor: &Principal,
         id: Id<Document>,
-        new: NewDocument,
+        new: DocumentInput,
         precondition: Precondition,
     ) -> Result<Document> {
         self.update_with(editor, id, precondition, move |_| new).await
@@ -195,10 +193,10 @@ impl Documents {
         patch: DocumentPatch,
         precondition: Precondition,
     ) -> Result<Document> {
-        self.update_with(editor, id, precondition, move |row| NewDocument {
-            path: patch.path.unwrap_or_else(|| DocumentPath(row.path.clone())),
-            title: patch.title.unwrap_or_else(|| row.title.clone()),
-            content: patch.content.unwrap_or_else(|| row.content.clone()),
+        self.update_with(editor, id, precondition, move |row| DocumentInput {
+            path: patch.path.unwrap_or_else(|| row.path.clone().into()),
+            title: patch.title.unwrap_or_else(|| row.title.clone().into()),
+            content: patch.content.unwrap_or_else(|| row.content.clone().into()),
             position: patch.position.unwrap_or(row.position),
         })
         .await
@@ -213,7 +211,7 @@ impl Documents {
         edit: F,
     ) -> Result<Document>
     where
-        F: FnOnce(&document::Model) -> NewDocument + Send + 'static,
+        F: FnOnce(&document::Model) -> DocumentInput + Send + 'static,
     {
         let (editor, now) = (editor.clone(), self.clock.now());
         self.db
@@ -236,8 +234,8 @@ impl Documents {
     pub async fn replace_by_path(
         &self,
         editor: &Principal,
-        path: DocumentPath,
-        new: DocumentReplacement,
+        path: SlugPath,
+        new: DocumentByPathInput,
         precondition: Precondition,
     ) -> Result<(Document, bool)> {
         let new = new.at(path);
@@ -254,13 +252,13 @@ impl Documents {
     async fn try_replace_by_path(
         &self,
         editor: &Principal,
-        new: NewDocument,
+        new: DocumentInput,
         precondition: Precondition,
     ) -> Result<(Document, bool)> {
         let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let existing = find_for_update(&tx, &new.path.0).await?;
+                let existing = find_for_update(&tx, &new.path).await?;
                 match &existing {
                     Some(row) => precondition.check(&Document::from(row.clone()).etag())?,
                     None => precondition.check_absent()?,
@@ -295,13 +293,13 @@ impl Documents {
     pub async fn delete_by_path(
         &self,
         editor: &Principal,
-        path: DocumentPath,
+        path: SlugPath,
         precondition: Precondition,
     ) -> Result<()> {
         let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = find_for_update(&tx, &path.0).await?.ok_or(Error::NotFound("document"))?;
+                let row = find_for_update(&tx, &path).await?.ok_or(Error::NotFound("document"))?;
                 move_to_trash(&tx, row, &precondition, &editor, now).await
             })
             .await
@@ -314,9 +312,10 @@ pub(super) fn not_deleted() -> Select<document::Entity> {
 }
 
 /// Returns whether `new` equals the row, so that a write would change nothing.
-pub(super) fn is_unchanged(row: &document::Model, new: &NewDocument) -> bool {
-    let NewDocument { path, title, content, position } = new;
-    (&row.path, &row.title, &row.content, row.position) == (&path.0, &trim(title), content, *position)
+pub(super) fn is_unchanged(row: &document::Model, new: &DocumentInput) -> bool {
+    let DocumentInput { path, title, content, position } = new;
+    let current = (row.path.as_str(), row.title.as_str(), row.content.as_str(), row.position);
+    current == (path.as_str(), title.as_str(), content.as_str(), *position)
 }
 
 /// Stores the revision of a written row, emits its event and invalidates the lists.
@@ -379,19 +378,18 @@ pub(super) async fn find_for_update(tx: &Tx, path: &str) -> Result<Option<docume
 pub(super) async fn write(
     tx: &Tx,
     existing: Option<document::Model>,
-    new: NewDocument,
+    new: DocumentInput,
     now: i64,
 ) -> Result<document::Model, DbErr> {
-    let NewDocument { path, title, content, position } = new;
-    let title = trim(&title);
+    let DocumentInput { path, title, content, position } = new;
     let search = search_key(&title);
     match existing {
         Some(row) => {
             let version = row.version;
             let mut row = row.into_active_model();
-            row.path = Set(path.0);
-            row.title = Set(title);
-            row.content = Set(content);
+            row.path = Set(path.into());
+            row.title = Set(title.into());
+            row.content = Set(content.into());
             row.position = Set(position);
             row.search = Set(search);
             row.version = Set(version + 1);
@@ -401,9 +399,9 @@ pub(super) async fn write(
         None => {
             let row = document::ActiveModel {
                 id: Set(Uuid::now_v7()),
-                path: Set(path.0),
-                title: Set(title),
-                content: Set(content),
+                path: Set(path.into()),
+                title: Set(title.into()),
+                content: Set(content.into()),
                 position: Set(position),
                 search: Set(search),
                 version: Set(1),

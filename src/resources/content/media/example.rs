@@ -41,7 +41,7 @@ impl Example for Media {
 
 impl Example for MediaVariant {
     fn example() -> Self {
-        MediaVariant { url: format!("{URL}?w=640&format=webp"), width: 640, height: 480 }
+        MediaVariant { url: format!("{URL}?w=640&format=webp").into(), width: 640, height: 480 }
     }
 }
 

@@ -88,7 +88,7 @@ fn wire_variants(row: &media::Model) -> Vec<MediaVariant> {
     let is_still = format_of(&row.key) != Some(Format::Gif);
     let narrower = WIDTHS.into_iter().filter(|width| is_still && *width < row.width);
     let variant = |width: i64| MediaVariant {
-        url: format!("/media/{}?w={width}&format=webp", row.key),
+        url: format!("/media/{}?w={width}&format=webp", row.key).into(),
         width: width as i32,
         height: ((row.height * width + row.width / 2) / row.width).max(1) as i32,
     };
@@ -100,16 +100,16 @@ impl From<media::Model> for Media {
         let coordinate = |value: i64| value as f64 / FOCUS_SCALE;
         Media {
             id: Id::from(row.id),
-            url: format!("/media/{}", row.key),
+            url: format!("/media/{}", row.key).into(),
             media_type: media_type(format_of(&row.key).unwrap_or(Format::Jpeg)),
             variants: wire_variants(&row),
             size: row.size,
             width: row.width as i32,
             height: row.height as i32,
-            filename: row.filename,
-            sha256: row.sha256,
-            blurhash: row.blurhash,
-            alt: row.alt,
+            filename: row.filename.into(),
+            sha256: row.sha256.into(),
+            blurhash: row.blurhash.into(),
+            alt: row.alt.map(Into::into),
             focus_x: row.focus_x.map(coordinate),
             focus_y: row.focus_y.map(coordinate),
             uploaded_by: row.uploaded_by.map(Id::from),

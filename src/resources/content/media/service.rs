@@ -25,7 +25,7 @@ use crate::{
         event::{Audience, EventType},
         id::Id,
         result_ext::ResultExt,
-        text::{like_contains, search_key, trim},
+        search::{like_contains, search_key},
     },
     http::{
         auth::{Principal, cache_key},
@@ -141,8 +141,7 @@ impl MediaLibrary {
                 let format = format_of(&row.key).unwrap_or(Format::Jpeg);
                 let name =
                     patch.filename.map_or_else(|| row.filename.clone(), |name| filename(Some(&name), format));
-                let alt =
-                    patch.alt.apply_to(row.alt.clone()).map(|alt| trim(&alt)).filter(|alt| !alt.is_empty());
+                let alt: Option<String> = patch.alt.apply_to(row.alt.clone()).filter(|alt| !alt.is_empty());
                 let version = row.version + 1;
                 let (focus_x, focus_y) = (
                     stored_coordinate(patch.focus_x, row.focus_x),

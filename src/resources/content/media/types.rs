@@ -3,13 +3,68 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        names::names_type,
+        pattern,
+        text::{SearchTerms, Text, text_type, trim},
+        timestamp::Timestamp,
+    },
     http::{
         cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
         response::Resource,
     },
     resources::accounts::users::User,
 };
+
+text_type! {
+    /// The path of an image.
+    pub struct ImagePath {
+        length: 43..=44,
+        pattern: pattern::IMAGE_PATH,
+    }
+
+    /// The path and query of a variant of an image.
+    pub struct VariantPath {
+        length: 46..=100,
+        pattern: pattern::VARIANT_PATH,
+    }
+
+    /// A SHA-256 digest in hexadecimal.
+    pub struct Sha256 {
+        length: 64..=64,
+        pattern: pattern::SHA256,
+    }
+
+    /// A BlurHash placeholder.
+    pub struct Blurhash {
+        length: 6..=166,
+        pattern: pattern::NO_SPACES,
+    }
+
+    /// The name of a file, without its folder.
+    pub struct FileName {
+        length: 1..=200,
+        pattern: pattern::FILE_NAME,
+        format: "file-name",
+    }
+
+    /// The alternative text of an image.
+    pub struct AltText {
+        length: 1..=1000,
+        normalize: trim,
+    }
+}
+
+names_type! {
+    /// The sort order of images.
+    pub struct MediaSort {
+        names: ["createdAt", "filename", "size"],
+        signed: true,
+        max: 1,
+        example: "-createdAt",
+    }
+}
 
 /// The media type of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
@@ -40,15 +95,9 @@ pub struct Media {
     /// The id of the image.
     pub id: Id<Media>,
     /// The URL of the bytes: an absolute path on this server, readable without authentication.
-    #[oai(validator(
-        pattern = "^/media/[0-9a-f]{32}\\.(jpg|png|webp|gif)$",
-        min_length = "43",
-        max_length = "44"
-    ))]
-    pub url: String,
+    pub url: ImagePath,
     /// The file name that the response suggests for saving.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    pub filename: String,
+    pub filename: Text<200>,
     /// The media type, detected from the bytes.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
@@ -63,15 +112,12 @@ pub struct Media {
     #[oai(validator(minimum(value = "1"), maximum(value = "8192")))]
     pub height: i32,
     /// The SHA-256 of the stored bytes, in lowercase hexadecimal.
-    #[oai(validator(pattern = "^[0-9a-f]{64}$", min_length = "64", max_length = "64"))]
-    pub sha256: String,
+    pub sha256: Sha256,
     /// A BlurHash placeholder to render while the image loads.
-    #[oai(validator(pattern = "^[!-~]+$", min_length = "6", max_length = "166"))]
-    pub blurhash: String,
+    pub blurhash: Blurhash,
     /// The alternative text, for users who cannot see the image.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub alt: Option<String>,
+    pub alt: Option<AltText>,
     /// The horizontal focus, from the left edge (0) to the right edge (1). A crop keeps this point visible.
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,12 +171,7 @@ impl Resource for Media {
 #[serde(rename_all = "camelCase")]
 pub struct MediaVariant {
     /// The URL of the bytes: an absolute path on this server.
-    #[oai(validator(
-        pattern = "^/media/[0-9a-f]{32}\\.(jpg|png|webp|gif)\\?[ -~]+$",
-        min_length = "46",
-        max_length = "100"
-    ))]
-    pub url: String,
+    pub url: VariantPath,
     /// The width in pixels.
     #[oai(validator(minimum(value = "1"), maximum(value = "4096")))]
     pub width: i32,
@@ -145,15 +186,9 @@ pub struct MediaVariant {
 pub struct MediaPatch {
     /// The file name that the response suggests for saving. The server sets the extension that fits the media
     /// type.
-    #[oai(validator(
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020./\\\\\\u007f][^\\u0000]*$",
-        min_length = "1",
-        max_length = "200"
-    ))]
-    pub filename: Option<String>,
+    pub filename: Option<FileName>,
     /// The alternative text, for users who cannot see the image.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
-    pub alt: Patch<String>,
+    pub alt: Patch<AltText>,
     /// The horizontal focus, from the left edge (0) to the right edge (1). A crop keeps this point visible.
     #[oai(validator(minimum(value = "0.0"), maximum(value = "1.0")))]
     pub focus_x: Patch<f64>,
@@ -170,8 +205,7 @@ pub struct MediaQuery {
     pub paging: PageParams,
     /// Full-text filter: every word must occur in the file name or the alternative text, ignoring case and
     /// accents.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SearchTerms>,
     /// Only images of this media type.
     #[oai(rename = "type")]
     pub media_type: Option<MediaType>,
@@ -179,6 +213,5 @@ pub struct MediaQuery {
     pub uploaded_by: Option<Id<User>>,
     /// The sort field, with a leading `-` for descending order. The default is `-createdAt`. Ties are ordered
     /// by id.
-    #[oai(validator(pattern = "^-?(createdAt|filename|size)$", min_length = "4", max_length = "10"))]
-    pub sort: Option<String>,
+    pub sort: Option<MediaSort>,
 }

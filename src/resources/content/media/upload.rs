@@ -20,11 +20,7 @@ use super::{
     types::Media,
 };
 use crate::{
-    domain::{
-        event::EventType,
-        result_ext::ResultExt,
-        text::{search_key, trim},
-    },
+    domain::{event::EventType, result_ext::ResultExt, search::search_key, text::trim},
     http::{
         auth::Principal,
         idempotency::{IdempotentRequest, Outcome, run_once},

@@ -31,7 +31,7 @@ fn row(width: i64, height: i64) -> media::Model {
 
 fn name(w: Option<u32>, h: Option<u32>, fit: Option<Fit>, focus: Option<&str>) -> Option<String> {
     let row = row(1000, 500);
-    let query = FileQuery { w, h, fit, focus: focus.map(str::to_owned), format: None };
+    let query = FileQuery { w, h, fit, focus: focus.map(Into::into), format: None };
     let variant = resolve_size(&row, &query, Format::Png);
     variant.filter(|variant| !variant.is_original(&row, Format::Png)).map(|variant| variant.name())
 }

@@ -6,7 +6,7 @@ use super::{
     key::{PostKey, with_current_slug},
     query::{PostQuery, PreviewQuery},
     service::Lookup,
-    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
+    types::{Post, PostInput, PostPatch, PostSummary, PreviewLink},
 };
 use crate::http::{
     action_response::ActionResponse,
@@ -52,7 +52,7 @@ impl PostsApi {
         &self,
         author: Caller<Writers>,
         key: IdempotencyKey,
-        new: JsonBody<NewPost>,
+        new: JsonBody<PostInput>,
     ) -> Result<CreateResponse<Post>, ApiError<(BadRequest, Unauthorized, CreateErrors)>> {
         Ok(CreateResponse::new(self.0.create(&author, new.0, key.0).await?))
     }
@@ -90,7 +90,7 @@ impl PostsApi {
         /// The id or the slug of the post.
         post: Path<PostKey>,
         if_match: IfMatch,
-        new: JsonBody<PostReplacement>,
+        new: JsonBody<PostInput>,
     ) -> Result<UpdateResponse<Post>, ApiError<(BadRequest, UpdateErrors, Conflict)>> {
         Ok(UpdateResponse::new(self.0.replace(&caller, post.0, new.0, if_match.0).await?))
     }

@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::types::Post;
 use crate::{
-    domain::timestamp::Timestamp,
+    domain::{
+        slug::Slug,
+        text::{Markdown, TagName, Text, Title, WebUrl},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, problem::Result, response::Resource},
     resources::content::revisions::{Change, Content, NewRevision, Revision, Subject},
 };
@@ -18,7 +22,7 @@ pub struct PostRevision {
     #[serde(flatten)]
     pub revision: Revision,
     /// The editable fields of the post in this revision.
-    pub post: PostContent,
+    pub post: PostSnapshot,
     #[oai(skip)]
     #[serde(skip)]
     pub(super) location: String,
@@ -36,31 +40,26 @@ impl Resource for PostRevision {
     }
 }
 
-/// The editable fields of a post.
+/// The editable fields of a post at one time.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
-pub struct PostContent {
+pub struct PostSnapshot {
     /// The title.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    pub title: String,
+    pub title: Title,
     /// The identifier of the post in URLs.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
-    pub slug: String,
+    pub slug: Slug<120>,
     /// The body text, in Markdown.
-    #[oai(validator(min_length = "1", max_length = "200000"))]
-    pub content: String,
+    pub content: Markdown<1, 200_000>,
     /// A short summary for lists.
-    #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub excerpt: Option<String>,
+    pub excerpt: Option<Text<500>>,
     /// The URL of the cover image.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cover_image: Option<String>,
+    pub cover_image: Option<WebUrl>,
     /// The names of the tags, in order.
-    #[oai(validator(max_items = "10", min_length = "1", max_length = "50"))]
-    pub tags: Vec<String>,
+    #[oai(validator(max_items = "10"))]
+    pub tags: Vec<TagName>,
     /// Whether the post was published.
     pub published: bool,
     /// The scheduled publication time.
@@ -71,21 +70,21 @@ pub struct PostContent {
     pub unpublish_at: Option<Timestamp>,
 }
 
-impl Content for PostContent {
+impl Content for PostSnapshot {
     fn text(&self) -> &str {
         &self.content
     }
 
     fn fields(&self) -> Vec<(&'static str, Vec<String>)> {
-        let PostContent { title, slug, content: _, excerpt, cover_image, tags, published, .. } = self;
+        let PostSnapshot { title, slug, content: _, excerpt, cover_image, tags, published, .. } = self;
         let time = |at: Option<Timestamp>| at.iter().map(Timestamp::to_string).collect();
-        let maybe = |value: &Option<String>| value.iter().cloned().collect();
+        let maybe = |value: Option<&str>| value.map(str::to_owned).into_iter().collect();
         vec![
-            ("title", vec![title.clone()]),
-            ("slug", vec![slug.clone()]),
-            ("excerpt", maybe(excerpt)),
-            ("coverImage", maybe(cover_image)),
-            ("tags", tags.clone()),
+            ("title", vec![title.to_string()]),
+            ("slug", vec![slug.to_string()]),
+            ("excerpt", maybe(excerpt.as_deref())),
+            ("coverImage", maybe(cover_image.as_deref())),
+            ("tags", tags.iter().map(TagName::to_string).collect()),
             ("published", vec![published.to_string()]),
             ("publishAt", time(self.publish_at)),
             ("unpublishAt", time(self.unpublish_at)),
@@ -99,8 +98,8 @@ impl Post {
         NewRevision::new(Subject::Post(self.id.0), self.version, change, &self.content(), now)
     }
 
-    pub(super) fn content(&self) -> PostContent {
-        PostContent {
+    pub(super) fn content(&self) -> PostSnapshot {
+        PostSnapshot {
             title: self.title.clone(),
             slug: self.slug.clone(),
             content: self.content.clone(),

@@ -3,13 +3,13 @@ use poem_openapi::types::Example;
 use uuid::Uuid;
 
 use super::{
-    content::{PostContent, PostRevision},
+    content::{PostRevision, PostSnapshot},
     query::{PostExpand, PostQuery, PostStatus, PreviewQuery},
-    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary, PreviewLink},
+    types::{Post, PostInput, PostSummary, PreviewLink},
 };
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
-    http::{merge_patch::Patch, pagination::PageParams},
+    http::pagination::PageParams,
     resources::{
         accounts::users::AuthorRef,
         content::{revisions::Revision, tags::TagRef, trash::Deleted},
@@ -82,9 +82,9 @@ impl Example for PostSummary {
     }
 }
 
-impl Example for NewPost {
+impl Example for PostInput {
     fn example() -> Self {
-        NewPost {
+        PostInput {
             title: TITLE.into(),
             content: CONTENT.into(),
             slug: Some("a-joint-that-fits".into()),
@@ -94,38 +94,6 @@ impl Example for NewPost {
             published: true,
             publish_at: None,
             unpublish_at: Some(FUTURE),
-        }
-    }
-}
-
-impl Example for PostReplacement {
-    fn example() -> Self {
-        PostReplacement {
-            title: TITLE.into(),
-            content: CONTENT.into(),
-            slug: Some("a-joint-that-fits".into()),
-            excerpt: Some(EXCERPT.into()),
-            cover_image: Some(COVER.into()),
-            tags: vec!["Joinery".into()],
-            published: true,
-            publish_at: None,
-            unpublish_at: Some(FUTURE),
-        }
-    }
-}
-
-impl Example for PostPatch {
-    fn example() -> Self {
-        PostPatch {
-            title: Some("A joint that fits well".into()),
-            content: Some(CONTENT.into()),
-            slug: Some("a-joint-that-fits-well".into()),
-            excerpt: Patch::Value(EXCERPT.into()),
-            cover_image: Patch::Value(COVER.into()),
-            tags: Some(vec!["Joinery".into()]),
-            published: Some(true),
-            publish_at: Patch::Absent,
-            unpublish_at: Patch::Value(FUTURE),
         }
     }
 }
@@ -148,9 +116,9 @@ impl Example for PostQuery {
     }
 }
 
-impl Example for PostContent {
+impl Example for PostSnapshot {
     fn example() -> Self {
-        PostContent {
+        PostSnapshot {
             title: TITLE.into(),
             slug: "a-joint-that-fits".into(),
             content: CONTENT.into(),
@@ -166,7 +134,7 @@ impl Example for PostContent {
 
 impl Example for PostRevision {
     fn example() -> Self {
-        PostRevision { revision: Revision::example(), post: PostContent::example(), location: String::new() }
+        PostRevision { revision: Revision::example(), post: PostSnapshot::example(), location: String::new() }
     }
 }
 
@@ -175,7 +143,7 @@ impl Example for PreviewLink {
         let token = "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g";
         PreviewLink {
             id: post_id(),
-            url: format!("/api/posts/{POST_ID}?preview={token}"),
+            url: format!("/api/posts/{POST_ID}?preview={token}").into(),
             token: token.into(),
             expires_at: Timestamp(1_763_974_800_000),
         }

@@ -7,13 +7,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    content::PostContent,
+    content::PostSnapshot,
     events,
     service::{Posts, search_text},
     slugs::claim_available,
 };
 use crate::{
-    domain::timestamp::Timestamp,
+    domain::{text::TagName, timestamp::Timestamp},
     http::{
         auth::DRAFTS,
         problem::{Error, Result},
@@ -78,7 +78,8 @@ impl Posts {
                 (row, Some(was_published), ImportEffect::Updated)
             }
         };
-        self.set_tags(tx, row.id, &post.tags, now).await?;
+        let tags: Vec<TagName> = post.tags.iter().map(|name| name.as_str().into()).collect();
+        self.set_tags(tx, row.id, &tags, now).await?;
         replace_coauthors(tx, row.id, post.authors.get(1..).unwrap_or_default()).await?;
         store_aliases(tx, row.id, &post.aliases, now).await?;
         item.record(tx, row.id, row.version).await?;
@@ -86,17 +87,26 @@ impl Posts {
         let public = published || was_published == Some(true);
         tx.touch(if public { "posts" } else { DRAFTS }).await?;
         events::imported(tx, (row.id, row.version), author, was_published, published, now);
-        revisions.push(revision(row, &post.tags, now)?);
+        revisions.push(revision(row, tags, now)?);
         Ok(effect)
     }
 }
 
-fn revision(row: post::Model, tags: &[String], now: i64) -> Result<NewRevision> {
+fn revision(row: post::Model, tags: Vec<TagName>, now: i64) -> Result<NewRevision> {
     let post::Model { id, slug, title, content, excerpt, cover_image, published_at, version, .. } = row;
-    let (tags, published) = (tags.to_vec(), published_at > 0);
+    let published = published_at > 0;
     let (publish_at, unpublish_at) = (row.publish_at.map(Timestamp), row.unpublish_at.map(Timestamp));
-    let content =
-        PostContent { title, slug, content, excerpt, cover_image, tags, published, publish_at, unpublish_at };
+    let content = PostSnapshot {
+        title: title.into(),
+        slug: slug.into(),
+        content: content.into(),
+        excerpt: excerpt.map(Into::into),
+        cover_image: cover_image.map(Into::into),
+        tags,
+        published,
+        publish_at,
+        unpublish_at,
+    };
     NewRevision::new(Subject::Post(id), version, Change::Imported, &content, now)
 }
 

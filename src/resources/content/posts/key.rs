@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, sea_query::SimpleExpr};
 use uuid::Uuid;
 
 use super::types::Post;
-use crate::domain::{id::Id, scalar::string_scalar};
+use crate::domain::{id::Id, pattern, scalar::string_scalar};
 
 /// The address of a post in a URL: its id or its slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl fmt::Display for PostKey {
 
 // Upper case is for the hexadecimal digits of ids (RFC 9562, section 4). Slugs are in lower case.
 string_scalar!([] PostKey, "post-key", MetaSchema {
-    pattern: Some("^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$".to_owned()),
+    pattern: Some(pattern::ID_OR_SLUG.regex.to_owned()),
     min_length: Some(1),
     max_length: Some(120),
     example: Some("a-joint-that-fits".into()),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         id::Id,
-        text::{like_contains, search_key},
+        search::{like_contains, search_key},
         timestamp::Timestamp,
     },
     http::{
@@ -224,16 +224,16 @@ impl PostRow {
     fn into_post(self, related: &mut Related) -> Post {
         Post {
             id: Id::from(self.id),
-            slug: self.slug,
-            title: self.title,
-            content: self.content.unwrap_or_default(),
-            excerpt: self.excerpt,
-            cover_image: self.cover_image,
+            slug: self.slug.into(),
+            title: self.title.into(),
+            content: self.content.unwrap_or_default().into(),
+            excerpt: self.excerpt.map(Into::into),
+            cover_image: self.cover_image.map(Into::into),
             author: AuthorRef {
                 id: Id::from(self.author_id),
-                name: self.author_name,
-                avatar_url: self.author_avatar,
-                bio: self.author_bio,
+                name: self.author_name.into(),
+                avatar_url: self.author_avatar.map(Into::into),
+                bio: self.author_bio.map(Into::into),
             },
             coauthors: related.authors.remove(&self.id).unwrap_or_default(),
             tags: related.tags.remove(&self.id).unwrap_or_default(),
@@ -304,7 +304,7 @@ impl Related {
             .all(db)
             .await?;
         for (post, slug, name) in tagged {
-            related.tags.entry(post).or_default().push(TagRef { slug, name });
+            related.tags.entry(post).or_default().push(TagRef { slug: slug.into(), name: name.into() });
         }
         let coauthored: Vec<Uuid> = rows.iter().filter(|row| row.coauthors > 0).map(|row| row.id).collect();
         if coauthored.is_empty() {
@@ -321,7 +321,12 @@ impl Related {
             .all(db)
             .await?;
         for (post, id, name, avatar_url, bio) in authors {
-            let author = AuthorRef { id: Id::from(id), name, avatar_url, bio: bio.filter(|_| bios) };
+            let author = AuthorRef {
+                id: Id::from(id),
+                name: name.into(),
+                avatar_url: avatar_url.map(Into::into),
+                bio: bio.filter(|_| bios).map(Into::into),
+            };
             related.authors.entry(post).or_default().push(author);
         }
         Ok(related)

@@ -27,7 +27,7 @@ pub use query::{PostQuery, PostStatus};
 pub use revisions_api::PostRevisionsApi;
 pub use schedule::{PUBLISH_JOB, PublishJob};
 pub use service::{Lookup, Posts};
-pub use types::{NewPost, Post, PostPatch, PostReplacement, PostSummary};
+pub use types::{Post, PostInput, PostPatch, PostSummary};
 
 use crate::http::operation::Tag;
 

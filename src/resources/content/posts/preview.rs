@@ -67,7 +67,12 @@ impl Posts {
             .await?;
         let token = self.previews.sign(link);
         let url = format!("/api/posts/{post}?preview={token}");
-        Ok(PreviewLink { id: Id::from(link), url, token, expires_at: Timestamp(now + LIFETIME) })
+        Ok(PreviewLink {
+            id: Id::from(link),
+            url: url.into(),
+            token: token.into(),
+            expires_at: Timestamp(now + LIFETIME),
+        })
     }
 
     /// Deletes expired links.
@@ -102,11 +107,11 @@ impl Posts {
         let mut post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
         match key {
             PostKey::Id(id) if *id == post.id => {}
-            PostKey::Slug(slug) if *slug == post.slug => {}
+            PostKey::Slug(slug) if *slug == *post.slug => {}
             PostKey::Slug(slug) => {
                 let former = post_slug::Entity::find_by_id(slug.clone()).one(self.db.read()).await?;
                 former.filter(|former| former.post_id == link.post_id).ok_or(Error::NotFound("post"))?;
-                return Ok(Lookup::Moved(post.slug));
+                return Ok(Lookup::Moved(post.slug.into()));
             }
             PostKey::Id(_) => return Err(Error::NotFound("post")),
         }

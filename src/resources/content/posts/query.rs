@@ -1,11 +1,45 @@
 //! Query parameters of the operations on posts.
 use poem_openapi::{Enum, Object};
 
+use super::types::PreviewToken;
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        names::names_type,
+        pattern,
+        text::{SearchTerms, text_type},
+        timestamp::Timestamp,
+    },
     http::pagination::PageParams,
     resources::{accounts::users::User, content::trash::Deleted},
 };
+
+names_type! {
+    /// The sort order of posts.
+    pub struct PostSort {
+        names: ["publishedAt", "createdAt", "updatedAt", "title"],
+        signed: true,
+        max: 4,
+        example: "-publishedAt,title",
+    }
+
+    /// The optional fields of posts in lists.
+    pub struct PostFields {
+        names: ["excerpt", "coverImage", "content"],
+        signed: false,
+        max: 3,
+        example: "excerpt,content",
+    }
+}
+
+text_type! {
+    /// Slugs of tags, separated by commas.
+    pub struct TagFilter {
+        length: 1..=500,
+        pattern: pattern::SLUGS,
+        example: "joinery",
+    }
+}
 
 /// Filters, order and fields of a list of posts.
 #[derive(Debug, Clone, Object)]
@@ -15,16 +49,8 @@ pub struct PostQuery {
     pub paging: PageParams,
     /// Tag slugs: posts with at least one of the comma-separated slugs. Repeat the parameter to require
     /// several tags.
-    #[oai(
-        default,
-        validator(
-            max_items = "10",
-            pattern = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(,[A-Za-z0-9]+(-[A-Za-z0-9]+)*)*$",
-            min_length = "1",
-            max_length = "500"
-        )
-    )]
-    pub tag: Vec<String>,
+    #[oai(default, validator(max_items = "10"))]
+    pub tag: Vec<TagFilter>,
     /// Posts with this author or co-author.
     pub author: Option<Id<User>>,
     /// State of the posts; drafts are listed only if the caller can read them. Default: `published`, with
@@ -34,8 +60,7 @@ pub struct PostQuery {
     pub deleted: Option<Deleted>,
     /// Search terms, separated by spaces. Title or excerpt must contain all of them; case and accents are
     /// ignored.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SearchTerms>,
     /// Posts published at or after this time.
     #[oai(rename = "publishedAt[gte]")]
     pub published_from: Option<Timestamp>,
@@ -43,19 +68,9 @@ pub struct PostQuery {
     #[oai(rename = "publishedAt[lt]")]
     pub published_before: Option<Timestamp>,
     /// Sort order: comma-separated field names, descending with the prefix `-`. Ties are sorted by id.
-    #[oai(validator(
-        pattern = "^-?(publishedAt|createdAt|updatedAt|title)(,-?(publishedAt|createdAt|updatedAt|title)){0,3}$",
-        min_length = "5",
-        max_length = "60"
-    ))]
-    pub sort: Option<String>,
+    pub sort: Option<PostSort>,
     /// Comma-separated optional fields to include. Default: `excerpt,coverImage`.
-    #[oai(validator(
-        pattern = "^(excerpt|coverImage|content)(,(excerpt|coverImage|content)){0,2}$",
-        min_length = "7",
-        max_length = "40"
-    ))]
-    pub fields: Option<String>,
+    pub fields: Option<PostFields>,
     /// `author` includes the biographies of the authors.
     pub expand: Option<PostExpand>,
 }
@@ -85,6 +100,5 @@ pub enum PostExpand {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct PreviewQuery {
     /// The token of a preview link. It grants access to the post, draft or published.
-    #[oai(validator(min_length = "10", max_length = "200", pattern = "^[A-Za-z0-9_.-]+$"))]
-    pub preview: Option<String>,
+    pub preview: Option<PreviewToken>,
 }

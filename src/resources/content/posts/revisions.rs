@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{
-    content::{PostContent, PostRevision},
+    content::{PostRevision, PostSnapshot},
     key::PostKey,
     list::visible_to,
     service::{PostChange, Posts, load_for_update},
@@ -57,7 +57,7 @@ impl Posts {
     ) -> Result<RevisionDiff> {
         self.check_can_edit(caller, id).await?;
         let location = format!("/api/posts/{id}/revisions/{revision}/diff");
-        diff_revisions::<_, PostContent>(self.db.read(), Subject::Post(id.0), revision, against, location)
+        diff_revisions::<_, PostSnapshot>(self.db.read(), Subject::Post(id.0), revision, against, location)
             .await
     }
 
@@ -78,14 +78,14 @@ impl Posts {
                     Err(Error::Forbidden(_)) => Err(Error::NotFound("post")),
                     loaded => loaded,
                 }?;
-                let stored: StoredRevision<PostContent> =
+                let stored: StoredRevision<PostSnapshot> =
                     load_revision(&*tx, Subject::Post(row.id), revision).await?;
-                let PostContent { title, content, excerpt, cover_image, tags, .. } = stored.content;
+                let PostSnapshot { title, content, excerpt, cover_image, tags, .. } = stored.content;
                 let restore = |row: &mut post::Model| {
-                    row.title = title;
-                    row.content = content;
-                    row.excerpt = excerpt;
-                    row.cover_image = cover_image;
+                    row.title = title.into();
+                    row.content = content.into();
+                    row.excerpt = excerpt.map(String::from);
+                    row.cover_image = cover_image.map(String::from);
                     PostChange { tags: Some(tags), ..PostChange::default() }
                 };
                 let (post, changed) = posts.write_version(&tx, row, now, restore).await?;

@@ -15,13 +15,14 @@ use super::{
     query::PostQuery,
     schedule::{Schedule, next_change, reschedule},
     slugs::{claim_available, claim_exact},
-    types::{NewPost, Post, PostPatch, PostReplacement, PostSummary},
+    types::{Post, PostInput, PostPatch, PostSummary},
 };
 use crate::{
     domain::{
         id::Id,
-        slug::slugify,
-        text::{search_key, trim},
+        search::search_key,
+        slug::{Slug, slugify},
+        text::TagName,
     },
     http::{
         auth::{DRAFTS, Principal, cache_key, collections_for},
@@ -120,15 +121,14 @@ impl Posts {
     pub async fn create(
         &self,
         author: &Principal,
-        new: NewPost,
+        new: PostInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Post>> {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
             lock_active(&tx, &author).await?;
-            let NewPost { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
+            let PostInput { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
             let id = Uuid::now_v7();
-            let title = trim(&title);
             let slug = match slug {
                 Some(slug) => claim_exact(&tx, id, &slug, now).await?,
                 None => claim_available(&tx, id, &slugify(&title, "post"), now).await?,
@@ -136,8 +136,16 @@ impl Posts {
             let search = search_text(&title, excerpt.as_deref());
             let published_at = if published { now } else { 0 };
             let draft = empty_draft(id, author.user, now);
-            let mut row =
-                post::Model { slug, search, title, content, excerpt, cover_image, published_at, ..draft };
+            let mut row = post::Model {
+                slug,
+                search,
+                title: title.into(),
+                content: content.into(),
+                excerpt: excerpt.map(String::from),
+                cover_image: cover_image.map(String::from),
+                published_at,
+                ..draft
+            };
             Schedule::replacing(new.publish_at, new.unpublish_at).apply(&mut row, false, now)?;
             let due = next_change(&row);
             row.into_active_model().reset_all().insert(&*tx).await?;
@@ -156,16 +164,16 @@ impl Posts {
         &self,
         caller: &Principal,
         key: PostKey,
-        new: PostReplacement,
+        new: PostInput,
         precondition: Precondition,
     ) -> Result<Post> {
-        let PostReplacement { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
+        let PostInput { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
         let schedule = Schedule::replacing(new.publish_at, new.unpublish_at);
         self.update_with(caller, key, precondition, move |row| {
-            row.title = trim(&title);
-            row.content = content;
-            row.excerpt = excerpt;
-            row.cover_image = cover_image;
+            row.title = title.into();
+            row.content = content.into();
+            row.excerpt = excerpt.map(String::from);
+            row.cover_image = cover_image.map(String::from);
             PostChange { slug, tags: Some(tags), published: Some(published), schedule }
         })
         .await
@@ -182,10 +190,10 @@ impl Posts {
         let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
         self.update_with(caller, key, precondition, move |row| {
             if let Some(title) = title {
-                row.title = trim(&title);
+                row.title = title.into();
             }
             if let Some(content) = content {
-                row.content = content;
+                row.content = content.into();
             }
             row.excerpt = excerpt.apply_to(row.excerpt.take());
             row.cover_image = cover_image.apply_to(row.cover_image.take());
@@ -254,7 +262,7 @@ impl Posts {
     {
         let (before, id, was_published) = (row.clone(), row.id, row.published_at > 0);
         let change = edit(&mut row);
-        if let Some(slug) = change.slug.filter(|slug| *slug != row.slug) {
+        if let Some(slug) = change.slug.filter(|slug| **slug != *row.slug) {
             row.slug = claim_exact(tx, id, &slug, now).await?;
         }
         match change.published {
@@ -286,7 +294,7 @@ impl Posts {
     }
 
     /// Replaces the tags of a post, in this order; returns whether they changed.
-    pub(super) async fn set_tags(&self, tx: &Tx, post: Uuid, names: &[String], now: i64) -> Result<bool> {
+    pub(super) async fn set_tags(&self, tx: &Tx, post: Uuid, names: &[TagName], now: i64) -> Result<bool> {
         // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
         let tags = self.tags.ensure(tx, names, now).await?;
         let current = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
@@ -313,8 +321,8 @@ impl Posts {
 /// The part of a change that is not a plain column of the row.
 #[derive(Default)]
 pub(super) struct PostChange {
-    pub slug: Option<String>,
-    pub tags: Option<Vec<String>>,
+    pub slug: Option<Slug<100>>,
+    pub tags: Option<Vec<TagName>>,
     pub published: Option<bool>,
     pub schedule: Schedule,
 }

@@ -1,14 +1,34 @@
 //! Request and response bodies of posts.
+use macros::MergePatch;
 use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
-    http::{
-        auth::Principal, cache_control::CacheControl, etag::ETag, merge_patch::Patch, response::Resource,
+    domain::{
+        id::Id,
+        pattern,
+        slug::Slug,
+        text::{Markdown, TagName, Text, Title, WebUrl, text_type},
+        timestamp::Timestamp,
     },
+    http::{auth::Principal, cache_control::CacheControl, etag::ETag, response::Resource},
     resources::{accounts::users::AuthorRef, content::tags::TagRef},
 };
+
+text_type! {
+    /// The path and query of a preview link.
+    pub struct PreviewPath {
+        length: 10..=500,
+        pattern: pattern::PREVIEW_PATH,
+    }
+
+    /// The token of a preview link.
+    pub struct PreviewToken {
+        length: 10..=200,
+        pattern: pattern::TOKEN,
+        example: "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
+    }
+}
 
 /// A post with all fields.
 #[derive(Debug, Object, Serialize)]
@@ -18,22 +38,17 @@ pub struct Post {
     /// The unique, permanent identifier.
     pub id: Id<Post>,
     /// The identifier of the post in URLs; unique. Former slugs redirect to the current one.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
-    pub slug: String,
+    pub slug: Slug<120>,
     /// The title.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    pub title: String,
+    pub title: Title,
     /// The body text, in Markdown.
-    #[oai(validator(min_length = "1", max_length = "200000"))]
-    pub content: String,
+    pub content: Markdown<1, 200_000>,
     /// A short summary for lists.
-    #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub excerpt: Option<String>,
+    pub excerpt: Option<Text<500>>,
     /// The URL of the cover image.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cover_image: Option<String>,
+    pub cover_image: Option<WebUrl>,
     /// The author.
     pub author: AuthorRef,
     /// The co-authors, in order.
@@ -94,7 +109,7 @@ impl Resource for Post {
             parts.extend(author.parts());
         }
         for tag in &self.tags {
-            parts.extend([tag.slug.clone(), tag.name.clone()]);
+            parts.extend([tag.slug.to_string(), tag.name.to_string()]);
         }
         for (name, at) in [("publish", self.publish_at), ("unpublish", self.unpublish_at)] {
             parts.extend(at.map(|at| format!("{name} {at}")));
@@ -132,11 +147,9 @@ pub struct PostSummary {
     /// The unique, permanent identifier.
     pub id: Id<Post>,
     /// The identifier of the post in URLs.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "120"))]
-    pub slug: String,
+    pub slug: Slug<120>,
     /// The title.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    pub title: String,
+    pub title: Title,
     /// The author.
     pub author: AuthorRef,
     /// The co-authors, in order.
@@ -168,160 +181,48 @@ pub struct PostSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
     /// A short summary for lists; omitted if the post has none.
-    #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub excerpt: Option<String>,
+    pub excerpt: Option<Text<500>>,
     /// The URL of the cover image; omitted if the post has none.
-    #[oai(validator(pattern = "^https?://[^\\u0000-\\u0020]+$", min_length = "8", max_length = "2000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cover_image: Option<String>,
+    pub cover_image: Option<WebUrl>,
     /// The body text, in Markdown; included only with `fields=content`.
-    #[oai(validator(min_length = "1", max_length = "200000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    pub content: Option<Markdown<1, 200_000>>,
 }
 
-/// A new post.
-#[derive(Debug, Object)]
+/// A post to create, or the replacement of a post.
+#[derive(Debug, Object, MergePatch)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewPost {
+pub struct PostInput {
     /// The title; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub title: String,
+    pub title: Title,
     /// The body text, in Markdown.
-    #[oai(validator(min_length = "10", max_length = "200000"))]
-    pub content: String,
-    /// The identifier of the post in URLs; must be unique. Default: derived from the title, with a number if
-    /// that slug already exists.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
-    pub slug: Option<String>,
-    /// A short summary for lists.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub excerpt: Option<String>,
-    /// The URL of the cover image.
-    #[oai(validator(
-        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
-        min_length = "8",
-        max_length = "2000"
-    ))]
-    pub cover_image: Option<String>,
-    /// The names of the tags; unknown tags are created. Names that differ only in case or accents are the
-    /// same tag.
-    #[oai(
-        default,
-        validator(
-            max_items = "10",
-            min_length = "1",
-            max_length = "50",
-            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-        )
+    pub content: Markdown<10, 200_000>,
+    /// The identifier of the post in URLs; must be unique. If omitted, a new post gets a slug derived from its
+    /// title, with a number if that slug already exists, and the slug of an existing post is unchanged.
+    #[merge_patch(
+        required,
+        doc = "The new identifier of the post in URLs; must be unique. The former slug redirects to it."
     )]
-    pub tags: Vec<String>,
+    pub slug: Option<Slug<100>>,
+    /// A short summary for lists.
+    pub excerpt: Option<Text<500>>,
+    /// The URL of the cover image.
+    pub cover_image: Option<WebUrl>,
+    /// The names of all tags; unknown tags are created. Names that differ only in case or accents are the
+    /// same tag.
+    #[oai(default, validator(max_items = "10"))]
+    pub tags: Vec<TagName>,
     /// Whether the post is published immediately.
     #[oai(default)]
+    #[merge_patch(doc = "Whether the post is public; `true` publishes it now and clears `publishAt`.")]
     pub published: bool,
     /// The scheduled publication time, for drafts; must be in the future.
     pub publish_at: Option<Timestamp>,
     /// The scheduled time at which the post becomes a draft again; must be in the future and after
     /// `publishAt`.
     pub unpublish_at: Option<Timestamp>,
-}
-
-/// The replacement of a post. Omitted fields get the defaults of a new post, except that the slug is
-/// unchanged.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct PostReplacement {
-    /// The title; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub title: String,
-    /// The body text, in Markdown.
-    #[oai(validator(min_length = "10", max_length = "200000"))]
-    pub content: String,
-    /// The new identifier of the post in URLs; must be unique. The former slug redirects to it.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
-    pub slug: Option<String>,
-    /// A short summary for lists.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub excerpt: Option<String>,
-    /// The URL of the cover image.
-    #[oai(validator(
-        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
-        min_length = "8",
-        max_length = "2000"
-    ))]
-    pub cover_image: Option<String>,
-    /// The names of the tags.
-    #[oai(
-        default,
-        validator(
-            max_items = "10",
-            min_length = "1",
-            max_length = "50",
-            pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-        )
-    )]
-    pub tags: Vec<String>,
-    /// Whether the post is public.
-    #[oai(default)]
-    pub published: bool,
-    /// The scheduled publication time, for drafts; must be in the future.
-    pub publish_at: Option<Timestamp>,
-    /// The scheduled time at which the post becomes a draft again; must be in the future and after
-    /// `publishAt`.
-    pub unpublish_at: Option<Timestamp>,
-}
-
-/// A merge patch for a post: omitted fields are unchanged, `null` clears a field.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct PostPatch {
-    /// The title; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "200",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub title: Option<String>,
-    /// The body text, in Markdown.
-    #[oai(validator(min_length = "10", max_length = "200000"))]
-    pub content: Option<String>,
-    /// The new identifier of the post in URLs; must be unique. The former slug redirects to it.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
-    pub slug: Option<String>,
-    /// A short summary for lists; `null` clears it.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub excerpt: Patch<String>,
-    /// The URL of the cover image; `null` clears it.
-    #[oai(validator(
-        pattern = "^https?://[A-Za-z0-9][^\\u0000-\\u0020\"<>\\\\^`{|}]*$",
-        min_length = "8",
-        max_length = "2000"
-    ))]
-    pub cover_image: Patch<String>,
-    /// The names of all tags of the post; replaces the current ones.
-    #[oai(validator(
-        max_items = "10",
-        min_length = "1",
-        max_length = "50",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub tags: Option<Vec<String>>,
-    /// Whether the post is public; `true` publishes it now and clears `publishAt`.
-    pub published: Option<bool>,
-    /// The scheduled publication time, for drafts; must be in the future. `null` clears it.
-    pub publish_at: Patch<Timestamp>,
-    /// The scheduled time at which the post becomes a draft again; must be in the future and after
-    /// `publishAt`. `null` clears it.
-    pub unpublish_at: Patch<Timestamp>,
 }
 
 /// A link that grants read access to one post until it expires.
@@ -332,11 +233,9 @@ pub struct PreviewLink {
     /// The unique identifier of the link.
     pub id: Id<PreviewLink>,
     /// The path and query of the post with the token, on this server.
-    #[oai(validator(min_length = "10", max_length = "500", pattern = "^/api/posts/[A-Za-z0-9_?=.-]+$"))]
-    pub url: String,
+    pub url: PreviewPath,
     /// The token in `url`.
-    #[oai(validator(min_length = "10", max_length = "200", pattern = "^[A-Za-z0-9_.-]+$"))]
-    pub token: String,
+    pub token: PreviewToken,
     /// The expiry time of the link.
     pub expires_at: Timestamp,
 }
@@ -346,7 +245,7 @@ impl Resource for PreviewLink {
         ETag::from_parts(&[&self.token])
     }
     fn location(&self) -> String {
-        self.url.clone()
+        self.url.to_string()
     }
     fn cache(&self) -> CacheControl {
         CacheControl::NoStore

@@ -49,7 +49,7 @@ fn compare<T: Content>(
     let before =
         |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, values)| values.clone());
     let members = new.content.fields().into_iter().map(|(name, after)| MemberChange {
-        member: name.to_owned(),
+        member: name.into(),
         before: before(name).unwrap_or_default(),
         after,
     });
@@ -59,7 +59,7 @@ fn compare<T: Content>(
         revision: new.revision.id,
         against: old.map(|old| old.revision.id),
         members,
-        content: Some(lines.text).filter(|text| !text.is_empty()),
+        content: Some(lines.text).filter(|text| !text.is_empty()).map(Into::into),
         lines_added: lines.added,
         lines_removed: lines.removed,
         location,

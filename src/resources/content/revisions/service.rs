@@ -151,8 +151,8 @@ impl From<RevisionRow> for Revision {
         let RevisionRow { changed_by, by_name, by_avatar, .. } = row;
         let by = changed_by.zip(by_name).map(|(id, name)| AuthorRef {
             id: Id::from(id),
-            name,
-            avatar_url: by_avatar,
+            name: name.into(),
+            avatar_url: by_avatar.map(Into::into),
             bio: None,
         });
         Revision {

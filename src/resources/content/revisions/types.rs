@@ -3,7 +3,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{id::Id, text::Text, timestamp::Timestamp},
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::accounts::users::AuthorRef,
 };
@@ -126,9 +126,8 @@ pub struct RevisionDiff {
     pub members: Vec<MemberChange>,
     /// The hunks of a unified diff of `content` with three lines of context; omitted if `content` is
     /// unchanged.
-    #[oai(validator(min_length = "1", max_length = "8000000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    pub content: Option<Text<8_000_000>>,
     /// The number of lines added to `content`.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub lines_added: i64,
@@ -146,8 +145,7 @@ pub struct RevisionDiff {
 #[serde(rename_all = "camelCase")]
 pub struct MemberChange {
     /// The name of the field.
-    #[oai(validator(min_length = "1", max_length = "30"))]
-    pub member: String,
+    pub member: Text<30>,
     /// The old values as text: one for a single value, any number for a list, none for an omitted field.
     #[oai(validator(max_items = "20", max_length = "2000"))]
     pub before: Vec<String>,

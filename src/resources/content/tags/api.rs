@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Tags,
-    types::{TagPatch, TagQuery, TagReplacement, TagView},
+    types::{TagInput, TagPatch, TagQuery, TagView},
 };
 use crate::{
     domain::slug::Slug,
@@ -51,10 +51,10 @@ impl TagsApi {
         &self,
         viewer: OptionalAuth,
         /// The slug of the tag.
-        slug: Path<Slug>,
+        slug: Path<Slug<120>>,
         if_none_match: IfNoneMatch,
     ) -> Result<GetResponse<TagView>, ApiError<NotFound>> {
-        Ok(GetResponse::new(self.0.get(viewer.0.as_ref(), &slug.0.0).await?, &if_none_match.0))
+        Ok(GetResponse::new(self.0.get(viewer.0.as_ref(), &slug.0).await?, &if_none_match.0))
     }
 
     /// Create or replace a tag
@@ -65,13 +65,13 @@ impl TagsApi {
         &self,
         _editor: Caller<Editors>,
         /// The slug of the tag.
-        slug: Path<Slug>,
+        slug: Path<Slug<120>>,
         if_match: IfMatch,
         if_none_match: IfNoneMatch,
-        new: JsonBody<TagReplacement>,
+        new: JsonBody<TagInput>,
     ) -> Result<ReplaceResponse<TagView>, ApiError<(PreconditionFailed, PreconditionRequired)>> {
         let (tag, created) =
-            self.0.replace(&slug.0.0, new.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
+            self.0.replace(&slug.0, new.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
         Ok(ReplaceResponse::new(tag, created))
     }
 
@@ -83,14 +83,14 @@ impl TagsApi {
         &self,
         _editor: Caller<Editors>,
         /// The slug of the tag.
-        slug: Path<Slug>,
+        slug: Path<Slug<120>>,
         if_match: IfMatch,
         patch: MergePatch<TagPatch>,
     ) -> Result<
         UpdateResponse<TagView>,
         ApiError<(NotFound, PreconditionFailed, PreconditionRequired, Conflict)>,
     > {
-        Ok(UpdateResponse::new(self.0.update(&slug.0.0, patch.0, if_match.0).await?))
+        Ok(UpdateResponse::new(self.0.update(&slug.0, patch.0, if_match.0).await?))
     }
 
     /// Delete a tag
@@ -101,10 +101,10 @@ impl TagsApi {
         &self,
         _editor: Caller<Editors>,
         /// The slug of the tag.
-        slug: Path<Slug>,
+        slug: Path<Slug<120>>,
         if_match: IfMatch,
     ) -> Result<NoContent, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
-        self.0.delete(&slug.0.0, if_match.0).await?;
+        self.0.delete(&slug.0, if_match.0).await?;
         Ok(NoContent::new())
     }
 }

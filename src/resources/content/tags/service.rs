@@ -7,12 +7,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::types::{TagPatch, TagQuery, TagReplacement, TagSort, TagView};
+use super::types::{TagInput, TagPatch, TagQuery, TagSort, TagView};
 use crate::{
     domain::{
         event::{Audience, EventType},
         slug::slugify,
-        text::trim,
+        text::{TagName, Text},
         timestamp::Timestamp,
     },
     http::{
@@ -50,7 +50,14 @@ struct TagRow {
 impl From<TagRow> for TagView {
     fn from(row: TagRow) -> Self {
         let TagRow { slug, name, description, version, updated_at, posts_count } = row;
-        TagView { slug, name, description, posts_count, updated_at: Timestamp(updated_at), version }
+        TagView {
+            slug: slug.into(),
+            name: name.into(),
+            description: description.map(Text::from),
+            posts_count,
+            updated_at: Timestamp(updated_at),
+            version,
+        }
     }
 }
 
@@ -125,7 +132,7 @@ impl Tags {
     pub async fn list(&self, viewer: Option<&Principal>, query: &TagQuery) -> Result<Page<TagView>> {
         let mut find = visible_to(viewer);
         if let Some(text) = &query.q {
-            find = find.filter(tag::Column::Slug.contains(text));
+            find = find.filter(tag::Column::Slug.contains(text.as_str()));
         }
         let order = match query.sort {
             TagSort::Slug => vec![SortKey::ascending(tag::Column::Slug)],
@@ -135,7 +142,7 @@ impl Tags {
             }
         };
         let by_count = query.sort == TagSort::PostsDescending;
-        let list = format!("tags {:?} {:?}", query.q, query.sort);
+        let list = format!("tags {:?} {:?}", query.q.as_deref(), query.sort);
         let slice = PageQuery { cursor_key: &self.cursors, list_id: list, order, params: &query.paging };
         let sort_values = |row: &TagRow| {
             let slug = SortValue::Text(row.slug.clone());
@@ -153,7 +160,7 @@ impl Tags {
     pub async fn replace(
         &self,
         slug: &str,
-        new: TagReplacement,
+        new: TagInput,
         precondition: Precondition,
     ) -> Result<(TagView, bool)> {
         // A concurrent request can create the tag between the SELECT and the INSERT. Without a precondition
@@ -169,13 +176,13 @@ impl Tags {
     async fn try_replace(
         &self,
         slug: &str,
-        new: TagReplacement,
+        new: TagInput,
         precondition: Precondition,
     ) -> Result<(TagView, bool)> {
         let (slug, now) = (slug.to_owned(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let TagReplacement { name, description } = new;
+                let TagInput { name, description } = new;
                 let existing = find_for_update(&tx, &slug).await?;
                 let created = existing.is_none();
                 match existing {
@@ -183,8 +190,8 @@ impl Tags {
                         precondition.check(&load_view(&*tx, tag::Entity::find(), &slug).await?.etag())?;
                         let version = row.version;
                         let mut row = row.into_active_model();
-                        row.name = Set(trim(&name));
-                        row.description = Set(description);
+                        row.name = Set(name.into());
+                        row.description = Set(description.map(String::from));
                         row.kept = Set(1);
                         row.version = Set(version + 1);
                         row.updated_at = Set(now);
@@ -195,8 +202,8 @@ impl Tags {
                         let row = tag::ActiveModel {
                             id: Set(Uuid::now_v7()),
                             slug: Set(slug.clone()),
-                            name: Set(trim(&name)),
-                            description: Set(description),
+                            name: Set(name.into()),
+                            description: Set(description.map(String::from)),
                             kept: Set(1),
                             version: Set(1),
                             created_at: Set(now),
@@ -221,10 +228,10 @@ impl Tags {
                 let before = row.clone();
                 let TagPatch { name, slug, description } = patch;
                 if let Some(name) = name {
-                    row.name = trim(&name);
+                    row.name = name.into();
                 }
                 if let Some(slug) = slug {
-                    row.slug = slug;
+                    row.slug = slug.into();
                 }
                 row.description = description.apply_to(row.description.take());
                 if row == before {
@@ -261,13 +268,12 @@ impl Tags {
 
     /// Returns the ids of the tags with these names, in order, and creates missing tags. Names with the same
     /// slug are the same tag.
-    pub async fn ensure(&self, tx: &Tx, names: &[String], now: i64) -> Result<Vec<Uuid>> {
+    pub async fn ensure(&self, tx: &Tx, names: &[TagName], now: i64) -> Result<Vec<Uuid>> {
         let mut slugs: Vec<(String, String)> = Vec::new();
         for name in names {
-            let name = trim(name);
-            let slug = slugify(&name, "tag");
+            let slug = slugify(name, "tag");
             if !name.is_empty() && !slugs.iter().any(|(other, _)| *other == slug) {
-                slugs.push((slug, name));
+                slugs.push((slug, name.to_string()));
             }
         }
         if slugs.is_empty() {

@@ -3,7 +3,11 @@ use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
 use crate::{
-    domain::timestamp::Timestamp,
+    domain::{
+        slug::{Slug, SlugPart},
+        text::{TagName, Text},
+        timestamp::Timestamp,
+    },
     http::{
         cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
         response::Resource,
@@ -16,11 +20,9 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct TagRef {
     /// The identifier of the tag in filters and URLs.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
-    pub slug: String,
+    pub slug: Slug<100>,
     /// The display name.
-    #[oai(validator(min_length = "1", max_length = "50"))]
-    pub name: String,
+    pub name: TagName,
 }
 
 /// A tag with the number of its posts.
@@ -29,15 +31,12 @@ pub struct TagRef {
 #[serde(rename_all = "camelCase")]
 pub struct TagView {
     /// The identifier of the tag in filters and URLs; unique.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
-    pub slug: String,
+    pub slug: Slug<100>,
     /// The display name.
-    #[oai(validator(min_length = "1", max_length = "50"))]
-    pub name: String,
+    pub name: TagName,
     /// The description; omitted if the tag has none.
-    #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Text<500>>,
     /// The number of published posts with the tag.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
     pub posts_count: i64,
@@ -60,20 +59,14 @@ impl Resource for TagView {
     }
 }
 
-/// The replacement of a tag, or a new tag.
+/// A tag without its slug, which is in the URL.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct TagReplacement {
+pub struct TagInput {
     /// The display name; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "50",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: String,
+    pub name: TagName,
     /// The description. If omitted, the tag has none.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub description: Option<String>,
+    pub description: Option<Text<500>>,
 }
 
 /// A merge patch for a tag: omitted fields are unchanged, `null` clears a field.
@@ -81,18 +74,11 @@ pub struct TagReplacement {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct TagPatch {
     /// The display name; leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "50",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: Option<String>,
+    pub name: Option<TagName>,
     /// The new identifier in filters and URLs; must be unique.
-    #[oai(validator(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", min_length = "1", max_length = "100"))]
-    pub slug: Option<String>,
+    pub slug: Option<Slug<100>>,
     /// The description; `null` clears it.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub description: Patch<String>,
+    pub description: Patch<Text<500>>,
 }
 
 /// Filter and order of a list of tags.
@@ -102,8 +88,7 @@ pub struct TagQuery {
     #[oai(flatten)]
     pub paging: PageParams,
     /// Substring of the slug.
-    #[oai(validator(pattern = "^[a-z0-9-]+$", min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SlugPart>,
     /// Sort order. Ties are sorted by slug.
     #[oai(default)]
     pub sort: TagSort,
@@ -143,9 +128,9 @@ impl Example for TagView {
     }
 }
 
-impl Example for TagReplacement {
+impl Example for TagInput {
     fn example() -> Self {
-        TagReplacement { name: "Joinery".into(), description: Some("Wood that holds without nails.".into()) }
+        TagInput { name: "Joinery".into(), description: Some("Wood that holds without nails.".into()) }
     }
 }
 

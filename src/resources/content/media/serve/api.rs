@@ -37,7 +37,7 @@ impl MediaFilesApi {
         if_range: IfRange,
     ) -> Result<ImageResponse, ApiError<(NotFound, RangeNotSatisfiable, BadRequest)>> {
         let accepted = request.header(header::ACCEPT);
-        let variant = self.0.resolve(&key.0.0, &query, accepted).await?;
+        let variant = self.0.resolve(&key.0, &query, accepted).await?;
         if let Some(unchanged) = ImageResponse::not_modified(&variant.shown, &if_none_match.0) {
             return Ok(unchanged);
         }

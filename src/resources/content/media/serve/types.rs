@@ -1,34 +1,23 @@
 //! Parameters of the operation that serves image bytes.
-use std::{borrow::Cow, fmt, str::FromStr};
+use poem_openapi::{Enum, Object, types::Example};
 
-use poem_openapi::{Enum, Object, registry::MetaSchema, types::Example};
+use crate::domain::{pattern, text::text_type};
 
-use crate::domain::scalar::string_scalar;
+text_type! {
+    /// The public key of an image: 128 random bits in hexadecimal and the extension.
+    pub struct FileKey {
+        length: 36..=37,
+        pattern: pattern::IMAGE_FILE,
+        example: "7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg",
+    }
 
-/// The public key of an image: 128 random bits in hexadecimal and the extension.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileKey(pub String);
-
-impl FromStr for FileKey {
-    type Err = Cow<'static, str>;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(FileKey(text.to_owned()))
+    /// A point of an image, as `x,y`.
+    pub struct FocalPoint {
+        length: 3..=13,
+        pattern: pattern::FOCAL_POINT,
+        example: "0.5,0.25",
     }
 }
-
-impl fmt::Display for FileKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-string_scalar!([] FileKey, "file_key", MetaSchema {
-    pattern: Some("^[0-9a-f]{32}\\.(jpg|png|webp|gif)$".to_owned()),
-    min_length: Some(36),
-    max_length: Some(37),
-    example: Some("7d0f1c9a3b5e4f6081a2b3c4d5e6f708.jpg".into()),
-    ..MetaSchema::new("string")
-});
 
 /// How an image fits a box whose aspect ratio differs from the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -72,12 +61,7 @@ pub struct FileQuery {
     pub fit: Option<Fit>,
     /// The point that a crop keeps visible, as `x,y` from the left and from the top, each between 0 and 1.
     /// Default: the focus in the metadata of the image, which can change.
-    #[oai(validator(
-        pattern = "^(0(\\.[0-9]{1,4})?|1(\\.0{1,4})?),(0(\\.[0-9]{1,4})?|1(\\.0{1,4})?)$",
-        min_length = "3",
-        max_length = "13"
-    ))]
-    pub focus: Option<String>,
+    pub focus: Option<FocalPoint>,
     /// The output format. Default: the stored format.
     pub format: Option<OutputFormat>,
 }
