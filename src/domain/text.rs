@@ -230,6 +230,12 @@ text_type! {
         example: "post.published",
     }
 
+    /// The path of a resource on this server.
+    pub struct AbsolutePath<const MAX: usize> {
+        length: 1..=MAX,
+        pattern: pattern::ABSOLUTE_PATH,
+    }
+
     /// The position in a list, as returned by the previous page.
     pub struct Cursor {
         length: 16..=4000,

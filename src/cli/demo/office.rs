@@ -13,8 +13,8 @@ use crate::{
     infra::db::Tx,
     resources::{
         billing::{
-            customers::{ImportedCustomer, NewCustomer, example_id},
-            invoices::{ImportedInvoice, InvoiceStatus, NewInvoice},
+            customers::{CustomerInput, ImportedCustomer, example_id},
+            invoices::{ImportedInvoice, InvoiceInput, InvoiceStatus},
         },
         redirects::{RedirectMap, RedirectReplacement, formats},
     },
@@ -58,7 +58,7 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
     for (i, (name, email)) in CUSTOMERS.into_iter().enumerate() {
         // The first customer has the id of the examples in the OpenAPI document.
         let id = if i == 0 { example_id().0 } else { Uuid::now_v7() };
-        let new = NewCustomer { name: name.to_owned(), email: email.to_owned(), image_url: None };
+        let new = CustomerInput { name: name.into(), email: email.into(), image_url: None };
         let source = format!("demo/customers/{i}");
         app.customers.import(tx, ImportedCustomer { source, id: Some(id), new }).await?;
         customers.push(id);
@@ -67,7 +67,7 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
     // Oldest first, so that invoice numbers ascend with the dates.
     for (i, (customer, amount, currency, status, months_ago)) in INVOICES.into_iter().enumerate().rev() {
         let currency: Currency = currency.parse().map_err(Error::Internal)?;
-        let new = NewInvoice {
+        let new = InvoiceInput {
             customer_id: Id::from(customers[customer]),
             amount,
             status,

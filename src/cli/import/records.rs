@@ -17,8 +17,8 @@ use crate::{
     infra::db::Tx,
     resources::{
         billing::{
-            customers::{ImportedCustomer, NewCustomer},
-            invoices::{ImportedInvoice, NewInvoice},
+            customers::{CustomerInput, ImportedCustomer},
+            invoices::{ImportedInvoice, InvoiceInput},
             revenues::ImportedRevenue,
         },
         redirects::{RedirectMap, formats},
@@ -42,8 +42,8 @@ pub struct RecordWriter {
 impl RecordWriter {
     pub fn new(year: DefaultYear) -> std::result::Result<Self, String> {
         Ok(RecordWriter {
-            customer: BodySchema::named("NewCustomer")?,
-            invoice: BodySchema::named("NewInvoice")?,
+            customer: BodySchema::named("CustomerInput")?,
+            invoice: BodySchema::named("InvoiceInput")?,
             revenue: BodySchema::named("RevenueFigure/properties/amount")?,
             redirects: BodySchema::named("RedirectMap")?,
             year,
@@ -79,7 +79,7 @@ impl RecordWriter {
         if let Some(image) = record.image_url {
             body["imageUrl"] = image.into();
         }
-        let new: NewCustomer = parse(&self.customer, body)?;
+        let new: CustomerInput = parse(&self.customer, body)?;
         let (source, id) = source_and_id(record.id, file)?;
         self.imported_customers().extend(id);
         app.customers.import(tx, ImportedCustomer { source, id, new }).await
@@ -99,7 +99,7 @@ impl RecordWriter {
             "status": record.status,
             "date": record.date,
         });
-        let new: NewInvoice = parse(&self.invoice, body)?;
+        let new: InvoiceInput = parse(&self.invoice, body)?;
         let currency = record.currency.parse().map_err(field_error("currency"))?;
         let (source, id) = source_and_id(record.id, file)?;
         let customer = new.customer_id.0;

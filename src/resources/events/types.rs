@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::domain::{
     event::{EventType, Topic},
     id::Id,
+    text::{AbsolutePath, Text},
     timestamp::Timestamp,
 };
 
@@ -38,11 +39,9 @@ pub struct Event {
 #[serde(rename_all = "camelCase")]
 pub struct EventData {
     /// The id of the resource.
-    #[oai(validator(min_length = "1", max_length = "2000"))]
-    pub id: String,
+    pub id: Text<2000>,
     /// The URL of the resource: an absolute path on this server.
-    #[oai(validator(pattern = "^/[\\u0021-\\u007e]*$", max_length = "16000"))]
-    pub href: String,
+    pub href: AbsolutePath<16000>,
     /// The version of the resource after the change. Absent for resources without versions.
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,8 +60,8 @@ impl Event {
             topic: kind.topic(),
             occurred_at: Timestamp(row.occurred_at),
             data: EventData {
-                id: row.subject.clone(),
-                href: row.href.clone(),
+                id: row.subject.as_str().into(),
+                href: row.href.as_str().into(),
                 version: Some(row.version).filter(|version| *version > 0),
             },
         })
@@ -98,7 +97,7 @@ impl Example for Event {
 impl Example for EventData {
     fn example() -> Self {
         let id = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
-        EventData { id: id.into(), href: format!("/api/posts/{id}"), version: Some(3) }
+        EventData { id: id.into(), href: format!("/api/posts/{id}").into(), version: Some(3) }
     }
 }
 

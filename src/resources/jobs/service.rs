@@ -34,7 +34,7 @@ impl Jobs {
             find = find.filter(job::Column::State.eq(state.as_str()));
         }
         if let Some(kind) = &query.kind {
-            find = find.filter(job::Column::Kind.eq(kind));
+            find = find.filter(job::Column::Kind.eq(kind.as_str()));
         }
         let slice = PageQuery {
             cursor_key: &self.cursors,

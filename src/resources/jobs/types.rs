@@ -3,7 +3,7 @@ use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{id::Id, text::DottedName, timestamp::Timestamp},
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
 };
 
@@ -15,8 +15,7 @@ pub struct Job {
     /// The id of the job.
     pub id: Id<Job>,
     /// The kind of work.
-    #[oai(validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
-    pub kind: String,
+    pub kind: DottedName,
     /// The state of the job.
     pub state: JobState,
     /// The time of the next attempt, or of the last one if the job has ended.
@@ -84,7 +83,7 @@ impl From<entity::job::Model> for Job {
         } = row;
         Job {
             id: id.into(),
-            kind,
+            kind: kind.into(),
             state: JobState::parse(&state),
             run_at: Timestamp(run_at),
             attempts,
@@ -140,8 +139,7 @@ pub struct JobQuery {
     /// Only jobs in this state.
     pub state: Option<JobState>,
     /// Only jobs of this kind.
-    #[oai(validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
-    pub kind: Option<String>,
+    pub kind: Option<DottedName>,
 }
 
 const KIND: &str = "service.sweep";

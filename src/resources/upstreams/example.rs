@@ -1,11 +1,11 @@
 //! Example values of upstreams for the OpenAPI document.
 use poem_openapi::types::Example;
 
-use super::types::{Upstream, UpstreamList, UpstreamName, UpstreamQuery};
+use super::types::{Upstream, UpstreamList, UpstreamQuery};
 
 impl Example for Upstream {
     fn example() -> Self {
-        Upstream { name: UpstreamName("weather".into()), href: "/api/upstreams/weather".into() }
+        Upstream { name: "weather".into(), href: "/api/upstreams/weather".into() }
     }
 }
 

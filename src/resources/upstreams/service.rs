@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     json_pointer::select,
-    types::{Upstream, UpstreamJson, UpstreamList, UpstreamName, UpstreamRequest},
+    types::{Upstream, UpstreamJson, UpstreamList, UpstreamRequest},
 };
 use crate::{
     config::{ConfiguredUpstream, UpstreamsConfig},
@@ -34,8 +34,8 @@ impl Upstreams {
 
     pub fn list(&self) -> UpstreamList {
         let upstream = |target: &ConfiguredUpstream| Upstream {
-            name: UpstreamName(target.name.clone()),
-            href: format!("/api/upstreams/{}", target.name),
+            name: target.name.as_str().into(),
+            href: format!("/api/upstreams/{}", target.name).into(),
         };
         UpstreamList { data: self.targets.iter().map(upstream).collect() }
     }
@@ -51,7 +51,7 @@ impl Upstreams {
     }
 
     async fn proxy(&self, request: &UpstreamRequest, body: Option<UpstreamJson>) -> Result<UpstreamJson> {
-        let target = self.targets.iter().find(|target| target.name == request.upstream.0);
+        let target = self.targets.iter().find(|target| target.name == request.upstream.as_str());
         let target = target.ok_or(Error::NotFound("upstream"))?;
         let json = self.forward(target, request, body).await?;
         match request.query.pointer.as_deref().unwrap_or_default() {

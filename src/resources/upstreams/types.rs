@@ -1,5 +1,5 @@
 //! Wire types and settings of upstreams.
-use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr};
+use std::borrow::Cow;
 
 use poem_openapi::{
     Object,
@@ -13,7 +13,10 @@ use serde_json::{
 };
 
 use crate::{
-    domain::scalar::string_scalar,
+    domain::{
+        pattern,
+        text::{AbsolutePath, text_type},
+    },
     http::{cache_control::CacheControl, etag::ETag, response::Resource},
 };
 
@@ -26,41 +29,34 @@ pub struct UpstreamRequest {
     pub request_id: String,
 }
 
-macro_rules! string_params {
-    ($($(#[doc = $doc:literal])* $name:ident = $type_name:literal, $pattern:expr, $max_length:literal, $example:literal;)*) => {$(
-        $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name(pub String);
-
-        impl FromStr for $name {
-            type Err = Infallible;
-            fn from_str(text: &str) -> Result<Self, Infallible> {
-                Ok($name(text.to_owned()))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        string_scalar!([] $name, $type_name, MetaSchema {
-            pattern: Some($pattern.to_owned()),
-            min_length: Some(1),
-            max_length: Some($max_length),
-            example: Some($example.into()),
-            ..MetaSchema::new("string")
-        });
-    )*};
-}
-
-string_params! {
+text_type! {
     /// The name of an upstream in the settings.
-    UpstreamName = "upstream_name", "^[a-z0-9-]+$", 32, "weather";
+    pub struct UpstreamName {
+        length: 1..=32,
+        pattern: pattern::SLUG_PART,
+        example: "weather",
+    }
+
     /// A path below the base URL of an upstream. Semicolons are rejected: some servers treat `..;` as `..`.
-    UpstreamPath = "upstream_path",
-        "^[A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*$", 500, "v1/forecast";
+    pub struct UpstreamPath {
+        length: 1..=500,
+        pattern: pattern::URL_SEGMENTS,
+        example: "v1/forecast",
+    }
+
+    /// The query string of a request to an upstream.
+    pub struct QueryString {
+        length: 0..=1000,
+        pattern: pattern::URL_QUERY,
+        example: "city=Oslo&units=metric",
+    }
+
+    /// A JSON Pointer (RFC 6901).
+    pub struct JsonPointer {
+        length: 0..=500,
+        pattern: pattern::JSON_POINTER,
+        example: "/current/temperature",
+    }
 }
 
 /// A service that is available through this server.
@@ -70,8 +66,7 @@ pub struct Upstream {
     /// The configured name.
     pub name: UpstreamName,
     /// The URL to which the paths of the upstream are appended.
-    #[oai(validator(pattern = "^/[\\u0021-\\u007e]*$", min_length = "1", max_length = "100"))]
-    pub href: String,
+    pub href: AbsolutePath<100>,
 }
 
 /// All upstreams, by name.
@@ -85,7 +80,7 @@ pub struct UpstreamList {
 
 impl Resource for UpstreamList {
     fn etag(&self) -> ETag {
-        let names: Vec<&str> = self.data.iter().map(|upstream| upstream.name.0.as_str()).collect();
+        let names: Vec<&str> = self.data.iter().map(|upstream| upstream.name.as_str()).collect();
         ETag::from_parts(&names)
     }
     fn location(&self) -> String {
@@ -102,11 +97,9 @@ impl Resource for UpstreamList {
 pub struct UpstreamQuery {
     /// The query string for the upstream, without the `?`. Its values are percent-encoded for the upstream,
     /// and the whole string again as the value of this parameter.
-    #[oai(validator(pattern = "^([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*$", max_length = "1000"))]
-    pub query: Option<String>,
+    pub query: Option<QueryString>,
     /// The part of the response to return, as a JSON Pointer (RFC 6901). Absent or empty: the whole response.
-    #[oai(validator(pattern = "^(/([^\\u0000/~]|~[01])*)*$", max_length = "500"))]
-    pub pointer: Option<String>,
+    pub pointer: Option<JsonPointer>,
 }
 
 /// Raw JSON of any type, forwarded unchanged.

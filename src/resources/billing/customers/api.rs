@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Customers,
-    types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer},
+    types::{Customer, CustomerInput, CustomerPatch, CustomerQuery, CustomerSummary},
 };
 use crate::{
     domain::id::Id,
@@ -49,7 +49,7 @@ impl CustomersApi {
         &self,
         _accountant: Caller<Accountants>,
         key: IdempotencyKey,
-        new: JsonBody<NewCustomer>,
+        new: JsonBody<CustomerInput>,
     ) -> Result<CreateResponse<Customer>, ApiError<CreateErrors>> {
         Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
     }
@@ -78,7 +78,7 @@ impl CustomersApi {
         /// The customer's id.
         id: Path<Id<Customer>>,
         if_match: IfMatch,
-        new: JsonBody<NewCustomer>,
+        new: JsonBody<CustomerInput>,
     ) -> Result<UpdateResponse<Customer>, ApiError<UpdateStatuses>> {
         Ok(UpdateResponse::new(self.0.replace(id.0, new.0, if_match.0).await?))
     }

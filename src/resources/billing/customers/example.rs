@@ -2,10 +2,10 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerRef, CustomerSummary, NewCustomer};
+use super::types::{Customer, CustomerInput, CustomerQuery, CustomerRef, CustomerSummary};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
-    http::{merge_patch::Patch, pagination::PageParams},
+    http::pagination::PageParams,
 };
 
 const CUSTOMER_ID: &str = "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f";
@@ -60,19 +60,9 @@ impl Example for CustomerRef {
     }
 }
 
-impl Example for NewCustomer {
+impl Example for CustomerInput {
     fn example() -> Self {
-        NewCustomer { name: NAME.into(), email: EMAIL.into(), image_url: Some(IMAGE_URL.into()) }
-    }
-}
-
-impl Example for CustomerPatch {
-    fn example() -> Self {
-        CustomerPatch {
-            name: Some("The Evil Rabbit".into()),
-            email: Some(EMAIL.into()),
-            image_url: Patch::Value(IMAGE_URL.into()),
-        }
+        CustomerInput { name: NAME.into(), email: EMAIL.into(), image_url: Some(IMAGE_URL.into()) }
     }
 }
 

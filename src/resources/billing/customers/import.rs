@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     service::{Customers, emit, fill, new_row},
-    types::NewCustomer,
+    types::CustomerInput,
 };
 use crate::{
     domain::event::EventType,
@@ -20,7 +20,7 @@ pub struct ImportedCustomer {
     /// The identity of the customer in the file: the id, if the file has one.
     pub source: String,
     pub id: Option<Uuid>,
-    pub new: NewCustomer,
+    pub new: CustomerInput,
 }
 
 impl Customers {

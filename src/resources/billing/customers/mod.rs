@@ -9,7 +9,7 @@ pub use api::CustomersApi;
 pub use example::example_id;
 pub use import::ImportedCustomer;
 pub use service::Customers;
-pub use types::{Customer, CustomerRef, NewCustomer};
+pub use types::{Customer, CustomerInput, CustomerRef};
 
 use crate::http::operation::Tag;
 

@@ -7,13 +7,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::types::{Customer, CustomerPatch, CustomerQuery, CustomerSummary, NewCustomer};
+use super::types::{Customer, CustomerInput, CustomerPatch, CustomerQuery, CustomerSummary};
 use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
         search::{like_contains, search_key},
-        text::trim,
         timestamp::Timestamp,
     },
     http::{
@@ -54,9 +53,9 @@ impl From<CustomerRow> for Customer {
     fn from(row: CustomerRow) -> Self {
         Customer {
             id: Id::from(row.id),
-            name: row.name,
-            email: row.email,
-            image_url: row.image_url,
+            name: row.name.into(),
+            email: row.email.into(),
+            image_url: row.image_url.map(Into::into),
             invoices_count: row.invoices_count,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
@@ -126,7 +125,7 @@ impl Customers {
         let CustomerQuery { email, created_from, created_before, q, sort, paging, fields: _ } = query;
         let mut find = customer::Entity::find();
         if let Some(email) = email {
-            find = find.filter(customer::Column::Email.eq(email.to_lowercase()));
+            find = find.filter(customer::Column::Email.eq(email.as_str()));
         }
         if let Some(from) = created_from {
             find = find.filter(customer::Column::CreatedAt.gte(from.0));
@@ -173,7 +172,7 @@ impl Customers {
 
     pub async fn create(
         &self,
-        new: NewCustomer,
+        new: CustomerInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Customer>> {
         let now = self.clock.now();
@@ -190,7 +189,7 @@ impl Customers {
     pub async fn replace(
         &self,
         id: Id<Customer>,
-        new: NewCustomer,
+        new: CustomerInput,
         precondition: Precondition,
     ) -> Result<Customer> {
         self.apply(id, precondition, move |_| new).await
@@ -202,10 +201,10 @@ impl Customers {
         patch: CustomerPatch,
         precondition: Precondition,
     ) -> Result<Customer> {
-        self.apply(id, precondition, move |row| NewCustomer {
-            name: patch.name.unwrap_or_else(|| row.name.clone()),
-            email: patch.email.unwrap_or_else(|| row.email.clone()),
-            image_url: patch.image_url.apply_to(row.image_url.clone()),
+        self.apply(id, precondition, move |row| CustomerInput {
+            name: patch.name.unwrap_or_else(|| row.name.clone().into()),
+            email: patch.email.unwrap_or_else(|| row.email.clone().into()),
+            image_url: patch.image_url.apply_to(row.image_url.clone().map(Into::into)),
         })
         .await
     }
@@ -230,7 +229,7 @@ impl Customers {
 
     async fn apply<F>(&self, id: Id<Customer>, precondition: Precondition, change: F) -> Result<Customer>
     where
-        F: FnOnce(&customer::Model) -> NewCustomer + Send + 'static,
+        F: FnOnce(&customer::Model) -> CustomerInput + Send + 'static,
     {
         let now = self.clock.now();
         self.db
@@ -267,12 +266,12 @@ pub(super) fn new_row(id: Uuid, now: i64) -> customer::ActiveModel {
 }
 
 /// Sets the columns that clients write, and the search text.
-pub(super) fn fill(mut row: customer::ActiveModel, new: NewCustomer) -> customer::ActiveModel {
-    let (name, email) = (trim(&new.name), new.email.trim().to_lowercase());
+pub(super) fn fill(mut row: customer::ActiveModel, new: CustomerInput) -> customer::ActiveModel {
+    let CustomerInput { name, email, image_url } = new;
     row.search = Set(search_key(&format!("{name} {email}")));
-    row.name = Set(name);
-    row.email = Set(email);
-    row.image_url = Set(new.image_url);
+    row.name = Set(name.into());
+    row.email = Set(email.into());
+    row.image_url = Set(image_url.map(Into::into));
     row
 }
 

@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Invoices,
-    types::{Invoice, InvoicePatch, InvoiceQuery, InvoiceSummary, NewInvoice, OneInvoiceQuery},
+    types::{Invoice, InvoiceInput, InvoicePatch, InvoiceQuery, InvoiceSummary, OneInvoiceQuery},
 };
 use crate::{
     domain::{id::Id, locale::Locale},
@@ -58,7 +58,7 @@ impl InvoicesApi {
         /// The locale, such as `en-us` or `fr`.
         locale: Path<Locale>,
         key: IdempotencyKey,
-        new: JsonBody<NewInvoice>,
+        new: JsonBody<InvoiceInput>,
     ) -> Result<WithLanguage<CreateResponse<Invoice>>, ApiError<(NotFound, CreateErrors)>> {
         let display = self.0.resolve_locale(locale.0)?;
         let locale = display.locale.clone();
@@ -130,7 +130,7 @@ impl InvoicesApi {
         /// The invoice's id.
         id: Path<Id<Invoice>>,
         if_match: IfMatch,
-        new: JsonBody<NewInvoice>,
+        new: JsonBody<InvoiceInput>,
     ) -> Result<WithLanguage<UpdateResponse<Invoice>>, ApiError<UpdateStatuses>> {
         let display = self.0.resolve_locale(locale.0)?;
         let locale = display.locale.clone();

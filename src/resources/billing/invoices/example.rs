@@ -3,8 +3,8 @@ use poem_openapi::types::Example;
 use uuid::Uuid;
 
 use super::types::{
-    Invoice, InvoiceExpand, InvoiceFilter, InvoiceLinesQuery, InvoicePatch, InvoiceQuery, InvoiceStatus,
-    InvoiceSummary, InvoiceTableQuery, NewInvoice, OneInvoiceQuery,
+    Invoice, InvoiceExpand, InvoiceFilter, InvoiceInput, InvoiceLinesQuery, InvoiceQuery, InvoiceStatus,
+    InvoiceSummary, InvoiceTableQuery, OneInvoiceQuery,
 };
 use crate::{
     domain::{date::Date, id::Id, money::Currency, timestamp::Timestamp},
@@ -65,23 +65,12 @@ impl Example for InvoiceSummary {
     }
 }
 
-impl Example for NewInvoice {
+impl Example for InvoiceInput {
     fn example() -> Self {
-        NewInvoice {
+        InvoiceInput {
             customer_id: example_id(),
             amount: 15795,
             status: InvoiceStatus::Pending,
-            date: Some(day()),
-        }
-    }
-}
-
-impl Example for InvoicePatch {
-    fn example() -> Self {
-        InvoicePatch {
-            customer_id: Some(example_id()),
-            amount: Some(15795),
-            status: Some(InvoiceStatus::Paid),
             date: Some(day()),
         }
     }

@@ -9,7 +9,7 @@ use super::{
     list::{filtered, sort_keys},
     localized::{InvoiceRow, Localizer, select_rows},
     service::Invoices,
-    types::{InvoiceFilter, InvoiceSummary},
+    types::{InvoiceFields, InvoiceFilter, InvoiceSummary},
 };
 use crate::{
     domain::{locale::LocaleCurrency, timestamp::Timestamp},
@@ -32,7 +32,7 @@ impl Invoices {
         caller: Uuid,
         display: LocaleCurrency,
         filter: &InvoiceFilter,
-        fields: Option<String>,
+        fields: Option<InvoiceFields>,
         with_customer: bool,
     ) -> Result<BatchStream<InvoiceSummary>> {
         let slot = self.db.export(caller).map_err(|full| {
@@ -70,7 +70,7 @@ struct InvoiceExport {
     batches: RowBatches<InvoiceRow>,
     localizer: Localizer,
     rates: Rates,
-    fields: Option<String>,
+    fields: Option<InvoiceFields>,
     with_customer: bool,
 }
 
@@ -115,10 +115,10 @@ impl CsvTable for InvoiceSummary {
         "original.currency" of "amount": "the currency before conversion",
             |it| original(it, |it| it.currency.to_string());
         "original.rate" of "amount": "the value of one unit of the original currency in the currency of the locale",
-            |it| original(it, |it| it.quoted.rate.clone());
+            |it| original(it, |it| it.quoted.rate.to_string());
         "original.rateDate" of "amount": "the day that the rate is for",
             |it| text(it.original.as_ref().and_then(|it| it.quoted.rate_date));
-        "original.rateSource" of "amount": "the host that the rate was fetched from, or fallback", |it| original(it, |it| it.quoted.rate_source.clone());
+        "original.rateSource" of "amount": "the host that the rate was fetched from, or fallback", |it| original(it, |it| it.quoted.rate_source.to_string());
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
             |it| original(it, |it| it.quoted.rate_state.as_str().to_owned());
     };

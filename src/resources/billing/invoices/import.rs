@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     service::{CLOSED, Invoices, check_patch, location, lock_customer, next_number},
-    types::{InvoicePatch, InvoiceStatus, NewInvoice},
+    types::{InvoiceInput, InvoicePatch, InvoiceStatus},
 };
 use crate::{
     domain::{
@@ -26,7 +26,7 @@ pub struct ImportedInvoice {
     pub source: String,
     pub id: Option<Uuid>,
     pub currency: Currency,
-    pub new: NewInvoice,
+    pub new: InvoiceInput,
 }
 
 impl Invoices {
@@ -37,7 +37,7 @@ impl Invoices {
         if before.as_ref().is_some_and(|before| before.is_unchanged()) {
             return Ok(ImportEffect::Unchanged);
         }
-        let NewInvoice { customer_id, amount, status, date } = &invoice.new;
+        let InvoiceInput { customer_id, amount, status, date } = &invoice.new;
         lock_customer(tx, customer_id.0).await?;
         // Rejects a currency without a rate: the amount could not be converted for other locales.
         self.rates.exchange_rates_in(&**tx, &[invoice.currency], Currency::USD).await?;
@@ -94,10 +94,7 @@ async fn load_existing(tx: &Tx, before: &PreviousImport, file: &ImportedInvoice)
 
 /// Rejects the changes that the API rejects: an import must not change a paid or void invoice either.
 fn check_change(existing: &invoice::Model, file: &ImportedInvoice) -> Result<()> {
-    let NewInvoice { customer_id, amount, status, date } = file.new.clone();
-    let patch =
-        InvoicePatch { customer_id: Some(customer_id), amount: Some(amount), status: Some(status), date };
-    check_patch(existing, &patch)?;
+    check_patch(existing, &InvoicePatch::from(file.new.clone()))?;
     let closed = InvoiceStatus::parse(&existing.status).is_closed();
     match closed && existing.currency != file.currency.as_str() {
         true => Err(Error::Conflict(CLOSED)),

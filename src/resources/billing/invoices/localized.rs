@@ -185,9 +185,9 @@ impl InvoiceRow {
     fn customer(&self) -> CustomerRef {
         CustomerRef {
             id: Id::from(self.customer_id),
-            name: self.customer_name.clone(),
-            email: self.customer_email.clone(),
-            image_url: self.customer_image.clone(),
+            name: self.customer_name.clone().into(),
+            email: self.customer_email.clone().into(),
+            image_url: self.customer_image.clone().map(Into::into),
         }
     }
 }

@@ -21,7 +21,7 @@ pub use import::ImportedInvoice;
 pub use locale_redirect::LocaleRedirectApi;
 pub use pdf::PdfRenderer;
 pub use service::Invoices;
-pub use types::{InvoiceStatus, InvoiceSummary, NewInvoice};
+pub use types::{InvoiceInput, InvoiceStatus, InvoiceSummary};
 pub use v1::{InvoicesV1, InvoicesV1Api};
 
 use crate::http::operation::Tag;

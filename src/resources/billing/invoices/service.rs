@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     localized::{Localizer, find_row},
     pdf::PdfRenderer,
-    types::{Invoice, InvoicePatch, InvoiceStatus, NewInvoice},
+    types::{Invoice, InvoiceInput, InvoicePatch, InvoiceStatus},
 };
 use crate::{
     domain::{
@@ -97,12 +97,12 @@ impl Invoices {
     pub async fn create(
         &self,
         display: LocaleCurrency,
-        new: NewInvoice,
+        new: InvoiceInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Invoice>> {
         let (invoices, now) = (self.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
-            let NewInvoice { customer_id, amount, status, date } = new;
+            let InvoiceInput { customer_id, amount, status, date } = new;
             lock_customer(&tx, customer_id.0).await?;
             let id = Uuid::now_v7();
             let row = invoice::ActiveModel {
@@ -134,17 +134,11 @@ impl Invoices {
         &self,
         display: LocaleCurrency,
         id: Id<Invoice>,
-        new: NewInvoice,
+        new: InvoiceInput,
         precondition: Precondition,
     ) -> Result<Invoice> {
-        let NewInvoice { customer_id, amount, status, date } = new;
-        let date = date.unwrap_or_else(|| Timestamp(self.clock.now()).date());
-        let patch = InvoicePatch {
-            customer_id: Some(customer_id),
-            amount: Some(amount),
-            status: Some(status),
-            date: Some(date),
-        };
+        let mut patch = InvoicePatch::from(new);
+        patch.date = patch.date.or_else(|| Some(Timestamp(self.clock.now()).date()));
         self.update(display, id, patch, precondition).await
     }
 

@@ -3,13 +3,33 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{date::Date, id::Id, money::Currency, timestamp::Timestamp},
+    domain::{
+        date::Date, id::Id, money::Currency, names::names_type, text::SearchTerms, timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::billing::{
         customers::{Customer, CustomerRef},
         rates::Original,
     },
 };
+
+names_type! {
+    /// The sort order of invoices.
+    pub struct InvoiceSort {
+        names: ["date", "number", "createdAt"],
+        signed: true,
+        max: 3,
+        example: "-date",
+    }
+
+    /// The fields of invoices in lists and exports.
+    pub struct InvoiceFields {
+        names: ["id", "number", "customerId", "customer", "amount", "status", "date"],
+        signed: false,
+        max: 7,
+        example: "amount,status",
+    }
+}
 
 /// An invoice in the currency of the locale.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -59,9 +79,9 @@ impl Resource for Invoice {
         if let Some(CustomerRef { id, name, email, image_url }) = &self.customer {
             parts.extend([
                 id.to_string(),
-                name.clone(),
-                email.clone(),
-                image_url.clone().unwrap_or_default(),
+                name.to_string(),
+                email.to_string(),
+                image_url.as_deref().unwrap_or_default().to_owned(),
             ]);
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -173,32 +193,19 @@ impl InvoiceStatus {
 }
 
 /// An invoice to create, or the new state of an invoice, in the currency of the locale.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, macros::MergePatch)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewInvoice {
+pub struct InvoiceInput {
     /// The id of the customer.
     pub customer_id: Id<Customer>,
     /// The amount in minor units of the locale's currency.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000000000")))]
+    #[merge_patch(doc = "The amount in minor units of the original currency.")]
     pub amount: i64,
     /// The status of the invoice.
     pub status: InvoiceStatus,
-    /// The date of the invoice. The default is the current day in UTC.
-    pub date: Option<Date>,
-}
-
-/// A merge patch of an invoice: omitted fields stay unchanged.
-#[derive(Debug, Clone, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct InvoicePatch {
-    /// The id of the customer.
-    pub customer_id: Option<Id<Customer>>,
-    /// The amount in minor units of the original currency.
-    #[oai(validator(minimum(value = "0"), maximum(value = "1000000000000")))]
-    pub amount: Option<i64>,
-    /// The status of the invoice.
-    pub status: Option<InvoiceStatus>,
-    /// The date of the invoice.
+    /// The date of the invoice. Default: the current day in UTC.
+    #[merge_patch(required)]
     pub date: Option<Date>,
 }
 
@@ -220,15 +227,9 @@ pub struct InvoiceFilter {
     pub date_before: Option<Date>,
     /// Search terms that the name or the e-mail address of the customer contains. Case and accents are
     /// ignored.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SearchTerms>,
     /// The sort fields, separated by commas, each with `-` for descending order. Ties are sorted by id.
-    #[oai(validator(
-        pattern = "^-?(date|number|createdAt)(,-?(date|number|createdAt)){0,2}$",
-        min_length = "4",
-        max_length = "30"
-    ))]
-    pub sort: Option<String>,
+    pub sort: Option<InvoiceSort>,
 }
 
 /// Filters, order, fields and page of a list of invoices.
@@ -249,12 +250,7 @@ pub struct InvoiceTableQuery {
     pub filter: InvoiceFilter,
     /// The columns to export in addition to the id, separated by commas. The default is all. `amount`
     /// includes the currency and the original amount, `customer` the name and the e-mail address.
-    #[oai(validator(
-        pattern = "^(id|number|customerId|customer|amount|status|date)(,(id|number|customerId|customer|amount|status|date)){0,6}$",
-        min_length = "2",
-        max_length = "80"
-    ))]
-    pub fields: Option<String>,
+    pub fields: Option<InvoiceFields>,
     /// Whether the file begins with a byte order mark, by which spreadsheets detect UTF-8.
     #[oai(default)]
     pub bom: bool,
@@ -269,12 +265,7 @@ pub struct InvoiceLinesQuery {
     /// The fields to return in addition to the id, separated by commas. The default is all but the customer.
     /// `amount` includes the currency and the original amount; `customer` includes the customer, as
     /// `expand=customer` does.
-    #[oai(validator(
-        pattern = "^(id|number|customerId|customer|amount|status|date)(,(id|number|customerId|customer|amount|status|date)){0,6}$",
-        min_length = "2",
-        max_length = "80"
-    ))]
-    pub fields: Option<String>,
+    pub fields: Option<InvoiceFields>,
     /// `customer` includes the customer, regardless of `fields`.
     pub expand: Option<InvoiceExpand>,
 }
@@ -282,7 +273,7 @@ pub struct InvoiceLinesQuery {
 impl InvoiceLinesQuery {
     /// Returns whether each invoice includes its customer.
     pub fn with_customer(&self) -> bool {
-        let named = |fields: &String| fields.split(',').any(|field| field == "customer");
+        let named = |fields: &InvoiceFields| fields.split(',').any(|field| field == "customer");
         self.expand.is_some() || self.fields.as_ref().is_some_and(named)
     }
 }

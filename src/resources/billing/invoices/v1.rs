@@ -5,10 +5,11 @@ use poem_openapi::{Enum, Object, types::Example};
 
 use super::{
     service::Invoices,
-    types::{InvoiceFilter, InvoiceStatus, InvoiceSummary},
+    types::{InvoiceFilter, InvoiceSort, InvoiceStatus, InvoiceSummary},
 };
 use crate::{
     config::{CountryLocales, GeoConfig},
+    domain::names::names_type,
     http::{
         auth::{Accountants, Caller},
         cache_control::CacheControl,
@@ -44,6 +45,16 @@ pub enum Geo {
     Off,
 }
 
+names_type! {
+    /// The sort order of invoices in version 1.
+    pub struct InvoiceV1Sort {
+        names: ["date", "number", "createdAt"],
+        signed: true,
+        max: 1,
+        example: "-date",
+    }
+}
+
 /// Filters, order and page of a list of invoices.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
@@ -53,8 +64,7 @@ pub struct InvoiceV1Query {
     /// Only invoices with this status.
     pub status: Option<InvoiceStatus>,
     /// The sort field, with `-` for descending order. Ties are sorted by id.
-    #[oai(validator(pattern = "^-?(date|number|createdAt)$", min_length = "4", max_length = "10"))]
-    pub sort: Option<String>,
+    pub sort: Option<InvoiceV1Sort>,
     /// `off` disables the redirect by country.
     pub geo: Option<Geo>,
 }
@@ -97,7 +107,7 @@ impl InvoicesV1 {
     async fn list(&self, query: &InvoiceV1Query) -> Result<Page<InvoiceSummary>> {
         let filter = InvoiceFilter {
             status: query.status,
-            sort: query.sort.clone(),
+            sort: query.sort.as_deref().map(InvoiceSort::from),
             customer: None,
             currency: None,
             date_from: None,

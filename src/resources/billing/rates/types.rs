@@ -4,9 +4,24 @@ use serde::Serialize;
 
 use super::exchange::{RateState, SourcedRate};
 use crate::{
-    domain::{date::Date, money::Currency, timestamp::Timestamp},
+    domain::{
+        date::Date,
+        money::Currency,
+        pattern,
+        text::{Text, text_type},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, response::Resource},
 };
+
+text_type! {
+    /// A positive decimal number.
+    pub struct Decimal {
+        length: 1..=40,
+        pattern: pattern::DECIMAL,
+        example: "0.8612",
+    }
+}
 
 /// The value of one unit of a currency in every other known currency.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -43,14 +58,12 @@ pub struct Rate {
 #[serde(rename_all = "camelCase")]
 pub struct Quoted {
     /// The value of one unit of the base currency in the quote currency, as a decimal number.
-    #[oai(validator(pattern = "^[0-9]+([.][0-9]+)?$", min_length = "1", max_length = "40"))]
-    pub rate: String,
+    pub rate: Decimal,
     /// The day that the rate is for. Omitted for a fallback rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_date: Option<Date>,
     /// The host that the rate was fetched from; `fallback` for the setting `rates_fallback`.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub rate_source: String,
+    pub rate_source: Text<100>,
     /// The age and origin of the rate.
     pub rate_state: RateState,
 }
@@ -58,9 +71,9 @@ pub struct Quoted {
 impl From<&SourcedRate> for Quoted {
     fn from(sourced: &SourcedRate) -> Self {
         Quoted {
-            rate: sourced.rate.to_string(),
+            rate: sourced.rate.to_string().into(),
             rate_date: sourced.date,
-            rate_source: sourced.source.clone(),
+            rate_source: sourced.source.clone().into(),
             rate_state: sourced.state,
         }
     }
@@ -118,9 +131,9 @@ impl Example for Rate {
 impl Example for Quoted {
     fn example() -> Self {
         Quoted {
-            rate: "0.8612".to_owned(),
+            rate: "0.8612".into(),
             rate_date: "2026-11-20".parse().ok(),
-            rate_source: "open.er-api.com".to_owned(),
+            rate_source: "open.er-api.com".into(),
             rate_state: RateState::Fresh,
         }
     }

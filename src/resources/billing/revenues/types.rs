@@ -3,7 +3,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{date::Month, locale::Locale, money::Currency, text::Cursor},
+    domain::{date::Month, locale::Locale, money::Currency, names::names_type, text::Cursor},
     http::{
         cache_control::CacheControl,
         etag::ETag,
@@ -12,6 +12,16 @@ use crate::{
     },
     resources::billing::rates::Original,
 };
+
+names_type! {
+    /// The sort order of revenues.
+    pub struct RevenueSort {
+        names: ["month"],
+        signed: true,
+        max: 1,
+        example: "-month",
+    }
+}
 
 /// The revenue of a month in the currency of the locale.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -92,8 +102,7 @@ pub struct RevenueQuery {
     /// after a cursor do not.
     pub count: Option<Count>,
     /// The sort field, with `-` for descending order. The default is `-month`.
-    #[oai(validator(pattern = "^-?month$", min_length = "5", max_length = "6"))]
-    pub sort: Option<String>,
+    pub sort: Option<RevenueSort>,
 }
 
 impl RevenueQuery {

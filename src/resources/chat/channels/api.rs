@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Channels,
-    types::{Channel, ChannelPatch, ChannelQuery, NewChannel},
+    types::{Channel, ChannelInput, ChannelPatch, ChannelQuery},
 };
 use crate::{
     domain::id::Id,
@@ -44,7 +44,7 @@ impl ChannelsApi {
         &self,
         _editor: Caller<Editors>,
         key: IdempotencyKey,
-        new: JsonBody<NewChannel>,
+        new: JsonBody<ChannelInput>,
     ) -> Result<CreateResponse<Channel>, ApiError<CreateErrors>> {
         Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
     }

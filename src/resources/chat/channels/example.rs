@@ -1,10 +1,10 @@
 //! The example channel of the OpenAPI document: the same values in every example.
 use poem_openapi::types::Example;
 
-use super::types::{Channel, ChannelAudience, ChannelPatch, ChannelQuery, NewChannel};
+use super::types::{Channel, ChannelAudience, ChannelInput, ChannelQuery};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
-    http::{merge_patch::Patch, pagination::PageParams},
+    http::pagination::PageParams,
 };
 
 const NAME: &str = "Workshop";
@@ -29,22 +29,12 @@ impl Example for Channel {
     }
 }
 
-impl Example for NewChannel {
+impl Example for ChannelInput {
     fn example() -> Self {
-        NewChannel {
+        ChannelInput {
             name: NAME.into(),
             description: Some(DESCRIPTION.into()),
             audience: ChannelAudience::Public,
-        }
-    }
-}
-
-impl Example for ChannelPatch {
-    fn example() -> Self {
-        ChannelPatch {
-            name: Some("The workshop".into()),
-            description: Patch::Null,
-            audience: Some(ChannelAudience::Accounts),
         }
     }
 }

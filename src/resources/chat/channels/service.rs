@@ -7,9 +7,9 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::types::{Channel, ChannelAudience, ChannelPatch, ChannelQuery, NewChannel, address};
+use super::types::{Channel, ChannelAudience, ChannelInput, ChannelPatch, ChannelQuery, address};
 use crate::{
-    domain::{event::EventType, id::Id, text::trim, timestamp::Timestamp},
+    domain::{event::EventType, id::Id, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -74,8 +74,8 @@ impl From<channel::Model> for Channel {
         let channel::Model { id, name, description, audience, version, created_at, updated_at } = row;
         Channel {
             id: Id::from(id),
-            name,
-            description,
+            name: name.into(),
+            description: description.map(Into::into),
             audience: ChannelAudience::parse(&audience),
             created_at: Timestamp(created_at),
             updated_at: Timestamp(updated_at),
@@ -113,16 +113,16 @@ impl Channels {
 
     pub async fn create(
         &self,
-        new: NewChannel,
+        new: ChannelInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Channel>> {
         let now = self.clock.now();
         run_once(&self.db, attempt, async move |tx| {
-            let NewChannel { name, description, audience } = new;
+            let ChannelInput { name, description, audience } = new;
             let row = channel::ActiveModel {
                 id: Set(Uuid::now_v7()),
-                name: Set(trim(&name)),
-                description: Set(description),
+                name: Set(name.into()),
+                description: Set(description.map(Into::into)),
                 audience: Set(audience.as_str().to_owned()),
                 version: Set(1),
                 created_at: Set(now),
@@ -150,7 +150,7 @@ impl Channels {
                 precondition.check(&current.etag())?;
                 let mut row = before.clone();
                 let ChannelPatch { name, description, audience } = patch;
-                row.name = name.map_or(row.name, |name| trim(&name));
+                row.name = name.map_or(row.name, String::from);
                 row.description = description.apply_to(row.description);
                 row.audience = audience.map_or(row.audience, |audience| audience.as_str().to_owned());
                 if row == before {

@@ -3,11 +3,13 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{event::Audience, id::Id, timestamp::Timestamp},
-    http::{
-        cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
-        response::Resource,
+    domain::{
+        event::Audience,
+        id::Id,
+        text::{Line, Text},
+        timestamp::Timestamp,
     },
+    http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
 };
 
 /// A chat channel.
@@ -18,12 +20,10 @@ pub struct Channel {
     /// The id of the channel.
     pub id: Id<Channel>,
     /// The unique name.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub name: String,
+    pub name: Line<100>,
     /// The purpose of the channel.
-    #[oai(validator(min_length = "1", max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Text<500>>,
     /// The callers that can read the channel.
     pub audience: ChannelAudience,
     /// The time of creation.
@@ -108,40 +108,17 @@ impl ChannelAudience {
     }
 }
 
-/// The body of a create request.
-#[derive(Debug, Clone, Object)]
+/// A channel to create.
+#[derive(Debug, Clone, Object, macros::MergePatch)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewChannel {
+pub struct ChannelInput {
     /// The unique name, on one line. Leading and trailing spaces are removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "100",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: String,
+    pub name: Line<100>,
     /// The purpose of the channel.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub description: Option<String>,
+    pub description: Option<Text<500>>,
     /// The callers that can read the channel.
+    #[merge_patch(doc = "The callers that can read the channel from now on, with its existing messages.")]
     pub audience: ChannelAudience,
-}
-
-/// A merge patch of a channel: absent fields stay unchanged, `null` clears a field.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct ChannelPatch {
-    /// The unique name, on one line. Leading and trailing spaces are removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "100",
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$"
-    ))]
-    pub name: Option<String>,
-    /// The purpose of the channel; `null` clears it.
-    #[oai(validator(min_length = "1", max_length = "500"))]
-    pub description: Patch<String>,
-    /// The callers that can read the channel from now on, with its existing messages.
-    pub audience: Option<ChannelAudience>,
 }
 
 /// Filters of the list of channels.

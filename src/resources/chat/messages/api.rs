@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Messages,
-    types::{Message, MessagePatch, MessageQuery, NewMessage},
+    types::{Message, MessageInput, MessagePatch, MessageQuery},
 };
 use crate::{
     domain::id::Id,
@@ -51,7 +51,7 @@ impl MessagesApi {
         /// The id of the channel.
         id: Path<Id<Channel>>,
         key: IdempotencyKey,
-        new: JsonBody<NewMessage>,
+        new: JsonBody<MessageInput>,
     ) -> Result<Upserted<Message>, ApiError<(Unauthorized, NotFound, CreateErrors)>> {
         Ok(Upserted::new(self.0.create(&author, id.0, new.0, key.0).await?))
     }

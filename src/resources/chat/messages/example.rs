@@ -1,7 +1,7 @@
 //! Example values of messages for the OpenAPI document.
 use poem_openapi::types::Example;
 
-use super::types::{Message, MessagePatch, MessageQuery, NewMessage};
+use super::types::{Message, MessageInput, MessageQuery};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::pagination::PageParams,
@@ -10,7 +10,7 @@ use crate::{
 
 const TEXT: &str = "The glue has set: the clamps can come off.";
 
-fn client_id() -> Option<Id<NewMessage>> {
+fn client_id() -> Option<Id<MessageInput>> {
     "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71".parse().ok()
 }
 
@@ -30,15 +30,9 @@ impl Example for Message {
     }
 }
 
-impl Example for NewMessage {
+impl Example for MessageInput {
     fn example() -> Self {
-        NewMessage { text: TEXT.into(), client_id: client_id() }
-    }
-}
-
-impl Example for MessagePatch {
-    fn example() -> Self {
-        MessagePatch { text: Some("The glue has set: all clamps can come off.".into()) }
+        MessageInput { text: TEXT.into(), client_id: client_id() }
     }
 }
 

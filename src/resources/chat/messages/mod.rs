@@ -6,7 +6,7 @@ mod types;
 
 pub use api::MessagesApi;
 pub use service::Messages;
-pub use types::{Message, NewMessage};
+pub use types::{Message, MessageInput};
 
 use crate::http::operation::Tag;
 

@@ -8,12 +8,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::types::{Message, MessagePatch, MessageQuery, NewMessage, address};
+use super::types::{Message, MessageInput, MessagePatch, MessageQuery, address};
 use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
-        text::trim,
         timestamp::Timestamp,
     },
     http::{
@@ -71,7 +70,7 @@ impl From<MessageRow> for Message {
                 avatar_url: row.author_avatar.map(Into::into),
                 bio: None,
             },
-            text: row.text,
+            text: row.text.into(),
             client_id: row.client_id.map(Id::from),
             created_at: Timestamp(row.created_at),
             edited_at: Some(Timestamp(row.updated_at)).filter(|_| row.version > 1),
@@ -145,14 +144,14 @@ impl Messages {
         &self,
         author: &Principal,
         channel: Id<Channel>,
-        new: NewMessage,
+        new: MessageInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Message>> {
         let (author, clock) = (author.clone(), self.clock.clone());
         run_once(&self.db, attempt, async move |tx| {
             lock_active(&tx, &author).await?;
             let channel = channels::load_for_update(&tx, &author, channel).await?;
-            let text = trim(&new.text);
+            let text = String::from(new.text);
             let client_id = new.client_id.map(|client_id| (client_id.0, text_digest(&text)));
             if let Some((client_id, hash)) = &client_id
                 && let Some(first) = find_by_client_id(&tx, channel.id, author.user, *client_id).await?
@@ -204,7 +203,7 @@ impl Messages {
                 }
                 let current = load_full(&*tx, message::Entity::find_by_id(id.0)).await?;
                 precondition.check(&current.etag())?;
-                let text = patch.text.map(|text| trim(&text)).filter(|text| *text != row.text);
+                let text = patch.text.map(String::from).filter(|text| *text != row.text);
                 let Some(text) = text else { return Ok(current) };
                 row.text = text;
                 row.version += 1;

@@ -3,10 +3,26 @@ use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        pattern,
+        text::{text_type, trim},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
     resources::{accounts::users::AuthorRef, chat::channels::Channel},
 };
+
+text_type! {
+    /// The text of a message.
+    pub struct MessageText {
+        length: 1..=4000,
+        pattern: pattern::NOT_BLANK,
+        format: "text",
+        normalize: trim,
+        example: "The glue has set: the clamps can come off.",
+    }
+}
 
 /// A message in a channel.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -20,11 +36,10 @@ pub struct Message {
     /// The author of the message.
     pub author: AuthorRef,
     /// The plain text.
-    #[oai(validator(min_length = "1", max_length = "4000"))]
-    pub text: String,
+    pub text: MessageText,
     /// The id that the author's client assigned, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<Id<NewMessage>>,
+    pub client_id: Option<Id<MessageInput>>,
     /// The time of creation.
     pub created_at: Timestamp,
     /// The time of the last update of the text. Absent if the message was never updated.
@@ -66,33 +81,16 @@ pub fn address(id: Id<Message>) -> String {
     format!("/api/messages/{id}")
 }
 
-/// The body of a create request.
-#[derive(Debug, Clone, Object)]
+/// A message to create.
+#[derive(Debug, Clone, Object, macros::MergePatch)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewMessage {
+pub struct MessageInput {
     /// The plain text. Leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "4000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub text: String,
+    pub text: MessageText,
     /// A UUID that the client creates for each message. A repeated request with the same value creates no
     /// second message.
-    pub client_id: Option<Id<NewMessage>>,
-}
-
-/// A merge patch of a message.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct MessagePatch {
-    /// The plain text. Leading and trailing white space is removed.
-    #[oai(validator(
-        min_length = "1",
-        max_length = "4000",
-        pattern = "^[^\\u0000]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\ufeff][^\\u0000]*$"
-    ))]
-    pub text: Option<String>,
+    #[merge_patch(skip)]
+    pub client_id: Option<Id<MessageInput>>,
 }
 
 /// Pagination of the messages of a channel.

@@ -22,15 +22,15 @@ impl From<webhook_event::Model> for WebhookEvent {
         let summary = WebhookEventSummary {
             id: Id::from(row.id),
             provider: Provider::parse(&row.provider),
-            provider_id: row.provider_id,
-            kind: row.kind,
+            provider_id: row.provider_id.into(),
+            kind: row.kind.into(),
             state: WebhookEventState::parse(&row.state),
-            outcome: row.outcome,
+            outcome: row.outcome.map(Into::into),
             attempts: row.attempts,
             received_at: Timestamp(row.received_at),
             handled_at: row.handled_at.map(Timestamp),
         };
-        WebhookEvent { summary, body, version }
+        WebhookEvent { summary, body: body.into(), version }
     }
 }
 
@@ -47,7 +47,7 @@ impl WebhookEvents {
             find = find.filter(webhook_event::Column::Provider.eq(provider.as_str()));
         }
         if let Some(kind) = &query.kind {
-            find = find.filter(webhook_event::Column::Kind.eq(kind));
+            find = find.filter(webhook_event::Column::Kind.eq(kind.as_str()));
         }
         if let Some(state) = query.state {
             find = find.filter(webhook_event::Column::State.eq(state.as_str()));

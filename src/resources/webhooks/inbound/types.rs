@@ -3,12 +3,37 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        names::names_type,
+        pattern,
+        text::{Text, text_type},
+        timestamp::Timestamp,
+    },
     http::{
         cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource,
         signed_request::WebhookSigner,
     },
 };
+
+text_type! {
+    /// An event type of a provider, as a filter.
+    pub struct ProviderEventType {
+        length: 1..=255,
+        pattern: pattern::NO_SPACES,
+        example: "invoice.paid",
+    }
+}
+
+names_type! {
+    /// The sort order of webhook events.
+    pub struct WebhookEventSort {
+        names: ["receivedAt"],
+        signed: true,
+        max: 1,
+        example: "receivedAt",
+    }
+}
 
 /// The provider of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
@@ -123,8 +148,7 @@ pub struct WebhookEvent {
     #[serde(flatten)]
     pub summary: WebhookEventSummary,
     /// The received JSON body, as a string.
-    #[oai(validator(min_length = "1", max_length = "1048576"))]
-    pub body: String,
+    pub body: Text<1_048_576>,
     #[oai(skip)]
     #[serde(skip)]
     pub(super) version: i64,
@@ -140,18 +164,16 @@ pub struct WebhookEventSummary {
     /// The provider that sent the event.
     pub provider: Provider,
     /// The event id of the provider. An event with a known id is not stored again.
-    #[oai(validator(min_length = "1", max_length = "255"))]
-    pub provider_id: String,
+    pub provider_id: Text<255>,
     /// The event type of the provider.
-    #[oai(rename = "type", validator(min_length = "1", max_length = "255"))]
+    #[oai(rename = "type")]
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Text<255>,
     /// The state of the event.
     pub state: WebhookEventState,
     /// The result of handling the event, or the reason why nothing was done.
-    #[oai(validator(min_length = "1", max_length = "1000"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
+    pub outcome: Option<Text<1000>>,
     /// The number of attempts to handle it.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub attempts: i32,
@@ -183,14 +205,10 @@ pub struct WebhookEventQuery {
     /// Only events from this provider.
     pub provider: Option<Provider>,
     /// Only events of this type, such as `invoice.paid`.
-    #[oai(
-        rename = "type",
-        validator(pattern = "^[\\u0021-\\u007e]+$", min_length = "1", max_length = "255")
-    )]
-    pub kind: Option<String>,
+    #[oai(rename = "type")]
+    pub kind: Option<ProviderEventType>,
     /// Only events in this state.
     pub state: Option<WebhookEventState>,
     /// The sort field, with a leading `-` for descending order. The default is `-receivedAt`.
-    #[oai(validator(pattern = "^-?receivedAt$", min_length = "10", max_length = "11"))]
-    pub sort: Option<String>,
+    pub sort: Option<WebhookEventSort>,
 }

@@ -4,7 +4,7 @@ use macros::operations;
 use super::{
     service::WebhookEndpoints,
     types::{
-        IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery, WebhookDeliveryQuery, WebhookEndpoint,
+        IssuedWebhookEndpoint, WebhookDelivery, WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointInput,
         WebhookEndpointPatch, WebhookEndpointQuery,
     },
 };
@@ -57,7 +57,7 @@ impl WebhookEndpointsApi {
     async fn create(
         &self,
         admin: Caller<Admins>,
-        new: JsonBody<NewWebhookEndpoint>,
+        new: JsonBody<WebhookEndpointInput>,
     ) -> Result<CreateResponse<IssuedWebhookEndpoint>, ApiError<(BadRequest, Forbidden, Conflict)>> {
         Ok(CreateResponse::new(Outcome::New(self.0.create(&admin, new.0).await?)))
     }

@@ -4,8 +4,8 @@ use poem_openapi::types::Example;
 use super::{
     filter::EventFilter,
     types::{
-        DeliveryState, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery,
-        WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+        DeliveryState, EndpointState, IssuedWebhookEndpoint, WebhookDelivery, WebhookDeliveryQuery,
+        WebhookEndpoint, WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
     },
 };
 use crate::{
@@ -50,13 +50,13 @@ impl Example for WebhookEndpoint {
 impl Example for IssuedWebhookEndpoint {
     fn example() -> Self {
         let secret = format!("whsec_{}=", "A".repeat(43));
-        IssuedWebhookEndpoint { endpoint: WebhookEndpoint::example(), secret }
+        IssuedWebhookEndpoint { endpoint: WebhookEndpoint::example(), secret: secret.into() }
     }
 }
 
-impl Example for NewWebhookEndpoint {
+impl Example for WebhookEndpointInput {
     fn example() -> Self {
-        NewWebhookEndpoint {
+        WebhookEndpointInput {
             url: URL.into(),
             description: Some(DESCRIPTION.into()),
             events: events(),

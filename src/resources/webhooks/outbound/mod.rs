@@ -16,8 +16,9 @@ pub use filter::EventFilter;
 pub use sender::{DELIVER_JOB, MAX_CONCURRENT_REQUESTS};
 pub use service::WebhookEndpoints;
 pub use types::{
-    DeliveryState, DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookDelivery,
-    WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+    DeliveryState, DisabledReason, EndpointState, IssuedWebhookEndpoint, WebhookDelivery,
+    WebhookDeliveryQuery, WebhookEndpoint, WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery,
+    WebhookFormat,
 };
 
 use crate::http::operation::Tag;

@@ -14,12 +14,12 @@ use super::{
     scopes::{check_filters, check_new_url},
     secret, sender,
     types::{
-        DisabledReason, EndpointState, IssuedWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint,
-        WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+        DisabledReason, EndpointDescription, EndpointState, IssuedWebhookEndpoint, WebhookEndpoint,
+        WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
     },
 };
 use crate::{
-    domain::{id::Id, secret::Secret, text::trim, timestamp::Timestamp},
+    domain::{id::Id, secret::Secret, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
@@ -81,7 +81,11 @@ impl WebhookEndpoints {
         Ok(to_wire(row.ok_or(Error::NotFound("webhook endpoint"))?, self.clock.now()))
     }
 
-    pub async fn create(&self, admin: &Principal, new: NewWebhookEndpoint) -> Result<IssuedWebhookEndpoint> {
+    pub async fn create(
+        &self,
+        admin: &Principal,
+        new: WebhookEndpointInput,
+    ) -> Result<IssuedWebhookEndpoint> {
         self.check_url(&new.url)?;
         check_filters(admin, &serialize(&new.events))?;
         let (now, secret) = (self.clock.now(), secret::generate()?);
@@ -97,8 +101,8 @@ impl WebhookEndpoints {
                 }
                 let row = endpoint::ActiveModel {
                     id: Set(Uuid::now_v7()),
-                    url: Set(new.url),
-                    description: Set(trimmed_text(new.description)),
+                    url: Set(new.url.into()),
+                    description: Set(new.description.and_then(non_empty)),
                     events: Set(serialize(&new.events)),
                     format: Set(new.format.as_str().to_owned()),
                     secret: Set(signing_secret.expose().clone().into()),
@@ -204,10 +208,11 @@ impl WebhookEndpoints {
 /// Returns the row with the patch applied.
 async fn apply(tx: &Tx, current: &endpoint::Model, patch: WebhookEndpointPatch) -> Result<endpoint::Model> {
     let mut row = current.clone();
-    row.url = patch.url.unwrap_or(row.url);
+    row.url = patch.url.map_or(row.url, String::from);
     row.description = match patch.description {
         Patch::Absent => row.description,
-        given => trimmed_text(given.apply_to(None)),
+        Patch::Null => None,
+        Patch::Value(description) => non_empty(description),
     };
     row.events = patch.events.map_or(row.events, |events| serialize(&events));
     row.format = patch.format.map_or(row.format, |format| format.as_str().to_owned());
@@ -233,20 +238,20 @@ pub(super) async fn load_for_update(tx: &Tx, id: Id<WebhookEndpoint>) -> Result<
     row.ok_or(Error::NotFound("webhook endpoint"))
 }
 
-fn trimmed_text(text: Option<String>) -> Option<String> {
-    text.map(|text| trim(&text)).filter(|text| !text.is_empty())
+fn non_empty(description: EndpointDescription) -> Option<String> {
+    Some(String::from(description)).filter(|text| !text.is_empty())
 }
 
 fn issued(row: endpoint::Model, secret: Secret<String>, now: i64) -> IssuedWebhookEndpoint {
-    IssuedWebhookEndpoint { endpoint: to_wire(row, now), secret: secret.expose().clone() }
+    IssuedWebhookEndpoint { endpoint: to_wire(row, now), secret: secret.expose().as_str().into() }
 }
 
 fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
     let events = parse(&row.events).iter().filter_map(|name| name.parse().ok()).collect();
     WebhookEndpoint {
         id: row.id.into(),
-        url: row.url,
-        description: row.description,
+        url: row.url.into(),
+        description: row.description.map(Into::into),
         events,
         format: WebhookFormat::parse(&row.format),
         state: EndpointState::parse(&row.state),

@@ -4,13 +4,41 @@ use serde::Serialize;
 
 use super::filter::EventFilter;
 use crate::{
-    domain::{id::Id, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        pattern,
+        text::{DottedName, Text, text_type, trim},
+        timestamp::Timestamp,
+    },
     http::{
         cache_control::CacheControl, etag::ETag, merge_patch::Patch, pagination::PageParams,
         response::Resource,
     },
     resources::events::Event,
 };
+
+text_type! {
+    /// The URL of a webhook endpoint.
+    pub struct EndpointUrl {
+        length: 8..=2000,
+        pattern: pattern::ASCII_URL,
+        example: "https://hooks.acme.test/tenon",
+    }
+
+    /// The purpose of a webhook endpoint. An empty text is stored as no description.
+    pub struct EndpointDescription {
+        length: 0..=500,
+        normalize: trim,
+        example: "Notifies the warehouse of paid invoices.",
+    }
+
+    /// The secret of a webhook endpoint.
+    pub struct WebhookSecret {
+        length: 50..=50,
+        pattern: pattern::WEBHOOK_SECRET,
+        debug: "[redacted]",
+    }
+}
 
 /// A webhook endpoint: a URL that receives events.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -20,12 +48,10 @@ pub struct WebhookEndpoint {
     /// The id of the endpoint.
     pub id: Id<WebhookEndpoint>,
     /// The URL that receives the deliveries.
-    #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
-    pub url: String,
+    pub url: EndpointUrl,
     /// The purpose of the endpoint.
-    #[oai(validator(max_length = "500"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<EndpointDescription>,
     /// The event types and topics that the endpoint receives. Empty: all events.
     #[oai(validator(max_items = "100"))]
     pub events: Vec<EventFilter>,
@@ -80,8 +106,7 @@ pub struct IssuedWebhookEndpoint {
     #[serde(flatten)]
     pub endpoint: WebhookEndpoint,
     /// The secret that signs the deliveries: `whsec_` and the key in base64.
-    #[oai(validator(pattern = "^whsec_[A-Za-z0-9+/]{43}=$", min_length = "50", max_length = "50"))]
-    pub secret: String,
+    pub secret: WebhookSecret,
 }
 
 impl Resource for IssuedWebhookEndpoint {
@@ -179,16 +204,14 @@ impl DisabledReason {
     }
 }
 
-/// The body of a create request.
+/// An endpoint to create.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewWebhookEndpoint {
+pub struct WebhookEndpointInput {
     /// The URL that receives the deliveries: `https://…` with a public address and without user information.
-    #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
-    pub url: String,
+    pub url: EndpointUrl,
     /// The purpose of the endpoint. Leading and trailing spaces are removed.
-    #[oai(validator(max_length = "500"))]
-    pub description: Option<String>,
+    pub description: Option<EndpointDescription>,
     /// The event types and topics that the endpoint receives. Default: all events.
     #[oai(default, validator(max_items = "100", unique_items))]
     pub events: Vec<EventFilter>,
@@ -202,11 +225,9 @@ pub struct NewWebhookEndpoint {
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct WebhookEndpointPatch {
     /// The new URL. It also applies to pending deliveries.
-    #[oai(validator(pattern = "^https?://[\\u0021-\\u007e]+$", min_length = "8", max_length = "2000"))]
-    pub url: Option<String>,
+    pub url: Option<EndpointUrl>,
     /// The purpose of the endpoint; `null` clears it.
-    #[oai(validator(max_length = "500"))]
-    pub description: Patch<String>,
+    pub description: Patch<EndpointDescription>,
     /// The event types and topics that the endpoint receives from now on.
     #[oai(validator(max_items = "100", unique_items))]
     pub events: Option<Vec<EventFilter>>,
@@ -238,12 +259,11 @@ pub struct WebhookDelivery {
     /// The id of the event. Every attempt sends it as `webhook-id`.
     pub event_id: Id<Event>,
     /// The event type; `webhook.test` for tests.
-    #[oai(rename = "type", validator(pattern = "^[a-z]+(\\.[a-z]+)+$", max_length = "60"))]
+    #[oai(rename = "type")]
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: DottedName,
     /// The signed request body.
-    #[oai(validator(max_length = "20000"))]
-    pub payload: String,
+    pub payload: Text<20000>,
     /// The state of the delivery.
     pub state: DeliveryState,
     /// The number of attempts since the delivery was created or replayed.
@@ -299,8 +319,8 @@ impl From<entity::webhook_delivery::Model> for WebhookDelivery {
             id: row.id.into(),
             endpoint_id: row.endpoint_id.into(),
             event_id: row.event_id.into(),
-            kind: row.kind,
-            payload: row.payload,
+            kind: row.kind.into(),
+            payload: row.payload.into(),
             state: DeliveryState::parse(&row.state),
             attempts: row.attempts,
             last_status: row.last_status,
