@@ -1,4 +1,5 @@
 //! Channels and what is said in them: who reads and writes where, what is told to whom, and what is sent twice.
+use sea_orm::Iterable;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ fn reads(audience: &str, role: Option<Role>) -> bool {
 
 async fn everybody(api: &Api) -> Vec<(Option<Role>, Api)> {
     let mut all = vec![(None, api.clone())];
-    for role in Role::ALL {
+    for role in Role::iter() {
         all.push((Some(role), api.sign_in(role).await));
     }
     all

@@ -1,5 +1,6 @@
 //! What only some may see does not show by any road: not in lists, not in what things are about, and not in
 //! the version of what everybody gets.
+use sea_orm::Iterable;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
@@ -114,7 +115,7 @@ async fn no_answer_holds_what_its_reader_may_not_see() {
     author.post("/api/posts", new("Open")).await.is(201);
     let viewers: Vec<(Option<Role>, Api)> = {
         let mut all = vec![(None, api.clone())];
-        for role in Role::ALL {
+        for role in Role::iter() {
             all.push((Some(role), api.sign_in(role).await));
         }
         all

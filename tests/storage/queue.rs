@@ -1,9 +1,9 @@
 //! The queue of jobs: nothing is lost, nothing is done by two, and what is asked for twice is done once more.
-use entity::job;
+use entity::job::{self, JobState};
 use sea_orm::EntityTrait;
 use tenon::infra::{
     db::{Db, Tx},
-    queue::{ClaimedJob, DEAD, DONE, NewJob, Queue, READY},
+    queue::{ClaimedJob, NewJob, Queue},
 };
 
 use crate::support::*;
@@ -28,7 +28,7 @@ async fn none(db: &Db, now: i64) {
     assert!(db.claim_jobs(HOUSE, 10, now, now + 100).await.unwrap().is_empty());
 }
 
-async fn states(db: &Db) -> Vec<String> {
+async fn states(db: &Db) -> Vec<JobState> {
     let rows = job::Entity::find().all(db.read()).await.unwrap();
     rows.into_iter().map(|row| row.state).collect()
 }
@@ -56,7 +56,7 @@ async fn a_job_waits_for_its_time_and_is_done_once() {
     none(&db, 2050).await;
     finish(&db, &job, 2060).await.unwrap();
     none(&db, 10_000).await;
-    assert_eq!((states(&db).await, effects(&db).await), (vec![DONE.to_owned()], 1));
+    assert_eq!((states(&db).await, effects(&db).await), (vec![JobState::Done], 1));
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn whoever_lost_a_lease_has_no_effect_any_more() {
     late.release_failed(&db, "too late", None, 1110).await.unwrap();
     none(&db, 4999).await;
     finish(&db, &next, 1120).await.unwrap();
-    assert_eq!((states(&db).await, effects(&db).await), (vec![DONE.to_owned()], 1));
+    assert_eq!((states(&db).await, effects(&db).await), (vec![JobState::Done], 1));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn what_fails_comes_back_until_it_is_dead_and_can_be_asked_for_again() {
     job.release_failed(&db, "never", None, 3010).await.unwrap();
     none(&db, 1_000_000).await;
     let row = job::Entity::find().one(db.read()).await.unwrap().unwrap();
-    assert_eq!((row.state.as_str(), row.last_error.as_deref()), (DEAD, Some("never")));
+    assert_eq!((row.state, row.last_error.as_deref()), (JobState::Dead, Some("never")));
     let id = row.id;
     assert!(db.write(async move |tx: Tx| tx.retry_job(id, 4000).await).await.unwrap());
     assert_eq!(one(&db, 4000).await.attempt, 1);
@@ -116,12 +116,12 @@ async fn jobs_of_one_key_replace_each_other_and_follow_the_one_that_runs() {
     ask(&db, keyed(3).run_at(3000)).await;
     assert_eq!(states(&db).await.len(), 1);
     finish(&db, &job, 2010).await.unwrap();
-    assert_eq!(states(&db).await, [READY]);
+    assert_eq!(states(&db).await, [JobState::Ready]);
     none(&db, 2999).await;
     let job = one(&db, 3000).await;
     assert_eq!(job.data::<i32>().unwrap(), 3);
     job.release_failed(&db, "no", None, 3010).await.unwrap();
-    assert_eq!(states(&db).await, [DEAD]);
+    assert_eq!(states(&db).await, [JobState::Dead]);
     // The key is free again.
     ask(&db, keyed(4)).await;
     assert_eq!(states(&db).await.len(), 2);
