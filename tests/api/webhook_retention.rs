@@ -90,7 +90,7 @@ async fn a_long_log_goes_with_its_endpoint() {
             .map(|_| delivery::Model {
                 id: Uuid::now_v7(),
                 event_id: Uuid::now_v7(),
-                state: "delivered".to_owned(),
+                state: delivery::DeliveryState::Delivered,
                 next_at: None,
                 updated_at: at,
                 ..one.clone()
