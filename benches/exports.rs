@@ -6,7 +6,10 @@ mod service;
 
 use std::time::{Duration, Instant};
 
-use entity::{customer, invoice};
+use entity::{
+    customer,
+    invoice::{self, InvoiceStatus},
+};
 use sea_orm::{EntityTrait, Set};
 use tenon::{app::App, config::Config, http::auth::Role, infra::db::Tx};
 use tokio::{
@@ -20,6 +23,8 @@ use self::service::{Failure, Service, open, resident};
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const STATUSES: [InvoiceStatus; 4] =
+    [InvoiceStatus::Draft, InvoiceStatus::Pending, InvoiceStatus::Paid, InvoiceStatus::Paid];
 const CUSTOMERS: usize = 1000;
 const BATCH: usize = 1000;
 
@@ -100,7 +105,7 @@ async fn fill(app: &App, rows: usize) -> Result<(), Failure> {
             customer_id: Set(customers[number * 7919 % CUSTOMERS]),
             amount: Set((number * 104_729 % 1_000_000) as i64),
             currency: Set(["USD", "EUR", "GBP", "JPY"][number % 4].to_owned()),
-            status: Set(["draft", "pending", "paid", "paid"][number / 4 % 4].to_owned()),
+            status: Set(STATUSES[number / 4 % 4]),
             date: Set(format!("20{:02}-{:02}-{:02}", 16 + number % 10, 1 + number % 12, 1 + number % 28)),
             version: Set(1),
             created_at: Set(number as i64),

@@ -59,8 +59,11 @@ const FORBIDDEN: &[(&str, &str, &[&str], &str)] = &[
 const HTTP_WITH_ROWS: &[&str] = &["cursor", "idempotency", "pagination", "problem", "search"];
 
 /// Uses that break a rule, with the reason. An entry that is no longer needed fails the test.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("src/domain/text.rs", "sea_orm", "`like_contains` belongs in the search module of `http`")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("src/domain/event.rs", "entity", "the group of an audience is an enum of a column"),
+    ("src/domain/principal.rs", "entity", "the role is an enum of a column"),
+    ("src/domain/text.rs", "sea_orm", "`like_contains` belongs in the search module of `http`"),
+];
 
 /// A dependency of a group of resources that closes a cycle, and the reason.
 const GROUP_EXCEPTIONS: &[(&str, &str, &str)] =

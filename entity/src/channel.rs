@@ -1,5 +1,7 @@
 //! `channels`: chat channels.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "channels")]
@@ -8,8 +10,7 @@ pub struct Model {
     pub id: Uuid,
     pub name: String,
     pub description: Option<String>,
-    /// `public`, `accounts` or `staff`.
-    pub audience: String,
+    pub audience: ChannelAudience,
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
@@ -19,3 +20,17 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The callers that can read a channel. Writing always requires authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum ChannelAudience {
+    /// All callers, including anonymous ones.
+    Public,
+    /// All authenticated callers.
+    Accounts,
+    /// Editors, accountants and admins.
+    Staff,
+}

@@ -13,8 +13,7 @@ pub struct Model {
     pub subject: String,
     pub href: String,
     pub version: i64,
-    /// `public`, `editors`, `office` or `admins`.
-    pub audience: String,
+    pub audience: EventAudience,
     /// A user who receives the event in addition to the audience.
     pub owner: Option<Uuid>,
     pub occurred_at: i64,
@@ -24,3 +23,27 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The group of callers that receive an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum EventAudience {
+    /// All callers, also anonymous ones.
+    #[sea_orm(string_value = "public")]
+    Public,
+    /// All authenticated callers.
+    #[sea_orm(string_value = "accounts")]
+    Authenticated,
+    /// Editors, accountants and admins.
+    #[sea_orm(string_value = "staff")]
+    Staff,
+    /// Editors and admins.
+    #[sea_orm(string_value = "editors")]
+    Editors,
+    /// Accountants and admins.
+    #[sea_orm(string_value = "office")]
+    Accountants,
+    /// Admins.
+    #[sea_orm(string_value = "admins")]
+    Admins,
+}

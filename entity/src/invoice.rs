@@ -1,5 +1,7 @@
 //! `invoices`: invoices, with amounts in minor units of their currency.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invoices")]
@@ -10,7 +12,7 @@ pub struct Model {
     pub customer_id: Uuid,
     pub amount: i64,
     pub currency: String,
-    pub status: String,
+    pub status: InvoiceStatus,
     /// `YYYY-MM-DD`, so that text order is chronological order.
     pub date: String,
     pub version: i64,
@@ -31,3 +33,19 @@ pub enum Relation {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The status of an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum InvoiceStatus {
+    /// Not sent yet. All fields can change.
+    Draft,
+    /// Sent and not paid yet.
+    Pending,
+    /// Paid. Only the status can change, to `void`.
+    Paid,
+    /// Cancelled. No field can change.
+    Void,
+}

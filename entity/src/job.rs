@@ -1,5 +1,7 @@
 //! `jobs`: the job queue, with the results of finished jobs.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
@@ -8,13 +10,12 @@ pub struct Model {
     pub id: Uuid,
     pub kind: String,
     /// The queue; jobs of one queue share its workers.
-    pub lane: String,
+    pub lane: Queue,
     /// Deduplicates jobs: at most one unfinished job has this key.
     pub unique_key: Option<String>,
     /// The arguments, as JSON.
     pub data: String,
-    /// `ready`, `running`, `done` or `dead`.
-    pub state: String,
+    pub state: JobState,
     pub run_at: i64,
     /// The number of times that the job was enqueued. A value that increased during the run means: run again.
     pub asked: i32,
@@ -34,3 +35,31 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The state of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum JobState {
+    /// Waits for its time or for a worker.
+    Ready,
+    /// A worker executes it.
+    Running,
+    /// It succeeded.
+    Done,
+    /// It failed too often, or with an error that a retry cannot fix.
+    Dead,
+}
+
+/// A queue with workers of its own, so that slow calls to other services do not delay internal jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum Queue {
+    /// Jobs that use the database only.
+    #[sea_orm(string_value = "house")]
+    Internal,
+    /// Jobs that send requests to other services.
+    #[sea_orm(string_value = "outside")]
+    External,
+}

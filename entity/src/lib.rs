@@ -1,4 +1,5 @@
-//! SeaORM entities, one module per table. This crate contains no HTTP and no business rules.
+//! SeaORM entities, one module per table, with the enums of their columns. An enum that the API contains also has
+//! its schema here. This crate contains no business rules.
 pub mod alias;
 pub mod api_key;
 pub mod channel;
@@ -34,3 +35,7 @@ pub mod user;
 pub mod webhook_delivery;
 pub mod webhook_endpoint;
 pub mod webhook_event;
+
+mod unknown_value;
+
+pub use unknown_value::unknown_value;

@@ -1,5 +1,7 @@
 //! `media`: uploaded images. The bytes are in blob storage under `key`.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "media")]
@@ -8,7 +10,7 @@ pub struct Model {
     pub id: Uuid,
     pub key: String,
     pub filename: String,
-    pub media_type: String,
+    pub media_type: MediaType,
     pub size: i64,
     pub width: i64,
     pub height: i64,
@@ -30,3 +32,29 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The media type of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum MediaType {
+    /// JPEG: lossy, best for photographs.
+    #[oai(rename = "image/jpeg")]
+    #[serde(rename = "image/jpeg")]
+    #[sea_orm(string_value = "image/jpeg")]
+    Jpeg,
+    /// PNG: lossless.
+    #[oai(rename = "image/png")]
+    #[serde(rename = "image/png")]
+    #[sea_orm(string_value = "image/png")]
+    Png,
+    /// WebP: lossy or lossless.
+    #[oai(rename = "image/webp")]
+    #[serde(rename = "image/webp")]
+    #[sea_orm(string_value = "image/webp")]
+    Webp,
+    /// GIF: up to 256 colors, may be animated.
+    #[oai(rename = "image/gif")]
+    #[serde(rename = "image/gif")]
+    #[sea_orm(string_value = "image/gif")]
+    Gif,
+}

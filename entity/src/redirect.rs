@@ -1,13 +1,14 @@
 //! `redirects`: redirect rules, one per pattern.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "redirects")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// `exact`, `prefix` or `wildcard`.
-    pub kind: String,
+    pub kind: RedirectKind,
     pub source: String,
     /// The pattern with hyphens instead of slashes; not unique.
     pub key_form: String,
@@ -26,3 +27,17 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The kind of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum RedirectKind {
+    /// One path.
+    Exact,
+    /// A path and every path below it: `/old/*`.
+    Prefix,
+    /// Paths with a variable part: `/blog/*.html`.
+    Wildcard,
+}

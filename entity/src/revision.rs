@@ -1,5 +1,7 @@
 //! `revisions`: versions of posts and documents, one row each.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "revisions")]
@@ -9,7 +11,7 @@ pub struct Model {
     pub post_id: Option<Uuid>,
     pub document_id: Option<Uuid>,
     pub version: i64,
-    pub change: String,
+    pub change: Change,
     pub changed_by: Option<Uuid>,
     /// The id of the revision that this version restored.
     pub restored_from: Option<Uuid>,
@@ -25,3 +27,27 @@ pub enum Relation {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Kinds of changes that create a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum Change {
+    /// The first version.
+    Created,
+    /// A user replaced or updated the resource.
+    Changed,
+    /// An import created or updated the resource.
+    Imported,
+    /// An earlier revision was restored.
+    Restored,
+    /// The resource was deleted.
+    Deleted,
+    /// The deleted resource was restored.
+    Undeleted,
+    /// The post was published as scheduled.
+    Published,
+    /// The post became a draft as scheduled.
+    Unpublished,
+}

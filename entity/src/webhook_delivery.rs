@@ -1,5 +1,9 @@
 //! `webhook_deliveries`: one event to be sent to one endpoint, with the result of the attempts.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::webhook_endpoint::WebhookFormat;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_deliveries")]
@@ -12,12 +16,11 @@ pub struct Model {
     pub position: Option<i64>,
     pub kind: String,
     pub occurred_at: i64,
-    /// The format of the endpoint at the creation of the delivery: `standard` or `cloudevents`.
-    pub format: String,
+    /// The format of the endpoint at the creation of the delivery.
+    pub format: WebhookFormat,
     /// The request body, identical in all attempts.
     pub payload: String,
-    /// `pending`, `delivered` or `failed`.
-    pub state: String,
+    pub state: DeliveryState,
     pub attempts: i32,
     pub last_status: Option<i32>,
     pub last_error: Option<String>,
@@ -34,3 +37,17 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The state of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// Waits for its first or next attempt.
+    Pending,
+    /// The endpoint responded with a 2xx status.
+    Delivered,
+    /// All attempts failed, or the endpoint was disabled.
+    Failed,
+}

@@ -1,5 +1,7 @@
 //! `webhook_endpoints`: URLs that receive events by webhook.
+use poem_openapi::Enum;
 use sea_orm::entity::prelude::*;
+use serde::Serialize;
 
 use crate::redacted::Redacted;
 
@@ -12,16 +14,13 @@ pub struct Model {
     pub description: Option<String>,
     /// The subscribed event types and topics, as a JSON list; an empty list means all.
     pub events: String,
-    /// `standard` or `cloudevents`.
-    pub format: String,
+    pub format: WebhookFormat,
     /// The signing secret. It is needed to sign, so it cannot be hashed.
     pub secret: Redacted,
     pub previous_secret: Option<Redacted>,
     pub previous_until: Option<i64>,
-    /// `enabled` or `disabled`.
-    pub state: String,
-    /// `asked`, `gone` or `failing`.
-    pub disabled_reason: Option<String>,
+    pub state: EndpointState,
+    pub disabled_reason: Option<DisabledReason>,
     /// The time of the first failed attempt after the last successful one.
     pub failing_since: Option<i64>,
     /// The position of the last event before the endpoint was created or enabled again; only later events are
@@ -36,3 +35,43 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Whether an endpoint receives deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum EndpointState {
+    /// The endpoint receives deliveries.
+    Enabled,
+    /// The endpoint receives nothing. Events that occur while it is disabled are not delivered later.
+    Disabled,
+}
+
+/// The format of deliveries. Both formats are signed as in Standard Webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum WebhookFormat {
+    /// The body contains the type, the time and the resource of the event.
+    #[default]
+    Standard,
+    /// A CloudEvent 1.0 in binary mode: headers contain the type and the time, the body contains the
+    /// resource.
+    CloudEvents,
+}
+
+/// The reason why an endpoint is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum DisabledReason {
+    /// An admin disabled it.
+    Asked,
+    /// It responded with 410.
+    Gone,
+    /// All deliveries failed for five days.
+    Failing,
+}

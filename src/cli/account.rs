@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use entity::user;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, Iterable, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -152,20 +152,15 @@ impl ApiKeyCommand {
 }
 
 fn roles() -> impl TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
-        .try_map(|text| text.parse::<Role>().map_err(ParseError))
+    // clap needs names that live as long as the process.
+    let names = Role::iter().map(|role| &*role.to_value().leak());
+    PossibleValuesParser::new(names).try_map(|text| Role::try_from_value(&text))
 }
 
 fn scopes() -> impl TypedValueParser<Value = Scope> {
-    // clap needs names that live as long as the process.
     let names = scopes_of(&OPERATIONS).into_iter().map(|Scope(name)| &*name.leak());
     PossibleValuesParser::new(names).map(Scope)
 }
-
-/// A parse error as clap requires it: `String` does not implement `Error`.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct ParseError(String);
 
 /// Parses a number of days or hours: `90d`, `12h`. At most 100 years.
 fn duration(text: &str) -> Result<TimeDelta, String> {

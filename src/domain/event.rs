@@ -1,4 +1,5 @@
 //! Event types, their topics, and the audience of an event.
+use entity::event::EventAudience;
 use poem_openapi::Enum;
 use serde::Serialize;
 use uuid::Uuid;
@@ -199,27 +200,26 @@ pub enum Audience {
 
 impl Audience {
     /// Returns the values of the columns `audience` and `owner`.
-    pub fn columns(self) -> (&'static str, Option<Uuid>) {
+    pub fn columns(self) -> (EventAudience, Option<Uuid>) {
         match self {
-            Audience::Public => ("public", None),
-            Audience::Authenticated => ("accounts", None),
-            Audience::Staff => ("staff", None),
-            Audience::Editors(owner) => ("editors", owner),
-            Audience::Accountants => ("office", None),
-            Audience::Admins(owner) => ("admins", owner),
+            Audience::Public => (EventAudience::Public, None),
+            Audience::Authenticated => (EventAudience::Authenticated, None),
+            Audience::Staff => (EventAudience::Staff, None),
+            Audience::Editors(owner) => (EventAudience::Editors, owner),
+            Audience::Accountants => (EventAudience::Accountants, None),
+            Audience::Admins(owner) => (EventAudience::Admins, owner),
         }
     }
 
-    /// Parses the columns `audience` and `owner`. An unknown audience is [`Audience::Admins`], the most
-    /// restricted one.
-    pub fn parse(text: &str, owner: Option<Uuid>) -> Self {
-        match text {
-            "public" => Audience::Public,
-            "accounts" => Audience::Authenticated,
-            "staff" => Audience::Staff,
-            "editors" => Audience::Editors(owner),
-            "office" => Audience::Accountants,
-            _ => Audience::Admins(owner),
+    /// Returns the audience with these values of the columns `audience` and `owner`.
+    pub fn from_columns(audience: EventAudience, owner: Option<Uuid>) -> Self {
+        match audience {
+            EventAudience::Public => Audience::Public,
+            EventAudience::Authenticated => Audience::Authenticated,
+            EventAudience::Staff => Audience::Staff,
+            EventAudience::Editors => Audience::Editors(owner),
+            EventAudience::Accountants => Audience::Accountants,
+            EventAudience::Admins => Audience::Admins(owner),
         }
     }
 

@@ -1,64 +1,6 @@
 //! Roles, and the authenticated caller.
-use std::{fmt, str::FromStr};
-
-use poem_openapi::Enum;
-use serde::Serialize;
+pub use entity::user::Role;
 use uuid::Uuid;
-
-/// The role of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Writes comments.
-    Reader,
-    /// Writes own posts and media.
-    Author,
-    /// Edits all content and redirects.
-    Editor,
-    /// Manages customers, invoices and revenues.
-    Accountant,
-    /// Has all rights.
-    Admin,
-}
-
-impl Role {
-    pub const ALL: [Role; 5] = [Role::Reader, Role::Author, Role::Editor, Role::Accountant, Role::Admin];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Reader => "reader",
-            Role::Author => "author",
-            Role::Editor => "editor",
-            Role::Accountant => "accountant",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// Returns whether the role may edit the content of all users: editors and admins.
-    pub fn is_editor(self) -> bool {
-        matches!(self, Role::Editor | Role::Admin)
-    }
-
-    /// Returns whether the role is internal: editors, accountants and admins.
-    pub fn is_staff(self) -> bool {
-        matches!(self, Role::Editor | Role::Accountant | Role::Admin)
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let role = Role::ALL.into_iter().find(|role| role.as_str() == text);
-        role.ok_or_else(|| format!("must be reader, author, editor, accountant or admin, got {text}"))
-    }
-}
 
 /// The credential of an authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]

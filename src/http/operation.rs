@@ -127,11 +127,11 @@ pub enum Allowed {
 
 impl Allowed {
     /// Returns the name in `x-authz`.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Allowed::All => "authenticated",
-            Allowed::Owner => "owner",
-            Allowed::Role(role) => role.as_str(),
+            Allowed::All => "authenticated".to_owned(),
+            Allowed::Owner => "owner".to_owned(),
+            Allowed::Role(role) => role.to_string(),
         }
     }
 
@@ -146,11 +146,11 @@ impl Allowed {
 
 impl Access {
     /// Returns the groups of callers, as in `x-authz`.
-    pub fn groups(self) -> Vec<&'static str> {
+    pub fn groups(self) -> Vec<String> {
         match self {
-            Access::Public | Access::Optional => vec!["anonymous"],
-            Access::Signed(_) => vec!["provider"],
-            Access::Authenticated { allowed, .. } => allowed.iter().map(|group| group.as_str()).collect(),
+            Access::Public | Access::Optional => vec!["anonymous".to_owned()],
+            Access::Signed(_) => vec!["provider".to_owned()],
+            Access::Authenticated { allowed, .. } => allowed.iter().map(|group| group.name()).collect(),
         }
     }
 

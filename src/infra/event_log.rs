@@ -3,7 +3,10 @@
 //!
 //! Commit order matters to readers: after a reader has seen position N, no event with a position up to N can
 //! appear. So a position is a complete bookmark.
-use entity::{event, sequence};
+use entity::{
+    event::{self, EventAudience},
+    sequence,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     Set,
@@ -30,7 +33,7 @@ pub(super) struct NewEvent {
     pub subject: String,
     pub href: String,
     pub version: i64,
-    pub audience: &'static str,
+    pub audience: EventAudience,
     pub owner: Option<Uuid>,
     pub occurred_at: i64,
 }
@@ -72,7 +75,7 @@ fn row_of(position: i64, event: NewEvent) -> event::ActiveModel {
         subject: Set(subject),
         href: Set(href),
         version: Set(version),
-        audience: Set(audience.to_owned()),
+        audience: Set(audience),
         owner: Set(owner),
         occurred_at: Set(at),
     }

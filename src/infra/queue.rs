@@ -6,7 +6,8 @@
 //! idempotent up to that transaction.
 mod claimed;
 
-use entity::job;
+pub use entity::job::Queue;
+use entity::job::{self, JobState};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
@@ -20,31 +21,6 @@ use super::{
 };
 
 pub use claimed::{ClaimedJob, JobError, Retry};
-
-pub const READY: &str = "ready";
-pub const RUNNING: &str = "running";
-pub const DONE: &str = "done";
-pub const DEAD: &str = "dead";
-
-/// A queue with workers of its own, so that slow calls to other services do not delay internal jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Queue {
-    /// Jobs that use the database only.
-    Internal,
-    /// Jobs that send requests to other services.
-    External,
-}
-
-impl Queue {
-    pub const ALL: [Queue; 2] = [Queue::Internal, Queue::External];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Queue::Internal => "house",
-            Queue::External => "outside",
-        }
-    }
-}
 
 /// A job to enqueue.
 #[derive(Debug, Clone)]
@@ -97,10 +73,10 @@ impl Tx {
         let row = job::ActiveModel {
             id: Set(id),
             kind: Set(new.kind.to_owned()),
-            lane: Set(new.lane.as_str().to_owned()),
+            lane: Set(new.lane),
             unique_key: Set(new.unique),
             data: Set(new.data),
-            state: Set(READY.to_owned()),
+            state: Set(JobState::Ready),
             run_at: Set(Ord::max(new.run_at, now)),
             asked: Set(1),
             attempts: Set(0),
@@ -151,14 +127,14 @@ impl Tx {
     /// Enqueues a finished or dead job again. Returns false if there is no such job.
     pub async fn retry_job(&self, id: Uuid, now: i64) -> Result<bool, DbErr> {
         let ended = job::Entity::update_many()
-            .col_expr(job::Column::State, READY.into())
+            .col_expr(job::Column::State, JobState::Ready.into())
             .col_expr(job::Column::RunAt, now.into())
             .col_expr(job::Column::Attempts, 0.into())
             .col_expr(job::Column::Version, Expr::col(job::Column::Version).add(1))
             .col_expr(job::Column::UpdatedAt, now.into())
             .col_expr(job::Column::FinishedAt, Option::<i64>::None.into())
             .filter(job::Column::Id.eq(id))
-            .filter(job::Column::State.is_in([DONE, DEAD]));
+            .filter(job::Column::State.is_in([JobState::Done, JobState::Dead]));
         let found = ended.exec(&**self).await?.rows_affected > 0;
         self.mark_jobs_enqueued();
         Ok(found)
@@ -170,8 +146,9 @@ const DELETE_BATCH: u64 = 1000;
 
 /// Jobs to claim: those that are due, and those whose lease has expired.
 fn claimable(now: i64) -> Condition {
-    let waiting = job::Column::State.eq(READY);
-    let expired = Condition::all().add(job::Column::State.eq(RUNNING)).add(job::Column::LeasedUntil.lte(now));
+    let waiting = job::Column::State.eq(JobState::Ready);
+    let expired =
+        Condition::all().add(job::Column::State.eq(JobState::Running)).add(job::Column::LeasedUntil.lte(now));
     // `run_at` applies to expired leases too: the job may have been rescheduled while it was running.
     Condition::all().add(job::Column::RunAt.lte(now)).add(Condition::any().add(waiting).add(expired))
 }
@@ -186,8 +163,7 @@ impl Db {
         until: i64,
     ) -> Result<Vec<ClaimedJob>, DbErr> {
         // An idle poll is a read, and does not occupy the writer.
-        let of_lane =
-            || job::Entity::find().filter(job::Column::Lane.eq(lane.as_str())).filter(claimable(now));
+        let of_lane = || job::Entity::find().filter(job::Column::Lane.eq(lane)).filter(claimable(now));
         if of_lane().one(self.read()).await?.is_none() {
             return Ok(Vec::new());
         }
@@ -199,7 +175,7 @@ impl Db {
                 let ids = job::Entity::find()
                     .select_only()
                     .column(job::Column::Id)
-                    .filter(job::Column::Lane.eq(lane.as_str()))
+                    .filter(job::Column::Lane.eq(lane))
                     .filter(claimable(now))
                     .order_by_asc(job::Column::RunAt)
                     .order_by_asc(job::Column::Id)
@@ -207,7 +183,7 @@ impl Db {
                     .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
                 let ids: Vec<Uuid> = ids.into_tuple().all(&*tx).await?;
                 let update = job::Entity::update_many()
-                    .col_expr(job::Column::State, RUNNING.into())
+                    .col_expr(job::Column::State, JobState::Running.into())
                     .col_expr(job::Column::Attempts, Expr::col(job::Column::Attempts).add(1))
                     .col_expr(job::Column::Lease, Uuid::now_v7().into())
                     .col_expr(job::Column::LeasedUntil, until.into())
@@ -223,16 +199,17 @@ impl Db {
     /// Returns the start time of the next waiting job.
     pub async fn next_job_at(&self, lane: Queue) -> Result<Option<i64>, DbErr> {
         let find = job::Entity::find().select_only().column(job::Column::RunAt);
-        let find = find.filter(job::Column::Lane.eq(lane.as_str())).filter(job::Column::State.eq(READY));
+        let find = find.filter(job::Column::Lane.eq(lane)).filter(job::Column::State.eq(JobState::Ready));
         find.order_by_asc(job::Column::RunAt).into_tuple().one(self.read()).await
     }
 
     /// Deletes jobs that finished before `done` or died before `dead`. Returns their number.
     pub async fn delete_finished_jobs(&self, done: i64, dead: i64) -> Result<u64, DbErr> {
-        let expired_jobs = |state: &str, time: i64| {
+        let expired_jobs = |state: JobState, time: i64| {
             Condition::all().add(job::Column::State.eq(state)).add(job::Column::FinishedAt.lt(time))
         };
-        let expired_jobs = Condition::any().add(expired_jobs(DONE, done)).add(expired_jobs(DEAD, dead));
+        let expired_jobs =
+            Condition::any().add(expired_jobs(JobState::Done, done)).add(expired_jobs(JobState::Dead, dead));
         let mut deleted = 0;
         loop {
             let expired_jobs = expired_jobs.clone();

@@ -131,7 +131,7 @@ impl CompiledOperation {
             Access::Authenticated { allowed, .. }
                 if !allowed.iter().any(|group| group.may_include(principal)) =>
             {
-                let allowed: Vec<&str> = allowed.iter().map(|group| group.as_str()).collect();
+                let allowed: Vec<String> = allowed.iter().map(|group| group.name()).collect();
                 Err(Problem::from(Error::Forbidden("requires another role: see x-authz of the operation"))
                     .reason(format!(
                         "requires one of {}, the caller is {}",

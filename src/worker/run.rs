@@ -2,6 +2,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use sea_orm::Iterable;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
@@ -58,7 +59,7 @@ impl WorkerTimings {
 
 /// Runs the jobs of all queues until the service stops, then waits for the running ones.
 pub async fn run_worker(app: App, pace: WorkerTimings, stopping: watch::Receiver<bool>) {
-    let queues = Queue::ALL.map(|lane| run_queue(app.clone(), lane, pace, stopping.clone()));
+    let queues = Queue::iter().map(|lane| run_queue(app.clone(), lane, pace, stopping.clone()));
     let dispatch = super::event_dispatch::run(app.clone(), pace.poll_interval, stopping.clone());
     tokio::join!(futures_util::future::join_all(queues), dispatch);
 }

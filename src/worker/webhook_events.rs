@@ -4,6 +4,8 @@
 //! import runs in a transaction of its own before the outcome is recorded; it can be repeated without effect.
 use std::path::Path;
 
+use sea_orm::ActiveEnum;
+
 use crate::{
     app::App,
     domain::result_ext::ResultExt,
@@ -80,7 +82,7 @@ async fn apply_payment(
         let settled = app.invoices.apply_payment(&tx, name, status).await?;
         let settled = settled.ok_or_else(|| JobError::permanent("no invoice has this name"))?;
         let verb = if settled.changed { "is" } else { "was already" };
-        let message = format!("invoice {} {verb} {}", settled.number, settled.status.as_str());
+        let message = format!("invoice {} {verb} {}", settled.number, settled.status.to_value());
         let outcome = Outcome { state: State::Handled, message: Some(message) };
         app.webhook_events.record_outcome(&tx, event, outcome).await?;
         job.finish(&tx, now).await?;

@@ -132,6 +132,22 @@ async fn logs_the_cause_of_a_500_and_hides_it_from_the_client() {
 }
 
 #[tokio::test]
+async fn names_the_column_of_an_unknown_enum_value() {
+    let api = Api::start().await.sign_in(Role::Admin).await;
+    let channel = json!({ "name": "Wood", "audience": "public" });
+    let path = format!("/api/channels/{}", api.post("/api/channels", channel).await.is(201).id());
+    let update = "UPDATE channels SET audience = 'friends'";
+    let updated = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(update).await).await;
+    updated.expect("no constraint forbids the value");
+    let (lines, _guard) = capture();
+    let failed = api.get(&path).await.is(500);
+    let line = lines.only();
+    assert_eq!(line["reason"], "channels.audience: unknown value \"friends\"");
+    assert_eq!((&line["level"], &line["operation"]), (&json!("ERROR"), &json!("channelsGet")));
+    assert!(!String::from_utf8_lossy(&failed.bytes).contains("friends"), "{failed:?}");
+}
+
+#[tokio::test]
 async fn logs_client_addresses_as_configured() {
     for (setting, v4, v6) in [
         (None, json!("203.0.113.0/24"), json!("2001:db8:1::/48")),

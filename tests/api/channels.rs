@@ -1,4 +1,5 @@
 //! Channels and messages: access by audience, live events, pagination and duplicate posts.
+use sea_orm::Iterable;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ fn may_read(audience: &str, role: Option<Role>) -> bool {
 
 async fn sign_in_all(api: &Api) -> Vec<(Option<Role>, Api)> {
     let mut clients = vec![(None, api.clone())];
-    for role in Role::ALL {
+    for role in Role::iter() {
         clients.push((Some(role), api.sign_in(role).await));
     }
     clients

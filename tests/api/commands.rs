@@ -80,7 +80,7 @@ impl Sandbox {
         };
         let rows = tokio::runtime::Runtime::new().expect("a runtime").block_on(rows);
         let mut roles: Vec<_> =
-            rows.into_iter().map(|row| (row.email.unwrap_or_default(), row.role)).collect();
+            rows.into_iter().map(|row| (row.email.unwrap_or_default(), row.role.to_string())).collect();
         roles.sort();
         roles
     }

@@ -157,7 +157,7 @@ async fn insert_invoices(api: &Api, accountant: &Api) {
             customer_id: Set(customer),
             amount: Set(number),
             currency: Set("USD".into()),
-            status: Set("paid".into()),
+            status: Set(invoice::InvoiceStatus::Paid),
             date: Set("2026-11-21".into()),
             version: Set(1),
             created_at: Set(0),

@@ -90,7 +90,7 @@ async fn deletes_expired_deliveries_and_those_of_a_deleted_endpoint() {
             .map(|_| delivery::Model {
                 id: Uuid::now_v7(),
                 event_id: Uuid::now_v7(),
-                state: "delivered".to_owned(),
+                state: delivery::DeliveryState::Delivered,
                 next_at: None,
                 updated_at: at,
                 ..delivery_model.clone()

@@ -56,7 +56,7 @@ async fn commit_upload(tx: &Tx) {
         id: Uuid::now_v7(),
         key: key(),
         filename: "joint.png".to_owned(),
-        media_type: "image/png".to_owned(),
+        media_type: media::MediaType::Png,
         size: 5,
         width: 1,
         height: 1,

@@ -1,9 +1,9 @@
 //! The job queue: enqueue, claim, leases, retries and unique keys.
-use entity::job;
+use entity::job::{self, JobState};
 use sea_orm::EntityTrait;
 use tenon::infra::{
     db::{Db, Tx},
-    queue::{ClaimedJob, DEAD, DONE, NewJob, Queue, READY},
+    queue::{ClaimedJob, NewJob, Queue},
 };
 
 use crate::support::*;
@@ -28,7 +28,7 @@ async fn assert_none_due(db: &Db, now: i64) {
     assert!(db.claim_jobs(QUEUE, 10, now, now + 100).await.unwrap().is_empty());
 }
 
-async fn states(db: &Db) -> Vec<String> {
+async fn states(db: &Db) -> Vec<JobState> {
     let rows = job::Entity::find().all(db.read()).await.unwrap();
     rows.into_iter().map(|row| row.state).collect()
 }
@@ -56,7 +56,7 @@ async fn runs_a_job_once_when_it_is_due() {
     assert_none_due(&db, 2050).await;
     finish(&db, &job, 2060).await.unwrap();
     assert_none_due(&db, 10_000).await;
-    assert_eq!((states(&db).await, effects(&db).await), (vec![DONE.to_owned()], 1));
+    assert_eq!((states(&db).await, effects(&db).await), (vec![JobState::Done], 1));
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_worker_with_an_expired_lease_cannot_finish_the_job() {
     expired.release_failed(&db, "lease expired", None, 1110).await.unwrap();
     assert_none_due(&db, 4999).await;
     finish(&db, &current, 1120).await.unwrap();
-    assert_eq!((states(&db).await, effects(&db).await), (vec![DONE.to_owned()], 1));
+    assert_eq!((states(&db).await, effects(&db).await), (vec![JobState::Done], 1));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn retries_a_failed_job_until_it_is_dead_and_on_request() {
     job.release_failed(&db, "never", None, 3010).await.unwrap();
     assert_none_due(&db, 1_000_000).await;
     let row = job::Entity::find().one(db.read()).await.unwrap().unwrap();
-    assert_eq!((row.state.as_str(), row.last_error.as_deref()), (DEAD, Some("never")));
+    assert_eq!((row.state, row.last_error.as_deref()), (JobState::Dead, Some("never")));
     let id = row.id;
     assert!(db.write(async move |tx: Tx| tx.retry_job(id, 4000).await).await.unwrap());
     assert_eq!(claim_one(&db, 4000).await.attempt, 1);
@@ -116,12 +116,12 @@ async fn a_job_replaces_a_ready_job_with_the_same_key_and_follows_a_running_one(
     enqueue(&db, keyed(3).run_at(3000)).await;
     assert_eq!(states(&db).await.len(), 1);
     finish(&db, &job, 2010).await.unwrap();
-    assert_eq!(states(&db).await, [READY]);
+    assert_eq!(states(&db).await, [JobState::Ready]);
     assert_none_due(&db, 2999).await;
     let job = claim_one(&db, 3000).await;
     assert_eq!(job.data::<i32>().unwrap(), 3);
     job.release_failed(&db, "no", None, 3010).await.unwrap();
-    assert_eq!(states(&db).await, [DEAD]);
+    assert_eq!(states(&db).await, [JobState::Dead]);
     // A dead job does not block its key.
     enqueue(&db, keyed(4)).await;
     assert_eq!(states(&db).await.len(), 2);

@@ -1,5 +1,5 @@
 //! A job that a worker has claimed.
-use entity::job;
+use entity::job::{self, JobState};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany,
     sea_query::{Expr, ExprTrait},
@@ -7,7 +7,6 @@ use sea_orm::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{DEAD, DONE, READY, RUNNING};
 use crate::infra::{
     db::{Db, Tx},
     transaction::custom_error,
@@ -94,11 +93,11 @@ impl ClaimedJob {
         job::Entity::update_many()
             .filter(job::Column::Id.eq(self.id))
             .filter(job::Column::Lease.eq(self.lease))
-            .filter(job::Column::State.eq(RUNNING))
+            .filter(job::Column::State.eq(JobState::Running))
     }
 
     /// Releases the lease and sets the state.
-    fn release(&self, state: &str, now: i64) -> UpdateMany<job::Entity> {
+    fn release(&self, state: JobState, now: i64) -> UpdateMany<job::Entity> {
         self.if_leased()
             .col_expr(job::Column::State, state.into())
             .col_expr(job::Column::Lease, Option::<Uuid>::None.into())
@@ -108,7 +107,7 @@ impl ClaimedJob {
     }
 
     /// Finishes the job in a final state, unless it was enqueued again while it was running.
-    fn finish_as(&self, state: &str, now: i64) -> UpdateMany<job::Entity> {
+    fn finish_as(&self, state: JobState, now: i64) -> UpdateMany<job::Entity> {
         self.release(state, now)
             .col_expr(job::Column::UniqueKey, Option::<String>::None.into())
             .col_expr(job::Column::FinishedAt, now.into())
@@ -121,12 +120,14 @@ impl ClaimedJob {
     /// Lock order: lock the row that the job is about before the job, as the code that enqueues a job does.
     /// In the other order the two transactions deadlock.
     pub async fn finish(&self, tx: &Tx, now: i64) -> Result<(), DbErr> {
-        let done = self.finish_as(DONE, now).col_expr(job::Column::LastError, Option::<String>::None.into());
+        let done = self
+            .finish_as(JobState::Done, now)
+            .col_expr(job::Column::LastError, Option::<String>::None.into());
         if done.exec(&**tx).await?.rows_affected > 0 {
             return Ok(());
         }
         // The job was enqueued again while it was running.
-        let retry = self.release(READY, now).col_expr(job::Column::Attempts, 0.into());
+        let retry = self.release(JobState::Ready, now).col_expr(job::Column::Attempts, 0.into());
         match retry.exec(&**tx).await?.rows_affected {
             0 => Err(custom_error("the job lease has expired and belongs to another worker")),
             _ => Ok(()),
@@ -161,10 +162,12 @@ impl ClaimedJob {
             let with_error = |update: UpdateMany<job::Entity>| {
                 update.col_expr(job::Column::LastError, error.clone().into())
             };
-            if at.is_none() && with_error(job.finish_as(DEAD, now)).exec(&*tx).await?.rows_affected > 0 {
+            if at.is_none()
+                && with_error(job.finish_as(JobState::Dead, now)).exec(&*tx).await?.rows_affected > 0
+            {
                 return Ok(());
             }
-            let retry = with_error(job.release(READY, now));
+            let retry = with_error(job.release(JobState::Ready, now));
             let asked = Expr::col(job::Column::Asked);
             let run_at = match at {
                 // If the job was enqueued again while it was running, the new start time applies.

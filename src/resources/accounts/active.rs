@@ -1,6 +1,9 @@
 //! Checks that a caller is still active: an account, session or API key may be disabled, revoked or deleted
 //! while a request or a stream is running.
-use entity::{api_key, session, user};
+use entity::{
+    api_key, session,
+    user::{self, Status},
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
 use crate::{
@@ -22,8 +25,8 @@ pub async fn is_active(
     caller: &Principal,
     now: i64,
 ) -> Result<bool, DbErr> {
-    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq("active"));
-    let user = user.filter(user::Column::Role.eq(caller.role.as_str())).count(connection).await?;
+    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq(Status::Active));
+    let user = user.filter(user::Column::Role.eq(caller.role)).count(connection).await?;
     Ok(user > 0
         && credential_exists(connection, &caller.via).await?
         && !expired(connection, &caller.via, now).await?)
@@ -66,7 +69,7 @@ async fn credential_exists(connection: &impl ConnectionTrait, via: &Via) -> Resu
 /// so it either runs before, and this check fails, or waits and sees everything that this transaction has
 /// written.
 pub async fn lock_active(tx: &Tx, caller: &Principal) -> Result<()> {
-    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq("active"));
+    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq(Status::Active));
     let user = user.lock_shared().one(&**tx).await?;
     match user.is_some() && credential_exists(&**tx, &caller.via).await? {
         true => Ok(()),

@@ -25,7 +25,7 @@ impl Frame {
         Some(Frame {
             position: row.position,
             topic: event.topic,
-            audience: Audience::parse(&row.audience, row.owner),
+            audience: Audience::from_columns(row.audience, row.owner),
             bytes: text.into(),
         })
     }

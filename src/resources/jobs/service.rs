@@ -31,7 +31,7 @@ impl Jobs {
     pub async fn list(&self, query: &JobQuery) -> Result<Page<Job>> {
         let mut find = job::Entity::find();
         if let Some(state) = query.state {
-            find = find.filter(job::Column::State.eq(state.as_str()));
+            find = find.filter(job::Column::State.eq(state));
         }
         if let Some(kind) = &query.kind {
             find = find.filter(job::Column::Kind.eq(kind.as_str()));

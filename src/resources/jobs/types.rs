@@ -1,5 +1,6 @@
 //! Wire types of jobs. The payload is not exposed: it can name resources that the caller cannot read.
-use poem_openapi::{Enum, Object, types::Example};
+pub use entity::job::JobState;
+use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
 use crate::{
@@ -84,7 +85,7 @@ impl From<entity::job::Model> for Job {
         Job {
             id: id.into(),
             kind: kind.into(),
-            state: JobState::parse(&state),
+            state,
             run_at: Timestamp(run_at),
             attempts,
             max_attempts: Some(max_attempts).filter(|max| *max < i32::MAX),
@@ -94,39 +95,6 @@ impl From<entity::job::Model> for Job {
             finished_at: finished_at.map(Timestamp),
             version,
         }
-    }
-}
-
-/// The state of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    /// Waits for its time or for a worker.
-    Ready,
-    /// A worker executes it.
-    Running,
-    /// It succeeded.
-    Done,
-    /// It failed too often, or with an error that a retry cannot fix.
-    Dead,
-}
-
-impl JobState {
-    pub const ALL: [JobState; 4] = [JobState::Ready, JobState::Running, JobState::Done, JobState::Dead];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            JobState::Ready => "ready",
-            JobState::Running => "running",
-            JobState::Done => "done",
-            JobState::Dead => "dead",
-        }
-    }
-
-    fn parse(text: &str) -> Self {
-        let known = JobState::ALL.into_iter().find(|state| state.as_str() == text);
-        known.unwrap_or(JobState::Dead)
     }
 }
 

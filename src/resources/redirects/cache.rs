@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use entity::{alias, collection, document, post, post_slug, redirect};
+use entity::{
+    alias, collection, document, post, post_slug,
+    redirect::{self, RedirectKind},
+};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, RelationTrait,
@@ -138,7 +141,7 @@ async fn versions<C: ConnectionTrait>(db: &C) -> Result<Versions> {
 #[derive(FromQueryResult)]
 struct Row {
     id: Uuid,
-    kind: String,
+    kind: RedirectKind,
     source: String,
     destination: String,
     permanent: i32,
@@ -160,7 +163,7 @@ async fn load_rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
     let rows = find.order_by_asc(redirect::Column::Source).into_model::<Row>().all(db).await?;
     let rule = |row: Row| Rule {
         id: row.id,
-        pattern: Pattern::stored(&row.kind, row.source),
+        pattern: Pattern { kind: row.kind, path: row.source },
         destination: row.destination,
         permanent: row.permanent != 0,
         starts_at: row.starts_at,

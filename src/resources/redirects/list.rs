@@ -4,7 +4,7 @@ use sea_orm::{EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, sea_query::E
 
 use super::{
     path::Pattern,
-    service::{Redirects, kind},
+    service::Redirects,
     types::{NewRedirect, RedirectQuery, RedirectSummary},
 };
 use crate::{
@@ -23,10 +23,10 @@ use crate::{
 
 impl From<redirect::Model> for RedirectSummary {
     fn from(row: redirect::Model) -> Self {
-        let pattern = Pattern::stored(&row.kind, row.source);
+        let pattern = Pattern { kind: row.kind, path: row.source };
         RedirectSummary {
             id: Id::from(row.id),
-            kind: kind(pattern.kind),
+            kind: pattern.kind,
             source: pattern.text(),
             destination: row.destination,
             permanent: row.permanent != 0,
@@ -90,7 +90,7 @@ impl Redirects {
             .all(self.db.read())
             .await?;
         let rule = |row: redirect::Model| NewRedirect {
-            source: Pattern::stored(&row.kind, row.source).text(),
+            source: Pattern { kind: row.kind, path: row.source }.text(),
             destination: row.destination,
             permanent: row.permanent != 0,
             starts_at: row.starts_at.map(Timestamp),

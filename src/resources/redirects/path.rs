@@ -1,6 +1,9 @@
 //! Canonical paths, so that every spelling of a path finds the same rule, and the patterns of rule sources.
 use std::{borrow::Cow, sync::LazyLock};
 
+/// Exact patterns precede prefixes, long prefixes precede short ones, and prefixes precede wildcards.
+pub use entity::redirect::RedirectKind as Kind;
+
 use super::{
     path_set::{PathSet, path_sets},
     protected::is_protected,
@@ -77,25 +80,6 @@ pub fn has_dot_segments(path: &str) -> bool {
     path.contains('.') && path.split('/').any(|segment| segment == "." || segment == "..")
 }
 
-/// The kind of a pattern. Exact patterns precede prefixes, long prefixes precede short ones, and prefixes
-/// precede wildcards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    Exact,
-    Prefix,
-    Wildcard,
-}
-
-impl Kind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Exact => "exact",
-            Kind::Prefix => "prefix",
-            Kind::Wildcard => "wildcard",
-        }
-    }
-}
-
 /// The source of a rule: one path, a path with everything below it, or a path with `*` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
@@ -139,16 +123,6 @@ impl Pattern {
                  /api/webhook-deliveries, /api/webhook-endpoints, /api/webhook-events and /api/webhooks"),
             false => Ok(pattern),
         }
-    }
-
-    /// Builds a pattern from its database columns.
-    pub fn stored(kind: &str, path: String) -> Pattern {
-        let kind = match kind {
-            "prefix" => Kind::Prefix,
-            "wildcard" => Kind::Wildcard,
-            _ => Kind::Exact,
-        };
-        Pattern { kind, path }
     }
 
     /// Returns the pattern as clients write it.

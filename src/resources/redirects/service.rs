@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::{
     cache::RuleCache,
     destination::RedirectHosts,
-    path::{Kind, Pattern, RuleKey},
+    path::{Pattern, RuleKey},
     rules::{check_dates, check_destination, check_graph},
     snapshot::{RedirectMatch, Rule},
-    types::{NewRedirect, Redirect, RedirectKind, RedirectReplacement},
+    types::{NewRedirect, Redirect, RedirectReplacement},
 };
 use crate::{
     domain::{
@@ -50,10 +50,10 @@ pub struct Redirects {
 
 impl From<redirect::Model> for Redirect {
     fn from(row: redirect::Model) -> Self {
-        let pattern = Pattern::stored(&row.kind, row.source);
+        let pattern = Pattern { kind: row.kind, path: row.source };
         Redirect {
             id: Id::from(row.id),
-            kind: kind(pattern.kind),
+            kind: pattern.kind,
             source: pattern.text(),
             destination: row.destination,
             permanent: row.permanent != 0,
@@ -63,14 +63,6 @@ impl From<redirect::Model> for Redirect {
             updated_at: Timestamp(row.updated_at),
             version: row.version,
         }
-    }
-}
-
-pub(super) fn kind(kind: Kind) -> RedirectKind {
-    match kind {
-        Kind::Exact => RedirectKind::Exact,
-        Kind::Prefix => RedirectKind::Prefix,
-        Kind::Wildcard => RedirectKind::Wildcard,
     }
 }
 
@@ -152,7 +144,7 @@ impl Redirects {
         let now = self.clock.now();
         let is_current =
             row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
-        let source = Pattern::stored(&row.kind, row.source.clone()).text();
+        let source = Pattern { kind: row.kind, path: row.source.clone() }.text();
         let in_effect = is_current && !self.cache.load().snapshot.is_inactive(&source);
         match in_effect || viewer.is_some_and(|viewer| viewer.role.is_editor()) {
             true => Ok(row.into()),
@@ -202,7 +194,7 @@ impl Redirects {
             let (id, pattern) = match &existing {
                 Some(row) => {
                     precondition.check(&Redirect::from(row.clone()).etag())?;
-                    (row.id, Pattern::stored(&row.kind, row.source.clone()))
+                    (row.id, Pattern { kind: row.kind, path: row.source.clone() })
                 }
                 None => {
                     precondition.check_absent()?;
@@ -273,7 +265,7 @@ async fn find_row<C: ConnectionTrait>(db: &C, key: &RuleKey) -> Result<Option<re
         RuleKey::Path(path) => {
             let Ok(Pattern { kind, path }) = Pattern::parse(path) else { return Ok(None) };
             let by_source = redirect::Column::Source.eq(path);
-            redirect::Entity::find().filter(redirect::Column::Kind.eq(kind.as_str())).filter(by_source)
+            redirect::Entity::find().filter(redirect::Column::Kind.eq(kind)).filter(by_source)
         }
         RuleKey::Hyphenated(form, path) => {
             let is_literal = Expr::col(redirect::Column::Source).eq(path.clone());
@@ -287,7 +279,7 @@ async fn find_row<C: ConnectionTrait>(db: &C, key: &RuleKey) -> Result<Option<re
 pub(super) fn new_row(rule: &Rule, now: i64) -> redirect::ActiveModel {
     redirect::ActiveModel {
         id: Set(rule.id),
-        kind: Set(rule.pattern.kind.as_str().to_owned()),
+        kind: Set(rule.pattern.kind),
         source: Set(rule.pattern.path.clone()),
         key_form: Set(rule.pattern.key_form()),
         destination: Set(rule.destination.clone()),

@@ -1,8 +1,9 @@
 //! Request and response bodies of redirects.
 use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr};
 
+pub use entity::redirect::RedirectKind;
 use poem_openapi::{
-    Enum, Object,
+    Object,
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
 };
@@ -38,19 +39,6 @@ string_scalar!([] RedirectKey, "redirect-key", MetaSchema {
     example: Some("-api-v1-revenues".into()),
     ..MetaSchema::new("string")
 });
-
-/// The kind of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum RedirectKind {
-    /// One path.
-    Exact,
-    /// A path and every path below it: `/old/*`.
-    Prefix,
-    /// Paths with a variable part: `/blog/*.html`.
-    Wildcard,
-}
 
 /// A redirect.
 #[derive(Debug, Clone, Object, Serialize)]

@@ -1,5 +1,8 @@
 //! API key service: authentication, rules and queries. The only writer of the `api_keys` table.
-use entity::{api_key, user};
+use entity::{
+    api_key,
+    user::{self, Status},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
     RelationTrait, Set,
@@ -56,7 +59,7 @@ impl ApiKeys {
         let previous = key.previous_hash.as_deref().filter(|_| key.previous_until.is_some_and(|t| now < t));
         // `|` without short circuit: the duration must not depend on which secret matches.
         let matches = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
-        let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == "active";
+        let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == Status::Active;
         if !matches || !is_active {
             let reason = match matches {
                 true => "the API key is expired or its owner is disabled",
@@ -68,8 +71,7 @@ impl ApiKeys {
             self.record_use(key.id, now).await.ok_or_log("recording the last use of an API key");
         }
         let scopes = key.scopes.split_whitespace().map(str::to_owned).collect();
-        let role = owner.role.parse().map_err(Error::Internal)?;
-        Ok(Principal { user: owner.id, role, via: Via::Key { id: key.id, scopes } })
+        Ok(Principal { user: owner.id, role: owner.role, via: Via::Key { id: key.id, scopes } })
     }
 
     async fn record_use(&self, id: Uuid, now: i64) -> Result<()> {

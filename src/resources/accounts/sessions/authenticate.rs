@@ -2,7 +2,10 @@
 //! so that revoked and expired sessions are rejected immediately.
 use std::sync::atomic::Ordering;
 
-use entity::{session, user};
+use entity::{
+    session,
+    user::{self, Status},
+};
 use sea_orm::{
     ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select, sea_query::Expr,
 };
@@ -72,7 +75,7 @@ impl Sessions {
             return Err(Error::invalid_token("the session is unknown"));
         };
         let reason = match &session {
-            _ if user.status != "active" => Some("the account is disabled"),
+            _ if user.status != Status::Active => Some("the account is disabled"),
             session if session.revoked_at.is_some() => Some("the session is revoked"),
             session if session.expires_at <= now => Some("the session is expired"),
             session if now - session.last_used_at > IDLE_TIMEOUT => Some("the session was idle for too long"),
@@ -84,8 +87,7 @@ impl Sessions {
         if now - session.last_used_at >= LAST_USED_INTERVAL {
             self.record_use(session.id, now).await.ok_or_log("recording the last use of a session");
         }
-        let role = user.role.parse().map_err(Error::Internal)?;
-        Ok(Principal { user: user.id, role, via: Via::Session(session.id) })
+        Ok(Principal { user: user.id, role: user.role, via: Via::Session(session.id) })
     }
 
     /// Writes the time of the last use. The condition on the stored value keeps a slower process from moving

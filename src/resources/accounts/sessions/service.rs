@@ -1,7 +1,11 @@
 //! Session service: sign-in, refresh, sign-out and revocation. The only writer of the `sessions` table.
 use std::sync::{Arc, atomic::AtomicI64};
 
-use entity::{redacted::Redacted, session, user};
+use entity::{
+    redacted::Redacted,
+    session,
+    user::{self, Status},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
     sea_query::Expr,
@@ -94,7 +98,7 @@ impl Sessions {
         let email = normalize_email(&email);
         self.throttle(&email, &client.address)?;
         let found = user::Entity::find().filter(user::Column::Email.eq(&email)).one(self.db.read()).await?;
-        let usable = found.filter(|user| user.status == "active");
+        let usable = found.filter(|user| user.status == Status::Active);
         let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Redacted::into_inner);
         let verified =
             self.passwords.verify(Secret::new(password.into()), stored).await.map_err(hashing_error)?;
@@ -140,7 +144,7 @@ impl Sessions {
                 let user = user::Entity::find_by_id(verified.id).lock_shared().one(&*tx).await?;
                 // The account may have changed while the password was verified outside of the transaction.
                 let unchanged = |user: &user::Model| {
-                    user.status == "active" && user.password_hash == verified.password_hash
+                    user.status == Status::Active && user.password_hash == verified.password_hash
                 };
                 let user = user.filter(unchanged).ok_or(Error::InvalidCredentials)?;
                 row.insert(&*tx).await?;
@@ -152,14 +156,14 @@ impl Sessions {
 
     /// Issues an access token and builds the response.
     fn login_response(&self, session: Uuid, user: user::Model, refresh: &RefreshToken) -> Result<Login> {
-        let grant = Grant { user: user.id, session, role: user.role.clone() };
+        let grant = Grant { user: user.id, session, role: user.role.to_string() };
         let access = self.tokens.issue(&grant, self.clock.now());
         Ok(Login {
             access_token: access.map_err(|error| Error::Internal(error.to_string()))?.expose().clone().into(),
             token_type: TokenType::Bearer,
             expires_in: token::LIFETIME,
             refresh_token: refresh.encode().expose().clone().into(),
-            user: to_user(user)?,
+            user: to_user(user),
         })
     }
 
@@ -250,7 +254,7 @@ async fn rotate(
         .await?;
     let Some(row) = row.filter(|row| now - row.last_used_at <= IDLE_TIMEOUT) else { return Ok(None) };
     let user = user::Entity::find_by_id(row.user_id).one(&**tx).await?;
-    let Some(user) = user.filter(|user| user.status == "active") else { return Ok(None) };
+    let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
     let stored = TokenState {
         refresh_hash: row.refresh_hash.clone(),
         rotation_salt: row.rotation_salt.clone().map(Secret::new),

@@ -3,7 +3,7 @@ use entity::user;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
-use super::service::emit_event;
+use super::{service::emit_event, types::Status};
 use crate::{
     domain::event::EventType,
     http::{auth::Role, problem::Result},
@@ -26,8 +26,8 @@ pub async fn find_or_create_author(tx: &Tx, name: &str, now: i64) -> Result<Uuid
         bio: Set(None),
         url: Set(None),
         avatar_url: Set(None),
-        role: Set(Role::Author.to_string()),
-        status: Set("active".to_owned()),
+        role: Set(Role::Author),
+        status: Set(Status::Active),
         password_hash: Set(None),
         source: Set(Some(source)),
         version: Set(1),

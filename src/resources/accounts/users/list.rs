@@ -27,10 +27,10 @@ fn email_or_empty() -> SimpleExpr {
 fn filtered(query: &UserQuery) -> Select<user::Entity> {
     let mut find = user::Entity::find();
     if let Some(role) = query.role {
-        find = find.filter(user::Column::Role.eq(role.as_str()));
+        find = find.filter(user::Column::Role.eq(role));
     }
     if let Some(status) = query.status {
-        find = find.filter(user::Column::Status.eq(status.as_str()));
+        find = find.filter(user::Column::Status.eq(status));
     }
     for term in query.q.iter().flat_map(|terms| terms.split_whitespace()) {
         // Only ASCII letters are case-folded: `LOWER` of SQLite and PostgreSQL differ for other letters.
@@ -71,6 +71,5 @@ pub(super) async fn page<C: ConnectionTrait>(
         vec![first, SortValue::Id(row.id)]
     };
     let (rows, pagination) = slice.fetch(db, filtered(query), |find| find, cursor_keys).await?;
-    let data = rows.into_iter().map(to_user).collect::<Result<_>>()?;
-    Ok(Page { data, pagination })
+    Ok(Page { data: rows.into_iter().map(to_user).collect(), pagination })
 }

@@ -28,10 +28,10 @@ pub(super) fn apply(row: &mut user::Model, patch: UserPatch, hash: Option<String
         row.email = Some(email.into());
     }
     if let Some(role) = patch.role {
-        row.role = role.as_str().to_owned();
+        row.role = role;
     }
     if let Some(status) = patch.status {
-        row.status = status.as_str().to_owned();
+        row.status = status;
     }
     if hash.is_some() {
         row.password_hash = hash.map(Redacted::from);
@@ -44,8 +44,8 @@ pub(super) async fn check_other_admin(tx: &Tx, except: Uuid) -> Result<()> {
     let admins: Vec<Uuid> = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
-        .filter(user::Column::Role.eq(Role::Admin.as_str()))
-        .filter(user::Column::Status.eq(Status::Active.as_str()))
+        .filter(user::Column::Role.eq(Role::Admin))
+        .filter(user::Column::Status.eq(Status::Active))
         .lock_exclusive()
         .into_tuple()
         .all(&**tx)
@@ -85,8 +85,8 @@ pub(super) fn new_row(
         bio: Set(None),
         url: Set(None),
         avatar_url: Set(None),
-        role: Set(role.as_str().to_owned()),
-        status: Set(Status::Active.as_str().to_owned()),
+        role: Set(role),
+        status: Set(Status::Active),
         password_hash: Set(hash.map(Redacted::from)),
         source: Set(None),
         version: Set(1),
@@ -96,24 +96,20 @@ pub(super) fn new_row(
 }
 
 /// Converts a row to the response type.
-pub(in crate::resources) fn to_user(row: user::Model) -> Result<User> {
-    let status = match row.status.as_str() {
-        "active" => Status::Active,
-        _ => Status::Disabled,
-    };
-    Ok(User {
+pub(in crate::resources) fn to_user(row: user::Model) -> User {
+    User {
         id: Id::from(row.id),
         email: row.email.map(Into::into),
         name: row.name.into(),
         bio: row.bio.map(Into::into),
         url: row.url.map(Into::into),
         avatar_url: row.avatar_url.map(Into::into),
-        role: row.role.parse().map_err(Error::Internal)?,
-        status,
+        role: row.role,
+        status: row.status,
         created_at: Timestamp(row.created_at),
         updated_at: Timestamp(row.updated_at),
         version: row.version,
-    })
+    }
 }
 
 /// Returns the e-mail address without surrounding white space and in lower case: the form for storage and

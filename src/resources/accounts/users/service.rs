@@ -69,7 +69,7 @@ impl Users {
     pub async fn read(&self, caller: &Principal, id: Id<User>) -> Result<User> {
         check_access(caller, id)?;
         let row = user::Entity::find_by_id(id.0).one(self.db.read()).await?;
-        to_user(row.ok_or(Error::NotFound("user"))?)
+        row.map(to_user).ok_or(Error::NotFound("user"))
     }
 
     /// Creates an account, by registration or by an admin.
@@ -88,7 +88,7 @@ impl Users {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
             tx.touch("users").await?;
             emit_event(&tx, EventType::UserCreated, row.id, 1, row.created_at);
-            to_user(row)
+            Ok(to_user(row))
         })
         .await
     }
@@ -123,7 +123,7 @@ impl Users {
         let row = user::Entity::find_by_id(id.0).one(self.db.read()).await?;
         let row = row.ok_or(Error::NotFound("user"))?;
         check_may_change(caller, &row, &patch)?;
-        if_match.check(&tag(&to_user(row.clone())?))?;
+        if_match.check(&tag(&to_user(row.clone())))?;
         let hash = self.new_password(caller, &row, &patch).await?;
         let (users, caller, verified_hash) = (self.clone(), caller.clone(), row.password_hash);
         self.db
@@ -150,7 +150,7 @@ impl Users {
         let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
         let mut row = row.ok_or(Error::NotFound("user"))?;
         check_may_change(&caller, &row, &patch)?;
-        if_match.check(&tag(&to_user(row.clone())?))?;
+        if_match.check(&tag(&to_user(row.clone())))?;
         if hash.is_some() && row.password_hash != verified_hash {
             return Err(Error::Conflict(
                 "the password was changed by another request: read the account and retry",
@@ -159,14 +159,14 @@ impl Users {
         let before = row.clone();
         apply(&mut row, patch, hash);
         if row == before {
-            return to_user(row);
+            return Ok(to_user(row));
         }
-        let is_admin = |row: &user::Model| row.role == "admin" && row.status == "active";
+        let is_admin = |row: &user::Model| row.role == Role::Admin && row.status == Status::Active;
         if is_admin(&before) && !is_admin(&row) {
             check_other_admin(&tx, row.id).await?;
         }
-        let revokes_sessions = (&before.role, &before.status, &before.password_hash)
-            != (&row.role, &row.status, &row.password_hash);
+        let revokes_sessions =
+            (before.role, before.status, &before.password_hash) != (row.role, row.status, &row.password_hash);
         if revokes_sessions {
             self.sessions.revoke_all(&tx, row.id, caller.session()).await?;
         }
@@ -184,7 +184,7 @@ impl Users {
             .map_err(Error::on_unique_violation("email"))?;
         tx.touch("users").await?;
         emit_event(&tx, EventType::UserUpdated, row.id, row.version, row.updated_at);
-        to_user(row)
+        Ok(to_user(row))
     }
 
     pub async fn remove(&self, caller: &Principal, id: Id<User>, if_match: Precondition) -> Result<()> {
@@ -194,8 +194,8 @@ impl Users {
             .write(async move |tx| {
                 let row = user::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
                 let row = row.ok_or(Error::NotFound("user"))?;
-                if_match.check(&to_user(row.clone())?.etag())?;
-                if row.role == "admin" && row.status == "active" {
+                if_match.check(&to_user(row.clone()).etag())?;
+                if row.role == Role::Admin && row.status == Status::Active {
                     check_other_admin(&tx, row.id).await?;
                 }
                 check_no_content(&tx, row.id).await?;
@@ -255,16 +255,15 @@ impl Users {
     /// Returns the owner for a new API key: the active account with this e-mail address, or the oldest active
     /// admin.
     pub async fn find_key_owner(&self, email: Option<&str>) -> Result<Option<Principal>> {
-        let find = user::Entity::find().filter(user::Column::Status.eq(Status::Active.as_str()));
+        let find = user::Entity::find().filter(user::Column::Status.eq(Status::Active));
         let find = match email {
             Some(email) => find.filter(user::Column::Email.eq(normalize_email(email))),
-            None => find.filter(user::Column::Role.eq(Role::Admin.as_str())),
+            None => find.filter(user::Column::Role.eq(Role::Admin)),
         };
         let Some(row) = find.order_by_asc(user::Column::CreatedAt).one(self.db.read()).await? else {
             return Ok(None);
         };
-        let role = row.role.parse().map_err(Error::Internal)?;
-        Ok(Some(Principal { user: row.id, role, via: Via::Cli }))
+        Ok(Some(Principal { user: row.id, role: row.role, via: Via::Cli }))
     }
 }
 
@@ -284,8 +283,8 @@ fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
 
 /// Fails if a caller who is not an admin changes role, status or e-mail address.
 fn check_may_change(caller: &Principal, row: &user::Model, patch: &UserPatch) -> Result<()> {
-    let differs = patch.role.is_some_and(|role| role.as_str() != row.role)
-        || patch.status.is_some_and(|status| status.as_str() != row.status)
+    let differs = patch.role.is_some_and(|role| role != row.role)
+        || patch.status.is_some_and(|status| status != row.status)
         || patch.email.as_ref().is_some_and(|email| Some(email.as_str()) != row.email.as_deref());
     match differs && caller.role != Role::Admin {
         true => Err(Error::Forbidden("only admins may change role, status and e-mail address")),

@@ -1,5 +1,6 @@
 //! Request and response bodies of user accounts.
-use poem_openapi::{Enum, Object};
+pub use entity::user::Status;
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
@@ -87,26 +88,6 @@ impl Resource for User {
     }
     fn cache(&self) -> CacheControl {
         CacheControl::Private
-    }
-}
-
-/// Whether an account is active or disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// The account can sign in.
-    Active,
-    /// The account cannot sign in, and its sessions and API keys are rejected.
-    Disabled,
-}
-
-impl Status {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Active => "active",
-            Status::Disabled => "disabled",
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     service::{Invoices, location, update_event},
+    status::can_become,
     types::InvoiceStatus,
 };
 use crate::{domain::event::Audience, http::problem::Result, infra::db::Tx};
@@ -54,15 +55,15 @@ impl Invoices {
         };
         let row = invoice::Entity::find().filter(by_name).lock_exclusive().one(&**tx).await?;
         let Some(row) = row else { return Ok(None) };
-        let (number, version, status) = (row.number, row.version, InvoiceStatus::parse(&row.status));
-        if status == next || !status.can_become(next) {
+        let (number, version, status) = (row.number, row.version, row.status);
+        if status == next || !can_become(status, next) {
             return Ok(Some(PaymentResult { number, status, changed: false }));
         }
         let (id, currency, now) = (row.id, row.currency.parse(), self.clock.now());
         // A refund implies a payment, even if its event arrives before the payment event.
         let paid_at = row.paid_at.or(Some(now));
         let mut row = row.into_active_model();
-        row.status = Set(next.as_str().to_owned());
+        row.status = Set(next);
         row.paid_at = Set(paid_at);
         row.version = Set(version + 1);
         row.updated_at = Set(now);

@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 
 use futures_util::stream;
-use sea_orm::{DbErr, Order, QueryOrder};
+use sea_orm::{ActiveEnum, DbErr, Order, QueryOrder};
 use uuid::Uuid;
 
 use super::{
@@ -102,7 +102,7 @@ impl CsvTable for InvoiceSummary {
         "id" of "id": "the id of the invoice", |it| text(Some(it.id));
         "number" of "number": "the number of the invoice, from 1", |it| text(it.number);
         "date" of "date": "the date of the invoice, `YYYY-MM-DD`", |it| text(it.date);
-        "status" of "status": "draft, pending, paid or void", |it| it.status.map_or("", |it| it.as_str()).into();
+        "status" of "status": "draft, pending, paid or void", |it| text(it.status.map(|it| it.to_value()));
         "amount" of "amount": "the amount in minor units of the currency, an integer", |it| text(it.amount);
         "currency" of "amount": "the currency of the locale", |it| text(it.currency);
         "customerId" of "customerId": "the id of the customer", |it| text(it.customer_id);

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::{
     service::{CLOSED, Invoices, check_patch, location, lock_customer, next_number},
-    types::{InvoiceInput, InvoicePatch, InvoiceStatus},
+    status::{is_closed, paid_at},
+    types::{InvoiceInput, InvoicePatch},
 };
 use crate::{
     domain::{
@@ -46,7 +47,7 @@ impl Invoices {
             customer_id: Set(customer_id.0),
             amount: Set(*amount),
             currency: Set(invoice.currency.to_string()),
-            status: Set(status.as_str().to_owned()),
+            status: Set(*status),
             date: Set(date.unwrap_or_else(|| Timestamp(now).date()).to_string()),
             updated_at: Set(now),
             ..Default::default()
@@ -55,7 +56,7 @@ impl Invoices {
             Some(before) => {
                 let existing = load_existing(tx, &before, &invoice).await?;
                 row.id = Set(before.target);
-                row.paid_at = Set(status.paid_at(existing.paid_at, now));
+                row.paid_at = Set(paid_at(*status, existing.paid_at, now));
                 row.version = Set(existing.version + 1);
                 (row.update(&**tx).await?, ImportEffect::Updated)
             }
@@ -70,7 +71,7 @@ impl Invoices {
                 row.number = Set(next_number(tx).await?);
                 row.version = Set(1);
                 row.created_at = Set(now);
-                row.paid_at = Set(status.paid_at(None, now));
+                row.paid_at = Set(paid_at(*status, None, now));
                 (row.insert(&**tx).await?, ImportEffect::Created)
             }
         };
@@ -95,8 +96,7 @@ async fn load_existing(tx: &Tx, before: &PreviousImport, file: &ImportedInvoice)
 /// Rejects the changes that the API rejects: an import must not change a paid or void invoice either.
 fn check_change(existing: &invoice::Model, file: &ImportedInvoice) -> Result<()> {
     check_patch(existing, &InvoicePatch::from(file.new.clone()))?;
-    let closed = InvoiceStatus::parse(&existing.status).is_closed();
-    match closed && existing.currency != file.currency.as_str() {
+    match is_closed(existing.status) && existing.currency != file.currency.as_str() {
         true => Err(Error::Conflict(CLOSED)),
         false => Ok(()),
     }

@@ -80,7 +80,7 @@ pub(super) fn filtered(filter: &InvoiceFilter) -> Select<invoice::Entity> {
     let InvoiceFilter { status, customer, currency, date_from, date_before, q, sort: _ } = filter;
     let mut find = with_customers();
     if let Some(status) = status {
-        find = find.filter(invoice::Column::Status.eq(status.as_str()));
+        find = find.filter(invoice::Column::Status.eq(*status));
     }
     if let Some(customer) = customer {
         find = find.filter(invoice::Column::CustomerId.eq(customer.0));

@@ -30,7 +30,7 @@ pub struct InvoiceRow {
     customer_id: Uuid,
     amount: i64,
     currency: String,
-    status: String,
+    status: InvoiceStatus,
     pub date: String,
     version: i64,
     pub created_at: i64,
@@ -120,7 +120,7 @@ impl Localizer {
             amount,
             currency: self.exchange_rates.quote(),
             original,
-            status: InvoiceStatus::parse(&row.status),
+            status: row.status,
             date: row.day()?,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
@@ -169,7 +169,7 @@ impl InvoiceRow {
             amount: Some(self.amount),
             currency: Some(self.currency()?),
             original: None,
-            status: Some(InvoiceStatus::parse(&self.status)),
+            status: Some(self.status),
             date: Some(self.day()?),
         })
     }

@@ -10,6 +10,7 @@ mod locale_redirect;
 mod localized;
 mod pdf;
 mod service;
+mod status;
 mod totals;
 mod types;
 mod v1;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     localized::{Localizer, find_row},
     pdf::PdfRenderer,
+    status::{can_become, is_closed, paid_at},
     types::{Invoice, InvoiceInput, InvoicePatch, InvoiceStatus},
 };
 use crate::{
@@ -111,12 +112,12 @@ impl Invoices {
                 customer_id: Set(customer_id.0),
                 amount: Set(amount),
                 currency: Set(display.currency.to_string()),
-                status: Set(status.as_str().to_owned()),
+                status: Set(status),
                 date: Set(date.unwrap_or_else(|| Timestamp(now).date()).to_string()),
                 version: Set(1),
                 created_at: Set(now),
                 updated_at: Set(now),
-                paid_at: Set(status.paid_at(None, now)),
+                paid_at: Set(paid_at(status, None, now)),
             };
             row.insert(&*tx).await?;
             tx.touch("invoices").await?;
@@ -161,7 +162,7 @@ impl Invoices {
                     patch.amount = patch.amount.filter(|amount| *amount != shown);
                 }
                 check_patch_in(&row, &patch, &display)?;
-                let old_status = InvoiceStatus::parse(&row.status);
+                let old_status = row.status;
                 if let Some(customer) = patch.customer_id {
                     lock_customer(&tx, customer.0).await?;
                     row.customer_id = customer.0;
@@ -170,8 +171,8 @@ impl Invoices {
                     row.amount = amount;
                 }
                 if let Some(status) = patch.status {
-                    row.status = status.as_str().to_owned();
-                    row.paid_at = status.paid_at(row.paid_at, now);
+                    row.status = status;
+                    row.paid_at = paid_at(status, row.paid_at, now);
                 }
                 if let Some(date) = patch.date {
                     row.date = date.to_string();
@@ -273,14 +274,13 @@ pub(super) const CLOSED: &str = "a paid or void invoice cannot be changed";
 
 /// Rejects changes that the current status does not allow.
 pub(super) fn check_patch(row: &invoice::Model, patch: &InvoicePatch) -> Result<()> {
-    let status = InvoiceStatus::parse(&row.status);
-    if patch.status.is_some_and(|next| !status.can_become(next)) {
+    if patch.status.is_some_and(|next| !can_become(row.status, next)) {
         return Err(Error::InvalidState("status", "must be a status that the current status can become"));
     }
     let changes_fields = patch.amount.is_some_and(|amount| amount != row.amount)
         || patch.customer_id.is_some_and(|customer| customer.0 != row.customer_id)
         || patch.date.is_some_and(|date| date.to_string() != row.date);
-    if changes_fields && status.is_closed() {
+    if changes_fields && is_closed(row.status) {
         return Err(Error::Conflict(CLOSED));
     }
     Ok(())

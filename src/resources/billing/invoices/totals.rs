@@ -19,7 +19,7 @@ const LATEST: u64 = 5;
 /// The invoices of one status and currency.
 #[derive(Debug, FromQueryResult)]
 struct StatusSum {
-    status: String,
+    status: InvoiceStatus,
     currency: String,
     count: i64,
     amount: i64,
@@ -46,7 +46,7 @@ impl Invoices {
         let mut amounts = Vec::with_capacity(sums.len());
         for StatusSum { status, currency, amount, .. } in &sums {
             let currency: Currency = currency.parse().map_err(Error::Internal)?;
-            amounts.push((InvoiceStatus::parse(status), (*amount, currency)));
+            amounts.push((*status, (*amount, currency)));
         }
         let currencies: Vec<Currency> = amounts.iter().map(|(_, (_, currency))| *currency).collect();
         let exchange_rates = rates.exchange_rates(&currencies, display.currency)?;

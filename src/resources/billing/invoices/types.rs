@@ -1,4 +1,5 @@
 //! Request and response bodies of invoices.
+pub use entity::invoice::InvoiceStatus;
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -131,65 +132,6 @@ pub struct InvoiceSummary {
     /// The date of the invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
-}
-
-/// The status of an invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum InvoiceStatus {
-    /// Not sent yet. All fields can change.
-    Draft,
-    /// Sent and not paid yet.
-    Pending,
-    /// Paid. Only the status can change, to `void`.
-    Paid,
-    /// Cancelled. No field can change.
-    Void,
-}
-
-impl InvoiceStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            InvoiceStatus::Draft => "draft",
-            InvoiceStatus::Pending => "pending",
-            InvoiceStatus::Paid => "paid",
-            InvoiceStatus::Void => "void",
-        }
-    }
-
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "draft" => InvoiceStatus::Draft,
-            "paid" => InvoiceStatus::Paid,
-            "void" => InvoiceStatus::Void,
-            _ => InvoiceStatus::Pending,
-        }
-    }
-
-    /// Returns whether an invoice with this status may get the status `next`.
-    pub fn can_become(self, next: InvoiceStatus) -> bool {
-        use InvoiceStatus::{Draft, Paid, Pending, Void};
-        self == next
-            || matches!(
-                (self, next),
-                (Draft, Pending | Paid | Void) | (Pending, Draft | Paid | Void) | (Paid, Void)
-            )
-    }
-
-    /// Returns the payment time of an invoice with this status, from its previous payment time.
-    pub fn paid_at(self, before: Option<i64>, now: i64) -> Option<i64> {
-        match self {
-            InvoiceStatus::Paid => before.or(Some(now)),
-            InvoiceStatus::Void => before,
-            InvoiceStatus::Draft | InvoiceStatus::Pending => None,
-        }
-    }
-
-    /// Returns whether the fields of an invoice with this status are read-only.
-    pub fn is_closed(self) -> bool {
-        matches!(self, InvoiceStatus::Paid | InvoiceStatus::Void)
-    }
 }
 
 /// An invoice to create, or the new state of an invoice, in the currency of the locale.

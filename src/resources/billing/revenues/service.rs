@@ -2,7 +2,10 @@
 //! table.
 use std::collections::BTreeMap;
 
-use entity::{invoice, revenue};
+use entity::{
+    invoice::{self, InvoiceStatus},
+    revenue,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Func, SimpleExpr},
@@ -162,7 +165,7 @@ impl Revenues {
         let paid = invoice::Entity::find()
             .select_only()
             .expr(invoice::Column::Date.min())
-            .filter(invoice::Column::Status.eq("paid"));
+            .filter(invoice::Column::Status.eq(InvoiceStatus::Paid));
         let paid: Option<Option<String>> = paid.into_tuple().one(self.db.read()).await?;
         let paid = paid.flatten().and_then(|date| date.parse().ok()).map(Month::from_date);
         let figure = revenue::Entity::find().order_by_asc(revenue::Column::Month).one(self.db.read()).await?;
@@ -214,7 +217,7 @@ async fn paid_sums<C: ConnectionTrait>(db: &C, from: Month, to: Month) -> Result
         .expr_as(month, "month")
         .column(invoice::Column::Currency)
         .expr_as(Func::cast_as(invoice::Column::Amount.sum(), "bigint"), "amount")
-        .filter(invoice::Column::Status.eq("paid"))
+        .filter(invoice::Column::Status.eq(InvoiceStatus::Paid))
         .filter(invoice::Column::Date.gte(from.first_day().to_string()))
         .filter(invoice::Column::Date.lt(to.next().first_day().to_string()))
         .group_by(Expr::cust("1"))

@@ -45,7 +45,7 @@ pub struct Channels {
 /// Returns the condition for the channels that the caller can read. Every query of channels and messages uses
 /// it.
 pub fn readable_by(viewer: Option<&Principal>) -> Condition {
-    let (public, accounts) = (ChannelAudience::Public.as_str(), ChannelAudience::Accounts.as_str());
+    let (public, accounts) = (ChannelAudience::Public, ChannelAudience::Accounts);
     match viewer {
         Some(viewer) if viewer.role.is_staff() => Condition::all(),
         Some(_) => Condition::all().add(channel::Column::Audience.is_in([public, accounts])),
@@ -76,7 +76,7 @@ impl From<channel::Model> for Channel {
             id: Id::from(id),
             name: name.into(),
             description: description.map(Into::into),
-            audience: ChannelAudience::parse(&audience),
+            audience,
             created_at: Timestamp(created_at),
             updated_at: Timestamp(updated_at),
             version,
@@ -92,7 +92,7 @@ impl Channels {
     pub async fn list(&self, viewer: Option<&Principal>, query: &ChannelQuery) -> Result<Page<Channel>> {
         let mut find = visible_to(viewer);
         if let Some(audience) = query.audience {
-            find = find.filter(channel::Column::Audience.eq(audience.as_str()));
+            find = find.filter(channel::Column::Audience.eq(audience));
         }
         let slice = PageQuery {
             cursor_key: &self.cursors,
@@ -123,7 +123,7 @@ impl Channels {
                 id: Set(Uuid::now_v7()),
                 name: Set(name.into()),
                 description: Set(description.map(Into::into)),
-                audience: Set(audience.as_str().to_owned()),
+                audience: Set(audience),
                 version: Set(1),
                 created_at: Set(now),
                 updated_at: Set(now),
@@ -152,7 +152,7 @@ impl Channels {
                 let ChannelPatch { name, description, audience } = patch;
                 row.name = name.map_or(row.name, String::from);
                 row.description = description.apply_to(row.description);
-                row.audience = audience.map_or(row.audience, |audience| audience.as_str().to_owned());
+                row.audience = audience.unwrap_or(row.audience);
                 if row == before {
                     return Ok(current);
                 }
@@ -161,8 +161,9 @@ impl Channels {
                 let row = row.into_active_model().reset_all();
                 let channel =
                     Channel::from(row.update(&*tx).await.map_err(Error::on_unique_violation("name"))?);
-                // Clients that lose access receive this event as the last one of the channel.
-                emit(&tx, EventType::ChannelUpdated, &channel, current.audience.wider(channel.audience), now);
+                // The wider audience: those who lose access receive this event as the last one of the channel.
+                let audience = Ord::min(current.audience, channel.audience);
+                emit(&tx, EventType::ChannelUpdated, &channel, audience, now);
                 Ok(channel)
             })
             .await
@@ -196,5 +197,5 @@ impl Channels {
 }
 
 fn emit(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
-    tx.emit(kind, channel.id, address(channel.id), channel.version, audience.event_audience(), now);
+    tx.emit(kind, channel.id, address(channel.id), channel.version, audience.into(), now);
 }

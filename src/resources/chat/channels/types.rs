@@ -1,5 +1,6 @@
 //! Wire types of channels.
-use poem_openapi::{Enum, Object};
+pub use entity::channel::ChannelAudience;
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
@@ -57,54 +58,14 @@ pub fn address(id: Id<Channel>) -> String {
     format!("/api/channels/{id}")
 }
 
-/// The callers that can read a channel. Writing always requires authentication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum ChannelAudience {
-    /// All callers, including anonymous ones.
-    Public,
-    /// All authenticated callers.
-    Accounts,
-    /// Editors, accountants and admins.
-    Staff,
-}
-
-impl ChannelAudience {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChannelAudience::Public => "public",
-            ChannelAudience::Accounts => "accounts",
-            ChannelAudience::Staff => "staff",
-        }
-    }
-
-    /// Parses a stored value. An unknown value maps to the most restricted audience.
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "public" => ChannelAudience::Public,
-            "accounts" => ChannelAudience::Accounts,
-            _ => ChannelAudience::Staff,
-        }
-    }
-
-    /// Returns the audience of the events of such a channel.
-    pub fn event_audience(self) -> Audience {
-        match self {
+/// The audience of the events of such a channel.
+impl From<ChannelAudience> for Audience {
+    fn from(audience: ChannelAudience) -> Self {
+        match audience {
             ChannelAudience::Public => Audience::Public,
             ChannelAudience::Accounts => Audience::Authenticated,
             ChannelAudience::Staff => Audience::Staff,
         }
-    }
-
-    /// Returns the wider of two audiences.
-    pub fn wider(self, other: Self) -> Self {
-        let rank = |audience| match audience {
-            ChannelAudience::Public => 2,
-            ChannelAudience::Accounts => 1,
-            ChannelAudience::Staff => 0,
-        };
-        if rank(self) < rank(other) { other } else { self }
     }
 }
 
@@ -129,29 +90,4 @@ pub struct ChannelQuery {
     pub paging: PageParams,
     /// Only channels with this audience.
     pub audience: Option<ChannelAudience>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [ChannelAudience; 3] =
-        [ChannelAudience::Public, ChannelAudience::Accounts, ChannelAudience::Staff];
-
-    #[test]
-    fn parse_inverts_as_str_and_restricts_unknown_values() {
-        for audience in ALL {
-            assert_eq!(ChannelAudience::parse(audience.as_str()), audience);
-        }
-        assert_eq!(ChannelAudience::parse("everybody"), ChannelAudience::Staff);
-    }
-
-    #[test]
-    fn wider_returns_the_larger_audience() {
-        for (i, larger) in ALL.into_iter().enumerate() {
-            for smaller in ALL.into_iter().skip(i) {
-                assert_eq!((larger.wider(smaller), smaller.wider(larger)), (larger, larger));
-            }
-        }
-    }
 }

@@ -31,7 +31,7 @@ use crate::{
     },
     resources::{
         accounts::{active::lock_active, users::AuthorRef},
-        chat::channels::{self, Channel, ChannelAudience, PurgeJob},
+        chat::channels::{self, Channel, PurgeJob},
     },
 };
 
@@ -258,7 +258,7 @@ impl Messages {
 
 /// Returns the audience of the events of a channel.
 fn audience(channel: &channel::Model) -> Audience {
-    ChannelAudience::parse(&channel.audience).event_audience()
+    channel.audience.into()
 }
 
 /// Returns the digest by which a repeated message is compared.

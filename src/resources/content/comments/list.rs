@@ -24,7 +24,7 @@ pub fn visible_to(viewer: Option<&Principal>) -> Select<comment::Entity> {
     let find = comment::Entity::find()
         .join(JoinType::InnerJoin, comment::Relation::Post.def())
         .filter(post::Column::DeletedAt.is_null());
-    let approved = comment::Column::Status.eq(CommentStatus::Approved.as_str());
+    let approved = comment::Column::Status.eq(CommentStatus::Approved);
     match viewer {
         Some(viewer) if viewer.role.is_editor() => find,
         Some(viewer) => {
@@ -45,7 +45,7 @@ struct CommentRow {
     parent_id: Option<Uuid>,
     depth: i32,
     content: String,
-    status: String,
+    status: CommentStatus,
     version: i64,
     created_at: i64,
     updated_at: i64,
@@ -71,7 +71,7 @@ impl CommentRow {
                 bio: None,
             },
             content: self.content.into(),
-            status: CommentStatus::parse(&self.status),
+            status: self.status,
             post: with_post.then(|| PostRef {
                 id: post_id,
                 slug: self.post_slug.into(),

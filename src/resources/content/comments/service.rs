@@ -88,7 +88,7 @@ impl Comments {
         let CommentQuery { status, post, author, sort, expand, paging } = query;
         let mut find = visible_to(Some(viewer));
         if let Some(status) = status {
-            find = find.filter(comment::Column::Status.eq(status.as_str()));
+            find = find.filter(comment::Column::Status.eq(*status));
         }
         if let Some(post) = post {
             find = find.filter(comment::Column::PostId.eq(post.0));
@@ -140,7 +140,7 @@ impl Comments {
                 parent_id: Set(new.parent_id.map(|parent| parent.0)),
                 author_id: Set(author.user),
                 content: Set(new.content.into()),
-                status: Set(status.as_str().to_owned()),
+                status: Set(status),
                 depth: Set(depth),
                 version: Set(1),
                 created_at: Set(now),
@@ -184,13 +184,13 @@ impl Comments {
                         status = Some(CommentStatus::Pending);
                     }
                 }
-                let (old_status, owner) = (CommentStatus::parse(&row.status), row.author_id);
+                let (old_status, owner) = (row.status, row.author_id);
                 let was_approved = old_status == CommentStatus::Approved;
                 if let Some(status) = status {
                     apply_status(&tx, &row, status, now).await?;
-                    row.status = status.as_str().to_owned();
+                    row.status = status;
                 }
-                let is_approved = row.status == CommentStatus::Approved.as_str();
+                let is_approved = row.status == CommentStatus::Approved;
                 if row == before {
                     return reload(&tx, id.0).await;
                 }
@@ -226,7 +226,7 @@ impl Comments {
         self.db
             .write(async move |tx| {
                 let row = load_for_update(&tx, &caller, id, &precondition).await?;
-                let audience = audience(CommentStatus::parse(&row.status), row.author_id);
+                let audience = audience(row.status, row.author_id);
                 let (href, version) = (format!("/api/comments/{id}"), row.version + 1);
                 tx.emit(EventType::CommentDeleted, id, href, version, audience, now);
                 let approved = count_approved(&tx, &row).await?;

@@ -56,7 +56,7 @@ pub(super) async fn reply_depth(
     let Some(parent) = find.one(&**tx).await? else {
         return Err(Error::InvalidState("parentId", "must be the id of a comment on this post"));
     };
-    if status == CommentStatus::Approved && parent.status != status.as_str() {
+    if status == CommentStatus::Approved && parent.status != status {
         return Err(Error::Conflict(PARENT_NOT_APPROVED));
     }
     match parent.depth < MAX_DEPTH {
@@ -75,8 +75,8 @@ pub(super) async fn apply_status(
     status: CommentStatus,
     now: i64,
 ) -> Result<()> {
-    let approved = CommentStatus::Approved.as_str();
-    match (row.status == approved, status == CommentStatus::Approved) {
+    let approved = CommentStatus::Approved;
+    match (row.status == approved, status == approved) {
         (false, true) => {
             let parent = row.parent_id.map(comment::Entity::find_by_id);
             let parent = match parent {
@@ -106,11 +106,11 @@ async fn hide_replies(tx: &Tx, top: &comment::Model, now: i64) -> Result<()> {
             break;
         }
         comment::Entity::update_many()
-            .col_expr(comment::Column::Status, Expr::val(CommentStatus::Pending.as_str()))
+            .col_expr(comment::Column::Status, Expr::val(CommentStatus::Pending))
             .col_expr(comment::Column::Version, Expr::col(comment::Column::Version).add(1))
             .col_expr(comment::Column::UpdatedAt, Expr::val(now))
             .filter(comment::Column::Id.is_in(level.clone()))
-            .filter(comment::Column::Status.eq(CommentStatus::Approved.as_str()))
+            .filter(comment::Column::Status.eq(CommentStatus::Approved))
             .exec(&**tx)
             .await?;
     }
@@ -139,7 +139,7 @@ pub(super) async fn count_approved(tx: &Tx, top: &comment::Model) -> Result<i64>
     let approved = Query::select()
         .expr(Expr::col(comment::Column::Id).count())
         .from("below")
-        .and_where(Expr::col(comment::Column::Status).eq(CommentStatus::Approved.as_str()))
+        .and_where(Expr::col(comment::Column::Status).eq(CommentStatus::Approved))
         .to_owned();
     let query = approved.with(WithClause::new().recursive(true).cte(below).to_owned());
     match tx.query_one(&query).await? {

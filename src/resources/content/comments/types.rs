@@ -1,4 +1,5 @@
 //! Request and response bodies of comments.
+pub use entity::comment::CommentStatus;
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Serialize;
 
@@ -96,37 +97,6 @@ pub struct PostRef {
     pub slug: Slug<120>,
     /// The title of the post.
     pub title: Title,
-}
-
-/// The moderation status, which decides the visibility of a comment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum CommentStatus {
-    /// Awaits moderation: visible to its author and editors.
-    Pending,
-    /// Visible to all readers of the post.
-    Approved,
-    /// Rejected by an editor: visible to its author and editors.
-    Rejected,
-}
-
-impl CommentStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CommentStatus::Pending => "pending",
-            CommentStatus::Approved => "approved",
-            CommentStatus::Rejected => "rejected",
-        }
-    }
-
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "approved" => CommentStatus::Approved,
-            "rejected" => CommentStatus::Rejected,
-            _ => CommentStatus::Pending,
-        }
-    }
 }
 
 /// A new comment.

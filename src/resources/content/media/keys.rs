@@ -47,19 +47,14 @@ pub fn format_of(key: &str) -> Option<Format> {
     Format::ALL.into_iter().find(|format| key.ends_with(&format!(".{}", format.extension())))
 }
 
-fn media_type(format: Format) -> MediaType {
+/// Returns the media type of a format.
+pub fn media_type(format: Format) -> MediaType {
     match format {
         Format::Jpeg => MediaType::Jpeg,
         Format::Png => MediaType::Png,
         Format::Webp => MediaType::Webp,
         Format::Gif => MediaType::Gif,
     }
-}
-
-/// Returns the media type as the `media_type` column stores it.
-pub fn media_type_name(kind: MediaType) -> &'static str {
-    let format = Format::ALL.into_iter().find(|format| media_type(*format) == kind);
-    format.unwrap_or(Format::Jpeg).media_type()
 }
 
 /// Returns whether a character changes the text direction: it could hide the real file extension (UAX 9).
@@ -101,7 +96,7 @@ impl From<media::Model> for Media {
         Media {
             id: Id::from(row.id),
             url: format!("/media/{}", row.key).into(),
-            media_type: media_type(format_of(&row.key).unwrap_or(Format::Jpeg)),
+            media_type: row.media_type,
             variants: wire_variants(&row),
             size: row.size,
             width: row.width as i32,

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    keys::{FOCUS_SCALE, filename, format_of, media_type_name, stem},
+    keys::{FOCUS_SCALE, filename, format_of, stem},
     orphans,
     types::{Media, MediaPatch, MediaQuery},
 };
@@ -91,7 +91,7 @@ impl MediaLibrary {
             find = find.filter(media::Column::UploadedBy.eq(user.0));
         }
         if let Some(kind) = query.media_type {
-            find = find.filter(media::Column::MediaType.eq(media_type_name(kind)));
+            find = find.filter(media::Column::MediaType.eq(kind));
         }
         for term in query.q.as_deref().map(search_key).unwrap_or_default().split_whitespace() {
             find = find.filter(media::Column::Search.into_simple_expr().like(like_contains(term)));

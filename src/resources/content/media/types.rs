@@ -1,5 +1,6 @@
 //! Wire types of media: the metadata of an image.
-use poem_openapi::{Enum, Object};
+pub use entity::media::MediaType;
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
@@ -64,27 +65,6 @@ names_type! {
         max: 1,
         example: "-createdAt",
     }
-}
-
-/// The media type of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-pub enum MediaType {
-    /// JPEG: lossy, best for photographs.
-    #[oai(rename = "image/jpeg")]
-    #[serde(rename = "image/jpeg")]
-    Jpeg,
-    /// PNG: lossless.
-    #[oai(rename = "image/png")]
-    #[serde(rename = "image/png")]
-    Png,
-    /// WebP: lossy or lossless.
-    #[oai(rename = "image/webp")]
-    #[serde(rename = "image/webp")]
-    Webp,
-    /// GIF: up to 256 colors, may be animated.
-    #[oai(rename = "image/gif")]
-    #[serde(rename = "image/gif")]
-    Gif,
 }
 
 /// The metadata of an uploaded image.

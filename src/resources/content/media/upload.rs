@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    keys::{filename, hex, new_stem, original, stem},
+    keys::{filename, hex, media_type, new_stem, original, stem},
     orphans,
     service::{MediaLibrary, emit},
     types::Media,
@@ -288,7 +288,7 @@ fn new_row(
         key: format!("{stem}.{}", clean.format.extension()),
         search: search_key(&format!("{filename} {}", alt.as_deref().unwrap_or_default())),
         filename,
-        media_type: clean.format.media_type().to_owned(),
+        media_type: media_type(clean.format),
         size: clean.bytes.len() as i64,
         width: i64::from(clean.width),
         height: i64::from(clean.height),

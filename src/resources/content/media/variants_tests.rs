@@ -12,7 +12,7 @@ fn row(width: i64, height: i64) -> media::Model {
         id: Uuid::now_v7(),
         key: "a.png".into(),
         filename: "a.png".into(),
-        media_type: "image/png".into(),
+        media_type: media::MediaType::Png,
         size: 1,
         width,
         height,

@@ -93,7 +93,7 @@ impl NewRevision {
             post_id: Set(post),
             document_id: Set(document),
             version: Set(self.version),
-            change: Set(self.change.as_str().to_owned()),
+            change: Set(self.change),
             changed_by: Set(self.changed_by),
             restored_from: Set(self.restored_from),
             created_at: Set(self.at),
@@ -131,7 +131,7 @@ pub struct StoredRevision<T> {
 struct RevisionRow {
     id: Uuid,
     version: i64,
-    change: String,
+    change: Change,
     restored_from: Option<Uuid>,
     created_at: i64,
     changed_by: Option<Uuid>,
@@ -158,7 +158,7 @@ impl From<RevisionRow> for Revision {
         Revision {
             id: Id::from(row.id),
             version: row.version,
-            change: Change::parse(&row.change),
+            change: row.change,
             restored_from: row.restored_from.map(Id::from),
             by,
             created_at: Timestamp(row.created_at),

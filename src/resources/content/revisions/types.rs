@@ -1,5 +1,6 @@
 //! Response bodies and query parameters of revisions, shared by posts and documents.
-use poem_openapi::{Enum, Object};
+pub use entity::revision::Change;
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
@@ -38,59 +39,6 @@ impl Revision {
         parts.extend(self.by.iter().flat_map(AuthorRef::parts));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         ETag::from_parts(&parts)
-    }
-}
-
-/// Kinds of changes that create a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// The first version.
-    Created,
-    /// A user replaced or updated the resource.
-    Changed,
-    /// An import created or updated the resource.
-    Imported,
-    /// An earlier revision was restored.
-    Restored,
-    /// The resource was deleted.
-    Deleted,
-    /// The deleted resource was restored.
-    Undeleted,
-    /// The post was published as scheduled.
-    Published,
-    /// The post became a draft as scheduled.
-    Unpublished,
-}
-
-impl Change {
-    const ALL: [Change; 8] = [
-        Change::Created,
-        Change::Changed,
-        Change::Imported,
-        Change::Restored,
-        Change::Deleted,
-        Change::Undeleted,
-        Change::Published,
-        Change::Unpublished,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Change::Created => "created",
-            Change::Changed => "changed",
-            Change::Imported => "imported",
-            Change::Restored => "restored",
-            Change::Deleted => "deleted",
-            Change::Undeleted => "undeleted",
-            Change::Published => "published",
-            Change::Unpublished => "unpublished",
-        }
-    }
-
-    pub(super) fn parse(name: &str) -> Self {
-        Change::ALL.into_iter().find(|change| change.as_str() == name).unwrap_or(Change::Changed)
     }
 }
 

@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoSimpleExpr, QueryFilter};
 
 use super::{
     service::WebhookEvents,
-    types::{Provider, WebhookEvent, WebhookEventQuery, WebhookEventState, WebhookEventSummary},
+    types::{WebhookEvent, WebhookEventQuery, WebhookEventSummary},
 };
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
@@ -21,10 +21,10 @@ impl From<webhook_event::Model> for WebhookEvent {
         let (version, body) = (row.version, row.body);
         let summary = WebhookEventSummary {
             id: Id::from(row.id),
-            provider: Provider::parse(&row.provider),
+            provider: row.provider,
             provider_id: row.provider_id.into(),
             kind: row.kind.into(),
-            state: WebhookEventState::parse(&row.state),
+            state: row.state,
             outcome: row.outcome.map(Into::into),
             attempts: row.attempts,
             received_at: Timestamp(row.received_at),
@@ -44,13 +44,13 @@ impl WebhookEvents {
     pub async fn list(&self, query: &WebhookEventQuery) -> Result<Page<WebhookEventSummary>> {
         let mut find = webhook_event::Entity::find();
         if let Some(provider) = query.provider {
-            find = find.filter(webhook_event::Column::Provider.eq(provider.as_str()));
+            find = find.filter(webhook_event::Column::Provider.eq(provider));
         }
         if let Some(kind) = &query.kind {
             find = find.filter(webhook_event::Column::Kind.eq(kind.as_str()));
         }
         if let Some(state) = query.state {
-            find = find.filter(webhook_event::Column::State.eq(state.as_str()));
+            find = find.filter(webhook_event::Column::State.eq(state));
         }
         let sort = query.sort.as_deref().unwrap_or("-receivedAt");
         let descending = sort.starts_with('-');

@@ -79,12 +79,12 @@ impl WebhookEvents {
         let id = Uuid::now_v7();
         let row = webhook_event::ActiveModel {
             id: Set(id),
-            provider: Set(provider.as_str().to_owned()),
+            provider: Set(provider),
             provider_id: Set(provider_id),
             delivery: Set(delivery),
             kind: Set(kind),
             body: Set(body),
-            state: Set(WebhookEventState::Received.as_str().to_owned()),
+            state: Set(WebhookEventState::Received),
             outcome: Set(None),
             attempts: Set(0),
             version: Set(1),
@@ -120,7 +120,7 @@ impl WebhookEvents {
                 let row = row.ok_or(Error::NotFound("webhook event"))?;
                 let version = row.version + 1;
                 let mut row = row.into_active_model();
-                row.state = Set(WebhookEventState::Received.as_str().to_owned());
+                row.state = Set(WebhookEventState::Received);
                 row.version = Set(version);
                 row.updated_at = Set(now);
                 row.update(&*tx).await?;
@@ -148,11 +148,7 @@ impl WebhookEvents {
     /// Loads the event of a job; `None` if it was deleted.
     pub async fn pending(&self, id: Uuid) -> Result<Option<Pending>> {
         let row = webhook_event::Entity::find_by_id(id).one(self.db.read()).await?;
-        Ok(row.map(|row| Pending {
-            provider: Provider::parse(&row.provider),
-            kind: row.kind,
-            body: row.body,
-        }))
+        Ok(row.map(|row| Pending { provider: row.provider, kind: row.kind, body: row.body }))
     }
 
     /// Records the result of an event, in the transaction of its action.
@@ -169,10 +165,10 @@ impl WebhookEvents {
         let overwritable = [WebhookEventState::Received]
             .into_iter()
             .chain(is_permanent.then_some(WebhookEventState::Failed));
-        let in_state = webhook_event::Column::State.is_in(overwritable.map(WebhookEventState::as_str));
+        let in_state = webhook_event::Column::State.is_in(overwritable);
         webhook_event::Entity::update_many()
             .filter(if is_failure { in_state.into_condition() } else { Condition::all() })
-            .col_expr(webhook_event::Column::State, outcome.state.as_str().into())
+            .col_expr(webhook_event::Column::State, outcome.state.into())
             .col_expr(webhook_event::Column::Outcome, message.into())
             .col_expr(webhook_event::Column::Attempts, column(webhook_event::Column::Attempts).add(1))
             .col_expr(webhook_event::Column::Version, column(webhook_event::Column::Version).add(1))

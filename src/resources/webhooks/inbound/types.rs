@@ -1,5 +1,6 @@
 //! Wire types of webhook events.
-use poem_openapi::{Enum, Object};
+pub use entity::webhook_event::{Provider, WebhookEventState};
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::{
@@ -35,37 +36,6 @@ names_type! {
     }
 }
 
-/// The provider of a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Payment events.
-    Stripe,
-    /// Repository events.
-    Github,
-    /// Payment events.
-    Paypal,
-}
-
-impl Provider {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Provider::Stripe => "stripe",
-            Provider::Github => "github",
-            Provider::Paypal => "paypal",
-        }
-    }
-
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "stripe" => Provider::Stripe,
-            "github" => Provider::Github,
-            _ => Provider::Paypal,
-        }
-    }
-}
-
 macro_rules! signers {
     ($($(#[doc = $doc:literal])* $name:ident = $scheme:literal, $max_bytes:literal, $example:literal;)*) => {$(
         $(#[doc = $doc])*
@@ -96,47 +66,6 @@ signers! {
 pub struct WebhookReceipt {
     /// Always `true`. The result of handling is not part of the response.
     pub received: bool,
-}
-
-/// The state of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum WebhookEventState {
-    /// Stored and not handled yet.
-    Received,
-    /// Handled: its action was applied, or had been applied before.
-    Handled,
-    /// No handler exists for its type.
-    #[oai(rename = "unhandled")]
-    #[serde(rename = "unhandled")]
-    Unhandled,
-    /// Handling failed: `outcome` contains the error. The event can be replayed.
-    Failed,
-    /// Handled: no action was needed.
-    Ignored,
-}
-
-impl WebhookEventState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            WebhookEventState::Received => "received",
-            WebhookEventState::Handled => "handled",
-            WebhookEventState::Unhandled => "unhandled",
-            WebhookEventState::Failed => "failed",
-            WebhookEventState::Ignored => "ignored",
-        }
-    }
-
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "handled" => WebhookEventState::Handled,
-            "unhandled" => WebhookEventState::Unhandled,
-            "failed" => WebhookEventState::Failed,
-            "ignored" => WebhookEventState::Ignored,
-            _ => WebhookEventState::Received,
-        }
-    }
 }
 
 /// An event from a provider, with its body.

@@ -63,7 +63,7 @@ impl WebhookEndpoints {
             find = find.filter(delivery::Column::Kind.is_in(kinds.clone()));
         }
         if let Some(state) = query.state {
-            find = find.filter(delivery::Column::State.eq(state.as_str()));
+            find = find.filter(delivery::Column::State.eq(state));
         }
         let slice = PageQuery {
             cursor_key: &self.cursors,
@@ -113,14 +113,14 @@ impl WebhookEndpoints {
                 check_enabled(&load_for_update(&tx, row.endpoint_id.into()).await?)?;
                 let row = delivery::Entity::find_by_id(id.0).lock_exclusive().one(&*tx).await?;
                 let row = row.ok_or(Error::NotFound("delivery"))?;
-                if row.state == DeliveryState::Pending.as_str() {
+                if row.state == DeliveryState::Pending {
                     return Err(Error::Conflict(
                         "the delivery is pending: only a delivered or failed one can be replayed",
                     ));
                 }
                 let (endpoint, version) = (row.endpoint_id, row.version);
                 let mut row = row.into_active_model();
-                row.state = Set(DeliveryState::Pending.as_str().to_owned());
+                row.state = Set(DeliveryState::Pending);
                 row.attempts = Set(0);
                 row.next_at = Set(Some(now));
                 row.delivered_at = Set(None);
@@ -136,7 +136,7 @@ impl WebhookEndpoints {
     /// Deletes ended deliveries after the retention time.
     pub async fn sweep(&self) -> Result<()> {
         let old = self.clock.now() - RETENTION;
-        let ended = delivery::Column::State.is_in(["delivered", "failed"]);
+        let ended = delivery::Column::State.is_in([DeliveryState::Delivered, DeliveryState::Failed]);
         self.purge(Condition::all().add(ended).add(delivery::Column::UpdatedAt.lt(old))).await
     }
 
@@ -187,7 +187,7 @@ async fn lock_batch(tx: &Tx, filter: Condition) -> Result<Vec<Uuid>> {
 }
 
 fn check_enabled(row: &endpoint::Model) -> Result<()> {
-    match EndpointState::parse(&row.state) {
+    match row.state {
         EndpointState::Enabled => Ok(()),
         EndpointState::Disabled => Err(Error::Conflict("the endpoint is disabled: enable it first")),
     }
@@ -215,7 +215,7 @@ fn payload(new: &NewDelivery, format: WebhookFormat) -> String {
 
 /// Builds the row of a delivery that is due now.
 pub fn pending(endpoint: &endpoint::Model, new: NewDelivery, now: i64) -> delivery::ActiveModel {
-    let payload = payload(&new, WebhookFormat::parse(&endpoint.format));
+    let payload = payload(&new, endpoint.format);
     delivery::ActiveModel {
         id: Set(Uuid::now_v7()),
         endpoint_id: Set(endpoint.id),
@@ -223,9 +223,9 @@ pub fn pending(endpoint: &endpoint::Model, new: NewDelivery, now: i64) -> delive
         position: Set(None),
         kind: Set(new.kind.to_owned()),
         occurred_at: Set(new.at),
-        format: Set(endpoint.format.clone()),
+        format: Set(endpoint.format),
         payload: Set(payload),
-        state: Set(DeliveryState::Pending.as_str().to_owned()),
+        state: Set(DeliveryState::Pending),
         attempts: Set(0),
         last_status: Set(None),
         last_error: Set(None),
@@ -244,11 +244,11 @@ pub async fn fail_pending(tx: &Tx, endpoint: Uuid, now: i64) -> Result<()> {
     loop {
         let pending = Condition::all()
             .add(delivery::Column::EndpointId.eq(endpoint))
-            .add(delivery::Column::State.eq(DeliveryState::Pending.as_str()));
+            .add(delivery::Column::State.eq(DeliveryState::Pending));
         let ids = lock_batch(tx, pending).await?;
         let last = (ids.len() as u64) < BATCH;
         delivery::Entity::update_many()
-            .col_expr(delivery::Column::State, DeliveryState::Failed.as_str().into())
+            .col_expr(delivery::Column::State, DeliveryState::Failed.into())
             .col_expr(delivery::Column::LastError, "the endpoint is disabled".into())
             .col_expr(delivery::Column::NextAt, Option::<i64>::None.into())
             .col_expr(delivery::Column::Version, Expr::col(delivery::Column::Version).add(1))

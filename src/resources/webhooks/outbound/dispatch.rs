@@ -13,6 +13,7 @@ use super::{
     filter::{matches, parse},
     sender,
     service::WebhookEndpoints,
+    types::EndpointState,
 };
 use crate::{http::problem::Result, infra::db::Tx, resources::events::Event};
 
@@ -46,7 +47,7 @@ impl WebhookEndpoints {
 /// Returns the position after which an enabled endpoint can need events; `None` if there is none.
 async fn start_position<C: ConnectionTrait>(db: &C) -> Result<Option<i64>, DbErr> {
     let enabled = endpoint::Entity::find().select_only().column(endpoint::Column::Since);
-    let enabled = enabled.filter(endpoint::Column::State.eq("enabled"));
+    let enabled = enabled.filter(endpoint::Column::State.eq(EndpointState::Enabled));
     let first = enabled.order_by_asc(endpoint::Column::Since).into_tuple::<i64>().one(db).await?;
     let Some(first) = first else { return Ok(None) };
     let dispatched = sequence::Entity::find_by_id(POSITION.to_owned()).one(db).await?;
@@ -68,7 +69,7 @@ async fn dispatch_batch(tx: &Tx, now: i64) -> Result<bool> {
     let events = event::Entity::find().filter(event::Column::Position.gt(from));
     let events = events.order_by_asc(event::Column::Position).limit(BATCH).all(&**tx).await?;
     let Some(last) = events.last().map(|event| event.position) else { return Ok(false) };
-    let endpoints = endpoint::Entity::find().filter(endpoint::Column::State.eq("enabled"));
+    let endpoints = endpoint::Entity::find().filter(endpoint::Column::State.eq(EndpointState::Enabled));
     // The shared lock prevents an endpoint from being deleted or disabled before the commit.
     let endpoints = endpoints.order_by_asc(endpoint::Column::Id).lock_shared().all(&**tx).await?;
     let mut rows = Vec::new();

@@ -53,7 +53,7 @@ pub async fn check_new_url(tx: &Tx, admin: &Principal, endpoint: Uuid) -> Result
     let Some(kinds) = readable_kinds(admin) else { return Ok(()) };
     let unreadable = delivery::Entity::find()
         .filter(delivery::Column::EndpointId.eq(endpoint))
-        .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
+        .filter(delivery::Column::State.eq(DeliveryState::Pending))
         .filter(delivery::Column::Kind.is_not_in(kinds));
     match unreadable.count(&**tx).await? {
         0 => Ok(()),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use entity::{webhook_delivery as delivery, webhook_endpoint as endpoint};
 use futures_util::{StreamExt, stream};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Set,
+    ActiveEnum, ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Set,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -83,7 +83,7 @@ impl WebhookEndpoints {
             .select_only()
             .column(delivery::Column::Id)
             .filter(delivery::Column::EndpointId.eq(endpoint))
-            .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
+            .filter(delivery::Column::State.eq(DeliveryState::Pending))
             .filter(delivery::Column::NextAt.lte(self.clock.now()))
             .order_by_asc(delivery::Column::NextAt)
             .order_by_asc(delivery::Column::Id)
@@ -102,7 +102,7 @@ impl WebhookEndpoints {
                 // removed this job.
                 let enabled = match load_for_update(&tx, endpoint.into()).await {
                     Err(Error::NotFound(_)) => false,
-                    endpoint => EndpointState::parse(&endpoint?.state) == EndpointState::Enabled,
+                    endpoint => endpoint?.state == EndpointState::Enabled,
                 };
                 if !enabled {
                     return Ok(());
@@ -113,7 +113,7 @@ impl WebhookEndpoints {
                     .select_only()
                     .column(delivery::Column::NextAt)
                     .filter(delivery::Column::EndpointId.eq(endpoint))
-                    .filter(delivery::Column::State.eq(DeliveryState::Pending.as_str()))
+                    .filter(delivery::Column::State.eq(DeliveryState::Pending))
                     .order_by_asc(delivery::Column::NextAt);
                 match next.into_tuple::<Option<i64>>().one(&*tx).await?.flatten() {
                     Some(at) => Ok(enqueue(&tx, endpoint, at, now).await?),
@@ -127,11 +127,9 @@ impl WebhookEndpoints {
     /// Sends a delivery if it is still pending, and records the result.
     async fn attempt(&self, id: Uuid) -> Result<()> {
         let row = delivery::Entity::find_by_id(id).one(self.db.read()).await?;
-        let Some(row) = row.filter(|row| row.state == DeliveryState::Pending.as_str()) else { return Ok(()) };
+        let Some(row) = row.filter(|row| row.state == DeliveryState::Pending) else { return Ok(()) };
         let target = endpoint::Entity::find_by_id(row.endpoint_id).one(self.db.read()).await?;
-        let Some(target) =
-            target.filter(|target| EndpointState::parse(&target.state) == EndpointState::Enabled)
-        else {
+        let Some(target) = target.filter(|target| target.state == EndpointState::Enabled) else {
             return Ok(());
         };
         let outcome = Outcome::of(self.send(target, &row).await, self.clock.now());
@@ -159,7 +157,7 @@ impl WebhookEndpoints {
             ("webhook-timestamp", timestamp.to_string()),
             ("webhook-signature", signature),
         ];
-        if WebhookFormat::parse(&row.format) == WebhookFormat::CloudEvents {
+        if row.format == WebhookFormat::CloudEvents {
             headers.extend(cloud_event_headers(row, &self.source));
         }
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -269,7 +267,7 @@ async fn record_attempt(tx: &Tx, sent: delivery::Model, outcome: Outcome, now: i
         (false, None) => DeliveryState::Failed,
     };
     let mut row = current.into_active_model();
-    row.state = Set(state.as_str().to_owned());
+    row.state = Set(state);
     row.attempts = Set(attempts);
     row.last_status = Set(outcome.status.map(i32::from));
     row.last_error = Set(outcome.error);
@@ -299,13 +297,13 @@ async fn update_endpoint(
     if failing == endpoint.failing_since && reason.is_none() {
         return Ok(());
     }
-    let (id, version, enabled) = (endpoint.id, endpoint.version, endpoint.state == "enabled");
+    let (id, version, enabled) = (endpoint.id, endpoint.version, endpoint.state == EndpointState::Enabled);
     let mut row = endpoint.into_active_model();
     row.failing_since = Set(failing);
     if let Some(reason) = reason.filter(|_| enabled) {
-        tracing::warn!(%id, reason = reason.as_str(), "disabled a webhook endpoint");
-        row.state = Set(EndpointState::Disabled.as_str().to_owned());
-        row.disabled_reason = Set(Some(reason.as_str().to_owned()));
+        tracing::warn!(%id, reason = reason.to_value(), "disabled a webhook endpoint");
+        row.state = Set(EndpointState::Disabled);
+        row.disabled_reason = Set(Some(reason));
         row.version = Set(version + 1);
         row.updated_at = Set(now);
         fail_pending(tx, id, now).await?;

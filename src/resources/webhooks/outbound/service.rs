@@ -15,7 +15,7 @@ use super::{
     secret, sender,
     types::{
         DisabledReason, EndpointDescription, EndpointState, IssuedWebhookEndpoint, WebhookEndpoint,
-        WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery, WebhookFormat,
+        WebhookEndpointInput, WebhookEndpointPatch, WebhookEndpointQuery,
     },
 };
 use crate::{
@@ -62,7 +62,7 @@ impl WebhookEndpoints {
     pub async fn list(&self, query: &WebhookEndpointQuery) -> Result<Page<WebhookEndpoint>> {
         let mut find = endpoint::Entity::find();
         if let Some(state) = query.state {
-            find = find.filter(endpoint::Column::State.eq(state.as_str()));
+            find = find.filter(endpoint::Column::State.eq(state));
         }
         let slice = PageQuery {
             cursor_key: &self.cursors,
@@ -104,11 +104,11 @@ impl WebhookEndpoints {
                     url: Set(new.url.into()),
                     description: Set(new.description.and_then(non_empty)),
                     events: Set(serialize(&new.events)),
-                    format: Set(new.format.as_str().to_owned()),
+                    format: Set(new.format),
                     secret: Set(signing_secret.expose().clone().into()),
                     previous_secret: Set(None),
                     previous_until: Set(None),
-                    state: Set(EndpointState::Enabled.as_str().to_owned()),
+                    state: Set(EndpointState::Enabled),
                     disabled_reason: Set(None),
                     failing_since: Set(None),
                     since: Set(tx.newest_event_position().await?),
@@ -145,7 +145,7 @@ impl WebhookEndpoints {
             if row == current {
                 return Ok(current);
             }
-            if row.state == "disabled" && current.state == "enabled" {
+            if (current.state, row.state) == (EndpointState::Enabled, EndpointState::Disabled) {
                 deliveries::fail_pending(&tx, id.0, now).await?;
             }
             let mut row = row.into_active_model().reset_all();
@@ -215,14 +215,14 @@ async fn apply(tx: &Tx, current: &endpoint::Model, patch: WebhookEndpointPatch) 
         Patch::Value(description) => non_empty(description),
     };
     row.events = patch.events.map_or(row.events, |events| serialize(&events));
-    row.format = patch.format.map_or(row.format, |format| format.as_str().to_owned());
-    match patch.state.filter(|state| state.as_str() != current.state) {
+    row.format = patch.format.unwrap_or(row.format);
+    match patch.state.filter(|state| *state != current.state) {
         Some(EndpointState::Disabled) => {
-            row.state = EndpointState::Disabled.as_str().to_owned();
-            row.disabled_reason = Some(DisabledReason::Asked.as_str().to_owned());
+            row.state = EndpointState::Disabled;
+            row.disabled_reason = Some(DisabledReason::Asked);
         }
         Some(EndpointState::Enabled) => {
-            row.state = EndpointState::Enabled.as_str().to_owned();
+            row.state = EndpointState::Enabled;
             row.disabled_reason = None;
             row.failing_since = None;
             row.since = tx.newest_event_position().await?;
@@ -253,9 +253,9 @@ fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
         url: row.url.into(),
         description: row.description.map(Into::into),
         events,
-        format: WebhookFormat::parse(&row.format),
-        state: EndpointState::parse(&row.state),
-        disabled_reason: row.disabled_reason.as_deref().map(DisabledReason::parse),
+        format: row.format,
+        state: row.state,
+        disabled_reason: row.disabled_reason,
         previous_until: row.previous_until.filter(|until| now < *until).map(Timestamp),
         created_at: Timestamp(row.created_at),
         updated_at: Timestamp(row.updated_at),

@@ -1,5 +1,9 @@
 //! Wire types of webhook endpoints and deliveries.
-use poem_openapi::{Enum, Object};
+pub use entity::{
+    webhook_delivery::DeliveryState,
+    webhook_endpoint::{DisabledReason, EndpointState, WebhookFormat},
+};
+use poem_openapi::Object;
 use serde::Serialize;
 
 use super::filter::EventFilter;
@@ -121,89 +125,6 @@ impl Resource for IssuedWebhookEndpoint {
     }
 }
 
-/// Whether an endpoint receives deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum EndpointState {
-    /// The endpoint receives deliveries.
-    Enabled,
-    /// The endpoint receives nothing. Events that occur while it is disabled are not delivered later.
-    Disabled,
-}
-
-impl EndpointState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            EndpointState::Enabled => "enabled",
-            EndpointState::Disabled => "disabled",
-        }
-    }
-
-    /// Parses a stored value.
-    pub fn parse(text: &str) -> Self {
-        if text == "enabled" { EndpointState::Enabled } else { EndpointState::Disabled }
-    }
-}
-
-/// The format of deliveries. Both formats are signed as in Standard Webhooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum WebhookFormat {
-    /// The body contains the type, the time and the resource of the event.
-    #[default]
-    Standard,
-    /// A CloudEvent 1.0 in binary mode: headers contain the type and the time, the body contains the
-    /// resource.
-    CloudEvents,
-}
-
-impl WebhookFormat {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            WebhookFormat::Standard => "standard",
-            WebhookFormat::CloudEvents => "cloudevents",
-        }
-    }
-
-    /// Parses a stored value.
-    pub fn parse(text: &str) -> Self {
-        if text == "cloudevents" { WebhookFormat::CloudEvents } else { WebhookFormat::Standard }
-    }
-}
-
-/// The reason why an endpoint is disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum DisabledReason {
-    /// An admin disabled it.
-    Asked,
-    /// It responded with 410.
-    Gone,
-    /// All deliveries failed for five days.
-    Failing,
-}
-
-impl DisabledReason {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DisabledReason::Asked => "asked",
-            DisabledReason::Gone => "gone",
-            DisabledReason::Failing => "failing",
-        }
-    }
-
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "gone" => DisabledReason::Gone,
-            "failing" => DisabledReason::Failing,
-            _ => DisabledReason::Asked,
-        }
-    }
-}
-
 /// An endpoint to create.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
@@ -321,7 +242,7 @@ impl From<entity::webhook_delivery::Model> for WebhookDelivery {
             event_id: row.event_id.into(),
             kind: row.kind.into(),
             payload: row.payload.into(),
-            state: DeliveryState::parse(&row.state),
+            state: row.state,
             attempts: row.attempts,
             last_status: row.last_status,
             last_error: row.last_error,
@@ -331,37 +252,6 @@ impl From<entity::webhook_delivery::Model> for WebhookDelivery {
             updated_at: Timestamp(row.updated_at),
             delivered_at: row.delivered_at.map(Timestamp),
             version: row.version,
-        }
-    }
-}
-
-/// The state of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    /// Waits for its first or next attempt.
-    Pending,
-    /// The endpoint responded with a 2xx status.
-    Delivered,
-    /// All attempts failed, or the endpoint was disabled.
-    Failed,
-}
-
-impl DeliveryState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeliveryState::Pending => "pending",
-            DeliveryState::Delivered => "delivered",
-            DeliveryState::Failed => "failed",
-        }
-    }
-
-    fn parse(text: &str) -> Self {
-        match text {
-            "pending" => DeliveryState::Pending,
-            "delivered" => DeliveryState::Delivered,
-            _ => DeliveryState::Failed,
         }
     }
 }
