@@ -2,9 +2,12 @@
 use std::{fs::File, io::Read, path::Path};
 
 use flate2::read::MultiGzDecoder;
+use tar::Archive;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-const BLOCK: usize = 512;
+
+/// Maximum number of entries in an archive.
+const MAX_ENTRIES: usize = 10_000;
 
 /// Reads a file of at most `limit` bytes, and decompresses it if it is gzip. The limit applies to both sizes,
 /// so that a small file cannot decompress to an arbitrary size.
@@ -32,47 +35,37 @@ pub fn extract(bytes: Vec<u8>, name: Option<&str>, extension: &str) -> Result<Ve
     if bytes.get(257..262) != Some(b"ustar") {
         return Ok(bytes);
     }
-    let members = members(&bytes)?;
     let matches = |path: &str| match name {
         Some(name) => path == name || path.ends_with(&format!("/{name}")),
         None => path.ends_with(extension),
     };
-    let found = members.iter().filter(|(path, _)| matches(path)).max_by_key(|(_, content)| content.len());
-    match found {
-        Some((_, content)) => Ok(content.to_vec()),
-        None => {
-            let names: Vec<&str> = members.iter().map(|(path, _)| path.as_str()).take(20).collect();
-            let missing = name.map_or_else(|| format!("no {extension} file"), |name| format!("no {name}"));
-            Err(format!("{missing} in the archive, which contains {}", names.join(", ")))
+    let damaged = |error: std::io::Error| format!("the archive is damaged: {error}");
+    let (mut found, mut names): (Option<&[u8]>, _) = (None, Vec::new());
+    for (index, entry) in Archive::new(bytes.as_slice()).entries().map_err(damaged)?.enumerate() {
+        let entry = entry.map_err(damaged)?;
+        if index == MAX_ENTRIES {
+            return Err(format!("the archive must have at most {MAX_ENTRIES} entries"));
+        }
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        // A slice of the archive instead of a copy. A sparse file, which has no such slice, is not a regular file.
+        let start = entry.raw_file_position();
+        let range = usize::try_from(start).ok().zip(usize::try_from(start.saturating_add(entry.size())).ok());
+        let content =
+            range.and_then(|(start, end)| bytes.get(start..end)).ok_or("the archive is truncated")?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if matches(&path) && found.is_none_or(|found| content.len() >= found.len()) {
+            found = Some(content);
+        }
+        if names.len() < 20 {
+            names.push(path);
         }
     }
-}
-
-/// Returns the regular files of a tar archive with their paths.
-fn members(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
-    let (mut members, mut at) = (Vec::new(), 0);
-    while let Some(head) = archive.get(at..at + BLOCK).filter(|head| head.iter().any(|byte| *byte != 0)) {
-        let size = octal(&head[124..136]).ok_or("the archive is damaged")?;
-        let begin = at + BLOCK;
-        let content = begin.checked_add(size).and_then(|end| archive.get(begin..end));
-        let content = content.ok_or("the archive is truncated")?;
-        if matches!(head[156], b'0' | 0) {
-            let (name, folder) = (text(&head[..100]), text(&head[345..500]));
-            members.push((if folder.is_empty() { name } else { format!("{folder}/{name}") }, content));
-        }
-        at = begin + size.div_ceil(BLOCK) * BLOCK;
-    }
-    Ok(members)
-}
-
-fn text(field: &[u8]) -> String {
-    let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
-    String::from_utf8_lossy(&field[..end]).into_owned()
-}
-
-fn octal(field: &[u8]) -> Option<usize> {
-    let digits = text(field);
-    usize::from_str_radix(digits.trim(), 8).ok()
+    found.map(<[u8]>::to_vec).ok_or_else(|| {
+        let missing = name.map_or_else(|| format!("no {extension} file"), |name| format!("no {name}"));
+        format!("{missing} in the archive, which contains {}", names.join(", "))
+    })
 }
 
 #[cfg(test)]
@@ -80,19 +73,13 @@ mod tests {
     use super::*;
 
     fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut archive = Vec::new();
+        let mut archive = tar::Builder::new(Vec::new());
         for (path, content) in files {
-            let mut head = [0; BLOCK];
-            head[..path.len()].copy_from_slice(path.as_bytes());
-            head[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
-            head[156] = b'0';
-            head[257..262].copy_from_slice(b"ustar");
-            archive.extend(head);
-            archive.extend(*content);
-            archive.resize(archive.len().div_ceil(BLOCK) * BLOCK, 0);
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, path, *content).unwrap();
         }
-        archive.resize(archive.len() + 2 * BLOCK, 0);
-        archive
+        archive.into_inner().unwrap()
     }
 
     #[test]
@@ -123,6 +110,13 @@ mod tests {
         let mut archive = tar(&[("a.mmdb", &[1; 600])]);
         assert_eq!(extract(archive[..1000].to_vec(), None, ".mmdb"), Err("the archive is truncated".into()));
         archive[124..135].copy_from_slice(b"not a size!");
-        assert_eq!(extract(archive, None, ".mmdb"), Err("the archive is damaged".into()));
+        assert!(extract(archive, None, ".mmdb").is_err_and(|error| error.contains("the archive is damaged")));
+    }
+
+    #[test]
+    fn rejects_an_archive_with_too_many_entries() {
+        let files = vec![("a.mmdb", &[1][..]); MAX_ENTRIES + 1];
+        assert!(extract(tar(&files[1..]), None, ".mmdb").is_ok());
+        assert!(extract(tar(&files), None, ".mmdb").is_err_and(|error| error.contains("at most 10000")));
     }
 }

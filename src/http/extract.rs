@@ -1,13 +1,9 @@
 //! Extractors of operations. The request is validated against the OpenAPI document before the operation runs;
 //! an extractor only converts a validated value to its type.
-use std::{
-    marker::PhantomData,
-    net::IpAddr,
-    ops::Deref,
-    sync::{Arc, Mutex},
-};
+use std::{marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -211,7 +207,7 @@ macro_rules! bodies {
                 _: &mut RequestBody,
                 _: ExtractParamOptions<()>,
             ) -> poem::Result<Self> {
-                let body = ValidatedRequest::from_request(request)?.body.lock().ok().and_then(|mut body| body.take());
+                let body = ValidatedRequest::from_request(request)?.body.lock().take();
                 T::parse_from_json(body)
                     .map($name)
                     .map_err(|error| internal(&format!("the body has the wrong type: {}", error.into_message())))

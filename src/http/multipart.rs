@@ -1,5 +1,8 @@
 //! A streaming parser of `multipart/form-data` (RFC 7578). It buffers one chunk of the body and the tail of
 //! the previous one, never a whole part.
+//!
+//! The crate multer, version 3.1, is no replacement: it buffers all that has arrived, up to the whole body,
+//! does not bound the headers of a part, and accepts parts without a name.
 use std::io;
 
 use bytes::{Bytes, BytesMut};

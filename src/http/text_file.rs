@@ -90,7 +90,7 @@ impl<'a, F: TextFormat> ApiExtractor<'a> for TextUpload<F> {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        match ValidatedRequest::from_request(request)?.body.lock().ok().and_then(|mut body| body.take()) {
+        match ValidatedRequest::from_request(request)?.body.lock().take() {
             Some(Value::String(text)) => Ok(TextUpload(text, PhantomData)),
             _ => {
                 Err(Problem::from(Error::Internal("the validated request has no text body".to_owned()))

@@ -1,11 +1,9 @@
 //! Streams the rows of a query from one snapshot. Rows are fetched in batches, and only as fast as the
 //! receiver reads them (backpressure).
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     FromQueryResult, QueryTrait, Select, Statement, StreamTrait, TransactionTrait,
@@ -52,7 +50,7 @@ pub(super) struct ExportPermits(Arc<Mutex<Vec<Uuid>>>);
 
 impl ExportPermits {
     pub fn acquire(&self, caller: Uuid) -> Result<ExportPermit, TooManyExports> {
-        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callers = self.0.lock();
         if callers.contains(&caller) {
             return Err(TooManyExports::PerCaller);
         }
@@ -72,11 +70,7 @@ pub(super) struct ExportPermit {
 
 impl Drop for ExportPermit {
     fn drop(&mut self) {
-        self.permits
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|callers| *callers != self.caller);
+        self.permits.0.lock().retain(|callers| *callers != self.caller);
     }
 }
 

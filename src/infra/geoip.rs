@@ -8,9 +8,11 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     str::FromStr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::Duration,
 };
+
+use parking_lot::RwLock;
 
 pub use database::{Database, MAX_BYTES};
 
@@ -95,7 +97,7 @@ impl GeoIp {
 
     /// Returns the country of a public address, if the database contains it.
     pub fn country(&self, address: IpAddr) -> Option<Country> {
-        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.state.read();
         let database = state.database.clone()?;
         drop(state);
         database.country(address)
@@ -126,7 +128,7 @@ impl Inner {
     fn refresh(&self) {
         let Some(file) = &self.file else { return };
         let version = FileVersion::of(file);
-        let last_read = self.state.read().unwrap_or_else(PoisonError::into_inner).last_read;
+        let last_read = self.state.read().last_read;
         if version.as_ref().is_ok_and(|version| last_read == Some(*version)) {
             return;
         }
@@ -134,7 +136,7 @@ impl Inner {
             Ok(_) => Database::open(file),
             Err(error) => Err(error.to_string()),
         };
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.write();
         state.last_read = version.ok();
         match read {
             Ok(database) => {

@@ -8,6 +8,7 @@ pub mod event_log;
 pub mod export;
 pub mod geoip;
 pub mod http_client;
+pub mod jitter;
 pub mod lease;
 pub mod notify;
 pub mod query_log;

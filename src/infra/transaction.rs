@@ -5,7 +5,7 @@ use std::{
     ops::Deref,
     panic::AssertUnwindSafe,
     sync::{
-        Arc, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -44,8 +44,8 @@ pub struct Transaction {
     backend: DbBackend,
     open: Mutex<Option<DatabaseTransaction>>,
     failed: AtomicBool,
-    touched: std::sync::Mutex<BTreeSet<&'static str>>,
-    events: std::sync::Mutex<Vec<NewEvent>>,
+    touched: parking_lot::Mutex<BTreeSet<&'static str>>,
+    events: parking_lot::Mutex<Vec<NewEvent>>,
     jobs_enqueued: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ impl Tx {
     /// Marks a collection as changed. Its version increases at the commit, which invalidates caches and list
     /// ETags.
     pub async fn touch(&self, collection: &'static str) -> Result<(), DbErr> {
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(collection);
+        self.touched.lock().insert(collection);
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Tx {
             owner,
             occurred_at: at,
         };
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.events.lock().push(event);
     }
 
     /// Notifies the workers of new jobs when the transaction commits.
@@ -103,8 +103,8 @@ where
         backend: transaction.get_database_backend(),
         open: Mutex::new(Some(transaction)),
         failed: AtomicBool::new(false),
-        touched: std::sync::Mutex::default(),
-        events: std::sync::Mutex::default(),
+        touched: parking_lot::Mutex::default(),
+        events: parking_lot::Mutex::default(),
         jobs_enqueued: AtomicBool::new(false),
     }));
     let running = AssertUnwindSafe(async { work(tx.clone()).await }).catch_unwind();
@@ -147,7 +147,7 @@ impl Transaction {
         }
         // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
         // briefly, and two transactions cannot deadlock on them.
-        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        let touched = std::mem::take(&mut *self.touched.lock());
         for name in touched {
             let row = collection::ActiveModel { name: Set(name.to_owned()), version: Set(1) };
             let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
@@ -156,7 +156,7 @@ impl Transaction {
                 .to_owned();
             collection::Entity::insert(row).on_conflict(bump).exec_without_returning(open).await?;
         }
-        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        let events = std::mem::take(&mut *self.events.lock());
         let changes = Changes { events: !events.is_empty(), jobs: self.jobs_enqueued.load(Ordering::SeqCst) };
         event_log::write(open, events).await?;
         Ok(changes)

@@ -2,13 +2,11 @@
 //! the API catalog (RFC 9727). All files are embedded in the binary.
 mod problems;
 
-use std::{
-    collections::HashMap,
-    io::{Cursor, Read},
-};
+use std::{collections::HashMap, io::Read, sync::LazyLock};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use poem::{
     Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
@@ -25,9 +23,16 @@ use crate::http::{
     problem_code::ProblemCode,
 };
 
+/// A file of Swagger UI.
+macro_rules! swagger_file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../assets/swagger/", $name)).as_slice()
+    };
+}
+
 struct Page {
     media: &'static str,
-    bytes: Bytes,
+    bytes: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
     etag: ETag,
     policy: Option<HeaderValue>,
     variants: CompressedVariants,
@@ -65,28 +70,41 @@ impl ApiDocs {
         site
     }
 
-    fn add(&mut self, path: &str, media: &'static str, bytes: Vec<u8>, policy: Option<HeaderValue>) {
+    fn add(&mut self, path: &str, media: &'static str, bytes: impl Into<Bytes>, policy: Option<HeaderValue>) {
+        let bytes = bytes.into();
         let etag = ETag::from_parts(&[&STANDARD.encode(digest(&bytes))]);
-        self.0.insert(
-            path.to_owned(),
-            Page { media, bytes: bytes.into(), etag, policy, variants: CompressedVariants::default() },
-        );
+        self.insert(path, media, etag, policy, move || bytes);
+    }
+
+    /// Adds a file that is decompressed on its first use.
+    fn add_gzip(&mut self, path: &str, media: &'static str, gzip: &'static [u8]) {
+        let etag = ETag::from_parts(&[&STANDARD.encode(digest(gzip))]);
+        self.insert(path, media, etag, None, move || {
+            let mut bytes = Vec::new();
+            GzDecoder::new(gzip).read_to_end(&mut bytes).expect("the embedded file is valid gzip");
+            bytes.into()
+        });
+    }
+
+    fn insert(
+        &mut self,
+        path: &str,
+        media: &'static str,
+        etag: ETag,
+        policy: Option<HeaderValue>,
+        bytes: impl FnOnce() -> Bytes + Send + 'static,
+    ) {
+        let (bytes, variants) = (LazyLock::new(Box::new(bytes) as Box<_>), CompressedVariants::default());
+        self.0.insert(path.to_owned(), Page { media, bytes, etag, policy, variants });
     }
 
     fn swagger(&mut self) {
-        let files = [
-            ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-            ("swagger-ui.css", "text/css; charset=utf-8"),
-            ("favicon-32x32.png", "image/png"),
-        ];
-        for (name, media) in files {
-            if let Some(bytes) = swagger_file(name) {
-                self.add(&format!("/swagger/{name}"), media, bytes, None);
-            }
-        }
-        let script = SWAGGER_SCRIPT.as_bytes().to_vec();
-        self.add("/swagger/start.js", "text/javascript; charset=utf-8", script, None);
-        let page = SWAGGER_PAGE.as_bytes().to_vec();
+        let (script, style) = ("text/javascript; charset=utf-8", "text/css; charset=utf-8");
+        self.add_gzip("/swagger/swagger-ui-bundle.js", script, swagger_file!("swagger-ui-bundle.js.gz"));
+        self.add_gzip("/swagger/swagger-ui.css", style, swagger_file!("swagger-ui.css.gz"));
+        self.add("/swagger/favicon-32x32.png", "image/png", swagger_file!("favicon-32x32.png"), None);
+        self.add("/swagger/start.js", script, swagger_file!("start.js"), None);
+        let page = swagger_file!("index.html");
         self.add("/swagger", "text/html; charset=utf-8", page, Some(SWAGGER_POLICY));
     }
 
@@ -121,7 +139,7 @@ impl Page {
         let not_modified = if_none_match.is_some_and(|tags| tags.matches_weak(&self.etag));
         let mut response = match not_modified {
             true => Response::builder().status(StatusCode::NOT_MODIFIED).content_type(self.media).finish(),
-            false => Response::builder().content_type(self.media).body(self.bytes.clone()),
+            false => Response::builder().content_type(self.media).body(Bytes::clone(&self.bytes)),
         };
         response.extensions_mut().insert(self.variants.clone());
         let headers = response.headers_mut();
@@ -149,25 +167,7 @@ fn digest(bytes: &[u8]) -> Vec<u8> {
     ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec()
 }
 
-/// Returns a file of the embedded Swagger UI distribution.
-fn swagger_file(name: &str) -> Option<Vec<u8>> {
-    let mut archive =
-        zip::ZipArchive::new(Cursor::new(utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED)).ok()?;
-    let wanted = format!("/dist/{name}");
-    let index = (0..archive.len()).find(|index| {
-        archive.by_index(*index).is_ok_and(|file| file.name().is_ok_and(|name| name.ends_with(&wanted)))
-    })?;
-    let mut bytes = Vec::new();
-    archive.by_index(index).ok()?.read_to_end(&mut bytes).ok()?;
-    Some(bytes)
-}
-
 const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
-
-const SWAGGER_PAGE: &str = include_str!("../../assets/swagger/index.html");
-
-/// Starts Swagger UI.
-const SWAGGER_SCRIPT: &str = include_str!("../../assets/swagger/start.js");

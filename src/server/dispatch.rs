@@ -7,12 +7,10 @@ mod in_flight_keys;
 mod path_item;
 mod prefer;
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},

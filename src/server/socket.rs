@@ -3,6 +3,17 @@
 //! It passes complete, validated heads to hyper, then exactly the body of each request. The validator decides
 //! where a message ends, so hyper cannot disagree about it (request smuggling).
 //!
+//! hyper alone fails these attacks of `tests/abuse`, and nothing after hyper can detect the first three:
+//!
+//! - `smuggling`, CL+TE and TE+CL: hyper removes `Content-Length` if there is a `Transfer-Encoding`, processes
+//!   the request and reuses the connection. A proxy that applies the length disagrees with it.
+//! - `smuggling`, TE lone LF: hyper ends lines at LF without CR, so it sees a header that others see as a value.
+//! - `slow_heads`, `slower_heads`: hyper closes the connection without a 408.
+//! - `smuggling`, TE other: hyper accepts `gzip, chunked` and passes on a body that is still compressed.
+//! - `sizes`: a 9,000-byte header is accepted, and a long target gets 431 instead of 414, without a problem.
+//!
+//! A test compares the boundaries of random messages with hyper's.
+//!
 //! A rejected request is replaced by a harmless stand-in request, and its response by the problem. So hyper
 //! writes every response, and no second writer must be ordered with it.
 mod write;
@@ -229,3 +240,6 @@ impl AsyncRead for Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

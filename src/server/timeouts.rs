@@ -3,11 +3,12 @@
 //! hyper has a timer for request heads only. These timers also close idle connections, reset clients that do
 //! not read their responses, and bound graceful shutdown.
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Waker},
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 
 use super::{limits::Limits, request_head::Rejection};
@@ -82,7 +83,7 @@ impl ConnectionTimers {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Starts the head timer, unless it is running.

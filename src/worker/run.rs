@@ -13,7 +13,10 @@ use super::handlers::{self, handle};
 use crate::{
     app::App,
     domain::result_ext::ResultExt,
-    infra::queue::{ClaimedJob, JobError, Queue, Retry},
+    infra::{
+        jitter::jitter,
+        queue::{ClaimedJob, JobError, Queue, Retry},
+    },
 };
 
 /// Lease of a job. A worker that does not renew it within this time is considered dead.
@@ -197,8 +200,5 @@ async fn release_failed(app: &App, job: &ClaimedJob, error: &JobError) {
 /// Returns the retry delay with 20 % jitter, so that jobs that failed together are not retried together.
 fn backoff(attempt: i32) -> Duration {
     let delay = FIRST_RETRY.saturating_mul(1 << attempt.saturating_sub(1).clamp(0, 16));
-    let mut random = [0; 1];
-    // Without a random number the delay has no jitter, which is acceptable.
-    let _ = crate::domain::secret::fill_random(&mut random);
-    delay.min(MAX_RETRY).mul_f64(0.8 + 0.4 * f64::from(random[0]) / 255.0)
+    jitter(delay.min(MAX_RETRY), 0.2)
 }

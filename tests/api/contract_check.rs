@@ -1,10 +1,7 @@
 //! Every answer held against the document, before the test sees it.
-use std::{
-    collections::BTreeSet,
-    fs,
-    sync::{LazyLock, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, fs, sync::LazyLock};
 
+use parking_lot::Mutex;
 use poem::http::Method;
 use serde_json::{Value, json};
 use tenon::schema::Schema;
@@ -147,7 +144,7 @@ fn never_internal(answer: &Answer) {
 fn seen(id: &str, status: u16) {
     static SEEN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
     let note = format!("{id} {status}");
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = SEEN.lock();
     if seen.insert(note) {
         let all: Vec<&str> = seen.iter().map(String::as_str).collect();
         let _ = fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/seen.txt"), all.join("\n"));

@@ -1,10 +1,8 @@
 //! Writes records of JSON files through their services. Validates them against the schemas of the OpenAPI
 //! document, like request bodies.
-use std::{
-    collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashSet;
 
+use parking_lot::{Mutex, MutexGuard};
 use poem_openapi::types::ParseFromJSON;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -140,7 +138,7 @@ impl RecordWriter {
 
 impl RecordWriter {
     fn imported_customers(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        self.imported_customers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.imported_customers.lock()
     }
 }
 

@@ -1,9 +1,14 @@
 //! Frames of the event stream, serialized once for all clients.
+use std::time::Duration;
+
 use bytes::Bytes;
 use entity::event;
 
 use super::types::Event;
-use crate::domain::event::{Audience, Topic};
+use crate::{
+    domain::event::{Audience, Topic},
+    infra::jitter::jitter,
+};
 
 /// Delay before a client reconnects, in milliseconds.
 const RETRY: u32 = 2000;
@@ -43,13 +48,11 @@ pub fn reset(after: i64) -> Bytes {
     format!("retry: {RETRY}\n\nid: {after}\nevent: reset\ndata: {{\"after\":{after}}}\n\n").into()
 }
 
-/// Returns the last frame of a stream when the server stops. The retry delay is random, 6.0 to 12.4 seconds,
-/// so that clients do not reconnect all at once.
+/// Returns the last frame of a stream when the server stops. The retry delay is random, 6 to 12 seconds, so
+/// that clients do not reconnect all at once.
 pub fn stop() -> Bytes {
-    let mut byte = [0; 1];
-    // If the random number generator fails, all clients use the same delay, which is acceptable.
-    let _ = crate::domain::secret::fill_random(&mut byte);
-    format!("retry: {}\n\n", 6000 + 25 * u32::from(byte[0])).into()
+    let delay = jitter(Duration::from_secs(9), 1.0 / 3.0);
+    format!("retry: {}\n\n", delay.as_millis()).into()
 }
 
 /// Returns a heartbeat with the current log position: a client without events for a day can still resume

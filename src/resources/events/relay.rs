@@ -1,9 +1,7 @@
 //! A single reader of the event log per process that broadcasts each event to all streams.
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::{
     sync::broadcast,
     time::{sleep, timeout},
@@ -38,7 +36,7 @@ impl Relay {
     /// be past the current end of the log. A running reader can already be past it, so the caller reads the
     /// log up to its end after subscribing.
     pub fn subscribe(&self, newest: i64) -> broadcast::Receiver<Arc<Frame>> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
         let frames = self.frames.subscribe();
         if !*running {
             *running = true;
@@ -50,7 +48,7 @@ impl Relay {
     /// Returns whether no stream is subscribed, and if so marks the reader as stopped. The lock makes this
     /// atomic with [`Relay::subscribe`], which would otherwise subscribe to a reader that stops.
     fn is_idle(&self) -> bool {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
         let idle = self.frames.receiver_count() == 0;
         *running = !idle;
         idle

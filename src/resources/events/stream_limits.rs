@@ -1,8 +1,7 @@
 //! Limits of concurrent event streams, in total and for each caller.
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::config::EventsConfig;
 
@@ -30,7 +29,7 @@ impl StreamLimits {
     }
 
     fn open(&self) -> MutexGuard<'_, OpenStreams> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock()
     }
 
     pub fn acquire(&self, caller: String) -> Option<StreamPermit> {

@@ -2,10 +2,9 @@
 //!
 //! The stored response of a key exists only after the commit. Until then a second request with the key would
 //! run the operation too, so it is rejected with 409.
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashSet;
+
+use parking_lot::Mutex;
 
 use crate::http::problem::{Error, Problem};
 
@@ -24,7 +23,7 @@ impl<'a> InFlightKey<'a> {
     ///
     /// 409 if a request with the same key is running.
     pub fn register(keys: &'a InFlightKeys, scope: &str) -> Result<Self, Problem> {
-        let mut locked = keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locked = keys.lock();
         match locked.insert(scope.to_owned()) {
             true => Ok(InFlightKey { keys, scope: scope.to_owned() }),
             false => Err(Error::IdempotencyKeyInUse.into()),
@@ -34,6 +33,6 @@ impl<'a> InFlightKey<'a> {
 
 impl Drop for InFlightKey<'_> {
     fn drop(&mut self) {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.scope);
+        self.keys.lock().remove(&self.scope);
     }
 }

@@ -1,7 +1,8 @@
 //! Signing keys of access tokens: selection of the signing key, verification keys, and the rotation schedule.
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use parking_lot::RwLock;
 use ring::{
     rand::SystemRandom,
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
@@ -113,7 +114,7 @@ impl SigningKeys {
         let mut keys: Vec<_> =
             rows.into_iter().map(|row| LoadedKey::try_from(row).map(Arc::new)).collect::<Result<_, _>>()?;
         keys.sort_by(|one, other| other.row.sort_key().cmp(&one.row.sort_key()));
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
+        *self.keys.write() = keys.into();
         Ok(())
     }
 
@@ -140,7 +141,7 @@ impl SigningKeys {
     }
 
     fn current(&self) -> Arc<[Arc<LoadedKey>]> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.keys.read().clone()
     }
 }
 

@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
@@ -23,6 +24,7 @@ use crate::{
         clock::Clock,
         db::Db,
         http_client::{ClientError, HttpClient, RequestUrl},
+        jitter::jitter,
         lease::Lease,
     },
 };
@@ -36,6 +38,9 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
 /// The shortest delay between two attempts to take the lease. Another process may release it before its end.
 const MIN_DELAY: Duration = Duration::from_secs(1);
+
+/// Services that started together do not fetch at the same time.
+const JITTER: f64 = 0.1;
 
 const ACCEPT: &str = "application/json, application/xml, text/xml";
 
@@ -116,16 +121,16 @@ impl RateFetcher {
         let delay = match lease.try_acquire(now, now + LEASE.as_millis() as i64).await {
             Ok(Some(end)) => {
                 let left = Duration::from_millis(end.saturating_sub(now).max(0) as u64);
-                return Some(jittered(left.clamp(MIN_DELAY, source.interval)));
+                return Some(jitter(left.clamp(MIN_DELAY, source.interval), JITTER));
             }
             Ok(None) => match self.fetch_now(MaxChange::Enforced).await {
                 Ok(summary) => {
                     self.succeeded(source.url.expose(), &summary);
-                    jittered(source.interval)
+                    jitter(source.interval, JITTER)
                 }
-                Err(error) => jittered(self.failed(&error).min(source.interval)),
+                Err(error) => jitter(self.failed(&error).min(source.interval), JITTER),
             },
-            Err(error) => jittered(self.failed(&FetchError::Storage(error.into()))),
+            Err(error) => jitter(self.failed(&FetchError::Storage(error.into())), JITTER),
         };
         if let Err(error) = lease.set_end(self.clock.now() + delay.as_millis() as i64).await {
             tracing::debug!(?error, "could not shorten the lease of the source of rates: it expires");
@@ -166,7 +171,7 @@ impl RateFetcher {
             tracing::info!(source, failures, "the source of rates is available again");
         }
         let rejected: BTreeSet<Currency> = summary.rejected.iter().map(|rate| rate.currency).collect();
-        let mut logged = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = self.rejected.lock();
         if *logged != rejected && !rejected.is_empty() {
             let rates: Vec<String> = summary.rejected.iter().map(ToString::to_string).collect();
             tracing::warn!(
@@ -195,12 +200,4 @@ impl RateFetcher {
 fn host(url: &str) -> String {
     RequestUrl::parse(url)
         .map_or_else(|_| "source".to_owned(), |target| target.host.chars().take(100).collect())
-}
-
-/// Adds a jitter of ±10 %, so that services that started together do not fetch at the same time.
-fn jittered(time: Duration) -> Duration {
-    let mut byte = [0; 1];
-    // Without a random number the delay has a fixed offset, which is harmless.
-    let _ = crate::domain::secret::fill_random(&mut byte);
-    time.mul_f64(0.9 + 0.2 * f64::from(byte[0]) / 255.0)
 }

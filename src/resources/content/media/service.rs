@@ -2,11 +2,12 @@
 use std::{
     collections::HashMap,
     num::NonZero,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Weak},
     thread,
 };
 
 use entity::media;
+use parking_lot::Mutex;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, ModelTrait, QueryFilter,
     QuerySelect, Set,

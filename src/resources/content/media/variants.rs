@@ -1,12 +1,9 @@
 //! Variants: resized or converted copies of an image, made on the first request and stored beside the
 //! original.
-use std::{
-    collections::HashMap,
-    ops::Range,
-    sync::{Arc, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use entity::media;
+use parking_lot::MutexGuard;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{
@@ -125,7 +122,7 @@ impl MediaLibrary {
 
     /// Returns the lock of a variant: concurrent requests for the same variant wait, and it is made once.
     fn lock_for(&self, blob: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_progress = self.in_progress.lock();
         if let Some(lock) = in_progress.get(blob).and_then(std::sync::Weak::upgrade) {
             return lock;
         }
@@ -182,7 +179,7 @@ impl MediaLibrary {
     }
 
     fn failed(&self) -> MutexGuard<'_, HashMap<String, Option<i64>>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failed.lock()
     }
 
     fn known_failure(&self, blob: &str) -> Option<Error> {

@@ -23,6 +23,7 @@ use crate::{
     infra::{
         db::Tx,
         http_client::{ClientError, HttpResponse, Timeouts},
+        jitter::jitter,
         queue::{ClaimedJob, JobError, NewJob, Queue},
     },
 };
@@ -239,10 +240,7 @@ fn excerpt(body: &[u8]) -> String {
 /// Returns the time of the next attempt after `attempts` failed ones; `None` after the last.
 fn next_attempt(attempts: i32, now: i64) -> Option<i64> {
     let delay = RETRY_DELAYS.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
-    let mut byte = [0; 1];
-    // If the random number generator fails, there is no jitter, which is acceptable.
-    let _ = crate::domain::secret::fill_random(&mut byte);
-    Some(now + (*delay as f64 * (0.8 + 0.4 * f64::from(byte[0]) / 255.0)) as i64)
+    Some(now + jitter(Duration::from_millis(delay.unsigned_abs()), 0.2).as_millis() as i64)
 }
 
 /// Records the result of an attempt with the delivery and with its endpoint, which can become disabled.

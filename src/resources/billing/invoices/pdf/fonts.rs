@@ -1,27 +1,41 @@
 //! Text shaping: font fallback, widths and line breaking.
 use std::{ops::Range, sync::LazyLock};
 
+use harfrust::{Direction, GlyphInfo, GlyphPosition, ShapeOptions, ShaperData, UnicodeBuffer};
 use krilla::text::{Font, GlyphId, KrillaGlyph};
-use rustybuzz::{Direction, Face as Shaper, UnicodeBuffer};
+use skrifa::{
+    FontRef, MetadataProvider,
+    charmap::Charmap,
+    instance::{LocationRef, Size},
+};
+use unicode_linebreak::{BreakClass, break_property, linebreaks};
 
 /// A font, loaded for shaping and for embedding.
 pub struct Face {
-    shaper: Shaper<'static>,
+    source: FontRef<'static>,
+    charmap: Charmap<'static>,
+    shaper: ShaperData,
     pub font: Font,
 }
 
 impl Face {
     fn new(bytes: &'static [u8]) -> Option<Self> {
-        Some(Face { shaper: Shaper::from_slice(bytes, 0)?, font: Font::new(bytes.into(), 0)? })
+        let source = FontRef::new(bytes).ok()?;
+        Some(Face {
+            charmap: source.charmap(),
+            shaper: ShaperData::new(&source),
+            font: Font::new(bytes.into(), 0)?,
+            source,
+        })
     }
 
     fn has(&self, c: char) -> bool {
-        self.shaper.glyph_index(c).is_some()
+        self.charmap.map(c).is_some()
     }
 
     /// Returns the glyph for characters that no font contains.
     fn missing_glyph(&self) -> u32 {
-        self.shaper.glyph_index('□').map_or(0, |id| u32::from(id.0))
+        self.charmap.map('□').map_or(0, |id| id.to_u32())
     }
 }
 
@@ -74,16 +88,7 @@ fn clean(text: &str) -> String {
 
 /// Returns whether a character combines with the one before.
 fn is_combining(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5c7}'
-        | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{1ab0}'..='\u{1aff}'
-        | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{3099}' | '\u{309a}'
-        | '\u{1f3fb}'..='\u{1f3ff}')
-}
-
-/// Returns whether a character is of a script without spaces, in which a line may break after each character.
-fn breaks_after_any(c: char) -> bool {
-    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
-        | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}')
+    matches!(break_property(c.into()), BreakClass::CombiningMark | BreakClass::EmojiModifier)
 }
 
 impl Fonts {
@@ -174,30 +179,10 @@ fn is_same(one: Option<&'static Face>, other: Option<&'static Face>) -> bool {
     }
 }
 
-/// Splits text where a line may break: after words with their spaces, and between characters of scripts
-/// without spaces.
-fn break_opportunities(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut before) = (0, None);
-    for (at, c) in text.char_indices() {
-        let ends = |before: char| {
-            !is_combining(c)
-                && ((before == ' ' && c != ' ')
-                    || (breaks_after_any(before) && breaks_after_any(c) && !is_closing(c)))
-        };
-        if before.is_some_and(ends) {
-            parts.push(&text[start..at]);
-            start = at;
-        }
-        before = Some(c);
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-/// Returns whether a character must not start a line.
-fn is_closing(c: char) -> bool {
-    matches!(c, '、' | '。' | '）' | '」' | '』' | '】' | '，' | '．' | '：' | '！' | '？' | 'ー' | '々')
+/// Splits text where a line may break (UAX #14).
+fn break_opportunities(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    linebreaks(text).map(move |(end, _)| &text[std::mem::replace(&mut start, end)..end])
 }
 
 /// Splits text into characters with their combining characters.
@@ -214,10 +199,10 @@ fn shape(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGlyp
     buffer.push_str(&text[range.clone()]);
     buffer.guess_segment_properties();
     buffer.set_direction(Direction::LeftToRight);
-    let output = rustybuzz::shape(&face.shaper, &[], buffer);
+    let output = face.shaper.shaper(&face.source).build().shape(buffer, ShapeOptions::new());
     let (em, missing) = (face.font.units_per_em(), face.missing_glyph());
     let infos = output.glyph_infos();
-    let glyph = |(at, (info, position)): (usize, (&rustybuzz::GlyphInfo, &rustybuzz::GlyphPosition))| {
+    let glyph = |(at, (info, position)): (usize, (&GlyphInfo, &GlyphPosition))| {
         let next = infos[at..].iter().map(|other| other.cluster).find(|cluster| *cluster != info.cluster);
         let end = next.map_or(range.end, |cluster| range.start + cluster as usize);
         KrillaGlyph::new(
@@ -236,8 +221,8 @@ fn shape(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGlyp
 /// Returns a box for each character. Text that is copied from the page still contains the character.
 fn missing_glyphs(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGlyph> {
     let id = face.missing_glyph();
-    let advance = face.shaper.glyph_hor_advance(rustybuzz::ttf_parser::GlyphId(id as u16));
-    let advance = f32::from(advance.unwrap_or_default()) / face.font.units_per_em();
+    let metrics = face.source.glyph_metrics(Size::unscaled(), LocationRef::default());
+    let advance = metrics.advance_width(id.into()).unwrap_or_default() / face.font.units_per_em();
     let mut at = range.start;
     let glyph = |cluster: &str| {
         at += cluster.len();
