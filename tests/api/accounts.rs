@@ -12,7 +12,7 @@ async fn id(api: &Api) -> String {
     api.get("/api/me").await.is(200).id()
 }
 
-#[tokio::test]
+#[api_test]
 async fn registration_makes_readers_where_it_is_on() {
     let off = Api::start().await;
     off.post("/api/users", new("ada@acme.test")).await.is(403);
@@ -26,7 +26,7 @@ async fn registration_makes_readers_where_it_is_on() {
     assert_eq!((again.id(), again.header("idempotent-replayed")), (made.id(), "true"));
     keyed.post("/api/users", new("bob@acme.test")).await.is(422);
     let taken = api.post("/api/users", new("ADA@acme.test")).await.is(409);
-    assert_eq!(taken.places(), ["#/email"]);
+    assert_eq!(taken.locations(), ["#/email"]);
     let mut editor = new("eve@acme.test");
     editor["role"] = json!("editor");
     api.post("/api/users", editor.clone()).await.is(403);
@@ -39,11 +39,11 @@ async fn registration_makes_readers_where_it_is_on() {
         let mut body = new("bob@acme.test");
         body[member] = json!(value);
         let refused = api.post("/api/users", body).await.is(400);
-        assert_eq!(refused.places(), [format!("#/{member}")]);
+        assert_eq!(refused.locations(), [format!("#/{member}")]);
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_account_is_there_for_its_owner_and_for_admins() {
     let api = Api::start().await;
     let (ada, eve, admin) =
@@ -70,7 +70,7 @@ async fn an_account_is_there_for_its_owner_and_for_admins() {
     assert_eq!(admin.get("/api/users?q=ACME%20%25").await.is(200).body["pagination"]["total"], 0);
 }
 
-#[tokio::test]
+#[api_test]
 async fn owners_change_themselves_and_admins_the_rest() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
@@ -93,7 +93,7 @@ async fn owners_change_themselves_and_admins_the_rest() {
     ada.get("/api/me").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_new_password_takes_the_old_one_and_ends_other_sessions() {
     let api = Api::start().await;
     let (ada, email) = api.account(Role::Reader).await;
@@ -114,7 +114,7 @@ async fn a_new_password_takes_the_old_one_and_ends_other_sessions() {
     login(new).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn somebody_is_left_to_run_the_service() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -131,7 +131,7 @@ async fn somebody_is_left_to_run_the_service() {
     second.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn whoever_has_written_stays() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);

@@ -17,7 +17,7 @@ fn with(api: &Api, key: &Value) -> Api {
     api.bearer(key["key"].as_str().unwrap())
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_key_does_what_its_owner_may_within_its_scopes() {
     let api = Api::start().await;
     let ada = api.sign_in(Role::Author).await;
@@ -44,7 +44,7 @@ async fn a_key_does_what_its_owner_may_within_its_scopes() {
     ada.post("/api/api-keys", json!({ "name": "x", "scopes": [] })).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_key_of_an_admin_gives_no_roles() {
     let api = Api::start().await;
     let program = with(&api, &key(&api.sign_in(Role::Admin).await, &["users:write"]).await);
@@ -54,7 +54,7 @@ async fn a_key_of_an_admin_gives_no_roles() {
     program.post("/api/users", new).await.is(403);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_key_ends_by_time_by_removal_and_with_its_owner() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
@@ -84,7 +84,7 @@ async fn a_key_ends_by_time_by_removal_and_with_its_owner() {
     admin.delete(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_old_secret_works_for_a_day_after_a_rotation() {
     let api = Api::start().await;
     let ada = api.sign_in(Role::Author).await;
@@ -111,7 +111,7 @@ async fn the_old_secret_works_for_a_day_after_a_rotation() {
     }
 }
 
-#[test]
+#[api_test]
 fn every_scope_of_an_operation_can_be_granted() {
     let document = &*tenon::api::DOCUMENT;
     let granted = document["components"]["schemas"]["Scope"]["enum"].as_array().into_iter().flatten();

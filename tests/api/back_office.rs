@@ -10,7 +10,7 @@ pub fn rabbit() -> Value {
     json!({ "name": "Evil Rabbit", "email": "Evil@Rabbit.test", "imageUrl": "/customers/evil-rabbit.png" })
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_customer_is_written_down_changed_and_deleted() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -23,7 +23,7 @@ async fn a_customer_is_written_down_changed_and_deleted() {
     assert_eq!((again.id(), again.header("idempotent-replayed")), (made.id(), "true"));
     keyed.post("/api/v2/customers", json!({ "name": "Other", "email": "o@acme.test" })).await.is(422);
     let taken = books.post("/api/v2/customers", rabbit()).await.is(409);
-    assert_eq!(taken.places(), ["#/email"]);
+    assert_eq!(taken.locations(), ["#/email"]);
 
     let read = books.get(&path).await.is(200);
     assert_eq!((&read.body, read.header("etag")), (&made.body, made.header("etag")));
@@ -50,7 +50,7 @@ async fn a_customer_is_written_down_changed_and_deleted() {
     books.delete(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn customers_are_listed_found_and_walked() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -85,7 +85,7 @@ async fn customers_are_listed_found_and_walked() {
     books.get("/api/v2/customers?sort=password").await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn changes_in_the_office_can_be_quiet_and_must_be_careful() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let books = api.sign_in(Role::Accountant).await;
@@ -128,7 +128,7 @@ async fn acme(books: &Api) -> Vec<String> {
     customers
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_invoice_is_shown_in_the_currency_of_the_locale() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -165,7 +165,7 @@ async fn an_invoice_is_shown_in_the_currency_of_the_locale() {
 }
 
 /// Settings may have changed since it was written.
-#[tokio::test]
+#[api_test]
 async fn what_has_no_rate_is_named_by_its_currency() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -184,7 +184,7 @@ async fn what_has_no_rate_is_named_by_its_currency() {
     assert_eq!(some.body["pagination"]["total"], 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_rate_that_somebody_told_takes_over_until_it_is_too_old() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -212,7 +212,7 @@ async fn a_rate_that_somebody_told_takes_over_until_it_is_too_old() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_are_filtered_sorted_and_walked() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -252,7 +252,7 @@ async fn invoices_are_filtered_sorted_and_walked() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_invoice_goes_its_way_and_no_other() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -282,7 +282,7 @@ async fn an_invoice_goes_its_way_and_no_other() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_invoice_is_written_once_and_changed_by_who_knows_it() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -294,7 +294,7 @@ async fn an_invoice_is_written_once_and_changed_by_who_knows_it() {
     assert_eq!(key.post("/api/v2/invoices/en-us", new("pending")).await.is(201).id(), made.id());
     key.post("/api/v2/invoices/en-us", new("draft")).await.is(422);
     let nobody = json!({ "customerId": made.id(), "amount": 1, "status": "draft" });
-    assert_eq!(books.post("/api/v2/invoices/en-us", nobody).await.is(409).places(), ["#/customerId"]);
+    assert_eq!(books.post("/api/v2/invoices/en-us", nobody).await.is(409).locations(), ["#/customerId"]);
     let path = made.header("location").to_owned();
     let read = books.get(&path).await.is(200);
     books.header("if-none-match", read.header("etag")).get(&path).await.is(304);
@@ -315,7 +315,7 @@ async fn an_invoice_is_written_once_and_changed_by_who_knows_it() {
     named.delete(&path).await.is(412);
     // In another currency the amount is only looked at.
     let french = path.replace("en-us", "fr");
-    assert_eq!(books.put(&french, put.clone()).await.is(409).places(), ["#/amount"]);
+    assert_eq!(books.put(&french, put.clone()).await.is(409).locations(), ["#/amount"]);
     let mut same = put;
     same["amount"] = books.get(&french).await.is(200).body["amount"].clone();
     assert_eq!(books.put(&french, same).await.is(200).body["original"]["amount"], 200);
@@ -328,7 +328,7 @@ async fn an_invoice_is_written_once_and_changed_by_who_knows_it() {
     books.get(&format!("{other}?expand=customer")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_invoice_that_was_paid_stays_in_the_books() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;

@@ -4,9 +4,9 @@ use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
+    concurrency::at_once,
     events::Stream,
-    support::{Answer, Api},
-    together::at_once,
+    support::{Api, Response},
 };
 
 const AUDIENCES: [&str; 3] = ["public", "accounts", "staff"];
@@ -17,7 +17,7 @@ pub async fn channel(editor: &Api, audience: &str) -> String {
     editor.post("/api/channels", new).await.is(201).header("location").to_owned()
 }
 
-pub async fn say(who: &Api, channel: &str, text: &str) -> Answer {
+pub async fn say(who: &Api, channel: &str, text: &str) -> Response {
     who.post(&format!("{channel}/messages"), json!({ "text": text })).await
 }
 
@@ -38,7 +38,7 @@ async fn everybody(api: &Api) -> Vec<(Option<Role>, Api)> {
     all
 }
 
-#[tokio::test]
+#[api_test]
 async fn each_reads_and_writes_where_they_belong_and_nothing_else_is_there() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -79,7 +79,7 @@ async fn each_reads_and_writes_where_they_belong_and_nothing_else_is_there() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_channel_is_made_found_changed_and_deleted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -89,7 +89,7 @@ async fn a_channel_is_made_found_changed_and_deleted() {
     assert_eq!(made.body["name"], "Workshop");
     assert_eq!(once.post("/api/channels", new.clone()).await.is(201).body, made.body);
     once.post("/api/channels", json!({ "name": "Other", "audience": "staff" })).await.is(422);
-    assert_eq!(editor.post("/api/channels", new).await.is(409).places(), ["#/name"]);
+    assert_eq!(editor.post("/api/channels", new).await.is(409).locations(), ["#/name"]);
     let path = made.header("location");
     let read = api.get(path).await.is(200);
     assert_eq!((read.header("etag"), &read.body), (made.header("etag"), &made.body));
@@ -108,7 +108,7 @@ async fn a_channel_is_made_found_changed_and_deleted() {
     let same = editor.patch(path, json!({ "name": "Workshop" })).await.is(200);
     assert_eq!(same.header("etag"), changed.header("etag"));
     let taken = editor.patch(&hidden, json!({ "name": "Workshop" })).await.is(409);
-    assert_eq!(taken.places(), ["#/name"]);
+    assert_eq!(taken.locations(), ["#/name"]);
     editor.header("prefer", "return=minimal").patch(path, json!({ "name": "Bench" })).await.is(204);
 
     let message = say(&editor, path, "Sweep the floor").await.is(201).header("location").to_owned();
@@ -119,7 +119,7 @@ async fn a_channel_is_made_found_changed_and_deleted() {
     editor.delete(path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_message_says_when_it_was_edited_and_belongs_to_its_author() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -158,7 +158,7 @@ async fn a_message_says_when_it_was_edited_and_belongs_to_its_author() {
     admin.delete(&account).await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn changes_may_have_to_name_a_version() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -170,7 +170,7 @@ async fn changes_may_have_to_name_a_version() {
     editor.delete(&channel).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_said_is_told_to_those_who_may_read_it_live_and_later() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -214,7 +214,7 @@ async fn what_is_said_is_told_to_those_who_may_read_it_live_and_later() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_channel_that_closes_says_so_and_then_nothing_more() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -243,7 +243,7 @@ fn ids(page: &Value) -> Vec<String> {
     entries.map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_walk_through_the_history_meets_each_message_once_while_others_come() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
@@ -270,7 +270,7 @@ async fn a_walk_through_the_history_meets_each_message_once_while_others_come() 
     assert_eq!(ids(&reader.get(&format!("{channel}/messages?limit=8&page=2")).await.is(200).body), said[..8]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn what_is_sent_twenty_times_at_once_is_said_once() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -291,7 +291,7 @@ async fn what_is_sent_twenty_times_at_once_is_said_once() {
     assert_eq!(json!(told), json!([list["data"][1]["id"], list["data"][0]["id"]]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_client_id_is_one_message_of_one_author_in_one_channel() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -304,7 +304,7 @@ async fn a_client_id_is_one_message_of_one_author_in_one_channel() {
     let again = reader.post(&here, padded).await.is(200);
     assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
     let other = json!({ "text": "Second", "clientId": new["clientId"] });
-    assert_eq!(reader.post(&here, other.clone()).await.is(409).places(), ["#/clientId"]);
+    assert_eq!(reader.post(&here, other.clone()).await.is(409).locations(), ["#/clientId"]);
     // Another text by now, and still what was sent first.
     reader.patch(first.header("location"), json!({ "text": "Second" })).await.is(200);
     let again = reader.post(&here, new.clone()).await.is(200);
@@ -319,7 +319,7 @@ async fn a_client_id_is_one_message_of_one_author_in_one_channel() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_wrong_is_refused_by_name() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -335,7 +335,7 @@ async fn what_is_wrong_is_refused_by_name() {
         (json!({ "text": "a", "clientId": null }), vec!["#/clientId"]),
         (json!({ "text": "a", "authorId": "me" }), vec!["#/authorId"]),
     ] {
-        assert_eq!(editor.post(&path, body.clone()).await.is(400).places(), places, "{body}");
+        assert_eq!(editor.post(&path, body.clone()).await.is(400).locations(), places, "{body}");
     }
     for (body, places) in [
         (json!({}), vec!["#/audience", "#/name"]),
@@ -348,11 +348,11 @@ async fn what_is_wrong_is_refused_by_name() {
         (json!({ "name": "a", "audience": "nobody" }), vec!["#/audience"]),
         (json!({ "name": "a", "description": null, "audience": "staff" }), vec!["#/description"]),
     ] {
-        assert_eq!(editor.post("/api/channels", body.clone()).await.is(400).places(), places, "{body}");
+        assert_eq!(editor.post("/api/channels", body.clone()).await.is(400).locations(), places, "{body}");
     }
     for query in ["limit=51", "limit=0", "page=0", "after=AAAAAAAAAAAAAAAAAAAAAAAA", "sort=id"] {
         let place = query.split('=').next().expect("a name");
-        assert_eq!(api.get(&format!("{path}?{query}")).await.is(400).places(), [place], "{query}");
+        assert_eq!(api.get(&format!("{path}?{query}")).await.is(400).locations(), [place], "{query}");
     }
     api.get("/api/channels?audience=nobody").await.is(400);
     editor.post(&path, json!({ "text": "ä".repeat(4000) })).await.is(201);

@@ -4,14 +4,14 @@ use tenon::http::auth::Role;
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Asks all at the same time, and says with which statuses they were answered, sorted.
 pub async fn at_once<F, Fut>(count: usize, ask: F) -> Vec<u16>
 where
     F: Fn(usize) -> Fut,
-    Fut: Future<Output = Answer> + Send + 'static,
+    Fut: Future<Output = Response> + Send + 'static,
 {
     let asked: Vec<_> = (0..count).map(|number| tokio::spawn(ask(number))).collect();
     let mut statuses = Vec::with_capacity(count);
@@ -29,7 +29,7 @@ async fn counted(api: &Api, post: &str) -> (Value, Value) {
     (said, seen["pagination"]["total"].clone())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn a_comment_that_many_approve_counts_once() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -50,7 +50,7 @@ async fn a_comment_that_many_approve_counts_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn a_thread_that_goes_while_it_is_answered_leaves_a_right_count() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -77,7 +77,7 @@ async fn a_thread_that_goes_while_it_is_answered_leaves_a_right_count() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn of_those_who_mean_one_version_one_changes_it() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -108,7 +108,7 @@ async fn of_those_who_mean_one_version_one_changes_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn of_those_who_want_to_be_first_one_is() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await.header("if-none-match", "*");
@@ -143,7 +143,7 @@ async fn of_those_who_want_to_be_first_one_is() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn tags_that_go_while_they_are_given_stop_nobody() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

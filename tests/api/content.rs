@@ -4,7 +4,7 @@ use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 
-#[tokio::test]
+#[api_test]
 async fn comments_wait_until_somebody_has_looked() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
@@ -43,7 +43,7 @@ async fn comments_wait_until_somebody_has_looked() {
     reader.delete(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn replies_stay_in_their_thread_and_go_with_it() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -80,7 +80,7 @@ async fn replies_stay_in_their_thread_and_go_with_it() {
     api.get(&format!("/api/comments/{}", parents[0])).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_count_is_right_when_many_write_at_once() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -99,7 +99,7 @@ async fn the_count_is_right_when_many_write_at_once() {
     assert_eq!(api.get(&format!("/api/posts/{post}")).await.body["commentsCount"], 24);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_comment_can_be_repeated_safely() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -118,7 +118,7 @@ async fn a_comment_can_be_repeated_safely() {
     editor.header("if-none-match", queue.header("etag")).get("/api/comments").await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn tags_can_be_made_renamed_and_taken_away() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -163,7 +163,7 @@ async fn tags_can_be_made_renamed_and_taken_away() {
     assert_eq!(tags, json!([{ "slug": "iron", "name": "Iron" }]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn documents_live_in_a_tree() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -202,7 +202,7 @@ async fn documents_live_in_a_tree() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn health_is_told_to_everybody() {
     let api = Api::start().await;
     for path in ["/livez", "/readyz", "/api/health"] {
@@ -216,7 +216,7 @@ async fn health_is_told_to_everybody() {
     api.get("/livez").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_said_about_a_post_is_hidden_with_it() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
@@ -247,7 +247,7 @@ async fn what_is_said_about_a_post_is_hidden_with_it() {
     editor.get(&waits).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn tags_count_what_everybody_may_read() {
     let api = Api::start().await;
     let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
@@ -277,7 +277,7 @@ async fn tags_count_what_everybody_may_read() {
     assert_eq!((&list["data"][0]["slug"], &list["data"][0]["postsCount"]), (&json!("oak"), &json!(2)));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_comment_shows_its_author_as_they_are_now() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

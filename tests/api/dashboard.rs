@@ -49,7 +49,7 @@ const INVOICES: [(i64, &str, &str, &str); 7] = [
     (40, "paid", "2024-02-29", "en-us"),
 ];
 
-#[tokio::test]
+#[api_test]
 async fn months_are_summed_from_paid_invoices_of_every_currency() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;
@@ -86,7 +86,7 @@ async fn months_are_summed_from_paid_invoices_of_every_currency() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn imported_books_count_before_invoices() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;
@@ -105,7 +105,7 @@ async fn imported_books_count_before_invoices() {
     assert_eq!(books.get("/api/v2/revenues/en-us").await.is(200).body["pagination"]["total"], 72);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_month_is_read_as_the_list_shows_it() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;
@@ -129,7 +129,7 @@ async fn a_month_is_read_as_the_list_shows_it() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_figure_is_written_replaced_and_taken_away() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;
@@ -177,7 +177,7 @@ async fn a_figure_is_written_replaced_and_taken_away() {
     books.delete("/api/v2/revenues/it/2026-11").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_figure_and_an_import_keep_off_each_other() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let books = books(&api, &[]).await;
@@ -200,7 +200,7 @@ async fn a_figure_and_an_import_keep_off_each_other() {
     assert!(told(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("was deleted here"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_dashboard_is_told_in_one_answer_and_one_currency() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;
@@ -230,7 +230,7 @@ async fn the_dashboard_is_told_in_one_answer_and_one_currency() {
     assert_eq!(known.get("/api/v2/dashboard").await.is(200).body["cards"]["customers"], 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_part_that_cannot_be_read_is_named_and_the_rest_is_answered() {
     let api = Api::start().await;
     let books = books(&api, &INVOICES).await;
@@ -259,7 +259,7 @@ async fn a_part_that_cannot_be_read_is_named_and_the_rest_is_answered() {
     assert_eq!(known.get("/api/v2/dashboard").await.is(200).body["failed"], json!([]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_empty_office_has_a_dashboard_too() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;

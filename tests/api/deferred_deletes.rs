@@ -13,10 +13,10 @@ use crate::{
     channels::{channel, say},
     jobs::workers,
     support::Api,
-    webhooks_out::endpoint,
+    webhook_endpoints::endpoint,
 };
 
-#[tokio::test]
+#[api_test]
 async fn much_that_was_said_goes_with_its_channel() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -46,7 +46,7 @@ async fn much_that_was_said_goes_with_its_channel() {
 
 /// Waits until none are known any more.
 async fn empty(known: impl AsyncFn() -> u64) {
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if known().await == 0 {
             return;
         }
@@ -55,7 +55,7 @@ async fn empty(known: impl AsyncFn() -> u64) {
     panic!("what was left never went")
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_log_of_an_endpoint_goes_with_it_and_what_was_to_be_sent_is_not() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -76,7 +76,7 @@ async fn the_log_of_an_endpoint_goes_with_it_and_what_was_to_be_sent_is_not() {
     let late = api.app.db.write(late).await.expect("the job is kept");
     let _stop = workers(&api);
     empty(known).await;
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         let job = admin.get(&format!("/api/jobs/{late}")).await.is(200).body;
         if job["state"] == "done" {
             assert!(job["lastError"].is_null() && job["attempts"] == 1, "{job}");

@@ -4,7 +4,7 @@ use tenon::http::auth::Role;
 
 use crate::support::Api;
 
-#[tokio::test]
+#[api_test]
 async fn lists_may_have_empty_elements_and_tabs() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

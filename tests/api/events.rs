@@ -1,15 +1,15 @@
 //! Live events: each once, in order, to those who may know; missed ones are sent later.
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use poem::http::Method;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use tokio::time::timeout;
 
-use crate::{contract_check, posts::new, support::Api};
-
-const SOON: Duration = Duration::from_secs(5);
+use crate::{
+    contract_check,
+    posts::new,
+    support::{Api, DEADLINE},
+};
 
 /// A client of the stream.
 pub struct Stream {
@@ -29,7 +29,7 @@ pub struct Sent {
 
 impl Stream {
     pub async fn open(api: &Api, query: &str) -> Stream {
-        let mut response = api.begin(Method::GET, &format!("/api/events{query}"), None).await;
+        let mut response = api.send_streaming(Method::GET, &format!("/api/events{query}"), None).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.content_type(), Some("text/event-stream"));
         let body = response.take_body().into_bytes_stream().boxed();
@@ -48,14 +48,14 @@ impl Stream {
                 self.text = rest;
                 return Some(block);
             }
-            let piece = timeout(SOON, self.body.next()).await.expect("something comes in time")?;
+            let piece = timeout(DEADLINE, self.body.next()).await.expect("something comes in time")?;
             self.text.push_str(std::str::from_utf8(&piece.expect("no error")).expect("text"));
         }
     }
 
     pub async fn next(&mut self) -> Sent {
         let block = self.block().await.expect("the stream goes on");
-        contract_check::event(&block);
+        contract_check::validate_event(&block);
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
         Sent {
             id: field("id: ").map(|id| id.parse().expect("a position")),
@@ -88,7 +88,7 @@ async fn written(api: &Api, title: &str, published: bool) -> String {
     api.post("/api/posts", post).await.is(201).id()
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_happens_is_told_at_once_and_in_order() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -110,7 +110,7 @@ async fn what_happens_is_told_at_once_and_in_order() {
     assert_eq!(stream.next().await.data["data"]["id"], last);
 }
 
-#[tokio::test]
+#[api_test]
 async fn each_caller_gets_what_they_may_read() {
     let api = Api::start().await;
     let (admin, author) = (api.sign_in(Role::Admin).await, api.sign_in(Role::Author).await);
@@ -127,7 +127,7 @@ async fn each_caller_gets_what_they_may_read() {
     assert_eq!(tags.names(1).await, ["tag.created"]);
 }
 
-#[tokio::test]
+#[api_test]
 async fn whoever_comes_back_gets_each_missed_event_once() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -153,7 +153,7 @@ async fn whoever_comes_back_gets_each_missed_event_once() {
     assert_eq!((seen.len(), seen.clone()), (11, sorted));
 }
 
-#[tokio::test]
+#[api_test]
 async fn whoever_was_told_nothing_yet_comes_back_to_where_the_stream_began() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -165,7 +165,7 @@ async fn whoever_was_told_nothing_yet_comes_back_to_where_the_stream_began() {
     assert_eq!(stream.names(2).await, ["post.created", "post.published"]);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_forgotten_is_told_as_a_reset() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -184,7 +184,7 @@ async fn what_is_forgotten_is_told_as_a_reset() {
     assert_eq!(stream.next().await.id, Some(newest));
 }
 
-#[tokio::test]
+#[api_test]
 async fn streams_end_when_the_service_stops_or_too_many_are_open() {
     let api = Api::with(&[("events_max_connections_per_caller", "2")]).await;
     let (mut first, _second) = (Stream::open(&api, "").await, Stream::open(&api, "").await);
@@ -199,7 +199,7 @@ async fn streams_end_when_the_service_stops_or_too_many_are_open() {
     api.get("/api/events").await.is(503);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_forgotten_while_it_is_sent_again_is_said() {
     for all in [false, true] {
         let api = Api::start().await;
@@ -223,16 +223,16 @@ async fn what_is_forgotten_while_it_is_sent_again_is_said() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_wrong_with_a_stream_is_said() {
     let api = Api::start().await;
     for (query, place) in
         [("?topics=wood", "topics"), ("?after=-1", "after"), ("?after=x", "after"), ("?since=1", "since")]
     {
         let answer = api.get(&format!("/api/events{query}")).await.is(400);
-        assert_eq!(answer.places(), [place], "{query}");
+        assert_eq!(answer.locations(), [place], "{query}");
     }
     let answer = api.header("last-event-id", "abc").get("/api/events").await.is(400);
-    assert_eq!(answer.places(), ["Last-Event-ID"]);
+    assert_eq!(answer.locations(), ["Last-Event-ID"]);
     api.header("accept", "application/json").get("/api/events").await.is(406);
 }

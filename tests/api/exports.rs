@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
 /// Customers whose names get on the nerves of tables, and what they owe.
 async fn books(api: &Api) -> Api {
@@ -30,7 +30,7 @@ async fn books(api: &Api) -> Api {
     books
 }
 
-fn table(answer: &Answer) -> (Vec<String>, Vec<Vec<String>>) {
+fn table(answer: &Response) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::Reader::from_reader(answer.bytes.as_slice());
     let head = reader.headers().expect("a head").iter().map(str::to_owned).collect();
     let cells = |line: Result<csv::StringRecord, csv::Error>| {
@@ -68,7 +68,7 @@ const COLUMNS: [(&str, &str); 15] = [
     ("original.rateState", "original.rateState"),
 ];
 
-#[tokio::test]
+#[api_test]
 async fn a_table_and_the_lines_say_what_the_list_says() {
     let api = Api::start().await;
     let books = books(&api).await;
@@ -107,7 +107,7 @@ async fn a_table_and_the_lines_say_what_the_list_says() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_download_has_a_name_a_version_and_the_columns_that_were_asked_for() {
     let api = Api::start().await;
     let books = books(&api).await;
@@ -172,7 +172,7 @@ async fn many(api: &Api, books: &Api) {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_export_that_nobody_takes_any_more_makes_place_for_others() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -184,12 +184,12 @@ async fn an_export_that_nobody_takes_any_more_makes_place_for_others() {
     assert_eq!(all.len(), 5000);
     assert!(all.iter().zip(1..).all(|(line, number)| line[1] == number.to_string()));
     for round in 0..5 {
-        let one = books.begin(Method::GET, path, None).await;
+        let one = books.send_streaming(Method::GET, path, None).await;
         // The other place is for others.
         let own = books.get(&lines).await.is(503);
         assert!(own.headers.contains_key("retry-after"));
         assert!(own.body["detail"].as_str().unwrap().contains("already have a running export"), "{own:?}");
-        let other = second.begin(Method::GET, &lines, None).await;
+        let other = second.send_streaming(Method::GET, &lines, None).await;
         assert_eq!((one.status().as_u16(), other.status().as_u16()), (200, 200), "{round}");
         let full = third.get(path).await.is(503);
         assert!(full.headers.contains_key("retry-after"));

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     back_office::rabbit,
     mmdb::{Shape, database},
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const V1: &str = "/api/v1/invoices";
@@ -72,20 +72,20 @@ async fn behind_a_proxy(shape: Shape, settings: &[(&'static str, &str)]) -> Api 
 }
 
 #[track_caller]
-fn stays(answer: Answer) -> Answer {
+fn stays(answer: Response) -> Response {
     let answer = answer.is(200);
     assert_eq!(answer.body["pagination"]["total"], 2);
     answer
 }
 
 #[track_caller]
-fn leads_to(answer: Answer, location: &str) {
+fn leads_to(answer: Response, location: &str) {
     let answer = answer.is(302);
     assert_eq!((answer.header("location"), answer.header("cache-control")), (location, "private, no-store"));
     assert!(answer.header("vary").contains("Cookie, cf-ipcountry"), "{}", answer.header("vary"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn clients_from_france_are_led_to_the_french_view() {
     for shape in [Shape::Long, Shape::Flat] {
         let books = behind_a_proxy(shape, &[]).await;
@@ -101,7 +101,7 @@ async fn clients_from_france_are_led_to_the_french_view() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_way_keeps_the_query_and_ends_where_it_leads() {
     let books = behind_a_proxy(Shape::Flat, &[]).await.from(FRENCH);
     for (query, kept) in [
@@ -128,7 +128,7 @@ async fn the_way_keeps_the_query_and_ends_where_it_leads() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_first_generation_shows_invoices_as_they_were_made_out_and_says_that_it_ends() {
     let books = behind_a_proxy(Shape::Long, &[]).await;
     let list = stays(books.get(&format!("{V1}?sort=number")).await);
@@ -213,7 +213,7 @@ const SPOOFED: &[Spoof] = &[
     (PROXY, &[("x-forwarded-for", AMERICAN), ("x-country", "FR")], US),
 ];
 
-#[tokio::test]
+#[api_test]
 async fn spoofed_fields_change_nothing() {
     let books = behind_a_proxy(Shape::Flat, &[]).await;
     for (peer, fields, led) in SPOOFED {
@@ -235,7 +235,7 @@ async fn spoofed_fields_change_nothing() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn without_a_country_the_first_generation_answers() {
     let (none, file) = ("", File::new(b"no database"));
     let ours = File::new(&database(Shape::Long, NETWORKS));
@@ -261,7 +261,7 @@ async fn without_a_country_the_first_generation_answers() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn another_file_is_taken_and_a_damaged_one_is_not() {
     let file = File::new(&database(Shape::Long, NETWORKS));
     let api = Api::with(&[("geo_database", file.name())]).await;
@@ -287,7 +287,7 @@ async fn another_file_is_taken_and_a_damaged_one_is_not() {
     assert_eq!(status().await, 302);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_list_without_a_locale_leads_to_the_one_that_suits() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -326,7 +326,7 @@ async fn the_list_without_a_locale_leads_to_the_one_that_suits() {
     assert_eq!(dated.header("location"), "/api/v2/invoices/fr?date%5Bgte%5D=2026-01-01");
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_said_in_a_locale_says_so() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;

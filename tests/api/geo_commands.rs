@@ -28,7 +28,7 @@ impl Machine {
     }
 }
 
-#[test]
+#[api_test]
 fn a_database_is_looked_at() {
     let machine = Machine::new();
     let good = machine.file("good.mmdb", &database(Shape::Flat, FRANCE));
@@ -59,7 +59,7 @@ fn a_database_is_looked_at() {
     assert!(!machine.0.join("data").exists());
 }
 
-#[test]
+#[api_test]
 fn no_damage_to_a_database_is_more_than_an_error() {
     let machine = Machine::new();
     let whole = database(Shape::Long, FRANCE);
@@ -71,7 +71,7 @@ fn no_damage_to_a_database_is_more_than_an_error() {
     }
 }
 
-#[test]
+#[api_test]
 fn a_database_is_put_in_place_as_a_whole_or_not_at_all() {
     let machine = Machine::new();
     let (first, second) = (database(Shape::Flat, FRANCE), database(Shape::Long, FRANCE));

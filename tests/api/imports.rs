@@ -50,7 +50,7 @@ async fn document(api: &Api, path: &str, title: &str) -> Result<ImportEffect, St
     done.await.map_err(|error: Error| error.to_string())
 }
 
-#[tokio::test]
+#[api_test]
 async fn posts_are_left_as_somebody_made_them_here() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -70,7 +70,7 @@ async fn posts_are_left_as_somebody_made_them_here() {
     api.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn documents_are_left_as_somebody_made_them_here() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -88,7 +88,7 @@ async fn documents_are_left_as_somebody_made_them_here() {
     api.get("/api/docs/guide").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_moved_document_is_not_overwritten() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -10,7 +10,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
 /// Workers, until the sender is dropped or says so.
 pub fn workers(api: &Api) -> watch::Sender<bool> {
@@ -20,8 +20,8 @@ pub fn workers(api: &Api) -> watch::Sender<bool> {
 }
 
 /// The job, when it has come to this.
-async fn until(admin: &Api, path: &str, state: &str) -> Answer {
-    for _ in 0..250 {
+async fn until(admin: &Api, path: &str, state: &str) -> Response {
+    for _ in 0..3_000 {
         let job = admin.get(path).await.is(200);
         if job.body["state"] == state {
             return job;
@@ -42,7 +42,7 @@ async fn ask_for(api: &Api, kind: &'static str, attempts: i32) -> String {
     format!("/api/jobs/{}", made.expect("the job is kept"))
 }
 
-#[tokio::test]
+#[api_test]
 async fn jobs_are_done_and_what_cannot_be_done_is_dead_and_says_why() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -67,13 +67,13 @@ async fn jobs_are_done_and_what_cannot_be_done_is_dead_and_says_why() {
 }
 
 /// While a new version takes over, workers of the old one meet kinds that they do not know.
-#[tokio::test]
+#[api_test]
 async fn a_kind_that_a_worker_does_not_know_is_left_for_another_try() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let job = ask_for(&api, "service.unheard", 2).await;
     let stop = workers(&api);
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if admin.get(&job).await.is(200).body["attempts"] == 1 {
             break;
         }
@@ -88,7 +88,7 @@ async fn a_kind_that_a_worker_does_not_know_is_left_for_another_try() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_job_that_waits_cannot_be_done_again() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -96,11 +96,11 @@ async fn a_job_that_waits_cannot_be_done_again() {
     admin.post_empty(&format!("{job}/retry")).await.is(409);
     admin.get("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f").await.is(404);
     admin.post_empty("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/retry").await.is(404);
-    assert_eq!(admin.get("/api/jobs?state=gone").await.is(400).places(), ["state"]);
+    assert_eq!(admin.get("/api/jobs?state=gone").await.is(400).locations(), ["state"]);
     assert_eq!(admin.get("/api/jobs?limit=1").await.is(200).body["data"][0]["kind"], json!("service.sweep"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_schedule_leaves_its_next_round() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;

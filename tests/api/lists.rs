@@ -33,7 +33,7 @@ fn ids(entries: &[Value]) -> Vec<&str> {
     entries.iter().filter_map(|entry| entry["id"].as_str()).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn cursors_and_pages_show_every_post_once_in_one_order() {
     let api = Api::start().await;
     posts(&api, 23).await;
@@ -57,7 +57,7 @@ async fn cursors_and_pages_show_every_post_once_in_one_order() {
     assert_eq!(titles, sorted, "by code point, on every database");
 }
 
-#[tokio::test]
+#[api_test]
 async fn cursors_show_every_comment_tag_and_document_once() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -87,7 +87,7 @@ async fn cursors_show_every_comment_tag_and_document_once() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_walk_by_cursor_is_not_disturbed_by_what_comes_and_goes() {
     let api = Api::start().await;
     let author = posts(&api, 10).await;
@@ -105,7 +105,7 @@ async fn a_walk_by_cursor_is_not_disturbed_by_what_comes_and_goes() {
     assert_eq!(rest, 6, "the six that were behind, not the new one in front");
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_envelope_counts_what_the_filters_leave() {
     let api = Api::start().await;
     posts(&api, 11).await;
@@ -134,7 +134,7 @@ async fn the_envelope_counts_what_the_filters_leave() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn fields_and_expand_say_what_comes_along() {
     let api = Api::start().await;
     let author = posts(&api, 1).await;
@@ -153,7 +153,7 @@ async fn fields_and_expand_say_what_comes_along() {
     assert!(!row.contains("password") && !row.contains('@'), "{row}");
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_list_is_304_until_something_in_it_changes() {
     let api = Api::start().await;
     let author = posts(&api, 2).await;
@@ -173,7 +173,7 @@ async fn a_list_is_304_until_something_in_it_changes() {
     known.get("/api/posts").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn cursors_belong_to_their_list() {
     let api = Api::start().await;
     posts(&api, 3).await;
@@ -197,7 +197,7 @@ async fn cursors_belong_to_their_list() {
     api.get(&format!("/api/posts/{id}/comments?after={cursor}")).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn words_are_found_letter_by_letter() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Editor).await;
@@ -246,7 +246,7 @@ fn members(entry: &Value) -> Vec<&str> {
     entry.as_object().expect("an entry").keys().map(String::as_str).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn customers_are_filtered_by_what_they_are_and_told_as_far_as_asked() {
     let api = Api::start().await;
     let books = office(&api).await;
@@ -283,7 +283,7 @@ async fn customers_are_filtered_by_what_they_are_and_told_as_far_as_asked() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn lists_of_the_office_are_sorted_by_several_names() {
     let api = Api::start().await;
     let books = office(&api).await;
@@ -303,7 +303,7 @@ async fn lists_of_the_office_are_sorted_by_several_names() {
     books.get("/api/v2/invoices/fr?sort=date,amount").await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_tell_the_customer_where_fields_or_expand_name_it() {
     let api = Api::start().await;
     let books = office(&api).await;

@@ -11,7 +11,7 @@ use tenon::http::auth::Role;
 
 use crate::{
     multipart::{FORM, GIF, Part, form, png, png_of, upload},
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// How many files there are below a folder.
@@ -21,11 +21,11 @@ pub fn files(folder: &Path) -> usize {
     paths.map(|path| if path.is_dir() { files(&path) } else { 1 }).sum()
 }
 
-async fn picture(who: &Api, seed: u8) -> Answer {
+async fn picture(who: &Api, seed: u8) -> Response {
     upload(who, &[("file", Some("joint.png"), &png(8, 6, seed))]).await.is(201)
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_author_uploads_a_picture_and_everybody_sees_it() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -60,7 +60,7 @@ async fn an_author_uploads_a_picture_and_everybody_sees_it() {
     assert_eq!(author.get(&url).await.is(200).header("cache-control"), seen.header("cache-control"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_same_picture_again_is_the_one_that_is_there() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -73,7 +73,7 @@ async fn the_same_picture_again_is_the_one_that_is_there() {
     assert_eq!(files(&api.media), 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_upload_with_a_key_has_one_effect() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -93,7 +93,7 @@ async fn an_upload_with_a_key_has_one_effect() {
     assert_eq!(files(&api.media), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_no_picture_leaves_nothing_behind() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -128,7 +128,7 @@ async fn what_is_no_picture_leaves_nothing_behind() {
     for (at, (parts, status, place)) in table.iter().enumerate() {
         let refused = upload(&author, parts).await;
         assert_eq!(refused.status, *status, "{at}: {}", refused.body);
-        assert_eq!(refused.places().first().map_or("", String::as_str), *place, "{at}");
+        assert_eq!(refused.locations().first().map_or("", String::as_str), *place, "{at}");
         assert_eq!(files(&api.media), 0, "{at}");
     }
     assert!(
@@ -137,7 +137,7 @@ async fn what_is_no_picture_leaves_nothing_behind() {
     assert_eq!(author.get("/api/media").await.is(200).body["pagination"]["total"], 0);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_does_not_belong_to_a_picture_is_not_kept() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -160,7 +160,7 @@ async fn what_does_not_belong_to_a_picture_is_not_kept() {
     assert!(!seen.windows(6).any(|part| part == b"script"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_no_form_leaves_nothing_behind() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -183,22 +183,29 @@ async fn what_is_no_form_leaves_nothing_behind() {
     assert_eq!(files(&api.media), 0);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_connection_that_is_cut_leaves_nothing_behind() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("content-type", FORM);
     let whole = form(&[("file", Some("a.png"), &png(200, 200, 1))]);
     for end in [whole.len() / 2, whole.len() - 4] {
         let began = futures_util::stream::iter([Ok::<_, std::io::Error>(whole[..end].to_vec())]);
-        let never = futures_util::stream::pending();
+        let (read, all_read) = tokio::sync::oneshot::channel();
+        let never = futures_util::stream::once(async move {
+            let _ = read.send(());
+            std::future::pending().await
+        });
         let body = Body::from_bytes_stream(futures_util::StreamExt::chain(began, never));
-        let sent = author.begin(Method::POST, "/api/upload", Some(body));
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(300), sent).await.is_err());
+        let sent = author.send_streaming(Method::POST, "/api/upload", Some(body));
+        tokio::select! {
+            _ = sent => panic!("a response to an incomplete request"),
+            _ = all_read => {}
+        }
         assert_eq!(files(&api.media), 0);
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn files_of_a_killed_process_are_deleted_after_a_day() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -232,7 +239,7 @@ async fn files_of_a_killed_process_are_deleted_after_a_day() {
     api.get(stored.body["url"].as_str().expect("a url")).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_account_has_its_room_and_no_more() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -251,7 +258,7 @@ async fn an_account_has_its_room_and_no_more() {
     assert_eq!(files(&api.media), 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn uploads_at_once_make_one_picture() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -263,7 +270,7 @@ async fn uploads_at_once_make_one_picture() {
     assert_eq!(files(&api.media), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn authors_look_after_their_own_pictures_and_editors_after_all() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -306,7 +313,7 @@ async fn authors_look_after_their_own_pictures_and_editors_after_all() {
     editor.patch(&path, json!({ "alt": "Ours" })).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_said_of_a_picture_changes_and_the_picture_stays() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -336,7 +343,7 @@ async fn what_is_said_of_a_picture_changes_and_the_picture_stays() {
     author.header("if-none-match", read.header("etag")).get(&path).await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_service_may_insist_on_the_version() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let author = api.sign_in(Role::Author).await;
@@ -345,7 +352,7 @@ async fn a_service_may_insist_on_the_version() {
     author.delete(&path).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_picture_goes_with_all_its_bytes() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -361,7 +368,7 @@ async fn a_picture_goes_with_all_its_bytes() {
     author.get(made.header("location")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn pictures_stay_when_their_uploader_goes_and_do_not_say_whose_they_were() {
     let api = Api::start().await;
     let (admin, author) = (api.sign_in(Role::Admin).await, api.sign_in(Role::Author).await);
@@ -375,7 +382,7 @@ async fn pictures_stay_when_their_uploader_goes_and_do_not_say_whose_they_were()
     assert!(all.body["data"][0].get("uploadedBy").is_none());
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_told_of_a_picture_last_is_newer_than_all_before() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

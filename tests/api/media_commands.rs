@@ -19,7 +19,7 @@ fn content(machine: &Machine) -> String {
     rows.first().expect("a post").content.clone()
 }
 
-#[test]
+#[api_test]
 fn pictures_come_along_with_the_posts_that_name_them() {
     let machine = Machine::new();
     let site = machine.0.join("site");
@@ -53,7 +53,7 @@ fn pictures_come_along_with_the_posts_that_name_them() {
     assert_eq!((content(&machine), files(&machine.0.join("data/media"))), (made, 2));
 }
 
-#[test]
+#[api_test]
 fn a_picture_that_is_not_taken_is_skipped_alone() {
     let machine = Machine::new();
     let site = machine.0.join("site");

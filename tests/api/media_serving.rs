@@ -8,11 +8,11 @@ use tenon::http::auth::Role;
 use crate::{
     media::files,
     multipart::{png, png_of, upload},
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// A picture of this size, and its address.
-async fn shown(api: &Api, width: u32, height: u32) -> (Api, Answer, String) {
+async fn shown(api: &Api, width: u32, height: u32) -> (Api, Response, String) {
     let author = api.sign_in(Role::Author).await;
     let made = upload(&author, &[("file", Some("joint.png"), &png(width, height, 1))]).await.is(201);
     let url = made.body["url"].as_str().expect("a url").to_owned();
@@ -26,13 +26,13 @@ fn beside(api: &Api, url: &str) -> PathBuf {
 }
 
 /// What the header of a PNG says.
-fn size(answer: &Answer) -> (u32, u32) {
+fn size(answer: &Response) -> (u32, u32) {
     let number = |at: usize| u32::from_be_bytes(answer.bytes[at..at + 4].try_into().expect("four bytes"));
     assert_eq!(&answer.bytes[1..4], b"PNG");
     (number(16), number(20))
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_picture_is_read_in_parts() {
     let api = Api::start().await;
     let (_, _, url) = shown(&api, 200, 100).await;
@@ -67,7 +67,7 @@ async fn a_picture_is_read_in_parts() {
     assert_eq!(head.header("content-length"), total.to_string());
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_client_that_has_it_gets_it_not_again() {
     let api = Api::start().await;
     let (_, _, url) = shown(&api, 20, 10).await;
@@ -79,7 +79,7 @@ async fn a_client_that_has_it_gets_it_not_again() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_picture_comes_in_the_size_that_is_asked_for() {
     let api = Api::start().await;
     let (_, _, url) = shown(&api, 400, 200).await;
@@ -110,7 +110,7 @@ async fn a_picture_comes_in_the_size_that_is_asked_for() {
     api.get(&format!("/media/{}.png", "0".repeat(32))).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_picture_comes_in_the_form_that_is_asked_for() {
     let api = Api::start().await;
     let (_, _, url) = shown(&api, 40, 20).await;
@@ -129,7 +129,7 @@ async fn a_picture_comes_in_the_form_that_is_asked_for() {
     api.header("accept", "text/html").get(&url).await.is(406);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_picture_is_cut_around_its_focus() {
     let api = Api::start().await;
     let (author, made, url) = shown(&api, 400, 200).await;
@@ -144,7 +144,7 @@ async fn a_picture_is_cut_around_its_focus() {
     assert!(named.header("cache-control").contains("immutable"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_size_that_is_too_much_is_refused() {
     let api = Api::start().await;
     let (_, _, url) = shown(&api, 200, 100).await;
@@ -153,13 +153,13 @@ async fn a_size_that_is_too_much_is_refused() {
     // A picture of as many pixels takes seconds to be sent; one that says so is enough.
     std::fs::write(&original, png_of(50_000, 50_000, &[0; 100], &[])).expect("written");
     let asked = format!("{url}?w=100");
-    assert_eq!(api.get(&asked).await.is(400).places(), ["format"]);
+    assert_eq!(api.get(&asked).await.is(400).locations(), ["format"]);
     std::fs::write(&original, kept).expect("written");
-    assert_eq!(api.get(&asked).await.is(400).places(), ["format"], "it is remembered");
+    assert_eq!(api.get(&asked).await.is(400).locations(), ["format"], "it is remembered");
     api.get(&format!("{url}?w=99")).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_sizes_of_a_picture_have_their_bytes() {
     let api = Api::start().await;
     let (_, made, url) = shown(&api, 200, 100).await;
@@ -176,7 +176,7 @@ async fn the_sizes_of_a_picture_have_their_bytes() {
     assert_eq!(files(&api.media), 4);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_size_is_made_once_and_only_some_are_kept() {
     let api = Api::start().await;
     let (_, _, url) = shown(&api, 200, 100).await;
@@ -204,7 +204,7 @@ fn moving(side: u16) -> Vec<u8> {
     bytes
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_gif_goes_on_moving_where_nobody_asks_for_another_kind() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

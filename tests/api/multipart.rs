@@ -4,7 +4,7 @@ use std::io::Write;
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use poem::{Body, http::Method};
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
 pub const FORM: &str = "multipart/form-data; boundary=tenon";
 
@@ -26,7 +26,7 @@ pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
 }
 
 /// Uploads what is in the parts.
-pub async fn upload(who: &Api, parts: &[Part<'_>]) -> Answer {
+pub async fn upload(who: &Api, parts: &[Part<'_>]) -> Response {
     who.header("content-type", FORM).send(Method::POST, "/api/upload", Some(Body::from(form(parts)))).await
 }
 

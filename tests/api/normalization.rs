@@ -4,17 +4,17 @@ use tenon::http::auth::Role;
 
 use crate::{
     back_office::rabbit,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// What is said of one place.
-fn words<'a>(refused: &'a Answer, place: &str) -> &'a str {
+fn words<'a>(refused: &'a Response, place: &str) -> &'a str {
     let errors = refused.body["errors"].as_array().expect("violations");
     let error = errors.iter().find(|error| error["pointer"] == place || error["parameter"] == place);
     error.unwrap_or_else(|| panic!("nothing of {place}: {refused:?}"))["message"].as_str().expect("words")
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_name_is_one_line_in_one_direction() {
     let admin = Api::start().await.sign_in(Role::Admin).await;
     let customer = |name: &str| json!({ "name": name, "email": "line@acme.test" });
@@ -34,9 +34,9 @@ async fn a_name_is_one_line_in_one_direction() {
         let refused = admin.post("/api/v2/customers", customer(name)).await.is(400);
         assert_eq!(words(&refused, "#/name"), line, "{name:?}");
         let user = json!({ "name": name, "email": "line@acme.test", "password": "a long enough one" });
-        assert_eq!(admin.post("/api/users", user).await.is(400).places(), ["#/name"], "{name:?}");
+        assert_eq!(admin.post("/api/users", user).await.is(400).locations(), ["#/name"], "{name:?}");
         let tag = json!({ "name": name });
-        assert_eq!(admin.put("/api/tags/line", tag).await.is(400).places(), ["#/name"], "{name:?}");
+        assert_eq!(admin.put("/api/tags/line", tag).await.is(400).locations(), ["#/name"], "{name:?}");
     }
     for name in ["Zoë 日本", "أحمد", "שרה\u{200f}!", "O’Neill & Co.\u{a0}KG"] {
         let made = admin.post("/api/v2/customers", customer(name)).await.is(201);
@@ -45,7 +45,7 @@ async fn a_name_is_one_line_in_one_direction() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_picture_is_here_or_at_a_named_host() {
     let books = Api::start().await.sign_in(Role::Accountant).await;
     let made = books.post("/api/v2/customers", rabbit()).await.is(201);
@@ -68,7 +68,7 @@ async fn a_picture_is_here_or_at_a_named_host() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn refusals_say_in_words_what_a_pattern_asks_for() {
     let books = Api::start().await.sign_in(Role::Accountant).await;
     for (query, place, told) in [
@@ -99,7 +99,7 @@ async fn unmoved(who: &Api, path: &str, patches: &[Value]) {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_change_that_changes_nothing_makes_no_version() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;

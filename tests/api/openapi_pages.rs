@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::support::Api;
 
-#[tokio::test]
+#[api_test]
 async fn the_document_is_served_as_it_is_committed() {
     let api = Api::start().await;
     let committed = include_str!("../../openapi.yaml");
@@ -28,7 +28,7 @@ async fn the_document_is_served_as_it_is_committed() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_304_varies_as_its_200_does() {
     let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
     for (path, coded) in [
@@ -53,7 +53,7 @@ async fn a_304_varies_as_its_200_does() {
     api.header("accept-encoding", "*;q=0").get("/openapi.json").await.is(406);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_no_coding_will_do_for_has_no_effect() {
     let api = Api::start().await;
     let author = api.sign_in(tenon::http::auth::Role::Author).await;
@@ -62,7 +62,7 @@ async fn what_no_coding_will_do_for_has_no_effect() {
     assert_eq!(api.get("/api/posts").await.is(200).body["data"], serde_json::json!([]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_problem_has_its_page() {
     let api = Api::start().await;
     let codes =
@@ -77,7 +77,7 @@ async fn every_problem_has_its_page() {
     api.get("/problems/nothing").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn swagger_ui_and_the_catalogue_come_from_the_binary() {
     let api = Api::start().await;
     for path in ["/swagger", "/swagger/swagger-ui-bundle.js", "/swagger/swagger-ui.css", "/swagger/start.js"]
@@ -91,7 +91,7 @@ async fn swagger_ui_and_the_catalogue_come_from_the_binary() {
     api.delete("/swagger").await.is(405);
 }
 
-#[tokio::test]
+#[api_test]
 async fn only_listed_origins_may_call_from_browsers() {
     let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
     let preflight = |origin: &str| {
@@ -106,7 +106,7 @@ async fn only_listed_origins_may_call_from_browsers() {
     assert!(read.header("vary").contains("Origin"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_request_keeps_its_id() {
     let api = Api::start().await;
     let kept = api.header("x-request-id", "order-17.a_b").get("/api/nothing").await.is(404);

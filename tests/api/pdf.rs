@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     back_office::rabbit,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const SELLER: [(&str, &str); 6] = [
@@ -26,14 +26,14 @@ fn letters(text: &str) -> String {
 }
 
 /// What a reader finds on the one page.
-fn text(answer: &Answer) -> String {
+fn text(answer: &Response) -> String {
     let document = Document::load_mem(&answer.bytes).expect("a PDF");
     assert_eq!(document.get_pages().len(), 1);
     letters(&document.extract_text(&[1]).expect("text"))
 }
 
 #[track_caller]
-fn says(answer: &Answer, words: &[&str]) {
+fn says(answer: &Response, words: &[&str]) {
     let text = text(answer);
     for word in words {
         assert!(text.contains(&letters(word)), "{word} is not in {text}");
@@ -46,11 +46,11 @@ async fn billed(books: &Api, customer: Value, amount: i64, status: &str) -> Stri
     books.post("/api/v2/invoices/en-us", owes).await.is(201).header("location").to_owned()
 }
 
-async fn printed(books: &Api, path: &str, locale: &str) -> Answer {
+async fn printed(books: &Api, path: &str, locale: &str) -> Response {
     books.get(&format!("{}/pdf", path.replace("en-us", locale))).await.is(200)
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_invoice_is_printed_as_each_place_writes() {
     let api = Api::with(&SELLER).await;
     let books = api.sign_in(Role::Accountant).await;
@@ -75,7 +75,7 @@ async fn an_invoice_is_printed_as_each_place_writes() {
     assert!(!dollars.contains("Converted"), "{dollars}");
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_page_says_what_it_is() {
     let api = Api::with(&SELLER).await;
     let books = api.sign_in(Role::Accountant).await;
@@ -102,7 +102,7 @@ async fn a_page_says_what_it_is() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_same_page_is_the_same_bytes_until_something_on_it_changes() {
     let api = Api::with(&SELLER).await;
     let books = api.sign_in(Role::Accountant).await;
@@ -133,7 +133,7 @@ async fn the_same_page_is_the_same_bytes_until_something_on_it_changes() {
     books.get(&pdf.replace("en-us", "it")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_no_invoice_is_marked() {
     let api = Api::start().await;
     let books = api.sign_in(Role::Accountant).await;
@@ -149,7 +149,7 @@ async fn what_is_no_invoice_is_marked() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_name_can_be_printed() {
     let api = Api::with(&SELLER).await;
     let books = api.sign_in(Role::Accountant).await;

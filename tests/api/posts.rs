@@ -8,7 +8,7 @@ pub fn new(title: &str) -> Value {
     json!({ "title": title, "content": "Cut the tenon to the mortise.", "published": true })
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_post_is_created_at_its_location_and_read_back_by_tag() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -35,7 +35,7 @@ async fn a_post_is_created_at_its_location_and_read_back_by_tag() {
     assert_eq!(head.header("etag"), read.header("etag"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_draft_is_there_for_its_author_and_for_editors_alone() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -64,7 +64,7 @@ async fn a_draft_is_there_for_its_author_and_for_editors_alone() {
     assert_eq!(api.get("/api/tags/secret-plans").await.is(200).body["postsCount"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_stale_write_changes_nothing() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -87,7 +87,7 @@ async fn a_stale_write_changes_nothing() {
     api.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_service_can_insist_on_if_match() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -116,7 +116,7 @@ async fn a_service_can_insist_on_if_match() {
     admin.delete(&user).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn put_replaces_and_patch_merges() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -146,7 +146,7 @@ async fn put_replaces_and_patch_merges() {
     author.header("prefer", "return=minimal").put(&path, new("Barest")).await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn slugs_are_unique_and_stay_reachable() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -157,7 +157,7 @@ async fn slugs_are_unique_and_stay_reachable() {
     assert_eq!(slugs, ["same-title", "same-title-2", "same-title-3"]);
     let mut body = new("Other");
     body["slug"] = json!("same-title");
-    assert_eq!(author.post("/api/posts", body).await.is(409).places(), ["#/slug"]);
+    assert_eq!(author.post("/api/posts", body).await.is(409).locations(), ["#/slug"]);
     let id = author.post("/api/posts", new("Old name")).await.is(201).id();
     author.patch(&format!("/api/posts/{id}"), json!({ "slug": "new-name" })).await.is(200);
     let moved = api.get("/api/posts/old-name").await.is(308);
@@ -174,7 +174,7 @@ async fn slugs_are_unique_and_stay_reachable() {
     api.get("/api/posts/nothing").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn equal_titles_at_once_get_different_slugs() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -191,7 +191,7 @@ async fn equal_titles_at_once_get_different_slugs() {
     assert_eq!(slugs.len(), 16);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_create_under_one_key_happens_once() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
@@ -213,7 +213,7 @@ async fn a_create_under_one_key_happens_once() {
     late.post("/api/posts", new("Later")).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn sixteen_equal_creates_at_once_make_one_post() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("idempotency-key", "race");
@@ -229,7 +229,7 @@ async fn sixteen_equal_creates_at_once_make_one_post() {
     assert_eq!(api.get("/api/posts").await.is(200).body["pagination"]["total"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_preview_link_shows_one_draft_until_it_ends() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

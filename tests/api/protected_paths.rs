@@ -17,14 +17,14 @@ const OTHERS: [&str; 10] = [
     "/api/webhook-deliveries/*",
 ];
 
-#[tokio::test]
+#[api_test]
 async fn no_rule_acts_on_what_is_not_an_editors_business() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let to = |source: &str| json!({ "source": source, "destination": "/elsewhere", "permanent": false });
     for source in OTHERS {
         assert_eq!(
-            editor.post("/api/redirects", to(source)).await.is(400).places(),
+            editor.post("/api/redirects", to(source)).await.is(400).locations(),
             ["#/source"],
             "{source}"
         );
@@ -58,7 +58,7 @@ async fn imported(api: &Api, author: &str, slug: &str, alias: &str) -> String {
     format!("/api/posts/{slug}")
 }
 
-#[tokio::test]
+#[api_test]
 async fn content_that_comes_later_leads_nobody_in_a_circle() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -98,7 +98,7 @@ async fn content_that_comes_later_leads_nobody_in_a_circle() {
     assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/sockets");
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_own_host_is_no_other_site() {
     let api = Api::with(&[("public_url", "https://api.acme.test")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -117,6 +117,6 @@ async fn the_own_host_is_no_other_site() {
         ["https://acme.test/", "https://api.acme.test:8443/", "https://api.acme.test.evil.test/"]
     {
         let refused = editor.put("/api/redirects/x", to(destination)).await.is(400);
-        assert_eq!(refused.places(), ["#/destination"], "{destination}");
+        assert_eq!(refused.locations(), ["#/destination"], "{destination}");
     }
 }

@@ -22,7 +22,7 @@ async fn filled() -> Api {
     api
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_page_costs_the_same_few_statements_whatever_it_holds() {
     let api = filled().await;
     let post = api.get("/api/posts?limit=1").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
@@ -76,7 +76,7 @@ fn whole_tables(plan: &str, backend: DbBackend) -> Vec<&str> {
     plan.lines().filter(whole).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn no_filter_and_no_order_reads_a_whole_table() {
     let api = filled().await;
     let author = api.get("/api/authors").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();

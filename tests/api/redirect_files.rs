@@ -2,9 +2,9 @@
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
-#[tokio::test]
+#[api_test]
 async fn rules_come_and_go_as_files() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -41,7 +41,7 @@ async fn rules_come_and_go_as_files() {
     assert!(csv.header("content-disposition").contains("filename*=UTF-8''redirects.csv"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_file_is_taken_as_a_whole_or_not_at_all() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -104,13 +104,13 @@ fn kinds() -> Value {
 /// Those that a `_redirects` file has no form for.
 const BEYOND: [&str; 4] = ["/blog/*/by/*.html", "/feed*", "/sale", "/sale/*"];
 
-async fn sent(editor: &Api, form: &str, media: &str, bytes: &[u8]) -> Answer {
+async fn sent(editor: &Api, form: &str, media: &str, bytes: &[u8]) -> Response {
     let path = format!("/api/redirect-files/{form}");
     let editor = editor.header("content-type", media);
     editor.send(poem::http::Method::POST, &path, Some(bytes.to_vec().into())).await
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_kind_of_rule_survives_every_form() {
     let settings = [("redirect_hosts", "shop.acme.test")];
     let api = Api::with(&settings).await;
@@ -139,7 +139,7 @@ async fn every_kind_of_rule_survives_every_form() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_a_row_leaves_out_is_as_if_it_were_new() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -151,7 +151,7 @@ async fn what_a_row_leaves_out_is_as_if_it_were_new() {
     assert_eq!((&read["permanent"], read.get("endsAt")), (&json!(false), None));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_file_that_is_too_large_is_told_where_to_go() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

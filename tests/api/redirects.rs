@@ -3,13 +3,13 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
 
-use crate::support::Api;
+use crate::support::{Api, poll_until};
 
 fn to(destination: &str) -> Value {
     json!({ "destination": destination })
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_redirect_is_written_followed_changed_and_deleted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -21,7 +21,7 @@ async fn a_redirect_is_written_followed_changed_and_deleted() {
     assert_eq!(made.header("location"), "/api/redirects/old/page");
     assert_eq!(keyed.post("/api/redirects", new.clone()).await.is(201).id(), made.id());
     keyed.post("/api/redirects", json!({ "source": "/x", "destination": "/y" })).await.is(422);
-    assert_eq!(editor.post("/api/redirects", new).await.is(409).places(), ["#/source"]);
+    assert_eq!(editor.post("/api/redirects", new).await.is(409).locations(), ["#/source"]);
 
     let led = api.get("/old/page?limit=2").await.is(308);
     assert_eq!((led.header("location"), led.bytes.len()), ("/api/tags?limit=2", 0));
@@ -55,7 +55,7 @@ async fn a_redirect_is_written_followed_changed_and_deleted() {
     editor.delete(&format!("{path}/")).await.is(308);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_key_form_of_a_path_names_its_rule() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -87,7 +87,7 @@ async fn the_key_form_of_a_path_names_its_rule() {
     editor.put("/api/redirects/a//b", to("/x")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_makes_no_sense_is_refused() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -110,10 +110,10 @@ async fn what_makes_no_sense_is_refused() {
         (json!({ "source": "/old", "destination": "/new", "endsAt": early, "startsAt": early }), "#/endsAt"),
     ] {
         let refused = editor.post("/api/redirects", new.clone()).await.is(400);
-        assert_eq!(refused.places(), [place], "{new}");
+        assert_eq!(refused.locations(), [place], "{new}");
     }
     let refused = editor.put("/api/redirects/readyz", to("/new")).await.is(400);
-    assert_eq!(refused.places(), ["key"]);
+    assert_eq!(refused.locations(), ["key"]);
     assert_eq!(editor.get("/api/redirects").await.is(200).body["pagination"]["total"], 0);
     let listed = Api::with(&[("redirect_hosts", "shop.acme.test")]).await;
     let editor = listed.sign_in(Role::Editor).await;
@@ -122,7 +122,7 @@ async fn what_makes_no_sense_is_refused() {
     assert_eq!(led.header("location"), "https://shop.acme.test/evil.test?a=1");
 }
 
-#[tokio::test]
+#[api_test]
 async fn loops_and_chains_are_refused_when_they_are_written() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -147,7 +147,7 @@ async fn loops_and_chains_are_refused_when_they_are_written() {
     editor.put("/api/redirects/b", to("/c")).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_folder_has_room_for_a_hundred_wildcards() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -168,7 +168,7 @@ async fn a_folder_has_room_for_a_hundred_wildcards() {
     editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -195,7 +195,7 @@ async fn a_rule_acts_between_its_dates_and_its_hits_are_counted() {
     api.get("/sale").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn no_hit_is_lost_however_many_rules_were_followed() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -211,7 +211,7 @@ async fn no_hit_is_lost_however_many_rules_were_followed() {
     assert_eq!(least.body["data"][0]["hits"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rules_are_listed_found_and_walked() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -237,7 +237,7 @@ async fn rules_are_listed_found_and_walked() {
     editor.get("/api/redirects?sort=version").await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn writing_can_be_careful() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -248,7 +248,7 @@ async fn writing_can_be_careful() {
     editor.header("if-match", &known).delete("/api/redirects/old").await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn old_addresses_of_a_post_lead_to_its_present_one() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -299,27 +299,25 @@ async fn old_addresses_of_a_post_lead_to_its_present_one() {
     api.get("/api/posts/dovetails").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_process_acts_by_what_any_of_them_has_written() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    let other = api.again().await;
+    let other = api.second_instance().await;
     editor.put("/api/redirects/old", to("/new")).await.is(201);
     other.get("/old").await.is(404);
     let tending = other.app.redirects.clone();
     let tending = tokio::spawn(async move { tending.run_refresh_loop().await });
-    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
-    other.get("/old").await.is(307);
+    poll_until("the change is loaded", async || (other.get("/old").await.status == 307).then_some(())).await;
     editor.delete("/api/redirects/old").await.is(204);
-    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
-    other.get("/old").await.is(404);
+    poll_until("the change is loaded", async || (other.get("/old").await.status == 404).then_some(())).await;
     // What one of them does not know yet, it finds before it writes.
     tending.abort();
     editor.put("/api/redirects/a", to("/b")).await.is(201);
-    other.like(&editor).put("/api/redirects/b", to("/a")).await.is(409);
+    other.with_credentials_of(&editor).put("/api/redirects/b", to("/a")).await.is(409);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_failing_database_breaks_no_request() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -5,7 +5,7 @@ use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 
-#[tokio::test]
+#[api_test]
 async fn parameters_out_of_bounds_are_named() {
     let api = Api::start().await;
     for (query, places) in [
@@ -31,12 +31,12 @@ async fn parameters_out_of_bounds_are_named() {
         ("limit=0&page=x&colour=red&sort=x", vec!["colour", "limit", "page", "sort"]),
     ] {
         let refused = api.get(&format!("/api/posts?{query}")).await.is(400);
-        assert_eq!(refused.places(), places, "{query}");
+        assert_eq!(refused.locations(), places, "{query}");
         assert_eq!(refused.body["code"], "validation-failed");
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn members_out_of_bounds_are_named() {
     let author = Api::start().await.sign_in(Role::Author).await;
     let long = |length: usize| "x".repeat(length);
@@ -62,13 +62,13 @@ async fn members_out_of_bounds_are_named() {
         (json!("text"), vec!["#"]),
     ] {
         let refused = author.post("/api/posts", body.clone()).await.is(400);
-        assert_eq!(refused.places(), places, "{body}");
+        assert_eq!(refused.locations(), places, "{body}");
     }
     let most = json!({ "title": "ä".repeat(200), "content": long(200_000), "excerpt": "ü".repeat(500) });
     author.post("/api/posts", most).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn bodies_that_are_no_json_are_refused() {
     let author = Api::start().await.sign_in(Role::Author).await;
     let json_typed = author.header("content-type", "application/json");
@@ -90,11 +90,11 @@ async fn bodies_that_are_no_json_are_refused() {
         assert_eq!(refused.body["code"], "malformed-json");
     }
     let empty = json_typed.send(Method::POST, "/api/posts", None).await.is(400);
-    assert_eq!(empty.places(), ["#"]);
+    assert_eq!(empty.locations(), ["#"]);
     author.send(Method::POST, "/api/posts", None).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn other_media_types_are_refused_with_those_that_are_taken() {
     let author = Api::start().await.sign_in(Role::Author).await;
     for media in [
@@ -119,7 +119,7 @@ async fn other_media_types_are_refused_with_those_that_are_taken() {
     typed.header("content-length", "99999999").send(Method::POST, "/api/posts", body()).await.is(413);
 }
 
-#[tokio::test]
+#[api_test]
 async fn methods_paths_and_forms_that_are_not_there() {
     let api = Api::start().await;
     for path in [
@@ -148,7 +148,7 @@ async fn methods_paths_and_forms_that_are_not_there() {
     api.header("accept-encoding", "identity;q=0, *;q=0").get("/openapi.json").await.is(406);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_order_is_caller_then_parameters_then_body_then_state() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
@@ -166,7 +166,7 @@ async fn the_order_is_caller_then_parameters_then_body_then_state() {
     author.header("if-match", "\"x\"").patch(gone, json!({})).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn budgets_are_counted_and_told() {
     let api = Api::with(&[("rate_limits", "on")]).await;
     let mut refused = None;
@@ -186,7 +186,7 @@ async fn budgets_are_counted_and_told() {
     api.get("/livez").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn conditions_that_would_not_be_kept_are_refused() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

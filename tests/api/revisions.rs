@@ -4,20 +4,20 @@ use tenon::http::auth::Role;
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// The ids of the revisions on the first page, the newest first.
-fn ids(list: &Answer) -> Vec<String> {
+fn ids(list: &Response) -> Vec<String> {
     let entries = list.body["data"].as_array().expect("entries");
     entries.iter().map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn column(list: &Answer, member: &str) -> Vec<Value> {
+fn column(list: &Response, member: &str) -> Vec<Value> {
     list.body["data"].as_array().expect("entries").iter().map(|entry| entry[member].clone()).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_write_of_a_post_leaves_a_revision() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -53,7 +53,7 @@ async fn every_write_of_a_post_leaves_a_revision() {
     assert_eq!(read.header("cache-control"), "private, no-cache");
 }
 
-#[tokio::test]
+#[api_test]
 async fn revisions_come_in_pages_of_both_kinds() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -76,7 +76,7 @@ async fn revisions_come_in_pages_of_both_kinds() {
     author.get(&format!("/api/posts/{other}/revisions?limit=2&after={cursor}")).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn only_whoever_may_write_a_post_knows_of_its_revisions() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -104,7 +104,7 @@ async fn only_whoever_may_write_a_post_knows_of_its_revisions() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_diff_tells_what_lies_between_two_revisions() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -151,7 +151,7 @@ async fn a_diff_tells_what_lies_between_two_revisions() {
     assert_eq!((&backwards["linesAdded"], &backwards["linesRemoved"]), (&json!(1), &json!(2)));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_revision_that_is_brought_back_is_a_new_version() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -187,7 +187,7 @@ async fn a_revision_that_is_brought_back_is_a_new_version() {
     editor.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_revision_brings_no_draft_to_light() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -199,7 +199,7 @@ async fn a_revision_brings_no_draft_to_light() {
     api.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_oldest_revisions_give_way() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -217,7 +217,7 @@ async fn the_oldest_revisions_give_way() {
     assert_eq!(diff.get("against"), None);
 }
 
-#[tokio::test]
+#[api_test]
 async fn documents_have_revisions_too() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
@@ -257,7 +257,7 @@ async fn documents_have_revisions_too() {
     editor.post_empty(&format!("/api/documents/{id}/revisions/{first}/restore")).await.is(428);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn writers_at_once_leave_a_revision_each() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -11,7 +11,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use crate::support::{Api, START};
+use crate::support::{Api, START, poll_until};
 
 const HOUR: i64 = 60 * 60 * 1000;
 
@@ -36,7 +36,7 @@ fn workers(api: &Api) -> watch::Sender<bool> {
 }
 
 async fn until(api: &Api, path: &str, status: u16) -> Value {
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         let answer = api.get(path).await;
         if answer.status == status {
             return answer.body;
@@ -71,16 +71,16 @@ async fn publish(api: &Api, job: &ClaimedJob) -> bool {
     api.app.posts.publish_due(due, job.clone()).await.is_ok()
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_post_is_published_and_taken_back_at_its_times() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let made = author.post("/api/posts", draft("Soon", Some(1), Some(3))).await.is(201);
     assert_eq!((&made.body["publishAt"], &made.body["published"]), (&json!(at(1)), &json!(false)));
     let path = format!("/api/posts/{}", made.id());
-    let stop = workers(&api);
     api.clock.advance(HOUR - 1);
-    sleep(Duration::from_millis(100)).await;
+    assert!(claimed(&api, 1000).await.is_none());
+    let stop = workers(&api);
     api.get(&path).await.is(404);
     api.clock.advance(1);
     let shown = until(&api, &path, 200).await;
@@ -97,7 +97,7 @@ async fn a_post_is_published_and_taken_back_at_its_times() {
     drop(stop);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn after_a_downtime_it_is_done_late_and_once() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -108,18 +108,23 @@ async fn after_a_downtime_it_is_done_late_and_once() {
     }
     let over = author.post("/api/posts", draft("Over", Some(1), Some(2))).await.is(201).id();
     api.clock.advance(48 * HOUR);
-    let other = api.again().await;
+    let other = api.second_instance().await;
     let stops = [workers(&api), workers(&other)];
     for path in &paths {
         assert_eq!(until(&api, path, 200).await["publishedAt"], at(1));
     }
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if waiting(&api).await.is_empty() {
             break;
         }
         sleep(Duration::from_millis(20)).await;
     }
-    sleep(Duration::from_millis(200)).await;
+    let admin = api.sign_in(Role::Admin).await;
+    poll_until("no job is running", async || {
+        let running = admin.get("/api/jobs?state=running").await.is(200).body;
+        (running["pagination"]["total"] == 0).then_some(())
+    })
+    .await;
     for path in &paths {
         assert_eq!(changes(&api, path).await, ["published", "created"]);
     }
@@ -128,7 +133,7 @@ async fn after_a_downtime_it_is_done_late_and_once() {
     drop(stops);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_worker_that_was_too_slow_or_comes_again_publishes_nothing() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -147,7 +152,7 @@ async fn a_worker_that_was_too_slow_or_comes_again_publishes_nothing() {
     assert!(claimed(&api, 1000).await.is_none());
 }
 
-#[tokio::test]
+#[api_test]
 async fn changing_one_s_mind_takes_the_job_along() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -175,7 +180,7 @@ async fn changing_one_s_mind_takes_the_job_along() {
     assert_eq!(author.post_empty(&format!("{path}/restore")).await.is(200).body.get("publishAt"), None);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_change_while_the_job_runs_is_heeded() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -194,7 +199,7 @@ async fn a_change_while_the_job_runs_is_heeded() {
     api.get(&path).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_to_come_shows_to_whoever_may_change_it() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -218,7 +223,7 @@ async fn what_is_to_come_shows_to_whoever_may_change_it() {
     assert_eq!(author.get(link.as_str().expect("a link")).await.is(200).body.get("unpublishAt"), None);
 }
 
-#[tokio::test]
+#[api_test]
 async fn times_that_make_no_sense_are_refused() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -228,11 +233,11 @@ async fn times_that_make_no_sense_are_refused() {
         (None, Some(-1), "#/unpublishAt"),
     ] {
         let refused = author.post("/api/posts", draft("No", publish, unpublish)).await.is(409);
-        assert_eq!(refused.places(), [place]);
+        assert_eq!(refused.locations(), [place]);
     }
     let mut now = draft("Now", Some(1), None);
     now["published"] = json!(true);
-    assert_eq!(author.post("/api/posts", now.clone()).await.is(409).places(), ["#/publishAt"]);
+    assert_eq!(author.post("/api/posts", now.clone()).await.is(409).locations(), ["#/publishAt"]);
     let path =
         format!("/api/posts/{}", author.post("/api/posts", draft("Yes", Some(3), None)).await.is(201).id());
     author.patch(&path, json!({ "unpublishAt": at(2) })).await.is(409);

@@ -12,7 +12,7 @@ async fn login(api: &Api, email: &str) -> serde_json::Value {
     api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200).body
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_login_opens_a_session_that_proves_its_owner() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;
@@ -25,7 +25,7 @@ async fn a_login_opens_a_session_that_proves_its_owner() {
     api.get("/api/me").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn whatever_is_wrong_gets_one_answer() {
     let api = Api::start().await;
     let email = api.user(Role::Reader, "Reader").await;
@@ -52,7 +52,7 @@ async fn whatever_is_wrong_gets_one_answer() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn guessing_is_slow() {
     let api = Api::with(&[("rate_limits", "on")]).await;
     let email = api.user(Role::Reader, "Reader").await;
@@ -67,7 +67,7 @@ async fn guessing_is_slow() {
     api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_refresh_token_is_good_once_and_its_return_ends_the_session() {
     let api = Api::start().await;
     let email = api.user(Role::Reader, "Reader").await;
@@ -91,7 +91,7 @@ async fn a_refresh_token_is_good_once_and_its_return_ends_the_session() {
     refresh(json!("")).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_session_ends_by_logout_by_idleness_and_by_age() {
     let api = Api::start().await;
     let (signed_in, email) = api.account(Role::Reader).await;
@@ -114,7 +114,7 @@ async fn a_session_ends_by_logout_by_idleness_and_by_age() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_cookie_does_what_a_token_does_from_its_own_site() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;
@@ -138,7 +138,7 @@ async fn a_cookie_does_what_a_token_does_from_its_own_site() {
     api.bearer("stale").get("/api/posts").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn sessions_are_ones_own() {
     let api = Api::start().await;
     let (ada, email) = api.header("user-agent", "workshop").account(Role::Author).await;
@@ -161,7 +161,7 @@ async fn sessions_are_ones_own() {
     ada.get("/api/auth/sessions").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn keys_rotate_without_ending_a_session() {
     let api = Api::start().await;
     let keys = api.get("/.well-known/jwks.json").await.is(200);
@@ -178,7 +178,7 @@ async fn keys_rotate_without_ending_a_session() {
     signed_in.get("/api/me").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn another_process_may_have_made_the_key() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());

@@ -4,12 +4,12 @@ use tenon::http::auth::Role;
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-fn titles(list: &Answer) -> Vec<&str> {
+fn titles(list: &Response) -> Vec<&str> {
     let entries = list.body["data"].as_array().expect("entries");
     entries.iter().filter_map(|entry| entry["title"].as_str()).collect()
 }
@@ -24,7 +24,7 @@ async fn shows_nowhere(who: &Api) {
     assert!(queue.status != 200 || queue.body["data"] == json!([]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_deleted_post_is_nowhere_until_it_is_brought_back() {
     let api = Api::start().await;
     let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
@@ -68,7 +68,7 @@ async fn a_deleted_post_is_nowhere_until_it_is_brought_back() {
     assert_eq!(author.get(&format!("{path}/revisions")).await.is(200).body["pagination"]["total"], 4);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_trash_is_for_whoever_may_bring_back_what_is_in_it() {
     let api = Api::start().await;
     let (one, two) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -115,7 +115,7 @@ async fn the_trash_is_for_whoever_may_bring_back_what_is_in_it() {
     one.post_empty(&format!("/api/posts/{id}/restore")).await.is(403);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_slug_is_free_when_its_post_has_left_the_trash() {
     let api = Api::with(&[("trash_retention_days", "7")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -139,7 +139,7 @@ async fn a_slug_is_free_when_its_post_has_left_the_trash() {
     editor.post("/api/posts", same).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn emptying_the_trash_takes_what_hangs_on_a_post_along() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -171,7 +171,7 @@ async fn emptying_the_trash_takes_what_hangs_on_a_post_along() {
     api.get(&format!("/api/posts/{stays}")).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_deleted_document_leaves_its_path_and_can_come_back_to_it() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
@@ -209,7 +209,7 @@ async fn a_deleted_document_leaves_its_path_and_can_come_back_to_it() {
     editor.post_empty(&format!("/api/documents/{second}/restore")).await.is(404);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn of_many_documents_that_want_back_to_one_path_one_gets_there() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -22,7 +22,7 @@ use crate::{
 
 /// What comes to be there in time.
 async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if let Some(found) = look().await {
             return found;
         }
@@ -72,7 +72,7 @@ fn refunded(id: &str, name: &Value) -> Value {
     event(id, "charge.refunded", json!({ "refunded": true, "metadata": metadata }))
 }
 
-#[tokio::test]
+#[api_test]
 async fn payments_and_refunds_move_invoices_forward_in_any_order() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -109,7 +109,7 @@ async fn payments_and_refunds_move_invoices_forward_in_any_order() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_means_nothing_here_is_kept_or_passed_over() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -147,7 +147,7 @@ async fn what_means_nothing_here_is_kept_or_passed_over() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_event_that_fails_says_why_and_can_be_handled_again() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -189,7 +189,7 @@ async fn an_event_that_fails_says_why_and_can_be_handled_again() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_push_brings_the_documents_up_to_date() {
     let folder = std::env::temp_dir().join(format!("tenon-handbook-{}", Uuid::now_v7()));
     fs::create_dir_all(&folder).expect("a folder");
@@ -215,7 +215,7 @@ async fn a_push_brings_the_documents_up_to_date() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_event_whose_workers_all_die_has_failed_and_can_be_handled_again() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -259,7 +259,7 @@ fn shuffled(invoices: &[Value]) -> Vec<Value> {
 }
 
 /// Events come one to three times and in no order, and workers are struck down while they work.
-#[tokio::test(flavor = "multi_thread")]
+#[api_test(worker_threads = 4)]
 async fn each_event_has_one_effect_though_workers_die() {
     let api = Api::with(&[("webhooks_stripe_secrets", STRIPE)]).await;
     let admin = api.sign_in(Role::Admin).await;

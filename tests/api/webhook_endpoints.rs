@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
     webhook_receiver::Receiver,
 };
 
@@ -37,7 +37,7 @@ pub async fn endpoint(admin: &Api, url: &str, events: Value) -> (String, String)
 /// The newest delivery, when it is so far.
 async fn until(admin: &Api, endpoint: &str, state: &str, attempts: i64) -> Value {
     let path = format!("{endpoint}/deliveries?limit=1");
-    for _ in 0..300 {
+    for _ in 0..3_000 {
         let delivery = admin.get(&path).await.is(200).body["data"][0].clone();
         if delivery["state"] == state && delivery["attempts"] == attempts {
             return delivery;
@@ -58,7 +58,7 @@ fn at(delivery: &Value) -> i64 {
     chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis()
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_happens_is_delivered_and_signed() {
     let (api, admin, _stop) = begun().await;
     write(&admin, "Before").await;
@@ -85,7 +85,7 @@ async fn what_happens_is_delivered_and_signed() {
     admin.header("if-none-match", read.header("etag")).get(&own).await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_endpoint_may_be_told_as_cloudevents() {
     let (api, admin, _stop) = begun().await;
     let receiver = Receiver::start().await;
@@ -123,10 +123,10 @@ async fn an_endpoint_may_be_told_as_cloudevents() {
     let third = receiver.calls(3).await.remove(2);
     assert_eq!((third.header("ce-id"), &third.json()["type"]), ("", &json!("post.created")));
     let unheard = json!({ "url": "https://hooks.acme.test/", "format": "xml" });
-    assert_eq!(admin.post("/api/webhook-endpoints", unheard).await.is(400).places(), ["#/format"]);
+    assert_eq!(admin.post("/api/webhook-endpoints", unheard).await.is(400).locations(), ["#/format"]);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_failed_delivery_is_tried_again_later_and_later() {
     let (api, admin, _stop) = begun().await;
     let receiver = Receiver::start().await;
@@ -156,7 +156,7 @@ async fn a_failed_delivery_is_tried_again_later_and_later() {
     assert_ne!(calls[0].header("webhook-timestamp"), calls[3].header("webhook-timestamp"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn who_is_gone_or_fails_for_days_is_called_no_more() {
     let (api, admin, _stop) = begun().await;
     let receiver = Receiver::start().await;
@@ -187,7 +187,7 @@ async fn who_is_gone_or_fails_for_days_is_called_no_more() {
     assert_eq!(admin.get(&gone).await.body["disabledReason"], "failing");
 }
 
-#[tokio::test]
+#[api_test]
 async fn both_secrets_sign_for_a_day() {
     let (api, admin, _stop) = begun().await;
     let receiver = Receiver::start().await;
@@ -212,7 +212,7 @@ async fn both_secrets_sign_for_a_day() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn tests_and_replays_are_sent() {
     let (_api, admin, _stop) = begun().await;
     let receiver = Receiver::start().await;
@@ -247,7 +247,7 @@ async fn tests_and_replays_are_sent() {
     admin.post_empty(&format!("{own}/replay")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn each_event_becomes_one_delivery_however_many_hand_on() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -278,7 +278,7 @@ async fn each_event_becomes_one_delivery_however_many_hand_on() {
     admin.post_empty(&replay).await.is(409);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_version_is_named_where_the_service_insists() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -287,7 +287,7 @@ async fn a_version_is_named_where_the_service_insists() {
     admin.delete(&endpoint).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn only_public_places_are_called() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -302,8 +302,8 @@ async fn only_public_places_are_called() {
         "https://hooks.acme.test/#part",
         "ftp://hooks.acme.test/",
     ] {
-        let refused: Answer = admin.post("/api/webhook-endpoints", json!({ "url": url })).await.is(400);
-        assert_eq!(refused.places(), ["#/url"], "{url}");
+        let refused: Response = admin.post("/api/webhook-endpoints", json!({ "url": url })).await.is(400);
+        assert_eq!(refused.locations(), ["#/url"], "{url}");
     }
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
@@ -315,6 +315,6 @@ async fn only_public_places_are_called() {
     let twice = json!({ "url": "https://hooks.acme.test/", "events": ["posts", "posts"] });
     admin.post("/api/webhook-endpoints", twice).await.is(400);
     let unheard = json!({ "url": "https://hooks.acme.test/", "events": ["post.sold"] });
-    assert_eq!(admin.post("/api/webhook-endpoints", unheard).await.is(400).places(), ["#/events/0"]);
+    assert_eq!(admin.post("/api/webhook-endpoints", unheard).await.is(400).locations(), ["#/events/0"]);
     drop(stop);
 }

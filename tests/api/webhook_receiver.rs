@@ -104,7 +104,7 @@ impl Receiver {
 
     /// The calls, when there are so many.
     pub async fn calls(&self, many: usize) -> Vec<Call> {
-        for _ in 0..300 {
+        for _ in 0..3_000 {
             let calls = self.calls.lock().expect("whole").clone();
             if calls.len() >= many {
                 assert_eq!(calls.len(), many, "{calls:?}");

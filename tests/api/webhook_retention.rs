@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::{
     support::Api,
-    webhooks_out::{HOUR, begun, endpoint, write},
+    webhook_endpoints::{HOUR, begun, endpoint, write},
 };
 
-#[tokio::test]
+#[api_test]
 async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -63,7 +63,7 @@ async fn a_key_has_others_told_of_what_it_may_read_and_of_nothing_else() {
     program.delete(&all).await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn there_are_so_many_endpoints_and_no_more() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -77,7 +77,7 @@ async fn there_are_so_many_endpoints_and_no_more() {
     admin.post("/api/webhook-endpoints", new).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_long_log_goes_with_its_endpoint() {
     let (api, admin, _stop) = begun().await;
     let (path, _) = endpoint(&admin, "http://127.0.0.1:9/", json!([])).await;
@@ -115,7 +115,7 @@ async fn a_long_log_goes_with_its_endpoint() {
     assert_eq!(known().await, 1_002);
     admin.header("if-match", &tag).delete(&path).await.is(204);
     admin.get(&format!("/api/webhook-deliveries/{test}")).await.is(404);
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if known().await == 0 {
             return;
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
 
-use crate::support::{Answer, Api, START};
+use crate::support::{Api, Response, START};
 
 pub const STRIPE: &str = "whsec_of_a_test_and_of_nobody";
 pub const GITHUB: &str = "It's a secret to everybody here";
@@ -20,18 +20,18 @@ fn mac(secret: &str, message: &[u8]) -> String {
     hmac::sign(&key, message).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn send(api: &Api, provider: &str, body: &str) -> Answer {
+async fn send(api: &Api, provider: &str, body: &str) -> Response {
     let typed = api.header("content-type", "application/json; charset=utf-8");
     typed.send(Method::POST, &format!("/api/webhooks/{provider}"), Some(Body::from(body.to_owned()))).await
 }
 
-pub async fn stripe(api: &Api, event: &Value) -> Answer {
+pub async fn stripe(api: &Api, event: &Value) -> Response {
     let (body, now) = (event.to_string(), START / 1000);
     let signature = format!("t={now},v1={}", mac(STRIPE, format!("{now}.{body}").as_bytes()));
     send(&api.header("stripe-signature", &signature), "stripe", &body).await
 }
 
-pub async fn github(api: &Api, event: &str, delivery: &str, payload: &Value) -> Answer {
+pub async fn github(api: &Api, event: &str, delivery: &str, payload: &Value) -> Response {
     let body = payload.to_string();
     let signature = format!("sha256={}", mac(GITHUB, body.as_bytes()));
     let told = api.header("x-github-event", event).header("x-github-delivery", delivery);
@@ -47,7 +47,7 @@ pub async fn listed(admin: &Api, query: &str) -> Vec<Value> {
     list["data"].as_array().cloned().unwrap_or_default()
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_event_is_received_kept_once_and_read_by_admins() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -79,7 +79,7 @@ async fn an_event_is_received_kept_once_and_read_by_admins() {
     admin.header("if-none-match", read.header("etag")).get(&path).await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn lists_of_events_are_paged_in_both_ways() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -104,14 +104,14 @@ async fn lists_of_events_are_paged_in_both_ways() {
     known.get("/api/webhook-events?limit=2&page=3&sort=receivedAt").await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_no_secret_vouches_for_is_refused_and_not_kept() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
     let body = event("evt_1", "invoice.paid", json!({})).to_string();
     let now = START / 1000;
     let good = mac(STRIPE, format!("{now}.{body}").as_bytes());
-    let forged = |answer: Answer, what: &str| {
+    let forged = |answer: Response, what: &str| {
         assert_eq!((answer.status, &answer.body["code"]), (400, &json!("invalid-signature")), "{what}");
     };
     forged(send(&api, "stripe", &body).await, "nothing");
@@ -142,7 +142,7 @@ async fn what_no_secret_vouches_for_is_refused_and_not_kept() {
     assert_eq!(listed(&admin, "").await.len(), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn what_is_signed_and_no_event_is_refused() {
     let api = house().await;
     let now = START / 1000;
@@ -160,7 +160,7 @@ async fn what_is_signed_and_no_event_is_refused() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_provider_without_a_secret_has_no_address() {
     let api = Api::start().await;
     for provider in ["stripe", "github", "paypal", "square"] {
@@ -170,7 +170,7 @@ async fn a_provider_without_a_secret_has_no_address() {
     stripe(&api, &body).await.is(404);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[api_test(worker_threads = 4)]
 async fn a_hundred_copies_at_once_are_one_event() {
     let api = house().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -182,7 +182,7 @@ async fn a_hundred_copies_at_once_are_one_event() {
     assert_eq!(listed(&admin, "").await.len(), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn forgers_use_up_their_own_budget_alone() {
     let api = Api::with(&[("rate_limits", "on"), ("webhooks_stripe_secrets", STRIPE)]).await;
     let (forger, provider) = (api.from("192.0.2.66"), api.from("192.0.2.1"));
@@ -199,7 +199,7 @@ async fn forgers_use_up_their_own_budget_alone() {
     forger.get("/api/tags").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn neither_a_cookie_nor_a_bad_token_is_looked_at() {
     let api = house().await;
     for who in [

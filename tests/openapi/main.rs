@@ -27,6 +27,17 @@ fn the_committed_document_is_the_one_that_is_served() {
 }
 
 #[test]
+fn the_committed_access_page_is_current() {
+    let generated = tenon::api::access_page(&tenon::api::OPERATIONS);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/access.md");
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        generated == committed,
+        "docs/access.md is out of date: run `cargo openapi`, review the difference, commit it"
+    );
+}
+
+#[test]
 fn the_yaml_reads_back_as_the_document() {
     let read: Value = serde_saphyr::from_str(&tenon::api::to_yaml(document())).unwrap_or_default();
     assert_eq!(&read, document());

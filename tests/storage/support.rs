@@ -7,7 +7,7 @@ use tenon::infra::db::{Db, Tx};
 use tokio::time::timeout;
 
 /// Longer than anything here takes, and shorter than the patience of a pool.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// A database of its own, and the folder that goes with it.
 pub struct Own(Db, PathBuf);

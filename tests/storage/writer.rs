@@ -13,7 +13,7 @@ use tenon::infra::{
     db::{Db, Tx},
     db_error,
 };
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 
 use crate::support::*;
 
@@ -93,12 +93,19 @@ async fn a_statement_in_flight_when_its_work_ends_stops_nobody() {
 async fn whoever_goes_away_stops_nobody() {
     let db = fresh().await;
     for _ in 0..30 {
+        let (written, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (signal, resumed) = (written.clone(), resume.clone());
         let gone = db.write(async move |tx: Tx| {
             keep(&tx, "gone").await?;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            signal.notify_one();
+            resumed.notified().await;
             Err::<(), _>(DbErr::Custom("on purpose".into()))
         });
-        let _ = timeout(Duration::from_millis(3), gone).await;
+        tokio::select! {
+            _ = gone => panic!("the write ended before it was cancelled"),
+            () = written.notified() => {}
+        }
+        resume.notify_one();
     }
     write_one(&db, "after").await.unwrap();
     assert_eq!(names(&db).await, ["after"]);
