@@ -5,7 +5,7 @@ mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parse::{Module, for_each_file, parse_text, sources, test_attributes};
+use parse::{Module, declared_modules, for_each_file, parse_text, sources, test_attributes};
 
 /// The top-level modules that a module may use. `main` and `lib` have no rule.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -250,13 +250,17 @@ fn dropped_tests(file: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn api_tests_are_registered() {
-    let mut dropped = Vec::new();
-    let mut files = 0;
+    let (mut dropped, mut declared, mut files) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for_each_file("tests/api", &mut |file, text| {
-        files += 1;
         dropped.extend(dropped_tests(file, text));
+        match file.trim_start_matches("tests/api/").trim_end_matches(".rs") {
+            "main" => declared = declared_modules(file, text),
+            name if !name.contains('/') => _ = files.insert(name.to_owned()),
+            _ => {}
+        }
     });
-    assert!(files > 40, "the sources were not found");
+    assert!(files.len() > 40, "the sources were not found");
+    assert_eq!(files, declared, "tests/api/main.rs must declare every file");
     assert!(
         dropped.is_empty(),
         "tests/api has `harness = false`: use #[api_test] for\n{}",

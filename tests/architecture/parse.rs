@@ -88,6 +88,16 @@ pub fn parse_text(file: &str, text: &str) -> Module {
     Module { file: file.to_owned(), path, uses }
 }
 
+/// Returns the modules that a file declares at its top level.
+pub fn declared_modules(file: &str, text: &str) -> BTreeSet<String> {
+    let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let name = |item: &syn::Item| match item {
+        syn::Item::Mod(module) => Some(module.ident.to_string()),
+        _ => None,
+    };
+    parsed.items.iter().filter_map(name).collect()
+}
+
 /// Returns the functions with an attribute named `test`, such as `#[tokio::test]`.
 pub fn test_attributes(file: &str, text: &str) -> Vec<String> {
     struct Functions(Vec<String>);
