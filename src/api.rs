@@ -17,7 +17,7 @@ use crate::{
     server::{Credential, Dispatcher},
 };
 
-pub use crate::openapi::{to_openapi_30, to_yaml};
+pub use crate::openapi::{access_page, to_openapi_30, to_yaml};
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 

@@ -5,7 +5,7 @@ mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parse::{Module, parse_text, sources};
+use parse::{Module, declared_modules, for_each_file, parse_text, sources, test_attributes};
 
 /// The top-level modules that a module may use. `main` and `lib` have no rule.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
@@ -251,6 +251,42 @@ fn only_the_clock_reads_the_time() {
         .map(|module| module.file.clone())
         .collect();
     assert_eq!(readers, ["src/infra/clock.rs"]);
+}
+
+/// Returns the functions with an attribute that rustc drops in a test binary without libtest harness.
+fn dropped_tests(file: &str, text: &str) -> Vec<String> {
+    test_attributes(file, text).into_iter().map(|function| format!("{file}: {function}")).collect()
+}
+
+#[test]
+fn api_tests_are_registered() {
+    let (mut dropped, mut declared, mut files) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for_each_file("tests/api", &mut |file, text| {
+        dropped.extend(dropped_tests(file, text));
+        match file.trim_start_matches("tests/api/").trim_end_matches(".rs") {
+            "main" => declared = declared_modules(file, text),
+            name if !name.contains('/') => _ = files.insert(name.to_owned()),
+            _ => {}
+        }
+    });
+    assert!(files.len() > 40, "the sources were not found");
+    assert_eq!(files, declared, "tests/api/main.rs must declare every file");
+    assert!(
+        dropped.is_empty(),
+        "tests/api has `harness = false`: use #[api_test] for\n{}",
+        dropped.join("\n")
+    );
+}
+
+#[test]
+fn dropped_tests_are_found() {
+    let found = |text: &str| dropped_tests("tests/api/a.rs", text);
+    assert_eq!(found("#[test] fn a() {}"), ["tests/api/a.rs: a"]);
+    assert_eq!(
+        found("mod b { #[tokio::test(flavor = \"multi_thread\")] async fn c() {} }"),
+        ["tests/api/a.rs: c"]
+    );
+    assert_eq!(found("#[api_test] fn a() {} /* #[test] */ const A: &str = \"#[test]\";"), [""; 0]);
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The attribute `#[operations]`: the operations of a resource, declared once in their signatures. The derive
-//! `MergePatch`: the merge patch of a request body.
+//! `MergePatch`: the merge patch of a request body. The attribute `#[api_test]`: a test of the API.
+mod api_test;
 mod merge_patch;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 use syn::{
-    Attribute, DeriveInput, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemImpl, Lit, LitStr, Meta,
-    MetaNameValue, Pat, Path, Result, ReturnType, Token, parse_macro_input, punctuated::Punctuated,
+    Attribute, DeriveInput, Error, Expr, ExprLit, FnArg, ImplItem, ImplItemFn, ItemFn, ItemImpl, Lit, LitStr,
+    Meta, MetaNameValue, Pat, Path, Result, ReturnType, Token, parse_macro_input, punctuated::Punctuated,
 };
 
 /// Declares the operations of an `impl`: `#[operations(prefix_path = "/api/posts", tag = "TAG")]`.
@@ -37,6 +38,19 @@ pub fn operations(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn merge_patch(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
     merge_patch::expand(&item).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Registers a function as a test of the API: `#[api_test]`, or `#[api_test(worker_threads = 4)]` for a
+/// multi-threaded runtime.
+///
+/// The test binary has no libtest harness, because it checks the coverage of the OpenAPI document after the
+/// last test. An async function gets a runtime of its own.
+#[proc_macro_attribute]
+pub fn api_test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments =
+        parse_macro_input!(arguments with Punctuated::<MetaNameValue, Token![,]>::parse_terminated);
+    let function = parse_macro_input!(item as ItemFn);
+    api_test::expand(&arguments, &function).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn expand(arguments: &Punctuated<MetaNameValue, Token![,]>, mut item: ItemImpl) -> Result<Tokens> {

@@ -17,7 +17,7 @@ pub struct Openapi {
     /// The complete document: every header of every response and every bound, as the dispatcher enforces them
     #[arg(long, conflicts_with = "write")]
     complete: bool,
-    /// Write the document to openapi.yaml in the current folder instead of printing it
+    /// Write openapi.yaml and docs/access.md, the page of access rules, in the current folder instead of printing
     #[arg(long)]
     write: bool,
     // The global options of the other commands. They are accepted and ignored, because the OpenAPI document
@@ -54,8 +54,11 @@ impl Openapi {
             Format::Json => format!("{document:#}\n"),
         };
         if self.write {
-            std::fs::write("openapi.yaml", text)
-                .map_err(|error| format!("cannot write openapi.yaml: {error}"))?;
+            for (path, text) in
+                [("openapi.yaml", text), ("docs/access.md", api::access_page(&api::OPERATIONS))]
+            {
+                std::fs::write(path, text).map_err(|error| format!("cannot write {path}: {error}"))?;
+            }
         } else {
             print(&text);
         }

@@ -395,3 +395,6 @@ impl<T: DeclareResponse, E: DeclareResponse> DeclareResponse for Result<T, E> {
 impl DeclareArgument for &Request {
     fn declare(_: &mut Operation, _: Argument) {}
 }
+
+#[cfg(test)]
+mod tests;

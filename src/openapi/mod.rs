@@ -1,8 +1,9 @@
 //! Generates the OpenAPI 3.1 document from the declared operations and the schemas of poem-openapi's registry,
-//! and its projection to 3.0.3.
+//! its projection to 3.0.3, and the page of access rules.
 //!
 //! The dispatcher is compiled from the same operations and schemas, so the served document is the one that is
 //! enforced.
+mod access;
 mod components;
 mod deprecation;
 mod examples;
@@ -24,6 +25,7 @@ use crate::{
     http::operation::{Operation, scopes_of},
 };
 
+pub use access::access_page;
 pub use oas30::to_openapi_30;
 pub use publish::publish;
 

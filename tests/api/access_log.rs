@@ -47,7 +47,7 @@ impl Lines {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_both_entity_tags_of_a_412() {
     let api = Api::start().await.sign_in(Role::Accountant).await;
     let customer = |name: &str| json!({ "name": name, "email": "oak@acme.test" });
@@ -64,7 +64,7 @@ async fn logs_both_entity_tags_of_a_412() {
     assert_eq!((&line["level"], &line["path"]), (&json!("INFO"), &json!(path)));
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_the_violated_rules_of_a_400_without_values() {
     let api = Api::start().await;
     let (lines, _guard) = capture();
@@ -79,7 +79,7 @@ async fn logs_the_violated_rules_of_a_400_without_values() {
     assert_eq!(lines.only()["reason"], "limit: must be 1 to 50");
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_the_rule_of_a_401_a_403_and_a_404() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
@@ -103,7 +103,7 @@ async fn logs_the_rule_of_a_401_a_403_and_a_404() {
     assert_eq!(lines.only()["reason"], "no operation at this path: see /openapi.json");
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_the_rate_limit_of_a_429() {
     let api = Api::with(&[("rate_limits", "on")]).await.from("203.0.113.77");
     while api.get("/api/tags").await.status != 429 {}
@@ -115,7 +115,7 @@ async fn logs_the_rate_limit_of_a_429() {
     assert_eq!((&line["code"], &line["client"]), (&json!("too-many-requests"), &json!("203.0.113.0/24")));
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_the_cause_of_a_500_and_hides_it_from_the_client() {
     let api = Api::start().await;
     let rename = "ALTER TABLE tags RENAME TO missing";
@@ -131,7 +131,7 @@ async fn logs_the_cause_of_a_500_and_hides_it_from_the_client() {
     assert!(!String::from_utf8_lossy(&failed.bytes).contains("tags"), "{failed:?}");
 }
 
-#[tokio::test]
+#[api_test]
 async fn names_the_column_of_an_unknown_enum_value() {
     let api = Api::start().await.sign_in(Role::Admin).await;
     let channel = json!({ "name": "Wood", "audience": "public" });
@@ -147,7 +147,7 @@ async fn names_the_column_of_an_unknown_enum_value() {
     assert!(!String::from_utf8_lossy(&failed.bytes).contains("friends"), "{failed:?}");
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_client_addresses_as_configured() {
     for (setting, v4, v6) in [
         (None, json!("203.0.113.0/24"), json!("2001:db8:1::/48")),
@@ -167,7 +167,7 @@ async fn logs_client_addresses_as_configured() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn logs_requests_rejected_before_dispatch() {
     let api = Api::start().await;
     let (address, _stop) = connections::start_server(&api).await;

@@ -12,7 +12,7 @@ async fn user_id(api: &Api) -> String {
     api.get("/api/me").await.is(200).id()
 }
 
-#[tokio::test]
+#[api_test]
 async fn registration_creates_readers_if_it_is_enabled() {
     let disabled = Api::start().await;
     disabled.post("/api/users", new_user("ada@acme.test")).await.is(403);
@@ -26,7 +26,7 @@ async fn registration_creates_readers_if_it_is_enabled() {
     assert_eq!((again.id(), again.header("idempotent-replayed")), (created.id(), "true"));
     idempotent.post("/api/users", new_user("bob@acme.test")).await.is(422);
     let conflict = api.post("/api/users", new_user("ADA@acme.test")).await.is(409);
-    assert_eq!(conflict.places(), ["#/email"]);
+    assert_eq!(conflict.locations(), ["#/email"]);
     let mut editor = new_user("eve@acme.test");
     editor["role"] = json!("editor");
     api.post("/api/users", editor.clone()).await.is(403);
@@ -39,11 +39,11 @@ async fn registration_creates_readers_if_it_is_enabled() {
         let mut body = new_user("bob@acme.test");
         body[field] = json!(value);
         let rejected = api.post("/api/users", body).await.is(400);
-        assert_eq!(rejected.places(), [format!("#/{field}")]);
+        assert_eq!(rejected.locations(), [format!("#/{field}")]);
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_account_is_visible_to_its_owner_and_to_admins() {
     let api = Api::start().await;
     let (ada, eve, admin) =
@@ -70,7 +70,7 @@ async fn an_account_is_visible_to_its_owner_and_to_admins() {
     assert_eq!(admin.get("/api/users?q=ACME%20%25").await.is(200).body["pagination"]["total"], 0);
 }
 
-#[tokio::test]
+#[api_test]
 async fn owners_update_their_profile_and_admins_the_role() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
@@ -93,7 +93,7 @@ async fn owners_update_their_profile_and_admins_the_role() {
     ada.get("/api/me").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_password_change_requires_the_current_one_and_revokes_other_sessions() {
     let api = Api::start().await;
     let (ada, email) = api.account(Role::Reader).await;
@@ -114,7 +114,7 @@ async fn a_password_change_requires_the_current_one_and_revokes_other_sessions()
     login(new_password).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_the_removal_of_the_last_admin() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -131,7 +131,7 @@ async fn rejects_the_removal_of_the_last_admin() {
     second.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_the_deletion_of_a_user_with_posts() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);

@@ -17,7 +17,7 @@ fn with_key(api: &Api, key: &Value) -> Api {
     api.bearer(key["key"].as_str().unwrap())
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_key_is_limited_to_its_scopes_and_the_role_of_its_owner() {
     let api = Api::start().await;
     let ada = api.sign_in(Role::Author).await;
@@ -44,7 +44,7 @@ async fn a_key_is_limited_to_its_scopes_and_the_role_of_its_owner() {
     ada.post("/api/api-keys", json!({ "name": "x", "scopes": [] })).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_role_assigned_with_the_api_key_of_an_admin() {
     let api = Api::start().await;
     let client = with_key(&api, &create_key(&api.sign_in(Role::Admin).await, &["users:write"]).await);
@@ -54,7 +54,7 @@ async fn rejects_a_role_assigned_with_the_api_key_of_an_admin() {
     client.post("/api/users", user).await.is(403);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_key_that_expired_or_was_deleted_or_whose_owner_is_disabled() {
     let api = Api::start().await;
     let (ada, admin) = (api.sign_in(Role::Author).await, api.sign_in(Role::Admin).await);
@@ -84,7 +84,7 @@ async fn rejects_a_key_that_expired_or_was_deleted_or_whose_owner_is_disabled() 
     admin.delete(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     let api = Api::start().await;
     let ada = api.sign_in(Role::Author).await;
@@ -111,7 +111,7 @@ async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     }
 }
 
-#[test]
+#[api_test]
 fn every_scope_of_an_operation_can_be_granted() {
     let document = &*tenon::api::DOCUMENT;
     let granted = document["components"]["schemas"]["Scope"]["enum"].as_array().into_iter().flatten();

@@ -10,7 +10,7 @@ pub fn rabbit() -> Value {
     json!({ "name": "Evil Rabbit", "email": "Evil@Rabbit.test", "imageUrl": "/customers/evil-rabbit.png" })
 }
 
-#[tokio::test]
+#[api_test]
 async fn customers_are_created_read_updated_and_deleted() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -26,7 +26,7 @@ async fn customers_are_created_read_updated_and_deleted() {
     assert_eq!((again.id(), again.header("idempotent-replayed")), (created.id(), "true"));
     idempotent.post("/api/v2/customers", json!({ "name": "Other", "email": "o@acme.test" })).await.is(422);
     let conflict = accountant.post("/api/v2/customers", rabbit()).await.is(409);
-    assert_eq!(conflict.places(), ["#/email"]);
+    assert_eq!(conflict.locations(), ["#/email"]);
 
     let read = accountant.get(&path).await.is(200);
     assert_eq!((&read.body, read.header("etag")), (&created.body, created.header("etag")));
@@ -54,7 +54,7 @@ async fn customers_are_created_read_updated_and_deleted() {
     accountant.delete(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn customers_are_listed_searched_and_paginated() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -90,7 +90,7 @@ async fn customers_are_listed_searched_and_paginated() {
     accountant.get("/api/v2/customers?sort=password").await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn updates_require_if_match_and_support_minimal_responses() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -133,7 +133,7 @@ async fn create_invoices(accountant: &Api) -> Vec<String> {
     customers
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_are_converted_to_the_currency_of_the_locale() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -173,7 +173,7 @@ async fn invoices_are_converted_to_the_currency_of_the_locale() {
 }
 
 /// A currency loses its exchange rate if the settings change after the invoice was stored.
-#[tokio::test]
+#[api_test]
 async fn returns_503_with_the_currency_that_has_no_exchange_rate() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -192,7 +192,7 @@ async fn returns_503_with_the_currency_that_has_no_exchange_rate() {
     assert_eq!(pending.body["pagination"]["total"], 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_fetched_rate_replaces_the_fallback_until_it_expires() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -220,7 +220,7 @@ async fn a_fetched_rate_replaces_the_fallback_until_it_expires() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_are_filtered_sorted_and_paginated() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -262,7 +262,7 @@ async fn invoices_are_filtered_sorted_and_paginated() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_allow_only_the_defined_status_transitions() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -296,7 +296,7 @@ async fn invoices_allow_only_the_defined_status_transitions() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_support_idempotency_keys_and_entity_tags() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -309,7 +309,7 @@ async fn invoices_support_idempotency_keys_and_entity_tags() {
     idempotent.post("/api/v2/invoices/en-us", new("draft")).await.is(422);
     let unknown_customer = json!({ "customerId": created.id(), "amount": 1, "status": "draft" });
     assert_eq!(
-        accountant.post("/api/v2/invoices/en-us", unknown_customer).await.is(409).places(),
+        accountant.post("/api/v2/invoices/en-us", unknown_customer).await.is(409).locations(),
         ["#/customerId"]
     );
     let path = created.header("location").to_owned();
@@ -333,7 +333,7 @@ async fn invoices_support_idempotency_keys_and_entity_tags() {
     conditional.delete(&path).await.is(412);
     // Only the original currency accepts an update of the amount.
     let french = path.replace("en-us", "fr");
-    assert_eq!(accountant.put(&french, replacement.clone()).await.is(409).places(), ["#/amount"]);
+    assert_eq!(accountant.put(&french, replacement.clone()).await.is(409).locations(), ["#/amount"]);
     let mut same = replacement;
     same["amount"] = accountant.get(&french).await.is(200).body["amount"].clone();
     assert_eq!(accountant.put(&french, same).await.is(200).body["original"]["amount"], 200);
@@ -346,7 +346,7 @@ async fn invoices_support_idempotency_keys_and_entity_tags() {
     accountant.get(&format!("{other}?expand=customer")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_the_deletion_of_an_invoice_that_was_paid() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;

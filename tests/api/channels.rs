@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     concurrency::run_concurrently,
     events::EventStream,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const AUDIENCES: [&str; 3] = ["public", "accounts", "staff"];
@@ -18,7 +18,7 @@ pub async fn create_channel(editor: &Api, audience: &str) -> String {
     editor.post("/api/channels", new).await.is(201).header("location").to_owned()
 }
 
-pub async fn post_message(client: &Api, channel: &str, text: &str) -> Answer {
+pub async fn post_message(client: &Api, channel: &str, text: &str) -> Response {
     client.post(&format!("{channel}/messages"), json!({ "text": text })).await
 }
 
@@ -39,7 +39,7 @@ async fn sign_in_all(api: &Api) -> Vec<(Option<Role>, Api)> {
     clients
 }
 
-#[tokio::test]
+#[api_test]
 async fn channels_are_visible_only_to_their_audience() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -81,7 +81,7 @@ async fn channels_are_visible_only_to_their_audience() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn channels_are_created_read_updated_and_deleted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -91,7 +91,7 @@ async fn channels_are_created_read_updated_and_deleted() {
     assert_eq!(created.body["name"], "Workshop");
     assert_eq!(idempotent.post("/api/channels", new.clone()).await.is(201).body, created.body);
     idempotent.post("/api/channels", json!({ "name": "Other", "audience": "staff" })).await.is(422);
-    assert_eq!(editor.post("/api/channels", new).await.is(409).places(), ["#/name"]);
+    assert_eq!(editor.post("/api/channels", new).await.is(409).locations(), ["#/name"]);
     let path = created.header("location");
     let read = api.get(path).await.is(200);
     assert_eq!((read.header("etag"), &read.body), (created.header("etag"), &created.body));
@@ -110,7 +110,7 @@ async fn channels_are_created_read_updated_and_deleted() {
     let same = editor.patch(path, json!({ "name": "Workshop" })).await.is(200);
     assert_eq!(same.header("etag"), updated.header("etag"));
     let conflict = editor.patch(&hidden, json!({ "name": "Workshop" })).await.is(409);
-    assert_eq!(conflict.places(), ["#/name"]);
+    assert_eq!(conflict.locations(), ["#/name"]);
     editor.header("prefer", "return=minimal").patch(path, json!({ "name": "Bench" })).await.is(204);
 
     let message = post_message(&editor, path, "Sweep the floor").await.is(201).header("location").to_owned();
@@ -121,7 +121,7 @@ async fn channels_are_created_read_updated_and_deleted() {
     editor.delete(path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn only_the_author_updates_a_message_and_sets_its_edit_time() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -163,7 +163,7 @@ async fn only_the_author_updates_a_message_and_sets_its_edit_time() {
     admin.delete(&account).await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_service_can_require_if_match_for_channels_and_messages() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -175,7 +175,7 @@ async fn a_service_can_require_if_match_for_channels_and_messages() {
     editor.delete(&channel_path).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn message_events_are_sent_and_replayed_only_to_clients_that_may_read_the_channel() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -220,7 +220,7 @@ async fn message_events_are_sent_and_replayed_only_to_clients_that_may_read_the_
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn events_of_a_channel_stop_after_its_audience_is_restricted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -249,7 +249,7 @@ fn ids(page: &Value) -> Vec<String> {
     entries.map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn pagination_returns_each_message_once_while_others_are_posted() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
@@ -279,7 +279,7 @@ async fn pagination_returns_each_message_once_while_others_are_posted() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn concurrent_posts_with_one_client_id_create_one_message() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -300,7 +300,7 @@ async fn concurrent_posts_with_one_client_id_create_one_message() {
     assert_eq!(json!(ids), json!([list["data"][1]["id"], list["data"][0]["id"]]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_client_id_is_unique_per_author_and_channel() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -313,7 +313,7 @@ async fn a_client_id_is_unique_per_author_and_channel() {
     let repeated = reader.post(&here, padded).await.is(200);
     assert_eq!((&repeated.body, repeated.header("location")), (&first.body, first.header("location")));
     let other = json!({ "text": "Second", "clientId": body["clientId"] });
-    assert_eq!(reader.post(&here, other.clone()).await.is(409).places(), ["#/clientId"]);
+    assert_eq!(reader.post(&here, other.clone()).await.is(409).locations(), ["#/clientId"]);
     // A repeated request returns the existing message although its text was updated.
     reader.patch(first.header("location"), json!({ "text": "Second" })).await.is(200);
     let repeated = reader.post(&here, body.clone()).await.is(200);
@@ -328,7 +328,7 @@ async fn a_client_id_is_unique_per_author_and_channel() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_fields_and_parameters() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -344,7 +344,7 @@ async fn rejects_invalid_fields_and_parameters() {
         (json!({ "text": "a", "clientId": null }), vec!["#/clientId"]),
         (json!({ "text": "a", "authorId": "me" }), vec!["#/authorId"]),
     ] {
-        assert_eq!(editor.post(&path, body.clone()).await.is(400).places(), expected, "{body}");
+        assert_eq!(editor.post(&path, body.clone()).await.is(400).locations(), expected, "{body}");
     }
     for (body, expected) in [
         (json!({}), vec!["#/audience", "#/name"]),
@@ -357,11 +357,11 @@ async fn rejects_invalid_fields_and_parameters() {
         (json!({ "name": "a", "audience": "nobody" }), vec!["#/audience"]),
         (json!({ "name": "a", "description": null, "audience": "staff" }), vec!["#/description"]),
     ] {
-        assert_eq!(editor.post("/api/channels", body.clone()).await.is(400).places(), expected, "{body}");
+        assert_eq!(editor.post("/api/channels", body.clone()).await.is(400).locations(), expected, "{body}");
     }
     for query in ["limit=51", "limit=0", "page=0", "after=AAAAAAAAAAAAAAAAAAAAAAAA", "sort=id"] {
         let parameter = query.split('=').next().expect("a name");
-        assert_eq!(api.get(&format!("{path}?{query}")).await.is(400).places(), [parameter], "{query}");
+        assert_eq!(api.get(&format!("{path}?{query}")).await.is(400).locations(), [parameter], "{query}");
     }
     api.get("/api/channels?audience=nobody").await.is(400);
     editor.post(&path, json!({ "text": "ä".repeat(4000) })).await.is(201);

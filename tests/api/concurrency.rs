@@ -4,14 +4,14 @@ use tenon::http::auth::Role;
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Sends `count` requests concurrently and returns the sorted status codes of the responses.
 pub async fn run_concurrently<F, Fut>(count: usize, request: F) -> Vec<u16>
 where
     F: Fn(usize) -> Fut,
-    Fut: Future<Output = Answer> + Send + 'static,
+    Fut: Future<Output = Response> + Send + 'static,
 {
     let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(request(number))).collect();
     let mut statuses = Vec::with_capacity(count);
@@ -29,7 +29,7 @@ async fn comment_counts(api: &Api, post: &str) -> (Value, Value) {
     (stored, listed["pagination"]["total"].clone())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn concurrent_approvals_count_a_comment_once() {
     let api = Api::start().await;
     let (editor, reader) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Reader).await);
@@ -50,7 +50,7 @@ async fn concurrent_approvals_count_a_comment_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn the_comment_count_is_correct_after_concurrent_replies_and_a_delete() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -77,7 +77,7 @@ async fn the_comment_count_is_correct_after_concurrent_replies_and_a_delete() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn one_of_several_concurrent_updates_with_the_same_if_match_succeeds() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -108,7 +108,7 @@ async fn one_of_several_concurrent_updates_with_the_same_if_match_succeeds() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn one_of_several_concurrent_creates_succeeds() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await.header("if-none-match", "*");
@@ -143,7 +143,7 @@ async fn one_of_several_concurrent_creates_succeeds() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn accepts_concurrent_assignments_and_deletes_of_a_tag() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -11,9 +11,9 @@ use tokio::{
 };
 
 use crate::{
-    access::{Operation, operations},
+    access::{ExampleRequest, example_requests},
     contract_check,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Starts a server on a free port. It stops when the returned sender is dropped.
@@ -21,25 +21,30 @@ pub async fn start_server(api: &Api) -> (SocketAddr, watch::Sender<bool>) {
     let listener = listener::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopping) = watch::channel(false);
-    let edge = Arc::clone(&api.edge);
+    let edge = Arc::clone(&api.server);
     tokio::spawn(listener::serve(listener, Limits::default(), Default::default(), edge, stopping));
     (address, stop)
 }
 
 /// Sends a request on a new connection and validates the response against the OpenAPI document.
-async fn send_request(address: SocketAddr, operation: &Operation, query: &str, header: &str) -> Answer {
-    let Operation { method, path, .. } = operation;
+async fn send_request(
+    address: SocketAddr,
+    operation: &ExampleRequest,
+    query: &str,
+    header: &str,
+) -> Response {
+    let ExampleRequest { method, path, .. } = operation;
     let head = format!("{method} {path}{query} HTTP/1.1\r\nhost: tenon.test\r\n{header}\r\n");
     let mut socket = TcpStream::connect(address).await.expect("a connection");
     socket.write_all(head.as_bytes()).await.expect("the request is sent");
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await.expect("a response and the end of the connection");
     let response = parse_response(&bytes);
-    contract_check::hold(method, path, &response);
+    contract_check::validate_response(method, path, &response);
     response
 }
 
-fn parse_response(bytes: &[u8]) -> Answer {
+fn parse_response(bytes: &[u8]) -> Response {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a complete head");
     let mut lines = std::str::from_utf8(&bytes[..end]).expect("text").split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
@@ -53,16 +58,16 @@ fn parse_response(bytes: &[u8]) -> Answer {
         .collect();
     let bytes = bytes[end + 4..].to_vec();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status, headers, bytes, body }
+    Response { status, headers, bytes, body }
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_operation_rejects_long_targets_and_headers() {
     let api = Api::start().await;
     let (address, _stop) = start_server(&api).await;
     let (query, header) =
         (format!("?colour={}", "r".repeat(8_192)), format!("x-note: {}\r\n", "n".repeat(8_192)));
-    for operation in operations() {
+    for operation in example_requests() {
         send_request(address, &operation, &query, "").await.is(414);
         send_request(address, &operation, "", &header).await.is(431);
     }

@@ -4,7 +4,7 @@ use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 
-#[tokio::test]
+#[api_test]
 async fn comments_are_hidden_until_an_editor_approves_them() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
@@ -43,7 +43,7 @@ async fn comments_are_hidden_until_an_editor_approves_them() {
     reader.delete(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn replies_belong_to_one_thread_and_are_deleted_with_their_parent() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -80,7 +80,7 @@ async fn replies_belong_to_one_thread_and_are_deleted_with_their_parent() {
     api.get(&format!("/api/comments/{}", parents[0])).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_comment_count_is_correct_after_concurrent_creates() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -99,7 +99,7 @@ async fn the_comment_count_is_correct_after_concurrent_creates() {
     assert_eq!(api.get(&format!("/api/posts/{post}")).await.body["commentsCount"], 24);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_repeated_create_of_a_comment_returns_the_stored_response() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -118,7 +118,7 @@ async fn a_repeated_create_of_a_comment_returns_the_stored_response() {
     editor.header("if-none-match", queue.header("etag")).get("/api/comments").await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn tags_are_created_renamed_and_deleted() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -163,7 +163,7 @@ async fn tags_are_created_renamed_and_deleted() {
     assert_eq!(tags, json!([{ "slug": "iron", "name": "Iron" }]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn documents_are_addressed_by_nested_paths() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -202,7 +202,7 @@ async fn documents_are_addressed_by_nested_paths() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn health_endpoints_require_no_authentication() {
     let api = Api::start().await;
     for path in ["/livez", "/readyz", "/api/health"] {
@@ -216,7 +216,7 @@ async fn health_endpoints_require_no_authentication() {
     api.get("/livez").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn comments_are_hidden_with_their_post() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
@@ -248,7 +248,7 @@ async fn comments_are_hidden_with_their_post() {
     editor.get(&pending).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn tags_count_published_posts_only() {
     let api = Api::start().await;
     let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
@@ -278,7 +278,7 @@ async fn tags_count_published_posts_only() {
     assert_eq!((&list["data"][0]["slug"], &list["data"][0]["postsCount"]), (&json!("oak"), &json!(2)));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_comment_contains_the_current_name_and_avatar_of_its_author() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

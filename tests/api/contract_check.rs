@@ -1,152 +1,182 @@
-//! Every answer held against the document, before the test sees it.
-use std::{collections::BTreeSet, fs, sync::LazyLock};
+//! Validates every response against the OpenAPI document, before the test sees it.
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use parking_lot::Mutex;
 use poem::http::Method;
 use serde_json::{Value, json};
-use tenon::schema::Schema;
+use tenon::{
+    api::{DOCUMENT, OPERATIONS},
+    http::operation::Operation,
+    schema::Schema,
+};
 
-use crate::support::Answer;
+use crate::support::Response;
 
-/// The template in the document that a path belongs to: literal segments win over parameters.
-fn template(path: &str) -> Option<&'static str> {
-    let paths = tenon::api::DOCUMENT["paths"].as_object()?;
-    let fits = |template: &str| {
-        let (wanted, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-        let rest = ["/docs/{", "/redirects/{", "/upstreams/{"].iter().any(|rest| template.contains(rest));
-        let rest = rest && given.len() >= wanted.len();
-        let same = |(want, have): (&&str, &&str)| want.starts_with('{') || want == have;
-        (wanted.len() == given.len() || rest) && wanted.iter().zip(&given).all(same)
-    };
-    let mut found: Vec<&str> = paths.keys().map(String::as_str).filter(|template| fits(template)).collect();
-    found.sort_by_key(|template| template.matches('{').count());
-    found.first().copied()
+/// Statuses that every operation declares and that tests in one process cannot produce for each, and the
+/// reason.
+const NOT_PRODUCED: &[(u16, &str)] = &[
+    (500, "no request is known that makes the service fail"),
+    (503, "returned at the limits of a running server: the stage `abuse` and the tests of the listener"),
+];
+
+/// The operations and statuses of the responses so far.
+static PRODUCED: LazyLock<Mutex<BTreeSet<(&str, u16)>>> = LazyLock::new(Mutex::default);
+
+/// Checks that every declared pair of operation and status was produced.
+///
+/// # Errors
+///
+/// Names the pairs that were not.
+pub fn check_coverage() -> Result<(), String> {
+    let produced = PRODUCED.lock();
+    let mut missing = Vec::new();
+    for operation in OPERATIONS.iter() {
+        for status in
+            declared_responses(operation).as_object().into_iter().flat_map(|responses| responses.keys())
+        {
+            let status = status.parse().expect("a status");
+            let is_exception = NOT_PRODUCED.iter().any(|(exception, _)| *exception == status);
+            if !is_exception && !produced.contains(&(operation.id, status)) {
+                missing.push(format!("{} {status}", operation.id));
+            }
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("declared, but not produced by any test:\n{}", missing.join("\n"))),
+    }
 }
 
-/// Fails the test when an answer is not the one that the document promises.
-pub fn hold(method: &Method, path: &str, answer: &Answer) {
-    let shown =
-        || format!("{method} {path} answered {}: {}", answer.status, String::from_utf8_lossy(&answer.bytes));
-    assert!(answer.headers.contains_key("x-request-id"), "no request id: {}", shown());
-    assert!(answer.headers.contains_key("cache-control"), "no Cache-Control: {}", shown());
-    if answer.status >= 400 {
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{}", shown());
-        never_internal(answer);
+/// Returns the responses of an operation in the OpenAPI document, by status.
+fn declared_responses(operation: &Operation) -> &'static Value {
+    &DOCUMENT["paths"][operation.path][operation.method.as_str().to_lowercase()]["responses"]
+}
+
+/// Returns the path template of a path. Literal segments take precedence over parameters.
+fn template(path: &str) -> Option<&'static str> {
+    let segments: Vec<&str> = path.split('/').collect();
+    let matches = |operation: &&Operation| {
+        let template: Vec<&str> = operation.path.split('/').collect();
+        let length_matches = match operation.many_segments {
+            true => segments.len() >= template.len(),
+            false => segments.len() == template.len(),
+        };
+        let segment_matches =
+            |(template, segment): (&&str, &&str)| template.starts_with('{') || template == segment;
+        length_matches && template.iter().zip(&segments).all(segment_matches)
+    };
+    let matching = OPERATIONS.iter().filter(matches);
+    matching.map(|operation| operation.path).min_by_key(|template| template.matches('{').count())
+}
+
+/// Fails the test if the OpenAPI document does not declare this response.
+pub fn validate_response(method: &Method, path: &str, response: &Response) {
+    let shown = || {
+        format!("{method} {path} returned {}: {}", response.status, String::from_utf8_lossy(&response.bytes))
+    };
+    assert!(response.headers.contains_key("x-request-id"), "no request id: {}", shown());
+    assert!(response.headers.contains_key("cache-control"), "no Cache-Control: {}", shown());
+    if response.status >= 400 {
+        assert_eq!(response.header("content-type"), "application/problem+json", "{}", shown());
+        assert_no_internals(response);
     }
-    let verb = if *method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
-    let Some(operation) = template(path).map(|template| &tenon::api::DOCUMENT["paths"][template][verb])
-    else {
+    let Some(template) = template(path) else { return };
+    let declared_method = if method == Method::HEAD { Method::GET } else { method.clone() };
+    let operation = OPERATIONS.iter().find(|one| one.path == template && one.method == declared_method);
+    let Some(operation) = operation else {
+        assert!(matches!(response.status, 204 | 405), "{}", shown());
         return;
     };
-    if operation.is_null() {
-        assert!(matches!(answer.status, 204 | 405), "{}", shown());
-        return;
-    }
-    let id = operation["operationId"].as_str().unwrap_or_default();
-    let declared = operation["responses"].get(answer.status.to_string());
+    let id = operation.id;
+    let declared = declared_responses(operation).get(response.status.to_string());
     let declared = declared.unwrap_or_else(|| panic!("{id} does not declare this status: {}", shown()));
-    seen(id, answer.status);
-    let declared = follow(declared);
-    for name in answer.headers.keys().filter(|name| !told_once(name.as_str())) {
+    PRODUCED.lock().insert((id, response.status));
+    let declared = resolve(declared);
+    for name in response.headers.keys().filter(|name| !is_general_header(name.as_str())) {
         let known = declared["headers"].as_object().into_iter().flatten();
         let known = known.into_iter().any(|(known, _)| known.eq_ignore_ascii_case(name.as_str()));
-        assert!(known, "{id} does not declare the field {name}: {}", shown());
+        assert!(known, "{id} does not declare the header {name}: {}", shown());
     }
     for (name, header) in declared["headers"].as_object().into_iter().flatten() {
-        let header = follow(header);
-        let Some(value) = answer.headers.get(name.as_str()) else {
-            assert!(header["required"] != true, "{id} promises the field {name}: {}", shown());
+        let header = resolve(header);
+        let Some(value) = response.headers.get(name.as_str()) else {
+            assert!(header["required"] != true, "{id} requires the header {name}: {}", shown());
             continue;
         };
         let text = value.to_str().unwrap_or_default();
         let typed = text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number));
         let typed = if header["schema"]["type"] == "integer" { typed } else { json!(text) };
-        valid(&header["schema"], &typed, &format!("{id} {name}: {text}"));
+        validate(&header["schema"], &typed, &format!("{id} {name}: {text}"));
     }
     if *method != Method::HEAD {
-        hold_body(id, declared, answer, &shown);
+        validate_body(id, declared, response, &shown);
     }
 }
 
-fn hold_body(id: &str, declared: &Value, answer: &Answer, shown: &dyn Fn() -> String) {
-    let media = answer.header("content-type").split(';').next().unwrap_or_default();
-    match declared["content"].as_object() {
-        None => assert!(answer.bytes.is_empty(), "a body where none is declared: {}", shown()),
-        Some(content) => {
-            let declared =
-                content.get(media).unwrap_or_else(|| panic!("{id} does not declare {media}: {}", shown()));
-            let (schema, text) = (&declared["schema"], String::from_utf8_lossy(&answer.bytes));
-            match media {
-                _ if schema["format"] == "binary" => {
-                    assert!(!answer.bytes.is_empty(), "an empty file: {}", shown())
-                }
-                "application/x-ndjson" => {
-                    for line in text.lines() {
-                        valid(schema, &serde_json::from_str(line).expect("JSON in each line"), &shown());
-                    }
-                }
-                "text/event-stream" => text.split("\n\n").for_each(|block| hold_event(schema, block)),
-                _ => valid(schema, &answer.body, &shown()),
+fn validate_body(id: &str, declared: &Value, response: &Response, shown: &dyn Fn() -> String) {
+    let media = response.header("content-type").split(';').next().unwrap_or_default();
+    let Some(content) = declared["content"].as_object() else {
+        return assert!(response.bytes.is_empty(), "{id} does not declare a body: {}", shown());
+    };
+    let declared = content.get(media).unwrap_or_else(|| panic!("{id} does not declare {media}: {}", shown()));
+    let (schema, text) = (&declared["schema"], String::from_utf8_lossy(&response.bytes));
+    match media {
+        _ if schema["format"] == "binary" => assert!(!response.bytes.is_empty(), "empty file: {}", shown()),
+        "application/x-ndjson" => {
+            for line in text.lines() {
+                validate(schema, &serde_json::from_str(line).expect("JSON in each line"), &shown());
             }
         }
+        "text/event-stream" => text.split("\n\n").for_each(|block| validate_block(schema, block)),
+        _ => validate(schema, &response.body, &shown()),
     }
 }
 
-/// Holds an event of a stream against the document; a reset is none of the log.
-pub fn event(block: &str) {
-    let listen = &tenon::api::DOCUMENT["paths"]["/api/events"]["get"]["responses"]["200"];
-    hold_event(&listen["content"]["text/event-stream"]["schema"], block);
+/// Validates a block of the event stream.
+pub fn validate_event(block: &str) {
+    let stream = &DOCUMENT["paths"]["/api/events"]["get"]["responses"]["200"];
+    validate_block(&stream["content"]["text/event-stream"]["schema"], block);
 }
 
-fn hold_event(schema: &Value, block: &str) {
-    assert!(!schema.is_null(), "the document says nothing of events");
+/// The schema describes the events of the log. A `reset` is not one of them.
+fn validate_block(schema: &Value, block: &str) {
+    assert!(!schema.is_null(), "the OpenAPI document has no schema for events");
     let data = block.lines().find_map(|line| line.strip_prefix("data: "));
     if let Some(data) = data.filter(|_| !block.contains("event: reset")) {
-        valid(schema, &serde_json::from_str(data).expect("JSON as data"), block);
+        validate(schema, &serde_json::from_str(data).expect("JSON as data"), block);
     }
 }
 
-/// Fields that say nothing of an operation: how the bytes are framed, and what browsers may do with any answer.
-/// The document tells of them once.
-fn told_once(name: &str) -> bool {
+/// Returns whether a header is independent of the operation: framing, and rules for browsers. The OpenAPI
+/// document describes these once, not in each response.
+fn is_general_header(name: &str) -> bool {
     name.starts_with("x-content-")
         || name.starts_with("cross-origin-")
         || matches!(name, "content-type" | "content-length" | "content-encoding" | "content-security-policy")
         || matches!(name, "referrer-policy" | "strict-transport-security" | "permissions-policy")
 }
 
-fn valid(schema: &Value, value: &Value, shown: &str) {
-    let compiled = Schema::compile(&tenon::api::DOCUMENT, schema).expect("the schema compiles");
+fn validate(schema: &Value, value: &Value, shown: &str) {
+    let compiled = Schema::compile(&DOCUMENT, schema).expect("the schema compiles");
     let mut violations = Vec::new();
     compiled.validate(value, "#", &mut violations);
     assert!(violations.is_empty(), "{violations:?} in {shown}");
 }
 
-fn follow(value: &Value) -> &Value {
+fn resolve(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
-        Some(reference) => tenon::api::DOCUMENT
-            .pointer(reference.trim_start_matches('#'))
-            .expect("the reference leads somewhere"),
+        Some(reference) => {
+            DOCUMENT.pointer(reference.trim_start_matches('#')).expect("the reference resolves")
+        }
         None => value,
     }
 }
 
-/// No failure shows what only the log may: statements, files, types of ours.
-fn never_internal(answer: &Answer) {
-    let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
+/// Fails the test if an error contains what only the log may contain: statements, file names, type names.
+fn assert_no_internals(response: &Response) {
+    let text = String::from_utf8_lossy(&response.bytes).to_lowercase();
     for word in ["select ", "insert into", "sqlx", "sea_orm", "dberr", ".rs:", "panicked", "/src/", "unwrap"]
     {
-        assert!(!text.contains(word), "a failure shows {word}: {text}");
-    }
-}
-
-/// Notes that an operation has answered with a status; the contract's own test reads the notes.
-fn seen(id: &str, status: u16) {
-    static SEEN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
-    let note = format!("{id} {status}");
-    let mut seen = SEEN.lock();
-    if seen.insert(note) {
-        let all: Vec<&str> = seen.iter().map(String::as_str).collect();
-        let _ = fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/seen.txt"), all.join("\n"));
+        assert!(!text.contains(word), "an error contains {word}: {text}");
     }
 }

@@ -50,7 +50,7 @@ const INVOICES: [(i64, &str, &str, &str); 7] = [
     (40, "paid", "2024-02-29", "en-us"),
 ];
 
-#[tokio::test]
+#[api_test]
 async fn months_are_summed_from_paid_invoices_of_every_currency() {
     let api = Api::start().await;
     let accountant = create_invoices(&api, &INVOICES).await;
@@ -87,7 +87,7 @@ async fn months_are_summed_from_paid_invoices_of_every_currency() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn imported_revenues_override_invoices() {
     let api = Api::start().await;
     let accountant = create_invoices(&api, &INVOICES).await;
@@ -106,7 +106,7 @@ async fn imported_revenues_override_invoices() {
     assert_eq!(accountant.get("/api/v2/revenues/en-us").await.is(200).body["pagination"]["total"], 72);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_month_equals_its_entry_in_the_list() {
     let api = Api::start().await;
     let accountant = create_invoices(&api, &INVOICES).await;
@@ -130,7 +130,7 @@ async fn a_month_equals_its_entry_in_the_list() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn revenues_are_created_replaced_and_deleted() {
     let api = Api::start().await;
     let accountant = create_invoices(&api, &INVOICES).await;
@@ -179,7 +179,7 @@ async fn revenues_are_created_replaced_and_deleted() {
     accountant.delete("/api/v2/revenues/it/2026-11").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn requests_and_imports_do_not_overwrite_the_revenues_of_each_other() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let accountant = create_invoices(&api, &[]).await;
@@ -213,7 +213,7 @@ async fn requests_and_imports_do_not_overwrite_the_revenues_of_each_other() {
     assert!(import_revenue(&api, "Nov", "2026-11", 6).await.unwrap_err().contains("was deleted here"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_dashboard_returns_all_parts_in_one_currency() {
     let api = Api::start().await;
     let accountant = create_invoices(&api, &INVOICES).await;
@@ -243,7 +243,7 @@ async fn the_dashboard_returns_all_parts_in_one_currency() {
     assert_eq!(conditional.get("/api/v2/dashboard").await.is(200).body["cards"]["customers"], 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_dashboard_names_a_part_whose_query_failed_and_returns_the_rest() {
     let api = Api::start().await;
     let accountant = create_invoices(&api, &INVOICES).await;
@@ -272,7 +272,7 @@ async fn the_dashboard_names_a_part_whose_query_failed_and_returns_the_rest() {
     assert_eq!(conditional.get("/api/v2/dashboard").await.is(200).body["failed"], json!([]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_dashboard_without_data_has_zero_totals() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;

@@ -8,7 +8,7 @@ fn document(path: &str, title: &str) -> Value {
     json!({ "path": path, "title": title, "content": "Cut to fit." })
 }
 
-#[tokio::test]
+#[api_test]
 async fn documents_are_created_read_replaced_updated_and_deleted_by_id() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
@@ -50,7 +50,7 @@ async fn documents_are_created_read_replaced_updated_and_deleted_by_id() {
     assert_eq!(api.get("/api/docs/guides").await.is(200).id(), created.id());
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_service_can_require_if_match_for_documents() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -63,7 +63,7 @@ async fn a_service_can_require_if_match_for_documents() {
     conditional.put(&path, document("guides", "Other")).await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_repeated_create_returns_the_stored_response() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -76,7 +76,7 @@ async fn a_repeated_create_returns_the_stored_response() {
     assert_eq!(api.get("/api/documents").await.is(200).body["pagination"]["total"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_an_existing_path_and_invalid_paths() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -90,7 +90,7 @@ async fn rejects_an_existing_path_and_invalid_paths() {
     ] {
         let rejected = rejected.is(409);
         assert_eq!(rejected.body["code"], "already-exists");
-        assert_eq!(rejected.places(), ["#/path"]);
+        assert_eq!(rejected.locations(), ["#/path"]);
     }
     editor.delete("/api/docs/guides").await.is(204);
     editor.patch(&path, json!({ "path": "guides" })).await.is(200);
@@ -100,7 +100,7 @@ async fn rejects_an_existing_path_and_invalid_paths() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_update_of_the_path_moves_one_document_without_its_descendants() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -128,7 +128,7 @@ async fn an_update_of_the_path_moves_one_document_without_its_descendants() {
     assert_eq!(restored.body["title"], "Guides");
 }
 
-#[tokio::test]
+#[api_test]
 async fn one_of_several_concurrent_writes_to_a_path_succeeds() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -4,7 +4,7 @@ use tenon::http::auth::Role;
 
 use crate::support::Api;
 
-#[tokio::test]
+#[api_test]
 async fn accepts_empty_list_elements_and_tabs() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

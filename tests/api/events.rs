@@ -1,15 +1,15 @@
 //! Server-sent events: order, access rights, replay after a reconnect, and resets.
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use poem::http::Method;
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use tokio::time::timeout;
 
-use crate::{contract_check, posts::new, support::Api};
-
-const SOON: Duration = Duration::from_secs(5);
+use crate::{
+    contract_check,
+    posts::new,
+    support::{Api, DEADLINE},
+};
 
 /// A client of `GET /api/events`.
 pub struct EventStream {
@@ -29,7 +29,7 @@ pub struct Event {
 
 impl EventStream {
     pub async fn open(api: &Api, query: &str) -> EventStream {
-        let mut response = api.begin(Method::GET, &format!("/api/events{query}"), None).await;
+        let mut response = api.send_streaming(Method::GET, &format!("/api/events{query}"), None).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.content_type(), Some("text/event-stream"));
         let body = response.take_body().into_bytes_stream().boxed();
@@ -48,14 +48,14 @@ impl EventStream {
                 self.text = rest;
                 return Some(block);
             }
-            let chunk = timeout(SOON, self.body.next()).await.expect("a chunk within 5 s")?;
+            let chunk = timeout(DEADLINE, self.body.next()).await.expect("a chunk before the deadline")?;
             self.text.push_str(std::str::from_utf8(&chunk.expect("no error")).expect("text"));
         }
     }
 
     pub async fn next(&mut self) -> Event {
         let block = self.block().await.expect("an open stream");
-        contract_check::event(&block);
+        contract_check::validate_event(&block);
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
         Event {
             id: field("id: ").map(|id| id.parse().expect("a position")),
@@ -88,7 +88,7 @@ async fn create_post(api: &Api, title: &str, published: bool) -> String {
     api.post("/api/posts", post).await.is(201).id()
 }
 
-#[tokio::test]
+#[api_test]
 async fn events_are_sent_immediately_and_in_order() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -110,7 +110,7 @@ async fn events_are_sent_immediately_and_in_order() {
     assert_eq!(stream.next().await.data["data"]["id"], last);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_caller_receives_only_events_that_it_may_read() {
     let api = Api::start().await;
     let (admin, author) = (api.sign_in(Role::Admin).await, api.sign_in(Role::Author).await);
@@ -127,7 +127,7 @@ async fn a_caller_receives_only_events_that_it_may_read() {
     assert_eq!(admin_stream.names(1).await, ["tag.created"]);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_client_that_reconnects_receives_each_missed_event_once() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -156,7 +156,7 @@ async fn a_client_that_reconnects_receives_each_missed_event_once() {
     assert_eq!((positions.len(), positions.clone()), (11, sorted));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_client_that_received_no_event_resumes_at_the_start_of_its_stream() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -168,7 +168,7 @@ async fn a_client_that_received_no_event_resumes_at_the_start_of_its_stream() {
     assert_eq!(stream.names(2).await, ["post.created", "post.published"]);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_position_outside_the_event_log_returns_a_reset() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -194,7 +194,7 @@ async fn a_position_outside_the_event_log_returns_a_reset() {
     assert_eq!(stream.next().await.id, Some(newest));
 }
 
-#[tokio::test]
+#[api_test]
 async fn streams_end_on_shutdown_and_are_limited_per_caller() {
     let api = Api::with(&[("events_max_connections_per_caller", "2")]).await;
     let (mut first, _second) = (EventStream::open(&api, "").await, EventStream::open(&api, "").await);
@@ -209,7 +209,7 @@ async fn streams_end_on_shutdown_and_are_limited_per_caller() {
     api.get("/api/events").await.is(503);
 }
 
-#[tokio::test]
+#[api_test]
 async fn sends_a_reset_if_events_are_deleted_during_a_replay() {
     for all in [false, true] {
         let api = Api::start().await;
@@ -233,16 +233,16 @@ async fn sends_a_reset_if_events_are_deleted_during_a_replay() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_parameters_of_a_stream() {
     let api = Api::start().await;
     for (query, parameter) in
         [("?topics=wood", "topics"), ("?after=-1", "after"), ("?after=x", "after"), ("?since=1", "since")]
     {
         let rejected = api.get(&format!("/api/events{query}")).await.is(400);
-        assert_eq!(rejected.places(), [parameter], "{query}");
+        assert_eq!(rejected.locations(), [parameter], "{query}");
     }
     let rejected = api.header("last-event-id", "abc").get("/api/events").await.is(400);
-    assert_eq!(rejected.places(), ["Last-Event-ID"]);
+    assert_eq!(rejected.locations(), ["Last-Event-ID"]);
     api.header("accept", "application/json").get("/api/events").await.is(406);
 }

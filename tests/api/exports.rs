@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
 /// Creates invoices of customers whose names a CSV export must escape; returns the accountant.
 async fn create_invoices(api: &Api) -> Api {
@@ -30,7 +30,7 @@ async fn create_invoices(api: &Api) -> Api {
     accountant
 }
 
-fn parse_csv(response: &Answer) -> (Vec<String>, Vec<Vec<String>>) {
+fn parse_csv(response: &Response) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::Reader::from_reader(response.bytes.as_slice());
     let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
     let cells = |record: Result<csv::StringRecord, csv::Error>| {
@@ -68,7 +68,7 @@ const COLUMNS: [(&str, &str); 15] = [
     ("original.rateState", "original.rateState"),
 ];
 
-#[tokio::test]
+#[api_test]
 async fn exports_contain_the_values_of_the_list() {
     let api = Api::start().await;
     let accountant = create_invoices(&api).await;
@@ -107,7 +107,7 @@ async fn exports_contain_the_values_of_the_list() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn exports_have_a_file_name_an_entity_tag_and_the_requested_columns() {
     let api = Api::start().await;
     let accountant = create_invoices(&api).await;
@@ -172,7 +172,7 @@ async fn insert_invoices(api: &Api, accountant: &Api) {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_dropped_export_releases_its_slot() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -184,7 +184,7 @@ async fn a_dropped_export_releases_its_slot() {
     assert_eq!(all.len(), 5000);
     assert!(all.iter().zip(1..).all(|(row, number)| row[1] == number.to_string()));
     for round in 0..5 {
-        let first = accountant.begin(Method::GET, path, None).await;
+        let first = accountant.send_streaming(Method::GET, path, None).await;
         // One caller may run one export at a time.
         let repeated = accountant.get(&ndjson).await.is(503);
         assert!(repeated.headers.contains_key("retry-after"));
@@ -192,7 +192,7 @@ async fn a_dropped_export_releases_its_slot() {
             repeated.body["detail"].as_str().unwrap().contains("already have a running export"),
             "{repeated:?}"
         );
-        let other = second.begin(Method::GET, &ndjson, None).await;
+        let other = second.send_streaming(Method::GET, &ndjson, None).await;
         assert_eq!((first.status().as_u16(), other.status().as_u16()), (200, 200), "{round}");
         let rejected = third.get(path).await.is(503);
         assert!(rejected.headers.contains_key("retry-after"));

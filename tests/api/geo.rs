@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     back_office::rabbit,
     mmdb::{Shape, database},
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const V1: &str = "/api/v1/invoices";
@@ -73,14 +73,14 @@ async fn behind_a_proxy(shape: Shape, settings: &[(&'static str, &str)]) -> Api 
 }
 
 #[track_caller]
-fn assert_list(response: Answer) -> Answer {
+fn assert_list(response: Response) -> Response {
     let response = response.is(200);
     assert_eq!(response.body["pagination"]["total"], 2);
     response
 }
 
 #[track_caller]
-fn assert_redirect(response: Answer, location: &str) {
+fn assert_redirect(response: Response, location: &str) {
     let response = response.is(302);
     assert_eq!(
         (response.header("location"), response.header("cache-control")),
@@ -89,7 +89,7 @@ fn assert_redirect(response: Answer, location: &str) {
     assert!(response.header("vary").contains("Cookie, cf-ipcountry"), "{}", response.header("vary"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn redirects_clients_from_france_to_the_french_list() {
     for shape in [Shape::Long, Shape::Flat] {
         let accountant = behind_a_proxy(shape, &[]).await;
@@ -105,7 +105,7 @@ async fn redirects_clients_from_france_to_the_french_list() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_redirect_retains_the_query() {
     let accountant = behind_a_proxy(Shape::Flat, &[]).await.from(FRENCH);
     for (query, expected) in [
@@ -133,7 +133,7 @@ async fn the_redirect_retains_the_query() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn version_1_returns_original_amounts_and_deprecation_headers() {
     let accountant = behind_a_proxy(Shape::Long, &[]).await;
     let list = assert_list(accountant.get(&format!("{V1}?sort=number")).await);
@@ -218,7 +218,7 @@ const SPOOFED: &[Spoof] = &[
     (PROXY, &[("x-forwarded-for", AMERICAN), ("x-country", "FR")], US),
 ];
 
-#[tokio::test]
+#[api_test]
 async fn ignores_spoofed_headers() {
     let accountant = behind_a_proxy(Shape::Flat, &[]).await;
     for (peer, headers, redirected) in SPOOFED {
@@ -240,7 +240,7 @@ async fn ignores_spoofed_headers() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn version_1_redirects_only_with_a_valid_database_and_route() {
     let (none, invalid) = ("", File::new(b"no database"));
     let valid = File::new(&database(Shape::Long, NETWORKS));
@@ -266,7 +266,7 @@ async fn version_1_redirects_only_with_a_valid_database_and_route() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn loads_a_replaced_database_and_ignores_a_damaged_one() {
     let file = File::new(&database(Shape::Long, NETWORKS));
     let api = Api::with(&[("geo_database", file.name())]).await;
@@ -292,7 +292,7 @@ async fn loads_a_replaced_database_and_ignores_a_damaged_one() {
     assert_eq!(status().await, 302);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_list_without_a_locale_redirects_by_accept_language() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -337,7 +337,7 @@ async fn a_list_without_a_locale_redirects_by_accept_language() {
     assert_eq!(dated.header("location"), "/api/v2/invoices/fr?date%5Bgte%5D=2026-01-01");
 }
 
-#[tokio::test]
+#[api_test]
 async fn localized_responses_have_content_language() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;

@@ -28,7 +28,7 @@ impl Sandbox {
     }
 }
 
-#[test]
+#[api_test]
 fn geo_check_prints_the_type_the_build_date_and_countries() {
     let sandbox = Sandbox::new();
     let valid = sandbox.file("good.mmdb", &database(Shape::Flat, NETWORKS));
@@ -63,7 +63,7 @@ fn geo_check_prints_the_type_the_build_date_and_countries() {
     assert!(!sandbox.0.join("data").exists());
 }
 
-#[test]
+#[api_test]
 fn geo_check_rejects_invalid_pointers() {
     let sandbox = Sandbox::new();
     let database_bytes = database(Shape::Long, NETWORKS);
@@ -75,7 +75,7 @@ fn geo_check_rejects_invalid_pointers() {
     }
 }
 
-#[test]
+#[api_test]
 fn geo_install_replaces_the_database_atomically() {
     let sandbox = Sandbox::new();
     let (first, second) = (database(Shape::Flat, NETWORKS), database(Shape::Long, NETWORKS));

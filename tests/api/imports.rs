@@ -50,7 +50,7 @@ async fn import_document(api: &Api, path: &str, title: &str) -> Result<ImportEff
     done.await.map_err(|error: Error| error.to_string())
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_import_does_not_overwrite_an_edited_post() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -72,7 +72,7 @@ async fn an_import_does_not_overwrite_an_edited_post() {
     api.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_import_does_not_overwrite_an_edited_document() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -90,7 +90,7 @@ async fn an_import_does_not_overwrite_an_edited_document() {
     api.get("/api/docs/guide").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_moved_document_is_not_overwritten() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

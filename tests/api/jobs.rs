@@ -10,7 +10,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
 /// Starts a worker. It stops when the returned sender is dropped.
 pub fn start_worker(api: &Api) -> watch::Sender<bool> {
@@ -20,8 +20,8 @@ pub fn start_worker(api: &Api) -> watch::Sender<bool> {
 }
 
 /// Polls until the job has this state and returns it.
-async fn wait_for_state(admin: &Api, path: &str, state: &str) -> Answer {
-    for _ in 0..250 {
+async fn wait_for_state(admin: &Api, path: &str, state: &str) -> Response {
+    for _ in 0..3_000 {
         let job = admin.get(path).await.is(200);
         if job.body["state"] == state {
             return job;
@@ -42,7 +42,7 @@ async fn enqueue_with_attempts(api: &Api, kind: &'static str, attempts: i32) -> 
     format!("/api/jobs/{}", id.expect("the job is stored"))
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_job_that_fails_is_dead_and_has_an_error() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -67,13 +67,13 @@ async fn a_job_that_fails_is_dead_and_has_an_error() {
 }
 
 /// During an upgrade, workers of the previous version claim jobs of kinds that they cannot handle.
-#[tokio::test]
+#[api_test]
 async fn a_job_of_an_unknown_kind_is_retried() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
     let job = enqueue_with_attempts(&api, "service.unheard", 2).await;
     let stop = start_worker(&api);
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if admin.get(&job).await.is(200).body["attempts"] == 1 {
             break;
         }
@@ -88,7 +88,7 @@ async fn a_job_of_an_unknown_kind_is_retried() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_retry_of_a_ready_job() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -96,11 +96,11 @@ async fn rejects_a_retry_of_a_ready_job() {
     admin.post_empty(&format!("{job}/retry")).await.is(409);
     admin.get("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f").await.is(404);
     admin.post_empty("/api/jobs/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/retry").await.is(404);
-    assert_eq!(admin.get("/api/jobs?state=gone").await.is(400).places(), ["state"]);
+    assert_eq!(admin.get("/api/jobs?state=gone").await.is(400).locations(), ["state"]);
     assert_eq!(admin.get("/api/jobs?limit=1").await.is(200).body["data"][0]["kind"], json!("service.sweep"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_schedule_enqueues_its_next_run() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;

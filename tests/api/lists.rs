@@ -33,7 +33,7 @@ fn ids(entries: &[Value]) -> Vec<&str> {
     entries.iter().filter_map(|entry| entry["id"].as_str()).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn cursors_and_pages_return_every_post_once_in_sort_order() {
     let api = Api::start().await;
     create_posts(&api, 23).await;
@@ -57,7 +57,7 @@ async fn cursors_and_pages_return_every_post_once_in_sort_order() {
     assert_eq!(titles, sorted, "by code point, on every database");
 }
 
-#[tokio::test]
+#[api_test]
 async fn cursors_return_every_comment_tag_and_document_once() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -87,7 +87,7 @@ async fn cursors_return_every_comment_tag_and_document_once() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn cursors_are_stable_under_inserts_and_deletes() {
     let api = Api::start().await;
     let author = create_posts(&api, 10).await;
@@ -105,7 +105,7 @@ async fn cursors_are_stable_under_inserts_and_deletes() {
     assert_eq!(remaining, 6, "the six remaining posts, without the new one");
 }
 
-#[tokio::test]
+#[api_test]
 async fn pagination_counts_the_filtered_posts() {
     let api = Api::start().await;
     create_posts(&api, 11).await;
@@ -134,7 +134,7 @@ async fn pagination_counts_the_filtered_posts() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn fields_and_expand_select_the_returned_fields() {
     let api = Api::start().await;
     let author = create_posts(&api, 1).await;
@@ -153,7 +153,7 @@ async fn fields_and_expand_select_the_returned_fields() {
     assert!(!row.contains("password") && !row.contains('@'), "{row}");
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_304_for_a_list_until_an_entry_changes() {
     let api = Api::start().await;
     let author = create_posts(&api, 2).await;
@@ -173,7 +173,7 @@ async fn returns_304_for_a_list_until_an_entry_changes() {
     conditional.get("/api/posts").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_cursor_of_another_list_or_query() {
     let api = Api::start().await;
     create_posts(&api, 3).await;
@@ -197,7 +197,7 @@ async fn rejects_a_cursor_of_another_list_or_query() {
     api.get(&format!("/api/posts/{id}/comments?after={cursor}")).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn search_escapes_wildcards() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Editor).await;
@@ -246,7 +246,7 @@ fn field_names(entry: &Value) -> Vec<&str> {
     entry.as_object().expect("an entry").keys().map(String::as_str).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn customers_accept_filters_and_fields() {
     let api = Api::start().await;
     let accountant = create_customers_and_invoices(&api).await;
@@ -283,7 +283,7 @@ async fn customers_accept_filters_and_fields() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn customers_and_invoices_accept_several_sort_keys() {
     let api = Api::start().await;
     let accountant = create_customers_and_invoices(&api).await;
@@ -304,7 +304,7 @@ async fn customers_and_invoices_accept_several_sort_keys() {
     accountant.get("/api/v2/invoices/fr?sort=date,amount").await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn invoices_include_the_customer_if_fields_or_expand_name_it() {
     let api = Api::start().await;
     let accountant = create_customers_and_invoices(&api).await;

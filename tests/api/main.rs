@@ -1,4 +1,7 @@
-//! The service as its clients see it.
+//! The API, tested in-process.
+#[macro_use]
+extern crate macros;
+
 mod access;
 mod access_log;
 mod accounts;
@@ -19,6 +22,7 @@ mod events;
 mod exports;
 mod geo;
 mod geo_commands;
+mod harness;
 mod imports;
 mod jobs;
 mod lists;
@@ -51,3 +55,7 @@ mod webhook_receiver;
 mod webhook_retention;
 mod webhooks;
 mod webhooks_paypal;
+
+fn main() -> std::process::ExitCode {
+    harness::run()
+}

@@ -11,7 +11,7 @@ use tenon::http::auth::Role;
 
 use crate::{
     multipart::{FORM, GIF, Part, form, png, png_of, upload},
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Counts the files below a folder, recursively.
@@ -21,11 +21,11 @@ pub fn files(folder: &Path) -> usize {
     paths.map(|path| if path.is_dir() { files(&path) } else { 1 }).sum()
 }
 
-async fn upload_png(client: &Api, seed: u8) -> Answer {
+async fn upload_png(client: &Api, seed: u8) -> Response {
     upload(client, &[("file", Some("joint.png"), &png(8, 6, seed))]).await.is(201)
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_uploaded_image_is_public() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -60,7 +60,7 @@ async fn an_uploaded_image_is_public() {
     assert_eq!(author.get(&url).await.is(200).header("cache-control"), served.header("cache-control"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn uploading_the_same_image_again_returns_the_stored_one() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -73,7 +73,7 @@ async fn uploading_the_same_image_again_returns_the_stored_one() {
     assert_eq!(files(&api.media), 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn replays_an_upload_with_the_same_idempotency_key() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -93,7 +93,7 @@ async fn replays_an_upload_with_the_same_idempotency_key() {
     assert_eq!(files(&api.media), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_images_and_stores_no_file() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -128,7 +128,7 @@ async fn rejects_invalid_images_and_stores_no_file() {
     for (index, (parts, status, location)) in cases.iter().enumerate() {
         let rejected = upload(&author, parts).await;
         assert_eq!(rejected.status, *status, "{index}: {}", rejected.body);
-        assert_eq!(rejected.places().first().map_or("", String::as_str), *location, "{index}");
+        assert_eq!(rejected.locations().first().map_or("", String::as_str), *location, "{index}");
         assert_eq!(files(&api.media), 0, "{index}");
     }
     assert!(
@@ -137,7 +137,7 @@ async fn rejects_invalid_images_and_stores_no_file() {
     assert_eq!(author.get("/api/media").await.is(200).body["pagination"]["total"], 0);
 }
 
-#[tokio::test]
+#[api_test]
 async fn strips_metadata_and_trailing_data() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -160,7 +160,7 @@ async fn strips_metadata_and_trailing_data() {
     assert!(!stored.windows(6).any(|part| part == b"script"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_forms_and_stores_no_file() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -183,22 +183,29 @@ async fn rejects_invalid_forms_and_stores_no_file() {
     assert_eq!(files(&api.media), 0);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_aborted_upload_leaves_no_file() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("content-type", FORM);
     let form_bytes = form(&[("file", Some("a.png"), &png(200, 200, 1))]);
     for end in [form_bytes.len() / 2, form_bytes.len() - 4] {
         let first_bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(form_bytes[..end].to_vec())]);
-        let pending = futures_util::stream::pending();
+        let (read, all_read) = tokio::sync::oneshot::channel();
+        let pending = futures_util::stream::once(async move {
+            let _ = read.send(());
+            std::future::pending().await
+        });
         let body = Body::from_bytes_stream(futures_util::StreamExt::chain(first_bytes, pending));
-        let sent = author.begin(Method::POST, "/api/upload", Some(body));
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(300), sent).await.is_err());
+        let sent = author.send_streaming(Method::POST, "/api/upload", Some(body));
+        tokio::select! {
+            _ = sent => panic!("a response to an incomplete request"),
+            _ = all_read => {}
+        }
         assert_eq!(files(&api.media), 0);
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn files_of_a_killed_process_are_deleted_after_a_day() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -232,7 +239,7 @@ async fn files_of_a_killed_process_are_deleted_after_a_day() {
     api.get(stored.body["url"].as_str().expect("a url")).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_uploads_beyond_the_storage_quota() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -251,7 +258,7 @@ async fn rejects_uploads_beyond_the_storage_quota() {
     assert_eq!(files(&api.media), 2);
 }
 
-#[tokio::test]
+#[api_test]
 async fn concurrent_uploads_create_one_image() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -263,7 +270,7 @@ async fn concurrent_uploads_create_one_image() {
     assert_eq!(files(&api.media), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn authors_manage_their_own_images_and_editors_all() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -306,7 +313,7 @@ async fn authors_manage_their_own_images_and_editors_all() {
     editor.patch(&path, json!({ "alt": "Ours" })).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn patch_changes_the_metadata_and_not_the_url() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -336,7 +343,7 @@ async fn patch_changes_the_metadata_and_not_the_url() {
     author.header("if-none-match", read.header("etag")).get(&path).await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn requires_if_match_when_configured() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let author = api.sign_in(Role::Author).await;
@@ -345,7 +352,7 @@ async fn requires_if_match_when_configured() {
     author.delete(&path).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn deleting_an_image_deletes_its_variants() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -361,7 +368,7 @@ async fn deleting_an_image_deletes_its_variants() {
     author.get(created.header("location")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn images_of_a_deleted_user_remain_without_uploaded_by() {
     let api = Api::start().await;
     let (admin, author) = (api.sign_in(Role::Admin).await, api.sign_in(Role::Author).await);
@@ -375,7 +382,7 @@ async fn images_of_a_deleted_user_remain_without_uploaded_by() {
     assert!(all.body["data"][0].get("uploadedBy").is_none());
 }
 
-#[tokio::test]
+#[api_test]
 async fn media_events_have_increasing_versions() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

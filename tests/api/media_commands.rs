@@ -19,7 +19,7 @@ fn content(sandbox: &Sandbox) -> String {
     rows.first().expect("a post").content.clone()
 }
 
-#[test]
+#[api_test]
 fn imports_the_images_that_posts_reference() {
     let sandbox = Sandbox::new();
     let site = sandbox.0.join("site");
@@ -53,7 +53,7 @@ fn imports_the_images_that_posts_reference() {
     assert_eq!((content(&sandbox), files(&sandbox.0.join("data/media"))), (imported, 2));
 }
 
-#[test]
+#[api_test]
 fn skips_an_invalid_image_and_imports_the_others() {
     let sandbox = Sandbox::new();
     let site = sandbox.0.join("site");

@@ -8,11 +8,11 @@ use tenon::http::auth::Role;
 use crate::{
     media::files,
     multipart::{png, png_of, upload},
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Uploads an image of this size. Returns the author, the upload response and the URL.
-async fn upload_image(api: &Api, width: u32, height: u32) -> (Api, Answer, String) {
+async fn upload_image(api: &Api, width: u32, height: u32) -> (Api, Response, String) {
     let author = api.sign_in(Role::Author).await;
     let created = upload(&author, &[("file", Some("joint.png"), &png(width, height, 1))]).await.is(201);
     let url = created.body["url"].as_str().expect("a url").to_owned();
@@ -26,7 +26,7 @@ fn variants_folder(api: &Api, url: &str) -> PathBuf {
 }
 
 /// Parses the width and the height from the header of a PNG.
-fn png_size(response: &Answer) -> (u32, u32) {
+fn png_size(response: &Response) -> (u32, u32) {
     let number = |offset: usize| {
         u32::from_be_bytes(response.bytes[offset..offset + 4].try_into().expect("four bytes"))
     };
@@ -34,7 +34,7 @@ fn png_size(response: &Answer) -> (u32, u32) {
     (number(16), number(20))
 }
 
-#[tokio::test]
+#[api_test]
 async fn serves_byte_ranges() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 200, 100).await;
@@ -69,7 +69,7 @@ async fn serves_byte_ranges() {
     assert_eq!(head.header("content-length"), total.to_string());
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_304_for_a_matching_etag() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 20, 10).await;
@@ -81,7 +81,7 @@ async fn returns_304_for_a_matching_etag() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn resizes_to_the_requested_size() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 400, 200).await;
@@ -112,7 +112,7 @@ async fn resizes_to_the_requested_size() {
     api.get(&format!("/media/{}.png", "0".repeat(32))).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn converts_to_the_requested_format() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 40, 20).await;
@@ -131,7 +131,7 @@ async fn converts_to_the_requested_format() {
     api.header("accept", "text/html").get(&url).await.is(406);
 }
 
-#[tokio::test]
+#[api_test]
 async fn crops_around_the_focus() {
     let api = Api::start().await;
     let (author, created, url) = upload_image(&api, 400, 200).await;
@@ -146,7 +146,7 @@ async fn crops_around_the_focus() {
     assert!(explicit.header("cache-control").contains("immutable"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_variants_of_an_image_with_too_many_pixels() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 200, 100).await;
@@ -155,13 +155,13 @@ async fn rejects_variants_of_an_image_with_too_many_pixels() {
     // Only the header declares this size: encoding so many pixels takes seconds.
     std::fs::write(&original, png_of(50_000, 50_000, &[0; 100], &[])).expect("written");
     let variant = format!("{url}?w=100");
-    assert_eq!(api.get(&variant).await.is(400).places(), ["format"]);
+    assert_eq!(api.get(&variant).await.is(400).locations(), ["format"]);
     std::fs::write(&original, backup).expect("written");
-    assert_eq!(api.get(&variant).await.is(400).places(), ["format"], "the error is cached");
+    assert_eq!(api.get(&variant).await.is(400).locations(), ["format"], "the error is cached");
     api.get(&format!("{url}?w=99")).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn limits_the_bytes_of_stored_variants() {
     let api = Api::start().await;
     let (_, created, url) = upload_image(&api, 200, 100).await;
@@ -178,7 +178,7 @@ async fn limits_the_bytes_of_stored_variants() {
     assert_eq!(files(&api.media), 4);
 }
 
-#[tokio::test]
+#[api_test]
 async fn renders_a_variant_once_and_limits_the_number_of_stored_variants() {
     let api = Api::start().await;
     let (_, _, url) = upload_image(&api, 200, 100).await;
@@ -206,7 +206,7 @@ fn animated_gif(side: u16) -> Vec<u8> {
     bytes
 }
 
-#[tokio::test]
+#[api_test]
 async fn resized_gifs_stay_animated_unless_another_format_is_requested() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

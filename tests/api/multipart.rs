@@ -4,7 +4,7 @@ use std::io::Write;
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use poem::{Body, http::Method};
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
 pub const FORM: &str = "multipart/form-data; boundary=tenon";
 
@@ -27,7 +27,7 @@ pub fn form(parts: &[Part<'_>]) -> Vec<u8> {
 }
 
 /// Sends the parts to `POST /api/upload`.
-pub async fn upload(client: &Api, parts: &[Part<'_>]) -> Answer {
+pub async fn upload(client: &Api, parts: &[Part<'_>]) -> Response {
     client.header("content-type", FORM).send(Method::POST, "/api/upload", Some(Body::from(form(parts)))).await
 }
 

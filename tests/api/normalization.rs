@@ -4,11 +4,11 @@ use tenon::http::auth::Role;
 
 use crate::{
     back_office::rabbit,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Returns the error message for one field or parameter.
-fn message_at<'a>(rejected: &'a Answer, location: &str) -> &'a str {
+fn message_at<'a>(rejected: &'a Response, location: &str) -> &'a str {
     let errors = rejected.body["errors"].as_array().expect("violations");
     let error = errors.iter().find(|error| error["pointer"] == location || error["parameter"] == location);
     error.unwrap_or_else(|| panic!("no error for {location}: {rejected:?}"))["message"]
@@ -16,7 +16,7 @@ fn message_at<'a>(rejected: &'a Answer, location: &str) -> &'a str {
         .expect("a message")
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_control_and_bidirectional_characters_in_names() {
     let admin = Api::start().await.sign_in(Role::Admin).await;
     let customer = |name: &str| json!({ "name": name, "email": "line@acme.test" });
@@ -36,9 +36,9 @@ async fn rejects_control_and_bidirectional_characters_in_names() {
         let rejected = admin.post("/api/v2/customers", customer(name)).await.is(400);
         assert_eq!(message_at(&rejected, "#/name"), expected, "{name:?}");
         let user = json!({ "name": name, "email": "line@acme.test", "password": "a long enough one" });
-        assert_eq!(admin.post("/api/users", user).await.is(400).places(), ["#/name"], "{name:?}");
+        assert_eq!(admin.post("/api/users", user).await.is(400).locations(), ["#/name"], "{name:?}");
         let tag = json!({ "name": name });
-        assert_eq!(admin.put("/api/tags/line", tag).await.is(400).places(), ["#/name"], "{name:?}");
+        assert_eq!(admin.put("/api/tags/line", tag).await.is(400).locations(), ["#/name"], "{name:?}");
     }
     for name in ["Zoë 日本", "أحمد", "שרה\u{200f}!", "O’Neill & Co.\u{a0}KG"] {
         let created = admin.post("/api/v2/customers", customer(name)).await.is(201);
@@ -47,7 +47,7 @@ async fn rejects_control_and_bidirectional_characters_in_names() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn image_urls_are_http_urls_or_absolute_paths() {
     let accountant = Api::start().await.sign_in(Role::Accountant).await;
     let created = accountant.post("/api/v2/customers", rabbit()).await.is(201);
@@ -73,7 +73,7 @@ async fn image_urls_are_http_urls_or_absolute_paths() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn error_messages_describe_the_expected_format() {
     let accountant = Api::start().await.sign_in(Role::Accountant).await;
     for (query, location, expected) in [
@@ -104,7 +104,7 @@ async fn assert_unchanged(client: &Api, path: &str, patches: &[Value]) {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_patch_without_effect_creates_no_version() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::support::Api;
 
-#[tokio::test]
+#[api_test]
 async fn serves_the_committed_openapi_document() {
     let api = Api::start().await;
     let committed = include_str!("../../openapi.yaml");
@@ -29,7 +29,7 @@ async fn serves_the_committed_openapi_document() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_304_has_the_headers_of_its_200() {
     let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
     for (path, compressed) in [
@@ -54,7 +54,7 @@ async fn a_304_has_the_headers_of_its_200() {
     api.header("accept-encoding", "*;q=0").get("/openapi.json").await.is(406);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_an_unacceptable_encoding_without_effect() {
     let api = Api::start().await;
     let author = api.sign_in(tenon::http::auth::Role::Author).await;
@@ -63,7 +63,7 @@ async fn rejects_an_unacceptable_encoding_without_effect() {
     assert_eq!(api.get("/api/posts").await.is(200).body["data"], serde_json::json!([]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_problem_code_has_a_page() {
     let api = Api::start().await;
     let codes =
@@ -78,7 +78,7 @@ async fn every_problem_code_has_a_page() {
     api.get("/problems/nothing").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn serves_swagger_ui_and_the_api_catalog() {
     let api = Api::start().await;
     for path in ["/swagger", "/swagger/swagger-ui-bundle.js", "/swagger/swagger-ui.css", "/swagger/start.js"]
@@ -92,7 +92,7 @@ async fn serves_swagger_ui_and_the_api_catalog() {
     api.delete("/swagger").await.is(405);
 }
 
-#[tokio::test]
+#[api_test]
 async fn cors_accepts_configured_origins_only() {
     let api = Api::with(&[("cors_origins", "https://www.acme.test")]).await;
     let preflight = |origin: &str| {
@@ -107,7 +107,7 @@ async fn cors_accepts_configured_origins_only() {
     assert!(read.header("vary").contains("Origin"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_a_valid_request_id_and_replaces_an_invalid_one() {
     let api = Api::start().await;
     let valid = api.header("x-request-id", "order-17.a_b").get("/api/nothing").await.is(404);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     back_office::rabbit,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const SELLER: [(&str, &str); 6] = [
@@ -26,14 +26,14 @@ fn letters(text: &str) -> String {
 }
 
 /// Returns the text of the only page, without white space.
-fn text(response: &Answer) -> String {
+fn text(response: &Response) -> String {
     let document = Document::load_mem(&response.bytes).expect("a PDF");
     assert_eq!(document.get_pages().len(), 1);
     letters(&document.extract_text(&[1]).expect("text"))
 }
 
 #[track_caller]
-fn assert_contains(response: &Answer, expected: &[&str]) {
+fn assert_contains(response: &Response, expected: &[&str]) {
     let text = text(response);
     for part in expected {
         assert!(text.contains(&letters(part)), "{part} is not in {text}");
@@ -47,11 +47,11 @@ async fn create_invoice(accountant: &Api, customer: Value, amount: i64, status: 
     accountant.post("/api/v2/invoices/en-us", new_invoice).await.is(201).header("location").to_owned()
 }
 
-async fn get_pdf(accountant: &Api, path: &str, locale: &str) -> Answer {
+async fn get_pdf(accountant: &Api, path: &str, locale: &str) -> Response {
     accountant.get(&format!("{}/pdf", path.replace("en-us", locale))).await.is(200)
 }
 
-#[tokio::test]
+#[api_test]
 async fn formats_amounts_and_dates_by_locale() {
     let api = Api::with(&SELLER).await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -79,7 +79,7 @@ async fn formats_amounts_and_dates_by_locale() {
     assert!(!dollars.contains("Converted"), "{dollars}");
 }
 
-#[tokio::test]
+#[api_test]
 async fn sets_the_title_the_language_and_the_page_size() {
     let api = Api::with(&SELLER).await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -106,7 +106,7 @@ async fn sets_the_title_the_language_and_the_page_size() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn bytes_and_etag_change_only_with_the_content() {
     let api = Api::with(&SELLER).await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -137,7 +137,7 @@ async fn bytes_and_etag_change_only_with_the_content() {
     accountant.get(&pdf.replace("en-us", "it")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn marks_drafts_and_void_invoices() {
     let api = Api::start().await;
     let accountant = api.sign_in(Role::Accountant).await;
@@ -153,7 +153,7 @@ async fn marks_drafts_and_void_invoices() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn renders_names_of_every_script() {
     let api = Api::with(&SELLER).await;
     let accountant = api.sign_in(Role::Accountant).await;

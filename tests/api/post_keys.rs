@@ -8,7 +8,7 @@ fn post(title: &str, slug: &str) -> serde_json::Value {
     json!({ "title": title, "content": "Cut the tails first.", "slug": slug, "published": true })
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_operation_accepts_the_id_and_the_slug() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -42,7 +42,7 @@ async fn every_operation_accepts_the_id_and_the_slug() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_former_slug_redirects_reads_and_returns_404_for_writes() {
     let api = Api::start().await;
     let (author, reader) = (api.sign_in(Role::Author).await, api.sign_in(Role::Reader).await);
@@ -90,13 +90,13 @@ async fn a_former_slug_redirects_reads_and_returns_404_for_writes() {
     author.get("/api/posts/old").await.is(308);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_slug_in_the_format_of_an_id() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let uuid = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
     let rejected = author.post("/api/posts", post("A", uuid)).await.is(400);
-    assert_eq!(rejected.places(), ["#/slug"]);
+    assert_eq!(rejected.locations(), ["#/slug"]);
     let first = author.post("/api/posts", post("B", "b")).await.is(201).id();
     author.patch("/api/posts/b", json!({ "slug": uuid })).await.is(400);
     author.put("/api/posts/b", post("B", uuid)).await.is(400);

@@ -8,7 +8,7 @@ pub fn new(title: &str) -> Value {
     json!({ "title": title, "content": "Cut the tenon to the mortise.", "published": true })
 }
 
-#[tokio::test]
+#[api_test]
 async fn creates_a_post_and_returns_304_for_a_matching_etag() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -36,7 +36,7 @@ async fn creates_a_post_and_returns_304_for_a_matching_etag() {
     assert_eq!(head.header("etag"), read.header("etag"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn drafts_are_visible_to_their_author_and_to_editors_only() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -65,7 +65,7 @@ async fn drafts_are_visible_to_their_author_and_to_editors_only() {
     assert_eq!(api.get("/api/tags/secret-plans").await.is(200).body["postsCount"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_stale_if_match() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -88,7 +88,7 @@ async fn rejects_a_stale_if_match() {
     api.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn requires_if_match_when_configured() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -117,7 +117,7 @@ async fn requires_if_match_when_configured() {
     admin.delete(&user).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn put_replaces_and_patch_merges() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -147,7 +147,7 @@ async fn put_replaces_and_patch_merges() {
     author.header("prefer", "return=minimal").put(&path, new("Barest")).await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn slugs_are_unique_and_former_slugs_redirect() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -158,7 +158,7 @@ async fn slugs_are_unique_and_former_slugs_redirect() {
     assert_eq!(slugs, ["same-title", "same-title-2", "same-title-3"]);
     let mut body = new("Other");
     body["slug"] = json!("same-title");
-    assert_eq!(author.post("/api/posts", body).await.is(409).places(), ["#/slug"]);
+    assert_eq!(author.post("/api/posts", body).await.is(409).locations(), ["#/slug"]);
     let id = author.post("/api/posts", new("Old name")).await.is(201).id();
     author.patch(&format!("/api/posts/{id}"), json!({ "slug": "new-name" })).await.is(200);
     let redirect = api.get("/api/posts/old-name").await.is(308);
@@ -175,7 +175,7 @@ async fn slugs_are_unique_and_former_slugs_redirect() {
     api.get("/api/posts/nothing").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn concurrent_posts_with_one_title_get_different_slugs() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -192,7 +192,7 @@ async fn concurrent_posts_with_one_title_get_different_slugs() {
     assert_eq!(slugs.len(), 16);
 }
 
-#[tokio::test]
+#[api_test]
 async fn replays_a_create_with_the_same_idempotency_key() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("idempotency-key", "welcome-1");
@@ -214,7 +214,7 @@ async fn replays_a_create_with_the_same_idempotency_key() {
     late.post("/api/posts", new("Later")).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn concurrent_creates_with_one_key_create_one_post() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await.header("idempotency-key", "race");
@@ -230,7 +230,7 @@ async fn concurrent_creates_with_one_key_create_one_post() {
     assert_eq!(api.get("/api/posts").await.is(200).body["pagination"]["total"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_preview_link_shows_one_draft_until_it_expires() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

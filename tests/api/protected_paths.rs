@@ -17,14 +17,14 @@ const PROTECTED_SOURCES: [&str; 10] = [
     "/api/webhook-deliveries/*",
 ];
 
-#[tokio::test]
+#[api_test]
 async fn rejects_redirects_from_protected_paths() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
     let to = |source: &str| json!({ "source": source, "destination": "/elsewhere", "permanent": false });
     for source in PROTECTED_SOURCES {
         assert_eq!(
-            editor.post("/api/redirects", to(source)).await.is(400).places(),
+            editor.post("/api/redirects", to(source)).await.is(400).locations(),
             ["#/source"],
             "{source}"
         );
@@ -58,7 +58,7 @@ async fn import_post(api: &Api, author: &str, slug: &str, alias: &str) -> String
     format!("/api/posts/{slug}")
 }
 
-#[tokio::test]
+#[api_test]
 async fn content_that_is_added_later_forms_no_redirect_cycle() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -98,7 +98,7 @@ async fn content_that_is_added_later_forms_no_redirect_cycle() {
     assert_eq!(api.get("/dt").await.is(308).header("location"), "/api/posts/sockets");
 }
 
-#[tokio::test]
+#[api_test]
 async fn destinations_at_the_public_url_are_internal() {
     let api = Api::with(&[("public_url", "https://api.acme.test")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -117,6 +117,6 @@ async fn destinations_at_the_public_url_are_internal() {
         ["https://acme.test/", "https://api.acme.test:8443/", "https://api.acme.test.evil.test/"]
     {
         let rejected = editor.put("/api/redirects/x", to(destination)).await.is(400);
-        assert_eq!(rejected.places(), ["#/destination"], "{destination}");
+        assert_eq!(rejected.locations(), ["#/destination"], "{destination}");
     }
 }

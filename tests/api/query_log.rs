@@ -22,7 +22,7 @@ async fn start_with_posts() -> Api {
     api
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_request_sends_at_most_five_statements() {
     let api = start_with_posts().await;
     let post = api.get("/api/posts?limit=1").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();
@@ -77,7 +77,7 @@ fn full_scans(plan: &str, backend: DbBackend) -> Vec<&str> {
     plan.lines().filter(is_full_scan).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn no_filter_or_sort_scans_a_full_table() {
     let api = start_with_posts().await;
     let author = api.get("/api/authors").await.is(200).body["data"][0]["id"].as_str().unwrap().to_owned();

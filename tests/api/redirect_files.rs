@@ -2,9 +2,9 @@
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 
-use crate::support::{Answer, Api};
+use crate::support::{Api, Response};
 
-#[tokio::test]
+#[api_test]
 async fn imports_and_exports_every_format() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -42,7 +42,7 @@ async fn imports_and_exports_every_format() {
     assert!(csv.header("content-disposition").contains("filename*=UTF-8''redirects.csv"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_invalid_row_rejects_the_whole_file() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -105,13 +105,13 @@ fn rules() -> Value {
 /// Sources that the `_redirects` format cannot express.
 const NOT_IN_NETLIFY: [&str; 4] = ["/blog/*/by/*.html", "/feed*", "/sale", "/sale/*"];
 
-async fn import(editor: &Api, format: &str, media_type: &str, bytes: &[u8]) -> Answer {
+async fn import(editor: &Api, format: &str, media_type: &str, bytes: &[u8]) -> Response {
     let path = format!("/api/redirect-files/{format}");
     let editor = editor.header("content-type", media_type);
     editor.send(poem::http::Method::POST, &path, Some(bytes.to_vec().into())).await
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_format_preserves_every_kind_of_rule() {
     let settings = [("redirect_hosts", "shop.acme.test")];
     let api = Api::with(&settings).await;
@@ -146,7 +146,7 @@ async fn every_format_preserves_every_kind_of_rule() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn missing_columns_reset_fields_to_their_defaults() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -158,7 +158,7 @@ async fn missing_columns_reset_fields_to_their_defaults() {
     assert_eq!((&redirect["permanent"], redirect.get("endsAt")), (&json!(false), None));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_413_names_the_limit_and_the_import_command() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

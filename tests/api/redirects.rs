@@ -3,13 +3,13 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tenon::{http::auth::Role, resources::content::posts::ImportedPost};
 
-use crate::support::Api;
+use crate::support::{Api, poll_until};
 
 fn to(destination: &str) -> Value {
     json!({ "destination": destination })
 }
 
-#[tokio::test]
+#[api_test]
 async fn creates_follows_updates_and_deletes_a_redirect() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -21,7 +21,7 @@ async fn creates_follows_updates_and_deletes_a_redirect() {
     assert_eq!(created.header("location"), "/api/redirects/old/page");
     assert_eq!(keyed.post("/api/redirects", new.clone()).await.is(201).id(), created.id());
     keyed.post("/api/redirects", json!({ "source": "/x", "destination": "/y" })).await.is(422);
-    assert_eq!(editor.post("/api/redirects", new).await.is(409).places(), ["#/source"]);
+    assert_eq!(editor.post("/api/redirects", new).await.is(409).locations(), ["#/source"]);
 
     let redirect = api.get("/old/page?limit=2").await.is(308);
     assert_eq!((redirect.header("location"), redirect.bytes.len()), ("/api/tags?limit=2", 0));
@@ -55,7 +55,7 @@ async fn creates_follows_updates_and_deletes_a_redirect() {
     editor.delete(&format!("{path}/")).await.is(308);
 }
 
-#[tokio::test]
+#[api_test]
 async fn accepts_the_path_and_the_key_of_a_redirect() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -91,7 +91,7 @@ async fn accepts_the_path_and_the_key_of_a_redirect() {
     editor.put("/api/redirects/a//b", to("/x")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_sources_and_destinations() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -114,10 +114,10 @@ async fn rejects_invalid_sources_and_destinations() {
         (json!({ "source": "/old", "destination": "/new", "endsAt": early, "startsAt": early }), "#/endsAt"),
     ] {
         let rejected = editor.post("/api/redirects", new.clone()).await.is(400);
-        assert_eq!(rejected.places(), [location], "{new}");
+        assert_eq!(rejected.locations(), [location], "{new}");
     }
     let rejected = editor.put("/api/redirects/readyz", to("/new")).await.is(400);
-    assert_eq!(rejected.places(), ["key"]);
+    assert_eq!(rejected.locations(), ["key"]);
     assert_eq!(editor.get("/api/redirects").await.is(200).body["pagination"]["total"], 0);
     let listed = Api::with(&[("redirect_hosts", "shop.acme.test")]).await;
     let editor = listed.sign_in(Role::Editor).await;
@@ -126,7 +126,7 @@ async fn rejects_invalid_sources_and_destinations() {
     assert_eq!(redirect.header("location"), "https://shop.acme.test/evil.test?a=1");
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_redirect_cycles_and_chains() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -151,7 +151,7 @@ async fn rejects_redirect_cycles_and_chains() {
     editor.put("/api/redirects/b", to("/c")).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn accepts_at_most_100_wildcards_per_folder() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -172,7 +172,7 @@ async fn accepts_at_most_100_wildcards_per_folder() {
     editor.put("/api/redirects/feeds/*/x.xml", to("/feed")).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn redirects_between_its_dates_and_counts_hits() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -199,7 +199,7 @@ async fn redirects_between_its_dates_and_counts_hits() {
     api.get("/sale").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn flush_stores_the_hits_of_every_redirect() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -215,7 +215,7 @@ async fn flush_stores_the_hits_of_every_redirect() {
     assert_eq!(lowest.body["data"][0]["hits"], 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn lists_redirects_by_page_and_by_cursor() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -241,7 +241,7 @@ async fn lists_redirects_by_page_and_by_cursor() {
     editor.get("/api/redirects?sort=version").await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn requires_if_match_when_configured() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -252,7 +252,7 @@ async fn requires_if_match_when_configured() {
     editor.header("if-match", &etag).delete("/api/redirects/old").await.is(204);
 }
 
-#[tokio::test]
+#[api_test]
 async fn aliases_of_an_imported_post_redirect_to_its_path() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -303,27 +303,25 @@ async fn aliases_of_an_imported_post_redirect_to_its_path() {
     api.get("/api/posts/dovetails").await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_process_loads_the_redirects_of_the_others() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    let other = api.again().await;
+    let other = api.second_instance().await;
     editor.put("/api/redirects/old", to("/new")).await.is(201);
     other.get("/old").await.is(404);
     let redirects = other.app.redirects.clone();
     let refresh = tokio::spawn(async move { redirects.run_refresh_loop().await });
-    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
-    other.get("/old").await.is(307);
+    poll_until("the change is loaded", async || (other.get("/old").await.status == 307).then_some(())).await;
     editor.delete("/api/redirects/old").await.is(204);
-    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
-    other.get("/old").await.is(404);
+    poll_until("the change is loaded", async || (other.get("/old").await.status == 404).then_some(())).await;
     // A write validates against the database, not against the cache.
     refresh.abort();
     editor.put("/api/redirects/a", to("/b")).await.is(201);
-    other.like(&editor).put("/api/redirects/b", to("/a")).await.is(409);
+    other.with_credentials_of(&editor).put("/api/redirects/b", to("/a")).await.is(409);
 }
 
-#[tokio::test]
+#[api_test]
 async fn cached_redirects_outlast_a_database_error() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -5,7 +5,7 @@ use tenon::http::auth::Role;
 
 use crate::{posts::new, support::Api};
 
-#[tokio::test]
+#[api_test]
 async fn names_every_invalid_parameter() {
     let api = Api::start().await;
     for (query, locations) in [
@@ -31,12 +31,12 @@ async fn names_every_invalid_parameter() {
         ("limit=0&page=x&colour=red&sort=x", vec!["colour", "limit", "page", "sort"]),
     ] {
         let rejected = api.get(&format!("/api/posts?{query}")).await.is(400);
-        assert_eq!(rejected.places(), locations, "{query}");
+        assert_eq!(rejected.locations(), locations, "{query}");
         assert_eq!(rejected.body["code"], "validation-failed");
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn names_every_invalid_field() {
     let author = Api::start().await.sign_in(Role::Author).await;
     let long = |length: usize| "x".repeat(length);
@@ -62,13 +62,13 @@ async fn names_every_invalid_field() {
         (json!("text"), vec!["#"]),
     ] {
         let rejected = author.post("/api/posts", body.clone()).await.is(400);
-        assert_eq!(rejected.places(), locations, "{body}");
+        assert_eq!(rejected.locations(), locations, "{body}");
     }
     let most = json!({ "title": "ä".repeat(200), "content": long(200_000), "excerpt": "ü".repeat(500) });
     author.post("/api/posts", most).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_malformed_json() {
     let author = Api::start().await.sign_in(Role::Author).await;
     let json_typed = author.header("content-type", "application/json");
@@ -90,11 +90,11 @@ async fn rejects_malformed_json() {
         assert_eq!(rejected.body["code"], "malformed-json");
     }
     let empty = json_typed.send(Method::POST, "/api/posts", None).await.is(400);
-    assert_eq!(empty.places(), ["#"]);
+    assert_eq!(empty.locations(), ["#"]);
     author.send(Method::POST, "/api/posts", None).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_415_returns_the_accepted_media_types() {
     let author = Api::start().await.sign_in(Role::Author).await;
     for media in [
@@ -119,7 +119,7 @@ async fn a_415_returns_the_accepted_media_types() {
     typed.header("content-length", "99999999").send(Method::POST, "/api/posts", body()).await.is(413);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_unknown_paths_methods_and_representations() {
     let api = Api::start().await;
     for path in [
@@ -148,7 +148,7 @@ async fn rejects_unknown_paths_methods_and_representations() {
     api.header("accept-encoding", "identity;q=0, *;q=0").get("/openapi.json").await.is(406);
 }
 
-#[tokio::test]
+#[api_test]
 async fn validates_credentials_then_parameters_then_body_then_state() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
@@ -166,7 +166,7 @@ async fn validates_credentials_then_parameters_then_body_then_state() {
     author.header("if-match", "\"x\"").patch(missing, json!({})).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_429_and_rate_limit_headers() {
     let api = Api::with(&[("rate_limits", "on")]).await;
     let mut rejected = None;
@@ -187,7 +187,7 @@ async fn returns_429_and_rate_limit_headers() {
     api.get("/livez").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_preconditions_that_it_would_ignore() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;

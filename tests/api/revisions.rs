@@ -4,20 +4,20 @@ use tenon::http::auth::Role;
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 /// Returns the ids of the revisions in a response, newest first.
-fn ids(list: &Answer) -> Vec<String> {
+fn ids(list: &Response) -> Vec<String> {
     let entries = list.body["data"].as_array().expect("entries");
     entries.iter().map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn column(list: &Answer, field: &str) -> Vec<Value> {
+fn column(list: &Response, field: &str) -> Vec<Value> {
     list.body["data"].as_array().expect("entries").iter().map(|entry| entry[field].clone()).collect()
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_update_of_a_post_creates_a_revision() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -53,7 +53,7 @@ async fn every_update_of_a_post_creates_a_revision() {
     assert_eq!(read.header("cache-control"), "private, no-cache");
 }
 
-#[tokio::test]
+#[api_test]
 async fn lists_revisions_by_page_and_by_cursor() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -76,7 +76,7 @@ async fn lists_revisions_by_page_and_by_cursor() {
     author.get(&format!("/api/posts/{other}/revisions?limit=2&after={cursor}")).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_404_for_revisions_without_write_permission() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -104,7 +104,7 @@ async fn returns_404_for_revisions_without_write_permission() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_the_diff_of_two_revisions() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -151,7 +151,7 @@ async fn returns_the_diff_of_two_revisions() {
     assert_eq!((&backwards["linesAdded"], &backwards["linesRemoved"]), (&json!(1), &json!(2)));
 }
 
-#[tokio::test]
+#[api_test]
 async fn restoring_a_revision_creates_a_version() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -187,7 +187,7 @@ async fn restoring_a_revision_creates_a_version() {
     editor.post_empty(&format!("{path}/revisions/{first}/restore")).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn restoring_a_revision_publishes_no_draft() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -199,7 +199,7 @@ async fn restoring_a_revision_publishes_no_draft() {
     api.get(&path).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn stores_at_most_200_revisions() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -217,7 +217,7 @@ async fn stores_at_most_200_revisions() {
     assert_eq!(diff.get("against"), None);
 }
 
-#[tokio::test]
+#[api_test]
 async fn documents_have_revisions() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
@@ -257,7 +257,7 @@ async fn documents_have_revisions() {
     editor.post_empty(&format!("/api/documents/{id}/revisions/{first}/restore")).await.is(428);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn concurrent_updates_create_one_revision_each() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

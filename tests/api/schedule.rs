@@ -11,7 +11,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use crate::support::{Api, START};
+use crate::support::{Api, START, poll_until};
 
 const HOUR: i64 = 60 * 60 * 1000;
 
@@ -36,7 +36,7 @@ fn workers(api: &Api) -> watch::Sender<bool> {
 }
 
 async fn wait_for_status(api: &Api, path: &str, status: u16) -> Value {
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         let response = api.get(path).await;
         if response.status == status {
             return response.body;
@@ -71,16 +71,16 @@ async fn run_job(api: &Api, job: &ClaimedJob) -> bool {
     api.app.posts.publish_due(due, job.clone()).await.is_ok()
 }
 
-#[tokio::test]
+#[api_test]
 async fn publishes_and_unpublishes_a_post_on_schedule() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
     let created = author.post("/api/posts", draft("Soon", Some(1), Some(3))).await.is(201);
     assert_eq!((&created.body["publishAt"], &created.body["published"]), (&json!(at(1)), &json!(false)));
     let path = format!("/api/posts/{}", created.id());
-    let stop = workers(&api);
     api.clock.advance(HOUR - 1);
-    sleep(Duration::from_millis(100)).await;
+    assert!(claim_job(&api, 1000).await.is_none());
+    let stop = workers(&api);
     api.get(&path).await.is(404);
     api.clock.advance(1);
     let published = wait_for_status(&api, &path, 200).await;
@@ -97,7 +97,7 @@ async fn publishes_and_unpublishes_a_post_on_schedule() {
     drop(stop);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn publishes_overdue_posts_once_after_a_downtime() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -109,18 +109,23 @@ async fn publishes_overdue_posts_once_after_a_downtime() {
     }
     let ended = author.post("/api/posts", draft("Over", Some(1), Some(2))).await.is(201).id();
     api.clock.advance(48 * HOUR);
-    let other = api.again().await;
+    let other = api.second_instance().await;
     let stops = [workers(&api), workers(&other)];
     for path in &paths {
         assert_eq!(wait_for_status(&api, path, 200).await["publishedAt"], at(1));
     }
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if due_times(&api).await.is_empty() {
             break;
         }
         sleep(Duration::from_millis(20)).await;
     }
-    sleep(Duration::from_millis(200)).await;
+    let admin = api.sign_in(Role::Admin).await;
+    poll_until("no job is running", async || {
+        let running = admin.get("/api/jobs?state=running").await.is(200).body;
+        (running["pagination"]["total"] == 0).then_some(())
+    })
+    .await;
     for path in &paths {
         assert_eq!(revision_changes(&api, path).await, ["published", "created"]);
     }
@@ -129,7 +134,7 @@ async fn publishes_overdue_posts_once_after_a_downtime() {
     drop(stops);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_worker_with_an_expired_lease_publishes_nothing() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -148,7 +153,7 @@ async fn a_worker_with_an_expired_lease_publishes_nothing() {
     assert!(claim_job(&api, 1000).await.is_none());
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_update_of_the_schedule_updates_the_job() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -176,7 +181,7 @@ async fn an_update_of_the_schedule_updates_the_job() {
     assert_eq!(author.post_empty(&format!("{path}/restore")).await.is(200).body.get("publishAt"), None);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_running_job_reads_the_updated_schedule() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -195,7 +200,7 @@ async fn a_running_job_reads_the_updated_schedule() {
     api.get(&path).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn hides_the_schedule_without_write_permission() {
     let api = Api::start().await;
     let (author, other) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -219,7 +224,7 @@ async fn hides_the_schedule_without_write_permission() {
     assert_eq!(author.get(link.as_str().expect("a link")).await.is(200).body.get("unpublishAt"), None);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_schedules() {
     let api = Api::start().await;
     let author = api.sign_in(Role::Author).await;
@@ -229,11 +234,11 @@ async fn rejects_invalid_schedules() {
         (None, Some(-1), "#/unpublishAt"),
     ] {
         let rejected = author.post("/api/posts", draft("No", publish, unpublish)).await.is(409);
-        assert_eq!(rejected.places(), [location]);
+        assert_eq!(rejected.locations(), [location]);
     }
     let mut now = draft("Now", Some(1), None);
     now["published"] = json!(true);
-    assert_eq!(author.post("/api/posts", now.clone()).await.is(409).places(), ["#/publishAt"]);
+    assert_eq!(author.post("/api/posts", now.clone()).await.is(409).locations(), ["#/publishAt"]);
     let path =
         format!("/api/posts/{}", author.post("/api/posts", draft("Yes", Some(3), None)).await.is(201).id());
     author.patch(&path, json!({ "unpublishAt": at(2) })).await.is(409);

@@ -12,7 +12,7 @@ async fn login(api: &Api, email: &str) -> serde_json::Value {
     api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200).body
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_login_returns_an_access_token() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;
@@ -25,7 +25,7 @@ async fn a_login_returns_an_access_token() {
     api.get("/api/me").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn every_failed_login_returns_the_same_error() {
     let api = Api::start().await;
     let email = api.user(Role::Reader, "Reader").await;
@@ -52,7 +52,7 @@ async fn every_failed_login_returns_the_same_error() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn rate_limits_failed_logins() {
     let api = Api::with(&[("rate_limits", "on")]).await;
     let email = api.user(Role::Reader, "Reader").await;
@@ -67,7 +67,7 @@ async fn rate_limits_failed_logins() {
     api.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_reused_refresh_token_ends_the_session() {
     let api = Api::start().await;
     let email = api.user(Role::Reader, "Reader").await;
@@ -91,7 +91,7 @@ async fn a_reused_refresh_token_ends_the_session() {
     refresh(json!("")).await.is(400);
 }
 
-#[tokio::test]
+#[api_test]
 async fn sessions_end_by_logout_idle_timeout_and_maximum_age() {
     let api = Api::start().await;
     let (signed_in, email) = api.account(Role::Reader).await;
@@ -114,7 +114,7 @@ async fn sessions_end_by_logout_idle_timeout_and_maximum_age() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn accepts_a_session_cookie_and_rejects_cross_site_writes() {
     let api = Api::start().await;
     let email = api.user(Role::Editor, "Ada Turner").await;
@@ -138,7 +138,7 @@ async fn accepts_a_session_cookie_and_rejects_cross_site_writes() {
     api.bearer("stale").get("/api/posts").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn users_list_and_delete_only_their_own_sessions() {
     let api = Api::start().await;
     let (ada, email) = api.header("user-agent", "workshop").account(Role::Author).await;
@@ -164,7 +164,7 @@ async fn users_list_and_delete_only_their_own_sessions() {
     ada.get("/api/auth/sessions").await.is(401);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_key_rotation_ends_no_session() {
     let api = Api::start().await;
     let keys = api.get("/.well-known/jwks.json").await.is(200);
@@ -181,7 +181,7 @@ async fn a_key_rotation_ends_no_session() {
     signed_in.get("/api/me").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn accepts_a_token_signed_by_another_process() {
     let api = Api::start().await;
     let (db, clock) = (api.app.db.clone(), api.clock.clone());

@@ -1,5 +1,5 @@
-//! The world of a test: the real service in-process, on a database of its own. Every answer that it gives
-//! is held against the document before the test sees it.
+//! The service under test: in-process, on a database of its own. Every response is validated against the
+//! OpenAPI document.
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
@@ -12,7 +12,7 @@ use entity::user;
 use futures_util::StreamExt;
 use http_body_util::combinators::BoxBody;
 use poem::{
-    Addr, Body, Request, Response,
+    Addr, Body, Request,
     http::{HeaderMap, Method, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
@@ -27,25 +27,28 @@ use tenon::{
     resources::accounts::users::Passwords,
     server::HttpService,
 };
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
 use uuid::Uuid;
 
 use crate::contract_check;
 
-/// After this time without an event, a stream has nothing more to say for now.
-const QUIET: Duration = Duration::from_millis(200);
+/// Bounds the time that tests wait for a condition. It is reached by failing tests only, on slow machines too.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub const PASSWORD: &str = "correct horse battery";
-/// 2026-11-21T09:00:00Z; no test depends on the day it runs.
+/// The time of the clock when a test starts: 2026-11-21T09:00:00Z.
 pub const START: i64 = 1_795_251_600_000;
 
 /// A running service.
 #[derive(Clone)]
 pub struct Api {
-    pub edge: Arc<HttpService>,
+    pub server: Arc<HttpService>,
     pub app: App,
     pub clock: Clock,
-    /// Where the bytes of pictures are.
+    /// The folder of the image files.
     pub media: PathBuf,
     statements: Arc<Mutex<Vec<Statement>>>,
     token: Option<String>,
@@ -53,9 +56,9 @@ pub struct Api {
     peer: Option<IpAddr>,
 }
 
-/// An answer that keeps the contract.
+/// A response that the OpenAPI document declares.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub bytes: Vec<u8>,
@@ -69,39 +72,39 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-/// A fresh database: a file, or a database of the server that `TENON_TEST_DATABASE` names.
+/// Creates a database: a file, or a database of the server in `TENON_TEST_DATABASE`.
 async fn database(statements: &Arc<Mutex<Vec<Statement>>>) -> Db {
     let name = format!("t{}", Uuid::now_v7().simple());
     let url = match std::env::var("TENON_TEST_DATABASE") {
         Ok(server) => {
-            let admin = Database::connect(&server).await.expect("the test server answers");
+            let admin = Database::connect(&server).await.expect("the database server accepts connections");
             admin
                 .execute_unprepared(&format!("CREATE DATABASE {name}"))
                 .await
-                .expect("a database can be made");
+                .expect("the database is created");
             admin.close().await.expect("the connection closes");
             let (base, _) = server.rsplit_once('/').expect("the URL names a database");
             format!("{base}/{name}")
         }
         Err(_) => format!("sqlite://{}", FOLDER.join(format!("{name}.db")).display()),
     };
-    let noted = statements.clone();
-    let watch: QueryObserver =
-        Arc::new(move |info| noted.lock().expect("whole").push(info.statement.clone()));
-    let db = Db::open_observed(&url, Some(watch)).await.expect("the database opens");
-    db.migrate().await.expect("the schema is made");
+    let log = statements.clone();
+    let observer: QueryObserver =
+        Arc::new(move |info| log.lock().expect("not poisoned").push(info.statement.clone()));
+    let db = Db::open_observed(&url, Some(observer)).await.expect("the database opens");
+    db.migrate().await.expect("the schema is created");
     db
 }
 
 impl Api {
-    /// The service with its default settings and without budgets.
+    /// Starts the service with default settings, without rate limits.
     pub async fn start() -> Api {
         Api::with(&[]).await
     }
 
-    /// The service with some settings of its own.
+    /// Starts the service with these settings.
     pub async fn with(settings: &[(&'static str, &str)]) -> Api {
-        // The first of two wins.
+        // Of two values of a setting, the first is used.
         let mut flags: Vec<_> =
             settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
         flags.push(("rate_limits", Some("off".to_owned())));
@@ -113,32 +116,32 @@ impl Api {
         let statements = Arc::default();
         let app =
             App::new(database(&statements).await, clock.clone(), &config).await.expect("the services start");
-        let edge = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
-        Api { edge, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
+        let server = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
+        Api { server, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
     }
 
-    /// Another process on the same database.
-    pub async fn again(&self) -> Api {
+    /// Starts another instance of the service on the same database.
+    pub async fn second_instance(&self) -> Api {
         let config =
             Config::read(&[("rate_limits", Some("off".to_owned()))]).expect("the settings are valid");
         let app =
             App::new(self.app.db.clone(), self.clock.clone(), &config).await.expect("the services start");
-        let edge = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
-        Api { edge, app, ..self.clone() }
+        let server = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
+        Api { server, app, ..self.clone() }
     }
 
-    /// The same service, asked with the credential of another client.
-    pub fn like(&self, other: &Api) -> Api {
+    /// Returns a client with the credentials of another client.
+    pub fn with_credentials_of(&self, other: &Api) -> Api {
         Api { token: other.token.clone(), ..self.clone() }
     }
 
-    /// A new account of this role, signed in.
+    /// Creates an account with this role and signs in.
     pub async fn sign_in(&self, role: Role) -> Api {
         let (api, _) = self.account(role).await;
         api
     }
 
-    /// A new account of this role, signed in, with its e-mail.
+    /// Creates an account with this role and signs in. Returns also the e-mail address.
     pub async fn account(&self, role: Role) -> (Api, String) {
         let email = self.user(role, &format!("{role} {}", Uuid::now_v7().simple())).await;
         let login = self.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await;
@@ -146,7 +149,7 @@ impl Api {
         (self.bearer(login.body["accessToken"].as_str().expect("a token")), email)
     }
 
-    /// A user that was not made through the API.
+    /// Inserts a user and returns the e-mail address.
     pub async fn user(&self, role: Role, name: &str) -> String {
         static HASH: OnceCell<String> = OnceCell::const_new();
         let hash = HASH
@@ -175,75 +178,75 @@ impl Api {
             created_at: Set(START),
             updated_at: Set(START),
         };
-        let made = self.app.db.write(async move |tx| row.insert(&*tx).await).await;
-        made.expect("the user is made");
+        let inserted = self.app.db.write(async move |tx| row.insert(&*tx).await).await;
+        inserted.expect("the user is inserted");
         email
     }
 
-    /// The same service, asked with this token.
+    /// Returns a client with this bearer token.
     pub fn bearer(&self, token: &str) -> Api {
         Api { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same service, asked with one more header field.
+    /// Returns a client that sends one more header.
     pub fn header(&self, name: &str, value: &str) -> Api {
         let mut api = self.clone();
         api.headers.push((name.to_owned(), value.to_owned()));
         api
     }
 
-    /// The same service, asked from this address.
+    /// Returns a client with this address.
     pub fn from(&self, peer: &str) -> Api {
         Api { peer: Some(peer.parse().expect("an address")), ..self.clone() }
     }
 
-    /// The statements that the database got since it was asked last.
+    /// Returns the statements that were executed since the last call.
     pub fn statements(&self) -> Vec<Statement> {
-        std::mem::take(&mut *self.statements.lock().expect("whole"))
+        std::mem::take(&mut *self.statements.lock().expect("not poisoned"))
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
     }
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, None).await
     }
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Response {
         self.json(Method::POST, path, body).await
     }
     /// A POST without a body.
-    pub async fn post_empty(&self, path: &str) -> Answer {
+    pub async fn post_empty(&self, path: &str) -> Response {
         self.send(Method::POST, path, None).await
     }
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub async fn put(&self, path: &str, body: Value) -> Response {
         self.json(Method::PUT, path, body).await
     }
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
         let typed = self.header("content-type", "application/merge-patch+json");
         typed.send(Method::PATCH, path, Some(body.to_string().into())).await
     }
-    async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+    async fn json(&self, method: Method, path: &str, body: Value) -> Response {
         self.header("content-type", "application/json")
             .send(method, path, Some(body.to_string().into()))
             .await
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: Option<Body>) -> Answer {
-        let mut response = self.begin(method.clone(), path, body).await;
+    pub async fn send(&self, method: Method, path: &str, body: Option<Body>) -> Response {
+        let mut response = self.send_streaming(method.clone(), path, body).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = whole(&mut response).await;
+        let bytes = read_body(&mut response).await;
         let text = headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(b"text/"));
         let body = match text {
             true => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
             false => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         };
-        let answer = Answer { status, headers, bytes, body };
-        contract_check::hold(&method, path.split('?').next().unwrap_or_default(), &answer);
-        answer
+        let response = Response { status, headers, bytes, body };
+        contract_check::validate_response(&method, path.split('?').next().unwrap_or_default(), &response);
+        response
     }
 
-    /// An answer that has begun and of which nothing was read.
-    pub async fn begin(&self, method: Method, path: &str, body: Option<Body>) -> Response {
+    /// Returns the response before its body is read.
+    pub async fn send_streaming(&self, method: Method, path: &str, body: Option<Body>) -> poem::Response {
         let mut request = Request::builder().method(method).uri_str(path).header("host", "tenon.test");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -253,41 +256,56 @@ impl Api {
         }
         let mut request = request.body(body.unwrap_or_else(Body::empty));
         if let Some(peer) = self.peer {
-            request = arriving_from(peer, request);
+            request = with_peer(peer, request);
         }
-        // On the heap: a test holds many requests, and its thread's stack is small.
-        Box::pin(self.edge.respond(request)).await
+        // On the heap: the future of a test contains many requests.
+        Box::pin(self.server.respond(request)).await
     }
 }
 
-/// The bytes of an answer; of a stream what it has to say at once.
-async fn whole(response: &mut Response) -> Vec<u8> {
-    let live = response.content_type() == Some("text/event-stream");
+/// Returns the body. Of an event stream, which has no end, it returns the first chunk.
+async fn read_body(response: &mut poem::Response) -> Vec<u8> {
+    let is_stream = response.content_type() == Some("text/event-stream");
     let body = response.take_body();
-    if !live {
-        return body.into_vec().await.expect("the body arrives");
+    if !is_stream {
+        return body.into_vec().await.expect("the body is complete");
     }
-    let (mut pieces, mut bytes) = (body.into_bytes_stream().boxed(), Vec::new());
-    while let Ok(Some(piece)) = tokio::time::timeout(QUIET, pieces.next()).await {
-        bytes.extend_from_slice(&piece.expect("no error"));
-    }
-    bytes
+    let mut chunks = body.into_bytes_stream().boxed();
+    let first = timeout(DEADLINE, chunks.next()).await.expect("a chunk before the deadline");
+    first.expect("a chunk").expect("no error").to_vec()
 }
 
-fn arriving_from(peer: IpAddr, request: Request) -> Request {
+/// Polls until the condition returns a value.
+///
+/// # Panics
+///
+/// After [`DEADLINE`], with the name of the condition.
+pub async fn poll_until<T>(name: &str, condition: impl AsyncFn() -> Option<T>) -> T {
+    let poll = async {
+        loop {
+            if let Some(value) = condition().await {
+                return value;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("did not happen in time: {name}"))
+}
+
+fn with_peer(peer: IpAddr, request: Request) -> Request {
     let peer = RemoteAddr(Addr::from(SocketAddr::from((peer, 4711))));
     let (parts, body) = poem::http::Request::<BoxBody<_, _>>::from(request).into_parts();
     Request::from_parts((parts, LocalAddr::default(), peer, Scheme::HTTP).into(), body.into())
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The answer, if it has this status; else the test fails and shows the problem.
+    /// Fails the test unless the response has this status.
     #[track_caller]
-    pub fn is(self, status: u16) -> Answer {
+    pub fn is(self, status: u16) -> Response {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
         self
     }
@@ -296,15 +314,15 @@ impl Answer {
         self.body["id"].as_str().expect("an id").to_owned()
     }
 
-    /// The places that a refusal names, each once, in the order in which they are named.
-    pub fn places(&self) -> Vec<String> {
-        let place = |entry: &Value| {
-            let named = ["pointer", "parameter", "header"].iter().find_map(|kind| entry[*kind].as_str());
-            named.unwrap_or("?").to_owned()
+    /// Returns the pointers, parameters and headers of the errors, in order and without repetition.
+    pub fn locations(&self) -> Vec<String> {
+        let location = |error: &Value| {
+            let location = ["pointer", "parameter", "header"].iter().find_map(|kind| error[*kind].as_str());
+            location.unwrap_or("?").to_owned()
         };
-        let mut places: Vec<String> =
-            self.body["errors"].as_array().into_iter().flatten().map(place).collect();
-        places.dedup();
-        places
+        let errors = self.body["errors"].as_array();
+        let mut locations: Vec<String> = errors.into_iter().flatten().map(location).collect();
+        locations.dedup();
+        locations
     }
 }

@@ -4,12 +4,12 @@ use tenon::http::auth::Role;
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-fn titles(list: &Answer) -> Vec<&str> {
+fn titles(list: &Response) -> Vec<&str> {
     let entries = list.body["data"].as_array().expect("entries");
     entries.iter().filter_map(|entry| entry["title"].as_str()).collect()
 }
@@ -24,7 +24,7 @@ async fn assert_unlisted(client: &Api) {
     assert!(comments.status != 200 || comments.body["data"] == json!([]));
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_deleted_post_is_hidden_until_it_is_restored() {
     let api = Api::start().await;
     let (author, editor) = (api.sign_in(Role::Author).await, api.sign_in(Role::Editor).await);
@@ -71,7 +71,7 @@ async fn a_deleted_post_is_hidden_until_it_is_restored() {
     assert_eq!(author.get(&format!("{path}/revisions")).await.is(200).body["pagination"]["total"], 4);
 }
 
-#[tokio::test]
+#[api_test]
 async fn the_trash_lists_the_posts_that_the_caller_can_restore() {
     let api = Api::start().await;
     let (one, two) = (api.sign_in(Role::Author).await, api.sign_in(Role::Author).await);
@@ -118,7 +118,7 @@ async fn the_trash_lists_the_posts_that_the_caller_can_restore() {
     one.post_empty(&format!("/api/posts/{id}/restore")).await.is(403);
 }
 
-#[tokio::test]
+#[api_test]
 async fn purging_a_post_releases_its_slug() {
     let api = Api::with(&[("trash_retention_days", "7")]).await;
     let editor = api.sign_in(Role::Editor).await;
@@ -142,7 +142,7 @@ async fn purging_a_post_releases_its_slug() {
     editor.post("/api/posts", same).await.is(201);
 }
 
-#[tokio::test]
+#[api_test]
 async fn purging_a_post_deletes_its_related_rows() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
@@ -174,7 +174,7 @@ async fn purging_a_post_deletes_its_related_rows() {
     api.get(&format!("/api/posts/{remaining}")).await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_deleted_document_releases_its_path_and_can_be_restored() {
     let api = Api::start().await;
     let (editor, author) = (api.sign_in(Role::Editor).await, api.sign_in(Role::Author).await);
@@ -212,7 +212,7 @@ async fn a_deleted_document_releases_its_path_and_can_be_restored() {
     editor.post_empty(&format!("/api/documents/{second}/restore")).await.is(404);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[api_test(worker_threads = 4)]
 async fn concurrent_restores_to_one_path_restore_one_document() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

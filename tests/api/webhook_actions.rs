@@ -22,7 +22,7 @@ use crate::{
 
 /// Polls until the check returns a value, for at most 5 seconds.
 async fn wait_for<T>(check: impl AsyncFn() -> Option<T>) -> T {
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         if let Some(found) = check().await {
             return found;
         }
@@ -72,7 +72,7 @@ fn refunded(id: &str, name: &Value) -> Value {
     event(id, "charge.refunded", json!({ "refunded": true, "metadata": metadata }))
 }
 
-#[tokio::test]
+#[api_test]
 async fn applies_payments_and_refunds_in_any_order() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -112,7 +112,7 @@ async fn applies_payments_and_refunds_in_any_order() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn stores_events_without_an_action() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -150,7 +150,7 @@ async fn stores_events_without_an_action() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_failed_event_stores_the_error_and_can_be_replayed() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -192,7 +192,7 @@ async fn a_failed_event_stores_the_error_and_can_be_replayed() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn a_push_event_imports_the_documents() {
     let folder = std::env::temp_dir().join(format!("tenon-handbook-{}", Uuid::now_v7()));
     fs::create_dir_all(&folder).expect("a folder");
@@ -218,7 +218,7 @@ async fn a_push_event_imports_the_documents() {
     drop(stop);
 }
 
-#[tokio::test]
+#[api_test]
 async fn an_event_fails_after_eight_lost_workers_and_can_be_replayed() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -262,7 +262,7 @@ fn shuffled(invoices: &[Value]) -> Vec<Value> {
 }
 
 /// Requests are duplicated and unordered, and workers are aborted while they handle events.
-#[tokio::test(flavor = "multi_thread")]
+#[api_test(worker_threads = 4)]
 async fn handles_each_event_once_although_workers_are_aborted() {
     let api = Api::with(&[("webhooks_stripe_secrets", STRIPE)]).await;
     let admin = api.sign_in(Role::Admin).await;

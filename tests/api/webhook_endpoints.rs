@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     posts::new,
-    support::{Answer, Api},
+    support::{Api, Response},
     webhook_receiver::Receiver,
 };
 
@@ -37,7 +37,7 @@ pub async fn endpoint(admin: &Api, url: &str, events: Value) -> (String, String)
 /// Polls until the newest delivery has this state and number of attempts, and returns it.
 async fn wait_for_delivery(admin: &Api, endpoint: &str, state: &str, attempts: i64) -> Value {
     let path = format!("{endpoint}/deliveries?limit=1");
-    for _ in 0..300 {
+    for _ in 0..3_000 {
         let delivery = admin.get(&path).await.is(200).body["data"][0].clone();
         if delivery["state"] == state && delivery["attempts"] == attempts {
             return delivery;
@@ -58,7 +58,7 @@ fn next_attempt_at(delivery: &Value) -> i64 {
     chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis()
 }
 
-#[tokio::test]
+#[api_test]
 async fn delivers_signed_events() {
     let (api, admin, _stop) = start_with_workers().await;
     create_draft(&admin, "Before").await;
@@ -85,7 +85,7 @@ async fn delivers_signed_events() {
     admin.header("if-none-match", read.header("etag")).get(&own).await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn delivers_events_as_cloudevents() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
@@ -123,10 +123,10 @@ async fn delivers_events_as_cloudevents() {
     let third = receiver.calls(3).await.remove(2);
     assert_eq!((third.header("ce-id"), &third.json()["type"]), ("", &json!("post.created")));
     let unknown = json!({ "url": "https://hooks.acme.test/", "format": "xml" });
-    assert_eq!(admin.post("/api/webhook-endpoints", unknown).await.is(400).places(), ["#/format"]);
+    assert_eq!(admin.post("/api/webhook-endpoints", unknown).await.is(400).locations(), ["#/format"]);
 }
 
-#[tokio::test]
+#[api_test]
 async fn retries_a_failed_delivery_with_increasing_delays() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
@@ -160,7 +160,7 @@ async fn retries_a_failed_delivery_with_increasing_delays() {
     assert_ne!(calls[0].header("webhook-timestamp"), calls[3].header("webhook-timestamp"));
 }
 
-#[tokio::test]
+#[api_test]
 async fn disables_an_endpoint_after_a_410_or_five_days_of_errors() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
@@ -191,7 +191,7 @@ async fn disables_an_endpoint_after_a_410_or_five_days_of_errors() {
     assert_eq!(admin.get(&path).await.body["disabledReason"], "failing");
 }
 
-#[tokio::test]
+#[api_test]
 async fn signs_with_both_secrets_for_a_day_after_a_rotation() {
     let (api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
@@ -216,7 +216,7 @@ async fn signs_with_both_secrets_for_a_day_after_a_rotation() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn sends_test_events_and_replays() {
     let (_api, admin, _stop) = start_with_workers().await;
     let receiver = Receiver::start().await;
@@ -251,7 +251,7 @@ async fn sends_test_events_and_replays() {
     admin.post_empty(&format!("{delivery}/replay")).await.is(404);
 }
 
-#[tokio::test]
+#[api_test]
 async fn concurrent_dispatchers_create_one_delivery_per_event() {
     let api = Api::with(&[("allow_private_networks", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -282,7 +282,7 @@ async fn concurrent_dispatchers_create_one_delivery_per_event() {
     admin.post_empty(&replay).await.is(409);
 }
 
-#[tokio::test]
+#[api_test]
 async fn requires_if_match_when_configured() {
     let api = Api::with(&[("require_if_match", "on")]).await;
     let admin = api.sign_in(Role::Admin).await;
@@ -291,7 +291,7 @@ async fn requires_if_match_when_configured() {
     admin.delete(&endpoint).await.is(428);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_urls_at_private_addresses() {
     let api = Api::start().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -306,8 +306,8 @@ async fn rejects_urls_at_private_addresses() {
         "https://hooks.acme.test/#part",
         "ftp://hooks.acme.test/",
     ] {
-        let rejected: Answer = admin.post("/api/webhook-endpoints", json!({ "url": url })).await.is(400);
-        assert_eq!(rejected.places(), ["#/url"], "{url}");
+        let rejected: Response = admin.post("/api/webhook-endpoints", json!({ "url": url })).await.is(400);
+        assert_eq!(rejected.locations(), ["#/url"], "{url}");
     }
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(worker::run_worker(api.app.clone(), WorkerTimings::scaled(0.02), stopping));
@@ -319,6 +319,6 @@ async fn rejects_urls_at_private_addresses() {
     let duplicate = json!({ "url": "https://hooks.acme.test/", "events": ["posts", "posts"] });
     admin.post("/api/webhook-endpoints", duplicate).await.is(400);
     let unknown = json!({ "url": "https://hooks.acme.test/", "events": ["post.sold"] });
-    assert_eq!(admin.post("/api/webhook-endpoints", unknown).await.is(400).places(), ["#/events/0"]);
+    assert_eq!(admin.post("/api/webhook-endpoints", unknown).await.is(400).locations(), ["#/events/0"]);
     drop(stop);
 }

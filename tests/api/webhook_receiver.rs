@@ -104,7 +104,7 @@ impl Receiver {
 
     /// Waits for this number of requests and returns them; more requests are an error.
     pub async fn calls(&self, count: usize) -> Vec<Call> {
-        for _ in 0..300 {
+        for _ in 0..3_000 {
             let calls = self.calls.lock().expect("the lock is not poisoned").clone();
             if calls.len() >= count {
                 assert_eq!(calls.len(), count, "{calls:?}");

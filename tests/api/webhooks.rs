@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
 
-use crate::support::{Answer, Api, START};
+use crate::support::{Api, Response, START};
 
 pub const STRIPE: &str = "whsec_of_a_test_and_of_nobody";
 pub const GITHUB: &str = "It's a secret to everybody here";
@@ -20,18 +20,18 @@ fn mac(secret: &str, message: &[u8]) -> String {
     hmac::sign(&key, message).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn send(api: &Api, provider: &str, body: &str) -> Answer {
+async fn send(api: &Api, provider: &str, body: &str) -> Response {
     let typed = api.header("content-type", "application/json; charset=utf-8");
     typed.send(Method::POST, &format!("/api/webhooks/{provider}"), Some(Body::from(body.to_owned()))).await
 }
 
-pub async fn stripe(api: &Api, event: &Value) -> Answer {
+pub async fn stripe(api: &Api, event: &Value) -> Response {
     let (body, now) = (event.to_string(), START / 1000);
     let signature = format!("t={now},v1={}", mac(STRIPE, format!("{now}.{body}").as_bytes()));
     send(&api.header("stripe-signature", &signature), "stripe", &body).await
 }
 
-pub async fn github(api: &Api, event: &str, delivery: &str, payload: &Value) -> Answer {
+pub async fn github(api: &Api, event: &str, delivery: &str, payload: &Value) -> Response {
     let body = payload.to_string();
     let signature = format!("sha256={}", mac(GITHUB, body.as_bytes()));
     let request = api.header("x-github-event", event).header("x-github-delivery", delivery);
@@ -47,7 +47,7 @@ pub async fn listed(admin: &Api, query: &str) -> Vec<Value> {
     list["data"].as_array().cloned().unwrap_or_default()
 }
 
-#[tokio::test]
+#[api_test]
 async fn stores_a_duplicate_event_once_for_admins() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -79,7 +79,7 @@ async fn stores_a_duplicate_event_once_for_admins() {
     admin.header("if-none-match", read.header("etag")).get(&path).await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn lists_events_by_page_and_by_cursor() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -104,14 +104,14 @@ async fn lists_events_by_page_and_by_cursor() {
     conditional.get("/api/webhook-events?limit=2&page=3&sort=receivedAt").await.is(304);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_invalid_signatures_and_stores_nothing() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
     let body = event("evt_1", "invoice.paid", json!({})).to_string();
     let now = START / 1000;
     let valid = mac(STRIPE, format!("{now}.{body}").as_bytes());
-    let assert_invalid = |response: Answer, case: &str| {
+    let assert_invalid = |response: Response, case: &str| {
         assert_eq!((response.status, &response.body["code"]), (400, &json!("invalid-signature")), "{case}");
     };
     assert_invalid(send(&api, "stripe", &body).await, "no signature");
@@ -145,7 +145,7 @@ async fn rejects_invalid_signatures_and_stores_nothing() {
     assert_eq!(listed(&admin, "").await.len(), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn rejects_a_signed_body_that_is_no_event() {
     let api = start_with_providers().await;
     let now = START / 1000;
@@ -163,7 +163,7 @@ async fn rejects_a_signed_body_that_is_no_event() {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn returns_404_for_a_provider_without_a_secret() {
     let api = Api::start().await;
     for provider in ["stripe", "github", "paypal", "square"] {
@@ -173,7 +173,7 @@ async fn returns_404_for_a_provider_without_a_secret() {
     stripe(&api, &body).await.is(404);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[api_test(worker_threads = 4)]
 async fn concurrent_duplicates_are_stored_once() {
     let api = start_with_providers().await;
     let admin = api.sign_in(Role::Admin).await;
@@ -185,7 +185,7 @@ async fn concurrent_duplicates_are_stored_once() {
     assert_eq!(listed(&admin, "").await.len(), 1);
 }
 
-#[tokio::test]
+#[api_test]
 async fn invalid_signatures_count_against_the_rate_limit_of_the_client() {
     let api = Api::with(&[("rate_limits", "on"), ("webhooks_stripe_secrets", STRIPE)]).await;
     let (forger, provider) = (api.from("192.0.2.66"), api.from("192.0.2.1"));
@@ -202,7 +202,7 @@ async fn invalid_signatures_count_against_the_rate_limit_of_the_client() {
     forger.get("/api/tags").await.is(200);
 }
 
-#[tokio::test]
+#[api_test]
 async fn ignores_cookies_and_tokens() {
     let api = start_with_providers().await;
     for client in [

@@ -10,7 +10,7 @@ use tenon::http::auth::Role;
 use uuid::Uuid;
 
 use crate::{
-    support::{Answer, Api},
+    support::{Api, Response},
     webhooks::listed,
 };
 
@@ -43,7 +43,7 @@ impl Signer {
         Signer { key: rsa::KeyPair::from_pkcs8(&key.serialize_der()).expect("the same key"), file }
     }
 
-    async fn send(&self, api: &Api, transmission: &str, event: &Value) -> Answer {
+    async fn send(&self, api: &Api, transmission: &str, event: &Value) -> Response {
         let body = event.to_string();
         let mut sum = flate2::Crc::new();
         sum.update(body.as_bytes());
@@ -69,7 +69,7 @@ impl Drop for Signer {
     }
 }
 
-#[tokio::test]
+#[api_test]
 async fn stores_one_event_per_transmission_and_rejects_an_untrusted_certificate() {
     let (paypal, untrusted) = (Signer::new(KEYS[0]), Signer::new(KEYS[1]));
     let file = paypal.file.display().to_string();

@@ -49,11 +49,16 @@ impl Module {
 /// Parses all files of a folder of the repository, without test modules.
 pub fn sources(folder: &str) -> Vec<Module> {
     let mut found = Vec::new();
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), folder, &mut found);
+    for_each_file(folder, &mut |file, text| found.push(parse_text(file, text)));
     found
 }
 
-fn read(folder: &Path, name: &str, found: &mut Vec<Module>) {
+/// Calls a function with the path and the text of each Rust file of a folder of the repository.
+pub fn for_each_file(folder: &str, found: &mut dyn FnMut(&str, &str)) {
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), folder, found);
+}
+
+fn read(folder: &Path, name: &str, found: &mut dyn FnMut(&str, &str)) {
     let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
     entries.sort_by_key(|entry| entry.file_name());
     for entry in entries {
@@ -63,7 +68,7 @@ fn read(folder: &Path, name: &str, found: &mut Vec<Module>) {
             read(&path, &file, found);
         } else if file.ends_with(".rs") {
             let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
-            found.push(parse_text(&file, &text));
+            found(&file, &text);
         }
     }
 }
@@ -81,6 +86,35 @@ pub fn parse_text(file: &str, text: &str) -> Module {
     collector.visit_file(&parsed);
     let uses = if is_test { BTreeSet::new() } else { collector.resolved() };
     Module { file: file.to_owned(), path, uses }
+}
+
+/// Returns the modules that a file declares at its top level.
+pub fn declared_modules(file: &str, text: &str) -> BTreeSet<String> {
+    let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let name = |item: &syn::Item| match item {
+        syn::Item::Mod(module) => Some(module.ident.to_string()),
+        _ => None,
+    };
+    parsed.items.iter().filter_map(name).collect()
+}
+
+/// Returns the functions with an attribute named `test`, such as `#[tokio::test]`.
+pub fn test_attributes(file: &str, text: &str) -> Vec<String> {
+    struct Functions(Vec<String>);
+    impl<'ast> Visit<'ast> for Functions {
+        fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+            let is_test = |attribute: &Attribute| {
+                attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
+            };
+            if function.attrs.iter().any(is_test) {
+                self.0.push(function.sig.ident.to_string());
+            }
+            visit::visit_item_fn(self, function);
+        }
+    }
+    let mut functions = Functions(Vec::new());
+    functions.visit_file(&syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}")));
+    functions.0
 }
 
 #[derive(Default)]

@@ -27,6 +27,17 @@ fn openapi_yaml_matches_the_code() {
 }
 
 #[test]
+fn the_committed_access_page_is_current() {
+    let generated = tenon::api::access_page(&tenon::api::OPERATIONS);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/access.md");
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        generated == committed,
+        "docs/access.md is out of date: run `cargo openapi`, review the difference, commit it"
+    );
+}
+
+#[test]
 fn the_yaml_parses_to_the_same_document() {
     let parsed: Value = serde_saphyr::from_str(&tenon::api::to_yaml(document())).unwrap_or_default();
     assert_eq!(&parsed, document());

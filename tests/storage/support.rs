@@ -7,7 +7,7 @@ use tenon::infra::db::{Db, Tx};
 use tokio::time::timeout;
 
 /// Longer than any operation of a test takes, and shorter than the timeout of a pool.
-pub const MAX_WAIT: Duration = Duration::from_secs(5);
+pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A database and its folder, which is deleted on drop.
 pub struct TestDatabase(Db, PathBuf);

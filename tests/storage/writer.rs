@@ -93,12 +93,19 @@ async fn a_running_statement_does_not_block_after_its_transaction_ended() {
 async fn a_cancelled_write_does_not_block() {
     let db = migrated().await;
     for _ in 0..30 {
-        let write = db.write(async move |tx: Tx| {
+        let (written, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (signal, resumed) = (written.clone(), resume.clone());
+        let cancelled = db.write(async move |tx: Tx| {
             insert_secret(&tx, "cancelled").await?;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            signal.notify_one();
+            resumed.notified().await;
             Err::<(), _>(DbErr::Custom("on purpose".into()))
         });
-        let _ = timeout(Duration::from_millis(3), write).await;
+        tokio::select! {
+            _ = cancelled => panic!("the write ended before it was cancelled"),
+            () = written.notified() => {}
+        }
+        resume.notify_one();
     }
     write_secret(&db, "after").await.unwrap();
     assert_eq!(secret_names(&db).await, ["after"]);

@@ -120,8 +120,6 @@ fn argon2() -> Result<Argon2<'static>, HashingFailed> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     fn secret(text: impl Into<String>) -> Secret<String> {
@@ -213,21 +211,5 @@ mod tests {
         assert_eq!(dummy.params, stored.params);
         let lengths = |hash: &PasswordHash| (hash.salt.unwrap().len(), hash.hash.unwrap().len());
         assert_eq!(lengths(&dummy), lengths(&stored));
-    }
-
-    #[tokio::test]
-    async fn takes_the_same_time_for_an_unknown_account() {
-        let passwords = Passwords::default();
-        let stored = passwords.hash(secret("correct horse")).await.unwrap();
-        let mut fastest = [f64::MAX; 2];
-        for round in 0..20 {
-            let account = (round % 2 == 0).then(|| stored.clone());
-            let start = Instant::now();
-            passwords.verify(secret("wrong horse"), account).await.unwrap();
-            let best = &mut fastest[round % 2];
-            *best = best.min(start.elapsed().as_secs_f64());
-        }
-        let ratio = fastest[1] / fastest[0];
-        assert!((0.5..2.0).contains(&ratio), "{fastest:?}");
     }
 }

@@ -1,0 +1,65 @@
+//! Runs the API tests, and then checks that they produced every declared response.
+//!
+//! libtest has no hook after the last test. This harness accepts the arguments of libtest.
+use std::{env, panic, pin::Pin, process::ExitCode, thread};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Builder;
+
+use crate::contract_check;
+
+/// A test, registered by `#[api_test]`.
+pub struct ApiTest {
+    /// The path of the function, with the name of the crate.
+    pub path: &'static str,
+    pub run: fn(),
+}
+
+inventory::collect!(ApiTest);
+
+/// Runs the tests that the arguments select. The coverage is checked if all of them were selected and passed.
+pub fn run() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    if arguments.test_threads.is_none() {
+        arguments.test_threads = env::var("RUST_TEST_THREADS").ok().and_then(|threads| threads.parse().ok());
+    }
+    let mut tests: Vec<Trial> = inventory::iter::<ApiTest>().map(trial).collect();
+    tests.sort_by(|a, b| a.name().cmp(b.name()));
+    let selects_all = !arguments.list
+        && !arguments.ignored
+        && !arguments.bench
+        && arguments.filter.is_none()
+        && arguments.skip.is_empty();
+    let conclusion = libtest_mimic::run(&arguments, tests);
+    if !selects_all || conclusion.has_failed() {
+        return conclusion.exit_code();
+    }
+    let coverage = Trial::test("contract_check::every_declared_response_was_produced", || {
+        contract_check::check_coverage().map_err(Failed::from)
+    });
+    libtest_mimic::run(&arguments, vec![coverage]).exit_code()
+}
+
+/// Each test gets a thread with its name, which a panic message begins with.
+fn trial(test: &ApiTest) -> Trial {
+    let name = test.path.split_once("::").map_or(test.path, |(_, name)| name);
+    let run = test.run;
+    Trial::test(name, move || {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        thread.join().map_err(|payload| panic::resume_unwind(payload))
+    })
+}
+
+/// Runs an async test on a runtime with one thread.
+pub fn block_on(test: impl Future<Output = ()> + 'static) {
+    // On the heap, and without a copy of `block_on` for each test.
+    let test: Pin<Box<dyn Future<Output = ()>>> = Box::pin(test);
+    Builder::new_current_thread().enable_all().build().expect("the runtime starts").block_on(test);
+}
+
+/// Runs an async test on a runtime with several threads.
+pub fn block_on_workers(threads: usize, test: impl Future<Output = ()> + 'static) {
+    let test: Pin<Box<dyn Future<Output = ()>>> = Box::pin(test);
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.expect("the runtime starts").block_on(test);
+}
