@@ -346,7 +346,7 @@ const INVALID_TOKEN: &str = "Bearer realm=\"tenon\", error=\"invalid_token\"";
 /// Returns the message of the innermost error.
 fn cause(error: &Error) -> String {
     match error {
-        Error::Storage(error) => error.to_string(),
+        Error::Storage(error) => db_error::message(error),
         other => other.to_string(),
     }
 }

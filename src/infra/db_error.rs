@@ -28,6 +28,11 @@ pub fn is_transient(error: &DbErr) -> bool {
 /// The error message of a transaction or export that exceeded its time limit.
 pub const TOO_LONG: &str = "the database operation exceeded its time limit";
 
+/// Returns the message for logs. About an unknown value of an enum, it names the table and the column.
+pub fn message(error: &DbErr) -> String {
+    entity::unknown_value(error).unwrap_or_else(|| error.to_string())
+}
+
 /// Returns whether a unique constraint was violated.
 pub fn is_unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))

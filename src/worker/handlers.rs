@@ -35,7 +35,7 @@ pub async fn failed(app: &App, job: &ClaimedJob, error: &JobError, last: bool) {
 impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Storage(error) => JobError::new(error),
+            Error::Storage(error) => JobError::from(error),
             error => JobError::new(error),
         }
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::infra::{
     db::{Db, Tx},
+    db_error,
     transaction::custom_error,
 };
 
@@ -62,7 +63,7 @@ impl JobError {
 
 impl From<DbErr> for JobError {
     fn from(error: DbErr) -> Self {
-        JobError::new(error)
+        JobError::new(db_error::message(&error))
     }
 }
 
