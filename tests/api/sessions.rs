@@ -188,8 +188,8 @@ async fn another_process_may_have_made_the_key() {
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;
     let credentials = tenon::resources::accounts::sessions::Credentials {
-        email,
-        password: PASSWORD.to_owned(),
+        email: email.into(),
+        password: PASSWORD.into(),
         cookie: false,
     };
     let login = other.sessions.login(credentials, &Default::default()).await.unwrap().login;
