@@ -191,8 +191,8 @@ async fn accepts_a_token_signed_by_another_process() {
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;
     let credentials = tenon::resources::accounts::sessions::Credentials {
-        email,
-        password: PASSWORD.to_owned(),
+        email: email.into(),
+        password: PASSWORD.into(),
         cookie: false,
     };
     let login = other.sessions.login(credentials, &Default::default()).await.unwrap().login;
