@@ -35,6 +35,38 @@ struct Page {
 
 pub struct ApiDocs(HashMap<String, Page>);
 
+/// The pages with one path each.
+const PAGES: [&str; 6] = [
+    "/openapi.yaml",
+    "/openapi.json",
+    "/openapi-3.0.json",
+    "/.well-known/api-catalog",
+    "/swagger",
+    "/swagger/start.js",
+];
+/// The files of the Swagger UI distribution, with their media types.
+const SWAGGER_FILES: [(&str, &str); 3] = [
+    ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+    ("swagger-ui.css", "text/css; charset=utf-8"),
+    ("favicon-32x32.png", "image/png"),
+];
+/// Redirects to `/swagger`.
+const SWAGGER_FOLDER: &str = "/swagger/";
+
+/// Returns the paths of the API documentation.
+pub fn paths() -> Vec<String> {
+    let pages = PAGES.iter().map(|path| (*path).to_owned()).chain([SWAGGER_FOLDER.to_owned()]);
+    let files = SWAGGER_FILES.iter().map(|(name, _)| format!("/swagger/{name}"));
+    let problems = ProblemCode::ALL.iter().map(|code| format!("/problems/{}", code.as_str()));
+    pages.chain(files).chain(problems).collect()
+}
+
+/// Returns a temporary redirect to Swagger UI.
+pub fn redirect_to_swagger() -> Response {
+    let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT);
+    response.header(header::LOCATION, "/swagger").finish()
+}
+
 impl ApiDocs {
     pub fn new(document: &Value, openapi_30: &Value, yaml: String) -> Self {
         let mut site = ApiDocs(HashMap::new());
@@ -74,12 +106,7 @@ impl ApiDocs {
     }
 
     fn swagger(&mut self) {
-        let files = [
-            ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-            ("swagger-ui.css", "text/css; charset=utf-8"),
-            ("favicon-32x32.png", "image/png"),
-        ];
-        for (name, media) in files {
+        for (name, media) in SWAGGER_FILES {
             if let Some(bytes) = swagger_file(name) {
                 self.add(&format!("/swagger/{name}"), media, bytes, None);
             }
@@ -93,11 +120,8 @@ impl ApiDocs {
     /// Returns the response for a documentation path; `None` for other paths.
     pub fn respond(&self, request: &Request) -> Option<Result<Response, Problem>> {
         let path = request.uri().path();
-        if path == "/" || path == "/swagger/" {
-            return Some(Ok(Response::builder()
-                .status(StatusCode::TEMPORARY_REDIRECT)
-                .header(header::LOCATION, "/swagger")
-                .finish()));
+        if path == SWAGGER_FOLDER {
+            return Some(Ok(redirect_to_swagger()));
         }
         let page = self.0.get(path)?;
         Some(match *request.method() {
@@ -171,3 +195,17 @@ const SWAGGER_PAGE: &str = include_str!("../../assets/swagger/index.html");
 
 /// Starts Swagger UI.
 const SWAGGER_SCRIPT: &str = include_str!("../../assets/swagger/start.js");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_pages() {
+        let ApiDocs(pages) = ApiDocs::new(&json!({}), &json!({}), String::new());
+        let served: BTreeSet<String> = pages.into_keys().chain([SWAGGER_FOLDER.to_owned()]).collect();
+        assert_eq!(paths().into_iter().collect::<BTreeSet<_>>(), served);
+    }
+}
