@@ -80,12 +80,7 @@ pub struct App {
 
 impl App {
     /// Creates the services. `operations` are the paths that redirects must not match.
-    pub async fn new(
-        db: Db,
-        clock: Clock,
-        config: &Config,
-        operations: Arc<OperationPaths>,
-    ) -> Result<App> {
+    pub async fn new(db: Db, clock: Clock, config: &Config, operations: Arc<OperationPaths>) -> Result<App> {
         let cursors = CursorKey::new(load_or_create_secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
         let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };

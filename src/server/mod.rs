@@ -128,9 +128,7 @@ impl HttpService {
         }
         match request.uri().path() {
             "/" => Ok(api_docs::redirect_to_swagger()),
-            _ => {
-                Err(Problem::new(ProblemCode::NotFound, "no operation at this path: see /openapi.json"))
-            }
+            _ => Err(Problem::new(ProblemCode::NotFound, "no operation at this path: see /openapi.json")),
         }
     }
 

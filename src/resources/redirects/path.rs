@@ -291,9 +291,13 @@ mod tests {
 
     #[test]
     fn a_pattern_matches_its_sample() {
-        for (text, sample) in
-            [("/", "/"), ("/old", "/old"), ("/*", "/x"), ("/old/*", "/old/x"), ("/a/*/by/*.html", "/a/x/by/x.html")]
-        {
+        for (text, sample) in [
+            ("/", "/"),
+            ("/old", "/old"),
+            ("/*", "/x"),
+            ("/old/*", "/old/x"),
+            ("/a/*/by/*.html", "/a/x/by/x.html"),
+        ] {
             assert_eq!(Pattern::parse(text).map(|pattern| pattern.sample()).as_deref(), Ok(sample), "{text}");
         }
     }

@@ -59,7 +59,7 @@ const MAX_WILDCARDS: usize = 100;
 /// rules that do not overlap today may overlap after a change of their dates.
 pub async fn check_with_existing(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Result<()> {
     let (current, new, context) = (current.clone(), new.to_vec(), context.clone());
-    // CPU-bound, about a microsecond for each existing rule: runs outside the async worker threads.
+    // The candidate is built of all rules, which is CPU-bound: this runs outside the async worker threads.
     let found = tokio::task::spawn_blocking(move || find_conflict(&current, &new, &context)).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(conflict) => Err(Error::ConflictWith(conflict)),

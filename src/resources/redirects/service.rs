@@ -259,12 +259,7 @@ fn invalid_key(message: &str) -> Error {
 }
 
 /// Builds a rule, and validates its dates and its destination.
-fn build_rule(
-    id: Uuid,
-    pattern: Pattern,
-    to: &RedirectReplacement,
-    context: &RuleContext,
-) -> Result<Rule> {
+fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, context: &RuleContext) -> Result<Rule> {
     let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
     check_dates(starts_at, ends_at)
         .map_err(|message| Error::invalid_field("#/endsAt", ErrorCode::Invalid, message))?;
