@@ -13,7 +13,7 @@ use std::{
 };
 
 use tenon::resources::redirects::{
-    FormerPaths, NewRedirect, Pattern, RedirectHosts, Redirects, Rule, Snapshot,
+    NewRedirect, Pattern, Redirects, Rule, RuleContext, Snapshot,
     formats::{Entry, from_csv, to_csv},
 };
 use uuid::Uuid;
@@ -65,13 +65,13 @@ fn rules() -> Result<Vec<Rule>, Failure> {
 fn lookups() -> Result<(), Failure> {
     let rules = rules()?;
     let start = Instant::now();
-    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &RedirectHosts::default(), None);
+    let snapshot = Snapshot::build(&rules, &[], &RuleContext::default(), None);
     println!("{RULES} rules, indexed in {} ms", start.elapsed().as_millis());
     let matching =
         |kind: usize| (0..1000).map(move |i| source((i * 97) / 100 * 100 + kind).replace('*', "deep"));
     let cases: [(&str, bool, Vec<String>); 7] = [
-        ("miss: an operation", false, vec!["/api/posts".into(), "/api/v2/invoices/en-us".into()]),
-        ("miss: a long path", false, vec!["/api/posts/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/comments".into()]),
+        ("miss: a short path", false, vec!["/about".into(), "/api/v1/revenues".into()]),
+        ("miss: a long path", false, vec!["/notes/0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f/comments".into()]),
         ("miss: like a rule", false, (0..1000).map(|i| format!("/blog/2007/3/another-{i}.html")).collect()),
         ("miss: near a prefix", false, (0..1000).map(|i| format!("/section-{i}90/recent/x")).collect()),
         ("hit: exact", true, matching(7).collect()),
@@ -132,7 +132,7 @@ async fn reload(redirects: &Redirects) -> Result<(), Failure> {
         let mut worst = Duration::ZERO;
         while !stopped.load(Ordering::Relaxed) {
             let start = Instant::now();
-            black_box(reader_redirects.find("/api/posts", None, 0));
+            black_box(reader_redirects.find("/about", None, 0));
             worst = worst.max(start.elapsed());
         }
         worst

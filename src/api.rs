@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    http::operation::{Operation, Operations},
+    http::{
+        operation::{Operation, Operations},
+        operation_paths::OperationPaths,
+    },
     openapi,
-    server::{Credential, Dispatcher},
+    server::{Credential, Dispatcher, api_docs},
 };
 
 pub use crate::openapi::{access_page, to_openapi_30, to_yaml};
@@ -98,7 +101,7 @@ fn info() -> Value {
         contain the character U+0000. The formats `line`, `text`, `web-url`, `no-controls` and `file-name` state what \
         a portable pattern cannot: a line and a text have a visible character, and a line has no control characters, \
         line separators or bidirectional formatting characters. If a redirect \
-        rule matches the path of a request, the response is 307 or 308 with `Location`.",
+        rule matches a path that no operation has, the response is 307 or 308 with `Location`.",
         "version": env!("CARGO_PKG_VERSION"),
         "termsOfService": "https://github.com/tenon-api/tenon/blob/main/README.md",
         "contact": { "name": "Tenon", "url": "https://github.com/tenon-api/tenon", "email": "tenon@acme.test" },
@@ -106,6 +109,13 @@ fn info() -> Value {
         "x-api-id": "0199c0de-0000-7000-8000-74656e6f6e00",
         "x-audience": "external-public"
     })
+}
+
+/// Returns the paths of all operations and of the API documentation, which have precedence over redirects.
+pub fn operation_paths() -> Arc<OperationPaths> {
+    static PATHS: LazyLock<Arc<OperationPaths>> =
+        LazyLock::new(|| Arc::new(OperationPaths::new(&OPERATIONS, api_docs::paths())));
+    PATHS.clone()
 }
 
 /// Creates the dispatcher: it validates requests against the OpenAPI document and calls the operations.

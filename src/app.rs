@@ -1,10 +1,11 @@
 //! Builds the application: first the infrastructure, then the services that use it.
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     config::Config,
     http::{
         cursor::CursorKey,
+        operation_paths::OperationPaths,
         problem::{Error, Result},
     },
     infra::{
@@ -36,7 +37,7 @@ use crate::{
         events::Events,
         health::Health,
         jobs::Jobs,
-        redirects::{RedirectHosts, Redirects},
+        redirects::{RedirectHosts, Redirects, RuleContext},
         shared::secrets::load_or_create_secret,
         upstreams::Upstreams,
         webhooks::{inbound::WebhookEvents, outbound::WebhookEndpoints},
@@ -78,7 +79,8 @@ pub struct App {
 }
 
 impl App {
-    pub async fn new(db: Db, clock: Clock, config: &Config) -> Result<App> {
+    /// Creates the services. `operations` are the paths that redirects must not match.
+    pub async fn new(db: Db, clock: Clock, config: &Config, operations: Arc<OperationPaths>) -> Result<App> {
         let cursors = CursorKey::new(load_or_create_secret(&db, "cursors").await?.expose());
         let previews = PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
         let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
@@ -110,7 +112,12 @@ impl App {
             media,
             messages: Messages::new(db.clone(), clock.clone(), cursors.clone()),
             posts,
-            redirects: Redirects::new(db.clone(), clock.clone(), cursors.clone(), redirect_hosts(config)),
+            redirects: Redirects::new(
+                db.clone(),
+                clock.clone(),
+                cursors.clone(),
+                RuleContext { hosts: redirect_hosts(config), operations },
+            ),
             tags,
             upstreams: Upstreams::new(
                 &config.upstreams,

@@ -16,6 +16,6 @@ pub async fn open(folder: &str, url: String) -> Result<(App, Config), Failure> {
     ])?;
     let db = Db::open(&config.database_url()).await?;
     db.migrate().await?;
-    let app = App::new(db, Clock::System, &config).await?;
+    let app = App::new(db, Clock::System, &config, tenon::api::operation_paths()).await?;
     Ok((app, config))
 }

@@ -20,6 +20,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    api,
     app::App,
     config::{self, Config},
     infra::clock::Clock,
@@ -146,7 +147,7 @@ async fn app_on(url: &str, config: &Config) -> Result<App, String> {
     db.migrate()
         .await
         .map_err(|error| format!("cannot migrate the database schema: {}", database_message(&error)))?;
-    App::new(db, Clock::System, config)
+    App::new(db, Clock::System, config, api::operation_paths())
         .await
         .map_err(|error| format!("cannot start the services: {}", message(&error)))
 }

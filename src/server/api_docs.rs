@@ -40,6 +40,34 @@ struct Page {
 
 pub struct ApiDocs(HashMap<String, Page>);
 
+/// The pages with one path each.
+const PAGES: [&str; 9] = [
+    "/openapi.yaml",
+    "/openapi.json",
+    "/openapi-3.0.json",
+    "/.well-known/api-catalog",
+    "/swagger",
+    "/swagger/start.js",
+    "/swagger/swagger-ui-bundle.js",
+    "/swagger/swagger-ui.css",
+    "/swagger/favicon-32x32.png",
+];
+/// Redirects to `/swagger`.
+const SWAGGER_FOLDER: &str = "/swagger/";
+
+/// Returns the paths of the API documentation.
+pub fn paths() -> Vec<String> {
+    let pages = PAGES.iter().map(|path| (*path).to_owned()).chain([SWAGGER_FOLDER.to_owned()]);
+    let problems = ProblemCode::ALL.iter().map(|code| format!("/problems/{}", code.as_str()));
+    pages.chain(problems).collect()
+}
+
+/// Returns a temporary redirect to Swagger UI.
+pub fn redirect_to_swagger() -> Response {
+    let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT);
+    response.header(header::LOCATION, "/swagger").finish()
+}
+
 impl ApiDocs {
     pub fn new(document: &Value, openapi_30: &Value, yaml: String) -> Self {
         let mut site = ApiDocs(HashMap::new());
@@ -111,11 +139,8 @@ impl ApiDocs {
     /// Returns the response for a documentation path; `None` for other paths.
     pub fn respond(&self, request: &Request) -> Option<Result<Response, Problem>> {
         let path = request.uri().path();
-        if path == "/" || path == "/swagger/" {
-            return Some(Ok(Response::builder()
-                .status(StatusCode::TEMPORARY_REDIRECT)
-                .header(header::LOCATION, "/swagger")
-                .finish()));
+        if path == SWAGGER_FOLDER {
+            return Some(Ok(redirect_to_swagger()));
         }
         let page = self.0.get(path)?;
         Some(match *request.method() {
@@ -171,3 +196,17 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_pages() {
+        let ApiDocs(pages) = ApiDocs::new(&json!({}), &json!({}), String::new());
+        let served: BTreeSet<String> = pages.into_keys().chain([SWAGGER_FOLDER.to_owned()]).collect();
+        assert_eq!(paths().into_iter().collect::<BTreeSet<_>>(), served);
+    }
+}

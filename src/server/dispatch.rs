@@ -1,6 +1,6 @@
-//! Routes requests and validates them against the declared operations before the handler runs.
+//! Validates routed requests against the declared operations before the handler runs.
 //!
-//! Order of the checks: route, method, `Accept`, authentication, authorization, rate limit, parameters, media
+//! Order of the checks: method, `Accept`, authentication, authorization, rate limit, parameters, media
 //! type of the body, body. A panic in a handler becomes a 500.
 mod compile;
 mod in_flight_keys;
@@ -28,7 +28,6 @@ use super::{
     failure, internal_error,
     operation::CompiledOperation,
     request_body::{check_content_length, read_body},
-    router::Router,
 };
 use crate::{
     http::{
@@ -39,6 +38,7 @@ use crate::{
         operation::{BodyFormat, RateLimitClass},
         problem::{Error, Problem},
         problem_code::ProblemCode,
+        router::{Match, Router},
         session_cookie,
     },
     schema::{self, ErrorCode},
@@ -78,10 +78,15 @@ impl RequestInfo {
 }
 
 impl Dispatcher {
-    /// Dispatches a request to its operation, and records facts about it in `info`.
+    /// Returns the match of a request path with the path template of an operation.
+    pub fn find(&self, path: &str) -> Option<Match> {
+        self.router.find(path)
+    }
+
+    /// Dispatches a request to the operation that its path matches, and records facts about it in `info`.
     pub async fn dispatch<F>(
         &self,
-        request: Request,
+        (found, request): (Match, Request),
         client: Client,
         now: i64,
         origins: &[String],
@@ -91,9 +96,6 @@ impl Dispatcher {
     where
         F: FnOnce(Option<&Principal>, RateLimitClass) -> Result<(), Problem>,
     {
-        let Some(found) = self.router.find(request.uri().path()) else {
-            return Err(Problem::new(ProblemCode::NotFound, "no operation at this path: see /openapi.json"));
-        };
         let path_item = &self.path_items[found.index];
         info.deprecation_headers.clone_from(&path_item.deprecation_headers);
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };

@@ -1,8 +1,8 @@
 //! The HTTP server: the steps that every request passes before and after its handler.
 //!
-//! In order: request id and client address, CORS preflight, redirects, API documentation, dispatch (routing,
-//! authentication, rate limits, validation, handler), problem documents for errors, compression, response
-//! headers, access log.
+//! In order: request id and client address, CORS preflight, routing, dispatch to an operation (authentication,
+//! rate limits, validation, handler), problem documents for errors, compression, response headers, access log.
+//! Paths that match no operation are pages of the API documentation, or are redirected.
 mod accept;
 mod body_streams;
 mod chunked;
@@ -26,7 +26,6 @@ mod failure;
 pub mod limits;
 pub mod listener;
 mod operation;
-mod router;
 mod socket;
 mod timeouts;
 
@@ -109,17 +108,28 @@ impl HttpService {
         info: &mut RequestInfo,
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
-        if let Some(response) = redirect::respond(&self.redirects, &request, now) {
-            return Ok(response);
-        }
-        if let Some(response) = self.api_docs.respond(&request) {
-            return response;
-        }
+        let Some(found) = self.dispatcher.find(request.uri().path()) else {
+            return self.respond_without_operation(&request, now);
+        };
         let address = client.address.clone();
         let check_rate_limit = |caller: Option<&Principal>, class: RateLimitClass| {
             self.rate_limits.check(caller, &address, class, now)
         };
-        self.dispatcher.dispatch(request, client, now, &self.cors.0, info, check_rate_limit).await
+        self.dispatcher.dispatch((found, request), client, now, &self.cors.0, info, check_rate_limit).await
+    }
+
+    /// Returns a page of the API documentation or a redirect. They have precedence in this order.
+    fn respond_without_operation(&self, request: &Request, now: i64) -> Result<Response, Problem> {
+        if let Some(response) = self.api_docs.respond(request) {
+            return response;
+        }
+        if let Some(response) = redirect::respond(&self.redirects, request, now) {
+            return Ok(response);
+        }
+        match request.uri().path() {
+            "/" => Ok(api_docs::redirect_to_swagger()),
+            _ => Err(Problem::new(ProblemCode::NotFound, "no operation at this path: see /openapi.json")),
+        }
     }
 
     /// Adds the parts of a response that do not depend on the handler: encoding, security headers, rate limit

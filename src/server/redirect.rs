@@ -1,4 +1,4 @@
-//! Redirects, which are looked up before routing.
+//! Redirects of paths that match no operation.
 use std::sync::Arc;
 
 use poem::{

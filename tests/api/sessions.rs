@@ -187,7 +187,7 @@ async fn accepts_a_token_signed_by_another_process() {
     let (db, clock) = (api.app.db.clone(), api.clock.clone());
     clock.advance(29 * DAY);
     let config = tenon::config::Config::read(&[]).unwrap();
-    let other = tenon::app::App::new(db, clock, &config).await.unwrap();
+    let other = tenon::app::App::new(db, clock, &config, tenon::api::operation_paths()).await.unwrap();
     api.clock.advance(2 * DAY);
     let email = api.user(Role::Reader, "Reader").await;
     let credentials = tenon::resources::accounts::sessions::Credentials {

@@ -114,8 +114,9 @@ impl Api {
         let config = Config::read(&flags).expect("the settings are valid");
         let clock = Clock::fixed(START);
         let statements = Arc::default();
-        let app =
-            App::new(database(&statements).await, clock.clone(), &config).await.expect("the services start");
+        let operations = tenon::api::operation_paths();
+        let app = App::new(database(&statements).await, clock.clone(), &config, operations);
+        let app = app.await.expect("the services start");
         let server = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
         Api { server, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
     }
@@ -124,8 +125,9 @@ impl Api {
     pub async fn second_instance(&self) -> Api {
         let config =
             Config::read(&[("rate_limits", Some("off".to_owned()))]).expect("the settings are valid");
-        let app =
-            App::new(self.app.db.clone(), self.clock.clone(), &config).await.expect("the services start");
+        let operations = tenon::api::operation_paths();
+        let app = App::new(self.app.db.clone(), self.clock.clone(), &config, operations);
+        let app = app.await.expect("the services start");
         let server = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
         Api { server, app, ..self.clone() }
     }

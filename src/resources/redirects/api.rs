@@ -38,8 +38,8 @@ impl RedirectsApi {
 
     /// Create a redirect
     ///
-    /// The redirect takes effect at once. A redirect that would form a cycle, or whose destination is itself
-    /// redirected, is rejected (409).
+    /// The redirect takes effect at once. Operations have precedence: a source that matches the path of an
+    /// operation is rejected (400). A redirect that would form a cycle is rejected (409).
     #[oai(path = "/", method = "post", operation_id = "redirectsCreate")]
     async fn create(
         &self,

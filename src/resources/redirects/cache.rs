@@ -4,22 +4,20 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use entity::{
-    alias, collection, document, post, post_slug,
+    alias, collection, document, post,
     redirect::{self, RedirectKind},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
     QuerySelect, RelationTrait,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
 
 use super::{
-    destination::RedirectHosts,
-    graph::Graph,
     path::Pattern,
-    rules::build_graph,
-    snapshot::{FormerPaths, Rule, Snapshot},
+    rules::RuleContext,
+    snapshot::{Alias, Rule, Snapshot},
 };
 use crate::{
     http::problem::{Error, Result},
@@ -31,18 +29,18 @@ use crate::{
 pub struct CachedRules {
     pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
-    graph: Arc<Graph>,
-    former: Arc<FormerPaths>,
+    aliases: Arc<Vec<Alias>>,
     /// The versions of the collections `redirects`, `posts` and `documents` that were read.
     versions: Versions,
 }
 
 type Versions = [i64; 3];
 
-/// The existing rules that new rules are checked against.
+/// The existing rules and aliases that new rules are checked against.
+#[derive(Clone)]
 pub struct CurrentRules {
     pub rules: Arc<Vec<Rule>>,
-    pub graph: Arc<Graph>,
+    pub aliases: Arc<Vec<Alias>>,
 }
 
 const COLLECTIONS: [&str; 3] = ["redirects", "posts", "documents"];
@@ -51,12 +49,12 @@ pub struct RuleCache {
     rules: ArcSwap<CachedRules>,
     /// Held during a refresh, so that refreshes do not overtake each other and store an older state.
     refreshing: tokio::sync::Mutex<()>,
-    pub sites: RedirectHosts,
+    pub context: RuleContext,
 }
 
 impl RuleCache {
-    pub fn new(sites: RedirectHosts) -> Self {
-        RuleCache { rules: ArcSwap::default(), refreshing: tokio::sync::Mutex::new(()), sites }
+    pub fn new(context: RuleContext) -> Self {
+        RuleCache { rules: ArcSwap::default(), refreshing: tokio::sync::Mutex::new(()), context }
     }
 
     pub fn load(&self) -> arc_swap::Guard<Arc<CachedRules>> {
@@ -75,21 +73,20 @@ impl RuleCache {
             true => before.rules.clone(),
             false => Arc::new(load_rules(db.read()).await?),
         };
-        let former = match before.versions[1..] == versions[1..] {
-            true => before.former.clone(),
-            false => Arc::new(load_former_paths(db.read()).await?),
+        let aliases = match before.versions[1..] == versions[1..] {
+            true => before.aliases.clone(),
+            false => Arc::new(load_aliases(db.read()).await?),
         };
-        // Most writes to posts and documents do not change a path: reuse the snapshot and the graph.
-        if before.versions[0] == versions[0] && before.former == former {
-            let (snapshot, graph) = (before.snapshot.clone(), before.graph.clone());
-            self.rules.store(Arc::new(CachedRules { snapshot, rules, graph, former, versions }));
+        // Most writes to posts and documents do not change a path: reuse the snapshot.
+        if before.versions[0] == versions[0] && before.aliases == aliases {
+            let snapshot = before.snapshot.clone();
+            self.rules.store(Arc::new(CachedRules { snapshot, rules, aliases, versions }));
             return Ok(());
         }
-        let (sites, previous) = (self.sites.clone(), before.snapshot.clone());
+        let (context, previous) = (self.context.clone(), before.snapshot.clone());
         let built = tokio::task::spawn_blocking(move || {
-            let snapshot = Snapshot::build(&rules, &former, &sites, Some(&previous));
-            let graph = Arc::new(build_graph(&rules, &former.aliases, &sites));
-            CachedRules { snapshot: Arc::new(snapshot), rules, graph, former, versions }
+            let snapshot = Snapshot::build(&rules, &aliases, &context, Some(&previous));
+            CachedRules { snapshot: Arc::new(snapshot), rules, aliases, versions }
         });
         let built = built.await.map_err(|error| Error::Internal(error.to_string()))?;
         log_inactive(&built.snapshot, &before.snapshot);
@@ -103,21 +100,15 @@ impl RuleCache {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
         find.one(&**tx).await?;
         let (versions, cached) = (versions(&**tx).await?, self.rules.load_full());
-        let former = match cached.versions[1..] == versions[1..] {
-            true => cached.former.clone(),
-            false => Arc::new(load_former_paths(&**tx).await?),
+        let aliases = match cached.versions[1..] == versions[1..] {
+            true => cached.aliases.clone(),
+            false => Arc::new(load_aliases(&**tx).await?),
         };
         let rules = match cached.versions[0] == versions[0] {
-            true if cached.former == former => {
-                return Ok(CurrentRules { rules: cached.rules.clone(), graph: cached.graph.clone() });
-            }
             true => cached.rules.clone(),
             false => Arc::new(load_rules(&**tx).await?),
         };
-        let (all, sites) = (rules.clone(), self.sites.clone());
-        let built = tokio::task::spawn_blocking(move || build_graph(&all, &former.aliases, &sites)).await;
-        let graph = Arc::new(built.map_err(|error| Error::Internal(error.to_string()))?);
-        Ok(CurrentRules { rules, graph })
+        Ok(CurrentRules { rules, aliases })
     }
 }
 
@@ -172,12 +163,12 @@ async fn load_rules<C: ConnectionTrait>(db: &C) -> Result<Vec<Rule>> {
     Ok(rows.into_iter().map(rule).collect())
 }
 
-/// Loads the former paths of published posts and of documents, with their current paths.
-async fn load_former_paths<C: ConnectionTrait>(db: &C) -> Result<FormerPaths> {
-    let slug = |slug: &str| format!("/api/posts/{slug}");
+/// Loads the aliases of published posts and of documents.
+async fn load_aliases<C: ConnectionTrait>(db: &C) -> Result<Vec<Alias>> {
     let mut posts: Vec<(String, String)> = alias::Entity::find()
         .join(JoinType::InnerJoin, alias::Relation::Post.def())
-        .filter(is_published())
+        .filter(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
+        .filter(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
         .select_only()
         .column(alias::Column::Path)
         .column(post::Column::Slug)
@@ -193,28 +184,10 @@ async fn load_former_paths<C: ConnectionTrait>(db: &C) -> Result<FormerPaths> {
         .into_tuple()
         .all(db)
         .await?;
-    let mut slugs: Vec<(String, String)> = post_slug::Entity::find()
-        .join(JoinType::InnerJoin, post_slug::Relation::Post.def())
-        .filter(is_published())
-        .filter(post_slug::Column::Slug.into_expr().ne(post::Column::Slug.into_expr()))
-        .select_only()
-        .column(post_slug::Column::Slug)
-        .column(post::Column::Slug)
-        .into_tuple()
-        .all(db)
-        .await?;
     // Sorted, because a refresh compares them with the previous ones.
     posts.sort_unstable();
     documents.sort_unstable();
-    slugs.sort_unstable();
-    let posts = posts.into_iter().map(|(path, now)| (path, slug(&now)));
+    let posts = posts.into_iter().map(|(path, slug)| (path, format!("/api/posts/{slug}")));
     let documents = documents.into_iter().map(|(path, at)| (path, format!("/api/docs/{at}")));
-    let slugs = slugs.into_iter().map(|(before, now)| (slug(&before), slug(&now)));
-    Ok(FormerPaths { aliases: posts.chain(documents).collect(), slugs: slugs.collect() })
-}
-
-fn is_published() -> Condition {
-    Condition::all()
-        .add(Expr::col((post::Entity, post::Column::DeletedAt)).is_null())
-        .add(Expr::col((post::Entity, post::Column::PublishedAt)).gt(0))
+    Ok(posts.chain(documents).collect())
 }

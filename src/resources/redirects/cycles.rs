@@ -1,79 +1,138 @@
-//! Cycles that appear without a change to a rule: a post or a document takes a path that a rule redirects to,
-//! or a setting declares another host to be this service. The rules and aliases that close a cycle are left
-//! out of the snapshot.
-use std::{
-    cell::RefCell,
-    collections::{HashMap, HashSet},
-};
+//! Sequences of redirects that do not end. Writes that would create one are rejected. Others appear later: a
+//! rule with precedence is deleted, or the setting `public_url` declares another host to be this service.
+use std::cell::RefCell;
+
+use uuid::Uuid;
 
 use super::{
-    path::{Kind, Pattern, canonical},
-    snapshot::{FormerPaths, Rule, Snapshot},
+    path::{Kind, canonical},
+    snapshot::{Rule, Snapshot},
 };
+use crate::http::operation_paths::OperationPaths;
 
-/// The current path of a post by each of its former slug paths.
-type Slugs<'a> = HashMap<&'a str, &'a str>;
-
-/// A chain of this many redirects counts as a cycle. Browsers stop at 20.
+/// A sequence of more redirects counts as a cycle. Browsers stop at 20.
 const MAX_STEPS: usize = 20;
 /// A path from which rules with dates reach this many paths counts as part of a cycle.
 const MAX_REACHED: usize = 200;
+/// The most paths of a cycle in a message, and the most characters of each.
+const MAX_SHOWN: (usize, usize) = (6, 100);
+
+/// A sequence of redirects that does not end.
+#[derive(Debug)]
+pub struct Cycle {
+    /// The redirected paths. The last equals the first, unless the sequence ends at a limit.
+    paths: Vec<String>,
+    /// The ids of the rules that redirect the paths.
+    pub rules: Vec<Uuid>,
+}
+
+/// A path that a sequence of redirects reaches.
+struct Step {
+    path: String,
+    /// The rule that redirects to this path; `None` at the start and after an alias.
+    rule: Option<Uuid>,
+    /// The position of the step before.
+    previous: usize,
+    /// The number of redirects from the start.
+    count: usize,
+}
 
 impl Snapshot {
-    /// Removes entries that redirect back to themselves. Aliases are removed first: rules have precedence.
-    pub(super) fn break_cycles(&mut self, rules: &[Rule], former: &FormerPaths) {
-        let slugs = former.slugs.iter().map(|(before, now)| (before.as_str(), now.as_str())).collect();
-        for (path, _) in &former.aliases {
-            let Some(path) = canonical(path) else { continue };
-            let source = Pattern { kind: Kind::Exact, path: path.into_owned() };
-            self.remove_if_cyclic(&source, &slugs, false);
-        }
+    /// Removes the rules that redirect back to their source.
+    pub(super) fn break_cycles(&mut self, rules: &[Rule], operations: &OperationPaths) {
         for rule in rules {
-            self.remove_if_cyclic(&rule.pattern, &slugs, true);
-        }
-    }
-
-    fn remove_if_cyclic(&mut self, source: &Pattern, slugs: &Slugs<'_>, is_rule: bool) {
-        let from = match source.kind {
-            Kind::Exact => source.path.clone(),
-            Kind::Prefix => format!("{}/x", source.path),
-            Kind::Wildcard => source.path.replace('*', "x"),
-        };
-        if self.is_cyclic(&from, slugs) && self.remove(source, is_rule) {
-            self.cycles.push(source.text());
-        }
-    }
-
-    /// Returns whether some sequence of redirects from this path returns to it or does not end.
-    fn is_cyclic(&self, from: &str, slugs: &Slugs<'_>) -> bool {
-        let (mut seen, mut open) = (HashSet::new(), vec![(from.to_owned(), 0)]);
-        while let Some((path, steps)) = open.pop() {
-            for next in self.next_paths(&path, slugs) {
-                if next == from || steps == MAX_STEPS || seen.len() == MAX_REACHED {
-                    return true;
-                }
-                if seen.insert(next.clone()) {
-                    open.push((next, steps + 1));
-                }
+            if self.find_cycle(rule, operations).is_some() {
+                self.remove(&rule.pattern);
+                self.cycles.push(rule.pattern.text());
             }
         }
-        false
     }
 
-    /// Returns the paths that a path may redirect to: one for each rule that has precedence at some time.
-    fn next_paths(&self, path: &str, slugs: &Slugs<'_>) -> Vec<String> {
-        let paths = RefCell::new(Vec::new());
-        let undated = self.find_first(path, &|action, captures| {
-            let location = action.location(captures, path, None)?;
-            paths.borrow_mut().push(action.local_path(&location)?);
+    /// Returns a cycle that begins with this rule. It is searched from a sample path of the source.
+    pub(super) fn find_cycle(&self, rule: &Rule, operations: &OperationPaths) -> Option<Cycle> {
+        let start = rule.pattern.sample();
+        if rule.pattern.kind == Kind::Exact && self.redirects_to_itself(&start) {
+            return Some(Cycle { paths: vec![start.clone(), start], rules: vec![rule.id] });
+        }
+        let mut steps = vec![Step { path: start.clone(), rule: None, previous: 0, count: 0 }];
+        let mut current = 0;
+        while let Some(Step { path, count, .. }) = steps.get(current) {
+            let count = count + 1;
+            for (path, by) in self.next_paths(path, operations) {
+                // Another rule may have precedence for the sample path.
+                if current == 0 && by != Some(rule.id) {
+                    continue;
+                }
+                let returns = canonical(&path).is_some_and(|path| path == start);
+                if !returns && steps.iter().any(|step| step.path == path) {
+                    continue;
+                }
+                steps.push(Step { path, rule: by, previous: current, count });
+                if returns || count > MAX_STEPS || steps.len() > MAX_REACHED {
+                    return Some(Cycle::ending_with(&steps));
+                }
+            }
+            current += 1;
+        }
+        None
+    }
+
+    /// Returns the paths that a path may redirect to, each with the rule: one for each rule that has precedence
+    /// at some time.
+    fn next_paths(&self, path: &str, operations: &OperationPaths) -> Vec<(String, Option<Uuid>)> {
+        let Some(canonical) = canonical(path) else { return Vec::new() };
+        let found = RefCell::new(Vec::new());
+        self.find_first(&canonical, &|action, captures| {
+            let location = action.location(captures, &canonical, None)?;
+            found.borrow_mut().push((action.local_path(&location).to_owned(), action.rule));
             action.is_undated().then_some(())
         });
-        let mut paths = paths.into_inner();
-        if undated.is_none() {
-            // The posts API redirects a former slug with everything below it, such as its comments.
-            let end = path.match_indices('/').nth(3).map_or(path.len(), |(at, _)| at);
-            paths.extend(slugs.get(&path[..end]).map(|now| format!("{now}{}", &path[end..])));
+        let found = found.into_inner();
+        // Operations have precedence. Few paths have a rule, so this is checked last.
+        match found.is_empty() || operations.template(path).is_some() {
+            true => Vec::new(),
+            false => found,
         }
-        paths
+    }
+}
+
+impl Cycle {
+    /// Returns the sequence that ends with the last step.
+    fn ending_with(steps: &[Step]) -> Cycle {
+        let (mut paths, mut rules) = (Vec::new(), Vec::new());
+        let mut at = steps.len() - 1;
+        loop {
+            let Step { path, rule, previous, .. } = &steps[at];
+            paths.push(path.clone());
+            rules.extend(rule);
+            if at == 0 {
+                break;
+            }
+            at = *previous;
+        }
+        paths.reverse();
+        Cycle { paths, rules }
+    }
+
+    /// Returns the detail of the problem, with the paths: `/a -> /b -> /a`.
+    pub fn message(&self) -> String {
+        let rule = match self.paths.first() == self.paths.last() {
+            true => "must not form a redirect cycle",
+            false => "must not form a sequence of more than 20 redirects",
+        };
+        format!("{rule}: {}", self.text())
+    }
+
+    fn text(&self) -> String {
+        let (max_paths, max_chars) = MAX_SHOWN;
+        let shown = |path: &String| match path.char_indices().nth(max_chars) {
+            Some((end, _)) => format!("{}…", &path[..end]),
+            None => path.clone(),
+        };
+        let mut paths: Vec<String> = self.paths.iter().map(shown).collect();
+        if paths.len() > max_paths {
+            paths.splice(max_paths - 2..paths.len() - 1, ["…".to_owned()]);
+        }
+        paths.join(" -> ")
     }
 }

@@ -1,9 +1,6 @@
 //! Destinations of rules: a path of this service or a URL of an allowed host, with gaps for the captures of
 //! the source.
-use super::{
-    path::{Kind, MAX_LENGTH, Pattern, canonical, escape, escaped, has_dot_segments},
-    path_set::PathSet,
-};
+use super::path::{MAX_LENGTH, Pattern, escape, escaped, has_dot_segments};
 
 /// The placeholder for the last capture of the source. Each `*` stands for the next capture in order.
 pub const SPLAT: &str = ":splat";
@@ -54,14 +51,6 @@ impl RedirectHosts {
 fn without_default_port(scheme: &str, host: &str) -> String {
     let port = if scheme == "https" { ":443" } else { ":80" };
     host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase()
-}
-
-/// Paths of this service that a rule may redirect to.
-pub enum Targets {
-    /// One path in canonical form.
-    Path(String),
-    /// A set of paths, and the text that all of them begin with.
-    Paths(String, PathSet),
 }
 
 /// A parsed destination.
@@ -158,47 +147,6 @@ impl Destination {
             path => path,
         }
     }
-
-    /// Returns the paths of this service that a rule with this source may redirect to.
-    pub fn targets(&self, source: &Pattern) -> Vec<Targets> {
-        match self.literals.as_slice() {
-            _ if !self.is_local => Vec::new(),
-            [path] => canonical_path(path).map(Targets::Path).into_iter().collect(),
-            literals => self.gapped_targets(literals, source),
-        }
-    }
-
-    fn gapped_targets(&self, literals: &[String], source: &Pattern) -> Vec<Targets> {
-        let mut paths = PathSet::new();
-        let head = literals.first().and_then(|literal| canonical_part(literal)).unwrap_or_default();
-        for (i, literal) in literals.iter().enumerate() {
-            paths.push_text(&canonical_part(literal).unwrap_or_default());
-            if let Some(gap) = self.gaps.get(i) {
-                paths.push_gap(source.matches_rest(*gap));
-            }
-        }
-        let paths = paths.trimmed();
-        // `/old/*` to `/new/*` redirects `/old` to `/new/`, whose canonical form is `/new`.
-        let bare = paths.without_tail().filter(|_| source.kind == Kind::Prefix);
-        let bare = bare.map(|bare| match (self.gaps.len(), head.trim_end_matches('/')) {
-            (1, "") => Targets::Path("/".to_owned()),
-            (1, path) => Targets::Path(path.to_owned()),
-            _ => Targets::Paths(head.clone(), bare),
-        });
-        bare.into_iter().chain([Targets::Paths(head, paths)]).collect()
-    }
-}
-
-/// Returns a path in canonical form. A URL without a path means `/`.
-fn canonical_path(path: &str) -> Option<String> {
-    canonical(if path.is_empty() { "/" } else { path }).map(|path| path.into_owned())
-}
-
-/// Returns a part of a path in canonical form, with its trailing slash.
-fn canonical_part(part: &str) -> Option<String> {
-    let canonical = canonical(part)?;
-    let slash = part.len() > 1 && part.ends_with('/');
-    Some(if slash { format!("{canonical}/") } else { canonical.into_owned() })
 }
 
 /// Decodes percent-encoding up to four times, because some clients and proxies decode more than once.

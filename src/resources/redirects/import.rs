@@ -12,7 +12,7 @@ use super::{
     destination::{Destination, RedirectHosts},
     formats::Entry,
     path::Pattern,
-    rules::{check_dates, check_destination, check_graph},
+    rules::{RuleContext, check_dates, check_destination, check_source, check_with_existing},
     service::{Redirects, new_row},
     snapshot::Rule,
     types::RedirectImport,
@@ -52,13 +52,15 @@ impl Redirects {
     /// The caller must call [`Redirects::refresh`] after the commit.
     pub async fn import(&self, tx: &Tx, entries: Vec<Entry>) -> Result<RedirectImport> {
         let current = self.cache.lock_current(tx).await?;
-        let sites = self.cache.sites.clone();
+        let context = self.cache.context.clone();
         let existing = current.rules.clone();
         // Parsing up to a million rules would block an async worker thread.
-        let planned = tokio::task::spawn_blocking(move || plan(&existing, &entries, &sites));
+        let planned = tokio::task::spawn_blocking(move || plan(&existing, &entries, &context));
         let (rules, report) =
             planned.await.map_err(|error| Error::Internal(error.to_string()))?.map_err(invalid)?;
-        check_graph(&current.graph, rules.clone(), &self.cache.sites).await?;
+        if !rules.is_empty() {
+            check_with_existing(&current, &rules, &self.cache.context).await?;
+        }
         let now = self.clock.now();
         for chunk in rules.chunks(ROWS_PER_STATEMENT) {
             let next_version = Expr::col((redirect::Entity, redirect::Column::Version)).add(1);
@@ -93,13 +95,13 @@ fn invalid(mut violations: Vec<Violation>) -> Error {
 type Plan = Result<(Vec<Rule>, RedirectImport), Vec<Violation>>;
 
 /// Returns the rules that must be written, or the violations of the entries.
-fn plan(existing: &[Rule], entries: &[Entry], sites: &RedirectHosts) -> Plan {
+fn plan(existing: &[Rule], entries: &[Entry], context: &RuleContext) -> Plan {
     let by_pattern: HashMap<&Pattern, &Rule> = existing.iter().map(|rule| (&rule.pattern, rule)).collect();
     let mut seen = HashMap::new();
     let (mut rules, mut violations) = (Vec::new(), Vec::new());
     let mut report = RedirectImport { created: 0, updated: 0, unchanged: 0 };
     for entry in entries {
-        let rule = match entry_rule(entry, sites) {
+        let rule = match entry_rule(entry, context) {
             Ok(rule) => rule,
             Err(violation) => {
                 violations.push(violation);
@@ -111,7 +113,7 @@ fn plan(existing: &[Rule], entries: &[Entry], sites: &RedirectHosts) -> Plan {
             continue;
         }
         match by_pattern.get(&rule.pattern) {
-            Some(before) if is_same(before, &rule, sites) => report.unchanged += 1,
+            Some(before) if is_same(before, &rule, &context.hosts) => report.unchanged += 1,
             Some(before) => {
                 report.updated += 1;
                 rules.push(Rule { id: before.id, ..rule });
@@ -133,10 +135,11 @@ fn is_same(before: &Rule, rule: &Rule, sites: &RedirectHosts) -> bool {
         && (before.destination == rule.destination || parsed(before) == parsed(rule))
 }
 
-fn entry_rule(entry: &Entry, sites: &RedirectHosts) -> Result<Rule, Violation> {
+fn entry_rule(entry: &Entry, context: &RuleContext) -> Result<Rule, Violation> {
     let new = entry.new.clone();
     let pattern = Pattern::parse(&new.source).map_err(|message| entry.violation("source", message))?;
-    check_destination(&pattern, &new.destination, sites)
+    check_source(&pattern, &context.operations).map_err(|message| entry.violation("source", &message))?;
+    check_destination(&pattern, &new.destination, &context.hosts)
         .map_err(|message| entry.violation("destination", message))?;
     check_dates(new.starts_at, new.ends_at).map_err(|message| entry.violation("endsAt", message))?;
     Ok(Rule {

@@ -1,5 +1,4 @@
-//! Redirects: rules that map request paths to other locations. The server looks them up before it routes a
-//! request.
+//! Redirects: rules that map request paths to other locations. Operations of the API have precedence.
 mod api;
 mod cache;
 mod cycles;
@@ -7,12 +6,9 @@ mod destination;
 mod example;
 mod files_api;
 pub mod formats;
-mod graph;
 mod import;
 mod list;
 mod path;
-mod path_set;
-mod protected;
 mod rules;
 mod service;
 mod snapshot;
@@ -22,11 +18,12 @@ pub use api::RedirectsApi;
 pub use destination::RedirectHosts;
 pub use files_api::RedirectFilesApi;
 pub use path::Pattern;
+pub use rules::RuleContext;
 pub use service::Redirects;
-pub use snapshot::{FormerPaths, RedirectMatch, Rule, Snapshot};
+pub use snapshot::{RedirectMatch, Rule, Snapshot};
 pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};
 
 use crate::http::operation::Tag;
 
 pub const TAG: Tag =
-    Tag { name: "Redirects", description: "Redirects: rules that redirect paths, applied before routing." };
+    Tag { name: "Redirects", description: "Redirects: rules that redirect paths that match no operation." };

@@ -1,13 +1,8 @@
 //! Canonical paths, so that every spelling of a path finds the same rule, and the patterns of rule sources.
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
 /// Exact patterns precede prefixes, long prefixes precede short ones, and prefixes precede wildcards.
 pub use entity::redirect::RedirectKind as Kind;
-
-use super::{
-    path_set::{PathSet, path_sets},
-    protected::is_protected,
-};
 
 /// The most characters of a source or a destination.
 pub const MAX_LENGTH: usize = 1000;
@@ -116,13 +111,7 @@ impl Pattern {
         if pattern.kind != Kind::Exact && pattern.path.matches('/').count() >= MAX_DEPTH {
             return Err("must contain fewer than 16 slashes if it contains `*`");
         }
-        match pattern.covers_reserved() || is_protected(&pattern.path) {
-            true => Err("must not cover paths that redirects cannot replace: /livez, /readyz, \
-                 /openapi.*, /.well-known, /api/auth, /api/me, /api/users, /api/api-keys, \
-                 /api/events, /api/health, /api/jobs, /api/redirects, /api/redirect-files, /api/rates, /api/upstreams, /api/v1/invoices, /api/v2, \
-                 /api/webhook-deliveries, /api/webhook-endpoints, /api/webhook-events and /api/webhooks"),
-            false => Ok(pattern),
-        }
+        Ok(pattern)
     }
 
     /// Returns the pattern as clients write it.
@@ -162,47 +151,13 @@ impl Pattern {
         }
     }
 
-    fn covers_reserved(&self) -> bool {
-        if self.kind == Kind::Exact {
-            return is_reserved(&self.path);
+    /// Returns a path that the pattern matches, with `x` for each `*`.
+    pub fn sample(&self) -> String {
+        match self.kind {
+            Kind::Prefix => format!("{}/x", self.path),
+            Kind::Exact | Kind::Wildcard => self.path.replace('*', "x"),
         }
-        let sets = path_sets(self);
-        RESERVED_SETS.iter().any(|reserved| sets.iter().any(|set| set.intersects(reserved)))
     }
-}
-
-/// Paths that must stay reachable so that probes work and a wrong rule can be deleted. `true` includes every
-/// path that begins with this text.
-const RESERVED: [(&str, bool); 10] = [
-    ("/livez", false),
-    ("/readyz", false),
-    ("/openapi.json", false),
-    ("/openapi.yaml", false),
-    ("/openapi-3.0.json", false),
-    ("/api/redirect-files/", true),
-    ("/api/redirects", false),
-    ("/api/redirects/", true),
-    ("/api/auth", false),
-    ("/api/auth/", true),
-];
-
-static RESERVED_SETS: LazyLock<Vec<PathSet>> = LazyLock::new(|| {
-    let set = |(path, below): &(&str, bool)| {
-        let mut set = PathSet::new();
-        set.push_text(path);
-        if *below {
-            set.push_gap(true);
-        }
-        set
-    };
-    RESERVED.iter().map(set).collect()
-});
-
-/// Returns whether no rule may redirect this path.
-pub fn is_reserved(path: &str) -> bool {
-    RESERVED
-        .iter()
-        .any(|(reserved, below)| if *below { path.starts_with(reserved) } else { path == *reserved })
 }
 
 /// The key of a rule in a URL: its source, or its key form with hyphens for slashes.
@@ -274,6 +229,7 @@ mod tests {
             ("/old/", Kind::Exact, "/old"),
             ("/%C3%BCber", Kind::Exact, "/über"),
             ("/old/*", Kind::Prefix, "/old"),
+            ("/*", Kind::Prefix, ""),
             ("/old/*.html", Kind::Wildcard, "/old/*.html"),
             ("/*/old/*", Kind::Wildcard, "/*/old/*"),
             ("/old*", Kind::Wildcard, "/old*"),
@@ -285,67 +241,38 @@ mod tests {
         }
     }
 
-    const INVALID: [&str; 43] = [
-        "",
-        "old",
-        "//old",
-        "/a//b",
-        "/a/../b",
-        "/./a",
-        "/a?b=c",
-        "/a#b",
-        "/a\\b",
-        "/a\u{7}",
-        "/%ff",
-        "/a/**",
-        "/*1*2*3*4*5*6",
-        "/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f/10/*",
-        "/livez",
-        "/readyz",
-        "/readyz/",
-        "/livez/*",
-        "/*",
-        "/api/*",
-        "/api/*/x",
-        "/api/auth",
-        "/api/auth/login",
-        "/api/%61uth/login",
-        "/api/redirects",
-        "/api/redirect-files/csv",
-        "/api/redirects/old",
-        "/api/red*",
-        "/openapi.json",
-        "/openapi*",
-        "/open*",
-        "/*.json",
-        "/*/redirects",
-        "/*/auth/*",
-        "/live*",
-        "/l*z",
-        "/.well-known/jwks.json",
-        "/api/users",
-        "/api/api-keys/x",
-        "/api/v2/*",
-        "/api/webhooks/stripe",
-        "/api/webhook-events",
-        "/api/v2/invoices/en-us",
-    ];
-
     #[test]
-    fn rejects_invalid_sources_and_reserved_paths() {
-        for text in INVALID {
+    fn rejects_invalid_sources() {
+        for text in [
+            "",
+            "old",
+            "//old",
+            "/a//b",
+            "/a/../b",
+            "/./a",
+            "/a?b=c",
+            "/a#b",
+            "/a\\b",
+            "/a\u{7}",
+            "/%ff",
+            "/a/**",
+            "/*1*2*3*4*5*6",
+            "/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f/10/*",
+        ] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
-        for text in [
-            "/api/posts",
-            "/api/v1/revenues",
-            "/livez2",
-            "/lives",
-            "/api/authors",
-            "/blog/*.html",
-            "/swagger",
+    }
+
+    #[test]
+    fn a_pattern_matches_its_sample() {
+        for (text, sample) in [
+            ("/", "/"),
+            ("/old", "/old"),
+            ("/*", "/x"),
+            ("/old/*", "/old/x"),
+            ("/a/*/by/*.html", "/a/x/by/x.html"),
         ] {
-            assert!(Pattern::parse(text).is_ok(), "{text}");
+            assert_eq!(Pattern::parse(text).map(|pattern| pattern.sample()).as_deref(), Ok(sample), "{text}");
         }
     }
 

@@ -1,16 +1,28 @@
-//! Validation of a rule on its own and against the other rules.
-use std::sync::Arc;
+//! Validation of a rule on its own and together with the other rules.
+use std::{collections::HashSet, sync::Arc};
+
+use uuid::Uuid;
 
 use super::{
+    cache::CurrentRules,
     destination::{Destination, RedirectHosts},
-    graph::{Chain, ChainCheck, Graph, LimitExceeded, WorkLimit},
-    path::{Kind, Pattern, canonical},
-    snapshot::Rule,
+    path::{Kind, Pattern},
+    snapshot::{Rule, Snapshot},
 };
 use crate::{
     domain::timestamp::Timestamp,
-    http::problem::{Error, Result},
+    http::{
+        operation_paths::OperationPaths,
+        problem::{Error, Result},
+    },
 };
+
+/// The hosts and the operations that rules are validated against.
+#[derive(Clone, Default)]
+pub struct RuleContext {
+    pub hosts: RedirectHosts,
+    pub operations: Arc<OperationPaths>,
+}
 
 /// Returns an error if the end of a rule is not after its start.
 pub fn check_dates(starts: Option<Timestamp>, ends: Option<Timestamp>) -> Result<(), &'static str> {
@@ -24,81 +36,55 @@ pub fn check_dates(starts: Option<Timestamp>, ends: Option<Timestamp>) -> Result
 pub fn check_destination(
     pattern: &Pattern,
     destination: &str,
-    sites: &RedirectHosts,
+    hosts: &RedirectHosts,
 ) -> Result<(), &'static str> {
-    Destination::parse(destination, pattern, sites).map(|_| ())
+    Destination::parse(destination, pattern, hosts).map(|_| ())
+}
+
+/// Returns an error if an operation has the path of this source, or a sample of its paths. Such a rule would
+/// have no effect, because operations have precedence. Broader sources are accepted.
+pub fn check_source(pattern: &Pattern, operations: &OperationPaths) -> Result<(), String> {
+    let folder = (pattern.kind == Kind::Prefix).then(|| pattern.path.clone());
+    let paths = [Some(pattern.sample()), folder];
+    match paths.iter().flatten().find_map(|path| operations.template(path)) {
+        Some(template) => Err(format!("must not match an operation of the API: {template}")),
+        None => Ok(()),
+    }
 }
 
 /// The most wildcard sources in one folder: a request may have to try all of them.
 const MAX_WILDCARDS: usize = 100;
-/// The most comparison steps of one write: some tenths of a second.
-const MAX_STEPS: usize = 50_000_000;
 
-/// Builds the graph of the rules and the aliases of content. Rules have precedence. Rules to hosts that are
-/// no longer listed are omitted, because they have no effect.
-pub fn build_graph(rules: &[Rule], aliases: &[(String, String)], sites: &RedirectHosts) -> Graph {
-    let edge = |rule: &Rule| {
-        let destination = Destination::parse(&rule.destination, &rule.pattern, sites).ok()?;
-        Some((rule.pattern.clone(), destination))
-    };
-    let alias_edge = |(path, destination): &(String, String)| {
-        let source = Pattern { kind: Kind::Exact, path: canonical(path)?.into_owned() };
-        let destination = Destination::parse(destination, &source, sites).ok()?;
-        Some((source, destination))
-    };
-    // Of two equal aliases the last has precedence, as in the snapshot; the graph uses the first.
-    Graph::new(rules.iter().filter_map(edge).chain(aliases.iter().rev().filter_map(alias_edge)))
-}
-
-/// Rejects rules that would form a cycle or a chain with each other or with the existing rules. Dates are
-/// ignored: two rules that do not overlap today may overlap after a change of their dates.
-pub async fn check_graph(existing: &Arc<Graph>, new: Vec<Rule>, sites: &RedirectHosts) -> Result<()> {
-    let (existing, sites) = (existing.clone(), sites.clone());
-    // CPU-bound for up to some tenths of a second: runs outside the async worker threads.
-    let found =
-        tokio::task::spawn_blocking(move || find_conflict(&existing, &build_graph(&new, &[], &sites))).await;
+/// Rejects rules that would form a cycle with each other or with the existing rules. Dates are ignored: two
+/// rules that do not overlap today may overlap after a change of their dates.
+pub async fn check_with_existing(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Result<()> {
+    let (current, new, context) = (current.clone(), new.to_vec(), context.clone());
+    // The candidate is built of all rules, which is CPU-bound: this runs outside the async worker threads.
+    let found = tokio::task::spawn_blocking(move || find_conflict(&current, &new, &context)).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(conflict) => Err(Error::ConflictWith(conflict)),
         None => Ok(()),
     }
 }
 
-fn find_conflict(existing: &Graph, new: &Graph) -> Option<String> {
-    if let Some(folder) = existing.overfull_folder(new, MAX_WILDCARDS) {
-        let folder: String = folder.chars().take(200).collect();
+fn find_conflict(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Option<String> {
+    let written: HashSet<Uuid> = new.iter().map(|rule| rule.id).collect();
+    let (replaced, unchanged): (Vec<&Rule>, Vec<&Rule>) =
+        current.rules.iter().partition(|rule| written.contains(&rule.id));
+    let rules = || new.iter().chain(unchanged.iter().copied());
+    let mut candidate = Snapshot::index(rules(), &current.aliases, &context.hosts, None);
+    let replaced: HashSet<Uuid> = replaced.iter().map(|rule| rule.id).collect();
+    let mut added =
+        new.iter().filter(|rule| rule.pattern.kind == Kind::Wildcard && !replaced.contains(&rule.id));
+    if let Some(rule) = added.find(|rule| candidate.count_wildcards(&rule.pattern) > MAX_WILDCARDS) {
+        let folder: String = rule.pattern.folder().chars().take(200).collect();
         return Some(format!(
             "{folder}/ would have more than {MAX_WILDCARDS} sources with `*` in the middle: move some of them to \
              other folders, end them with `/*`, or list the paths one by one"
         ));
     }
-    let found = match ChainCheck::new(new, existing, WorkLimit::new(MAX_STEPS)).find_chain() {
-        Ok(found) => found,
-        Err(LimitExceeded) => {
-            return Some(
-                "there are too many rules to compare with: write fewer rules at once, or put more text before \
-                 the first `*` of source and destination"
-                    .to_owned(),
-            );
-        }
-    };
-    let Chain { rule, next, is_cycle } = found?;
-    let (rule_text, next_text) = (excerpt(&rule), excerpt(&next));
-    Some(match (rule == next, is_cycle) {
-        (true, _) => format!("{rule_text} would redirect to itself"),
-        (_, true) => format!("{rule_text} and {next_text} would form a redirect cycle"),
-        (_, false) => {
-            format!(
-                "{rule_text} would redirect to {next_text}, which is itself redirected: use the final destination"
-            )
-        }
-    })
-}
-
-/// Returns at most 200 characters of a pattern: sources may be longer than a problem detail should be.
-fn excerpt(pattern: &Pattern) -> String {
-    let text = pattern.text();
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    let mut cycles = rules().filter_map(|rule| candidate.find_cycle(rule, &context.operations));
+    // Existing cycles have no effect, so they do not prevent other writes.
+    let cycle = cycles.find(|cycle| cycle.rules.iter().any(|rule| written.contains(rule)))?;
+    Some(cycle.message())
 }

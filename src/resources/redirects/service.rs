@@ -11,9 +11,8 @@ use uuid::Uuid;
 
 use super::{
     cache::RuleCache,
-    destination::RedirectHosts,
     path::{Pattern, RuleKey},
-    rules::{check_dates, check_destination, check_graph},
+    rules::{RuleContext, check_dates, check_destination, check_source, check_with_existing},
     snapshot::{RedirectMatch, Rule},
     types::{NewRedirect, Redirect, RedirectReplacement},
 };
@@ -76,8 +75,8 @@ const FLUSH_BATCH: usize = 1000;
 const FLUSH_TIMEOUT: i64 = 20_000;
 
 impl Redirects {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, sites: RedirectHosts) -> Self {
-        Redirects { db, clock, cursors, cache: Arc::new(RuleCache::new(sites)) }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey, context: RuleContext) -> Self {
+        Redirects { db, clock, cursors, cache: Arc::new(RuleCache::new(context)) }
     }
 
     /// Returns the redirect of a path at `now` (milliseconds), by the cached rules.
@@ -161,14 +160,15 @@ impl Redirects {
         let created = run_once(&self.db, attempt, async move |tx| {
             let NewRedirect { source, destination, permanent, starts_at, ends_at } = new;
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
-            let pattern = Pattern::parse(&source)
-                .map_err(|message| Error::invalid_field("#/source", ErrorCode::Invalid, message))?;
-            let rule = build_rule(Uuid::now_v7(), pattern, &to, &cache.sites)?;
+            let invalid = |message: &str| Error::invalid_field("#/source", ErrorCode::Invalid, message);
+            let pattern = Pattern::parse(&source).map_err(invalid)?;
+            check_source(&pattern, &cache.context.operations).map_err(|message| invalid(&message))?;
+            let rule = build_rule(Uuid::now_v7(), pattern, &to, &cache.context)?;
             let current = cache.lock_current(&tx).await?;
             if current.rules.iter().any(|other| other.pattern == rule.pattern) {
                 return Err(Error::AlreadyExists("source"));
             }
-            check_graph(&current.graph, vec![rule.clone()], &cache.sites).await?;
+            check_with_existing(&current, std::slice::from_ref(&rule), &cache.context).await?;
             let row = new_row(&rule, now).insert(&*tx).await.map_err(Error::on_unique_violation("source"))?;
             tx.touch("redirects").await?;
             let redirect = Redirect::from(row);
@@ -198,14 +198,17 @@ impl Redirects {
                 }
                 None => {
                     precondition.check_absent()?;
-                    (Uuid::now_v7(), Pattern::parse(key.path()).map_err(invalid_key)?)
+                    let pattern = Pattern::parse(key.path()).map_err(invalid_key)?;
+                    check_source(&pattern, &cache.context.operations)
+                        .map_err(|message| invalid_key(&message))?;
+                    (Uuid::now_v7(), pattern)
                 }
             };
-            let rule = build_rule(id, pattern, &to, &cache.sites)?;
-            check_graph(&current.graph, vec![rule.clone()], &cache.sites).await?;
+            let rule = build_rule(id, pattern, &to, &cache.context)?;
             if let Some(row) = existing.as_ref().filter(|row| is_unchanged(row, &rule)) {
                 return Ok((row.clone().into(), false));
             }
+            check_with_existing(&current, std::slice::from_ref(&rule), &cache.context).await?;
             let (row, new) = match existing {
                 Some(row) => (updated_row(row, &rule, now).update(&*tx).await?, false),
                 None => (new_row(&rule, now).insert(&*tx).await.map_err(Error::from_insert)?, true),
@@ -242,17 +245,17 @@ fn emit(tx: &Tx, kind: EventType, rule: &Redirect, now: i64) {
     tx.emit(kind, rule.id, rule.location(), rule.version, Audience::Editors(None), now);
 }
 
-fn invalid_key(message: &'static str) -> Error {
+fn invalid_key(message: &str) -> Error {
     let place = Location::Parameter("key".to_owned());
     Error::Invalid(vec![Violation::new(place, ErrorCode::Invalid, message)])
 }
 
 /// Builds a rule, and validates its dates and its destination.
-fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, sites: &RedirectHosts) -> Result<Rule> {
+fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, context: &RuleContext) -> Result<Rule> {
     let RedirectReplacement { destination, permanent, starts_at, ends_at } = to.clone();
     check_dates(starts_at, ends_at)
         .map_err(|message| Error::invalid_field("#/endsAt", ErrorCode::Invalid, message))?;
-    check_destination(&pattern, &destination, sites)
+    check_destination(&pattern, &destination, &context.hosts)
         .map_err(|message| Error::invalid_field("#/destination", ErrorCode::Invalid, message))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
     Ok(Rule { id, pattern, destination, permanent, starts_at, ends_at })

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::{
     destination::{Destination, RedirectHosts},
-    path::{Kind, MAX_DEPTH, MAX_STARS, Pattern, canonical, is_reserved},
-    protected::is_protected,
+    path::{Kind, MAX_DEPTH, MAX_STARS, Pattern, canonical},
+    rules::RuleContext,
 };
 
 type Map<T> = HashMap<Box<str>, T, RandomState>;
@@ -30,13 +30,8 @@ pub struct Rule {
     pub ends_at: Option<i64>,
 }
 
-/// Former paths of content, each with the current path.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct FormerPaths {
-    pub aliases: Vec<(String, String)>,
-    /// Former slugs of posts. The posts API redirects them; here they serve only the search for cycles.
-    pub slugs: Vec<(String, String)>,
-}
+/// A former path of a post or document, and its current path.
+pub type Alias = (String, String);
 
 /// The redirect of a path at one time.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +48,9 @@ pub(super) struct Action {
     permanent: bool,
     starts_at: Option<i64>,
     ends_at: Option<i64>,
-    /// `None` for aliases of content, which are not counted.
+    /// The id of the rule; `None` for an alias.
+    pub(super) rule: Option<Uuid>,
+    /// `None` for aliases, which are not counted.
     hits: Option<Arc<AtomicU64>>,
 }
 
@@ -82,7 +79,7 @@ pub struct Snapshot {
     counts: HashMap<Uuid, Arc<AtomicU64>, RandomState>,
     /// The sources of rules without effect because their host is no longer allowed.
     pub disallowed: Vec<String>,
-    /// The sources of rules and aliases without effect because they would close a cycle.
+    /// The sources of rules without effect because they would form a cycle.
     pub cycles: Vec<String>,
 }
 
@@ -91,34 +88,47 @@ impl Snapshot {
     /// snapshot before, so no hit is lost between the two.
     pub fn build(
         rules: &[Rule],
-        former: &FormerPaths,
-        sites: &RedirectHosts,
+        aliases: &[Alias],
+        context: &RuleContext,
+        before: Option<&Snapshot>,
+    ) -> Self {
+        let mut snapshot = Self::index(rules.iter(), aliases, &context.hosts, before);
+        snapshot.break_cycles(rules, &context.operations);
+        snapshot
+    }
+
+    /// Builds the snapshot with the rules that form cycles.
+    pub(super) fn index<'r>(
+        rules: impl Iterator<Item = &'r Rule>,
+        aliases: &[Alias],
+        hosts: &RedirectHosts,
         before: Option<&Snapshot>,
     ) -> Self {
         let mut snapshot = Snapshot::default();
-        snapshot.exact.reserve(rules.len() + former.aliases.len());
-        for (path, destination) in &former.aliases {
+        snapshot.exact.reserve(rules.size_hint().0 + aliases.len());
+        for (path, destination) in aliases {
             let Some(path) = canonical(path) else { continue };
             let source = Pattern { kind: Kind::Exact, path: path.into_owned() };
-            if let Ok(destination) = Destination::parse(destination, &source, sites) {
+            if let Ok(destination) = Destination::parse(destination, &source, hosts) {
+                let (starts_at, ends_at) = (None, None);
                 let action =
-                    Action { destination, permanent: true, starts_at: None, ends_at: None, hits: None };
+                    Action { destination, permanent: true, starts_at, ends_at, rule: None, hits: None };
                 snapshot.exact.insert(source.path.into(), Box::new(action));
             }
         }
         for rule in rules {
-            let Ok(destination) = Destination::parse(&rule.destination, &rule.pattern, sites) else {
+            let Ok(destination) = Destination::parse(&rule.destination, &rule.pattern, hosts) else {
                 snapshot.disallowed.push(rule.pattern.text());
                 continue;
             };
             let hits = before.and_then(|before| before.counts.get(&rule.id)).cloned().unwrap_or_default();
             snapshot.counts.insert(rule.id, hits.clone());
             let Rule { permanent, starts_at, ends_at, .. } = *rule;
-            let hits = Some(hits);
-            snapshot.add(&rule.pattern, Action { destination, permanent, starts_at, ends_at, hits });
+            let (hits, rule_id) = (Some(hits), Some(rule.id));
+            let action = Action { destination, permanent, starts_at, ends_at, rule: rule_id, hits };
+            snapshot.add(&rule.pattern, action);
         }
         snapshot.tree.sort();
-        snapshot.break_cycles(rules, former);
         snapshot
     }
 
@@ -139,26 +149,30 @@ impl Snapshot {
         self.disallowed.iter().chain(&self.cycles).any(|inactive| inactive == source)
     }
 
-    /// Removes a rule, or the alias at an exact path unless a rule has the same path. Returns whether there
-    /// was one.
-    pub(super) fn remove(&mut self, pattern: &Pattern, is_rule: bool) -> bool {
+    /// Removes a rule.
+    pub(super) fn remove(&mut self, pattern: &Pattern) {
         match pattern.kind {
-            Kind::Exact => {
-                let same = self
-                    .exact
-                    .get(pattern.path.as_str())
-                    .is_some_and(|action| action.hits.is_some() == is_rule);
-                same && self.exact.remove(pattern.path.as_str()).is_some()
-            }
-            Kind::Prefix => self.tree.node(&pattern.path).prefix.take().is_some(),
+            Kind::Exact => drop(self.exact.remove(pattern.path.as_str())),
+            Kind::Prefix => self.tree.node(&pattern.path).prefix = None,
             Kind::Wildcard => {
                 let wildcards = &mut self.tree.node(pattern.folder()).wildcards;
-                let before = wildcards.len();
                 wildcards
                     .retain(|wildcard| !pattern.path.split('*').eq(wildcard.literals.iter().map(|p| &**p)));
-                wildcards.len() < before
             }
         }
+    }
+
+    /// Returns the number of wildcards in the folder of a pattern.
+    pub(super) fn count_wildcards(&mut self, pattern: &Pattern) -> usize {
+        self.tree.node(pattern.folder()).wildcards.len()
+    }
+
+    /// Returns whether the destination at an exact path is the path itself.
+    pub(super) fn redirects_to_itself(&self, path: &str) -> bool {
+        self.exact.get(path).is_some_and(|action| {
+            let location = action.destination.fill(&[], None).unwrap_or_default();
+            canonical(action.local_path(&location)).is_some_and(|target| target == path)
+        })
     }
 
     /// Returns the redirect of a path, and counts the hit.
@@ -217,21 +231,16 @@ impl Action {
         Some(RedirectMatch { location, permanent: self.permanent, ends_at: self.ends_at })
     }
 
-    /// Returns the location that a path is redirected to, regardless of dates; `None` if the path is reserved
-    /// or protected, or would be redirected to itself.
+    /// Returns the location that a path is redirected to, regardless of dates; `None` if it is the path itself.
     pub(super) fn location(&self, captures: &[&str], path: &str, query: Option<&str>) -> Option<String> {
-        if is_reserved(path) || is_protected(path) {
-            return None;
-        }
         let location = self.destination.fill(captures, query)?;
-        canonical(self.destination.local_path(&location))
-            .is_some_and(|target| target != path)
-            .then_some(location)
+        let target = canonical(self.destination.local_path(&location))?;
+        (target != path).then_some(location)
     }
 
-    /// Returns the path of a location of this action, in canonical form.
-    pub(super) fn local_path(&self, location: &str) -> Option<String> {
-        canonical(self.destination.local_path(location)).map(|path| path.into_owned())
+    /// Returns the path of a location of this action; the whole location if it is on another host.
+    pub(super) fn local_path<'a>(&self, location: &'a str) -> &'a str {
+        self.destination.local_path(location)
     }
 
     /// Returns whether the rule applies at all times.
@@ -326,12 +335,6 @@ fn captures<'a>(
         left = left.get(part.len() + literal.len()..)?;
     }
     Some((captures, others.len()))
-}
-
-/// Returns whether a wildcard pattern matches a path.
-pub fn matches(pattern: &Pattern, path: &str) -> bool {
-    let literals: Vec<Box<str>> = pattern.path.split('*').map(Box::from).collect();
-    captures(&literals, pattern.matches_rest(literals.len().saturating_sub(2)), path).is_some()
 }
 
 #[cfg(test)]

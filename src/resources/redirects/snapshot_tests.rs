@@ -1,5 +1,6 @@
 //! Precedence of rules, and the locations that they produce.
 use super::*;
+use crate::http::operation_paths::OperationPaths;
 
 fn rule(source: &str, destination: &str) -> Rule {
     let pattern = Pattern::parse(source).unwrap_or_else(|error| panic!("{source}: {error}"));
@@ -30,8 +31,7 @@ fn exact_paths_precede_long_prefixes_precede_short_ones_precede_wildcards() {
         ("/a/b/c".to_owned(), "/alias".to_owned()),
         ("/a/alias/".to_owned(), "/alias".to_owned()),
     ];
-    let former = FormerPaths { aliases, slugs: Vec::new() };
-    let snapshot = Snapshot::build(&rules, &former, &RedirectHosts::default(), None);
+    let snapshot = Snapshot::build(&rules, &aliases, &RuleContext::default(), None);
     for (path, expected) in [
         ("/a/b/c", Some("/exact")),
         ("/a/b/c/", Some("/exact")),
@@ -69,13 +69,12 @@ fn a_rule_applies_between_its_dates_and_counts_hits() {
     let mut sale = rule("/sale", "/winter");
     (sale.starts_at, sale.ends_at) = (Some(1000), Some(2000));
     let rules = [sale.clone(), rule("/sale/*", "/shop")];
-    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &RedirectHosts::default(), None);
+    let snapshot = Snapshot::build(&rules, &[], &RuleContext::default(), None);
     for (now, expected) in [(999, "/shop"), (1000, "/winter"), (1999, "/winter"), (2000, "/shop")] {
         let found = snapshot.find("/sale", None, now).map(|found| found.location);
         assert_eq!(found.as_deref(), Some(expected), "{now}");
     }
-    let next =
-        Snapshot::build(&rules[..1], &FormerPaths::default(), &RedirectHosts::default(), Some(&snapshot));
+    let next = Snapshot::build(&rules[..1], &[], &RuleContext::default(), Some(&snapshot));
     snapshot.find("/sale", None, 1500);
     assert_eq!(next.take_counts(10), [(sale.id, 3)], "the next snapshot shares the counter");
     next.restore_counts(&[(sale.id, 3)]);
@@ -85,25 +84,20 @@ fn a_rule_applies_between_its_dates_and_counts_hits() {
 }
 
 #[test]
-fn no_rule_redirects_to_itself_or_from_a_reserved_path() {
-    let stored = |kind, path: &str, to: &str| Rule {
-        pattern: Pattern { kind, path: path.to_owned() },
-        ..rule("/x", to)
-    };
-    let rules = [
-        stored(Kind::Exact, "/livez", "/x"),
-        stored(Kind::Prefix, "/api", "/x"),
-        stored(Kind::Exact, "/self", "/self"),
-        stored(Kind::Exact, "/shop", "https://shop.acme.test/"),
-    ];
-    let snapshot = Snapshot::build(&rules, &FormerPaths::default(), &RedirectHosts::default(), None);
-    for path in ["/livez", "/api/auth/login", "/api/redirects", "/self", "/self?a=b", "/shop"] {
+fn ignores_rules_to_their_own_path_and_to_hosts_that_are_not_listed() {
+    let rules =
+        [rule("/self", "/self"), rule("/all/*", "/all/here"), rule("/shop", "https://shop.acme.test/")];
+    let snapshot = Snapshot::build(&rules, &[], &RuleContext::default(), None);
+    for path in ["/self", "/self?a=b", "/all/here", "/shop"] {
         assert_eq!(location(&snapshot, path), None, "{path}");
     }
-    assert_eq!(location(&snapshot, "/api/posts").as_deref(), Some("/x"));
-    assert_eq!(snapshot.disallowed, ["/shop"], "the host is no longer listed");
-    let sites = RedirectHosts::new("", vec!["shop.acme.test".to_owned()]);
-    let listed = Snapshot::build(&rules, &FormerPaths::default(), &sites, None);
+    assert_eq!(location(&snapshot, "/all/there").as_deref(), Some("/all/here"));
+    assert_eq!(
+        (&snapshot.cycles[..], &snapshot.disallowed[..]),
+        (&["/self".into()][..], &["/shop".into()][..])
+    );
+    let hosts = RedirectHosts::new("", vec!["shop.acme.test".to_owned()]);
+    let listed = Snapshot::build(&rules, &[], &RuleContext { hosts, ..RuleContext::default() }, None);
     assert_eq!(location(&listed, "/shop").as_deref(), Some("https://shop.acme.test/"));
 }
 
@@ -129,40 +123,63 @@ fn a_wildcard_captures_the_text_between_its_literals() {
     assert_eq!(captures(&literals, false, &long), None, "in linear time");
 }
 
+/// The context of a service with one public URL and two operations.
+fn context() -> RuleContext {
+    let hosts = RedirectHosts::new("https://acme.test", Vec::new());
+    let pages = vec!["/api/posts".to_owned(), "/api/posts/{post}".to_owned()];
+    RuleContext { hosts, operations: Arc::new(OperationPaths::new(&[], pages)) }
+}
+
 #[test]
-fn a_rule_or_alias_that_closes_a_cycle_is_left_out() {
-    let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-        pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
-    };
-    let post = "/api/posts/new";
-    for (rules, aliases, slugs, cycles) in [
-        (&[("/x", "/y")][..], &[("/a", post)][..], &[][..], &[][..]),
-        (&[(post, "/a")], &[("/a", post)], &[], &["/a"]),
-        (&[("/api/posts/*", "/blog/*")], &[("/blog/new", post), ("/blog/old", post)], &[], &["/blog/new"]),
-        (&[("/api/posts/*", "/b")], &[("/a", post), ("/b", "/c/"), ("/c", post)], &[], &["/b"]),
-        (&[(post, "/api/posts/old")], &[("/a", post)], &[("/api/posts/old", post)], &[post]),
-        (
-            &[("/api/posts/new/comments", "/api/posts/old/comments")],
-            &[],
-            &[("/api/posts/old", post)],
-            &["/api/posts/new/comments"],
-        ),
-        (&[("/a", "https://acme.test/b"), ("/b", "/a"), ("/c", "/a")], &[], &[], &["/a"]),
-        (&[("/a/*", "/b/*"), ("/b/*", "/a/z/*")], &[], &[], &["/a/*"]),
-        (&[("/a/*c", "/b/*"), ("/b/*", "/a/*c")], &[], &[], &["/a/*c"]),
+fn leaves_out_a_rule_of_each_cycle() {
+    for (rules, cycles) in [
+        (&[("/a", "/b"), ("/b", "/c"), ("/c/*", "/d")][..], &[][..]),
+        (&[("/a", "https://acme.test/b"), ("/b", "/a"), ("/c", "/a")], &["/a"]),
+        (&[("/a", "/b"), ("/b", "/c"), ("/c", "/d"), ("/d", "/a?b=c")], &["/a"]),
+        (&[("/a/*", "/b/*"), ("/b/*", "/a/z/*")], &["/a/*"]),
+        (&[("/a/*", "/b/*/"), ("/b/7", "/a/7")], &["/b/7"]),
+        (&[("/a/*", "/b/*"), ("/b", "/a")], &["/b"]),
+        (&[("/a/*", "/*"), ("/", "/a")], &["/"]),
+        (&[("/a/*c", "/b/*"), ("/b/*", "/a/*c")], &["/a/*c"]),
+        // Each redirect makes the path longer.
+        (&[("/a/*", "/a/b/*")], &["/a/*"]),
+        (&[("/*", "/new/*")], &["/*"]),
+        (&[("/*", "/new")], &[]),
+        (&[("/a/*", "/*")], &[]),
+        (&[("/a/*", "/b/*"), ("/b/old", "/a/new")], &[]),
+        // Operations have precedence, but not with a trailing slash.
+        (&[("/api/*", "/blog/*"), ("/blog/posts", "/api/posts")], &[]),
+        (&[("/api/*", "/blog/*"), ("/blog/posts", "/api/posts/")], &["/blog/posts"]),
+        (&[("/api/posts/*", "/blog/*"), ("/blog/*", "/api/posts/*")], &[]),
     ] {
         let rules: Vec<Rule> = rules.iter().map(|(from, to)| rule(from, to)).collect();
-        let former = FormerPaths { aliases: owned(aliases), slugs: owned(slugs) };
-        let snapshot =
-            Snapshot::build(&rules, &former, &RedirectHosts::new("https://acme.test", vec![]), None);
+        let snapshot = Snapshot::build(&rules, &[], &context(), None);
         assert_eq!(snapshot.cycles, cycles, "{rules:?}");
         for source in cycles {
             assert_eq!(location(&snapshot, &source.replace('*', "x")), None, "{source}");
         }
     }
-    let mut dated = rule(post, "/a");
+}
+
+#[test]
+fn dates_and_rules_with_precedence_affect_cycles() {
+    let mut dated = rule("/a", "/b");
     dated.starts_at = Some(2000);
-    let former = FormerPaths { aliases: owned(&[("/a", post)]), slugs: Vec::new() };
-    let snapshot = Snapshot::build(&[dated], &former, &RedirectHosts::default(), None);
+    let snapshot = Snapshot::build(&[dated, rule("/b", "/a")], &[], &context(), None);
     assert_eq!(snapshot.cycles, ["/a"], "dates may change, so they are ignored");
+    let rules = [rule("/a/*", "/b/*"), rule("/b/7", "/a/7"), rule("/a/7", "/c")];
+    assert_eq!(Snapshot::build(&rules[..2], &[], &context(), None).cycles, ["/b/7"]);
+    assert!(Snapshot::build(&rules, &[], &context(), None).cycles.is_empty());
+    let aliases = [("/a".to_owned(), "/api/posts/7".to_owned())];
+    let snapshot = Snapshot::build(&[rule("/b", "/a"), rule("/*", "/b")], &aliases, &context(), None);
+    assert!(snapshot.cycles.is_empty(), "an alias ends a sequence: {:?}", snapshot.cycles);
+}
+
+#[test]
+fn a_sequence_has_at_most_20_redirects() {
+    let chain = |length: usize| -> Vec<Rule> {
+        (0..length).map(|i| rule(&format!("/{i}"), &format!("/{}", i + 1))).collect()
+    };
+    assert!(Snapshot::build(&chain(20), &[], &context(), None).cycles.is_empty());
+    assert_eq!(Snapshot::build(&chain(21), &[], &context(), None).cycles, ["/0"]);
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{Dispatcher, in_flight_keys::InFlightKeys, path_item::PathItem};
 use crate::{
-    http::operation::Operation,
+    http::{operation::Operation, router::Router},
     schema::Compiler,
-    server::{credential::Authenticate, operation::CompiledOperation, router::Router},
+    server::{credential::Authenticate, operation::CompiledOperation},
 };
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>>;
