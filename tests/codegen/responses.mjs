@@ -65,7 +65,7 @@ const generators = {
   kubb: {
     files: ["index.ts"],
     options: { allowImportingTsExtensions: true },
-    // What it writes for a response without a body is what it writes for an unknown schema.
+    // The type of a response without a body equals that of a missing schema: only responses with a body are checked.
     responses: ([it], id, { statuses }) => [
       ...statuses.map((status) => it.type(pascal(id) + status)),
       ...statuses.map((status) => it.part(it.value(`${id}${status}Schema`), "_output")),

