@@ -63,14 +63,14 @@ for module in pkgutil.walk_packages(package.__path__, "python_client."): importl
   node responses.mjs "$1"
 }
 
-attempt() { # attempt GENERATOR: prints its result and duration, or its log if it fails
+attempt() { # attempt GENERATOR: prints its result and duration, or the end of its log if it fails
   local begin=$SECONDS
   # Not inside a condition: there, a failing command would not end it.
   (set -e; generate "$1") > "$1.log" 2>&1 &
   if wait $!; then
     echo "$(tail -n 1 "$1.log") ($((SECONDS - begin)) s)"
   else
-    cat "$1.log"; echo "$1 failed" >&2; touch failed
+    tail -c 8000 "$1.log"; echo "$1 failed" >&2; touch failed
   fi
 }
 

@@ -5,6 +5,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=openapi.json");
     let spec = serde_json::from_str(&fs::read_to_string("openapi.json")?)?;
     let tokens = progenitor::Generator::default().generate_tokens(&spec)?;
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("client.rs"), tokens.to_string())?;
+    // In lines: the compiler shows the whole line of an error.
+    let text = tokens.to_string().replace(" ; ", " ;\n").replace(" } ", " }\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("client.rs"), text)?;
     Ok(())
 }
