@@ -36,6 +36,8 @@ pub fn publish(complete: &Value) -> Value {
         move_scopes(operation);
         simplify_media(operation);
     }
+    remove_binary_bounds(&mut document);
+    name_sort_orders(&mut document);
     remove_repeated_examples(&mut document);
     remove_empty_facts(&mut document);
     prune::remove_unused(&mut document);
@@ -242,7 +244,7 @@ fn move_scopes(operation: &mut Value) {
     operation["x-scopes"] = scopes;
 }
 
-/// Removes bounds of bytes, which generators apply to text, and describes lines of JSON as the text that they are.
+/// Describes lines of JSON as the text that they are.
 fn simplify_media(operation: &mut Value) {
     let responses = operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut);
     for content in responses.filter_map(|response| response.get_mut("content")?.as_object_mut()) {
@@ -254,7 +256,11 @@ fn simplify_media(operation: &mut Value) {
             *example = json!(format!("{example}\n"));
         }
     }
-    visit(operation, &mut |fields| {
+}
+
+/// Removes bounds of bytes, which generators apply to text.
+fn remove_binary_bounds(document: &mut Value) {
+    visit(document, &mut |fields| {
         if fields.get("format") == Some(&json!("binary")) {
             ["minLength", "maxLength", "pattern", "example"].iter().for_each(|key| drop(fields.remove(*key)));
         }
@@ -262,6 +268,28 @@ fn simplify_media(operation: &mut Value) {
         if is_binary {
             fields.remove("example");
         }
+    });
+}
+
+/// Names the values of sort orders: from `slug` and `-slug`, generators derive the same name.
+fn name_sort_orders(document: &mut Value) {
+    visit(document, &mut |fields| {
+        let values: Vec<&str> = fields
+            .get("enum")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        if !values.iter().any(|value| value.starts_with('-')) {
+            return;
+        }
+        let name = |value: &&str| match value.strip_prefix('-') {
+            Some(field) => pascal(field) + "Descending",
+            None => pascal(value) + "Ascending",
+        };
+        let names: Vec<String> = values.iter().map(name).collect();
+        fields.insert("x-enum-varnames".to_owned(), json!(names));
     });
 }
 
