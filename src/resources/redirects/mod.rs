@@ -24,7 +24,7 @@ pub use files_api::RedirectFilesApi;
 pub use path::Pattern;
 pub use service::Redirects;
 pub use snapshot::{FormerPaths, RedirectMatch, Rule, Snapshot};
-pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};
+pub use types::{RedirectImport, RedirectInput, RedirectMap, RedirectReplacement};
 
 use crate::http::operation::Tag;
 
