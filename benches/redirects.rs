@@ -13,7 +13,7 @@ use std::{
 };
 
 use tenon::resources::redirects::{
-    NewRedirect, Pattern, Redirects, Rule, RuleContext, Snapshot,
+    Pattern, RedirectInput, Redirects, Rule, RuleContext, Snapshot,
     formats::{Entry, from_csv, to_csv},
 };
 use uuid::Uuid;
@@ -107,9 +107,9 @@ fn timed(snapshot: &Snapshot, paths: &[String], query: Option<&str>, hits: bool)
 
 async fn database(folder: &str) -> Result<(), Failure> {
     let (app, _) = open(folder, String::new()).await?;
-    let rule = |i| NewRedirect {
-        source: source(i),
-        destination: destination(i),
+    let rule = |i| RedirectInput {
+        source: source(i).into(),
+        destination: destination(i).into(),
         permanent: true,
         starts_at: None,
         ends_at: None,
@@ -137,7 +137,7 @@ async fn reload(redirects: &Redirects) -> Result<(), Failure> {
         }
         worst
     });
-    let new = NewRedirect {
+    let new = RedirectInput {
         source: "/one-more".into(),
         destination: "/here".into(),
         permanent: false,

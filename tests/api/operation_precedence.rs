@@ -15,7 +15,8 @@ fn rule(source: &str) -> Value {
 async fn rejects_sources_that_match_an_operation() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    let operations: BTreeSet<String> = example_requests().into_iter().map(|operation| operation.path).collect();
+    let operations: BTreeSet<String> =
+        example_requests().into_iter().map(|operation| operation.path).collect();
     assert!(operations.len() > 50, "found only {} paths", operations.len());
     for path in operations.into_iter().chain(api_docs::paths()) {
         for source in [path.clone(), format!("{}/*", path.trim_end_matches('/'))] {

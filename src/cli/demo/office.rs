@@ -77,7 +77,7 @@ pub async fn fill(app: &App, tx: &Tx) -> Result<()> {
         app.invoices.import(tx, ImportedInvoice { source, id: None, currency, new }).await?;
     }
     let rule = |destination: &str, permanent| RedirectReplacement {
-        destination: destination.to_owned(),
+        destination: destination.into(),
         permanent,
         starts_at: None,
         ends_at: None,

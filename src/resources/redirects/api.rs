@@ -3,7 +3,7 @@ use macros::operations;
 
 use super::{
     service::Redirects,
-    types::{NewRedirect, Redirect, RedirectKey, RedirectQuery, RedirectReplacement, RedirectSummary},
+    types::{Redirect, RedirectInput, RedirectKey, RedirectQuery, RedirectReplacement, RedirectSummary},
 };
 use crate::http::{
     auth::{Caller, Editors, OptionalAuth},
@@ -45,7 +45,7 @@ impl RedirectsApi {
         &self,
         _editor: Caller<Editors>,
         key: IdempotencyKey,
-        new: JsonBody<NewRedirect>,
+        new: JsonBody<RedirectInput>,
     ) -> Result<CreateResponse<Redirect>, ApiError<(BadRequest, CreateErrors)>> {
         Ok(CreateResponse::new(self.0.create(new.0, key.0).await?))
     }
@@ -61,10 +61,7 @@ impl RedirectsApi {
         key: Path<RedirectKey, ManySegments>,
         if_none_match: IfNoneMatch,
     ) -> Result<OrRedirect<GetResponse<Redirect>>, ApiError<NotFound>> {
-        Ok(OrRedirect::Body(GetResponse::new(
-            self.0.get(viewer.0.as_ref(), &key.0.0).await?,
-            &if_none_match.0,
-        )))
+        Ok(OrRedirect::Body(GetResponse::new(self.0.get(viewer.0.as_ref(), &key.0).await?, &if_none_match.0)))
     }
 
     /// Create or replace a redirect
@@ -84,7 +81,7 @@ impl RedirectsApi {
         ApiError<(BadRequest, Conflict, PreconditionFailed, PreconditionRequired)>,
     > {
         let (redirect, new) =
-            self.0.replace(&key.0.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
+            self.0.replace(&key.0, to.0, if_match.0.with_if_none_match(if_none_match.0)).await?;
         Ok(OrRedirect::Body(ReplaceResponse::new(redirect, new)))
     }
 
@@ -99,7 +96,7 @@ impl RedirectsApi {
         key: Path<RedirectKey, ManySegments>,
         if_match: IfMatch,
     ) -> Result<OrRedirect<NoContent>, ApiError<(NotFound, PreconditionFailed, PreconditionRequired)>> {
-        self.0.delete(&key.0.0, if_match.0).await?;
+        self.0.delete(&key.0, if_match.0).await?;
         Ok(OrRedirect::Body(NoContent::new()))
     }
 }

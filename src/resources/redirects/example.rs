@@ -2,7 +2,7 @@
 use poem_openapi::types::Example;
 
 use super::types::{
-    NewRedirect, Redirect, RedirectImport, RedirectKind, RedirectMap, RedirectQuery, RedirectReplacement,
+    Redirect, RedirectImport, RedirectInput, RedirectKind, RedirectMap, RedirectQuery, RedirectReplacement,
     RedirectSummary,
 };
 use crate::{
@@ -45,9 +45,9 @@ impl Example for RedirectSummary {
     }
 }
 
-impl Example for NewRedirect {
+impl Example for RedirectInput {
     fn example() -> Self {
-        NewRedirect {
+        RedirectInput {
             source: SOURCE.into(),
             destination: DESTINATION.into(),
             permanent: false,

@@ -5,7 +5,7 @@ use macros::operations;
 use super::{
     formats::{Csv, Netlify, from_csv, from_map, from_netlify, to_csv, to_netlify},
     service::Redirects,
-    types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement},
+    types::{RedirectImport, RedirectInput, RedirectMap, RedirectReplacement},
 };
 use crate::http::{
     auth::{Caller, Editors},
@@ -73,8 +73,8 @@ impl RedirectFilesApi {
     ) -> Result<GetResponse<RedirectMap>, ApiError<()>> {
         let etag = self.0.export_etag("json").await?;
         let rules = self.0.all().await?.into_iter().map(|rule| {
-            let NewRedirect { source, destination, permanent, starts_at, ends_at } = rule;
-            (source, RedirectReplacement { destination, permanent, starts_at, ends_at })
+            let RedirectInput { source, destination, permanent, starts_at, ends_at } = rule;
+            (source.into(), RedirectReplacement { destination, permanent, starts_at, ends_at })
         });
         Ok(GetResponse::new(RedirectMap(rules.collect(), Some(etag)), &if_none_match.0))
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use super::{
     destination::SPLAT,
     path::{RuleKey, escaped},
-    types::{NewRedirect, RedirectMap, RedirectReplacement},
+    types::{RedirectInput, RedirectMap, RedirectReplacement},
 };
 use crate::{
     http::text_file::TextFormat,
@@ -18,7 +18,7 @@ pub struct Entry {
     pub pointer: String,
     /// The prefix of violation messages: `line 3: ` in a text file, empty in a JSON map.
     pub line: String,
-    pub new: NewRedirect,
+    pub new: RedirectInput,
 }
 
 impl Entry {
@@ -63,8 +63,7 @@ pub fn from_map(map: RedirectMap) -> Entries {
             continue;
         }
         let RedirectReplacement { destination, permanent, starts_at, ends_at } = to;
-        let new =
-            NewRedirect { source: parsed.path().to_owned(), destination, permanent, starts_at, ends_at };
+        let new = RedirectInput { source: parsed.path().into(), destination, permanent, starts_at, ends_at };
         entries.push(Entry { pointer, line: String::new(), new });
     }
     if violations.is_empty() { Ok(entries) } else { Err(violations) }
@@ -109,7 +108,7 @@ pub fn from_csv(text: &str) -> Entries {
     if violations.is_empty() { Ok(entries) } else { Err(violations) }
 }
 
-fn csv_rule<'a>(value: impl Fn(&'static str) -> &'a str) -> Result<NewRedirect, String> {
+fn csv_rule<'a>(value: impl Fn(&'static str) -> &'a str) -> Result<RedirectInput, String> {
     let time = |column| match value(column) {
         "" => Ok(None),
         text => text
@@ -122,9 +121,9 @@ fn csv_rule<'a>(value: impl Fn(&'static str) -> &'a str) -> Result<NewRedirect, 
         "" | "false" => false,
         other => return Err(format!("permanent: must be true or false, got {other:.40}")),
     };
-    Ok(NewRedirect {
-        source: value("source").to_owned(),
-        destination: value("destination").to_owned(),
+    Ok(RedirectInput {
+        source: value("source").into(),
+        destination: value("destination").into(),
         permanent,
         starts_at: time("startsAt")?,
         ends_at: time("endsAt")?,
@@ -133,7 +132,7 @@ fn csv_rule<'a>(value: impl Fn(&'static str) -> &'a str) -> Result<NewRedirect, 
 
 /// Writes rules as CSV. Every value begins with a slash, a letter or a digit, so no spreadsheet evaluates one
 /// as a formula.
-pub fn to_csv(rules: &[NewRedirect]) -> Result<String, csv::Error> {
+pub fn to_csv(rules: &[RedirectInput]) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for rule in rules {
@@ -169,7 +168,7 @@ pub fn from_netlify(text: &str) -> Entries {
     if violations.is_empty() { Ok(entries) } else { Err(violations) }
 }
 
-fn netlify_rule(fields: &[&str]) -> Result<NewRedirect, &'static str> {
+fn netlify_rule(fields: &[&str]) -> Result<RedirectInput, &'static str> {
     let (source, destination, status) = match fields {
         [source, destination] => (source, destination, "301"),
         [source, destination, status] => (source, destination, *status),
@@ -193,18 +192,24 @@ fn netlify_rule(fields: &[&str]) -> Result<NewRedirect, &'static str> {
         true => destination.replace(SPLAT, "*"),
         false => (*destination).to_owned(),
     };
-    Ok(NewRedirect { source: (*source).to_owned(), destination, permanent, starts_at: None, ends_at: None })
+    Ok(RedirectInput {
+        source: (*source).into(),
+        destination: destination.into(),
+        permanent,
+        starts_at: None,
+        ends_at: None,
+    })
 }
 
 /// Writes rules as a `_redirects` file in order of precedence: Netlify uses the first match. Rules that the
 /// format cannot express are written as comments.
-pub fn to_netlify(rules: &[NewRedirect]) -> String {
-    let rank = |rule: &NewRedirect| match rule.source.matches('*').count() {
+pub fn to_netlify(rules: &[RedirectInput]) -> String {
+    let rank = |rule: &RedirectInput| match rule.source.matches('*').count() {
         0 => 0,
         1 if rule.source.ends_with("/*") => 1,
         _ => 2,
     };
-    let mut sorted: Vec<&NewRedirect> = rules.iter().collect();
+    let mut sorted: Vec<&RedirectInput> = rules.iter().collect();
     sorted.sort_by_key(|rule| (rank(rule), std::cmp::Reverse(rule.source.len()), rule.source.clone()));
     let mut text = String::new();
     for rule in sorted {

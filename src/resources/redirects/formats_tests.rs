@@ -1,8 +1,8 @@
 //! Exported rules can be imported again without a change.
 use super::*;
 
-fn rule(source: &str, destination: &str, permanent: bool) -> NewRedirect {
-    NewRedirect {
+fn rule(source: &str, destination: &str, permanent: bool) -> RedirectInput {
+    RedirectInput {
         source: source.into(),
         destination: destination.into(),
         permanent,
@@ -13,8 +13,8 @@ fn rule(source: &str, destination: &str, permanent: bool) -> NewRedirect {
 
 fn rows(entries: &[Entry]) -> Vec<(String, String, bool, bool)> {
     let row = |entry: &Entry| {
-        let NewRedirect { source, destination, permanent, starts_at, .. } = entry.new.clone();
-        (source, destination, permanent, starts_at.is_some())
+        let RedirectInput { source, destination, permanent, starts_at, .. } = entry.new.clone();
+        (source.into(), destination.into(), permanent, starts_at.is_some())
     };
     entries.iter().map(row).collect()
 }

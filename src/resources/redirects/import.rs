@@ -145,7 +145,7 @@ fn entry_rule(entry: &Entry, context: &RuleContext) -> Result<Rule, Violation> {
     Ok(Rule {
         id: Uuid::now_v7(),
         pattern,
-        destination: new.destination,
+        destination: new.destination.into(),
         permanent: new.permanent,
         starts_at: new.starts_at.map(|time| time.0),
         ends_at: new.ends_at.map(|time| time.0),

@@ -5,7 +5,7 @@ use sea_orm::{EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, sea_query::E
 use super::{
     path::Pattern,
     service::Redirects,
-    types::{NewRedirect, RedirectQuery, RedirectSummary},
+    types::{RedirectInput, RedirectQuery, RedirectSummary},
 };
 use crate::{
     domain::{
@@ -27,8 +27,8 @@ impl From<redirect::Model> for RedirectSummary {
         RedirectSummary {
             id: Id::from(row.id),
             kind: pattern.kind,
-            source: pattern.text(),
-            destination: row.destination,
+            source: pattern.text().into(),
+            destination: row.destination.into(),
             permanent: row.permanent != 0,
             starts_at: row.starts_at.map(Timestamp),
             ends_at: row.ends_at.map(Timestamp),
@@ -83,15 +83,15 @@ impl Redirects {
     }
 
     /// Returns all rules in ascending order of their sources.
-    pub async fn all(&self) -> Result<Vec<NewRedirect>> {
+    pub async fn all(&self) -> Result<Vec<RedirectInput>> {
         let rows = redirect::Entity::find()
             .order_by_asc(redirect::Column::Source)
             .order_by_asc(redirect::Column::Kind)
             .all(self.db.read())
             .await?;
-        let rule = |row: redirect::Model| NewRedirect {
-            source: Pattern { kind: row.kind, path: row.source }.text(),
-            destination: row.destination,
+        let rule = |row: redirect::Model| RedirectInput {
+            source: Pattern { kind: row.kind, path: row.source }.text().into(),
+            destination: row.destination.into(),
             permanent: row.permanent != 0,
             starts_at: row.starts_at.map(Timestamp),
             ends_at: row.ends_at.map(Timestamp),

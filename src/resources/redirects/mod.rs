@@ -21,7 +21,7 @@ pub use path::Pattern;
 pub use rules::RuleContext;
 pub use service::Redirects;
 pub use snapshot::{RedirectMatch, Rule, Snapshot};
-pub use types::{NewRedirect, RedirectImport, RedirectMap, RedirectReplacement};
+pub use types::{RedirectImport, RedirectInput, RedirectMap, RedirectReplacement};
 
 use crate::http::operation::Tag;
 

@@ -14,7 +14,7 @@ use super::{
     path::{Pattern, RuleKey},
     rules::{RuleContext, check_dates, check_destination, check_source, check_with_existing},
     snapshot::{RedirectMatch, Rule},
-    types::{NewRedirect, Redirect, RedirectReplacement},
+    types::{Redirect, RedirectInput, RedirectReplacement},
 };
 use crate::{
     domain::{
@@ -53,8 +53,8 @@ impl From<redirect::Model> for Redirect {
         Redirect {
             id: Id::from(row.id),
             kind: pattern.kind,
-            source: pattern.text(),
-            destination: row.destination,
+            source: pattern.text().into(),
+            destination: row.destination.into(),
             permanent: row.permanent != 0,
             starts_at: row.starts_at.map(Timestamp),
             ends_at: row.ends_at.map(Timestamp),
@@ -153,12 +153,12 @@ impl Redirects {
 
     pub async fn create(
         &self,
-        new: NewRedirect,
+        new: RedirectInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Redirect>> {
         let (cache, now) = (self.cache.clone(), self.clock.now());
         let created = run_once(&self.db, attempt, async move |tx| {
-            let NewRedirect { source, destination, permanent, starts_at, ends_at } = new;
+            let RedirectInput { source, destination, permanent, starts_at, ends_at } = new;
             let to = RedirectReplacement { destination, permanent, starts_at, ends_at };
             let invalid = |message: &str| Error::invalid_field("#/source", ErrorCode::Invalid, message);
             let pattern = Pattern::parse(&source).map_err(invalid)?;
@@ -258,7 +258,7 @@ fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, context: &Ru
     check_destination(&pattern, &destination, &context.hosts)
         .map_err(|message| Error::invalid_field("#/destination", ErrorCode::Invalid, message))?;
     let (starts_at, ends_at) = (starts_at.map(|time| time.0), ends_at.map(|time| time.0));
-    Ok(Rule { id, pattern, destination, permanent, starts_at, ends_at })
+    Ok(Rule { id, pattern, destination: destination.into(), permanent, starts_at, ends_at })
 }
 
 /// Returns the row with this key. Of several with the same key form, it returns the one whose source has a

@@ -1,5 +1,5 @@
 //! Request and response bodies of redirects.
-use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr};
+use std::borrow::Cow;
 
 pub use entity::redirect::RedirectKind;
 use poem_openapi::{
@@ -11,34 +11,51 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    domain::{id::Id, scalar::string_scalar, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        names::names_type,
+        pattern,
+        text::{SearchTerms, text_type},
+        timestamp::Timestamp,
+    },
     http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
 };
 
-/// The key of a rule in a path: its source, or its key form (hyphens for slashes).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedirectKey(pub String);
+text_type! {
+    /// The key of a rule in a path: its source, or its key form (hyphens for slashes).
+    pub struct RedirectKey {
+        length: 1..=1000,
+        pattern: pattern::REDIRECT_KEY,
+        format: "no-controls",
+        example: "-api-v1-revenues",
+    }
 
-impl FromStr for RedirectKey {
-    type Err = Infallible;
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(RedirectKey(text.to_owned()))
+    /// The source of a rule: the paths that are redirected.
+    pub struct RedirectSource {
+        length: 1..=1000,
+        pattern: pattern::REDIRECT_SOURCE,
+        format: "no-controls",
+        example: "/old/*",
+    }
+
+    /// The destination of a rule: a path or a URL.
+    pub struct RedirectDestination {
+        length: 1..=1000,
+        pattern: pattern::REDIRECT_TARGET,
+        format: "no-controls",
+        example: "/new/*",
     }
 }
 
-impl fmt::Display for RedirectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+names_type! {
+    /// The sort order of redirects.
+    pub struct RedirectSort {
+        names: ["source", "hits", "createdAt"],
+        signed: true,
+        max: 1,
+        example: "-hits",
     }
 }
-
-string_scalar!([] RedirectKey, "redirect-key", MetaSchema {
-    pattern: Some("^[^\\u0000-\\u001f?#\\\\]+$".to_owned()),
-    min_length: Some(1),
-    max_length: Some(1000),
-    example: Some("-api-v1-revenues".into()),
-    ..MetaSchema::new("string")
-});
 
 /// A redirect.
 #[derive(Debug, Clone, Object, Serialize)]
@@ -48,13 +65,11 @@ pub struct Redirect {
     /// The id of the rule. It never changes.
     pub id: Id<Redirect>,
     /// The paths that are redirected. Each `*` captures a part of the path.
-    #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
-    pub source: String,
+    pub source: RedirectSource,
     /// The kind of the source.
     pub kind: RedirectKind,
     /// The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts.
-    #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
-    pub destination: String,
+    pub destination: RedirectDestination,
     /// Whether the redirect is permanent (308) or temporary (307).
     pub permanent: bool,
     /// The time from which the rule applies. Omitted if the rule has no start.
@@ -109,13 +124,11 @@ pub struct RedirectSummary {
     /// The id of the rule. It never changes.
     pub id: Id<Redirect>,
     /// The paths that are redirected.
-    #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
-    pub source: String,
+    pub source: RedirectSource,
     /// The kind of the source.
     pub kind: RedirectKind,
     /// The destination: a path of this service or a URL.
-    #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
-    pub destination: String,
+    pub destination: RedirectDestination,
     /// Whether the redirect is permanent (308) or temporary (307).
     pub permanent: bool,
     /// The time from which the rule applies. Omitted if the rule has no start.
@@ -134,16 +147,14 @@ pub struct RedirectSummary {
 /// A redirect to create.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
-pub struct NewRedirect {
+pub struct RedirectInput {
     /// The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
     /// part of a segment.
-    #[oai(validator(pattern = "^/[^\\u0000-\\u001f?#\\\\]*$", min_length = "1", max_length = "1000"))]
-    pub source: String,
+    pub source: RedirectSource,
     /// The destination: a path of this service, or a URL of this service or of a host in the setting
     /// `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
     /// `:splat` for the last capture.
-    #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
-    pub destination: String,
+    pub destination: RedirectDestination,
     /// Whether the redirect is permanent (308) or temporary (307).
     #[oai(default)]
     pub permanent: bool,
@@ -160,8 +171,7 @@ pub struct NewRedirect {
 pub struct RedirectReplacement {
     /// The destination: a path of this service, or a URL of this service or of a host in the setting
     /// `redirect_hosts`.
-    #[oai(validator(pattern = "^[^\\u0000-\\u0020\\\\]+$", min_length = "1", max_length = "1000"))]
-    pub destination: String,
+    pub destination: RedirectDestination,
     /// Whether the redirect is permanent (308) or temporary (307).
     #[oai(default)]
     pub permanent: bool,
@@ -180,11 +190,9 @@ pub struct RedirectQuery {
     #[oai(flatten)]
     pub paging: PageParams,
     /// Search terms that the source or the destination contains. Case and accents are ignored.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    pub q: Option<String>,
+    pub q: Option<SearchTerms>,
     /// The sort field, with `-` for descending order. Ties are sorted by id.
-    #[oai(validator(pattern = "^-?(source|hits|createdAt)$", min_length = "4", max_length = "10"))]
-    pub sort: Option<String>,
+    pub sort: Option<RedirectSort>,
 }
 
 /// The result of an import.
