@@ -1291,7 +1291,8 @@ export interface paths {
         /**
          * Get exchange rates
          * @description Returns the rate of one unit of `base` in every other known currency, each with its date, its source
-         *     and its state. The rates are stored ones: the request does not call an external service.
+         *     and its state. The rates are stored ones: the request does not call an external service. Responds with
+         *     404 if no rate of `base` is known.
          *
          *     Scope of an API key: `rates:read`.
          */
@@ -1408,8 +1409,8 @@ export interface paths {
         put?: never;
         /**
          * Create a redirect
-         * @description The redirect takes effect at once. A redirect that would form a cycle, or whose destination is itself
-         *     redirected, is rejected (409).
+         * @description The redirect takes effect at once. Operations have precedence: a source that matches the path of an
+         *     operation is rejected (400). A redirect that would form a cycle is rejected (409).
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -3476,7 +3477,10 @@ export interface components {
              * @description The id of the key. It is part of the key itself.
              */
             id: string;
-            /** @description A name for the key, chosen by its owner. */
+            /**
+             * Format: line
+             * @description A name for the key, chosen by its owner.
+             */
             name: string;
             /** @description The scopes of the key. */
             scopes: components["schemas"]["Scope"][];
@@ -3511,6 +3515,31 @@ export interface components {
              */
             updatedAt: string;
         };
+        /**
+         * @description The request to create an API key.
+         * @example {
+         *       "name": "Site build",
+         *       "scopes": [
+         *         "posts:read",
+         *         "tags:read"
+         *       ],
+         *       "expiresAt": "2026-11-21T09:00:00.000Z"
+         *     }
+         */
+        ApiKeyInput: {
+            /**
+             * Format: line
+             * @description A name for the key. Surrounding white space is removed.
+             */
+            name: string;
+            /** @description The scopes of the key. */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: date-time
+             * @description When the key expires. Without this field it does not expire.
+             */
+            expiresAt?: string;
+        };
         /** @description One page of a list. */
         ApiKeyPage: {
             /** @description The items of this page, in the requested order. */
@@ -3534,13 +3563,22 @@ export interface components {
              * @description The user's id.
              */
             id: string;
-            /** @description The display name. */
+            /**
+             * Format: line
+             * @description The display name.
+             */
             name: string;
             /** @description A short biography. */
             bio?: string;
-            /** @description The URL of the user's website. */
+            /**
+             * Format: web-url
+             * @description The URL of the user's website.
+             */
             url?: string;
-            /** @description The URL of the avatar image. */
+            /**
+             * Format: web-url
+             * @description The URL of the avatar image.
+             */
             avatarUrl?: string;
             /**
              * Format: int64
@@ -3569,9 +3607,15 @@ export interface components {
              * @description The user's id.
              */
             id: string;
-            /** @description The display name. */
+            /**
+             * Format: line
+             * @description The display name.
+             */
             name: string;
-            /** @description The URL of the avatar image, if there is one. */
+            /**
+             * Format: web-url
+             * @description The URL of the avatar image, if there is one.
+             */
             avatarUrl?: string;
             /** @description A short biography of the author, if there is one. Lists include it only with `expand=author`. */
             bio?: string;
@@ -3629,7 +3673,10 @@ export interface components {
              * @description The id of the channel.
              */
             id: string;
-            /** @description The unique name. */
+            /**
+             * Format: line
+             * @description The unique name.
+             */
             name: string;
             /** @description The purpose of the channel. */
             description?: string;
@@ -3651,6 +3698,25 @@ export interface components {
          * @enum {string}
          */
         ChannelAudience: "public" | "accounts" | "staff";
+        /**
+         * @description A channel to create.
+         * @example {
+         *       "name": "Workshop",
+         *       "description": "Daily work in the workshop.",
+         *       "audience": "public"
+         *     }
+         */
+        ChannelInput: {
+            /**
+             * Format: line
+             * @description The unique name, on one line. Leading and trailing spaces are removed.
+             */
+            name: string;
+            /** @description The purpose of the channel. */
+            description?: string;
+            /** @description The callers that can read the channel. */
+            audience: components["schemas"]["ChannelAudience"];
+        };
         /** @description One page of a list. */
         ChannelPage: {
             /** @description The items of this page, in the requested order. */
@@ -3658,17 +3724,20 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
-         * @description A merge patch of a channel: absent fields stay unchanged, `null` clears a field.
+         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
          * @example {
-         *       "name": "The workshop",
-         *       "description": null,
-         *       "audience": "accounts"
+         *       "name": "Workshop",
+         *       "description": "Daily work in the workshop.",
+         *       "audience": "public"
          *     }
          */
         ChannelPatch: {
-            /** @description The unique name, on one line. Leading and trailing spaces are removed. */
+            /**
+             * Format: line
+             * @description The unique name, on one line. Leading and trailing spaces are removed.
+             */
             name?: string;
-            /** @description The purpose of the channel; `null` clears it. */
+            /** @description The purpose of the channel. `null` clears it. */
             description?: string | null;
             /** @description The callers that can read the channel from now on, with its existing messages. */
             audience?: components["schemas"]["ChannelAudience"];
@@ -3718,7 +3787,10 @@ export interface components {
             depth: number;
             /** @description The author. */
             author: components["schemas"]["AuthorRef"];
-            /** @description The content, as plain text. */
+            /**
+             * Format: text
+             * @description The content, as plain text.
+             */
             content: string;
             /** @description The moderation status. */
             status: components["schemas"]["CommentStatus"];
@@ -3740,6 +3812,24 @@ export interface components {
          * @enum {string}
          */
         CommentExpand: "post";
+        /**
+         * @description A new comment.
+         * @example {
+         *       "content": "Does this work for a drawer as well?"
+         *     }
+         */
+        CommentInput: {
+            /**
+             * Format: text
+             * @description The content, as plain text; leading and trailing white space is removed.
+             */
+            content: string;
+            /**
+             * Format: uuid
+             * @description The id of the parent comment, on the same post, for a reply.
+             */
+            parentId?: string;
+        };
         /** @description One page of a list. */
         CommentPage: {
             /** @description The items of this page, in the requested order. */
@@ -3755,7 +3845,10 @@ export interface components {
          *     }
          */
         CommentPatch: {
-            /** @description The content, as plain text; leading and trailing white space is removed. */
+            /**
+             * Format: text
+             * @description The content, as plain text; leading and trailing white space is removed.
+             */
             content?: string;
             /** @description The new moderation status; only for editors. */
             status?: components["schemas"]["CommentStatus"];
@@ -3812,11 +3905,17 @@ export interface components {
              * @description The id of the customer. It never changes.
              */
             id: string;
-            /** @description The name on invoices. */
+            /**
+             * Format: line
+             * @description The name on invoices.
+             */
             name: string;
             /** @description The e-mail address in lower case. Unique. */
             email: string;
-            /** @description The URL of an image, or its path on the site. */
+            /**
+             * Format: web-url
+             * @description The URL of an image, or its path on the site.
+             */
             imageUrl?: string;
             /**
              * Format: int64
@@ -3835,19 +3934,47 @@ export interface components {
             updatedAt: string;
         };
         /**
-         * @description A merge patch of a customer: omitted fields stay unchanged, `null` clears a field.
+         * @description A customer to create, or the new state of a customer.
          * @example {
-         *       "name": "The Evil Rabbit",
+         *       "name": "Evil Rabbit",
+         *       "email": "evil@rabbit.acme.test",
+         *       "imageUrl": "/customers/evil-rabbit.png"
+         *     }
+         */
+        CustomerInput: {
+            /**
+             * Format: line
+             * @description The name on invoices: one line. Leading and trailing white space is removed.
+             */
+            name: string;
+            /** @description The e-mail address. Stored in lower case. */
+            email: string;
+            /**
+             * Format: web-url
+             * @description The URL of an image (`https://…`), or its path on the site (`/…`).
+             */
+            imageUrl?: string;
+        };
+        /**
+         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @example {
+         *       "name": "Evil Rabbit",
          *       "email": "evil@rabbit.acme.test",
          *       "imageUrl": "/customers/evil-rabbit.png"
          *     }
          */
         CustomerPatch: {
-            /** @description The name on invoices: one line. Leading and trailing white space is removed. */
+            /**
+             * Format: line
+             * @description The name on invoices: one line. Leading and trailing white space is removed.
+             */
             name?: string;
             /** @description The e-mail address. Stored in lower case. */
             email?: string;
-            /** @description The URL of an image (`https://…`), or its path on the site (`/…`). `null` clears it. */
+            /**
+             * Format: web-url
+             * @description The URL of an image (`https://…`), or its path on the site (`/…`). `null` clears it.
+             */
             imageUrl?: string | null;
         };
         /**
@@ -3865,11 +3992,17 @@ export interface components {
              * @description The customer's id.
              */
             id: string;
-            /** @description The name on invoices. */
+            /**
+             * Format: line
+             * @description The name on invoices.
+             */
             name: string;
             /** @description The e-mail address. */
             email: string;
-            /** @description The URL of an image, or its path on the site. */
+            /**
+             * Format: web-url
+             * @description The URL of an image, or its path on the site.
+             */
             imageUrl?: string;
         };
         /**
@@ -3890,11 +4023,17 @@ export interface components {
              * @description The id of the customer. It never changes.
              */
             id: string;
-            /** @description The name on invoices. */
+            /**
+             * Format: line
+             * @description The name on invoices.
+             */
             name?: string;
             /** @description The e-mail address in lower case. Unique. */
             email?: string;
-            /** @description The URL of an image, or its path on the site. */
+            /**
+             * Format: web-url
+             * @description The URL of an image, or its path on the site.
+             */
             imageUrl?: string;
             /**
              * Format: int64
@@ -4043,7 +4182,10 @@ export interface components {
             id: string;
             /** @description The path of the document in the tree. */
             path: string;
-            /** @description The title. */
+            /**
+             * Format: text
+             * @description The title.
+             */
             title: string;
             /** @description The body text, in Markdown. */
             content: string;
@@ -4064,49 +4206,6 @@ export interface components {
             updatedAt: string;
         };
         /**
-         * @description The editable fields of a document.
-         * @example {
-         *       "path": "guides/getting-started",
-         *       "title": "Getting started",
-         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
-         *       "position": 1
-         *     }
-         */
-        DocumentContent: {
-            /** @description The path of the document in the tree. */
-            path: string;
-            /** @description The title. */
-            title: string;
-            /** @description The body text, in Markdown. */
-            content: string;
-            /**
-             * Format: int64
-             * @description The position in lists, ascending.
-             */
-            position: number;
-        };
-        /**
-         * @description A change of a document. Another `path` moves it.
-         * @example {
-         *       "path": "guides/first-steps",
-         *       "title": "First steps",
-         *       "position": 2
-         *     }
-         */
-        DocumentPatch: {
-            /** @description The new path of the document; must be unique. Documents below it are not moved. */
-            path?: string;
-            /** @description The title; leading and trailing white space is removed. */
-            title?: string;
-            /** @description The body text, in Markdown. */
-            content?: string;
-            /**
-             * Format: int64
-             * @description The position in lists, ascending.
-             */
-            position?: number;
-        };
-        /**
          * @description A document at the path in the URL.
          * @example {
          *       "title": "Getting started",
@@ -4114,8 +4213,11 @@ export interface components {
          *       "position": 1
          *     }
          */
-        DocumentReplacement: {
-            /** @description The title; leading and trailing white space is removed. */
+        DocumentByPathInput: {
+            /**
+             * Format: text
+             * @description The title; leading and trailing white space is removed.
+             */
             title: string;
             /** @description The body text, in Markdown. */
             content: string;
@@ -4123,6 +4225,57 @@ export interface components {
              * Format: int64
              * @description The position in lists, ascending.
              * @default 0
+             */
+            position?: number;
+        };
+        /**
+         * @description A document to create, or the replacement of a document.
+         * @example {
+         *       "path": "guides/getting-started",
+         *       "title": "Getting started",
+         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *       "position": 1
+         *     }
+         */
+        DocumentInput: {
+            /** @description The path of the document in the tree; must be unique. */
+            path: string;
+            /**
+             * Format: text
+             * @description The title; leading and trailing white space is removed.
+             */
+            title: string;
+            /** @description The body text, in Markdown. */
+            content: string;
+            /**
+             * Format: int64
+             * @description The position in lists, ascending.
+             * @default 0
+             */
+            position?: number;
+        };
+        /**
+         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @example {
+         *       "path": "guides/getting-started",
+         *       "title": "Getting started",
+         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *       "position": 1
+         *     }
+         */
+        DocumentPatch: {
+            /** @description The new path of the document; must be unique. Documents below it are not moved. */
+            path?: string;
+            /**
+             * Format: text
+             * @description The title; leading and trailing white space is removed.
+             */
+            title?: string;
+            /** @description The body text, in Markdown. */
+            content?: string;
+            /**
+             * Format: int64
+             * @description The position in lists, ascending.
              */
             position?: number;
         };
@@ -4172,7 +4325,32 @@ export interface components {
              */
             createdAt: string;
             /** @description The editable fields of the document in this revision. */
-            document: components["schemas"]["DocumentContent"];
+            document: components["schemas"]["DocumentSnapshot"];
+        };
+        /**
+         * @description The editable fields of a document at one time.
+         * @example {
+         *       "path": "guides/getting-started",
+         *       "title": "Getting started",
+         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
+         *       "position": 1
+         *     }
+         */
+        DocumentSnapshot: {
+            /** @description The path of the document in the tree. */
+            path: string;
+            /**
+             * Format: text
+             * @description The title.
+             */
+            title: string;
+            /** @description The body text, in Markdown. */
+            content: string;
+            /**
+             * Format: int64
+             * @description The position in lists, ascending.
+             */
+            position: number;
         };
         /**
          * @description A document in a list, without its text.
@@ -4192,7 +4370,10 @@ export interface components {
             id: string;
             /** @description The path of the document in the tree. */
             path: string;
-            /** @description The title. */
+            /**
+             * Format: text
+             * @description The title.
+             */
             title: string;
             /**
              * Format: int64
@@ -4389,11 +4570,39 @@ export interface components {
          */
         InvoiceExpand: "customer";
         /**
-         * @description A merge patch of an invoice: omitted fields stay unchanged.
+         * @description An invoice to create, or the new state of an invoice, in the currency of the locale.
          * @example {
          *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
          *       "amount": 15795,
-         *       "status": "paid",
+         *       "status": "pending",
+         *       "date": "2025-11-21"
+         *     }
+         */
+        InvoiceInput: {
+            /**
+             * Format: uuid
+             * @description The id of the customer.
+             */
+            customerId: string;
+            /**
+             * Format: int64
+             * @description The amount in minor units of the locale's currency.
+             */
+            amount: number;
+            /** @description The status of the invoice. */
+            status: components["schemas"]["InvoiceStatus"];
+            /**
+             * Format: date
+             * @description The date of the invoice. Default: the current day in UTC.
+             */
+            date?: string;
+        };
+        /**
+         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @example {
+         *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
+         *       "amount": 15795,
+         *       "status": "pending",
          *       "date": "2025-11-21"
          *     }
          */
@@ -4512,7 +4721,10 @@ export interface components {
              * @description The id of the key. It is part of the key itself.
              */
             id: string;
-            /** @description A name for the key, chosen by its owner. */
+            /**
+             * Format: line
+             * @description A name for the key, chosen by its owner.
+             */
             name: string;
             /** @description The scopes of the key. */
             scopes: components["schemas"]["Scope"][];
@@ -4671,6 +4883,21 @@ export interface components {
          */
         JobState: "ready" | "running" | "done" | "dead";
         /**
+         * @description The signature algorithm of a public key.
+         * @enum {string}
+         */
+        JwkAlgorithm: "EdDSA";
+        /**
+         * @description The curve of a public key.
+         * @enum {string}
+         */
+        JwkCurve: "Ed25519";
+        /**
+         * @description The type of a public key.
+         * @enum {string}
+         */
+        JwkKeyType: "OKP";
+        /**
          * @description The public keys that access tokens are signed with (RFC 7517).
          * @example {
          *       "keys": [
@@ -4689,6 +4916,11 @@ export interface components {
             /** @description The keys, newest first. */
             keys: components["schemas"]["PublicKey"][];
         };
+        /**
+         * @description The use of a public key.
+         * @enum {string}
+         */
+        JwkUse: "sig";
         /**
          * @description The result of a liveness or readiness check.
          * @example {
@@ -4759,13 +4991,22 @@ export interface components {
             id: string;
             /** @description The e-mail address used to sign in, in lower case; unique. Absent for imported authors. */
             email?: string;
-            /** @description The display name. */
+            /**
+             * Format: line
+             * @description The display name.
+             */
             name: string;
             /** @description A short biography. */
             bio?: string;
-            /** @description The URL of the user's website. */
+            /**
+             * Format: web-url
+             * @description The URL of the user's website.
+             */
             url?: string;
-            /** @description The URL of the avatar image. */
+            /**
+             * Format: web-url
+             * @description The URL of the avatar image.
+             */
             avatarUrl?: string;
             /** @description The role, which determines the permissions of the account. */
             role: components["schemas"]["Role"];
@@ -4888,6 +5129,22 @@ export interface components {
          * @enum {string}
          */
         MediaFormat: "auto" | "jpeg" | "png" | "webp" | "gif";
+        /**
+         * @description An image to store.
+         * @example {
+         *       "file": "GIF89a…",
+         *       "alt": "A joint that fits"
+         *     }
+         */
+        MediaInput: {
+            /**
+             * Format: binary
+             * @description The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name and the declared type are ignored. Metadata, such as the location, is removed.
+             */
+            file: string;
+            /** @description The alternative text: a description of the image for people who cannot see it. */
+            alt?: string;
+        };
         /** @description One page of a list. */
         MediaPage: {
             /** @description The items of this page, in the requested order. */
@@ -4905,6 +5162,7 @@ export interface components {
          */
         MediaPatch: {
             /**
+             * Format: file-name
              * @description The file name that the response suggests for saving. The server sets the extension that fits the media
              *     type.
              */
@@ -4998,7 +5256,10 @@ export interface components {
             channelId: string;
             /** @description The author of the message. */
             author: components["schemas"]["AuthorRef"];
-            /** @description The plain text. */
+            /**
+             * Format: text
+             * @description The plain text.
+             */
             text: string;
             /**
              * Format: uuid
@@ -5016,167 +5277,18 @@ export interface components {
              */
             editedAt?: string;
         };
-        /** @description One page of a list. */
-        MessagePage: {
-            /** @description The items of this page, in the requested order. */
-            data: components["schemas"]["Message"][];
-            pagination: components["schemas"]["Pagination"];
-        };
         /**
-         * @description A merge patch of a message.
-         * @example {
-         *       "text": "The glue has set: all clamps can come off."
-         *     }
-         */
-        MessagePatch: {
-            /** @description The plain text. Leading and trailing white space is removed. */
-            text?: string;
-        };
-        /**
-         * @description The request to create an API key.
-         * @example {
-         *       "name": "Site build",
-         *       "scopes": [
-         *         "posts:read",
-         *         "tags:read"
-         *       ],
-         *       "expiresAt": "2026-11-21T09:00:00.000Z"
-         *     }
-         */
-        NewApiKey: {
-            /** @description A name for the key. Surrounding white space is removed. */
-            name: string;
-            /** @description The scopes of the key. */
-            scopes: components["schemas"]["Scope"][];
-            /**
-             * Format: date-time
-             * @description When the key expires. Without this field it does not expire.
-             */
-            expiresAt?: string;
-        };
-        /**
-         * @description The body of a create request.
-         * @example {
-         *       "name": "Workshop",
-         *       "description": "Daily work in the workshop.",
-         *       "audience": "public"
-         *     }
-         */
-        NewChannel: {
-            /** @description The unique name, on one line. Leading and trailing spaces are removed. */
-            name: string;
-            /** @description The purpose of the channel. */
-            description?: string;
-            /** @description The callers that can read the channel. */
-            audience: components["schemas"]["ChannelAudience"];
-        };
-        /**
-         * @description A new comment.
-         * @example {
-         *       "content": "Does this work for a drawer as well?"
-         *     }
-         */
-        NewComment: {
-            /** @description The content, as plain text; leading and trailing white space is removed. */
-            content: string;
-            /**
-             * Format: uuid
-             * @description The id of the parent comment, on the same post, for a reply.
-             */
-            parentId?: string;
-        };
-        /**
-         * @description A customer to create, or the new state of a customer.
-         * @example {
-         *       "name": "Evil Rabbit",
-         *       "email": "evil@rabbit.acme.test",
-         *       "imageUrl": "/customers/evil-rabbit.png"
-         *     }
-         */
-        NewCustomer: {
-            /** @description The name on invoices: one line. Leading and trailing white space is removed. */
-            name: string;
-            /** @description The e-mail address. Stored in lower case. */
-            email: string;
-            /** @description The URL of an image (`https://…`), or its path on the site (`/…`). */
-            imageUrl?: string;
-        };
-        /**
-         * @description A new document, or the replacement of a document.
-         * @example {
-         *       "path": "guides/getting-started",
-         *       "title": "Getting started",
-         *       "content": "# Getting started\n\nCut the tenon to the mortise.",
-         *       "position": 1
-         *     }
-         */
-        NewDocument: {
-            /** @description The path of the document in the tree; must be unique. */
-            path: string;
-            /** @description The title; leading and trailing white space is removed. */
-            title: string;
-            /** @description The body text, in Markdown. */
-            content: string;
-            /**
-             * Format: int64
-             * @description The position in lists, ascending.
-             * @default 0
-             */
-            position?: number;
-        };
-        /**
-         * @description An invoice to create, or the new state of an invoice, in the currency of the locale.
-         * @example {
-         *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
-         *       "amount": 15795,
-         *       "status": "pending",
-         *       "date": "2025-11-21"
-         *     }
-         */
-        NewInvoice: {
-            /**
-             * Format: uuid
-             * @description The id of the customer.
-             */
-            customerId: string;
-            /**
-             * Format: int64
-             * @description The amount in minor units of the locale's currency.
-             */
-            amount: number;
-            /** @description The status of the invoice. */
-            status: components["schemas"]["InvoiceStatus"];
-            /**
-             * Format: date
-             * @description The date of the invoice. The default is the current day in UTC.
-             */
-            date?: string;
-        };
-        /**
-         * @description An image to store.
-         * @example {
-         *       "file": "GIF89a…",
-         *       "alt": "A joint that fits"
-         *     }
-         */
-        NewMedia: {
-            /**
-             * Format: binary
-             * @description The image: JPEG, PNG, WebP or GIF. At most 5 MiB, 40 million pixels (25 million if transparent or progressive), 8,192 pixels per side and 100 frames. The format is detected from the content; the file name and the declared type are ignored. Metadata, such as the location, is removed.
-             */
-            file: string;
-            /** @description The alternative text: a description of the image for people who cannot see it. */
-            alt?: string;
-        };
-        /**
-         * @description The body of a create request.
+         * @description A message to create.
          * @example {
          *       "text": "The glue has set: the clamps can come off.",
          *       "clientId": "0199c0de-5c5c-7c3d-8e1f-2a3b4c5d6e71"
          *     }
          */
-        NewMessage: {
-            /** @description The plain text. Leading and trailing white space is removed. */
+        MessageInput: {
+            /**
+             * Format: text
+             * @description The plain text. Leading and trailing white space is removed.
+             */
             text: string;
             /**
              * Format: uuid
@@ -5185,142 +5297,24 @@ export interface components {
              */
             clientId?: string;
         };
-        /**
-         * @description A new post.
-         * @example {
-         *       "title": "A joint that fits",
-         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
-         *       "slug": "a-joint-that-fits",
-         *       "excerpt": "Why every client is cut from the same contract.",
-         *       "coverImage": "https://www.acme.test/joint.webp",
-         *       "tags": [
-         *         "Joinery"
-         *       ],
-         *       "published": true,
-         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
-         *     }
-         */
-        NewPost: {
-            /** @description The title; leading and trailing white space is removed. */
-            title: string;
-            /** @description The body text, in Markdown. */
-            content: string;
-            /**
-             * @description The identifier of the post in URLs; must be unique. Default: derived from the title, with a number if
-             *     that slug already exists.
-             */
-            slug?: string;
-            /** @description A short summary for lists. */
-            excerpt?: string;
-            /** @description The URL of the cover image. */
-            coverImage?: string;
-            /**
-             * @description The names of the tags; unknown tags are created. Names that differ only in case or accents are the
-             *     same tag.
-             * @default []
-             */
-            tags?: string[];
-            /**
-             * @description Whether the post is published immediately.
-             * @default false
-             */
-            published?: boolean;
-            /**
-             * Format: date-time
-             * @description The scheduled publication time, for drafts; must be in the future.
-             */
-            publishAt?: string;
-            /**
-             * Format: date-time
-             * @description The scheduled time at which the post becomes a draft again; must be in the future and after
-             *     `publishAt`.
-             */
-            unpublishAt?: string;
+        /** @description One page of a list. */
+        MessagePage: {
+            /** @description The items of this page, in the requested order. */
+            data: components["schemas"]["Message"][];
+            pagination: components["schemas"]["Pagination"];
         };
         /**
-         * @description A redirect to create.
+         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
          * @example {
-         *       "source": "/api/v1/revenues",
-         *       "destination": "/api/v2/revenues/en-us",
-         *       "permanent": false,
-         *       "startsAt": "2025-11-20T09:00:00.000Z",
-         *       "endsAt": "2029-11-22T00:00:00.000Z"
+         *       "text": "The glue has set: the clamps can come off."
          *     }
          */
-        NewRedirect: {
+        MessagePatch: {
             /**
-             * @description The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
-             *     part of a segment.
+             * Format: text
+             * @description The plain text. Leading and trailing white space is removed.
              */
-            source: string;
-            /**
-             * @description The destination: a path of this service, or a URL of this service or of a host in the setting
-             *     `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
-             *     `:splat` for the last capture.
-             */
-            destination: string;
-            /**
-             * @description Whether the redirect is permanent (308) or temporary (307).
-             * @default false
-             */
-            permanent?: boolean;
-            /**
-             * Format: date-time
-             * @description The time from which the rule applies. If omitted, it applies at once.
-             */
-            startsAt?: string;
-            /**
-             * Format: date-time
-             * @description The time from which the rule no longer applies. If omitted, it has no end.
-             */
-            endsAt?: string;
-        };
-        /**
-         * @description The request to create an account.
-         * @example {
-         *       "email": "ada@acme.test",
-         *       "name": "Ada Turner",
-         *       "password": "mortise and tenon",
-         *       "role": "editor"
-         *     }
-         */
-        NewUser: {
-            /** @description The e-mail address used to sign in. Case-insensitive. */
-            email: string;
-            /** @description The display name. Surrounding white space is removed. */
-            name: string;
-            /** @description A password of any composition. Commonly used passwords are rejected. */
-            password: string;
-            /** @description The role; `reader` by default. Only admins with a session may set another role. */
-            role?: components["schemas"]["Role"];
-        };
-        /**
-         * @description The body of a create request.
-         * @example {
-         *       "url": "https://hooks.acme.test/tenon",
-         *       "description": "Notifies the warehouse of paid invoices.",
-         *       "events": [
-         *         "invoice.paid",
-         *         "posts"
-         *       ],
-         *       "format": "cloudevents"
-         *     }
-         */
-        NewWebhookEndpoint: {
-            /** @description The URL that receives the deliveries: `https://…` with a public address and without user information. */
-            url: string;
-            /** @description The purpose of the endpoint. Leading and trailing spaces are removed. */
-            description?: string;
-            /**
-             * @description The event types and topics that the endpoint receives. Default: all events.
-             * @default []
-             */
-            events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
-            /**
-             * @description The format of the deliveries.
-             * @default standard
-             */
-            format?: components["schemas"]["WebhookFormat"];
+            text?: string;
         };
         /**
          * @description The original amount of a converted amount, and the rate of the conversion.
@@ -5425,13 +5419,19 @@ export interface components {
             id: string;
             /** @description The identifier of the post in URLs; unique. Former slugs redirect to the current one. */
             slug: string;
-            /** @description The title. */
+            /**
+             * Format: text
+             * @description The title.
+             */
             title: string;
             /** @description The body text, in Markdown. */
             content: string;
             /** @description A short summary for lists. */
             excerpt?: string;
-            /** @description The URL of the cover image. */
+            /**
+             * Format: web-url
+             * @description The URL of the cover image.
+             */
             coverImage?: string;
             /** @description The author. */
             author: components["schemas"]["AuthorRef"];
@@ -5474,57 +5474,16 @@ export interface components {
             updatedAt: string;
         };
         /**
-         * @description The editable fields of a post.
-         * @example {
-         *       "title": "A joint that fits",
-         *       "slug": "a-joint-that-fits",
-         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
-         *       "excerpt": "Why every client is cut from the same contract.",
-         *       "coverImage": "https://www.acme.test/joint.webp",
-         *       "tags": [
-         *         "Joinery"
-         *       ],
-         *       "published": true,
-         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
-         *     }
-         */
-        PostContent: {
-            /** @description The title. */
-            title: string;
-            /** @description The identifier of the post in URLs. */
-            slug: string;
-            /** @description The body text, in Markdown. */
-            content: string;
-            /** @description A short summary for lists. */
-            excerpt?: string;
-            /** @description The URL of the cover image. */
-            coverImage?: string;
-            /** @description The names of the tags, in order. */
-            tags: string[];
-            /** @description Whether the post was published. */
-            published: boolean;
-            /**
-             * Format: date-time
-             * @description The scheduled publication time.
-             */
-            publishAt?: string;
-            /**
-             * Format: date-time
-             * @description The scheduled time at which the post becomes a draft again.
-             */
-            unpublishAt?: string;
-        };
-        /**
          * @description Relations that can be expanded.
          * @enum {string}
          */
         PostExpand: "author";
         /**
-         * @description A merge patch for a post: omitted fields are unchanged, `null` clears a field.
+         * @description A post to create, or the replacement of a post.
          * @example {
-         *       "title": "A joint that fits well",
+         *       "title": "A joint that fits",
          *       "content": "A tenon is the part of a joint that is *cut to fit*.",
-         *       "slug": "a-joint-that-fits-well",
+         *       "slug": "a-joint-that-fits",
          *       "excerpt": "Why every client is cut from the same contract.",
          *       "coverImage": "https://www.acme.test/joint.webp",
          *       "tags": [
@@ -5534,18 +5493,83 @@ export interface components {
          *       "unpublishAt": "2100-01-01T00:00:00.000Z"
          *     }
          */
+        PostInput: {
+            /**
+             * Format: text
+             * @description The title; leading and trailing white space is removed.
+             */
+            title: string;
+            /** @description The body text, in Markdown. */
+            content: string;
+            /**
+             * @description The identifier of the post in URLs; must be unique. If omitted, a new post gets a slug derived from its
+             *     title, with a number if that slug already exists, and the slug of an existing post is unchanged.
+             */
+            slug?: string;
+            /** @description A short summary for lists. */
+            excerpt?: string;
+            /**
+             * Format: web-url
+             * @description The URL of the cover image.
+             */
+            coverImage?: string;
+            /**
+             * @description The names of all tags; unknown tags are created. Names that differ only in case or accents are the
+             *     same tag.
+             * @default []
+             */
+            tags?: string[];
+            /**
+             * @description Whether the post is published immediately.
+             * @default false
+             */
+            published?: boolean;
+            /**
+             * Format: date-time
+             * @description The scheduled publication time, for drafts; must be in the future.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description The scheduled time at which the post becomes a draft again; must be in the future and after
+             *     `publishAt`.
+             */
+            unpublishAt?: string;
+        };
+        /**
+         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @example {
+         *       "title": "A joint that fits",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "slug": "a-joint-that-fits",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "tags": [
+         *         "Joinery"
+         *       ],
+         *       "published": true,
+         *       "publishAt": null,
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
+         *     }
+         */
         PostPatch: {
-            /** @description The title; leading and trailing white space is removed. */
+            /**
+             * Format: text
+             * @description The title; leading and trailing white space is removed.
+             */
             title?: string;
             /** @description The body text, in Markdown. */
             content?: string;
             /** @description The new identifier of the post in URLs; must be unique. The former slug redirects to it. */
             slug?: string;
-            /** @description A short summary for lists; `null` clears it. */
+            /** @description A short summary for lists. `null` clears it. */
             excerpt?: string | null;
-            /** @description The URL of the cover image; `null` clears it. */
+            /**
+             * Format: web-url
+             * @description The URL of the cover image. `null` clears it.
+             */
             coverImage?: string | null;
-            /** @description The names of all tags of the post; replaces the current ones. */
+            /** @description The names of all tags; unknown tags are created. Names that differ only in case or accents are the same tag. */
             tags?: string[];
             /** @description Whether the post is public; `true` publishes it now and clears `publishAt`. */
             published?: boolean;
@@ -5556,8 +5580,7 @@ export interface components {
             publishAt?: string | null;
             /**
              * Format: date-time
-             * @description The scheduled time at which the post becomes a draft again; must be in the future and after
-             *     `publishAt`. `null` clears it.
+             * @description The scheduled time at which the post becomes a draft again; must be in the future and after `publishAt`. `null` clears it.
              */
             unpublishAt?: string | null;
         };
@@ -5577,57 +5600,11 @@ export interface components {
             id: string;
             /** @description The identifier of the post in URLs. */
             slug: string;
-            /** @description The title of the post. */
+            /**
+             * Format: text
+             * @description The title of the post.
+             */
             title: string;
-        };
-        /**
-         * @description The replacement of a post. Omitted fields get the defaults of a new post, except that the slug is
-         *     unchanged.
-         * @example {
-         *       "title": "A joint that fits",
-         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
-         *       "slug": "a-joint-that-fits",
-         *       "excerpt": "Why every client is cut from the same contract.",
-         *       "coverImage": "https://www.acme.test/joint.webp",
-         *       "tags": [
-         *         "Joinery"
-         *       ],
-         *       "published": true,
-         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
-         *     }
-         */
-        PostReplacement: {
-            /** @description The title; leading and trailing white space is removed. */
-            title: string;
-            /** @description The body text, in Markdown. */
-            content: string;
-            /** @description The new identifier of the post in URLs; must be unique. The former slug redirects to it. */
-            slug?: string;
-            /** @description A short summary for lists. */
-            excerpt?: string;
-            /** @description The URL of the cover image. */
-            coverImage?: string;
-            /**
-             * @description The names of the tags.
-             * @default []
-             */
-            tags?: string[];
-            /**
-             * @description Whether the post is public.
-             * @default false
-             */
-            published?: boolean;
-            /**
-             * Format: date-time
-             * @description The scheduled publication time, for drafts; must be in the future.
-             */
-            publishAt?: string;
-            /**
-             * Format: date-time
-             * @description The scheduled time at which the post becomes a draft again; must be in the future and after
-             *     `publishAt`.
-             */
-            unpublishAt?: string;
         };
         /**
          * @description A revision of a post with its content.
@@ -5681,7 +5658,54 @@ export interface components {
              */
             createdAt: string;
             /** @description The editable fields of the post in this revision. */
-            post: components["schemas"]["PostContent"];
+            post: components["schemas"]["PostSnapshot"];
+        };
+        /**
+         * @description The editable fields of a post at one time.
+         * @example {
+         *       "title": "A joint that fits",
+         *       "slug": "a-joint-that-fits",
+         *       "content": "A tenon is the part of a joint that is *cut to fit*.",
+         *       "excerpt": "Why every client is cut from the same contract.",
+         *       "coverImage": "https://www.acme.test/joint.webp",
+         *       "tags": [
+         *         "Joinery"
+         *       ],
+         *       "published": true,
+         *       "unpublishAt": "2100-01-01T00:00:00.000Z"
+         *     }
+         */
+        PostSnapshot: {
+            /**
+             * Format: text
+             * @description The title.
+             */
+            title: string;
+            /** @description The identifier of the post in URLs. */
+            slug: string;
+            /** @description The body text, in Markdown. */
+            content: string;
+            /** @description A short summary for lists. */
+            excerpt?: string;
+            /**
+             * Format: web-url
+             * @description The URL of the cover image.
+             */
+            coverImage?: string;
+            /** @description The names of the tags, in order. */
+            tags: string[];
+            /** @description Whether the post was published. */
+            published: boolean;
+            /**
+             * Format: date-time
+             * @description The scheduled publication time.
+             */
+            publishAt?: string;
+            /**
+             * Format: date-time
+             * @description The scheduled time at which the post becomes a draft again.
+             */
+            unpublishAt?: string;
         };
         /**
          * @description Filter for the state of posts.
@@ -5727,7 +5751,10 @@ export interface components {
             id: string;
             /** @description The identifier of the post in URLs. */
             slug: string;
-            /** @description The title. */
+            /**
+             * Format: text
+             * @description The title.
+             */
             title: string;
             /** @description The author. */
             author: components["schemas"]["AuthorRef"];
@@ -5775,7 +5802,10 @@ export interface components {
             deletedAt?: string;
             /** @description A short summary for lists; omitted if the post has none. */
             excerpt?: string;
-            /** @description The URL of the cover image; omitted if the post has none. */
+            /**
+             * Format: web-url
+             * @description The URL of the cover image; omitted if the post has none.
+             */
             coverImage?: string;
             /** @description The body text, in Markdown; included only with `fields=content`. */
             content?: string;
@@ -5829,17 +5859,17 @@ export interface components {
          */
         PublicKey: {
             /** @description The key type. */
-            kty: string;
+            kty: components["schemas"]["JwkKeyType"];
             /** @description The curve. */
-            crv: string;
+            crv: components["schemas"]["JwkCurve"];
             /** @description The public key, in base64url. */
             x: string;
             /** @description The key id, as in the header of tokens. */
             kid: string;
             /** @description The use of the key: signatures. */
-            use: string;
+            use: components["schemas"]["JwkUse"];
             /** @description The signature algorithm. */
-            alg: string;
+            alg: components["schemas"]["JwkAlgorithm"];
         };
         /**
          * @description The value of one unit of a currency in another currency, with its source.
@@ -5923,11 +5953,17 @@ export interface components {
              * @description The id of the rule. It never changes.
              */
             id: string;
-            /** @description The paths that are redirected. Each `*` captures a part of the path. */
+            /**
+             * Format: no-controls
+             * @description The paths that are redirected. Each `*` captures a part of the path.
+             */
             source: string;
             /** @description The kind of the source. */
             kind: components["schemas"]["RedirectKind"];
-            /** @description The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts. */
+            /**
+             * Format: no-controls
+             * @description The destination: a path of this service or a URL. `*` and `:splat` stand for the captured parts.
+             */
             destination: string;
             /** @description Whether the redirect is permanent (308) or temporary (307). */
             permanent: boolean;
@@ -5978,6 +6014,46 @@ export interface components {
             unchanged: number;
         };
         /**
+         * @description A redirect to create.
+         * @example {
+         *       "source": "/api/v1/revenues",
+         *       "destination": "/api/v2/revenues/en-us",
+         *       "permanent": false,
+         *       "startsAt": "2025-11-20T09:00:00.000Z",
+         *       "endsAt": "2029-11-22T00:00:00.000Z"
+         *     }
+         */
+        RedirectInput: {
+            /**
+             * Format: no-controls
+             * @description The paths to redirect: a path, `/old/*` for a path and every path below it, or a path with `*` for any
+             *     part of a segment.
+             */
+            source: string;
+            /**
+             * Format: no-controls
+             * @description The destination: a path of this service, or a URL of this service or of a host in the setting
+             *     `redirect_hosts`. The first `*` stands for the capture of the first `*` of the source, and so on;
+             *     `:splat` for the last capture.
+             */
+            destination: string;
+            /**
+             * @description Whether the redirect is permanent (308) or temporary (307).
+             * @default false
+             */
+            permanent?: boolean;
+            /**
+             * Format: date-time
+             * @description The time from which the rule applies. If omitted, it applies at once.
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description The time from which the rule no longer applies. If omitted, it has no end.
+             */
+            endsAt?: string;
+        };
+        /**
          * @description The kind of a source.
          * @enum {string}
          */
@@ -6009,6 +6085,7 @@ export interface components {
          */
         RedirectReplacement: {
             /**
+             * Format: no-controls
              * @description The destination: a path of this service, or a URL of this service or of a host in the setting
              *     `redirect_hosts`.
              */
@@ -6049,11 +6126,17 @@ export interface components {
              * @description The id of the rule. It never changes.
              */
             id: string;
-            /** @description The paths that are redirected. */
+            /**
+             * Format: no-controls
+             * @description The paths that are redirected.
+             */
             source: string;
             /** @description The kind of the source. */
             kind: components["schemas"]["RedirectKind"];
-            /** @description The destination: a path of this service or a URL. */
+            /**
+             * Format: no-controls
+             * @description The destination: a path of this service or a URL.
+             */
             destination: string;
             /** @description Whether the redirect is permanent (308) or temporary (307). */
             permanent: boolean;
@@ -6323,7 +6406,10 @@ export interface components {
         Tag: {
             /** @description The identifier of the tag in filters and URLs; unique. */
             slug: string;
-            /** @description The display name. */
+            /**
+             * Format: line
+             * @description The display name.
+             */
             name: string;
             /** @description The description; omitted if the tag has none. */
             description?: string;
@@ -6337,6 +6423,22 @@ export interface components {
              * @description The time of the last change of the tag; changes of its posts do not count.
              */
             updatedAt: string;
+        };
+        /**
+         * @description A tag without its slug, which is in the URL.
+         * @example {
+         *       "name": "Joinery",
+         *       "description": "Wood that holds without nails."
+         *     }
+         */
+        TagInput: {
+            /**
+             * Format: line
+             * @description The display name; leading and trailing white space is removed.
+             */
+            name: string;
+            /** @description The description. If omitted, the tag has none. */
+            description?: string;
         };
         /** @description One page of a list. */
         TagPage: {
@@ -6353,7 +6455,10 @@ export interface components {
          *     }
          */
         TagPatch: {
-            /** @description The display name; leading and trailing white space is removed. */
+            /**
+             * Format: line
+             * @description The display name; leading and trailing white space is removed.
+             */
             name?: string;
             /** @description The new identifier in filters and URLs; must be unique. */
             slug?: string;
@@ -6370,21 +6475,11 @@ export interface components {
         TagRef: {
             /** @description The identifier of the tag in filters and URLs. */
             slug: string;
-            /** @description The display name. */
+            /**
+             * Format: line
+             * @description The display name.
+             */
             name: string;
-        };
-        /**
-         * @description The replacement of a tag, or a new tag.
-         * @example {
-         *       "name": "Joinery",
-         *       "description": "Wood that holds without nails."
-         *     }
-         */
-        TagReplacement: {
-            /** @description The display name; leading and trailing white space is removed. */
-            name: string;
-            /** @description The description. If omitted, the tag has none. */
-            description?: string;
         };
         /**
          * @description Sort orders of tags.
@@ -6452,13 +6547,22 @@ export interface components {
             id: string;
             /** @description The e-mail address used to sign in, in lower case; unique. Absent for imported authors. */
             email?: string;
-            /** @description The display name. */
+            /**
+             * Format: line
+             * @description The display name.
+             */
             name: string;
             /** @description A short biography. */
             bio?: string;
-            /** @description The URL of the user's website. */
+            /**
+             * Format: web-url
+             * @description The URL of the user's website.
+             */
             url?: string;
-            /** @description The URL of the avatar image. */
+            /**
+             * Format: web-url
+             * @description The URL of the avatar image.
+             */
             avatarUrl?: string;
             /** @description The role, which determines the permissions of the account. */
             role: components["schemas"]["Role"];
@@ -6474,6 +6578,28 @@ export interface components {
              * @description When the account was last changed.
              */
             updatedAt: string;
+        };
+        /**
+         * @description The request to create an account.
+         * @example {
+         *       "email": "ada@acme.test",
+         *       "name": "Ada Turner",
+         *       "password": "mortise and tenon",
+         *       "role": "editor"
+         *     }
+         */
+        UserInput: {
+            /** @description The e-mail address used to sign in. Case-insensitive. */
+            email: string;
+            /**
+             * Format: line
+             * @description The display name. Surrounding white space is removed.
+             */
+            name: string;
+            /** @description A password of any composition. Commonly used passwords are rejected. */
+            password: string;
+            /** @description The role; `reader` by default. Only admins with a session may set another role. */
+            role?: components["schemas"]["Role"];
         };
         /** @description One page of a list. */
         UserPage: {
@@ -6496,13 +6622,22 @@ export interface components {
          *     }
          */
         UserPatch: {
-            /** @description The display name. Surrounding white space is removed. */
+            /**
+             * Format: line
+             * @description The display name. Surrounding white space is removed.
+             */
             name?: string;
             /** @description A short biography; `null` clears it. */
             bio?: string | null;
-            /** @description The URL of the user's website; `null` clears it. */
+            /**
+             * Format: web-url
+             * @description The URL of the user's website; `null` clears it.
+             */
             url?: string | null;
-            /** @description The URL of the avatar image; `null` clears it. */
+            /**
+             * Format: web-url
+             * @description The URL of the avatar image; `null` clears it.
+             */
             avatarUrl?: string | null;
             /** @description The e-mail address used to sign in. Only admins may change it. */
             email?: string;
@@ -6646,6 +6781,34 @@ export interface components {
              * @description The time of the last update.
              */
             updatedAt: string;
+        };
+        /**
+         * @description An endpoint to create.
+         * @example {
+         *       "url": "https://hooks.acme.test/tenon",
+         *       "description": "Notifies the warehouse of paid invoices.",
+         *       "events": [
+         *         "invoice.paid",
+         *         "posts"
+         *       ],
+         *       "format": "cloudevents"
+         *     }
+         */
+        WebhookEndpointInput: {
+            /** @description The URL that receives the deliveries: `https://…` with a public address and without user information. */
+            url: string;
+            /** @description The purpose of the endpoint. Leading and trailing spaces are removed. */
+            description?: string;
+            /**
+             * @description The event types and topics that the endpoint receives. Default: all events.
+             * @default []
+             */
+            events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
+            /**
+             * @description The format of the deliveries.
+             * @default standard
+             */
+            format?: components["schemas"]["WebhookFormat"];
         };
         /** @description One page of a list. */
         WebhookEndpointPage: {
@@ -8731,7 +8894,7 @@ export interface operations {
         /** @description The request body of `/api/api-keys`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewApiKey"];
+                "application/json": components["schemas"]["ApiKeyInput"];
             };
         };
         responses: {
@@ -9268,7 +9431,7 @@ export interface operations {
         /** @description The request body of `/api/channels`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewChannel"];
+                "application/json": components["schemas"]["ChannelInput"];
             };
         };
         responses: {
@@ -9544,7 +9707,7 @@ export interface operations {
         /** @description The request body of `/api/channels/{id}/messages`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewMessage"];
+                "application/json": components["schemas"]["MessageInput"];
             };
         };
         responses: {
@@ -9902,7 +10065,7 @@ export interface operations {
         /** @description The request body of `/api/docs/{path}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DocumentReplacement"];
+                "application/json": components["schemas"]["DocumentByPathInput"];
             };
         };
         responses: {
@@ -10091,7 +10254,7 @@ export interface operations {
         /** @description The request body of `/api/documents`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewDocument"];
+                "application/json": components["schemas"]["DocumentInput"];
             };
         };
         responses: {
@@ -10193,7 +10356,7 @@ export interface operations {
         /** @description The request body of `/api/documents/{id}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewDocument"];
+                "application/json": components["schemas"]["DocumentInput"];
             };
         };
         responses: {
@@ -11451,7 +11614,7 @@ export interface operations {
         /** @description The request body of `/api/posts`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPost"];
+                "application/json": components["schemas"]["PostInput"];
             };
         };
         responses: {
@@ -11561,7 +11724,7 @@ export interface operations {
         /** @description The request body of `/api/posts/{post}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PostReplacement"];
+                "application/json": components["schemas"]["PostInput"];
             };
         };
         responses: {
@@ -11810,7 +11973,7 @@ export interface operations {
         /** @description The request body of `/api/posts/{post}/comments`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewComment"];
+                "application/json": components["schemas"]["CommentInput"];
             };
         };
         responses: {
@@ -12213,6 +12376,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
@@ -12584,7 +12748,7 @@ export interface operations {
         /** @description The request body of `/api/redirects`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewRedirect"];
+                "application/json": components["schemas"]["RedirectInput"];
             };
         };
         responses: {
@@ -12927,7 +13091,7 @@ export interface operations {
         /** @description The request body of `/api/tags/{slug}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TagReplacement"];
+                "application/json": components["schemas"]["TagInput"];
             };
         };
         responses: {
@@ -13110,7 +13274,7 @@ export interface operations {
         /** @description A form with the image in the part `file`. */
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["NewMedia"];
+                "multipart/form-data": components["schemas"]["MediaInput"];
             };
         };
         responses: {
@@ -13437,7 +13601,7 @@ export interface operations {
         /** @description The request body of `/api/users`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewUser"];
+                "application/json": components["schemas"]["UserInput"];
             };
         };
         responses: {
@@ -13832,7 +13996,7 @@ export interface operations {
         /** @description The request body of `/api/v2/customers`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewCustomer"];
+                "application/json": components["schemas"]["CustomerInput"];
             };
         };
         responses: {
@@ -13934,7 +14098,7 @@ export interface operations {
         /** @description The request body of `/api/v2/customers/{id}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewCustomer"];
+                "application/json": components["schemas"]["CustomerInput"];
             };
         };
         responses: {
@@ -14559,7 +14723,7 @@ export interface operations {
         /** @description The request body of `/api/v2/invoices/{locale}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewInvoice"];
+                "application/json": components["schemas"]["InvoiceInput"];
             };
         };
         responses: {
@@ -14680,7 +14844,7 @@ export interface operations {
         /** @description The request body of `/api/v2/invoices/{locale}/{id}`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewInvoice"];
+                "application/json": components["schemas"]["InvoiceInput"];
             };
         };
         responses: {
@@ -15363,7 +15527,7 @@ export interface operations {
         /** @description The request body of `/api/webhook-endpoints`. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewWebhookEndpoint"];
+                "application/json": components["schemas"]["WebhookEndpointInput"];
             };
         };
         responses: {
