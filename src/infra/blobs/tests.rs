@@ -1,5 +1,8 @@
 //! Both backends must behave the same.
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use futures_util::TryStreamExt;
 use object_store::memory::InMemory;
@@ -84,8 +87,11 @@ async fn deletes_temporary_files() {
     assert_eq!(files(), 1);
     drop(temp_file);
     assert_eq!(files(), 0);
-    std::fs::write(folder.join("blobs/incoming/left"), b"by a process that was killed").unwrap();
-    let now = crate::infra::clock::Clock::System.now();
+    let left = folder.join("blobs/incoming/left");
+    std::fs::write(&left, b"by a process that was killed").unwrap();
+    let now: i64 = 1_795_251_600_000;
+    let modified = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
+    std::fs::File::options().write(true).open(left).unwrap().set_modified(modified).unwrap();
     blobs.temp_dir().sweep(now).await.unwrap();
     assert_eq!(files(), 1, "a young file may belong to a running process");
     blobs.temp_dir().sweep(now + 11 * 60 * 1000).await.unwrap();
