@@ -28,7 +28,7 @@ async fn rejects_sources_that_match_an_operation() {
         ("/api/p%6Fsts", "/api/posts"),
         ("/api/posts/dovetails", "/api/posts/{post}"),
         ("/api/posts/*", "/api/posts/{post}"),
-        ("/api/customers/*", "/api/customers/{customer}"),
+        ("/api/v2/customers/*", "/api/v2/customers/{id}"),
         ("/api/posts/*/comments", "/api/posts/{post}/comments"),
         ("/api/docs/a/b", "/api/docs/{path}"),
         ("/api/docs/a/*", "/api/docs/{path}"),

@@ -1291,7 +1291,8 @@ export interface paths {
         /**
          * Get exchange rates
          * @description Returns the rate of one unit of `base` in every other known currency, each with its date, its source
-         *     and its state. The rates are stored ones: the request does not call an external service.
+         *     and its state. The rates are stored ones: the request does not call an external service. Responds with
+         *     404 if no rate of `base` is known.
          *
          *     Scope of an API key: `rates:read`.
          */
@@ -1408,8 +1409,8 @@ export interface paths {
         put?: never;
         /**
          * Create a redirect
-         * @description The redirect takes effect at once. A redirect that would form a cycle, or whose destination is itself
-         *     redirected, is rejected (409).
+         * @description The redirect takes effect at once. Operations have precedence: a source that matches the path of an
+         *     operation is rejected (400). A redirect that would form a cycle is rejected (409).
          *
          *     Scope of an API key: `redirects:write`.
          */
@@ -12213,6 +12214,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
