@@ -28,7 +28,8 @@ async fn rejects_sources_that_match_an_operation() {
         ("/livez/", "/livez"),
         ("/api/p%6Fsts", "/api/posts"),
         ("/api/posts/dovetails", "/api/posts/{post}"),
-        ("/api/posts/*", "/api/posts"),
+        ("/api/posts/*", "/api/posts/{post}"),
+        ("/api/v2/customers/*", "/api/v2/customers/{id}"),
         ("/api/posts/*/comments", "/api/posts/{post}/comments"),
         ("/api/docs/a/b", "/api/docs/{path}"),
         ("/api/docs/a/*", "/api/docs/{path}"),
@@ -58,7 +59,7 @@ async fn broad_redirects_do_not_affect_operations() {
     for path in api_docs::paths() {
         assert_ne!(api.get(&path).await.header("location"), "/elsewhere", "{path}");
     }
-    for path in ["/", "/about", "/api", "/api/posts/", "/api/v1/revenues", "/problems/none", "/feed.json"] {
+    for path in ["/", "/about", "/api", "/api/v1/revenues", "/problems/none", "/feed.json"] {
         assert_eq!(api.get(path).await.is(307).header("location"), "/elsewhere", "{path}");
     }
     for source in ["*", "api/*"] {
