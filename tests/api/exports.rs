@@ -1,7 +1,7 @@
 //! Invoices as a table and as lines: equal to the list, safe to open, and read only while somebody takes them.
-use entity::{customer, invoice};
+use entity::invoice;
 use poem::http::Method;
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{EntityTrait, Set};
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
@@ -11,16 +11,9 @@ use crate::support::{Answer, Api};
 /// Customers whose names get on the nerves of tables, and what they owe.
 async fn books(api: &Api) -> Api {
     let books = api.sign_in(Role::Accountant).await;
-    for (i, name) in ["=SUM(A1)", "Ada, \"the\" Turner", "Zoë\r\n日本", "@home"].into_iter().enumerate() {
-        let customer = json!({ "name": format!("Customer {i}"), "email": format!("c{i}@acme.test") });
+    for (i, name) in ["=SUM(A1)", "Ada, \"the\" Turner", "Zoë; 日本", "@home"].into_iter().enumerate() {
+        let customer = json!({ "name": name, "email": format!("c{i}@acme.test") });
         let customer = books.post("/api/v2/customers", customer).await.is(201).id();
-        // As it was written before names had to be lines.
-        let id: Uuid = customer.parse().unwrap();
-        let named = async move |tx: tenon::infra::db::Tx| {
-            let row = customer::ActiveModel { id: Set(id), name: Set(name.into()), ..Default::default() };
-            row.update(&*tx).await.map(|_| ())
-        };
-        api.app.db.write(named).await.unwrap();
         for (amount, status, locale) in [(15795, "pending", "en-us"), (3040, "paid", "fr")] {
             let date = format!("2026-0{}-1{i}", i + 1);
             let owes = json!({ "customerId": customer, "amount": amount, "status": status, "date": date });
