@@ -10,7 +10,7 @@ use tenon::{
         auth::{Principal, Role, Via},
         idempotency::Outcome,
     },
-    resources::accounts::users::NewUser,
+    resources::accounts::users::UserInput,
     server::{limits::Limits, listener},
 };
 use tokio::{
@@ -50,7 +50,12 @@ async fn account(app: &App, role: Role) -> Result<(Uuid, String), Failure> {
     let operator = Principal { user: Uuid::nil(), role: Role::Admin, via: Via::Cli };
     let email = format!("bench-{}@acme.test", Uuid::now_v7().simple());
     let (name, password) = ("Bench".to_owned(), PASSWORD.to_owned());
-    let new = NewUser { email: email.clone(), name, password, role: Some(role) };
+    let new = UserInput {
+        email: email.clone().into(),
+        name: name.into(),
+        password: password.into(),
+        role: Some(role),
+    };
     match app.users.create(Some(&operator), new, None).await? {
         Outcome::New(user) => Ok((user.id.0, email)),
         Outcome::Replayed(_) => Err("the account was made before".into()),
