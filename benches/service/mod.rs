@@ -52,8 +52,8 @@ async fn account(app: &App, role: Role) -> Result<(Uuid, String), Failure> {
     let (name, password) = ("Bench".to_owned(), PASSWORD.to_owned());
     let new = UserInput {
         email: email.clone().into(),
-        name: String::from(name).into(),
-        password: String::from(password).into(),
+        name: name.into(),
+        password: password.into(),
         role: Some(role),
     };
     match app.users.create(Some(&operator), new, None).await? {

@@ -24,8 +24,12 @@ pub fn expand(item: &DeriveInput) -> Result<Tokens> {
     let fields: Vec<_> = fields.into_iter().flatten().collect();
     let declarations = fields.iter().map(|field| &field.declaration);
     let conversions = fields.iter().map(|field| &field.conversion);
+    let description = match fields.iter().any(|field| field.nullable) {
+        true => "A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.",
+        false => "A merge patch (RFC 7396): omitted fields are unchanged.",
+    };
     Ok(quote! {
-        /// A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+        #[doc = #description]
         #[derive(Debug, Clone, ::poem_openapi::Object)]
         #[oai(#(#container),*)]
         #visibility struct #patch {
@@ -50,6 +54,8 @@ struct PatchField {
     declaration: Tokens,
     /// The field in the conversion from the input.
     conversion: Tokens,
+    /// Whether `null` clears the field.
+    nullable: bool,
 }
 
 impl PatchField {
@@ -89,7 +95,7 @@ impl PatchField {
         let oai = oai(&field.attrs, &["default"])?;
         let oai = (!oai.is_empty()).then(|| quote!(#[oai(#(#oai),*)]));
         let declaration = quote!(#[doc = #description] #oai #visibility #name: #ty);
-        Ok(Some(PatchField { declaration, conversion }))
+        Ok(Some(PatchField { declaration, conversion, nullable }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Invoice exports as CSV and NDJSON: content, headers, and the limit of concurrent exports.
-use entity::{customer, invoice};
+use entity::invoice;
 use poem::http::Method;
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{EntityTrait, Set};
 use serde_json::{Value, json};
 use tenon::http::auth::Role;
 use uuid::Uuid;
@@ -11,16 +11,9 @@ use crate::support::{Api, Response};
 /// Creates invoices of customers whose names a CSV export must escape; returns the accountant.
 async fn create_invoices(api: &Api) -> Api {
     let accountant = api.sign_in(Role::Accountant).await;
-    for (i, name) in ["=SUM(A1)", "Ada, \"the\" Turner", "Zoë\r\n日本", "@home"].into_iter().enumerate() {
-        let customer = json!({ "name": format!("Customer {i}"), "email": format!("c{i}@acme.test") });
+    for (i, name) in ["=SUM(A1)", "Ada, \"the\" Turner", "Zoë; 日本", "@home"].into_iter().enumerate() {
+        let customer = json!({ "name": name, "email": format!("c{i}@acme.test") });
         let customer = accountant.post("/api/v2/customers", customer).await.is(201).id();
-        // The API rejects some of these names: update the row directly.
-        let id: Uuid = customer.parse().unwrap();
-        let rename = async move |tx: tenon::infra::db::Tx| {
-            let row = customer::ActiveModel { id: Set(id), name: Set(name.into()), ..Default::default() };
-            row.update(&*tx).await.map(|_| ())
-        };
-        api.app.db.write(rename).await.unwrap();
         for (amount, status, locale) in [(15795, "pending", "en-us"), (3040, "paid", "fr")] {
             let date = format!("2026-0{}-1{i}", i + 1);
             let invoice = json!({ "customerId": customer, "amount": amount, "status": status, "date": date });

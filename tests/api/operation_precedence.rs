@@ -50,8 +50,8 @@ async fn broad_redirects_do_not_affect_operations() {
     for source in ["/*", "/api/*", "/api/v1/*", "/*.json", "/*/posts", "/.well-known/*"] {
         editor.post("/api/redirects", rule(source)).await.is(201);
     }
-    for operation in operations() {
-        let response = operation.ask(&api).await;
+    for operation in example_requests() {
+        let response = operation.send(&api).await;
         assert_ne!(response.header("location"), "/elsewhere", "{}", operation.id);
         // No operation uses TRACE.
         api.send(Method::TRACE, &operation.path, None).await.is(405);
