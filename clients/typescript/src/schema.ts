@@ -4255,7 +4255,7 @@ export interface components {
             position?: number;
         };
         /**
-         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @description A merge patch (RFC 7396): omitted fields are unchanged.
          * @example {
          *       "path": "guides/getting-started",
          *       "title": "Getting started",
@@ -4598,7 +4598,7 @@ export interface components {
             date?: string;
         };
         /**
-         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @description A merge patch (RFC 7396): omitted fields are unchanged.
          * @example {
          *       "customerId": "0199c0de-2222-7c3d-8e1f-2a3b4c5d6e7f",
          *       "amount": 15795,
@@ -5304,7 +5304,7 @@ export interface components {
             pagination: components["schemas"]["Pagination"];
         };
         /**
-         * @description A merge patch (RFC 7396): omitted fields are unchanged, `null` clears a field.
+         * @description A merge patch (RFC 7396): omitted fields are unchanged.
          * @example {
          *       "text": "The glue has set: the clamps can come off."
          *     }
