@@ -1,7 +1,7 @@
 //! Runs the API tests, and then checks that they produced every declared response.
 //!
 //! libtest has no hook after the last test. This harness accepts the arguments of libtest.
-use std::{env, panic, pin::Pin, process::ExitCode, thread};
+use std::{env, io, panic, pin::Pin, process::ExitCode, thread};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Builder;
@@ -19,6 +19,9 @@ inventory::collect!(ApiTest);
 
 /// Runs the tests that the arguments select. The coverage is checked if all of them were selected and passed.
 pub fn run() -> ExitCode {
+    // Without a global subscriber, `tracing` may disable an event that another test is about to capture.
+    let log = tracing_subscriber::fmt().with_writer(io::sink).finish();
+    tracing::subscriber::set_global_default(log).expect("no subscriber is set");
     let mut arguments = Arguments::from_args();
     if arguments.test_threads.is_none() {
         arguments.test_threads = env::var("RUST_TEST_THREADS").ok().and_then(|threads| threads.parse().ok());
