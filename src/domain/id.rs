@@ -16,6 +16,7 @@ impl<T> Id<T> {
     }
 }
 
+// `derive` would require these traits of `T` too.
 impl<T> Clone for Id<T> {
     fn clone(&self) -> Self {
         *self

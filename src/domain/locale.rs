@@ -83,6 +83,7 @@ impl Locales {
         // The sort is stable: ranges of equal weight stay in the order of the header.
         accepted.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
         let named = |locale: &Locale| accepted.iter().any(|(range, _)| *range == locale.0);
+        // `en;q=0` excludes all locales of the language, except for those that the header accepts by name.
         let excludes = |range: &str, locale: &Locale| {
             range == locale.0 || (range == locale.language() && !named(locale))
         };
@@ -107,7 +108,7 @@ impl Locales {
     ///
     /// # Errors
     ///
-    /// The message if the locale is not configured.
+    /// [`UnknownLocale`] if the locale is not configured.
     pub fn resolve(&self, locale: Locale) -> Result<LocaleCurrency, UnknownLocale> {
         match self.0.iter().find(|(known, _)| *known == locale) {
             Some((_, currency)) => Ok(LocaleCurrency { locale, currency: *currency }),

@@ -2,8 +2,9 @@
 
 /// Returns the pattern of a comma-separated list of up to `max` of these names.
 ///
-/// The forms are `^-?(a|b)$`, `^-?(a|b)(,-?(a|b)){0,1}$` and, without signs, the shorter `^((a|b),?\b){1,2}$`: the word
-/// boundary requires a comma between two names, and rejects one at the end.
+/// The pattern of one name is `^-?(a|b)$`, and that of a signed list `^-?(a|b)(,-?(a|b)){0,1}$`. A list
+/// without signs has the shorter pattern `^((a|b),?\b){1,2}$`: its word boundary requires a comma between two
+/// names and rejects a trailing comma.
 pub fn names_pattern(names: &[&str], signed: bool, max: usize) -> String {
     let sign = if signed { "-?" } else { "" };
     let name = match names {

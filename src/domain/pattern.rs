@@ -1,7 +1,7 @@
 //! Patterns: the regular expressions of the OpenAPI document, each with its message.
 //!
 //! Patterns are short and portable: ASCII without control characters, Unicode escapes or look-around, with the same
-//! meaning in ECMAScript, Python, Java, RE2 and Rust. A `format` states what a pattern cannot.
+//! meaning in ECMAScript, Python, Java, RE2 and Rust. A `format` checks what a pattern cannot express.
 
 /// A regular expression and the message for values that do not match it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,10 @@ patterns! {
     MEDIA_URL = r"^(https?://[A-Za-z0-9]|/[^/\\\s])\S*$",
         "must be a URL that begins with http:// or https:// and a host, or a path that begins with a single /";
     ABSOLUTE_PATH = r"^/[!-~]*$", "must be a path that begins with /";
-    /// The path of a redirect rule. The format is `no-controls`.
+    /// The source path of a redirect rule. The format is `no-controls`.
     REDIRECT_SOURCE = r"^/[^?#\\]*$", "must be a path that begins with /, without ? and #";
-    /// The path of a redirect rule in the path of a request. The format is `no-controls`.
+    /// A path parameter that identifies a redirect rule: its source, or the source with hyphens for slashes.
+    /// The format is `no-controls`.
     REDIRECT_KEY = r"^[^?#\\]+$", "must be a path without ? and #";
     /// The target of a redirect rule. The format is `no-controls`.
     REDIRECT_TARGET = r"^[^ \\]+$", "must not contain spaces, control characters or backslashes";

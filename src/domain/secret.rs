@@ -1,4 +1,4 @@
-//! Secrets: values that never appear in logs, responses or errors, random tokens and their digests.
+//! Secret values, which must not appear in logs, responses or errors; random tokens and their digests.
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -47,12 +47,12 @@ impl<T: AsRef<[u8]>> PartialEq for Secret<T> {
 
 impl<T: AsRef<[u8]>> Eq for Secret<T> {}
 
-/// Compares in constant time for values of equal length.
+/// Compares two values. The time depends on their lengths only, not on their contents.
 pub fn constant_time_eq(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
     one.as_ref().ct_eq(other.as_ref()).into()
 }
 
-/// Fills a buffer with random bytes of the operating system.
+/// Fills a buffer with random bytes from the operating system.
 pub fn fill_random(bytes: &mut [u8]) -> Result<(), Unspecified> {
     SystemRandom::new().fill(bytes)
 }

@@ -11,7 +11,7 @@ text_type! {
         example: "a-joint-that-fits",
     }
 
-    /// A part of a slug, as a filter.
+    /// A part of a slug, as the value of a filter.
     pub struct SlugPart {
         length: 1..=100,
         pattern: pattern::SLUG_PART,
@@ -30,6 +30,7 @@ text_type! {
 const MAX_DERIVED: usize = 100;
 
 /// Converts text to lower-case ASCII words with hyphens, or returns `fallback` if it has no letter or digit.
+/// Words beyond the maximum length are omitted; only the first word can be truncated.
 pub fn slugify(text: &str, fallback: &str) -> String {
     let plain = deunicode(text).to_lowercase();
     let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());

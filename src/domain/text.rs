@@ -1,4 +1,4 @@
-//! Text types: each is a rule about a text, with its schema, normalization and example.
+//! Text types. Each defines the schema, the normalization and the example of one kind of text.
 use poem_openapi::registry::MetaSchema;
 
 use super::pattern::{self, Pattern};
@@ -236,7 +236,7 @@ text_type! {
         pattern: pattern::ABSOLUTE_PATH,
     }
 
-    /// The position in a list, as returned by the previous page.
+    /// A position in a list, as returned with the previous page.
     pub struct Cursor {
         length: 16..=4000,
         pattern: pattern::BASE64URL,

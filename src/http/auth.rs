@@ -1,4 +1,4 @@
-//! Extractors that declare who may call an operation.
+//! Extractors that declare the access rule of an operation.
 use std::{marker::PhantomData, ops::Deref};
 
 use poem::{Request, RequestBody};
@@ -61,8 +61,7 @@ access_rules! {
     OwnerOrAdminsSessionOnly = [Allowed::Owner, ADMIN], false;
 }
 
-/// A caller that passed the access rule `R`, except for ownership: the service checks it when it loads the
-/// row.
+/// A caller that satisfies the access rule `R`. Ownership is checked later, by the service that loads the row.
 pub struct Caller<R>(Principal, PhantomData<R>);
 
 impl<R> Deref for Caller<R> {
@@ -88,6 +87,7 @@ impl<'a, R: AccessRule> ApiExtractor<'a> for Caller<R> {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
+        // The dispatcher has enforced the declared access rule.
         match ValidatedRequest::from_request(request)?.principal.clone() {
             Some(principal) => Ok(Caller(principal, PhantomData)),
             None => Err(Problem::from(Error::Unauthenticated).into()),
@@ -118,17 +118,17 @@ impl<'a> ApiExtractor<'a> for OptionalAuth {
     }
 }
 
-/// Returns a key of the callers that get the same response. It is part of a list's entity tag.
+/// Returns a key that differs between callers whose responses can differ. It is part of a list's entity tag.
 pub fn cache_key(viewer: Option<&Principal>) -> String {
     viewer.map_or_else(|| "anonymous".to_owned(), |p| format!("{}:{}", p.role, p.user))
 }
 
-/// The collection version that changes with items that are visible to some callers only, such as drafts.
+/// The collection whose version changes with the items that only some callers can see, such as drafts.
 pub const DRAFTS: &str = "hidden";
 
 /// Returns the collections whose versions are part of a list's entity tag for this caller.
 ///
-/// Anonymous callers get the `public` ones only: otherwise the entity tag would reveal changes of drafts.
+/// Anonymous callers receive the `public` ones only. Otherwise the entity tag would reveal changes of drafts.
 pub fn collections_for(viewer: Option<&Principal>, public: &[&'static str]) -> Vec<&'static str> {
     let hidden = viewer.map(|_| DRAFTS);
     public.iter().copied().chain(hidden).collect()

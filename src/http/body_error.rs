@@ -3,7 +3,7 @@ use std::io;
 
 use super::problem::Error;
 
-/// The cause of an incomplete body. The connection passes it on inside an [`io::Error`].
+/// The reason why a request body could not be read completely. The connection returns it in an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     #[error("the body was received too slowly")]

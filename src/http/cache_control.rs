@@ -7,8 +7,8 @@ use poem::{
 /// The cache policy of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheControl {
-    /// Shared caches store it for `max_age` seconds and may serve it stale for `stale` more seconds while
-    /// they revalidate it.
+    /// Shared caches store it for `s_maxage` seconds, and may serve it stale for `stale_while_revalidate` more
+    /// seconds while they revalidate it.
     Shared { s_maxage: u32, stale_while_revalidate: u32 },
     /// A permanent redirect: one hour, so that a mistaken redirect can be corrected. Without a limit,
     /// browsers store it indefinitely.

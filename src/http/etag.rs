@@ -56,6 +56,7 @@ impl fmt::Display for ETag {
     }
 }
 
+/// Hashes the parts with their lengths, so that `["ab", "c"]` and `["a", "bc"]` differ.
 fn hash(parts: &[&str]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
@@ -76,7 +77,7 @@ pub enum EntityTags {
 }
 
 impl EntityTags {
-    /// Parses the header value. Several header lines must be joined with commas before.
+    /// Parses the header value. The caller must first join several header lines with commas.
     ///
     /// A list may have empty elements, and spaces and tabs around commas (RFC 9110, section 5.6.1.2).
     pub fn parse(value: &str) -> Option<Self> {
@@ -134,7 +135,7 @@ impl Precondition {
         Precondition { if_none_match: none, ..self }
     }
 
-    /// Returns whether the current version must be read to decide.
+    /// Returns whether the current version must be read to check the precondition.
     pub fn is_some(&self) -> bool {
         self.required || self.if_match.is_some() || self.if_none_match.is_some()
     }

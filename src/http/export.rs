@@ -83,8 +83,9 @@ const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// Prevents CSV injection: inserts an apostrophe before a character that begins a formula.
 ///
-/// Spreadsheet programs evaluate a cell that begins with one of [`FORMULA_PREFIXES`]. Some of them also split
-/// cells at a semicolon, a tab or a line break, so formulas are escaped behind these too.
+/// Spreadsheet programs evaluate a cell that begins with one of [`FORMULA_PREFIXES`], or with a tab or a line
+/// break. Some of them also split cells at a semicolon, a tab or a line break, so formulas are escaped after
+/// these too.
 fn escape_formula(cell: Cow<'_, str>) -> Cow<'_, str> {
     let is_separator = |c: char| SEPARATORS[1..].contains(&c);
     let starts_formula = cell.starts_with(FORMULA_PREFIXES) || cell.starts_with(is_separator);

@@ -14,12 +14,13 @@ use super::{
 use crate::images::Format;
 
 const MULTIPART_FORM_DATA: &str = "multipart/form-data";
-/// Maximum size of the file and of the whole body, in bytes.
+/// Maximum size of the file, in bytes.
 pub const MAX_FILE_BYTES: usize = 5 * 1024 * 1024;
+/// Maximum size of the whole body, in bytes: the file, the alternative text and the multipart headers.
 const MAX_BODY_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
 /// Maximum length of the alternative text, in characters.
 pub const MAX_ALT_CHARS: usize = 1000;
-/// Returns the accepted media types. The file's content decides which of them applies.
+/// Returns the accepted media types. The type of a file is detected from its content.
 pub fn accepted_media_types() -> String {
     Format::ALL.map(Format::media_type).join(", ")
 }

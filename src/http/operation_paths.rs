@@ -1,7 +1,7 @@
 //! The paths of the API, which have precedence over redirects.
 use super::{operation::Operation, router::Router};
 
-/// The path templates of the operations, and the paths of the pages that the server adds to them.
+/// The path templates of the operations, and the paths of the server's own pages.
 #[derive(Default)]
 pub struct OperationPaths {
     router: Router,

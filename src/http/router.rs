@@ -46,6 +46,7 @@ impl Router {
     /// Returns the match of a path as received in the request line.
     pub fn find(&self, path: &str) -> Option<Match> {
         let segments: Vec<String> = path.strip_prefix('/')?.split('/').map(decode).collect::<Option<_>>()?;
+        // `find_in` has already decoded encoded slashes where they are valid.
         Self::find_in(&self.0, &segments, &mut Vec::new())
             .filter(|found| !found.values.iter().any(|v| v.contains(ENCODED_SLASH)))
     }
@@ -67,7 +68,7 @@ impl Router {
         }
         let index = node.rest?;
         let trailing_slash = segments.len() > 1 && segments.last().is_some_and(String::is_empty);
-        // The value of such a parameter is a path and may begin with a slash.
+        // The value of a parameter with many segments is a path and may begin with a slash.
         let rest = &segments[..segments.len() - usize::from(trailing_slash)];
         let (prefix, rest) = match rest.split_first() {
             Some((first, remaining)) if first.is_empty() && !remaining.is_empty() => ("/", remaining),
@@ -78,6 +79,7 @@ impl Router {
         }
         // Clients that fill in the template encode the slashes in the value of its parameter.
         let joined = format!("{prefix}{}", rest.join("/").replace(ENCODED_SLASH, "/"));
+        // An encoded slash can create further empty and dot segments (path traversal).
         if joined
             .strip_prefix('/')
             .unwrap_or(&joined)
@@ -92,7 +94,7 @@ impl Router {
     }
 }
 
-/// Replaces an encoded slash until it is known whether the segment may contain one.
+/// The placeholder for an encoded slash, until it is known whether the segment may contain one.
 const ENCODED_SLASH: char = '\u{1}';
 
 /// Percent-decodes one segment. Returns `None` if it is not UTF-8 or contains `\`, NUL or the placeholder.

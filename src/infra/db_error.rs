@@ -28,7 +28,8 @@ pub fn is_transient(error: &DbErr) -> bool {
 /// The error message of a transaction or export that exceeded its time limit.
 pub const TOO_LONG: &str = "the database operation exceeded its time limit";
 
-/// Returns the message for logs. About an unknown value of an enum, it names the table and the column.
+/// Returns the error message for logs. If a column contains an unknown value of an enum, the message names the
+/// table and the column.
 pub fn message(error: &DbErr) -> String {
     entity::unknown_value(error).unwrap_or_else(|| error.to_string())
 }

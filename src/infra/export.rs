@@ -16,14 +16,14 @@ use super::{db_error::TOO_LONG, transaction::custom_error};
 
 /// Rows per batch.
 const BATCH: usize = 500;
-/// Row batches that are fetched ahead of the receiver.
+/// Batches that are fetched ahead of the receiver.
 const PREFETCHED_BATCHES: usize = 2;
 /// Maximum duration. A longer snapshot would prevent the database from reclaiming old row versions.
 const MAX_DURATION: Duration = Duration::from_secs(300);
 
-/// The timeouts match the stall timeout of connections, because a slow client delays the next FETCH.
+/// The idle timeout exceeds the stall timeout of connections, because a slow client delays the next FETCH.
 /// `cursor_tuple_fraction` makes the planner optimize for the first rows: an index scan instead of a sort of
-/// the whole result, also if a filter leaves few rows.
+/// the whole result, even if a filter matches few rows.
 const TRANSACTION_SETTINGS: &str =
     "SET LOCAL statement_timeout = '300s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
     SET LOCAL cursor_tuple_fraction = 0.00001";
@@ -62,7 +62,7 @@ impl ExportPermits {
     }
 }
 
-/// A permit for one export, until it is dropped.
+/// A permit for one export. Dropping it releases the permit.
 pub(super) struct ExportPermit {
     permits: ExportPermits,
     caller: Uuid,
@@ -143,7 +143,7 @@ async fn read_cursor<R: FromQueryResult>(
     }
 }
 
-/// Reads a stream: SQLite computes rows as they are fetched.
+/// Reads a stream without a cursor: SQLite computes each row when it is fetched.
 async fn read_stream<R: FromQueryResult>(
     connection: &DatabaseConnection,
     select: Statement,

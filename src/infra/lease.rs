@@ -15,8 +15,11 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Acquires the lease until `end`, or returns when the current one ends. One `INSERT … ON CONFLICT …
-    /// WHERE` decides, so two processes cannot both acquire it.
+    /// Acquires the lease until `end` and returns `None`. If the lease is held, returns the end of the current
+    /// lease. Times are in milliseconds since 1970.
+    ///
+    /// A single `INSERT … ON CONFLICT … WHERE` statement tests and acquires the lease, so two processes cannot
+    /// both acquire it.
     pub async fn try_acquire(&self, now: i64, end: i64) -> Result<Option<i64>, DbErr> {
         let (name, longest) = (self.name.clone(), self.max_duration_ms);
         self.db
@@ -43,7 +46,7 @@ impl Lease {
             .await
     }
 
-    /// Sets when the lease ends, regardless of its holder.
+    /// Sets the end of the lease, regardless of its holder.
     pub async fn set_end(&self, end: i64) -> Result<(), DbErr> {
         let row = lease::ActiveModel { name: Set(self.name.clone()), ends_at: Set(end) };
         self.db

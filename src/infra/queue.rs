@@ -2,8 +2,8 @@
 //!
 //! A job is enqueued in the transaction that causes it, and finished in the transaction of its effect, so
 //! neither can exist without the other. A worker claims a job for the duration of a lease and renews it. If
-//! the worker dies, the lease expires and another worker claims the job; handlers must therefore be
-//! idempotent up to that transaction.
+//! the worker dies, the lease expires and another worker claims the job. Everything that a handler does before
+//! that transaction must therefore be idempotent.
 mod claimed;
 
 pub use entity::job::Queue;
@@ -53,7 +53,7 @@ impl NewJob {
         self
     }
 
-    /// Sets the maximum of attempts.
+    /// Sets the maximum number of attempts.
     pub fn max_attempts(mut self, max: i32) -> Self {
         self.attempts = max;
         self
@@ -66,7 +66,7 @@ impl NewJob {
 }
 
 impl Tx {
-    /// Enqueues a job when the transaction commits. Returns its id.
+    /// Enqueues a job and returns its id. Workers can claim the job after the commit.
     pub async fn enqueue(&self, new: NewJob, now: i64) -> Result<Uuid, DbErr> {
         let id = Uuid::now_v7();
         let unique = new.unique.clone();
@@ -89,8 +89,8 @@ impl Tx {
             updated_at: Set(now),
             finished_at: Set(None),
         };
-        // `asked` counts the requests for a job. A worker that finishes compares it with the value that it
-        // claimed, and so notices a request that arrived while the job was running.
+        // `asked` counts how often a job was enqueued. A worker finishes a job only if the count has not
+        // changed since the claim, so a job that was enqueued while it was running runs again.
         let column = |column: job::Column| Expr::col((job::Entity, column));
         let on_conflict = OnConflict::column(job::Column::UniqueKey)
             .update_columns([
@@ -154,7 +154,7 @@ fn claimable(now: i64) -> Condition {
 }
 
 impl Db {
-    /// Claims up to `most` due jobs and leases them until `until`.
+    /// Claims up to `max` due jobs and leases them until `until`, in milliseconds since 1970.
     pub async fn claim_jobs(
         &self,
         lane: Queue,
@@ -169,9 +169,9 @@ impl Db {
         }
         let rows = self
             .write(async move |tx: Tx| {
-                // A query of its own. PostgreSQL can evaluate a subquery with LIMIT inside UPDATE more than
-                // once, and would claim more jobs than the limit. SKIP LOCKED lets concurrent workers claim
-                // different jobs without waiting.
+                // The ids are selected by a separate query: PostgreSQL can evaluate a subquery with LIMIT
+                // inside UPDATE more than once, and would then claim more jobs than the limit. With SKIP
+                // LOCKED, concurrent workers claim different jobs without waiting.
                 let ids = job::Entity::find()
                     .select_only()
                     .column(job::Column::Id)

@@ -1,5 +1,6 @@
 //! Rate limiter with the generic cell rate algorithm (GCRA). Each key stores one number, the theoretical
-//! arrival time of its next request. A request is rejected if that time is more than a burst ahead of now.
+//! arrival time of its next request. A request advances that time by one interval, and is rejected if the
+//! result is more than one burst in the future.
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
@@ -68,7 +69,8 @@ impl RateLimiter {
     }
 }
 
-/// Maximum number of keys per shard. Keys with a full burst carry no information and are evicted first.
+/// Maximum number of keys per shard. Keys whose whole burst is available are evicted first, because an absent
+/// key has the same state.
 const MAX_KEYS: usize = 8192;
 
 pub struct Memory {
@@ -92,7 +94,7 @@ impl Memory {
             if shard.len() >= MAX_KEYS {
                 shard.retain(|_, arrival| *arrival > now);
             }
-            // All keys are active. Forgetting them is better than unbounded memory.
+            // All keys are in use. Resetting their rate limits bounds the memory.
             if shard.len() >= MAX_KEYS {
                 shard.clear();
             }

@@ -79,7 +79,7 @@ impl Writer {
                     commit: result.is_ok(),
                     changes,
                     respond: Box::new(move |committed| {
-                        // The caller may have been cancelled; the work is committed all the same.
+                        // The caller may have been cancelled; its work is committed nevertheless.
                         let _ =
                             sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
                     }),
@@ -121,7 +121,8 @@ async fn run_writer(
     }
 }
 
-/// Runs a batch in one transaction and commits it. On an error the rest of the batch stays in the iterator.
+/// Runs a batch in one transaction and commits it. After an error, the iterator contains the units of work
+/// that have not run.
 async fn run_batch(
     connection: &DatabaseConnection,
     batch: &mut impl Iterator<Item = Work>,

@@ -1,8 +1,8 @@
 //! Generates the OpenAPI 3.1 document from the declared operations and the schemas of poem-openapi's registry,
 //! its projection to 3.0.3, and the page of access rules.
 //!
-//! The dispatcher is compiled from the same operations and schemas, so the served document is the one that is
-//! enforced.
+//! The dispatcher is compiled from the same operations and schemas, so it enforces the rules that the OpenAPI
+//! document states.
 mod access;
 mod components;
 mod deprecation;
@@ -29,7 +29,7 @@ pub use access::access_page;
 pub use oas30::to_openapi_30;
 pub use publish::publish;
 
-/// Generates the OpenAPI 3.1 document of the operations. The registry has the schemas that they reference.
+/// Generates the OpenAPI 3.1 document of the operations. The registry contains their schemas.
 pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> Value {
     let mut schemas = schemas(registry);
     schemas[Scope::SCHEMA]["enum"] = scopes_of(operations).into_iter().map(|Scope(name)| name).collect();
@@ -76,7 +76,7 @@ fn schemas(registry: &Registry) -> Map<String, Value> {
     schemas
 }
 
-/// Serializes the document as YAML, as it is served and committed.
+/// Serializes the OpenAPI document as YAML.
 pub fn to_yaml(document: &Value) -> String {
     serde_saphyr::to_string(document).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Writes the operations: each as its declaration says, with the shared headers and responses.
+//! Writes the operations of the OpenAPI document from their declarations, with references to the shared
+//! headers and responses.
 use poem_openapi::registry::MetaSchemaRef;
 use serde_json::{Map, Value, json};
 
@@ -73,7 +74,7 @@ fn write(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     written
 }
 
-/// Returns the alternative credentials.
+/// Returns the security requirements. A request must satisfy one of them.
 fn security(operation: &Operation) -> Value {
     let access = operation.access();
     let mut alternatives = match access {
@@ -87,6 +88,7 @@ fn security(operation: &Operation) -> Value {
         alternatives.push(json!({ "api_key": [scope] }));
     }
     if matches!(access, Access::Public | Access::Optional) {
+        // An empty requirement makes authentication optional (OpenAPI, Security Requirement Object).
         alternatives.push(json!({}));
     }
     json!(alternatives)
@@ -117,6 +119,7 @@ fn path_parameter(parameter: &PathParameter) -> Value {
     written
 }
 
+/// Writes the properties of a schema as query parameters.
 fn query(object: &Value) -> Vec<Value> {
     let mut found = Vec::new();
     let required = object["required"].as_array().cloned().unwrap_or_default();

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 const KINDS: [&str; 4] = ["schemas", "responses", "headers", "parameters"];
 
+/// Removes the components that no path or webhook references, directly or indirectly.
 pub fn remove_unused(document: &mut Value) {
     let mut seen = BTreeSet::new();
     let mut pending: Vec<String> = Vec::new();

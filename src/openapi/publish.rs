@@ -1,8 +1,9 @@
-//! The published OpenAPI document: the complete one without what no reader and no tool needs.
+//! The published OpenAPI document: the complete one without the details that clients do not need.
 //!
-//! The complete document states every header of every response and every bound; the dispatcher and the tests use it.
-//! The published document is its projection for people and generators. Requests are described in full, because clients
-//! must satisfy them. Of responses it retains what a client can use: types, formats, enumerations and the longest texts.
+//! The complete document states every header of every response and every bound. The dispatcher and the tests
+//! use it. The published document is a projection for people and code generators. It describes requests in
+//! full, because clients must send valid ones. For responses, it retains what a client can use: types,
+//! formats, enumerations and maximum lengths.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
@@ -121,11 +122,11 @@ fn remove_common_headers(document: &mut Value) {
     }
 }
 
-/// Makes components of equal redirects, 304 and 204 responses.
+/// Moves responses without content that occur more than once, such as redirects and 304, to components.
 fn share_responses(document: &mut Value) {
     let mut counts: BTreeMap<String, (String, usize)> = BTreeMap::new();
     let shareable = |status: &str, response: &Value| {
-        // Generators type a 204 that is a reference as unknown.
+        // Code generators assign the type `unknown` to a 204 that is a reference.
         !status.starts_with(['4', '5']) && status != "204" && response.get("content").is_none()
     };
     let mut all = Vec::new();
@@ -158,7 +159,7 @@ fn share_responses(document: &mut Value) {
     }
 }
 
-/// Makes components of equal parameters.
+/// Moves parameters that occur more than once to components.
 fn share_parameters(document: &mut Value) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut all = Vec::new();
@@ -204,7 +205,8 @@ fn pascal(text: &str) -> String {
 const BOUNDS: [&str; 7] =
     ["pattern", "minLength", "minimum", "maximum", "minItems", "maxItems", "uniqueItems"];
 
-/// Removes the bounds of responses. A client does not send these values, so it needs none to be valid.
+/// Removes the bounds of responses, except for maximum lengths. Clients do not send these values, so they do
+/// not have to satisfy the bounds.
 fn remove_response_bounds(document: &mut Value, requests: &BTreeSet<String>) {
     let mut unbound = |schema: &mut Map<String, Value>| {
         if schema.contains_key("type") {
@@ -218,7 +220,7 @@ fn remove_response_bounds(document: &mut Value, requests: &BTreeSet<String>) {
     }
     components(document, "headers").for_each(|(_, header)| visit(header, &mut unbound));
     responses_mut(document).for_each(|response| visit(response, &mut unbound));
-    // The format states the length; a minimum of zero states nothing.
+    // The format implies the length, and a minimum of zero is the default.
     visit(document, &mut |schema| {
         if matches!(schema.get("format").and_then(Value::as_str), Some("uuid" | "date-time" | "date")) {
             schema.remove("minLength");
@@ -232,7 +234,8 @@ fn remove_response_bounds(document: &mut Value, requests: &BTreeSet<String>) {
     });
 }
 
-/// Moves the scope of an API key to `x-scopes`: only OAuth 2 has scopes that tools accept in `security`.
+/// Moves the scope of an API key to `x-scopes`, because many tools accept scopes in `security`
+/// for OAuth 2 only.
 fn move_scopes(operation: &mut Value) {
     let ways = operation.get_mut("security").and_then(Value::as_array_mut);
     let way = ways.into_iter().flatten().find(|way| way.pointer("/api_key/0").is_some());
@@ -244,7 +247,7 @@ fn move_scopes(operation: &mut Value) {
     operation["x-scopes"] = scopes;
 }
 
-/// Describes lines of JSON as the text that they are.
+/// Describes newline-delimited JSON as a string, because a schema describes one JSON value and not a sequence.
 fn simplify_media(operation: &mut Value) {
     let responses = operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut);
     for content in responses.filter_map(|response| response.get_mut("content")?.as_object_mut()) {
@@ -258,7 +261,7 @@ fn simplify_media(operation: &mut Value) {
     }
 }
 
-/// Removes bounds of bytes, which generators apply to text.
+/// Removes the bounds of binary content, because code generators apply them to text.
 fn remove_binary_bounds(document: &mut Value) {
     visit(document, &mut |fields| {
         if fields.get("format") == Some(&json!("binary")) {
@@ -271,7 +274,7 @@ fn remove_binary_bounds(document: &mut Value) {
     });
 }
 
-/// Names the values of sort orders: from `slug` and `-slug`, generators derive the same name.
+/// Names the values of sort orders, because code generators derive the same name from `slug` and `-slug`.
 fn name_sort_orders(document: &mut Value) {
     visit(document, &mut |fields| {
         let values: Vec<&str> = fields
@@ -293,7 +296,7 @@ fn name_sort_orders(document: &mut Value) {
     });
 }
 
-/// Parameters whose values only the service can issue: an example would be rejected.
+/// Parameters whose values only the service can issue. An example value would be rejected.
 const ISSUED: [&str; 6] = ["after", "before", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID"];
 
 /// Retains one example per body, parameter and header.
@@ -364,7 +367,8 @@ fn properties_mut(schema: &mut Value) -> impl Iterator<Item = &mut Value> {
     schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
 }
 
-/// The example of an object contains those of its properties; readers compose the example of a page or an event.
+/// Removes repeated examples: those of properties that the example of their object contains, and those of
+/// pages and webhooks, which consist of the examples of other schemas.
 fn property_examples(name: &str, schema: &mut Value) {
     let has_example = schema.get("example").is_some();
     for property in properties_mut(schema) {
@@ -389,6 +393,7 @@ fn remove_empty_facts(document: &mut Value) {
             fields.remove("style");
             fields.remove("explode");
         }
+        // A link, whose description repeats the operation id.
         if fields.contains_key("operationId") && fields.contains_key("parameters") && fields.len() <= 3 {
             fields.remove("description");
         }

@@ -1,4 +1,4 @@
-//! Converts a schema of poem-openapi (OpenAPI 3.0 with peculiarities) to OpenAPI 3.1.
+//! Converts schemas of poem-openapi, in its variant of OpenAPI 3.0, to OpenAPI 3.1.
 use serde_json::{Map, Value, json};
 
 /// Converts a schema and all schemas in it.
@@ -26,7 +26,8 @@ pub fn convert(schema: &mut Value) {
     nullable(object);
 }
 
-/// Replaces the `allOf` of a reference with a description: in 3.1 a reference may have siblings.
+/// Unwraps a reference with a description. poem-openapi writes both into `allOf`, and the description also
+/// beside it. In OpenAPI 3.1, a reference may have siblings.
 fn unwrap_reference(object: &mut Map<String, Value>) {
     let Some(Value::Array(parts)) = object.get("allOf") else { return };
     let Some(reference) = parts.first().and_then(|part| part.get("$ref")).cloned() else { return };
@@ -69,6 +70,7 @@ fn integers(object: &mut Map<String, Value>) {
     if object.get("type") != Some(&json!("integer")) {
         return;
     }
+    // 2^53 - 1 is the largest integer that JavaScript represents exactly (RFC 8259, section 6).
     let (format, low, high) = match object.get("format").and_then(Value::as_str) {
         Some("uint8") => ("int32", 0, 255),
         Some("uint16") => ("int32", 0, 65_535),
@@ -107,6 +109,7 @@ fn close(object: &mut Map<String, Value>) {
     }
 }
 
+/// Converts `nullable` to the type `null`: in a list of types, or in `anyOf` beside a reference.
 fn nullable(object: &mut Map<String, Value>) {
     if object.remove("nullable") != Some(json!(true)) {
         return;

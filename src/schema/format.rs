@@ -95,8 +95,8 @@ impl Format {
     }
 }
 
-/// Returns whether a reader can see the character. The others are control characters, and characters that occupy no or
-/// only empty space (Unicode categories Zs, Zl, Zp and Cf, and the blank Braille pattern).
+/// Returns whether the character is visible. The others are control characters, white space, the common format
+/// characters (Unicode categories Cc, Zs, Zl, Zp and Cf), and the blank Braille pattern.
 fn is_visible(c: char) -> bool {
     !matches!(c,
         '\0'..='\u{20}' | '\u{7f}'..='\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
@@ -153,6 +153,7 @@ fn is_date_time(text: &str) -> bool {
     let Ok(time) = DateTime::parse_from_rfc3339(text) else { return false };
     let utc = time.naive_utc();
     let valid_second = &text[17..19] != "60" || (utc.hour(), utc.minute()) == (23, 59);
+    // A fraction of length 1 is a dot without digits.
     fraction != 1 && valid_offset && valid_second && (0..=9999).contains(&utc.year())
 }
 

@@ -50,6 +50,8 @@ fn at_root(code: ErrorCode, message: String) -> JsonError {
     JsonError::Invalid(Violation::new(Location::Pointer("#".into()), code, message))
 }
 
+/// Returns the message for invalid JSON. serde_json has no category for numbers out of range, so their error
+/// is detected by its text.
 fn syntax_message(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     if error.classify() == Category::Eof {
@@ -61,8 +63,8 @@ fn syntax_message(error: &serde_json::Error) -> String {
     }
 }
 
-/// A violation of a rule beyond JSON's grammar. Serde's errors contain text only, so it is returned
-/// separately.
+/// A violation of a rule beyond JSON's grammar. An error of serde contains text only, so the visitors store
+/// the violation separately.
 struct Rejection {
     code: ErrorCode,
     message: String,

@@ -48,6 +48,7 @@ pub(super) fn types(value: &Value) -> Result<Types> {
     if types.is_empty() { Err(format!("must be a type or a list of types, got {value}")) } else { Ok(types) }
 }
 
+/// Sets the rule of a bound, or of `multipleOf`.
 pub(super) fn set_bound(rules: &mut NumberRules, keyword: &str, value: &Value) -> Result<()> {
     let number = value.as_number().ok_or_else(|| format!("must be a number, got {value}"))?;
     let bound = match keyword {
@@ -65,6 +66,7 @@ pub(super) fn set_bound(rules: &mut NumberRules, keyword: &str, value: &Value) -
 /// Converts a float without a fraction, such as `1.0`, to an integer (JSON Schema Core, section 4.2.3). Types
 /// that parse the value later expect an integer.
 pub(super) fn normalize_integer(number: &Number) -> Number {
+    // 2^63, the smallest float greater than `i64::MAX`.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     match number.as_f64() {
         Some(float) if number.is_f64() && float.fract() == 0.0 && (-LIMIT..LIMIT).contains(&float) => {

@@ -24,8 +24,8 @@ impl Schema {
     /// Compiles a schema of `document`.
     ///
     /// # Errors
-    /// The schema has an unsupported keyword. The OpenAPI document thus never states a rule that is not
-    /// enforced.
+    /// Returns an error if the schema has an unsupported keyword, so that the OpenAPI document states no rule
+    /// that is not enforced.
     pub fn compile(document: &Value, schema: &Value) -> Result<Schema, String> {
         Compiler::new(document).schema(schema)
     }
@@ -142,10 +142,11 @@ pub(super) struct OneOf {
     pub branches: Vec<(String, NodeRef)>,
 }
 
-/// A set of JSON types. The empty set allows all types.
+/// A set of JSON types, one bit per entry of [`NAMES`]. The empty set allows all types.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Types(u8);
 
+/// The name of each type in schemas, and in messages.
 const NAMES: [(&str, &str); 7] = [
     ("null", "null"),
     ("boolean", "true or false"),

@@ -30,7 +30,7 @@ struct Param {
     schema: Schema,
 }
 
-/// Header parameters that OpenAPI ignores: the document describes them by other means.
+/// Header parameters that OpenAPI ignores, because it describes these headers by other means.
 const IGNORED_HEADERS: [&str; 3] = ["accept", "authorization", "content-type"];
 
 /// Headers that RFC 9110 defines as a list, which may be sent in several lines.
@@ -74,6 +74,7 @@ impl Params {
     pub fn query(&self, raw_query: Option<&str>, out: &mut Vec<Violation>) -> Map<String, Value> {
         let before = out.len();
         let pairs = query::parse_pairs(raw_query.unwrap_or_default(), out);
+        // These parameters have a violation already, so they are not also reported as missing.
         let undecodable: Vec<Location> =
             out[before..].iter().map(|violation| violation.location.clone()).collect();
         for (name, _) in &pairs {
@@ -122,8 +123,8 @@ impl Params {
         parsed
     }
 
-    /// Returns the decoded path segments by name. Pass an `out` of its own: a violation here means 404, not
-    /// 400.
+    /// Returns the values of the path parameters by name. The caller must pass a separate `out`, because a
+    /// violation in the path is a 404, not a 400.
     pub fn path(&self, values: &[(&str, &str)], out: &mut Vec<Violation>) -> Map<String, Value> {
         let mut parsed = Map::new();
         for param in &self.path {

@@ -23,7 +23,7 @@ use crate::http::{
     problem_code::ProblemCode,
 };
 
-/// A file of Swagger UI.
+/// Returns the bytes of an embedded file of Swagger UI.
 macro_rules! swagger_file {
     ($name:literal) => {
         include_bytes!(concat!("../../assets/swagger/", $name)).as_slice()
@@ -34,13 +34,14 @@ struct Page {
     media: &'static str,
     bytes: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
     etag: ETag,
+    /// The `Content-Security-Policy`, if it differs from that of the API.
     policy: Option<HeaderValue>,
     variants: CompressedVariants,
 }
 
 pub struct ApiDocs(HashMap<String, Page>);
 
-/// The pages with one path each.
+/// The paths of the pages, except for the problem codes.
 const PAGES: [&str; 9] = [
     "/openapi.yaml",
     "/openapi.json",
@@ -162,6 +163,7 @@ impl Page {
         let if_none_match = request.header("if-none-match").map(strip_tag_suffixes);
         let if_none_match = if_none_match.and_then(|value| EntityTags::parse(&value));
         let not_modified = if_none_match.is_some_and(|tags| tags.matches_weak(&self.etag));
+        // `compress` decides on `Vary` by the media type, and removes it from a 304.
         let mut response = match not_modified {
             true => Response::builder().status(StatusCode::NOT_MODIFIED).content_type(self.media).finish(),
             false => Response::builder().content_type(self.media).body(Bytes::clone(&self.bytes)),
@@ -192,6 +194,7 @@ fn digest(bytes: &[u8]) -> Vec<u8> {
     ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec()
 }
 
+/// Swagger UI sets inline styles and loads images and fonts from `data:` URLs.
 const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

@@ -1,5 +1,5 @@
-//! The bodies that pass over a connection: request bodies with a deadline and a size limit, response bodies
-//! with backpressure accounting.
+//! Bodies of requests and responses: request bodies with a deadline and a size limit, response bodies with
+//! backpressure accounting.
 use std::{
     io,
     pin::Pin,
@@ -27,19 +27,20 @@ use super::{
     timeouts::{ConnectionTimers, Exchange},
 };
 
-/// Response bodies up to this size may be buffered for a slow reader without limit.
+/// Response bodies up to this size, in bytes, release their permit for large responses immediately.
 const SMALL_BODY: u64 = 64 * 1024;
 /// Bytes of a response body per frame.
 const CHUNK_SIZE: usize = 16 * 1024;
 
-/// Smaller responses do not count against the memory limits: the accounting would cost more than it saves.
+/// Responses up to this size, in bytes, do not count against the memory limits: the accounting would cost more
+/// than it saves.
 const MIN_COUNTED: u64 = 1024;
 
 /// A response body that reports to the connection timers whether it waits for the client or for its source.
 ///
-/// A frame leaves this body long before the client has read it: hyper buffers frames, HTTP/2 flow control
-/// holds them back. Each chunk is therefore tracked until hyper drops it after writing it to the socket. Only
-/// then the memory permit and the concurrency permit of the response are released.
+/// A frame leaves this body long before the client has read it: hyper buffers frames, and HTTP/2 flow control
+/// delays them. Each chunk is therefore tracked until hyper has written it to the socket and drops it. The
+/// memory permit and the concurrency permit of the response are released with the last chunk.
 pub struct ResponseBody {
     inner: BoxBody<Bytes, io::Error>,
     exchange: Exchange,
@@ -74,16 +75,16 @@ impl Drop for Chunk {
     }
 }
 
-/// Returns the bytes that a response buffers until the client has read them, or `None` if they do not count:
-/// small bodies, streams and bodies shared with the compression cache.
+/// Returns the size of a response body that counts against the memory limits. Returns `None` for small bodies,
+/// streams and bodies shared with the compression cache.
 pub fn buffered_bytes(response: &Response<BoxBody<Bytes, io::Error>>) -> Option<u64> {
     let shared = response.extensions().get::<CompressedVariants>().is_some();
     response.body().size_hint().exact().filter(|size| *size > MIN_COUNTED && !shared)
 }
 
 impl ResponseBody {
-    /// Wraps a response body. The permit among the large responses is held until the last chunk is written; a
-    /// small response releases it at once.
+    /// Wraps a response body. `large`, the permit for large responses, is held until the last chunk is
+    /// written; a small response releases it immediately.
     pub fn new(
         inner: BoxBody<Bytes, io::Error>,
         exchange: Exchange,
@@ -115,6 +116,7 @@ impl Body for ResponseBody {
         let timers = &body.exchange.0;
         if body.pending.is_empty() {
             let frame = Pin::new(&mut body.inner).poll_frame(cx);
+            // While the source has no data, the client is not stalled.
             timers.set_waiting(body.id, matches!(frame, Poll::Ready(Some(_))));
             match ready!(frame) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -186,7 +188,7 @@ impl Meter {
         })
     }
 
-    /// Completes when the handler has used `time`, not counting the time that it waited for the request body.
+    /// Completes when the handler has run for `time`, excluding the time that it waited for the request body.
     pub async fn handler_timeout(&self, time: Duration) {
         let start = Instant::now();
         loop {

@@ -20,9 +20,9 @@ use tokio::{io::AsyncReadExt, runtime::Handle, sync::OnceCell};
 use super::content_encoding::{ENCODINGS, Encoding, negotiate};
 use crate::http::cache_control::add_vary;
 
-/// Smaller bodies fit into one packet anyway.
+/// Minimum size in bytes. Smaller bodies fit into one packet without compression.
 const MIN_SIZE: u64 = 1024;
-/// Up to this size compression takes at most 1 to 2 ms, so it may run on an async worker thread.
+/// Up to this size, in bytes, compression takes at most 1 to 2 ms, so it may run on an async worker thread.
 const MAX_INLINE_SIZE: usize = 64 * 1024;
 
 /// The compressed variants of a static body, each created on its first use. A response that shares them uses
@@ -59,8 +59,8 @@ fn compressible(media: &str) -> bool {
 pub async fn compress(mut response: Response, request_headers: &HeaderMap) -> Response {
     let media = response.content_type().unwrap_or_default().to_owned();
     if response.status() == StatusCode::NOT_MODIFIED {
-        // The media type only decides whether the 200 response would vary. A 304 without one is a JSON
-        // response.
+        // The media type of a 304 is set only to decide whether the 200 response depends on the encoding. A
+        // 304 without a media type belongs to a JSON response.
         response.headers_mut().remove(header::CONTENT_TYPE);
         if media.is_empty() || compressible(&media) {
             add_vary(response.headers_mut(), "Accept-Encoding");
@@ -72,7 +72,7 @@ pub async fn compress(mut response: Response, request_headers: &HeaderMap) -> Re
         return response;
     }
     add_vary(response.headers_mut(), "Accept-Encoding");
-    // If the client excludes every encoding, this is the error response that reports it: send it unencoded.
+    // If the client excludes every encoding, this is an error response, such as the 406. It is sent unencoded.
     let encoding = negotiate(request_headers).unwrap_or(Encoding::Identity);
     if encoding == Encoding::Identity {
         return response;
@@ -150,7 +150,7 @@ fn add_tag_suffix(headers: &mut HeaderMap, encoding: Encoding) {
     }
 }
 
-/// Sets the tag of a 304 to the variant that the client has cached.
+/// Sets the tag of a 304 to that of the variant that the client has cached.
 fn use_cached_tag(headers: &mut HeaderMap, request_headers: &HeaderMap) {
     let if_none_match =
         request_headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();

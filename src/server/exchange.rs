@@ -1,4 +1,4 @@
-//! One request between hyper and the handler: checks that precede dispatch, the handler timeout, and
+//! Processes one request between hyper and the handler: checks before dispatch, the handler timeout, and
 //! responses that the server sends without the handler.
 use std::{net::SocketAddr, sync::Arc};
 
@@ -53,12 +53,13 @@ pub async fn handle<H: Handler>(
         }
     };
     if is_http1 && meter.unread() {
-        // The connection cannot be reused. `Connection: close` says so (RFC 9112, 9.6); otherwise the client
-        // would lose its next request.
+        // The connection cannot be reused, because the rest of the body is unread. Without `Connection: close`
+        // (RFC 9112, section 9.6), the client would send its next request on it and lose the request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
     match meter.failure().map(code) {
-        // The handler has seen a part of the body only, so its response is discarded.
+        // The handler has received only part of the body, so its response is discarded, unless it reports the
+        // same error in more detail.
         Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code)), line),
         _ => response,
     }
@@ -75,13 +76,13 @@ fn code(error: BodyError) -> ProblemCode {
 fn detail(code: ProblemCode) -> &'static str {
     match code {
         ProblemCode::RequestTimeout => "the request body arrived too slowly",
-        ProblemCode::PayloadTooLarge => "body: is larger than the operation accepts",
+        ProblemCode::PayloadTooLarge => "body: exceeds the size limit of the operation",
         _ => "the request body is incomplete",
     }
 }
 
-/// Returns the error of a message that must not reach the handler. The socket has checked HTTP/1 heads; this
-/// applies the same rules to HTTP/2.
+/// Returns the rejection of a request that must not reach the handler. The socket has already validated the
+/// heads of HTTP/1 requests; for HTTP/2, the same rules are applied here.
 fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes: u64) -> Option<Rejection> {
     let headers = request.headers();
     if request.version() == Version::HTTP_2 {
@@ -99,6 +100,7 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
     if target > limits.line_bytes {
         return Some(Rejection::new(ProblemCode::UriTooLong, "request target: must be at most 8,192 bytes"));
     }
+    // The size of a header in HTTP/1, with `: ` and CRLF.
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if bytes > limits.head_bytes || headers.len() > limits.max_headers {
         return Some(request_head::too_large());
@@ -117,7 +119,7 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
 
 /// Returns the response to a request that is rejected before dispatch. It closes the connection.
 pub fn reject(rejection: Rejection, line: &RequestLine) -> Response {
-    // The access log only sees dispatched requests, so this one is logged here.
+    // The access log records dispatched requests only, so this one is logged here.
     line.rejected(&rejection);
     let mut problem = Problem::new(rejection.code, rejection.detail).header(header::CONNECTION, "close");
     if rejection.code == ProblemCode::ServiceUnavailable {

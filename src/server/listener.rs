@@ -42,8 +42,8 @@ use crate::http::problem_code::ProblemCode;
 pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 
-    /// Returns the address of the client as far as it may be logged, for requests that the handler does not
-    /// see.
+    /// Returns the client address in the form in which it may be logged. The server logs it with requests that
+    /// it rejects without the handler.
     fn logged_client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<String> {
         let _ = (peer, headers);
         None
@@ -75,7 +75,7 @@ struct Server<H> {
 }
 
 /// Kernel buffer of one connection in each direction, in bytes. By default the kernel grows the buffer to
-/// megabytes for a client that does not read, and no limit of the service counts them.
+/// megabytes for a client that does not read, and no limit of the service counts this memory.
 const SOCKET_BUFFER: u32 = 128 * 1024;
 
 /// Binds a listener. Connections inherit its socket options.
@@ -88,7 +88,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-/// Serves until `stop` is true, then for the grace period and until the requests in progress have completed.
+/// Accepts connections until `stop` is true, and for the grace period after it. Then waits for the requests in
+/// progress, for at most `limits.drain`.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     limits: Limits,
@@ -125,11 +126,12 @@ pub async fn serve<H: Handler>(
     }
     drop(listener);
     let _ = end.send(true);
+    // All permits are free when the last connection has closed.
     let _ = timeout(drain, connections.acquire_many(max_connections)).await;
     Ok(())
 }
 
-/// Accepts the next connection when a permit is free. Until then clients wait in the backlog of the kernel.
+/// Accepts the next connection when a permit is free. Until then, clients wait in the backlog of the kernel.
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
@@ -149,8 +151,8 @@ async fn accept(
     }
 }
 
-/// Returns whether the process lacks a resource (descriptors, memory). Then `accept` would fail again at
-/// once, so the caller pauses.
+/// Returns whether `accept` failed because the process lacks a resource (file descriptors, memory). An
+/// immediate retry would fail again, so the caller waits first.
 fn is_resource_error(error: &io::Error) -> bool {
     !matches!(
         error.kind(),
@@ -163,6 +165,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // `ConnectionTimers` has the timer for heads.
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes + 8 * 1024)
         .max_headers(limits.max_headers)
@@ -210,8 +213,8 @@ impl<H: Handler> Server<H> {
                     connection.as_mut().graceful_shutdown();
                     continue;
                 }
-                // Runs after each progress of the connection. An earlier timer moves the alarm; a later one needs
-                // no reset, because it is found when the alarm fires.
+                // Polled after each progress of the connection. An earlier deadline resets the alarm. A later
+                // one does not need to, because the deadline is computed again when the alarm fires.
                 () = poll_fn(|cx| {
                     let next = timers.next_deadline().into();
                     if next < alarm.deadline() {
@@ -236,9 +239,9 @@ impl<H: Handler> Server<H> {
 
     /// Handles one request within the permits of its connection and client.
     ///
-    /// The permits are acquired in one order: large response, request body, safe request, in flight. Every
-    /// request can be rejected before its handler runs. Afterwards only a safe one is: the caller of an unsafe
-    /// request must learn that its effect has happened.
+    /// The permits are acquired in one order: large response, request body, safe request, in flight. Any
+    /// request can be rejected before its handler runs. Afterwards, only a safe request is rejected: the
+    /// rejection of an unsafe one would hide its effect from the caller.
     async fn respond(
         &self,
         request: hyper::Request<Incoming>,
@@ -248,17 +251,18 @@ impl<H: Handler> Server<H> {
     ) -> hyper::Response<ResponseBody> {
         let client = self.handler.logged_client(peer.ip(), request.headers());
         let line = match exchange.0.rejection() {
-            // The request is a stand-in for one whose head is invalid.
+            // The request is the placeholder for one whose head is invalid.
             Some(_) => RequestLine::unparsed(client),
             None => {
                 let (id, path) = (RequestId::new(request.headers()), request.uri().path().to_owned());
                 RequestLine::new(id.0, request.method().clone(), path, client)
             }
         };
+        // The size of the response is not known yet, so every request acquires a permit. A small response
+        // releases it.
         let large = exchange.0.large.clone().acquire_owned().await.ok();
         let has_body = !request.body().is_end_stream();
         let body_permits = if has_body { permit.body_permits(&self.bodies) } else { Some([None, None]) };
-        // Rejecting an unsafe request after its handler has run would hide its effect.
         let is_unsafe = !request.method().is_safe();
         let read_permit = if is_unsafe { None } else { permit.read_permit().await };
         let response = match (exchange.0.rejection(), self.in_flight.try_acquire()) {

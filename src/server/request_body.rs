@@ -4,7 +4,7 @@ use poem::{Request, error::ReadBodyError};
 pub use crate::http::body_error::BodyError;
 use crate::http::{problem::Problem, problem_code::ProblemCode};
 
-/// Reads the whole body. `hint` continues the message of the 413.
+/// Reads the whole body. `hint` is appended to the message of the 413.
 ///
 /// # Errors
 ///

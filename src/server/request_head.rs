@@ -31,10 +31,11 @@ pub enum Framing {
     Chunked,
 }
 
-/// The first bytes of an HTTP/2 connection with prior knowledge. They look like a request head.
+/// The first bytes of an HTTP/2 connection with prior knowledge (RFC 9113, section 3.4), in the form of a
+/// request head.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
-/// Returns the error that the first bytes of an incomplete head already prove.
+/// Returns the error of an incomplete head, if its first bytes are already invalid.
 pub fn check_prefix(prefix: &[u8], limits: &Limits) -> Option<Rejection> {
     if prefix.first().is_some_and(|byte| !is_token(*byte)) {
         return Some(malformed("the request is not HTTP"));
@@ -52,7 +53,7 @@ pub fn check_prefix(prefix: &[u8], limits: &Limits) -> Option<Rejection> {
 pub const fn too_large() -> Rejection {
     Rejection::new(
         ProblemCode::HeadersTooLarge,
-        "headers: must be at most 64, 8,192 bytes each and 16,384 bytes in total",
+        "headers: at most 64 are allowed, with at most 8,192 bytes each and 16,384 bytes in total",
     )
 }
 
@@ -164,8 +165,8 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// An iterator over lines that end with CRLF. A lone CR or LF stays in its line and fails there as an invalid
-/// character.
+/// An iterator over lines that end with CRLF. A lone CR or LF remains in its line, where it is rejected as an
+/// invalid character.
 struct Lines<'a>(Option<&'a [u8]>);
 
 impl<'a> Iterator for Lines<'a> {

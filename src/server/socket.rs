@@ -14,8 +14,8 @@
 //!
 //! A test compares the boundaries of random messages with hyper's.
 //!
-//! A rejected request is replaced by a harmless stand-in request, and its response by the problem. So hyper
-//! writes every response, and no second writer must be ordered with it.
+//! A rejected request is replaced by a valid placeholder request, and the response to the placeholder by the
+//! problem. hyper thus writes every response, and needs no synchronization with a second writer.
 mod write;
 
 use std::{
@@ -46,7 +46,7 @@ enum Stage {
     /// A validated head, of which this many bytes are not yet passed on.
     PassHead(usize, Body),
     Body(Body),
-    /// The stand-in for a rejected request, of which this many bytes are not yet passed on.
+    /// The placeholder for a rejected request, of which this many bytes are not yet passed on.
     StandIn(usize),
     /// HTTP/2: hyper checks its framing.
     Http2,
@@ -57,7 +57,7 @@ enum Body {
     Chunked(ChunkedParser),
 }
 
-/// The request that hyper sees instead of a rejected one. Its response is replaced by the problem.
+/// The placeholder request that hyper receives instead of a rejected one.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
 const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
 

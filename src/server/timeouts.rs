@@ -1,7 +1,7 @@
 //! Timeouts of a connection.
 //!
-//! hyper has a timer for request heads only. These timers also close idle connections, reset clients that do
-//! not read their responses, and bound graceful shutdown.
+//! hyper has a timer for request heads only. These timers also close idle connections, reset connections whose
+//! client does not read its responses, and bound graceful shutdown.
 use std::{
     sync::Arc,
     task::{Context, Waker},
@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 
 use super::{limits::Limits, request_head::Rejection};
 
-/// The timeout of a connection that has expired. The order only decides between timers of the same instant.
+/// The timeout that has expired. The order of the variants decides between timers that expire at the same
+/// instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Expired {
     /// The request head is incomplete.
@@ -35,22 +36,28 @@ pub struct ConnectionTimers {
     /// The peer is a trusted proxy, whose connection carries the responses of many clients. One stalled
     /// stream must not reset the others while any bytes are sent.
     trusted: bool,
-    /// Permits for large responses that are created or sent.
+    /// Permits for large responses, each held while its response is created and sent.
     pub large: Arc<Semaphore>,
 }
 
 struct State {
+    /// The start of the current request head, while it is incomplete.
     head: Option<Instant>,
+    /// The end of the last request, or the start of the connection.
     idle: Instant,
     requests: usize,
+    /// Since when the send buffer has been full.
     writing: Option<Instant>,
     last_write: Instant,
+    /// The bodies and chunks that wait for the client: their ids, and the start of the wait.
     waiting: Vec<(u64, Instant)>,
+    /// The last id of a body or chunk.
     bodies: u64,
     shutdown: Option<Instant>,
     rejection: Option<Rejection>,
     head_late: bool,
     reset: bool,
+    /// The task that reads the next head when the current request has completed.
     reader: Option<Waker>,
 }
 
@@ -104,8 +111,8 @@ impl ConnectionTimers {
         self.state().head_late
     }
 
-    /// Returns whether a request is in progress. If so, its completion wakes the task, which then reads the
-    /// next head.
+    /// Returns whether a request is in progress. If so, the completion of the request wakes the task of `cx`,
+    /// which then reads the next head.
     pub fn is_busy(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
         let busy = state.requests > 0;
@@ -113,7 +120,8 @@ impl ConnectionTimers {
         busy
     }
 
-    /// Sets the response to the stand-in request that the socket passes to hyper next.
+    /// Sets the rejection of the current head. The socket passes a placeholder request to hyper instead, and
+    /// the response to the placeholder is the rejection.
     pub fn set_rejection(&self, rejection: Rejection) {
         self.state().rejection = Some(rejection);
     }
@@ -173,8 +181,8 @@ impl ConnectionTimers {
         }
     }
 
-    /// Returns when the next timer can expire. Without a timer it is a quarter of the stall timeout, because
-    /// a response can begin to stall at any time.
+    /// Returns when the next timer can expire. If no timer is running, returns a quarter of the stall timeout
+    /// from now, because a response can begin to stall at any time.
     pub fn next_deadline(&self) -> Instant {
         let any_time = Instant::now() + self.stall_timeout / 4;
         self.deadlines().into_iter().flatten().map(|(at, _)| at).min().unwrap_or(any_time)
@@ -187,9 +195,9 @@ impl ConnectionTimers {
     }
 
     fn deadlines(&self) -> [Option<(Instant, Expired)>; 3] {
-        // A direct client is judged by its oldest waiting body, a proxy by the last progress of the whole
-        // connection.
         let state = self.state();
+        // For a direct client, the stall timer starts with the oldest waiting body. For a proxy, every write
+        // on the connection restarts it.
         let stalled_since = match self.trusted {
             true => state.waiting.first().map(|(_, since)| (*since).max(state.last_write)),
             false => state.waiting.iter().map(|(_, since)| *since).min(),

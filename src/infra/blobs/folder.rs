@@ -95,7 +95,7 @@ impl Folder {
         let (root, path) = (self.0.clone(), self.path(key));
         run_blocking(move || {
             fs::remove_file(&path)?;
-            // Removes the folder if it is empty now.
+            // `remove_dir` fails if the folder still contains other blobs.
             if let Some(folder) = path.parent().filter(|folder| *folder != root) {
                 let _ = fs::remove_dir(folder);
             }
@@ -105,8 +105,8 @@ impl Folder {
     }
 }
 
-/// Creates the folders from `root` to `folder`, and syncs their parents: a synced file is lost after a power
-/// failure if its directory entry is not.
+/// Creates the folders from `root` to `folder`, and syncs their parents: after a power failure, a synced file
+/// is lost if its directory entry was not synced.
 fn create_folders(root: &Path, folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

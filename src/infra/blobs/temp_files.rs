@@ -1,4 +1,5 @@
-//! Temporary files. They are deleted when their handle is dropped; a sweep deletes those of a killed process.
+//! Temporary files. A file is deleted when its handle is dropped. A sweep deletes the files of killed
+//! processes.
 use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},

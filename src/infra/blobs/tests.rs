@@ -1,4 +1,4 @@
-//! Both backends must behave the same.
+//! Tests that both backends behave identically.
 use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},

@@ -49,7 +49,7 @@ impl Resolve for PublicResolver {
             let error = match addresses.iter().copied().find(is_rejected) {
                 Some(address) => LookupError::Private(address),
                 None if addresses.is_empty() => LookupError::NotFound,
-                // reqwest replaces port 0 by the port of the URL.
+                // reqwest replaces port 0 with the port of the URL.
                 None => {
                     let sockets = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
                     return Ok(Box::new(sockets) as Addrs);

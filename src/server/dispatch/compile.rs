@@ -12,6 +12,7 @@ use crate::{
     server::{credential::Authenticate, operation::CompiledOperation},
 };
 
+/// Endpoints by path, in the form of [`poem_path`], and by method.
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>>;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -42,7 +43,7 @@ impl Dispatcher {
                 let method = method.ok_or_else(|| format!("{id}: {} is not supported", operation.method))?;
                 if operation.many_segments != many_segments {
                     return Err(format!(
-                        "{id}: another operation at {template} has a different last parameter"
+                        "{id}: another operation of {template} differs in whether its last parameter has many segments"
                     ));
                 }
                 let item = &document["paths"][template];
@@ -50,13 +51,13 @@ impl Dispatcher {
                     .insert(*method, CompiledOperation::compile(&mut compiler, item, operation, endpoint)?);
             }
             if let Some(method) = methods.into_keys().next() {
-                return Err(format!("{method} {template} is not declared"));
+                return Err(format!("{method} {template} has an endpoint but no declared operation"));
             }
             router.add(template, many_segments, path_items.len());
             path_items.push(PathItem::new(compiled, template));
         }
         match endpoints.into_keys().next() {
-            Some(path) => Err(format!("{path} is not declared")),
+            Some(path) => Err(format!("{path} has an endpoint but no declared operation")),
             None => Ok(Dispatcher {
                 router,
                 path_items,
