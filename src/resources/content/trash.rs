@@ -17,6 +17,7 @@ pub enum Deleted {
 /// The retention period of deleted resources.
 #[derive(Debug, Clone, Copy)]
 pub struct Trash {
+    /// In milliseconds.
     retention: i64,
 }
 
