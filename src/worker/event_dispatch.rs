@@ -1,5 +1,5 @@
-//! Dispatches events to webhook endpoints while the service runs. It runs after the commit, so writes do not
-//! wait for it. Events that are left at a shutdown are dispatched by the next process.
+//! Dispatches events to webhook endpoints while the service runs. Events are dispatched after their commit,
+//! so that writes do not wait for it. Events that remain at a shutdown are dispatched after the next start.
 use std::time::Duration;
 
 use tokio::{

@@ -19,13 +19,14 @@ pub async fn handle(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
         outbound::PURGE_DELIVERIES_JOB => app.webhook_endpoints.purge_deliveries(job).await,
         channels::PURGE_MESSAGES_JOB => app.messages.purge(job).await,
         inbound::HANDLE_EVENT_JOB => super::webhook_events::run(app, job).await,
-        // Fails instead of discarding: during a rolling upgrade a newer process may have enqueued it and can
-        // run it.
+        // The job fails and is retried: during a rolling upgrade, a newer process may have enqueued it and
+        // can run it.
         kind => Err(JobError::new(format!("unknown job kind {kind}"))),
     }
 }
 
-/// Records a failed attempt with the subject of the job. `last` is true if there is no automatic retry.
+/// Records a failed attempt in the resource that the job processes. `last` is true if there is no automatic
+/// retry.
 pub async fn failed(app: &App, job: &ClaimedJob, error: &JobError, last: bool) {
     if job.kind == inbound::HANDLE_EVENT_JOB {
         super::webhook_events::failed(app, job, error, last).await;

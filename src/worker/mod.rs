@@ -1,4 +1,4 @@
-//! The background worker: runs queued jobs after the response has been sent. A job may run more than once, so
+//! The background worker: runs queued jobs after the response has been sent. Jobs run at least once, so
 //! handlers are idempotent.
 mod event_dispatch;
 mod handlers;

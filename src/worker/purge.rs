@@ -1,4 +1,4 @@
-//! Deletes posts and documents whose retention in the trash has ended.
+//! Deletes posts and documents whose retention period in the trash has ended.
 use crate::{
     app::App,
     infra::queue::{ClaimedJob, JobError},

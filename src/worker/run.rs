@@ -31,10 +31,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Poll delay in milliseconds while another worker holds the only due job. Without it the loop would spin.
 const CONTENTION_DELAY_MS: i64 = 50;
 
-/// Time for running jobs to complete when the service stops.
+/// Timeout for running jobs to complete when the service stops. Then they are canceled.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// Retry delay after the first failure. It doubles with each further one, up to the maximum.
+/// Retry delay after the first failure. It doubles with each further failure, up to [`MAX_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const MAX_RETRY: Duration = Duration::from_secs(3600);
 
@@ -161,17 +161,19 @@ async fn run_job(app: &App, job: &ClaimedJob, pace: WorkerTimings) {
     }
 }
 
-/// Renews the lease until it is lost, then returns. The caller then cancels the job, because another worker
-/// may run it.
+/// Renews the lease periodically. Returns when the lease is lost; the caller must then cancel the job,
+/// because another worker may run it.
 async fn renew_until_lost(app: &App, job: &ClaimedJob, pace: WorkerTimings) {
+    // Two renewals can fail before the lease expires.
     let mut ticks = interval(pace.lease / 3);
+    // The first tick completes immediately.
     ticks.tick().await;
     loop {
         ticks.tick().await;
         let until = app.clock.now() + pace.lease.as_millis() as i64;
         if matches!(job.renew_lease(&app.db, until).await, Ok(false)) {
-            // The handler finishes the job in its own transaction, which also ends the lease. Give it time to
-            // return.
+            // A handler that finishes the job in its own transaction also ends the lease. The delay lets such
+            // a handler return before it is canceled.
             sleep(pace.poll_interval).await;
             return;
         }

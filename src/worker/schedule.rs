@@ -1,5 +1,5 @@
-//! Periodic jobs. Each run enqueues the next one in the transaction that finishes it, under a unique key. So
-//! several processes on one database run each schedule once.
+//! Periodic jobs. Each run enqueues the next run in the transaction that finishes it. The unique key ensures
+//! that several processes with one database run each schedule only once.
 use std::time::Duration;
 
 use sea_orm::DbErr;
@@ -13,25 +13,28 @@ use crate::{
     },
 };
 
+/// Kind of the job that deletes posts and documents after their retention period in the trash.
 pub const PURGE: &str = "trash.purge";
+/// Kind of the job that deletes expired data of all services.
 pub const SWEEP: &str = "service.sweep";
 
-/// The job kinds, and the pause between the end of a run and the next one.
+/// The job kinds, and the delay between the end of a run and the start of the next run.
 const SCHEDULES: &[(&str, Duration)] =
     &[(PURGE, Duration::from_secs(3600)), (SWEEP, Duration::from_secs(3600))];
 
 const HOUR: i64 = 3_600_000;
 /// Retention of events.
 const EVENT_RETENTION: i64 = 24 * HOUR;
-/// Retention of finished jobs.
+/// Retention of completed jobs.
 const DONE_RETENTION: i64 = 3 * 24 * HOUR;
+/// Retention of jobs that failed permanently.
 const DEAD_RETENTION: i64 = 30 * 24 * HOUR;
 
 fn next_run(kind: &'static str, at: i64) -> Result<NewJob, DbErr> {
     Ok(NewJob::new(kind, &())?.unique_key(format!("schedule of {kind}")).run_at(at).max_attempts(i32::MAX))
 }
 
-/// Enqueues the first run of each schedule, unless one is already enqueued. Then its start time stays.
+/// Enqueues the first run of each schedule. A run that is already enqueued is unchanged.
 pub async fn ensure_scheduled(app: &App) -> Result<(), DbErr> {
     let now = app.clock.now();
     for (kind, _) in SCHEDULES {

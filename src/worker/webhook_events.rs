@@ -1,7 +1,8 @@
 //! Processes stored webhook events: applies a payment to an invoice, or imports the documentation.
 //!
-//! A payment, its outcome and the end of the job are one transaction, so a payment is applied exactly once. An
-//! import runs in a transaction of its own before the outcome is recorded; it can be repeated without effect.
+//! A payment, its outcome and the end of the job are one transaction, so a payment is applied exactly once.
+//! An import runs in a transaction of its own before the outcome is recorded. A repeated import changes
+//! nothing.
 use std::path::Path;
 
 use sea_orm::ActiveEnum;
@@ -42,7 +43,7 @@ pub async fn run(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     }
 }
 
-/// Records with the event that it failed, permanently or until the next attempt.
+/// Records a failed attempt with the event. The state is `failed` if `last`, otherwise `received` again.
 pub async fn failed(app: &App, job: &ClaimedJob, error: &JobError, last: bool) {
     let state = if last { State::Failed } else { State::Received };
     let outcome = Outcome { state, message: Some(error.message.clone()) };

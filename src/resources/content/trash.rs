@@ -1,4 +1,4 @@
-//! Deleted posts and documents: the retention period and the list filter.
+//! Soft deletion of posts and documents: the retention period and the list filter.
 use poem_openapi::Enum;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -17,6 +17,7 @@ pub enum Deleted {
 /// The retention period of deleted resources.
 #[derive(Debug, Clone, Copy)]
 pub struct Trash {
+    /// In milliseconds.
     retention: i64,
 }
 

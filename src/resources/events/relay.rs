@@ -10,10 +10,11 @@ use tokio::{
 use super::frame::Frame;
 use crate::infra::db::Db;
 
-/// Events that a stream can lag behind. A slower stream is disconnected, and its client resumes from the log.
+/// Maximum number of events that a stream can lag behind. A slower stream is disconnected, and its client
+/// resumes from the log.
 const MAX_LAG: usize = 1024;
 
-/// Events that one query reads at most.
+/// Maximum number of events that one query reads.
 const BATCH: u64 = 256;
 
 /// Poll interval for events that other processes write.
@@ -32,9 +33,11 @@ impl Relay {
         Relay { db, frames: broadcast::channel(MAX_LAG).0, running: Arc::default() }
     }
 
-    /// Subscribes to live events, and starts the reader behind `newest` if it does not run. `newest` must not
-    /// be past the current end of the log. A running reader can already be past it, so the caller reads the
-    /// log up to its end after subscribing.
+    /// Subscribes to live events. If the reader does not run, starts it after the position `newest`, which
+    /// must not be past the end of the log.
+    ///
+    /// A running reader may have broadcast later events before the subscription. The caller must therefore
+    /// query the newest position again after subscribing, and read the log up to it.
     pub fn subscribe(&self, newest: i64) -> broadcast::Receiver<Arc<Frame>> {
         let mut running = self.running.lock();
         let frames = self.frames.subscribe();
@@ -45,8 +48,8 @@ impl Relay {
         frames
     }
 
-    /// Returns whether no stream is subscribed, and if so marks the reader as stopped. The lock makes this
-    /// atomic with [`Relay::subscribe`], which would otherwise subscribe to a reader that stops.
+    /// Marks the reader as stopped if no stream is subscribed. Returns whether the reader must stop. The lock
+    /// prevents [`Relay::subscribe`] from subscribing to a reader that is about to stop.
     fn is_idle(&self) -> bool {
         let mut running = self.running.lock();
         let idle = self.frames.receiver_count() == 0;

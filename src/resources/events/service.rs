@@ -78,6 +78,7 @@ impl Events {
         if *self.stopping.borrow() {
             return Err(Error::Unavailable("the server is stopping: reconnect in a moment"));
         }
+        // The newest position is queried again after subscribing: see `Relay::subscribe`.
         let frames = self.relay.subscribe(self.db.newest_event_position().await?);
         let newest = self.db.newest_event_position().await?;
         let last_event = last.or(query.after);

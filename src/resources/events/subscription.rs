@@ -31,10 +31,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Interval after which the credential is validated again.
 const REVALIDATE_AFTER: Duration = Duration::from_secs(40);
 
-/// Events that one query of the log reads at most.
+/// Maximum number of events that one query of the log reads.
 const BATCH: u64 = 200;
 
-/// Bytes that one write combines at most.
+/// Maximum number of bytes that one write combines.
 const MAX_WRITE: usize = 16 * 1024;
 
 /// The caller of a stream and its topic filter.

@@ -17,8 +17,8 @@ use crate::domain::{
 pub struct Event {
     /// The id of the event. Webhooks send it as `webhook-id`.
     pub id: Id<Event>,
-    /// The position in the event log, which is the `id` of the stream event. Positions have gaps where the
-    /// caller cannot read an event.
+    /// The position in the event log. The stream sends it as the `id` of the event. Positions are not
+    /// contiguous, because events that the caller cannot read are omitted.
     #[oai(validator(minimum(value = "1"), maximum(value = "999999999999999")))]
     pub position: i64,
     /// The event type.
@@ -49,8 +49,8 @@ pub struct EventData {
 }
 
 impl Event {
-    /// Converts a row of the log; `None` if a newer version of the server wrote a type that this one does not
-    /// define.
+    /// Converts a row of the log. Returns `None` for an unknown event type, which a newer version of the
+    /// server may have written.
     pub fn from_row(row: &entity::event::Model) -> Option<Self> {
         let kind = EventType::ALL.iter().copied().find(|kind| kind.as_str() == row.kind)?;
         Some(Event {
@@ -75,8 +75,8 @@ pub struct EventQuery {
     /// Only events of these topics; repeat the parameter for several. Default: all topics.
     #[oai(default, validator(max_items = "13"))]
     pub topics: Vec<Topic>,
-    /// The `id` of the last event that the client has: the stream sends the later events first. For clients
-    /// that cannot send the `Last-Event-ID` header, which takes precedence.
+    /// The `id` of the last received event. The stream starts with the next event. Intended for clients that
+    /// cannot send the `Last-Event-ID` header, which takes precedence.
     #[oai(validator(minimum(value = "0"), maximum(value = "999999999999999")))]
     pub after: Option<i64>,
 }

@@ -1,5 +1,6 @@
-//! Sequences of redirects that do not end. Writes that would create one are rejected. Others appear later: a
-//! rule with precedence is deleted, or the setting `public_url` declares another host to be this service.
+//! Detection of redirect cycles. Writes that would create a cycle are rejected. A cycle can also appear
+//! without a new rule: when a rule with precedence is deleted, or when a change of the setting `public_url`
+//! makes a destination local.
 use std::cell::RefCell;
 
 use uuid::Uuid;
@@ -10,11 +11,12 @@ use super::{
 };
 use crate::http::operation_paths::OperationPaths;
 
-/// A sequence of more redirects counts as a cycle. Browsers stop at 20.
+/// Maximum length of a sequence of redirects. A longer one counts as a cycle. Browsers stop at 20.
 const MAX_STEPS: usize = 20;
-/// A path from which rules with dates reach this many paths counts as part of a cycle.
+/// Maximum number of paths that one search visits. Rules with dates can redirect a path to several others. A
+/// search that exceeds the limit counts as a cycle.
 const MAX_REACHED: usize = 200;
-/// The most paths of a cycle in a message, and the most characters of each.
+/// Maximum number of paths in the message about a cycle, and maximum number of characters of each path.
 const MAX_SHOWN: (usize, usize) = (6, 100);
 
 /// A sequence of redirects that does not end.
@@ -38,7 +40,7 @@ struct Step {
 }
 
 impl Snapshot {
-    /// Removes the rules that redirect back to their source.
+    /// Removes the rules that redirect back to their source, and records their sources in `cycles`.
     pub(super) fn break_cycles(&mut self, rules: &[Rule], operations: &OperationPaths) {
         for rule in rules {
             if self.find_cycle(rule, operations).is_some() {
@@ -48,7 +50,7 @@ impl Snapshot {
         }
     }
 
-    /// Returns a cycle that begins with this rule. It is searched from a sample path of the source.
+    /// Returns a cycle that begins with this rule. The search starts at a sample path of the source.
     pub(super) fn find_cycle(&self, rule: &Rule, operations: &OperationPaths) -> Option<Cycle> {
         let start = rule.pattern.sample();
         if rule.pattern.kind == Kind::Exact && self.redirects_to_itself(&start) {
@@ -77,8 +79,8 @@ impl Snapshot {
         None
     }
 
-    /// Returns the paths that a path may redirect to, each with the rule: one for each rule that has precedence
-    /// at some time.
+    /// Returns the paths that a path can redirect to, each with its rule. Rules with dates can have
+    /// precedence at different times, so there can be several.
     fn next_paths(&self, path: &str, operations: &OperationPaths) -> Vec<(String, Option<Uuid>)> {
         let Some(canonical) = canonical(path) else { return Vec::new() };
         let found = RefCell::new(Vec::new());

@@ -1,8 +1,9 @@
-//! Destinations of rules: a path of this service or a URL of an allowed host, with gaps for the captures of
-//! the source.
+//! Destinations of rules: a path of this service or a URL of an allowed host, with placeholders for the
+//! captures of the source.
 use super::path::{MAX_LENGTH, Pattern, escape, escaped, has_dot_segments};
 
-/// The placeholder for the last capture of the source. Each `*` stands for the next capture in order.
+/// The placeholder for the last capture of the source. The other placeholder is `*`: the first `*` is
+/// replaced by the first capture, the second by the second, and so on.
 pub const SPLAT: &str = ":splat";
 
 /// The hosts that destinations may name.
@@ -14,7 +15,8 @@ pub struct RedirectHosts {
 }
 
 impl RedirectHosts {
-    /// Takes the public URL of this service (empty if it has none) and the other allowed hosts in lower case.
+    /// `own` is the public URL of this service, empty if it has none. `others` are the other allowed hosts,
+    /// in lower case.
     pub fn new(own: &str, others: Vec<String>) -> Self {
         let own = own.split_once("://").map(|(scheme, rest)| {
             let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -23,8 +25,8 @@ impl RedirectHosts {
         RedirectHosts { own, others }
     }
 
-    /// Splits a URL into its origin with the path prefix, and its path. The boolean is whether the path
-    /// belongs to this service.
+    /// Splits a URL. Returns the origin with the path prefix of this service, the rest of the path, and
+    /// whether the URL belongs to this service.
     fn split<'a>(&self, text: &'a str) -> Result<(&'a str, &'a str, bool), &'static str> {
         let invalid = "must be a path that begins with one slash, or an http or https URL of this service or of a \
                        host (with its port) in the setting redirect_hosts";
@@ -62,7 +64,7 @@ pub struct Destination {
     is_local: bool,
     /// The literal parts of the path, percent-encoded.
     literals: Vec<String>,
-    /// The index of the capture that follows each literal but the last.
+    /// The indexes of the captures between the literals.
     gaps: Vec<usize>,
     query: String,
     fragment: String,
@@ -78,7 +80,7 @@ impl Destination {
         }
         if has_unsafe_chars(text) {
             return Err(
-                "must not contain white space, nor plain or escaped control characters and backslashes",
+                "must not contain white space, nor backslashes or control characters, plain or percent-encoded",
             );
         }
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
@@ -109,8 +111,8 @@ impl Destination {
         })
     }
 
-    /// Returns the location with the captures and the query of the request; `None` if a capture contains `.`
-    /// or `..` segments, or if the result would name another host.
+    /// Returns the location with the captures and the query of the request. Returns `None` if a capture
+    /// contains `.` or `..` segments, or if the location would refer to another host.
     pub fn fill(&self, captures: &[&str], query: Option<&str>) -> Option<String> {
         let lengths = captures.iter().map(|part| part.len()).sum::<usize>() + query.map_or(0, str::len);
         let mut location = String::with_capacity(self.length + lengths + 2);
@@ -122,7 +124,7 @@ impl Destination {
             if has_dot_segments(part) {
                 return None;
             }
-            // Two slashes at the start of a location name a host (RFC 3986, section 4.2).
+            // A location that starts with two slashes refers to another host (RFC 3986, section 4.2).
             let part = if location.ends_with('/') { part.trim_start_matches('/') } else { part };
             escape(&mut location, part);
         }
@@ -137,8 +139,8 @@ impl Destination {
         Some(location)
     }
 
-    /// Returns the path of a location that [`Destination::fill`] returned; the whole location if it is on
-    /// another host.
+    /// Returns the path of a location that [`Destination::fill`] returned, without query and fragment. For
+    /// another host, the path includes the origin.
     pub fn local_path<'a>(&self, location: &'a str) -> &'a str {
         let path =
             if self.is_local { location.get(self.origin.len()..).unwrap_or_default() } else { location };
@@ -169,7 +171,7 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Returns whether clients may drop a character of the text or read it as a slash.
+/// Returns whether the text contains characters that clients may remove or interpret as a slash.
 fn has_unsafe_chars(text: &str) -> bool {
     let is_unsafe = |c: char| c.is_control() || c == '\\';
     text.chars().any(|c| is_unsafe(c) || c.is_whitespace()) || unescaped(text).chars().any(is_unsafe)
@@ -177,13 +179,15 @@ fn has_unsafe_chars(text: &str) -> bool {
 
 type Parts<'a> = (Vec<&'a str>, Vec<usize>);
 
-/// Splits a path at its placeholders into literals, and the index of the capture between each two.
+/// Splits a path at its placeholders. Returns the literals, and the index of the capture for each
+/// placeholder.
 fn split_gaps<'a>(path: &'a str, source: &Pattern) -> Result<Parts<'a>, &'static str> {
     let (mut literals, mut gaps) = (Vec::new(), Vec::new());
     let (mut rest, mut star) = (path, 0);
     loop {
         let next = [rest.find('*').map(|at| (at, 1)), rest.find(SPLAT).map(|at| (at, SPLAT.len()))];
         let Some((at, length)) = next.into_iter().flatten().min() else { break };
+        // Without `*` in the source, the index of `:splat` wraps around and is rejected below.
         let capture = if length == 1 { star } else { source.stars().wrapping_sub(1) };
         star += usize::from(length == 1);
         if capture >= source.stars() {
@@ -201,8 +205,8 @@ fn split_gaps<'a>(path: &'a str, source: &Pattern) -> Result<Parts<'a>, &'static
     Ok((literals, gaps))
 }
 
-/// Appends the query of the destination, and the parameters of the request whose names the destination does
-/// not have.
+/// Appends the query of the destination (`own`), then the parameters of the request. A parameter of the
+/// destination replaces the parameters of the request with the same name.
 fn merge_query(location: &mut String, own: &str, query: &str) {
     let mut separator = '?';
     if !own.is_empty() {

@@ -71,8 +71,8 @@ pub fn from_map(map: RedirectMap) -> Entries {
 
 const COLUMNS: [&str; 5] = ["source", "destination", "permanent", "startsAt", "endsAt"];
 
-/// Reads rules from CSV. The columns may be in any order. If `permanent` or a date is missing, the rule is
-/// temporary or has no such date, even if it existed with other values.
+/// Reads rules from CSV. The columns may be in any order. A rule without `permanent` is temporary. Missing
+/// values are not filled from an existing rule with the same source.
 pub fn from_csv(text: &str) -> Entries {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
     let invalid = |line: u64, message: String| violation("#", &format!("line {line}: {message}"));
@@ -85,7 +85,7 @@ pub fn from_csv(text: &str) -> Entries {
     if !all_known || position("source").is_none() || position("destination").is_none() {
         let columns = COLUMNS.join(", ");
         let message =
-            format!("the first line must name source, destination and other columns among {columns}");
+            format!("the first line must contain source and destination; the allowed columns are {columns}");
         return Err(vec![invalid(1, message)]);
     }
     let (mut entries, mut violations) = (Vec::new(), Vec::new());
@@ -186,8 +186,8 @@ fn netlify_rule(fields: &[&str]) -> Result<RedirectInput, &'static str> {
         "302" | "303" | "307" => false,
         _ => return Err("the status must be 301, 302, 303, 307 or 308; rewrites are not supported"),
     };
-    // With one capture, `:splat` and `*` mean the same. The file format has only `:splat`, so `*` restores a
-    // rule that was exported from here.
+    // With one capture, `:splat` and `*` are equivalent. The export writes `*` as `:splat`, so the import
+    // restores it.
     let destination = match source.matches('*').count() == 1 && destination.matches(SPLAT).count() == 1 {
         true => destination.replace(SPLAT, "*"),
         false => (*destination).to_owned(),

@@ -1,4 +1,4 @@
-//! Import of rules: all of them or none, in addition to the existing rules.
+//! Import of rules. An import is atomic, and retains existing rules that it does not contain.
 use std::collections::HashMap;
 
 use entity::redirect;
@@ -30,11 +30,11 @@ use crate::{
     schema::{MAX_VIOLATIONS, Violation},
 };
 
-/// The rows of one statement. SQLite accepts 32,766 values, and a row has 13.
+/// The rows of one statement. SQLite accepts 32,766 parameters, and a row has 13.
 const ROWS_PER_STATEMENT: usize = 2000;
 
 impl Redirects {
-    /// Imports rules in a transaction of its own, and applies them at once.
+    /// Imports rules in a new transaction, and then loads them into the cache of this process.
     pub async fn run_import(
         &self,
         entries: Result<Vec<Entry>, Vec<Violation>>,
@@ -48,8 +48,8 @@ impl Redirects {
         Ok(done)
     }
 
-    /// Writes the rules in a transaction of the caller. A rule whose source exists replaces the existing one.
-    /// The caller must call [`Redirects::refresh`] after the commit.
+    /// Imports rules in the transaction `tx`. A rule replaces an existing rule with the same source. The
+    /// caller must call [`Redirects::refresh`] after the commit.
     pub async fn import(&self, tx: &Tx, entries: Vec<Entry>) -> Result<RedirectImport> {
         let current = self.cache.lock_current(tx).await?;
         let context = self.cache.context.clone();

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 /// Exact patterns precede prefixes, long prefixes precede short ones, and prefixes precede wildcards.
 pub use entity::redirect::RedirectKind as Kind;
 
-/// The most characters of a source or a destination.
+/// Maximum number of characters of a source or a destination.
 pub const MAX_LENGTH: usize = 1000;
-/// The most slashes of a prefix or a wildcard.
+/// Upper bound (exclusive) of the number of slashes in a prefix or a wildcard.
 pub const MAX_DEPTH: usize = 16;
-/// The most `*` of a pattern.
+/// Maximum number of `*` in a pattern.
 pub const MAX_STARS: usize = 5;
 
 /// Returns the path without a trailing slash and with every percent-encoded character decoded whose decoding

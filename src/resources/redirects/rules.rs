@@ -1,4 +1,4 @@
-//! Validation of a rule on its own and together with the other rules.
+//! Validation of single rules, and of rules in combination with the other rules.
 use std::{collections::HashSet, sync::Arc};
 
 use uuid::Uuid;
@@ -41,8 +41,9 @@ pub fn check_destination(
     Destination::parse(destination, pattern, hosts).map(|_| ())
 }
 
-/// Returns an error if an operation has the path of this source, or a sample of its paths. Such a rule would
-/// have no effect, because operations have precedence. Broader sources are accepted.
+/// Returns an error if an operation of the API has precedence over this source. Only the path of an exact
+/// source, the folder of a prefix, and one sample path of a prefix or wildcard are checked, so a source that
+/// also matches other paths can be accepted.
 pub fn check_source(pattern: &Pattern, operations: &OperationPaths) -> Result<(), String> {
     let folder = (pattern.kind == Kind::Prefix).then(|| pattern.path.clone());
     let paths = [Some(pattern.sample()), folder];
@@ -52,14 +53,14 @@ pub fn check_source(pattern: &Pattern, operations: &OperationPaths) -> Result<()
     }
 }
 
-/// The most wildcard sources in one folder: a request may have to try all of them.
+/// Maximum number of wildcard sources in one folder. A request may have to try all of them.
 const MAX_WILDCARDS: usize = 100;
 
-/// Rejects rules that would form a cycle with each other or with the existing rules. Dates are ignored: two
-/// rules that do not overlap today may overlap after a change of their dates.
+/// Rejects rules that would form a cycle with each other or with the existing rules, and rules that exceed
+/// the limit of wildcards. Dates are ignored: rules whose periods do not overlap may overlap after an update.
 pub async fn check_with_existing(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Result<()> {
     let (current, new, context) = (current.clone(), new.to_vec(), context.clone());
-    // The candidate is built of all rules, which is CPU-bound: this runs outside the async worker threads.
+    // The check builds an index of all rules, which is CPU-bound and would block an async worker thread.
     let found = tokio::task::spawn_blocking(move || find_conflict(&current, &new, &context)).await;
     match found.map_err(|error| Error::Internal(error.to_string()))? {
         Some(conflict) => Err(Error::ConflictWith(conflict)),

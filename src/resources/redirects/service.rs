@@ -69,9 +69,9 @@ impl From<redirect::Model> for Redirect {
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Hit counts are written on every tenth poll.
 const POLLS_PER_FLUSH: u32 = 10;
-/// The most hit counts of one transaction.
+/// Maximum number of hit counts in one transaction.
 const FLUSH_BATCH: usize = 1000;
-/// The most milliseconds of one flush: less than the time that a server has to shut down.
+/// Maximum duration of a flush, in milliseconds. A flush at shutdown must end before the process is killed.
 const FLUSH_TIMEOUT: i64 = 20_000;
 
 impl Redirects {
@@ -79,7 +79,7 @@ impl Redirects {
         Redirects { db, clock, cursors, cache: Arc::new(RuleCache::new(context)) }
     }
 
-    /// Returns the redirect of a path at `now` (milliseconds), by the cached rules.
+    /// Returns the redirect for a path at the time `now` (in milliseconds), according to the cached rules.
     pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<RedirectMatch> {
         self.cache.load().snapshot.find(path, query, now)
     }
@@ -105,7 +105,7 @@ impl Redirects {
     /// Adds the hit counts to the table, in batches.
     pub async fn flush(&self) -> Result<()> {
         let until = self.clock.now().saturating_add(FLUSH_TIMEOUT);
-        // Requests count while this runs: the bound on batches makes it end under load.
+        // Requests add counts during the flush. The limit of batches ensures that it ends under load.
         let mut left = self.cache.load().rules.len().div_ceil(FLUSH_BATCH);
         while left > 0 && self.clock.now() < until && self.flush_batch(FLUSH_BATCH).await? {
             left -= 1;
@@ -180,7 +180,7 @@ impl Redirects {
         Ok(created)
     }
 
-    /// Creates or replaces a rule. Returns it, and whether it is new.
+    /// Creates or replaces a rule. Returns the rule and whether it was created.
     pub async fn replace(
         &self,
         key: &str,
@@ -261,8 +261,8 @@ fn build_rule(id: Uuid, pattern: Pattern, to: &RedirectReplacement, context: &Ru
     Ok(Rule { id, pattern, destination: destination.into(), permanent, starts_at, ends_at })
 }
 
-/// Returns the row with this key. Of several with the same key form, it returns the one whose source has a
-/// slash for every hyphen, else the first by source.
+/// Returns the row with this key. If several rows have the same key form, the row whose source has a slash
+/// for every hyphen is preferred, then the first row in the order of sources.
 async fn find_row<C: ConnectionTrait>(db: &C, key: &RuleKey) -> Result<Option<redirect::Model>> {
     let find = match key {
         RuleKey::Path(path) => {

@@ -84,8 +84,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Builds the snapshot of these rules and of the aliases of content. It shares the hit counters of the
-    /// snapshot before, so no hit is lost between the two.
+    /// Builds the snapshot of these rules and of the aliases of content. It shares the hit counters with the
+    /// previous snapshot `before`, so that no hit is lost when a snapshot is replaced.
     pub fn build(
         rules: &[Rule],
         aliases: &[Alias],
@@ -97,7 +97,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// Builds the snapshot with the rules that form cycles.
+    /// Builds the snapshot without the check for cycles.
     pub(super) fn index<'r>(
         rules: impl Iterator<Item = &'r Rule>,
         aliases: &[Alias],
@@ -167,7 +167,7 @@ impl Snapshot {
         self.tree.node(pattern.folder()).wildcards.len()
     }
 
-    /// Returns whether the destination at an exact path is the path itself.
+    /// Returns whether an exact path has a rule whose destination is the path itself.
     pub(super) fn redirects_to_itself(&self, path: &str) -> bool {
         self.exact.get(path).is_some_and(|action| {
             let location = action.destination.fill(&[], None).unwrap_or_default();
@@ -194,13 +194,13 @@ impl Snapshot {
         exact.or_else(|| self.tree.find_first(below, path, visit))
     }
 
-    /// Takes the counts of at most `max` rules that have hits, and resets them to 0.
+    /// Returns the counts of up to `max` rules with hits, and resets them to 0.
     pub fn take_counts(&self, max: usize) -> Vec<(Uuid, u64)> {
         let counted = self.counts.iter().filter(|(_, hits)| hits.load(Ordering::Relaxed) > 0);
         counted.take(max).map(|(id, hits)| (*id, hits.swap(0, Ordering::Relaxed))).collect()
     }
 
-    /// Adds counts back that could not be stored.
+    /// Adds the counts that could not be stored to the counters again.
     pub fn restore_counts(&self, counts: &[(Uuid, u64)]) {
         for (id, count) in counts {
             if let Some(hits) = self.counts.get(id) {
@@ -231,14 +231,15 @@ impl Action {
         Some(RedirectMatch { location, permanent: self.permanent, ends_at: self.ends_at })
     }
 
-    /// Returns the location that a path is redirected to, regardless of dates; `None` if it is the path itself.
+    /// Returns the location that a path is redirected to, regardless of dates; `None` if it is the path
+    /// itself.
     pub(super) fn location(&self, captures: &[&str], path: &str, query: Option<&str>) -> Option<String> {
         let location = self.destination.fill(captures, query)?;
         let target = canonical(self.destination.local_path(&location))?;
         (target != path).then_some(location)
     }
 
-    /// Returns the path of a location of this action; the whole location if it is on another host.
+    /// Returns [`Destination::local_path`] of the destination.
     pub(super) fn local_path<'a>(&self, location: &'a str) -> &'a str {
         self.destination.local_path(location)
     }
@@ -324,8 +325,8 @@ fn captures<'a>(
         let part = if last {
             left.strip_suffix(&**literal)?
         } else {
-            // The first occurrence is enough: a later one leaves less text to the literals that follow.
-            // Without backtracking the cost is linear.
+            // Only the first occurrence is tried, because a later one leaves less text for the following
+            // literals. Without backtracking, the cost is linear.
             &left[..one + left[one..].find(&**literal)?]
         };
         if part.is_empty() || (part.contains('/') && !(last && matches_rest)) {

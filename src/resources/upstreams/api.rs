@@ -31,11 +31,11 @@ impl UpstreamsApi {
     /// Send a GET request to an upstream
     ///
     /// Sends a `GET` request to the path below the base URL of the upstream, and returns the JSON of its
-    /// response, or the part that `pointer` selects. Of the request headers only `X-Request-Id` is forwarded,
-    /// and no response headers are: the ETag is computed from the returned JSON. Redirects are not followed.
-    /// Only a success status with `application/json` of at most 1 MiB is accepted: any other response is a
-    /// 502, and a timeout after 5 seconds is a 504. A path with a trailing slash redirects to the path
-    /// without it.
+    /// response, or the part that `pointer` selects. `X-Request-Id` is the only request header that is
+    /// forwarded. Response headers are not forwarded; the ETag is computed from the returned JSON. Redirects
+    /// are not followed. The upstream must return a success status and `application/json` of at most 1 MiB
+    /// within 5 seconds. Any other response results in a 502, a timeout in a 504. A path with a trailing
+    /// slash redirects to the path without it.
     #[oai(path = "/:upstream/:path", method = "get", operation_id = "upstreamsGet")]
     async fn get(
         &self,
@@ -54,8 +54,8 @@ impl UpstreamsApi {
 
     /// Send a POST request to an upstream
     ///
-    /// Sends the JSON body in a `POST` request, otherwise like `GET`. The request is sent once and never
-    /// retried. After a 502 or a 504 the upstream may have processed it.
+    /// Sends the JSON body in a `POST` request. Headers, limits and errors are the same as for `GET`. The
+    /// request is never retried. After a 502 or a 504, the upstream may have processed it.
     #[oai(path = "/:upstream/:path", method = "post", operation_id = "upstreamsSend")]
     async fn send(
         &self,

@@ -1,4 +1,4 @@
-//! Upstream service: finds the target of a request and selects a part of its response.
+//! Upstream service: sends requests to configured upstreams and selects a part of the response.
 use std::{sync::Arc, time::Duration};
 
 use super::{
@@ -11,7 +11,7 @@ use crate::{
     infra::http_client::{HttpClient, Timeouts},
 };
 
-/// The timeout of a request, including its response.
+/// The timeout for a request and its complete response.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum size of a response body, in bytes.
@@ -24,7 +24,7 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// Creates the service. `timeout_scale` is a factor on the timeout of a request.
+    /// Creates the service. `timeout_scale` multiplies the timeout of a request.
     pub fn new(config: &UpstreamsConfig, timeout_scale: f64, outgoing: HttpClient) -> Self {
         let mut targets = config.upstreams.0.clone();
         targets.sort_by(|a, b| a.name.cmp(&b.name));

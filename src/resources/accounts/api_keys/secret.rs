@@ -20,7 +20,7 @@ impl ApiKeyToken {
         Self { id, secret: random_token() }
     }
 
-    /// Parses a key. Accepts exactly the output of [`ApiKeyToken::encode`]: each key has one text form.
+    /// Parses a key. Accepts only the canonical form that [`ApiKeyToken::encode`] returns.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX)?;
         let (id, secret) = rest.split_at_checked(ID_LENGTH)?;
@@ -35,7 +35,7 @@ impl ApiKeyToken {
         Secret::new(format!("{PREFIX}{}_{}", self.id.simple(), self.secret.expose()))
     }
 
-    /// Returns the hash of the secret, which the row stores.
+    /// Returns the hash of the secret. The database stores only this hash.
     pub fn digest(&self) -> String {
         token_digest(self.secret.expose())
     }

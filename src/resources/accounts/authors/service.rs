@@ -80,6 +80,7 @@ fn with_published_posts(query: &AuthorQuery) -> Select<user::Entity> {
         .add(user::Column::Id.in_subquery(coauthored_posts.into_query()));
     let mut find = user::Entity::find().filter(either);
     for term in query.q.iter().flat_map(|terms| terms.split_whitespace()) {
+        // `lower` converts only ASCII letters, on PostgreSQL because the collation of the column is `C`.
         let name = Expr::expr(Func::lower(user::Column::Name.into_simple_expr()));
         find = find.filter(name.like(like_contains(&term.to_ascii_lowercase())));
     }

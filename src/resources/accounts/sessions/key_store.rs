@@ -29,7 +29,7 @@ impl Sessions {
         self.keys.replace(rows).map_err(internal_error)
     }
 
-    /// Returns the public keys that verify tokens now or will do so soon.
+    /// Returns the public keys that verify tokens, including a key that is published before it signs.
     pub fn jwks(&self) -> JwkSet {
         let public = |key: super::keys::Jwk| PublicKey {
             kty: JwkKeyType::OctetKeyPair,

@@ -37,7 +37,8 @@ use crate::{
     schema::ErrorCode,
 };
 
-/// The rate limit for `currentPassword`, per account: without it, a stolen session could guess the password.
+/// The rate limit for checks of `currentPassword`, per account. It prevents brute-force attacks on the
+/// password with a stolen session.
 const PASSWORD_CHECKS: Policy = Policy { name: "password", quota: 5, window_seconds: 60, burst: 5 };
 
 #[derive(Clone)]
@@ -133,9 +134,9 @@ impl Users {
             .await
     }
 
+    /// Writes an update. Repeats the checks of [`Users::patch`] on the locked row, because the row may have
+    /// changed while the password was hashed outside of the transaction.
     #[allow(clippy::too_many_arguments)]
-    /// Repeats the checks on the locked row: it may have changed while the password was hashed outside of the
-    /// transaction.
     async fn update(
         &self,
         tx: Tx,
@@ -252,8 +253,8 @@ impl Users {
         self.passwords.hash(password).await.map_err(hashing_error)
     }
 
-    /// Returns the owner for a new API key: the active account with this e-mail address, or the oldest active
-    /// admin.
+    /// Returns the owner for a new API key: the active account with this e-mail address. Without an address,
+    /// returns the oldest active admin.
     pub async fn find_key_owner(&self, email: Option<&str>) -> Result<Option<Principal>> {
         let find = user::Entity::find().filter(user::Column::Status.eq(Status::Active));
         let find = match email {
@@ -272,8 +273,8 @@ pub(super) fn emit_event(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: 
     tx.emit(kind, id, format!("/api/users/{id}"), version, Audience::Admins(Some(id)), now);
 }
 
-/// Fails with 404 unless the caller is an admin or the account is their own: others must not learn that it
-/// exists.
+/// Rejects callers other than the owner of the account and admins. Returns 404 instead of 403, which would
+/// disclose that the account exists.
 fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
     match caller.user == id.0 || caller.role == Role::Admin {
         true => Ok(()),

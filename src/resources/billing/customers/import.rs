@@ -17,7 +17,7 @@ use crate::{
 /// A customer from a file.
 #[derive(Debug)]
 pub struct ImportedCustomer {
-    /// The identity of the customer in the file: the id, if the file has one.
+    /// Identifies the customer in later imports: its id, or its position in the file if it has no id.
     pub source: String,
     pub id: Option<Uuid>,
     pub new: CustomerInput,

@@ -115,7 +115,7 @@ impl Customers {
         Customers { db, clock, cursors }
     }
 
-    /// Returns the ETag of a list. It changes with customers and with invoices.
+    /// Returns the ETag of a list. It also changes with invoices, because the list contains their number.
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
         let version = self.db.versions(&["customers", "invoices"]).await?;
         Ok(ETag::weak_from_parts(&["customers", &version.to_string(), target]))
@@ -275,8 +275,8 @@ pub(super) fn fill(mut row: customer::ActiveModel, new: CustomerInput) -> custom
     row
 }
 
-/// Locks a row, and returns it with its representation if the precondition holds. The lock stops concurrent
-/// changes, and new invoices for this customer, until the transaction ends.
+/// Locks a row and checks the precondition. Returns the row and its representation. Until the transaction
+/// ends, the lock blocks concurrent updates and new invoices for this customer.
 async fn load_for_update(
     tx: &Tx,
     id: Id<Customer>,

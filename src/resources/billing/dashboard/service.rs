@@ -68,8 +68,8 @@ impl DashboardService {
     /// Returns [`Error::Unavailable`] if no part can be loaded.
     pub async fn get(&self, display: &LocaleCurrency, version: String) -> Result<Dashboard> {
         let end = Instant::now() + TIMEOUT;
-        // One snapshot for all parts, so that they use the same rates. It may use a quarter of the time; the
-        // parts need the rest.
+        // One snapshot for all parts, so that they use the same rates. Its timeout is a quarter of the total,
+        // which leaves time for the parts that need no conversion.
         let snapshot = &load_part("snapshot", Instant::now() + TIMEOUT / 4, self.rates.snapshot())
             .await
             .unwrap_or_else(RateSnapshot::empty);

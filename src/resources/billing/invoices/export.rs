@@ -116,9 +116,9 @@ impl CsvTable for InvoiceSummary {
             |it| original(it, |it| it.currency.to_string());
         "original.rate" of "amount": "the value of one unit of the original currency in the currency of the locale",
             |it| original(it, |it| it.quoted.rate.to_string());
-        "original.rateDate" of "amount": "the day that the rate is for",
+        "original.rateDate" of "amount": "the date of the rate, `YYYY-MM-DD`",
             |it| text(it.original.as_ref().and_then(|it| it.quoted.rate_date));
-        "original.rateSource" of "amount": "the host that the rate was fetched from, or fallback", |it| original(it, |it| it.quoted.rate_source.to_string());
+        "original.rateSource" of "amount": "the host of the rate source, or fallback", |it| original(it, |it| it.quoted.rate_source.to_string());
         "original.rateState" of "amount": "fresh, lastKnown or fallback",
             |it| original(it, |it| it.quoted.rate_state.as_str().to_owned());
     };

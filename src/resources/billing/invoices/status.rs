@@ -1,7 +1,7 @@
 //! Status changes of invoices.
 use super::types::InvoiceStatus;
 
-/// Returns whether an invoice with the status `from` may get the status `to`.
+/// Returns whether the status of an invoice can change from `from` to `to`.
 pub fn can_become(from: InvoiceStatus, to: InvoiceStatus) -> bool {
     use InvoiceStatus::{Draft, Paid, Pending, Void};
     from == to
@@ -11,7 +11,8 @@ pub fn can_become(from: InvoiceStatus, to: InvoiceStatus) -> bool {
         )
 }
 
-/// Returns the payment time of an invoice with this status, from its previous payment time.
+/// Returns the payment time of an invoice whose status changes to `status`. `before` is its payment time
+/// before the change: a paid invoice that becomes void retains it.
 pub fn paid_at(status: InvoiceStatus, before: Option<i64>, now: i64) -> Option<i64> {
     match status {
         InvoiceStatus::Paid => before.or(Some(now)),

@@ -34,11 +34,13 @@ impl Invoices {
     }
 
     /// Returns the sum of all paid invoices, the sum of all pending invoices, and the number of all invoices.
+    /// Sums are in minor units of the currency of `display`.
     pub async fn totals(&self, display: &LocaleCurrency, rates: &RateSnapshot) -> Result<(i64, i64, i64)> {
         let find = invoice::Entity::find()
             .select_only()
             .columns([invoice::Column::Status, invoice::Column::Currency])
             .expr_as(invoice::Column::Id.count(), "count")
+            // On PostgreSQL, `SUM` of a `bigint` is a `numeric`.
             .expr_as(Func::cast_as(invoice::Column::Amount.sum(), "bigint"), "amount")
             .group_by(invoice::Column::Status)
             .group_by(invoice::Column::Currency);

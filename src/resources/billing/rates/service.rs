@@ -47,7 +47,7 @@ pub enum MaxChange {
 pub struct FetchSummary {
     pub source: String,
     pub date: Date,
-    /// The stored rates: the value of one US dollar.
+    /// The stored rates: the value of one US dollar in each currency.
     pub rates: Vec<(Currency, Decimal)>,
     /// The rejected rates.
     pub rejected: Vec<RejectedRate>,
@@ -81,15 +81,16 @@ impl Rates {
         Rates { db, clock, fallback }
     }
 
-    /// Returns the rates from some currencies to one.
+    /// Returns the exchange rate from each currency in `bases` to `quote`.
     ///
     /// # Errors
-    /// Returns [`Error::MissingExchangeRate`](crate::http::problem::Error::MissingExchangeRate) if a currency has no rate.
+    /// Returns [`Error::MissingExchangeRate`](crate::http::problem::Error::MissingExchangeRate) if a currency
+    /// has no rate.
     pub async fn exchange_rates(&self, bases: &[Currency], quote: Currency) -> Result<ExchangeRates> {
         self.exchange_rates_in(self.db.read(), bases, quote).await
     }
 
-    /// Returns the same within a transaction.
+    /// Like [`Rates::exchange_rates`], within a transaction.
     pub async fn exchange_rates_in<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -111,9 +112,9 @@ impl Rates {
         RateSnapshot { rows, fallback: self.fallback.clone(), now: self.clock.now() }
     }
 
-    /// Returns a text for ETags of converted amounts, which must also change when a rate becomes old. It
-    /// contains the number of rates in each state; the version of the collection `rates` covers all other
-    /// changes.
+    /// Returns a part of the ETag of converted amounts: the number of stored rates in each state, and the
+    /// fallback rates. The state of a rate depends on its age, so it changes without a write. The version of
+    /// the collection `rates` covers the writes.
     pub async fn age_tag(&self) -> Result<String> {
         let rows: Vec<(i64, i64)> = usd_rates()
             .select_only()
@@ -138,7 +139,7 @@ impl Rates {
         self.snapshot_in(self.db.read()).await
     }
 
-    /// Returns the same within a transaction.
+    /// Like [`Rates::snapshot`], within a transaction.
     pub async fn snapshot_in<C: ConnectionTrait>(&self, db: &C) -> Result<RateSnapshot> {
         Ok(self.snapshot_of(usd_rates().all(db).await?))
     }
@@ -166,7 +167,7 @@ impl Rates {
             .await
     }
 
-    /// Returns the rows to store, and the summary.
+    /// Validates fetched rates against the stored `rows`. Returns the summary and the rows to store.
     fn check(
         &self,
         fetched: FetchedRates,
@@ -186,7 +187,7 @@ impl Rates {
                 summary.rejected.push(RejectedRate { currency, known, fetched: new });
                 continue;
             }
-            // A source may serve an older document than before, for example from a cache.
+            // A source may return older rates than before, for example from a cache.
             if row.is_some_and(|row| row.source == summary.source && row.date > day) {
                 continue;
             }
@@ -208,8 +209,8 @@ impl Rates {
         (summary, new_rows)
     }
 
-    /// Returns the known rate if a new rate differs too much from it: the stored rate if it is recent,
-    /// otherwise the fallback rate with a larger limit.
+    /// Returns the known rate if `new` differs too much from it. The known rate is the stored rate if it is
+    /// recent, otherwise the fallback rate, which has a larger limit.
     fn contradicted(&self, currency: Currency, new: Decimal, row: Option<&rate::Model>) -> Option<Decimal> {
         let recent = row.filter(|row| self.age(row) < MAX_AGE).and_then(|row| row.rate.parse().ok());
         let fallback = || self.fallback.0.iter().find(|(known, _)| *known == currency).map(|(_, rate)| *rate);

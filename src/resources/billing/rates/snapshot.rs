@@ -39,7 +39,7 @@ impl RateSnapshot {
         RateSnapshot { rows: Vec::new(), fallback: FallbackRates(Vec::new()), now: 0 }
     }
 
-    /// Returns the rates from some currencies to one.
+    /// Returns the exchange rate from each currency in `bases` to `quote`.
     pub fn exchange_rates(&self, bases: &[Currency], quote: Currency) -> Result<ExchangeRates> {
         let others: BTreeSet<Currency> = bases.iter().copied().filter(|base| *base != quote).collect();
         if others.is_empty() {

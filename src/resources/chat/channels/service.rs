@@ -1,4 +1,4 @@
-//! Channel service: rules and queries. Only this file writes the `channels` table.
+//! Channel service: rules and queries. The only writer of the `channels` table.
 use entity::channel;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter,
@@ -58,11 +58,11 @@ pub fn visible_to(viewer: Option<&Principal>) -> Select<channel::Entity> {
     channel::Entity::find().filter(readable_by(viewer))
 }
 
-/// Locks the channel for an update or a write in it, if the caller can read it.
+/// Locks a channel that the caller can read, for an update of the channel or of its messages.
 ///
-/// The lock serializes writers of a channel: a repeated message finds the first one, and an event gets the
-/// audience that the channel has at its commit. `FOR NO KEY UPDATE` still allows inserts that reference the
-/// channel.
+/// The lock serializes the writers of a channel. A repeated request therefore finds the message of the first
+/// one, and the audience of an event is the audience of the channel at the commit. `FOR NO KEY UPDATE` still
+/// allows inserts that reference the channel.
 pub async fn load_for_update(tx: &Tx, caller: &Principal, id: Id<Channel>) -> Result<channel::Model> {
     let find = visible_to(Some(caller)).filter(channel::Column::Id.eq(id.0));
     let row = find.lock(LockType::NoKeyUpdate).one(&**tx).await?;
@@ -161,7 +161,7 @@ impl Channels {
                 let row = row.into_active_model().reset_all();
                 let channel =
                     Channel::from(row.update(&*tx).await.map_err(Error::on_unique_violation("name"))?);
-                // The wider audience: those who lose access receive this event as the last one of the channel.
+                // The wider of the two audiences, because callers that lose access must receive this event.
                 let audience = Ord::min(current.audience, channel.audience);
                 emit(&tx, EventType::ChannelUpdated, &channel, audience, now);
                 Ok(channel)

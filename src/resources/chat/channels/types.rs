@@ -58,7 +58,7 @@ pub fn address(id: Id<Channel>) -> String {
     format!("/api/channels/{id}")
 }
 
-/// The audience of the events of such a channel.
+/// Converts the audience of a channel to the audience of its events.
 impl From<ChannelAudience> for Audience {
     fn from(audience: ChannelAudience) -> Self {
         match audience {
@@ -78,7 +78,7 @@ pub struct ChannelInput {
     /// The purpose of the channel.
     pub description: Option<Text<500>>,
     /// The callers that can read the channel.
-    #[merge_patch(doc = "The callers that can read the channel from now on, with its existing messages.")]
+    #[merge_patch(doc = "The callers that can read the channel, including its existing messages.")]
     pub audience: ChannelAudience,
 }
 

@@ -24,8 +24,8 @@ pub struct MessagesApi(pub Messages);
 impl MessagesApi {
     /// List the messages of a channel
     ///
-    /// Newest first. Pagination with `after` returns every message that existed at the start exactly once,
-    /// even if messages are added meanwhile.
+    /// Newest first. Pagination with `after` returns each message that existed at the first request exactly
+    /// once, even if messages are added meanwhile.
     #[oai(path = "/channels/:id/messages", method = "get", operation_id = "messagesList")]
     async fn list(
         &self,
@@ -72,8 +72,7 @@ impl MessagesApi {
 
     /// Update a message
     ///
-    /// The body is a merge patch (RFC 7396). Only the author can update a message. The response shows the
-    /// time in `editedAt`.
+    /// The body is a merge patch (RFC 7396). Only the author can update a message. Sets `editedAt`.
     #[oai(path = "/messages/:id", method = "patch", operation_id = "messagesUpdate")]
     async fn update(
         &self,

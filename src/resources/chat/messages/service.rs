@@ -1,4 +1,4 @@
-//! Message service: rules and queries. Only this file writes the `messages` table.
+//! Message service: rules and queries. The only writer of the `messages` table.
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{channel, message, user};
 use ring::digest;
@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-/// Messages that one statement deletes at most: this keeps transactions short.
+/// Maximum number of messages that one statement deletes, so that transactions are short.
 const PURGE_BATCH: u64 = 1000;
 
 #[derive(Clone)]
@@ -80,7 +80,8 @@ impl From<MessageRow> for Message {
     }
 }
 
-/// Selects the messages of the channels that the caller can read. Every query of messages starts here.
+/// Selects the messages of the channels that the caller can read. All reads without a locked channel start
+/// from this query.
 fn visible_to(viewer: Option<&Principal>) -> Select<message::Entity> {
     message::Entity::find()
         .join(JoinType::InnerJoin, message::Relation::Channel.def())
@@ -164,8 +165,8 @@ impl Messages {
                     )),
                 };
             }
-            // Only now, with the channel locked: on synchronized clocks, times and ids ascend in commit
-            // order.
+            // Created while the channel is locked, so that ids and times ascend in commit order if the clocks
+            // of all processes are synchronized.
             let (id, now) = (Uuid::now_v7(), clock.now());
             let (client_id, client_digest) = client_id.unzip();
             let row = message::ActiveModel {
@@ -261,12 +262,13 @@ fn audience(channel: &channel::Model) -> Audience {
     channel.audience.into()
 }
 
-/// Returns the digest by which a repeated message is compared.
+/// Returns the digest that detects a repeated `clientId` with another text. It is stored because the text of
+/// the first message may have been updated.
 fn text_digest(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
-/// Finds the author's message in the channel with this `clientId`.
+/// Returns the message with this `clientId` of the author in the channel.
 async fn find_by_client_id(
     tx: &Tx,
     channel: Uuid,
@@ -281,7 +283,7 @@ async fn find_by_client_id(
 }
 
 /// Loads a message for an update, with the audience of its events, if the caller can read its channel. Locks
-/// the channel first: every writer of channels and messages takes the locks in this order.
+/// the channel first: all writers of channels and messages acquire the locks in this order.
 async fn load_for_update(tx: &Tx, caller: &Principal, id: Id<Message>) -> Result<(message::Model, Audience)> {
     let not_found = || Error::NotFound("message");
     let query = message::Entity::find_by_id(id.0).select_only().column(message::Column::ChannelId);

@@ -41,8 +41,8 @@ pub(super) async fn lock_post(tx: &Tx, author: &Principal, key: &PostKey) -> Res
 
 /// Returns the depth of a reply to `parent`.
 ///
-/// Rejects a parent of another post, a parent at the maximum depth, and a parent that is not approved if the
-/// reply is.
+/// Rejects a parent of another post and a parent at the maximum depth. For an approved reply, also rejects a
+/// parent that is not approved.
 pub(super) async fn reply_depth(
     tx: &Tx,
     author: &Principal,
@@ -68,7 +68,8 @@ pub(super) async fn reply_depth(
     }
 }
 
-/// Updates count and replies for a new status of `row`. A reply can be approved only if its parent is.
+/// Updates the comment count of the post when the status of `row` changes to `status`, and hides the replies
+/// of a comment that is no longer approved. A reply can be approved only if its parent is approved.
 pub(super) async fn apply_status(
     tx: &Tx,
     row: &comment::Model,
@@ -96,7 +97,7 @@ pub(super) async fn apply_status(
     }
 }
 
-/// Sets all approved replies below `top` to pending, level by level.
+/// Sets all approved replies in the subtree of `top` to pending, with one update per level.
 async fn hide_replies(tx: &Tx, top: &comment::Model, now: i64) -> Result<()> {
     let mut level = vec![top.id];
     for _ in top.depth..MAX_DEPTH {

@@ -22,9 +22,10 @@ use crate::{
     },
 };
 
-const PATH_EXISTS: &str = "another document exists at the path of the deleted one: delete it first";
+const PATH_EXISTS: &str =
+    "another document exists at the path of the deleted one: move or delete the other document first";
 
-/// Returns a query for the documents deleted after `since`; it matches nothing unless the caller is an
+/// Returns a query for the documents deleted after `since`. It matches no rows if the caller is not an
 /// editor.
 pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<document::Entity> {
     let find = document::Entity::find().filter(document::Column::DeletedAt.gt(since));
@@ -35,7 +36,7 @@ pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<documen
 }
 
 impl Documents {
-    /// Restores a deleted document; returns a document that is not deleted unchanged.
+    /// Restores a deleted document. Has no effect on a document that is not deleted.
     pub async fn restore(&self, editor: &Principal, id: Id<Document>) -> Result<Document> {
         let (editor, now) = (editor.clone(), self.clock.now());
         let since = self.trash.cutoff(now);

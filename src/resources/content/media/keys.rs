@@ -13,7 +13,7 @@ const WIDTHS: [i64; 6] = [160, 320, 640, 960, 1280, 1920];
 /// Resolution of a stored focus coordinate: ten-thousandths of a side.
 pub const FOCUS_SCALE: f64 = 10_000.0;
 
-/// Returns a new random stem of 128 bits, so that URLs cannot be guessed.
+/// Returns a new random stem of a key. It has 128 bits, so that URLs cannot be guessed.
 pub fn new_stem() -> Result<String> {
     let mut bytes = [0; 16];
     crate::domain::secret::fill_random(&mut bytes)
@@ -57,7 +57,7 @@ pub fn media_type(format: Format) -> MediaType {
     }
 }
 
-/// Returns whether a character changes the text direction: it could hide the real file extension (UAX 9).
+/// Returns whether a character changes the text direction (UAX #9), which could disguise the file extension.
 fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -72,14 +72,15 @@ pub fn filename(client_name: Option<&str>, format: Format) -> String {
         Some((stem, "jpg" | "jpeg" | "png" | "webp" | "gif" | "JPG" | "JPEG" | "PNG" | "GIF")) => stem,
         _ => name,
     };
+    // With the extension, at most 200 characters: the limit of the field `filename`.
     let short: String = stem.chars().take(190).collect();
     let stem = if short.trim().is_empty() { "image" } else { short.trim() };
     format!("{stem}.{}", format.extension())
 }
 
 fn wire_variants(row: &media::Model) -> Vec<MediaVariant> {
-    // No variants of a GIF: it may be animated, WebP output is a still image, and a smaller GIF can have more
-    // bytes.
+    // A GIF has no listed variants: it may be animated, but WebP output is a still image. A smaller GIF can
+    // have more bytes than the original.
     let is_still = format_of(&row.key) != Some(Format::Gif);
     let narrower = WIDTHS.into_iter().filter(|width| is_still && *width < row.width);
     let variant = |width: i64| MediaVariant {

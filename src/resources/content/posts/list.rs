@@ -33,7 +33,8 @@ use crate::{
     },
 };
 
-/// Returns a query for the posts that the caller can see. All reads of posts start from this query.
+/// Returns a query for the posts that the caller can see. All reads of posts that are not deleted start from
+/// this query.
 pub fn visible_to(viewer: Option<&Principal>) -> Select<post::Entity> {
     let find = post::Entity::find().filter(post::Column::DeletedAt.is_null());
     match viewer {
@@ -179,7 +180,8 @@ fn sort_column(name: &str) -> post::Column {
     }
 }
 
-/// Returns a page of the posts that the caller can see, or of the deleted ones: those deleted after `since`.
+/// Returns a page of the posts that the caller can see. With the filter `deleted`, returns the posts deleted
+/// after `since` instead.
 pub(super) async fn page<C: ConnectionTrait>(
     db: &C,
     key: &CursorKey,
@@ -200,8 +202,8 @@ pub(super) async fn page<C: ConnectionTrait>(
     Ok(Page { data, pagination })
 }
 
-/// Returns the text that binds a cursor to its list: filters and sort, but not `limit`, `fields` and
-/// `expand`.
+/// Returns the text that binds a cursor to its list. It contains the filters and the sort order, but not
+/// `limit`, `fields` and `expand`, which may change between pages.
 fn list_identity(query: &PostQuery) -> String {
     let PostQuery { tag, author, status, q, published_from, published_before, deleted, sort, .. } = query;
     let times = (published_from, published_before);
@@ -276,10 +278,11 @@ impl From<Post> for PostSummary {
     }
 }
 
-/// The id of a post, and of its co-author the id, name, avatar URL and biography.
+/// The id of a post; then the id, name, avatar URL and biography of a co-author.
 type CoauthorRow = (Uuid, Uuid, String, Option<String>, Option<String>);
 
-/// Tags and co-authors of a page of posts, by post id. One query each, so that pages do not cost N+1 queries.
+/// Tags and co-authors of a page of posts, by post id. Loaded with one query per relation, which avoids N+1
+/// queries.
 #[derive(Default)]
 struct Related {
     tags: HashMap<Uuid, Vec<TagRef>>,

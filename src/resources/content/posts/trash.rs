@@ -34,7 +34,7 @@ pub(super) fn in_trash(viewer: Option<&Principal>, since: i64) -> Select<post::E
 }
 
 impl Posts {
-    /// Restores a deleted post; returns a post that is not deleted unchanged.
+    /// Restores a deleted post. Has no effect on a post that is not deleted.
     pub async fn restore(&self, caller: &Principal, key: PostKey) -> Result<Post> {
         let (caller, now) = (caller.clone(), self.clock.now());
         let since = self.trash.cutoff(now);

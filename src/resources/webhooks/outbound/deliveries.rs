@@ -43,10 +43,10 @@ struct PurgeJob {
 /// Event type of a test delivery.
 pub const TEST: &str = "webhook.test";
 
-/// Retention of ended deliveries, in milliseconds: 30 days.
+/// Retention of delivered and failed deliveries, in milliseconds: 30 days.
 const RETENTION: i64 = 30 * 24 * 3_600_000;
 
-/// Rows that one statement changes at most: this keeps transactions short.
+/// Maximum number of rows that one statement changes, so that transactions are short.
 const BATCH: u64 = 1000;
 
 impl WebhookEndpoints {
@@ -100,7 +100,7 @@ impl WebhookEndpoints {
             .await
     }
 
-    /// Enqueues an ended delivery again.
+    /// Enqueues a delivered or failed delivery again.
     pub async fn replay(&self, admin: &Principal, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
         let (admin, now) = (admin.clone(), self.clock.now());
         self.db
@@ -133,7 +133,7 @@ impl WebhookEndpoints {
             .await
     }
 
-    /// Deletes ended deliveries after the retention time.
+    /// Deletes delivered and failed deliveries after their retention period.
     pub async fn sweep(&self) -> Result<()> {
         let old = self.clock.now() - RETENTION;
         let ended = delivery::Column::State.is_in([DeliveryState::Delivered, DeliveryState::Failed]);
@@ -201,8 +201,8 @@ pub struct NewDelivery<'a> {
     pub data: Value,
 }
 
-/// Serializes the body: the whole event in Standard Webhooks; only its data in CloudEvents binary mode, where
-/// headers carry the rest.
+/// Serializes the request body. Standard Webhooks sends the complete event in the body. CloudEvents in binary
+/// mode sends only the data in the body, and the other attributes in headers.
 fn payload(new: &NewDelivery, format: WebhookFormat) -> String {
     let NewDelivery { kind, at, data, .. } = new;
     match format {

@@ -1,6 +1,6 @@
 //! Dispatches events from the log to endpoints: each event becomes one delivery per matching endpoint. The
 //! transaction that inserts the deliveries also advances the position in the log, so that a crash neither
-//! loses nor duplicates one.
+//! loses nor duplicates a delivery.
 use entity::{event, sequence, webhook_delivery as delivery, webhook_endpoint as endpoint};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -20,10 +20,11 @@ use crate::{http::problem::Result, infra::db::Tx, resources::events::Event};
 /// Name of the row that stores the position in the log.
 const POSITION: &str = "webhooks";
 
-/// Events that one transaction dispatches at most.
+/// Maximum number of events that one transaction dispatches.
 const BATCH: u64 = 100;
 
-/// Rows of one insert: each row binds 18 parameters, and databases limit the parameters of a statement.
+/// Maximum number of rows per insert. Each row has 18 parameters, and databases limit the parameters of a
+/// statement.
 const INSERT_ROWS: usize = 400;
 
 impl WebhookEndpoints {
@@ -44,7 +45,8 @@ impl WebhookEndpoints {
     }
 }
 
-/// Returns the position after which an enabled endpoint can need events; `None` if there is none.
+/// Returns the position of the log after which events must be dispatched. Returns `None` if no endpoint is
+/// enabled.
 async fn start_position<C: ConnectionTrait>(db: &C) -> Result<Option<i64>, DbErr> {
     let enabled = endpoint::Entity::find().select_only().column(endpoint::Column::Since);
     let enabled = enabled.filter(endpoint::Column::State.eq(EndpointState::Enabled));

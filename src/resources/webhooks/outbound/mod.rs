@@ -1,4 +1,4 @@
-//! Outgoing webhooks: endpoints and their deliveries.
+//! Outgoing webhooks: endpoints and their deliveries. Delivery is at least once: a crash repeats an attempt.
 mod api;
 mod deliveries;
 mod dispatch;

@@ -1,5 +1,5 @@
-//! Scope checks for API keys: a key can only configure and read deliveries of topics that it can read itself.
-//! Sessions can read all topics.
+//! Scope checks for API keys. A key needs the scope of a topic to configure an endpoint for the topic and to
+//! read its deliveries. Sessions can read all topics.
 use entity::webhook_delivery as delivery;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
@@ -47,8 +47,8 @@ pub fn check_filters(admin: &Principal, events: &str) -> Result<()> {
     }
 }
 
-/// Rejects a new URL if the caller cannot read all pending deliveries, which would be sent to the new URL.
-/// The filters of the endpoint may have been wider before.
+/// Rejects a new URL if the caller cannot read all pending deliveries, because they would be sent to the new
+/// URL. The current filters are not sufficient for this check: they may have been wider before.
 pub async fn check_new_url(tx: &Tx, admin: &Principal, endpoint: Uuid) -> Result<()> {
     let Some(kinds) = readable_kinds(admin) else { return Ok(()) };
     let unreadable = delivery::Entity::find()

@@ -34,10 +34,10 @@ pub const DELIVER_JOB: &str = "webhooks.deliver";
 /// Concurrent requests to one endpoint.
 pub const MAX_CONCURRENT_REQUESTS: usize = 4;
 
-/// Timeout of a request, and the size of a response body that is read at most, in bytes.
+/// Timeout of a request, and maximum number of bytes that are read from a response body.
 pub const TIMEOUTS: Timeouts = Timeouts { total: Duration::from_secs(15), max_body_bytes: 64 << 10 };
 
-/// Deliveries of one run of the job, which bounds its duration.
+/// Maximum number of deliveries in one run of the job. It limits the duration of a run.
 const BATCH: u64 = 64;
 
 const SECOND: i64 = 1000;
@@ -51,10 +51,10 @@ const RETRY_DELAYS: [i64; 7] =
 /// Maximum delay that `Retry-After` can request.
 const MAX_RETRY_AFTER: i64 = 24 * HOUR;
 
-/// An endpoint is disabled after it has failed for this time: 5 days.
+/// Time of continuous failures after which an endpoint is disabled, in milliseconds: 5 days.
 const DISABLE_AFTER: i64 = 5 * 24 * HOUR;
 
-/// Characters of an error and of a response body that are stored at most.
+/// Maximum number of characters of an error and of a response body that are stored.
 const MAX_ERROR: usize = 500;
 const MAX_EXCERPT: usize = 1000;
 
@@ -99,8 +99,8 @@ impl WebhookEndpoints {
         let (job, now) = (job.clone(), self.clock.now());
         self.db
             .write(async move |tx: Tx| {
-                // An endpoint that was deleted or disabled meanwhile needs no further job. That transaction
-                // removed this job.
+                // If the endpoint was deleted or disabled during the run, the same transaction canceled this
+                // job.
                 let enabled = match load_for_update(&tx, endpoint.into()).await {
                     Err(Error::NotFound(_)) => false,
                     endpoint => endpoint?.state == EndpointState::Enabled,
@@ -108,7 +108,8 @@ impl WebhookEndpoints {
                 if !enabled {
                     return Ok(());
                 }
-                // One transaction: a crash between the two steps would leave pending deliveries without a job.
+                // Finishing and enqueuing share a transaction: a crash in between would leave pending
+                // deliveries without a job.
                 job.finish(&tx, now).await?;
                 let next = delivery::Entity::find()
                     .select_only()
@@ -215,7 +216,7 @@ impl Outcome {
     }
 }
 
-/// Parses `Retry-After`, which is in seconds or a date (RFC 9110, section 10.2.3), to milliseconds.
+/// Parses `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3). Returns a delay in milliseconds.
 fn parse_retry_after(text: &str, now: i64) -> Option<i64> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -237,7 +238,7 @@ fn excerpt(body: &[u8]) -> String {
     String::from_utf8_lossy(prefix).trim().chars().take(MAX_EXCERPT).map(printable).collect()
 }
 
-/// Returns the time of the next attempt after `attempts` failed ones; `None` after the last.
+/// Returns the time of the next attempt after `attempts` failed attempts, or `None` after the last attempt.
 fn next_attempt(attempts: i32, now: i64) -> Option<i64> {
     let delay = RETRY_DELAYS.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
     Some(now + jitter(Duration::from_millis(delay.unsigned_abs()), 0.2).as_millis() as i64)
@@ -250,7 +251,8 @@ async fn record_attempt(tx: &Tx, sent: delivery::Model, outcome: Outcome, now: i
         endpoint => endpoint?,
     };
     let current = delivery::Entity::find_by_id(sent.id).lock_exclusive().one(&**tx).await?;
-    // The version differs if the delivery was canceled or replayed meanwhile. That change wins.
+    // The version differs if the delivery was canceled or replayed during the request. The result of the
+    // attempt is then discarded.
     let Some(current) = current.filter(|current| current.version == sent.version) else { return Ok(()) };
     let (attempts, version) = (current.attempts + 1, current.version + 1);
     let gone = outcome.status == Some(410);

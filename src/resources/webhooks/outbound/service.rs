@@ -37,7 +37,8 @@ use crate::{
     schema::ErrorCode,
 };
 
-/// Time for which the previous secret still signs after a rotation, in milliseconds: 24 hours.
+/// Time for which deliveries are also signed with the previous secret after a rotation, in milliseconds: 24
+/// hours.
 const OVERLAP: i64 = 24 * 3_600_000;
 
 /// Maximum number of endpoints: each event creates one delivery for each of them.
@@ -175,7 +176,7 @@ impl WebhookEndpoints {
         deleted.await
     }
 
-    /// Replaces the secret. The old one also signs for another 24 hours.
+    /// Replaces the secret. For 24 hours, deliveries are also signed with the previous secret.
     pub async fn rotate_secret(
         &self,
         admin: &Principal,
@@ -198,7 +199,8 @@ impl WebhookEndpoints {
         Ok(issued(rotated.await?, secret, now))
     }
 
-    /// Rejects a URL that the HTTP client would never request, as far as this is known without a DNS query.
+    /// Rejects a URL that the HTTP client does not allow. Addresses that need a DNS query are checked later,
+    /// on each request.
     fn check_url(&self, url: &str) -> Result<()> {
         let reject = |why: &str| Error::invalid_field("#/url", ErrorCode::Invalid, why);
         self.outgoing.check_url(url).map_err(|error| reject(&error.to_string()))

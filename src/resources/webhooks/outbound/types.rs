@@ -63,7 +63,7 @@ pub struct WebhookEndpoint {
     pub format: WebhookFormat,
     /// Whether the endpoint receives deliveries.
     pub state: EndpointState,
-    /// The reason why the endpoint is disabled.
+    /// The reason why the endpoint is disabled. Absent if it is enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<DisabledReason>,
     /// The time until which deliveries are also signed with the previous secret.
@@ -101,7 +101,7 @@ pub fn address(id: Id<WebhookEndpoint>) -> String {
     format!("/api/webhook-endpoints/{id}")
 }
 
-/// A webhook endpoint with its secret, which is only returned when it is created or rotated.
+/// A webhook endpoint with its secret. The secret is returned only when it is created or rotated.
 #[derive(Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 #[serde(rename_all = "camelCase")]
@@ -149,10 +149,10 @@ pub struct WebhookEndpointPatch {
     pub url: Option<EndpointUrl>,
     /// The purpose of the endpoint; `null` clears it.
     pub description: Patch<EndpointDescription>,
-    /// The event types and topics that the endpoint receives from now on.
+    /// The event types and topics that the endpoint receives. The change applies to later events.
     #[oai(validator(max_items = "100", unique_items))]
     pub events: Option<Vec<EventFilter>>,
-    /// The format of the deliveries of later events. Pending deliveries keep their format.
+    /// The format of the deliveries of later events. Pending deliveries retain their format.
     pub format: Option<WebhookFormat>,
     /// Whether the endpoint receives deliveries. Disabling it fails all pending deliveries.
     pub state: Option<EndpointState>,
@@ -179,7 +179,7 @@ pub struct WebhookDelivery {
     pub endpoint_id: Id<WebhookEndpoint>,
     /// The id of the event. Every attempt sends it as `webhook-id`.
     pub event_id: Id<Event>,
-    /// The event type; `webhook.test` for tests.
+    /// The event type; `webhook.test` for test deliveries.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: DottedName,

@@ -86,7 +86,7 @@ fn clean(text: &str) -> String {
     text.chars().filter(|c| !is_invisible(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Returns whether a character combines with the one before.
+/// Returns whether a character combines with the previous one.
 fn is_combining(c: char) -> bool {
     matches!(break_property(c.into()), BreakClass::CombiningMark | BreakClass::EmojiModifier)
 }
@@ -121,6 +121,8 @@ impl Fonts {
             let end = at + c.len_utf8();
             let before = ranges.last().and_then(|(face, _)| *face);
             let fits = |face: &&'static Face| face.has(c);
+            // Punctuation within Japanese text stays in the Japanese font. Spaces and ASCII characters return
+            // to the text font.
             let same_face =
                 before.filter(|face| is_combining(c) || (c != ' ' && face.has(c) && !c.is_ascii()));
             let face = same_face.or_else(|| [self.face(weight), &self.japanese].into_iter().find(fits));
@@ -149,7 +151,7 @@ impl Fonts {
         for part in break_opportunities(&clean(text)) {
             let wide = measure(part.trim_end());
             if wide <= width {
-                // A trailing space has no width at the end of a line, but it has before another word.
+                // A trailing space counts only if another part follows on the line.
                 put(part, wide + measure(&part[part.trim_end().len()..]));
                 continue;
             }
@@ -198,6 +200,7 @@ fn shape(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGlyp
     let mut buffer = UnicodeBuffer::new();
     buffer.push_str(&text[range.clone()]);
     buffer.guess_segment_properties();
+    // Always left to right: the text ranges below require ascending clusters.
     buffer.set_direction(Direction::LeftToRight);
     let output = face.shaper.shaper(&face.source).build().shape(buffer, ShapeOptions::new());
     let (em, missing) = (face.font.units_per_em(), face.missing_glyph());
@@ -218,7 +221,7 @@ fn shape(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGlyp
     infos.iter().zip(output.glyph_positions()).enumerate().map(glyph).collect()
 }
 
-/// Returns a box for each character. Text that is copied from the page still contains the character.
+/// Returns a box glyph for each character. Text that is copied from the PDF still contains the characters.
 fn missing_glyphs(face: &'static Face, text: &str, range: Range<usize>) -> Vec<KrillaGlyph> {
     let id = face.missing_glyph();
     let metrics = face.source.glyph_metrics(Size::unscaled(), LocationRef::default());
