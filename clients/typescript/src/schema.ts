@@ -347,8 +347,8 @@ export interface paths {
         };
         /**
          * List the messages of a channel
-         * @description Newest first. Pagination with `after` returns every message that existed at the start exactly once,
-         *     even if messages are added meanwhile.
+         * @description Newest first. Pagination with `after` returns each message that existed at the first request exactly
+         *     once, even if messages are added meanwhile.
          *
          *     Scope of an API key: `messages:read`.
          */
@@ -965,8 +965,7 @@ export interface paths {
         head?: never;
         /**
          * Update a message
-         * @description The body is a merge patch (RFC 7396). Only the author can update a message. The response shows the
-         *     time in `editedAt`.
+         * @description The body is a merge patch (RFC 7396). Only the author can update a message. Sets `editedAt`.
          *
          *     Scope of an API key: `messages:write`.
          */
@@ -1597,11 +1596,11 @@ export interface paths {
         /**
          * Send a GET request to an upstream
          * @description Sends a `GET` request to the path below the base URL of the upstream, and returns the JSON of its
-         *     response, or the part that `pointer` selects. Of the request headers only `X-Request-Id` is forwarded,
-         *     and no response headers are: the ETag is computed from the returned JSON. Redirects are not followed.
-         *     Only a success status with `application/json` of at most 1 MiB is accepted: any other response is a
-         *     502, and a timeout after 5 seconds is a 504. A path with a trailing slash redirects to the path
-         *     without it.
+         *     response, or the part that `pointer` selects. `X-Request-Id` is the only request header that is
+         *     forwarded. Response headers are not forwarded; the ETag is computed from the returned JSON. Redirects
+         *     are not followed. The upstream must return a success status and `application/json` of at most 1 MiB
+         *     within 5 seconds. Any other response results in a 502, a timeout in a 504. A path with a trailing
+         *     slash redirects to the path without it.
          *
          *     Scope of an API key: `upstreams:read`.
          */
@@ -1609,8 +1608,8 @@ export interface paths {
         put?: never;
         /**
          * Send a POST request to an upstream
-         * @description Sends the JSON body in a `POST` request, otherwise like `GET`. The request is sent once and never
-         *     retried. After a 502 or a 504 the upstream may have processed it.
+         * @description Sends the JSON body in a `POST` request. Headers, limits and errors are the same as for `GET`. The
+         *     request is never retried. After a 502 or a 504, the upstream may have processed it.
          *
          *     Scope of an API key: `upstreams:write`.
          */
@@ -3739,7 +3738,7 @@ export interface components {
             name?: string;
             /** @description The purpose of the channel. `null` clears it. */
             description?: string | null;
-            /** @description The callers that can read the channel from now on, with its existing messages. */
+            /** @description The callers that can read the channel, including its existing messages. */
             audience?: components["schemas"]["ChannelAudience"];
         };
         /**
@@ -4425,8 +4424,8 @@ export interface components {
             id: string;
             /**
              * Format: int64
-             * @description The position in the event log, which is the `id` of the stream event. Positions have gaps where the
-             *     caller cannot read an event.
+             * @description The position in the event log. The stream sends it as the `id` of the event. Positions are not
+             *     contiguous, because events that the caller cannot read are omitted.
              */
             position: number;
             /** @description The event type. */
@@ -4762,7 +4761,7 @@ export interface components {
             key: string;
         };
         /**
-         * @description A webhook endpoint with its secret, which is only returned when it is created or rotated.
+         * @description A webhook endpoint with its secret. The secret is returned only when it is created or rotated.
          * @example {
          *       "id": "0199c0de-9a9a-7c3d-8e1f-2a3b4c5d6e71",
          *       "url": "https://hooks.acme.test/tenon",
@@ -4794,7 +4793,7 @@ export interface components {
             format: components["schemas"]["WebhookFormat"];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
-            /** @description The reason why the endpoint is disabled. */
+            /** @description The reason why the endpoint is disabled. Absent if it is enabled. */
             disabledReason?: components["schemas"]["DisabledReason"];
             /**
              * Format: date-time
@@ -6685,7 +6684,7 @@ export interface components {
              * @description The id of the event. Every attempt sends it as `webhook-id`.
              */
             eventId: string;
-            /** @description The event type; `webhook.test` for tests. */
+            /** @description The event type; `webhook.test` for test deliveries. */
             type: string;
             /** @description The signed request body. */
             payload: string;
@@ -6764,7 +6763,7 @@ export interface components {
             format: components["schemas"]["WebhookFormat"];
             /** @description Whether the endpoint receives deliveries. */
             state: components["schemas"]["EndpointState"];
-            /** @description The reason why the endpoint is disabled. */
+            /** @description The reason why the endpoint is disabled. Absent if it is enabled. */
             disabledReason?: components["schemas"]["DisabledReason"];
             /**
              * Format: date-time
@@ -6834,9 +6833,9 @@ export interface components {
             url?: string;
             /** @description The purpose of the endpoint; `null` clears it. */
             description?: string | null;
-            /** @description The event types and topics that the endpoint receives from now on. */
+            /** @description The event types and topics that the endpoint receives. The change applies to later events. */
             events?: ("channels" | "comments" | "customers" | "documents" | "invoices" | "media" | "messages" | "posts" | "rates" | "redirects" | "revenues" | "tags" | "users" | "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted")[];
-            /** @description The format of the deliveries of later events. Pending deliveries keep their format. */
+            /** @description The format of the deliveries of later events. Pending deliveries retain their format. */
             format?: components["schemas"]["WebhookFormat"];
             /** @description Whether the endpoint receives deliveries. Disabling it fails all pending deliveries. */
             state?: components["schemas"]["EndpointState"];
@@ -10780,8 +10779,8 @@ export interface operations {
                  */
                 topics?: components["schemas"]["Topic"][];
                 /**
-                 * @description The `id` of the last event that the client has: the stream sends the later events first. For clients
-                 *     that cannot send the `Last-Event-ID` header, which takes precedence.
+                 * @description The `id` of the last received event. The stream starts with the next event. Intended for clients that
+                 *     cannot send the `Last-Event-ID` header, which takes precedence.
                  */
                 after?: number;
             };
