@@ -87,7 +87,8 @@ resources! {
 /// The OpenAPI 3.1 document. It depends on the code only, not on configuration or data.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(info(), &OPERATIONS, &schemas()));
 
-/// The OpenAPI document as served and committed: [`DOCUMENT`] without what no reader and no tool needs.
+/// The OpenAPI document as served and committed: [`DOCUMENT`] with shared components, and without most bounds and
+/// headers of responses.
 pub static PUBLISHED: LazyLock<Value> = LazyLock::new(|| openapi::publish(&DOCUMENT));
 
 fn info() -> Value {

@@ -165,8 +165,7 @@ fn redirect_hosts(config: &Config) -> RedirectHosts {
     RedirectHosts::new(config.public_url().unwrap_or_default(), others)
 }
 
-/// Creates the HTTP client for outgoing requests. Private addresses are reachable only if `private` allows
-/// them.
+/// Creates the HTTP client for outgoing requests. `private` allows private addresses and `http://`.
 fn http_client(private: bool) -> Result<HttpClient> {
     HttpClient::new(private).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -1,11 +1,11 @@
 //! Tenon: a backend for front-end teams. Each module depends only on modules below it.
 pub mod api; //        the list of resources
-pub mod app; //        wiring: configuration, infrastructure, services
+pub mod app; //        construction of the services from the settings
 pub mod cli; //        command-line interface
 pub mod config; //     typed settings
 pub mod domain; //     value types without HTTP or SQL
-pub mod http; //       HTTP vocabulary of handlers: responses, problems, pagination, authentication
-pub mod images; //     decoding, cleaning and resizing of images
+pub mod http; //       HTTP types of handlers: responses, problems, pagination, authentication
+pub mod images; //     decoding, normalization and resizing of images
 pub mod import; //     import of Markdown and JSON files
 pub mod infra; //      database, queue, event log, blobs, HTTP client, GeoIP, rate limiter, clock
 pub mod openapi; //    the OpenAPI document

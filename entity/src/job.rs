@@ -17,7 +17,7 @@ pub struct Model {
     pub data: String,
     pub state: JobState,
     pub run_at: i64,
-    /// The number of times that the job was enqueued. A value that increased during the run means: run again.
+    /// The number of times that the job was enqueued. If it increases during a run, the job runs again.
     pub asked: i32,
     pub attempts: i32,
     pub max_attempts: i32,

@@ -1,5 +1,5 @@
-//! SeaORM entities, one module per table, with the enums of their columns. An enum that the API contains also has
-//! its schema here. This crate contains no business rules.
+//! SeaORM entities, one module per table, with the enums of their columns. Enums that the API uses also have their
+//! schema here. This crate contains no business rules.
 pub mod alias;
 pub mod api_key;
 pub mod channel;

@@ -1,4 +1,4 @@
-//! `media_leftovers`: prefixes of blobs that no row of `media` references, either not yet or no longer.
+//! `media_leftovers`: prefixes of blobs without a row in `media`: of uploads in progress and of deleted images.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

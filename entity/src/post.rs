@@ -1,4 +1,5 @@
-//! `posts`: one row per article. `published_at` is 0 for drafts, because databases sort NULL differently.
+//! `posts`: one row per article. `published_at` is 0 for drafts, because SQLite and PostgreSQL sort NULL at
+//! opposite ends.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -13,8 +14,9 @@ pub struct Model {
     pub cover_image: Option<String>,
     pub author_id: Uuid,
     pub published_at: i64,
-    /// The scheduled times of publication and of its end.
+    /// The scheduled time at which the draft is published.
     pub publish_at: Option<i64>,
+    /// The scheduled time at which the post becomes a draft.
     pub unpublish_at: Option<i64>,
     pub comments_count: i64,
     pub search: String,

@@ -1,4 +1,4 @@
-//! `sessions`: signed-in clients. The refresh tokens of a session are one family.
+//! `sessions`: signed-in clients. All refresh tokens of a session begin with the same random value, the family.
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -14,7 +14,7 @@ use syn::{
 /// Declares the operations of an `impl`: `#[operations(prefix_path = "/api/posts", tag = "TAG")]`.
 ///
 /// Expands to `#[OpenApi]` of poem-openapi, which connects the methods to the router, and to an
-/// implementation of `Operations`. That builds one `Operation` per method from its `#[oai]` attribute, its
+/// implementation of `Operations`, which builds one `Operation` per method from its `#[oai]` attribute, its
 /// doc comment, and the types of its arguments (`DeclareArgument`) and its result (`DeclareResponse`).
 ///
 /// A method may also have `#[operation(too_large = "…")]`: the hint in the 413 for a body over the limit.
@@ -28,8 +28,8 @@ pub fn operations(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Derives the merge patch of a request body (RFC 7396): `PostPatch` for `PostInput`.
 ///
-/// A field `T` becomes `Option<T>`, a field `Option<T>` becomes `Patch<T>`, which `null` clears. Defaults are removed.
-/// Doc comments are copied without the sentences that begin with `If omitted` or `Default`, which describe a new
+/// A field `T` becomes `Option<T>`. A field `Option<T>` becomes `Patch<T>`, and `null` clears it. Defaults are removed.
+/// Doc comments are copied without sentences that begin with `If omitted` or `Default`, because these describe a new
 /// resource. The patch implements `From<PostInput>` (it then sets all fields) and has the example of the input.
 ///
 /// Options of a field: `#[merge_patch(skip)]` omits it, `#[merge_patch(required)]` rejects `null` for an `Option<T>`,
@@ -128,7 +128,7 @@ fn operation(
     }})
 }
 
-/// Joins a prefix and a path, and writes parameters as in OpenAPI: `/:id` becomes `/{id}`.
+/// Joins a prefix and a path, and converts parameters to the OpenAPI syntax: `/:id` becomes `/{id}`.
 fn template(prefix: &str, path: &str) -> String {
     let mut template = prefix.trim_end_matches('/').to_owned();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {

@@ -32,8 +32,8 @@ pub fn nullable_text(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).text().take()
 }
 
-/// Creates a table. On PostgreSQL, text columns get the collation `C`, which sorts by code point like SQLite.
-/// Otherwise the order of lists would depend on the database.
+/// Creates a table. On PostgreSQL, text columns get the collation `C`, which sorts by code point like SQLite, so that
+/// the order of lists is the same on both databases.
 pub async fn create_table(
     manager: &SchemaManager<'_>,
     name: &'static str,

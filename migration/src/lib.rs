@@ -39,7 +39,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Returns the name of the latest migration. A database with a later one belongs to a newer version of the
+/// Returns the name of the latest migration. A database with a later migration belongs to a newer version of the
 /// program.
 pub fn newest() -> String {
     Migrator::migrations().last().map(|migration| migration.name().to_owned()).unwrap_or_default()

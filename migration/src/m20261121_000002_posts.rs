@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
                 bigint("created_at"),
                 bigint("updated_at"),
                 nullable_bigint("deleted_at"),
-                // The last column: SQLite reads overflow pages of a long text to reach the columns behind it.
+                // The last column, because SQLite reads the overflow pages of a long text to reach later columns.
                 text("content"),
             ],
             |t| {

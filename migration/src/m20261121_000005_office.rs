@@ -55,7 +55,7 @@ impl MigrationTrait for Migration {
         create_index(m, "invoices", &["created_at", "id"], false).await?;
         create_index(m, "invoices", &["customer_id", "date", "id"], false).await?;
         create_index(m, "invoices", &["status", "date", "id"], false).await?;
-        // A covering index for sums.
+        // Covers the sums per status and currency, so that they read no table rows.
         create_index(m, "invoices", &["status", "date", "currency", "amount"], false).await?;
         create_table(
             m,

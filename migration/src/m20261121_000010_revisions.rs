@@ -22,7 +22,7 @@ impl MigrationTrait for Migration {
                 nullable_uuid("changed_by"),
                 nullable_uuid("restored_from"),
                 bigint("created_at"),
-                // The last column: SQLite reads overflow pages of a long text to reach the columns behind it.
+                // The last column, because SQLite reads the overflow pages of a long text to reach later columns.
                 text("content"),
             ],
             |t| {

@@ -49,7 +49,7 @@ pub fn extract(bytes: Vec<u8>, name: Option<&str>, extension: &str) -> Result<Ve
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        // A slice of the archive instead of a copy. A sparse file, which has no such slice, is not a regular file.
+        // A slice of the archive avoids a copy. Sparse files have no such slice, but are skipped above.
         let start = entry.raw_file_position();
         let range = usize::try_from(start).ok().zip(usize::try_from(start.saturating_add(entry.size())).ok());
         let content =

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::errors::{database_message, driver_message};
 use crate::infra::{db::Db, query_log::QueryObserver};
 
-/// How long to wait for PostgreSQL to accept a connection.
+/// Timeout for PostgreSQL to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Opens the database with this URL.
@@ -27,8 +27,8 @@ pub async fn open(url: &str, watch: Option<QueryObserver>) -> Result<Db, String>
     })
 }
 
-/// Opens and closes one connection. A pool retries until it times out and then does not report the cause; a
-/// single connection does.
+/// Opens and closes one connection, to report the cause of a failure. A pool retries until it times out, and
+/// reports only the timeout.
 async fn probe(url: &str) -> Result<(), String> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| format!("--database-url: not a valid PostgreSQL URL: {}", driver_message(&error)))?;

@@ -95,7 +95,7 @@ impl Import {
     pub async fn run(self, config: &Config) -> std::result::Result<ExitCode, String> {
         let author = self.check_arguments()?;
         let args = self.args();
-        // A dry run must not create the database, so it uses a temporary one if there is none.
+        // A dry run must not create the database, so it uses a temporary one if none exists.
         let temp = (args.dry_run && !database_exists(&config.database_url())).then(TempDatabase::new);
         let url = temp.as_ref().map_or_else(|| config.database_url(), TempDatabase::url);
         let app = app_on(&url, config).await?;
@@ -184,7 +184,7 @@ struct ImportTarget<'a> {
     records: Arc<RecordWriter>,
 }
 
-/// The reason why the transaction of a batch is rolled back. A dry run rolls back with its results.
+/// The reason for the rollback of a batch. `DryRun` contains the results that a commit would have.
 enum Rollback {
     DryRun(Vec<Outcome>),
     Failed(Error),

@@ -27,7 +27,7 @@ use crate::{
 };
 use errors::{database_message, message};
 
-/// A backend with an HTTP API that is described by an accurate OpenAPI document
+/// A backend with a typed HTTP API; the server enforces its OpenAPI document
 #[derive(Parser)]
 #[command(name = "tenon", version, propagate_version = true)]
 struct Cli {

@@ -17,7 +17,7 @@ use crate::{
 pub enum Rates {
     /// Fetch exchange rates from rates_url now, and print them
     Fetch {
-        /// Accept rates that differ too much from the stored ones
+        /// Store rates even if they differ from the stored ones by more than the permitted factor
         #[arg(long)]
         allow_large_changes: bool,
     },

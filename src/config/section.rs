@@ -14,14 +14,14 @@ pub enum Source {
     Flag,
 }
 
-/// A property of a setting, in brackets behind its type.
+/// A property of a setting. Declared in brackets after its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// The value is never printed.
     Secret,
     /// The entries named `authorization` of the table are never printed.
     SecretEntries,
-    /// An empty value is invalid, not the same as no value: a webhook with an empty secret would accept
+    /// An empty value is an error and does not unset the setting: a webhook with an empty secret would accept
     /// requests of any sender.
     NonEmpty,
 }
@@ -103,7 +103,7 @@ impl Setting {
     }
 }
 
-/// A value on one line of TOML.
+/// Formats a value as one line of TOML.
 pub fn inline(value: &Value, hide_authorization: bool) -> String {
     let entry = |(key, value): (&String, &Value)| match hide_authorization && key == "authorization" {
         true => format!("{key} = \"[hidden]\""),
@@ -116,7 +116,7 @@ pub fn inline(value: &Value, hide_authorization: bool) -> String {
     }
 }
 
-/// A table with these entries, in their order.
+/// Returns a table with these entries, in order.
 pub fn table<const N: usize>(entries: [(&str, &str); N]) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
 }

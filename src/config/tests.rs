@@ -257,7 +257,7 @@ fn errors_do_not_contain_secrets() {
     }
 }
 
-/// A value as it is written in the documentation.
+/// Formats a default value as in the documentation.
 fn documented(default: Option<Value>) -> String {
     match default {
         None => "not set".to_owned(),
@@ -284,7 +284,7 @@ fn every_setting_is_documented_with_its_default() {
     assert_eq!(rows, settings().count(), "docs/settings.md has a row that is not a setting");
 }
 
-/// The pages of the features repeat the defaults of their settings.
+/// Other pages repeat the defaults of their settings. Each row must have one setting, or it is skipped.
 #[test]
 fn all_pages_have_the_same_defaults() {
     let pages = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).expect("the folder of pages");

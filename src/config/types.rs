@@ -42,7 +42,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// An absolute http or https URL without user, query and fragment. Other URLs are this one and a path.
+/// An absolute http or https URL without user, query and fragment. Links are this URL followed by a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(pub String);
 
@@ -65,7 +65,7 @@ pub struct Origin(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host(pub String);
 
-/// The name of a header, as it is written in the setting.
+/// The name of a header, with the capitalization of the setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderTitle {
     pub text: String,
@@ -100,7 +100,7 @@ pub struct BucketPath(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Endpoint(pub String);
 
-/// The secrets that a provider can sign webhooks with: at least one, each of at least 16 characters.
+/// The secrets with which a provider signs webhooks: at least one, each of at least 16 characters.
 #[derive(Debug, Clone)]
 pub struct WebhookSecrets(pub Vec<Secret<String>>);
 

@@ -1,10 +1,10 @@
-//! Names that are not settings, and the setting that a misspelled name may mean.
+//! Detects names that are not settings, and suggests the setting with the most similar name.
 use std::env;
 
 use super::settings;
 
 /// Returns a warning for each environment variable that begins with `TENON_` and is not a setting. This is
-/// not an error, because other programs set such variables: Kubernetes does for a service named `tenon`.
+/// not an error, because other programs set such variables, such as Kubernetes for a service named `tenon`.
 pub fn unknown_env_vars() -> Vec<String> {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     names.filter_map(|name| unknown_env_var(&name)).collect()
@@ -21,7 +21,8 @@ pub(super) fn unknown_env_var(variable: &str) -> Option<String> {
     Some(format!("{variable} is not a setting and is ignored{}", hint.unwrap_or_default()))
 }
 
-/// Returns the setting whose key is at most two edits away, if that is less than half of its length.
+/// Returns the setting with the most similar key. The edit distance is at most 2, and less than half of the
+/// length of the key.
 pub(super) fn suggestion(key: &str) -> Option<&'static str> {
     let (distance, known) = settings().map(|setting| (edit_distance(key, setting.key), setting.key)).min()?;
     (distance <= 2 && distance * 2 < known.len()).then_some(known)

@@ -6,7 +6,9 @@ use toml::{Table, Value};
 
 use crate::domain::secret::Secret;
 
-/// A type of settings. No message contains the value of a type that may hold a secret: strings, lists and tables.
+/// The type of a setting.
+///
+/// Messages of strings, lists and tables do not contain the value, because it may be a secret.
 pub trait SettingValue: Sized {
     /// Converts the text of an environment variable or a flag to the TOML value that it means.
     fn from_text(text: &str) -> Result<Value, String>;
@@ -24,7 +26,7 @@ pub trait SettingValue: Sized {
     }
 }
 
-/// Implements [`SettingValue`] by a rule on the value of another type.
+/// Implements [`SettingValue`] with a rule that converts the value of another type.
 macro_rules! rules {
     ($($type:ty: $base:ty => $rule:expr;)+) => {$(
         impl $crate::config::value::SettingValue for $type {
@@ -104,7 +106,7 @@ impl SettingValue for Table {
     }
 }
 
-/// A list: an array in the file; in a text a comma-separated list or a JSON array.
+/// A list: an array in the file; a comma-separated list or a JSON array in a variable or a flag.
 impl<T: SettingValue> SettingValue for Vec<T> {
     fn from_text(text: &str) -> Result<Value, String> {
         if text.starts_with('[') {
@@ -135,7 +137,7 @@ impl<T: SettingValue> SettingValue for Option<T> {
     }
 }
 
-/// The value as it is, for types that accept values of several kinds. A text is an integer if it can be.
+/// Any value, for types that accept several kinds. A text that is a valid integer becomes an integer.
 impl SettingValue for Value {
     fn from_text(text: &str) -> Result<Value, String> {
         Ok(text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer))

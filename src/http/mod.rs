@@ -1,4 +1,4 @@
-//! The HTTP vocabulary of handlers: responses, problems, entity tags, pagination, authentication extractors.
+//! The HTTP types of handlers: responses, problems, entity tags, pagination, authentication extractors.
 pub mod action_response;
 mod api_error;
 pub mod auth;

@@ -18,7 +18,7 @@ pub enum ImageError {
     TooManyFrames,
     TooLarge,
     Timeout,
-    /// The file could not be read, which is not the client's fault.
+    /// The stored file could not be read: an error of the server, not of the client.
     Unreadable(ErrorKind),
 }
 

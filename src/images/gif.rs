@@ -1,4 +1,4 @@
-//! GIF: each frame is decoded and re-encoded with its own sorted palette, and keeps its delay and position.
+//! GIF: each frame is decoded and re-encoded with its own sorted palette, and retains its delay and position.
 use gif::{
     ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, Encoder, EncodingError, Frame,
     MemoryLimit, Repeat,

@@ -47,7 +47,7 @@ impl Guard {
 }
 
 /// Checks the dimensions against the limits before memory is allocated. `bytes_per_pixel` is the peak memory
-/// of decoding and encoding, in tenths of a byte per pixel.
+/// of decoding and encoding, in tenths of a byte: 40 means 4 bytes per pixel.
 pub fn check_dimensions(width: u32, height: u32, bytes_per_pixel: u64) -> Result<(), ImageError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
@@ -69,7 +69,7 @@ pub struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Reads the clock for one in 256 reads only: it costs more than reading a byte.
+    /// Reads the clock on one of 256 small reads only, because the clock costs more than a small read.
     fn expired(&mut self) -> bool {
         self.reads = self.reads.wrapping_add(1);
         if self.reads % 256 == 1 {
@@ -85,6 +85,7 @@ const MAX_READ: usize = 16 << 10;
 impl Read for Input<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         if to.len() > 64 {
+            // Checks the deadline on every large read.
             self.reads = 0;
         }
         if self.expired() {
@@ -127,6 +128,7 @@ impl Write for Output<'_> {
             self.guard.output_full.set(true);
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        // Small writes do not read the clock, as in `Input`.
         if bytes.len() > 64 && self.guard.expired() {
             return Err(io::ErrorKind::TimedOut.into());
         }

@@ -23,6 +23,7 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<StillImage, ImageError> {
     let (width, height) = (segments.width, segments.height);
     let channels = if segments.components.len() == 1 { 1 } else { 3 };
     let orientation = segments.orientation;
+    // Peak memory: the pixels with the coefficients while decoding, then the pixels with a transposed copy.
     let copies = if orientation.swaps_sides() { 2 } else { 1 };
     let bytes_per_pixel = (channels * 10 + segments.coefficients()).max(channels * 10 * copies);
     check_dimensions(width, height, bytes_per_pixel)?;
@@ -54,8 +55,8 @@ pub fn encode(pixels: Pixels, guard: &Guard) -> Result<Vec<u8>, ImageError> {
     let mut output = guard.output();
     let mut encoder = Encoder::new(&mut output, QUALITY);
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    // Progressive files are smaller and render earlier. Encoding needs as much memory as the pixels, and
-    // time.
+    // Progressive files are smaller and render earlier, but encoding them needs additional memory and time. Large
+    // images are therefore encoded as baseline.
     let progressive = pixels.data.len() <= 24_000_000;
     encoder.set_progressive(progressive);
     encoder.set_optimized_huffman_tables(progressive);

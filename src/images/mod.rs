@@ -97,7 +97,7 @@ pub struct SanitizedImage {
     pub bytes: Vec<u8>,
 }
 
-/// A decoded image, upright and in sRGB. `lossless` is true if its source encoding was.
+/// A decoded image, upright and in sRGB. `lossless` states whether the source was encoded losslessly.
 struct StillImage {
     pixels: Pixels,
     lossless: bool,

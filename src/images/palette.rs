@@ -1,4 +1,4 @@
-//! Palettes of images with at most 256 colors. The colors are sorted, so that their order contains no data of
+//! Palettes of images with at most 256 colors. The colors are sorted, so that their order cannot carry data of
 //! the upload.
 use std::collections::HashMap;
 

@@ -38,6 +38,7 @@ impl Pixels {
         self.width as usize * self.channels
     }
 
+    /// Swaps left and right.
     pub fn mirror(&mut self) {
         let (row, channels) = (self.row_len(), self.channels);
         for row_pixels in self.data.chunks_exact_mut(row) {
@@ -46,6 +47,7 @@ impl Pixels {
         }
     }
 
+    /// Swaps top and bottom.
     pub fn flip(&mut self) {
         let row = self.row_len();
         let half = self.height as usize / 2 * row;
@@ -137,7 +139,7 @@ impl Pixels {
 
     /// Crops and resizes the image.
     pub fn resize(mut self, crop: Crop, width: u32, height: u32) -> Result<Pixels, ImageError> {
-        // The resizer scales horizontally first, then vertically.
+        // The resizer scales horizontally first, so an intermediate image has the new width and the old height.
         let intermediate = u64::from(width) * (u64::from(self.height) + u64::from(height));
         if self.data.len() as u64 + intermediate * self.channels as u64 > limits::MAX_MEMORY {
             return Err(ImageError::TooManyPixels);

@@ -9,8 +9,8 @@ use super::{ImageError, guard::Guard, pixels::Pixels};
 /// printers.
 const MAX_PROFILE: usize = 64 << 10;
 
-/// Converts the pixels to sRGB. Without a valid RGB profile, the pixels are unchanged: they are usable as
-/// sRGB.
+/// Converts the pixels to sRGB. Pixels without a valid RGB profile are unchanged, because viewers display them
+/// as sRGB.
 pub fn to_srgb(pixels: &mut Pixels, profile: Option<&[u8]>, guard: &Guard) -> Result<(), ImageError> {
     let layout = match pixels.channels {
         3 => Layout::Rgb,
@@ -44,7 +44,8 @@ fn transform(profile: &[u8], layout: Layout) -> Option<Arc<Transform8BitExecutor
     profile.create_transform_8bit(layout, &ColorProfile::new_srgb(), layout, TransformOptions::default()).ok()
 }
 
-/// Returns whether the transform changes no color by more than rounding errors: most profiles describe sRGB.
+/// Returns whether the transform changes colors by rounding errors only. The conversion is then skipped. This is
+/// common, because most profiles describe sRGB.
 fn is_identity(transform: &Transform8BitExecutor, channels: usize) -> bool {
     let steps = [0, 40, 90, 128, 200, 255];
     let color = |index: usize| [steps[index / 36], steps[index / 6 % 6], steps[index % 6], 255];

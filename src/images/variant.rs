@@ -9,8 +9,8 @@ use super::{
     read, sniff,
 };
 
-/// How an image fits a box with another aspect ratio. A box that is larger than the image is reduced at the
-/// same ratio.
+/// The method of fitting an image into a box with another aspect ratio. A box that is larger than the image is
+/// reduced in the same ratio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fit {
     /// Fills the box and crops the rest around the focus.
@@ -23,13 +23,13 @@ pub enum Fit {
     Inside,
 }
 
-/// The requested size and format. With only one side, the aspect ratio is kept.
+/// The requested size and format. With only one side, the aspect ratio is preserved.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct VariantOptions {
     pub width: Option<u32>,
     pub height: Option<u32>,
     pub fit: Fit,
-    /// The point that a crop keeps visible, from 0 to 1 horizontally and vertically. Default: the center.
+    /// The point that is visible in a crop, from 0 to 1 horizontally and vertically. Default: the center.
     pub focus: Option<(f32, f32)>,
     /// Default: the format of the source.
     pub format: Option<Format>,
@@ -121,7 +121,7 @@ impl Plan {
         Plan { crop, drawn: size, size, source: (width, height) }
     }
 
-    /// Draws the crop. `alpha` is whether the output format supports transparency.
+    /// Draws the crop on the canvas. `alpha` states whether the output format supports transparency.
     pub fn draw(&self, pixels: Pixels, alpha: bool) -> Result<Pixels, ImageError> {
         let drawn = if self.drawn == self.source
             && self.crop.width == f64::from(self.source.0)

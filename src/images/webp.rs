@@ -33,8 +33,9 @@ pub fn decode(bytes: &[u8], guard: &Guard) -> Result<StillImage, ImageError> {
     let (lossless, transparent) = (!decoder.is_lossy(), decoder.has_alpha());
     let exif = decoder.exif_metadata().unwrap_or_default();
     let orientation = exif.as_deref().map_or(Orientation::UPRIGHT, Orientation::from_exif);
-    // Memory in tenths of a byte per pixel: the luma and chroma planes and the encoded alpha plane, or all
-    // pixels with an alpha channel that is dropped later; or the memory of the encoder, if that is more.
+    // Peak memory of the decoder or the encoder, whichever is more, in tenths of a byte per pixel. The lossy
+    // decoder holds the luma, chroma and alpha planes. The lossless decoder holds RGBA pixels, even of an image
+    // without transparency.
     let bytes_per_pixel = match (lossless, transparent) {
         (true, _) => 85,
         (false, true) => 105,

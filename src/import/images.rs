@@ -30,7 +30,7 @@ fn resolve(file: &str, url: &str) -> Option<String> {
     if path.is_empty() || path.starts_with('/') || path.contains("://") || path.starts_with("data:") {
         return None;
     }
-    // `decode` decodes queries, where `+` is a space. In a path it is a plus sign.
+    // `form_decode` decodes `+` to a space, as in a query. In a path, `+` is a plus sign.
     let path = path.replace('+', "%2B");
     let path = form_decode(&path)?;
     let mut segments: Vec<&str> = files::folder(file).split('/').filter(|part| !part.is_empty()).collect();

@@ -38,8 +38,8 @@ pub struct ImportedPost {
     pub slug: String,
     /// 10 to 200,000 characters of Markdown.
     pub content: String,
-    /// The references to images in the folder: the byte range of each in `content`, in ascending order, and
-    /// the path of the image file relative to the folder.
+    /// The references to images in the folder: the byte range in `content`, in ascending order, and the path of
+    /// the image file relative to the folder.
     pub images: Vec<(Range<usize>, String)>,
     /// At most 500 characters.
     pub excerpt: Option<String>,
@@ -98,8 +98,8 @@ pub enum ImportError {
     Unavailable(String),
 }
 
-/// The result for each item of a batch, in order. The outer error means that no item of the batch was
-/// written. If it is [`ImportError::Rejected`], the items are retried one at a time.
+/// The result of each item of a batch, in order. An outer error means that no item was written. After an
+/// outer [`ImportError::Rejected`], the items are retried one at a time.
 pub type BatchResult = Result<Vec<Result<Outcome, ImportError>>, ImportError>;
 
 /// A destination for imported items, which receives at most [`BATCH`] items at once. In a dry run it writes

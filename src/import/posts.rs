@@ -1,8 +1,7 @@
 //! Converts Markdown files with front matter to posts.
 //!
-//! The tags come from the front matter. A file without tags gets the name of its nearest parent folder with
-//! an `_index.md` as a tag, except the top-level folder, and the tag `release` if `[extra]` contains `release
-//! = true`.
+//! Default tags of a file without tags in its front matter: the name of the nearest parent folder with an
+//! `_index.md`, except the top-level folder; and `release` if `[extra]` contains `release = true`.
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
@@ -141,7 +140,7 @@ fn tags(file: &str, front: &FrontMatter, sections: &HashSet<String>) -> Vec<Stri
     distinct(tags, |tag| slugify(tag, tag))
 }
 
-/// Returns the former paths of a post: its valid aliases, and the path that its `path` field stands for.
+/// Returns the former paths of a post: its valid aliases, and the URL path of its `path` field.
 fn aliases(file: &str, front: &FrontMatter, report: &mut Report) -> Vec<String> {
     let path_alias = front.path.iter().map(|path| format!("/{path}/"));
     let mut aliases = Vec::new();
@@ -203,7 +202,7 @@ fn check_names(field: &str, names: &[String], max_names: usize, max_length: usiz
     names.iter().try_for_each(|name| check_max(field, name, max_length))
 }
 
-/// Skips posts with the source of an earlier post, and removes aliases that an earlier post has.
+/// Skips posts whose source equals that of an earlier post, and removes aliases that an earlier post has.
 fn without_duplicates(posts: Vec<ImportedPost>, report: &mut Report) -> Vec<ImportedPost> {
     let mut sources: HashMap<String, String> = HashMap::new();
     let mut alias_owners: HashMap<String, String> = HashMap::new();

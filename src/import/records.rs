@@ -79,12 +79,12 @@ fn default_currency() -> String {
     "USD".to_owned()
 }
 
-/// The year of months that are given by name only.
+/// The year of months without a year.
 #[derive(Debug, Clone, Copy)]
 pub enum DefaultYear {
-    /// This year.
+    /// The year of `--year`.
     Fixed(i32),
-    /// The year for which the month is one of the twelve that end with the month of this day.
+    /// The year in which the month is one of the twelve months up to the month of this date.
     LastTwelveMonths(Date),
 }
 

@@ -210,7 +210,7 @@ impl Dispatcher {
         operation.params.path(&named, &mut mismatches);
         if !mismatches.is_empty() {
             let reason = format!("path: {}", failure::describe(&mismatches));
-            return Err(Problem::from(Error::NotFound("no resource matches this path")).reason(reason));
+            return Err(Problem::from(Error::NotFound("resource")).reason(reason));
         }
         checked.query = operation.params.query(request.uri().query(), &mut violations);
         let mut headers = operation.params.headers(request.headers(), &mut violations);

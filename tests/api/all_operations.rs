@@ -64,7 +64,7 @@ async fn every_rate_limited_operation_returns_429() {
     }
     while admin.get(&format!("/media/{}.png", "0".repeat(32))).await.status == 404 {}
     for request in example_requests() {
-        // Webhooks have a rate limit of their own, which is not used up here.
+        // Webhooks have their own rate limit, which the requests above do not exhaust.
         if matches!(request.declared.rate_limit, None | Some(RateLimitClass::Webhook)) {
             continue;
         }

@@ -92,7 +92,8 @@ async fn one_of_several_concurrent_updates_with_the_same_if_match_succeeds() {
             let mut statuses = run_concurrently(6, |number| {
                 let (editor, path) = (editor.header("if-match", &etag), path.to_owned());
                 async move {
-                    // Each request sends its own text: an update without a change keeps the entity tag.
+                    // Each request sends a different text, because an update without a change does not change
+                    // the entity tag.
                     let text = format!("Number {number} of round {round}");
                     match path.split('/').nth(2) {
                         Some("tags") => editor.patch(&path, json!({ "name": text })).await,

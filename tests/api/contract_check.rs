@@ -12,7 +12,7 @@ use tenon::{
 
 use crate::support::Response;
 
-/// Statuses that every operation declares and that tests in one process cannot produce for each, and the
+/// Statuses that every operation declares, but that these tests cannot produce for every operation; each with the
 /// reason.
 const NOT_PRODUCED: &[(u16, &str)] = &[
     (500, "no request is known that makes the service fail"),

@@ -169,7 +169,7 @@ async fn version_1_returns_original_amounts_and_deprecation_headers() {
     assert_eq!(accountant.get("/api/v2/invoices/fr").await.is(200).header("deprecation"), "");
 }
 
-/// Whether the response redirects to the French list.
+/// The response redirects to the French list.
 const FR: bool = true;
 const US: bool = false;
 

@@ -43,7 +43,7 @@ pub fn run() -> ExitCode {
     libtest_mimic::run(&arguments, vec![coverage]).exit_code()
 }
 
-/// Each test gets a thread with its name, which a panic message begins with.
+/// Runs a test on a thread with the name of the test, because panic messages begin with the name of the thread.
 fn trial(test: &ApiTest) -> Trial {
     let name = test.path.split_once("::").map_or(test.path, |(_, name)| name);
     let run = test.run;
@@ -55,7 +55,7 @@ fn trial(test: &ApiTest) -> Trial {
 
 /// Runs an async test on a runtime with one thread.
 pub fn block_on(test: impl Future<Output = ()> + 'static) {
-    // On the heap, and without a copy of `block_on` for each test.
+    // The future is large, so it is stored on the heap. Type erasure avoids a copy of `block_on` for each test.
     let test: Pin<Box<dyn Future<Output = ()>>> = Box::pin(test);
     Builder::new_current_thread().enable_all().build().expect("the runtime starts").block_on(test);
 }

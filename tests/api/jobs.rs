@@ -28,7 +28,7 @@ async fn wait_for_state(admin: &Api, path: &str, state: &str) -> Response {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("{path} did not reach the state {state} within 5 s: {:?}", admin.get(path).await.body)
+    panic!("{path} did not reach the state {state} within 60 s: {:?}", admin.get(path).await.body)
 }
 
 async fn enqueue(api: &Api, kind: &'static str) -> String {

@@ -111,7 +111,7 @@ fn number(kind: u8, value: &[u8]) -> Vec<u8> {
     [&[kind << 5 | value.len() as u8], value].concat()
 }
 
-/// Serializes an empty array or an integer of a type above 7: the second byte stores the type minus 7.
+/// Serializes a value of a type above 7: an empty array, or an integer. The second byte contains the type minus 7.
 fn extended(kind: u8, value: &[u8]) -> Vec<u8> {
     [&[value.len() as u8, kind], value].concat()
 }

@@ -20,7 +20,7 @@ use crate::support::{Api, DEADLINE, START, poll_until};
 
 const HOUR: i64 = 3_600_000;
 
-/// How the source handles a request.
+/// The behavior of the source for a request.
 #[derive(Clone)]
 enum Behavior {
     /// Sends this response and closes the connection.

@@ -171,7 +171,7 @@ async fn a_cycle_that_a_deleted_redirect_leaves_is_inactive() {
     api.get("/b/7").await.is(404);
     api.get("/api/redirects/b/7").await.is(404);
     editor.get("/api/redirects/b/7").await.is(200);
-    // It does not prevent other writes.
+    // The inactive rule does not prevent other writes.
     editor.put("/api/redirects/c", to("/d")).await.is(201);
     editor.put("/api/redirects/a/7", to("/c")).await.is(201);
     api.get("/b/7").await.is(307);

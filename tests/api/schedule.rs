@@ -43,7 +43,7 @@ async fn wait_for_status(api: &Api, path: &str, status: u16) -> Value {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("{path}: no response with status {status} within 5 seconds")
+    panic!("{path}: no response with status {status} within 60 seconds")
 }
 
 /// Returns the due times of the queued `posts.schedule` jobs.

@@ -35,7 +35,7 @@ use uuid::Uuid;
 
 use crate::contract_check;
 
-/// Bounds the time that tests wait for a condition. It is reached by failing tests only, on slow machines too.
+/// Maximum time that a test waits for a condition. Long, so that only failing tests reach it on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -104,7 +104,7 @@ impl Api {
 
     /// Starts the service with these settings.
     pub async fn with(settings: &[(&'static str, &str)]) -> Api {
-        // Of two values of a setting, the first is used.
+        // The first value of a setting is used, so `settings` override the flags below.
         let mut flags: Vec<_> =
             settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
         flags.push(("rate_limits", Some("off".to_owned())));

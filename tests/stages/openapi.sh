@@ -1,4 +1,4 @@
-# The OpenAPI document, as 3.1 and 3.0: matches openapi.yaml, is valid, and has no linter findings.
+# Checks the OpenAPI document in versions 3.1 and 3.0: it equals openapi.yaml, is valid, and has no linter findings.
 build
 python_tools
 npm_tools tests/lint
@@ -9,7 +9,7 @@ cp tests/lint/*.yaml "$lint/"
 ln -s "$modules/node_modules" "$lint/node_modules"
 "$tenon" openapi > "$lint/openapi.yaml"
 "$tenon" openapi --oas 3.0 --format json > "$lint/openapi-3.0.json"
-# Only the complete document has the bounds that the rules on limits require.
+# Spectral checks the complete document with the OWASP rules, because only this document has all bounds.
 mkdir "$lint/complete"
 mv "$lint/spectral.yaml" "$lint/complete/"
 ln -s "$modules/node_modules" "$lint/complete/node_modules"

@@ -24,7 +24,7 @@ test_contract() { # test_contract NAME [TOKEN]
   local arguments=(--exclude-operation-id eventsStream --exclude-operation-id webhookEventsReceiveStripe)
   arguments+=(--exclude-operation-id webhookEventsReceiveGithub --exclude-operation-id webhookEventsReceivePaypal)
   arguments+=(--exclude-operation-id mediaUpload)
-  # These end the session of the test or change its password.
+  # Excluded too: these end the session of the test or change its password.
   if [ -n "$token" ]; then
     arguments+=(-H "Authorization: Bearer $token" --exclude-operation-id sessionsLogout --exclude-operation-id meUpdate)
   fi

@@ -35,7 +35,7 @@ free_port() {
 }
 
 postgres_bin() {
-  # An installation without the server has a folder without initdb.
+  # An installation of the client alone has a folder without initdb.
   { ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true; } | sort -V | tail -n 1 | sed 's|/initdb$||'
 }
 
@@ -76,7 +76,7 @@ fresh_database() {
 
 tenon=$root/target/debug/tenon
 
-# Builds the tests too: they enable more features of some dependencies, which would be compiled twice otherwise.
+# Builds the tests too: they enable more features of some dependencies, which would otherwise be compiled twice.
 build() {
   cargo build --quiet --workspace --bins --tests
 }
@@ -147,7 +147,7 @@ python_tools() {
   local hash; hash=$(sha256sum "$root/tests/requirements.txt" | cut -c1-16)
   venv=$tools/python-$hash
   if [ ! -f "$venv/.done" ]; then
-    # A separate package on Debian.
+    # On Debian, venv is a separate package.
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     rm -rf "$venv"
     python3 -m venv "$venv"

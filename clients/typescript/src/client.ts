@@ -18,7 +18,7 @@ import { Session, type Credentials, type TokenStore, type User } from "./session
 export interface TenonOptions {
   /** Base URL of the service, such as `https://api.acme.test`. */
   baseUrl: string;
-  /** An access token that the caller obtains and refreshes. */
+  /** An access token. The client does not refresh it. */
   token?: string;
   /** An API key: `tenon_…`. */
   apiKey?: string;

@@ -19,7 +19,7 @@ interface RequestState {
  * returns the cached body for a 304 response.
  */
 export function conditionalRequests(cache: EtagCache, session: Session): Middleware {
-  // The key is the options object, because another middleware may replace the request.
+  // Keyed by the options object, because another middleware may replace the request.
   const states = new WeakMap<object, RequestState>();
   return {
     async onRequest({ request, schemaPath, options }) {
@@ -49,7 +49,7 @@ export function conditionalRequests(cache: EtagCache, session: Session): Middlew
 
     async onResponse({ response, options }) {
       const state = states.get(options);
-      // The user changed while the request was running: its response must not enter the new user's cache.
+      // The user changed during the request, so the cache of the new user must not store the response.
       if (state === undefined || state.epoch !== session.epoch) return;
       if (response.status === 304 && state.entry !== undefined) return cachedResponse(state.entry, response);
       await updateCache(cache, response, state);

@@ -5,7 +5,7 @@ import type { components } from "./schema.js";
 export type Event = components["schemas"]["Event"];
 export type Topic = components["schemas"]["Topic"];
 
-/** Events were deleted before they could be sent: the client must reload its data. */
+/** Reports that events were deleted before they were sent. The client must reload its data. */
 export interface ResetEvent {
   type: "reset";
   /** The position after which the stream continues. */
@@ -69,7 +69,7 @@ export async function* events(
   }
 }
 
-/** A function, because the compiler would narrow `signal.aborted` to `false` for the rest of the loop. */
+/** A function, because TypeScript would narrow `signal.aborted` to `false` for the rest of the loop. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted ?? false;
 }

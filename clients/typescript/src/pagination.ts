@@ -41,7 +41,7 @@ export async function* paginate<Path extends ListPath>(
     yield* page.data;
     const { nextCursor } = page.pagination;
     if (nextCursor === undefined) return;
-    // The cursor replaces `page`, which the server ignores together with `after`.
+    // The cursor replaces `page`: the server ignores `page` if `after` is set.
     const { page: _, ...others } = query;
     query = { ...others, after: nextCursor };
   }

@@ -14,7 +14,7 @@ export interface Tokens {
   accessToken: string;
   /** Valid for one refresh. Every refresh returns a new refresh token, which must be stored. */
   refreshToken: string;
-  /** When the access token expires, in milliseconds since the Unix epoch. */
+  /** Expiry time of the access token, in milliseconds since the Unix epoch. */
   expiresAt: number;
   user: User;
 }
@@ -32,7 +32,7 @@ export interface SessionOptions {
   store?: TokenStore | undefined;
 }
 
-/** How long before expiry an access token is refreshed; half of the lifetime for tokens of less than a minute. */
+/** Time before expiry at which an access token is refreshed. For lifetimes below one minute, half of the lifetime. */
 const REFRESH_MARGIN_MS = 30_000;
 
 /** Authenticates requests: stores the tokens of the session and refreshes them before they expire. */
@@ -125,7 +125,10 @@ export class Session {
     }
   }
 
-  /** Replaces `usedToken`. Concurrent calls share one refresh, because a refresh token is valid only once. */
+  /**
+   * Replaces `usedToken`, unless another call has already replaced it. Concurrent calls share one refresh, because a
+   * refresh token is valid only once.
+   */
   async #refresh(usedToken: string | undefined): Promise<Response | undefined> {
     if (this.#tokens?.accessToken !== usedToken) return undefined;
     this.#refreshing ??= this.#requestTokens().finally(() => (this.#refreshing = undefined));
@@ -160,8 +163,8 @@ export class Session {
   }
 
   /**
-   * Sends the refresh request, once more after a network error: the service returns the same response to the same
-   * refresh token for ten seconds.
+   * Sends the refresh request, and sends it again after a network error: for ten seconds, the service returns the same
+   * response to the same refresh token.
    */
   async #postRefresh(refreshToken: string): Promise<Response> {
     try {

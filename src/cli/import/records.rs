@@ -32,8 +32,8 @@ pub struct RecordWriter {
     revenue: BodySchema,
     redirects: BodySchema,
     year: DefaultYear,
-    /// The ids of customers imported so far. In a dry run, each batch is rolled back, so the customers of
-    /// earlier batches are missing in the database when their invoices are imported.
+    /// The ids of the customers imported so far. A dry run rolls back each batch, so the database does not
+    /// contain the customers of earlier batches when their invoices are imported.
     imported_customers: Mutex<HashSet<Uuid>>,
 }
 
@@ -115,8 +115,8 @@ impl RecordWriter {
         let rule = "must be a month such as 2026-11 (years 1900 to 2199) or an English month name";
         let month = month.ok_or_else(|| Error::invalid_field("#/month", ErrorCode::Format, rule))?;
         let currency = record.currency.parse().map_err(field_error("currency"))?;
-        // A month without a year is identified by its name, so that a later import updates the month of the
-        // first import. With --year, the month itself is the identity.
+        // Identified by the text in the file: in the next year, `Jan` still means the month of the first import.
+        // With --year, the month is unambiguous.
         let source = match self.year {
             DefaultYear::Fixed(_) => month.to_string(),
             DefaultYear::LastTwelveMonths(_) => record.month,

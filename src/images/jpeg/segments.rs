@@ -1,8 +1,8 @@
 //! Segments of a JPEG file: dimensions, sampling, orientation, and whether the file is complete.
 use crate::images::{ImageError, orientation::Orientation};
 
-/// Maximum number of scans. A progressive image is decoded once per scan of a few bytes; encoders write about
-/// ten.
+/// Maximum number of scans. Each scan of a progressive image costs a pass over the whole image, even if the
+/// scan has a few bytes only. Encoders write about ten.
 pub const MAX_SCANS: usize = 64;
 
 /// The properties of a JPEG that its segments contain.
@@ -100,8 +100,8 @@ impl Segments {
         })
     }
 
-    /// Returns whether a scan contains only some of the components, with different sampling, in a baseline
-    /// image. The decoder misplaces them.
+    /// Returns whether a scan of a baseline image contains only some of the components, and the components have
+    /// different sampling factors. The decoder would place their samples at wrong positions.
     fn is_separate_scan(&self, component_count: usize) -> bool {
         let first = self.components.first();
         !self.progressive
@@ -109,8 +109,8 @@ impl Segments {
             && self.components.iter().any(|part| Some(part) != first)
     }
 
-    /// Returns the memory for the coefficients in tenths of a byte per pixel: a progressive image stores two
-    /// bytes for each sample until its last scan.
+    /// Returns the memory for the coefficients, in tenths of a byte per pixel. The decoder stores two bytes for
+    /// each sample of a progressive image until the last scan.
     pub fn coefficients(&self) -> u64 {
         if !self.progressive && self.components.len() < 4 {
             return 0;
@@ -127,7 +127,8 @@ impl Segments {
     }
 }
 
-/// Returns the next marker and the bytes after it. Bytes before it are scan data.
+/// Returns the next marker and the bytes after it. Bytes before it are scan data, in which `FF 00` is an escaped
+/// `FF`. A marker may be preceded by any number of `FF`.
 fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let is_marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF);
     let at = bytes.windows(2).position(is_marker)?;

@@ -193,7 +193,7 @@ pub fn all() -> Vec<(Format, Vec<u8>)> {
     ]
 }
 
-/// Returns whether a file is encoded lossless.
+/// Returns whether a file is encoded losslessly.
 pub fn lossless(bytes: &[u8]) -> bool {
     !contains_lossy(bytes)
 }

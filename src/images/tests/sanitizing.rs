@@ -1,4 +1,4 @@
-//! Sanitizing keeps the image content, its format and its animation.
+//! Sanitizing preserves the image content, its format and its animation.
 use super::{
     samples::{self, BLUE, GREEN, RED, WHITE},
     sanitized,

@@ -197,7 +197,7 @@ fn from_yaml(text: &str) -> Result<Map<String, Value>> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Map::new());
     }
-    // The empty line replaces the opening `---`, so that errors contain the line numbers of the file.
+    // The empty line replaces the opening `---`, so that line numbers in errors are those of the file.
     match serde_saphyr::from_str_with_options(&format!("\n{text}"), options) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(FrontMatterError("must be a mapping of fields to values".to_owned())),

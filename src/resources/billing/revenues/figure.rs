@@ -109,8 +109,7 @@ impl Revenues {
         self.db
             .write(async move |tx| {
                 let row = lock_row(&tx, month).await?;
-                let row = row
-                    .ok_or(Error::NotFound("figure: the revenue of this month is the sum of its invoices"))?;
+                let row = row.ok_or(Error::NotFound("bookkeeping figure of this month"))?;
                 if precondition.is_some() {
                     precondition.check(&revenues.month(&*tx, &display, month).await?.etag())?;
                 }

@@ -62,7 +62,7 @@ impl ProviderConfig {
         now: i64,
     ) -> Result<VerifiedEvent> {
         let invalid_signature = |VerifyError(why)| Error::InvalidSignature(why);
-        let not_configured = Error::NotFound("webhook: no secret of this provider is configured");
+        let not_configured = Error::NotFound("webhook configuration of this provider");
         match provider {
             Provider::Stripe => {
                 let secrets = self.stripe.as_ref().ok_or(not_configured)?;
