@@ -3,13 +3,15 @@ mod action;
 mod api;
 mod example;
 mod list;
-mod provider_config;
+mod provider;
+mod providers;
 mod service;
+mod signature;
 mod types;
-mod verify;
 
-pub use action::{Action, action};
+pub use action::Action;
 pub use api::WebhookEventsApi;
+pub use providers::{WebhookReceiversApi, action};
 pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
 pub use types::WebhookEventState;
 
