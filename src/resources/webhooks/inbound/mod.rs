@@ -19,5 +19,5 @@ use crate::http::operation::Tag;
 
 pub const TAG: Tag = Tag {
     name: "WebhookEvents",
-    description: "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal.",
+    description: "Webhook events: verified and deduplicated events of providers.",
 };
