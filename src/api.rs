@@ -79,6 +79,7 @@ resources! {
     jobs::JobsApi(jobs);
     webhooks::outbound::WebhookEndpointsApi(webhook_endpoints);
     webhooks::outbound::WebhookDeliveriesApi(webhook_endpoints);
+    webhooks::inbound::WebhookReceiversApi(webhook_events, webhooks_config);
     webhooks::inbound::WebhookEventsApi(webhook_events, jobs);
     upstreams::UpstreamsApi(upstreams);
     health::HealthApi(health);

@@ -1,8 +1,8 @@
 //! Builds the application: first the infrastructure, then the services that use it.
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
-    config::Config,
+    config::{Config, WebhooksConfig},
     http::{
         cursor::CursorKey,
         operation_paths::OperationPaths,
@@ -75,7 +75,7 @@ pub struct App {
     pub webhook_endpoints: WebhookEndpoints,
     pub authors: Authors,
     pub webhook_events: WebhookEvents,
-    pub github_docs: Option<PathBuf>,
+    pub webhooks_config: WebhooksConfig,
 }
 
 impl App {
@@ -131,8 +131,8 @@ impl App {
                 billing.outgoing,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
-            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone(), &config.webhooks),
-            github_docs: config.webhooks.webhooks_github_docs.clone(),
+            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone()),
+            webhooks_config: config.webhooks.clone(),
             users: Users::new(sessions.clone(), cursors.clone(), config.server.registration),
             authors: Authors::new(db.clone(), cursors),
             api_keys,

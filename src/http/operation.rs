@@ -109,10 +109,21 @@ pub enum Access {
     Public,
     /// All callers. Authenticated ones may see more.
     Optional,
-    /// Senders of signed requests. The name is that of the security scheme.
-    Signed(&'static str),
+    /// Senders of signed requests.
+    Signed(SignatureScheme),
     /// Authenticated callers. Without `api_keys`, by session only.
     Authenticated { allowed: &'static [Allowed], api_keys: bool },
+}
+
+/// The security scheme of signed requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureScheme {
+    /// The name in the OpenAPI document, in `snake_case`.
+    pub name: &'static str,
+    /// The header that contains the signature.
+    pub header: &'static str,
+    /// The format of the signature, and the other headers that it requires.
+    pub description: &'static str,
 }
 
 /// A group of authenticated callers.

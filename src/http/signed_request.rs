@@ -12,14 +12,13 @@ use super::{
     extract::ValidatedRequest,
     operation::{
         Access, Argument, BodyFormat, DeclareArgument, MediaType, Operation, RateLimitClass,
-        RequestBody as DeclaredBody,
+        RequestBody as DeclaredBody, SignatureScheme,
     },
 };
 
 /// A sender of signed requests.
 pub trait WebhookSigner: Send + Sync + 'static {
-    /// The security scheme, as `security` names it.
-    const SCHEME: &'static str;
+    const SCHEME: SignatureScheme;
     /// The maximum size of a body, in bytes.
     const MAX_BODY: usize;
     const EXAMPLE: &'static str;

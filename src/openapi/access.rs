@@ -41,7 +41,7 @@ pub fn access_page(operations: &[Operation]) -> String {
 fn credentials(operation: &Operation) -> String {
     let session = match operation.access() {
         Access::Public => return "ignored".to_owned(),
-        Access::Signed(scheme) => return format!("signature `{scheme}`"),
+        Access::Signed(scheme) => return format!("signature `{}`", scheme.name),
         Access::Optional => "optional: session",
         Access::Authenticated { .. } => "session",
     };
@@ -54,7 +54,13 @@ fn credentials(operation: &Operation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::principal::Role, http::operation::Tag};
+    use crate::{
+        domain::principal::Role,
+        http::operation::{SignatureScheme, Tag},
+    };
+
+    const SIGNATURE: SignatureScheme =
+        SignatureScheme { name: "thing_signature", header: "Thing-Signature", description: "" };
 
     fn row(access: Access) -> String {
         const TAG: Tag = Tag { name: "WoodenThings", description: "" };
@@ -70,7 +76,7 @@ mod tests {
         for (access, expected) in [
             (Access::Public, "anonymous |  | ignored |"),
             (Access::Optional, "anonymous |  | optional: session, API key `wooden-things:write` |"),
-            (Access::Signed("thing_signature"), "provider |  | signature `thing_signature` |"),
+            (Access::Signed(SIGNATURE), "provider |  | signature `thing_signature` |"),
             (
                 Access::Authenticated { allowed: &[Allowed::All], api_keys: false },
                 "authenticated |  | session |",

@@ -4,14 +4,18 @@ use serde_json::{Map, Value, json};
 use super::headers;
 use crate::{
     domain::pattern::{self, Pattern},
-    http::{operation::ResponseHeader, problem::codes_for_status, problem_code::ProblemCode},
+    http::{
+        operation::{Access, Operation, ResponseHeader, SignatureScheme},
+        problem::codes_for_status,
+        problem_code::ProblemCode,
+    },
     schema::ErrorCode,
 };
 
 pub const ID: &str = "0199c0de-7a5b-7c3d-8e1f-2a3b4c5d6e7f";
 pub const TAG: &str = "\"AZnA3npbfD2OHyo7TF1ufw-3\"";
 
-pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
+pub fn new(mut schemas: Map<String, Value>, operations: &[Operation]) -> Map<String, Value> {
     schemas.insert("Problem".into(), problem());
     schemas.insert("ProblemEntry".into(), problem_entry());
     schemas.insert("ProblemCode".into(), problem_codes());
@@ -21,7 +25,7 @@ pub fn new(mut schemas: Map<String, Value>) -> Map<String, Value> {
     components.insert("responses".into(), Value::Object(responses()));
     components.insert("parameters".into(), Value::Object(parameters()));
     components.insert("headers".into(), Value::Object(headers::all()));
-    components.insert("securitySchemes".into(), security());
+    components.insert("securitySchemes".into(), Value::Object(security_schemes(operations)));
     components
 }
 
@@ -272,27 +276,39 @@ fn problem_entry_codes() -> Value {
     })
 }
 
-fn security() -> Value {
-    json!({
-        "stripe_signature": signature("Stripe-Signature", "`t=SECONDS,v1=HEX`: the HMAC-SHA256 of `{time}.{body}` with the secret of the endpoint. At most 300 seconds old."),
-        "github_signature": signature("X-Hub-Signature-256", "`sha256=HEX`: the HMAC-SHA256 of the body with the secret of the webhook. Requires `X-GitHub-Delivery` and `X-GitHub-Event`."),
-        "paypal_signature": signature("PayPal-Transmission-Sig", "The RSA-SHA256 signature, in base64, of `PayPal-Transmission-Id`, `PayPal-Transmission-Time`, the id of the webhook and the CRC-32 of the body, with a certificate of PayPal. Requires `PayPal-Cert-Url` and `PayPal-Auth-Algo`."),
-        "bearer_jwt": {
-            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "An access token from `POST /api/auth/login` or `/api/auth/refresh`: a JWT signed with Ed25519, valid for 15 minutes, issued and verified according to RFC8725. The public keys are at `/.well-known/jwks.json`.",
-        },
-        "session_cookie": {
-            "type": "apiKey", "in": "cookie", "name": "__Host-session",
-            "description": "The session cookie, set by a login with `cookie: true`. Browsers may write with it only from the service's own origin or an allowed origin.",
-        },
-        "api_key": {
-            "type": "http", "scheme": "bearer", "bearerFormat": "tenon_<id>_<secret>",
-            "description": "An API key in `Authorization`. It has the rights of its owner, limited to its scopes. Each operation lists the scope that it requires.",
-        },
-    })
+fn security_schemes(operations: &[Operation]) -> Map<String, Value> {
+    let signatures = operations.iter().filter_map(|operation| match operation.access() {
+        Access::Signed(scheme) => Some(signature(scheme)),
+        _ => None,
+    });
+    let credentials = [
+        (
+            "bearer_jwt".to_owned(),
+            json!({
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "An access token from `POST /api/auth/login` or `/api/auth/refresh`: a JWT signed with Ed25519, valid for 15 minutes, issued and verified according to RFC8725. The public keys are at `/.well-known/jwks.json`.",
+            }),
+        ),
+        (
+            "session_cookie".to_owned(),
+            json!({
+                "type": "apiKey", "in": "cookie", "name": "__Host-session",
+                "description": "The session cookie, set by a login with `cookie: true`. Browsers may write with it only from the service's own origin or an allowed origin.",
+            }),
+        ),
+        (
+            "api_key".to_owned(),
+            json!({
+                "type": "http", "scheme": "bearer", "bearerFormat": "tenon_<id>_<secret>",
+                "description": "An API key in `Authorization`. It has the rights of its owner, limited to its scopes. Each operation lists the scope that it requires.",
+            }),
+        ),
+    ];
+    signatures.chain(credentials).collect()
 }
 
 /// Creates the security scheme of a signature header.
-fn signature(header: &str, description: &str) -> Value {
-    json!({ "type": "apiKey", "in": "header", "name": header, "description": description })
+fn signature(SignatureScheme { name, header, description }: SignatureScheme) -> (String, Value) {
+    let scheme = json!({ "type": "apiKey", "in": "header", "name": header, "description": description });
+    (name.to_owned(), scheme)
 }

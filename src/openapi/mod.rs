@@ -34,7 +34,7 @@ pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> V
     let mut schemas = schemas(registry);
     schemas[Scope::SCHEMA]["enum"] = scopes_of(operations).into_iter().map(|Scope(name)| name).collect();
     let paths = operation::paths(operations, &schemas);
-    let mut components = components::new(schemas);
+    let mut components = components::new(schemas, operations);
     let webhooks = webhooks::add(&mut components);
     let tags: BTreeMap<&str, Value> = operations
         .iter()

@@ -79,7 +79,7 @@ fn security(operation: &Operation) -> Value {
     let access = operation.access();
     let mut alternatives = match access {
         Access::Public => Vec::new(),
-        Access::Signed(scheme) => return json!([{ scheme: [] }]),
+        Access::Signed(scheme) => return json!([{ scheme.name: [] }]),
         Access::Optional | Access::Authenticated { .. } => {
             vec![json!({ "bearer_jwt": [] }), json!({ "session_cookie": [] })]
         }

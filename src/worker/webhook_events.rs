@@ -32,7 +32,7 @@ pub async fn run(app: &App, job: &ClaimedJob) -> Result<(), JobError> {
     let Some(pending) = app.webhook_events.pending(event).await? else { return Ok(()) };
     match action(pending.provider, &pending.kind, &pending.body) {
         Action::SetInvoiceStatus(name, status) => apply_payment(app, job, name, status).await,
-        Action::ImportDocuments => match &app.github_docs {
+        Action::ImportDocuments => match &app.webhooks_config.webhooks_github_docs {
             Some(folder) => {
                 finish(app, job, State::Handled, Some(import_documents(app, folder).await?)).await
             }

@@ -18,8 +18,8 @@ const WEBHOOK: &str = "8PT597110X687430LKGECATA";
 const TIME: &str = "2026-11-21T08:59:58Z";
 
 const KEYS: [&str; 2] = [
-    include_str!("../../src/resources/webhooks/inbound/verify/tests/only-for-tests.1.key.pem"),
-    include_str!("../../src/resources/webhooks/inbound/verify/tests/only-for-tests.2.key.pem"),
+    include_str!("../../src/resources/webhooks/inbound/providers/paypal/only-for-tests.1.key.pem"),
+    include_str!("../../src/resources/webhooks/inbound/providers/paypal/only-for-tests.2.key.pem"),
 ];
 
 /// Signs requests like PayPal, and stores the certificate chain in a file.

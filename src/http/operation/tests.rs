@@ -5,6 +5,8 @@ use super::*;
 use crate::domain::principal::Via;
 
 const TAG: Tag = Tag { name: "WoodenThings", description: "" };
+const SIGNATURE: SignatureScheme =
+    SignatureScheme { name: "thing_signature", header: "Thing-Signature", description: "" };
 const EDITORS: Access = Access::Authenticated { allowed: &[Allowed::Role(Role::Editor)], api_keys: true };
 const SESSION_ONLY: Access = Access::Authenticated { allowed: &[Allowed::All], api_keys: false };
 
@@ -25,7 +27,7 @@ fn errors(operation: Operation) -> Vec<u16> {
 #[test]
 fn adds_the_errors_of_all_operations() {
     assert_eq!(errors(operation("GET", Access::Public)), [400, 414, 429, 431, 500, 503]);
-    let mut unlimited = operation("GET", Access::Signed("thing_signature"));
+    let mut unlimited = operation("GET", Access::Signed(SIGNATURE));
     unlimited.rate_limit = None;
     assert_eq!(errors(unlimited), [400, 414, 431, 500, 503]);
 }
@@ -102,7 +104,7 @@ fn the_scope_follows_from_tag_and_method() {
     assert_eq!(scope("GET", EDITORS).as_deref(), Some("wooden-things:read"));
     assert_eq!(scope("PATCH", EDITORS).as_deref(), Some("wooden-things:write"));
     assert_eq!(scope("GET", Access::Optional).as_deref(), Some("wooden-things:read"));
-    for access in [Access::Public, Access::Signed("thing_signature"), SESSION_ONLY] {
+    for access in [Access::Public, Access::Signed(SIGNATURE), SESSION_ONLY] {
         assert_eq!(scope("GET", access), None, "{access:?}");
     }
     let operations = [operation("GET", EDITORS), operation("GET", EDITORS), operation("PUT", SESSION_ONLY)];

@@ -2,13 +2,12 @@
 use macros::operations;
 
 use super::{
+    provider::WebhookProvider,
     service::WebhookEvents,
-    types::{
-        Github, Paypal, Provider, Stripe, WebhookEvent, WebhookEventQuery, WebhookEventSummary,
-        WebhookReceipt,
-    },
+    types::{WebhookEvent, WebhookEventQuery, WebhookEventSummary, WebhookReceipt},
 };
 use crate::{
+    config::WebhooksConfig,
     domain::id::Id,
     http::{
         auth::{Admins, Caller},
@@ -16,66 +15,36 @@ use crate::{
         extract::{IfNoneMatch, Path, Query},
         problem::{ApiError, BadRequest, NotFound},
         response::{AcceptedResponse, GetResponse, ListResponse, UncachedResponse},
-        signed_request::{SignedRequest, WebhookSigner},
+        signed_request::SignedRequest,
     },
     resources::jobs::{Job, Jobs},
 };
 
 pub struct WebhookEventsApi(pub WebhookEvents, pub Jobs);
 
-/// The errors of a receive operation.
-type ReceiveErrors = (BadRequest, NotFound);
+/// The operation that receives the events of a provider.
+pub struct ReceiveApi<P> {
+    /// `None` if the provider is not configured.
+    provider: Option<P>,
+    events: WebhookEvents,
+}
 
-impl WebhookEventsApi {
-    async fn receive<S: WebhookSigner>(
-        &self,
-        provider: Provider,
-        signed: SignedRequest<S>,
-    ) -> Result<UncachedResponse<WebhookReceipt>, ApiError<ReceiveErrors>> {
-        self.0.receive(provider, &signed.headers, signed.body).await?;
+/// The result of a receive operation.
+pub type ReceiveResult = Result<UncachedResponse<WebhookReceipt>, ApiError<(BadRequest, NotFound)>>;
+
+impl<P: WebhookProvider> ReceiveApi<P> {
+    pub fn new(events: &WebhookEvents, config: &WebhooksConfig) -> Self {
+        ReceiveApi { provider: P::from_config(config), events: events.clone() }
+    }
+
+    pub async fn receive_signed(&self, signed: SignedRequest<P>) -> ReceiveResult {
+        self.events.receive(self.provider.as_ref(), &signed.headers, &signed.body).await?;
         Ok(UncachedResponse::new(WebhookReceipt { received: true }))
     }
 }
 
 #[operations(prefix_path = "/api", tag = "super::TAG")]
 impl WebhookEventsApi {
-    /// Receive an event from Stripe
-    ///
-    /// The signature is verified over the raw bytes before the body is parsed; an invalid signature is
-    /// rejected (400). A repeated event returns 200 and has no further effect. Returns 404 if no Stripe
-    /// secret is configured.
-    #[oai(path = "/webhooks/stripe", method = "post", operation_id = "webhookEventsReceiveStripe")]
-    async fn receive_stripe(
-        &self,
-        signed: SignedRequest<Stripe>,
-    ) -> Result<UncachedResponse<WebhookReceipt>, ApiError<ReceiveErrors>> {
-        self.receive(Provider::Stripe, signed).await
-    }
-
-    /// Receive an event from GitHub
-    ///
-    /// Verification and repeated events work as for Stripe. `X-GitHub-Delivery` identifies the event and
-    /// `X-GitHub-Event` is its type. The content type of the webhook must be `application/json`.
-    #[oai(path = "/webhooks/github", method = "post", operation_id = "webhookEventsReceiveGithub")]
-    async fn receive_github(
-        &self,
-        signed: SignedRequest<Github>,
-    ) -> Result<UncachedResponse<WebhookReceipt>, ApiError<ReceiveErrors>> {
-        self.receive(Provider::Github, signed).await
-    }
-
-    /// Receive an event from PayPal
-    ///
-    /// Verification and repeated events work as for Stripe. Certificates are configured in advance: the URL
-    /// in `PayPal-Cert-Url` is never requested.
-    #[oai(path = "/webhooks/paypal", method = "post", operation_id = "webhookEventsReceivePaypal")]
-    async fn receive_paypal(
-        &self,
-        signed: SignedRequest<Paypal>,
-    ) -> Result<UncachedResponse<WebhookReceipt>, ApiError<ReceiveErrors>> {
-        self.receive(Provider::Paypal, signed).await
-    }
-
     /// List webhook events
     ///
     /// Newest first by default, without the bodies.

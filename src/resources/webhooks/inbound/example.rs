@@ -1,8 +1,11 @@
 //! The example event of the OpenAPI document: the payment of the example invoice.
 use poem_openapi::types::Example;
 
-use super::types::{
-    Provider, Stripe, WebhookEvent, WebhookEventQuery, WebhookEventState, WebhookEventSummary, WebhookReceipt,
+use super::{
+    providers::stripe::Stripe,
+    types::{
+        Provider, WebhookEvent, WebhookEventQuery, WebhookEventState, WebhookEventSummary, WebhookReceipt,
+    },
 };
 use crate::{
     domain::{id::Id, timestamp::Timestamp},

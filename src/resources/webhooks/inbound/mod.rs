@@ -3,13 +3,15 @@ mod action;
 mod api;
 mod example;
 mod list;
-mod provider_config;
+mod provider;
+mod providers;
 mod service;
+mod signature;
 mod types;
-mod verify;
 
-pub use action::{Action, action};
+pub use action::Action;
 pub use api::WebhookEventsApi;
+pub use providers::{WebhookReceiversApi, action};
 pub use service::{HANDLE_EVENT_JOB, HandleEventJob, Outcome, WebhookEvents};
 pub use types::WebhookEventState;
 
@@ -17,5 +19,5 @@ use crate::http::operation::Tag;
 
 pub const TAG: Tag = Tag {
     name: "WebhookEvents",
-    description: "Webhook events: verified and deduplicated events from Stripe, GitHub and PayPal.",
+    description: "Webhook events: verified and deduplicated events of providers.",
 };

@@ -1,5 +1,4 @@
 //! Business logic for incoming webhook events. Only this folder writes the `webhook_events` table.
-use bytes::Bytes;
 use entity::webhook_event;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
@@ -9,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    provider_config::{ProviderConfig, VerifiedEvent},
+    provider::{VerifiedEvent, WebhookProvider},
     types::{Provider, WebhookEvent, WebhookEventState},
 };
 use crate::{
-    config::WebhooksConfig,
     domain::id::Id,
     http::{
         cursor::CursorKey,
@@ -62,20 +60,32 @@ pub struct WebhookEvents {
     pub(super) db: Db,
     clock: Clock,
     pub(super) cursors: CursorKey,
-    providers: ProviderConfig,
 }
 
 impl WebhookEvents {
-    pub fn new(db: Db, clock: Clock, cursors: CursorKey, config: &WebhooksConfig) -> Self {
-        let providers = ProviderConfig::new(config);
-        WebhookEvents { db, clock, cursors, providers }
+    pub fn new(db: Db, clock: Clock, cursors: CursorKey) -> Self {
+        WebhookEvents { db, clock, cursors }
     }
 
     /// Verifies an event and stores it with the job that handles it. A repeated event is ignored.
-    pub async fn receive(&self, provider: Provider, headers: &SignedHeaders, body: Bytes) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` without a provider, and the errors of [`WebhookProvider::verify`].
+    pub async fn receive<P: WebhookProvider>(
+        &self,
+        provider: Option<&P>,
+        headers: &SignedHeaders,
+        body: &[u8],
+    ) -> Result<()> {
+        let not_configured = Error::NotFound("webhook: no secret of this provider is configured");
         let now = self.clock.now();
-        let VerifiedEvent { id: provider_id, delivery, kind, body } =
-            self.providers.verify(provider, headers, &body, now)?;
+        let event = provider.ok_or(not_configured)?.verify(headers, body, now)?;
+        self.store(P::PROVIDER, event, now).await
+    }
+
+    async fn store(&self, provider: Provider, event: VerifiedEvent, now: i64) -> Result<()> {
+        let VerifiedEvent { id: provider_id, delivery, kind, body } = event;
         let id = Uuid::now_v7();
         let row = webhook_event::ActiveModel {
             id: Set(id),

@@ -11,10 +11,7 @@ use crate::{
         text::{Text, text_type},
         timestamp::Timestamp,
     },
-    http::{
-        cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource,
-        signed_request::WebhookSigner,
-    },
+    http::{cache_control::CacheControl, etag::ETag, pagination::PageParams, response::Resource},
 };
 
 text_type! {
@@ -34,30 +31,6 @@ names_type! {
         max: 1,
         example: "receivedAt",
     }
-}
-
-macro_rules! signers {
-    ($($(#[doc = $doc:literal])* $name:ident = $scheme:literal, $max_bytes:literal, $example:literal;)*) => {$(
-        $(#[doc = $doc])*
-        pub struct $name;
-        impl WebhookSigner for $name {
-            const SCHEME: &'static str = $scheme;
-            const MAX_BODY: usize = $max_bytes;
-            const EXAMPLE: &'static str = $example;
-        }
-    )*};
-}
-
-signers! {
-    /// Payment events: objects of some kilobytes.
-    Stripe = "stripe_signature", 262_144,
-        r#"{"id":"evt_1SVr2xGQ","object":"event","type":"invoice.paid","data":{"object":{"id":"in_1SVr2wGQ","metadata":{"invoice":"1"}}}}"#;
-    /// Repository events: a push can contain many commits.
-    Github = "github_signature", 1_048_576,
-        r#"{"ref":"refs/heads/main","repository":{"full_name":"acme/handbook"}}"#;
-    /// Payment events: objects of some kilobytes.
-    Paypal = "paypal_signature", 262_144,
-        r#"{"id":"WH-58D329510W468432D-8HN650336L201105X","event_type":"PAYMENT.SALE.COMPLETED","resource":{"amount":{"total":"7.47","currency":"USD"}}}"#;
 }
 
 /// The response to a provider.
