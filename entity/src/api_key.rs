@@ -10,7 +10,7 @@ pub struct Model {
     pub name: String,
     pub hash: String,
     pub previous_hash: Option<String>,
-    pub previous_until: Option<i64>,
+    pub previous_secret_until: Option<i64>,
     pub scopes: String,
     pub expires_at: Option<i64>,
     pub last_used_at: Option<i64>,

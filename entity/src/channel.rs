@@ -27,6 +27,7 @@ impl ActiveModelBehavior for ActiveModel {}
 #[serde(rename_all = "lowercase")]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
 pub enum ChannelAudience {
+    // From the widest audience to the narrowest: `Ord::min` of two audiences returns the wider one.
     /// All callers, including anonymous ones.
     Public,
     /// All authenticated callers.

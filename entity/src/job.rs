@@ -10,7 +10,7 @@ pub struct Model {
     pub id: Uuid,
     pub kind: String,
     /// The queue; jobs of one queue share its workers.
-    pub lane: Queue,
+    pub queue: Queue,
     /// Deduplicates jobs: at most one unfinished job has this key.
     pub unique_key: Option<String>,
     /// The arguments, as JSON.
@@ -18,7 +18,7 @@ pub struct Model {
     pub state: JobState,
     pub run_at: i64,
     /// The number of times that the job was enqueued. If it increases during a run, the job runs again.
-    pub asked: i32,
+    pub enqueue_count: i32,
     pub attempts: i32,
     pub max_attempts: i32,
     /// The id of the current attempt. A worker with another id has lost its lease and must not write.

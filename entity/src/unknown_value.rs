@@ -7,7 +7,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("CommentStatus", "comments.status"),
     ("EventAudience", "events.audience"),
     ("InvoiceStatus", "invoices.status"),
-    ("Queue", "jobs.lane"),
+    ("Queue", "jobs.queue"),
     ("JobState", "jobs.state"),
     ("MediaType", "media.media_type"),
     ("RedirectKind", "redirects.kind"),

@@ -18,14 +18,14 @@ pub struct Model {
     /// The signing secret. It is needed to sign, so it cannot be hashed.
     pub secret: Redacted,
     pub previous_secret: Option<Redacted>,
-    pub previous_until: Option<i64>,
+    pub previous_secret_until: Option<i64>,
     pub state: EndpointState,
     pub disabled_reason: Option<DisabledReason>,
     /// The time of the first failed attempt after the last successful one.
     pub failing_since: Option<i64>,
     /// The position of the last event before the endpoint was created or enabled again; only later events are
     /// sent.
-    pub since: i64,
+    pub start_position: i64,
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
@@ -64,12 +64,12 @@ pub enum WebhookFormat {
 
 /// The reason why an endpoint is disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, EnumIter, DeriveActiveEnum)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+#[oai(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "kebab-case")]
 pub enum DisabledReason {
     /// An admin disabled it.
-    Asked,
+    ByAdmin,
     /// It responded with 410.
     Gone,
     /// All deliveries failed for five days.

@@ -72,7 +72,7 @@ impl MigrationTrait for Migration {
                 text("name"),
                 text("hash"),
                 nullable_text("previous_hash"),
-                nullable_bigint("previous_until"),
+                nullable_bigint("previous_secret_until"),
                 text("scopes"),
                 nullable_bigint("expires_at"),
                 nullable_bigint("last_used_at"),

@@ -22,12 +22,12 @@ async fn jobs(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     let columns = vec![
         uuid("id"),
         text("kind"),
-        text("lane"),
+        text("queue"),
         nullable_text("unique_key"),
         text("data"),
         text("state"),
         bigint("run_at"),
-        integer("asked"),
+        integer("enqueue_count"),
         integer("attempts"),
         integer("max_attempts"),
         nullable_uuid("lease"),
@@ -40,7 +40,7 @@ async fn jobs(m: &SchemaManager<'_>) -> Result<(), DbErr> {
     ];
     create_table(m, "jobs", columns, |t| primary_key(t, &["id"])).await?;
     create_index(m, "jobs", &["unique_key"], true).await?;
-    create_index(m, "jobs", &["state", "lane", "run_at", "id"], false).await?;
+    create_index(m, "jobs", &["state", "queue", "run_at", "id"], false).await?;
     create_index(m, "jobs", &["state", "leased_until"], false).await?;
     create_index(m, "jobs", &["state", "finished_at"], false).await?;
     create_index(m, "jobs", &["kind", "id"], false).await

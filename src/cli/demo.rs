@@ -8,7 +8,7 @@ use crate::{
     app::App,
     domain::{id::Id, slug::slugify},
     http::{
-        auth::{DRAFTS, Principal, Role, Via},
+        auth::{Principal, RESTRICTED, Role, Via},
         problem::{Error, Result},
     },
     infra::db::Tx,
@@ -50,7 +50,7 @@ const DOCUMENTS: [(&str, &str, &str); 3] = [
 
 /// Creates the demo content if the service has neither posts nor documents. Returns whether it did.
 pub async fn fill(app: &App) -> Result<bool> {
-    if app.db.versions(&["posts", "documents", DRAFTS]).await? > 0 {
+    if app.db.versions(&["posts", "documents", RESTRICTED]).await? > 0 {
         return Ok(false);
     }
     let services = app.clone();

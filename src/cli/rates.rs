@@ -26,12 +26,12 @@ pub enum Rates {
 impl Rates {
     pub async fn run(self, config: &Config) -> Result<ExitCode, String> {
         let Rates::Fetch { allow_large_changes } = self;
-        let jumps = if allow_large_changes { MaxChange::Ignored } else { MaxChange::Enforced };
+        let max_change = if allow_large_changes { MaxChange::Ignored } else { MaxChange::Enforced };
         if config.billing.rates_url.is_none() {
             return Err(FetchError::NoSource.to_string());
         }
         let app = app(config).await?;
-        let taken = app.rate_fetcher.fetch_now(jumps).await.map_err(|error| match error {
+        let taken = app.rate_fetcher.fetch_now(max_change).await.map_err(|error| match error {
             FetchError::Storage(error) => message(&error),
             other => other.to_string(),
         });

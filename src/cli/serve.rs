@@ -71,8 +71,8 @@ impl Serve {
         tokio::spawn(hourly_maintenance(app.clone()));
         tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
-        let pace = WorkerTimings::scaled(config.server.timeout_scale.0);
-        let workers = tokio::spawn(worker::run_worker(app.clone(), pace, stopping.clone()));
+        let timings = WorkerTimings::scaled(config.server.timeout_scale.0);
+        let workers = tokio::spawn(worker::run_worker(app.clone(), timings, stopping.clone()));
         app.redirects.refresh().await.ok_or_log("loading the redirects");
         let redirects = app.redirects.clone();
         tokio::spawn(async move { redirects.run_refresh_loop().await });

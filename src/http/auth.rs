@@ -124,14 +124,14 @@ pub fn cache_key(viewer: Option<&Principal>) -> String {
 }
 
 /// The collection whose version changes with the items that only some callers can see, such as drafts.
-pub const DRAFTS: &str = "hidden";
+pub const RESTRICTED: &str = "restricted";
 
 /// Returns the collections whose versions are part of a list's entity tag for this caller.
 ///
 /// Anonymous callers receive the `public` ones only. Otherwise the entity tag would reveal changes of drafts.
 pub fn collections_for(viewer: Option<&Principal>, public: &[&'static str]) -> Vec<&'static str> {
-    let hidden = viewer.map(|_| DRAFTS);
-    public.iter().copied().chain(hidden).collect()
+    let restricted = viewer.map(|_| RESTRICTED);
+    public.iter().copied().chain(restricted).collect()
 }
 
 /// Declares a public operation whose response is the same for all callers.

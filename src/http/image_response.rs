@@ -54,44 +54,44 @@ pub struct ImageResponse(Response);
 
 impl ImageResponse {
     /// Returns the 304 if `known` matches. Call it before the bytes are read.
-    pub fn not_modified(shown: &ImageInfo, known: &Option<EntityTags>) -> Option<Self> {
-        known.as_ref().filter(|tags| tags.matches_weak(&shown.etag))?;
+    pub fn not_modified(info: &ImageInfo, known: &Option<EntityTags>) -> Option<Self> {
+        known.as_ref().filter(|tags| tags.matches_weak(&info.etag))?;
         // The server derives `Vary` from the content type, so the 304 needs the one of the 200. It is removed
         // later.
-        let response = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(shown.media_type);
-        Some(ImageResponse(with_headers(response.finish(), shown)))
+        let response = Response::builder().status(StatusCode::NOT_MODIFIED).content_type(info.media_type);
+        Some(ImageResponse(with_headers(response.finish(), info)))
     }
 
     /// Sends the bytes of `part`, or all `size` bytes. `chunks` must contain exactly these bytes.
     pub fn new(
-        shown: &ImageInfo,
+        info: &ImageInfo,
         size: u64,
         part: Option<Range<u64>>,
         chunks: BoxStream<'static, io::Result<Bytes>>,
     ) -> Self {
         let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let body = Body::from_bytes_stream(chunks);
-        let mut response = Response::builder().status(status).content_type(shown.media_type).body(body);
+        let mut response = Response::builder().status(status).content_type(info.media_type).body(body);
         let sent = part.as_ref().map_or(size, |part| part.end - part.start);
         set_header(&mut response, header::CONTENT_LENGTH, &sent.to_string());
         if let Some(part) = part {
             let range = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
             set_header(&mut response, header::CONTENT_RANGE, &range);
         }
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, inline(&shown.filename));
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, inline(&info.filename));
         set_header(&mut response, header::ACCEPT_RANGES, "bytes");
-        ImageResponse(with_headers(response, shown))
+        ImageResponse(with_headers(response, info))
     }
 }
 
-fn with_headers(mut response: Response, shown: &ImageInfo) -> Response {
-    set_header(&mut response, header::ETAG, shown.etag.as_str());
+fn with_headers(mut response: Response, info: &ImageInfo) -> Response {
+    set_header(&mut response, header::ETAG, info.etag.as_str());
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, shown.caching.cache_control());
+    headers.insert(header::CACHE_CONTROL, info.caching.cache_control());
     // Images are the only resources that other sites may embed.
     let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
     headers.insert(resource_policy, HeaderValue::from_static("cross-origin"));
-    if shown.negotiated {
+    if info.negotiated {
         headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     }
     response

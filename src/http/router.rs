@@ -7,7 +7,7 @@ struct Node {
     literal: HashMap<String, Node>,
     parameter: Option<Box<Node>>,
     /// A final parameter that matches all remaining segments.
-    rest: Option<usize>,
+    many_segments: Option<usize>,
     leaf: Option<usize>,
 }
 
@@ -25,14 +25,15 @@ pub struct Match {
 }
 
 impl Router {
-    /// Adds a template such as `/api/posts/{id}`. With `rest`, its last parameter matches many segments.
-    pub fn add(&mut self, template: &str, rest: bool, index: usize) {
+    /// Adds a template such as `/api/posts/{id}`. If `many_segments` is true, its last parameter matches many
+    /// segments.
+    pub fn add(&mut self, template: &str, many_segments: bool, index: usize) {
         let mut node = &mut self.0;
         let segments: Vec<&str> = template.split('/').skip(1).collect();
         for (i, segment) in segments.iter().enumerate() {
             let parameter = segment.starts_with('{');
-            if rest && parameter && i + 1 == segments.len() {
-                node.rest = Some(index);
+            if many_segments && parameter && i + 1 == segments.len() {
+                node.many_segments = Some(index);
                 return;
             }
             node = match parameter {
@@ -66,7 +67,7 @@ impl Router {
                 return found;
             }
         }
-        let index = node.rest?;
+        let index = node.many_segments?;
         let trailing_slash = segments.len() > 1 && segments.last().is_some_and(String::is_empty);
         // The value of a parameter with many segments is a path and may begin with a slash.
         let rest = &segments[..segments.len() - usize::from(trailing_slash)];

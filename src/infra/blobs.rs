@@ -121,7 +121,7 @@ impl Blobs {
                 while let Some(chunk) = blob.chunks.next().await {
                     file.write(&chunk?).await?;
                 }
-                file.flush().await?;
+                file.flush_and_rewind().await?;
                 Ok(Some(LocalFile::Downloaded(file)))
             }
         }
@@ -130,8 +130,8 @@ impl Blobs {
     /// Lists the blobs in a folder, such as `a/b` in `a`.
     pub async fn list(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
         let found = match &self.backend {
-            Backend::Folder(folder) => folder.below(check_key(key)?).await,
-            Backend::Bucket(bucket) => bucket.below(check_key(key)?).await,
+            Backend::Folder(folder) => folder.list(check_key(key)?).await,
+            Backend::Bucket(bucket) => bucket.list(check_key(key)?).await,
         };
         none_if_missing(found).map(Option::unwrap_or_default)
     }

@@ -14,13 +14,20 @@ pub struct Lease {
     pub max_duration_ms: i64,
 }
 
+/// The result of [`Lease::try_acquire`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acquire {
+    Acquired,
+    /// The lease is held until this time, in milliseconds since 1970.
+    HeldUntil(i64),
+}
+
 impl Lease {
-    /// Acquires the lease until `end` and returns `None`. If the lease is held, returns the end of the current
-    /// lease. Times are in milliseconds since 1970.
+    /// Acquires the lease until `end`, unless it is held. Times are in milliseconds since 1970.
     ///
     /// A single `INSERT … ON CONFLICT … WHERE` statement tests and acquires the lease, so two processes cannot
     /// both acquire it.
-    pub async fn try_acquire(&self, now: i64, end: i64) -> Result<Option<i64>, DbErr> {
+    pub async fn try_acquire(&self, now: i64, end: i64) -> Result<Acquire, DbErr> {
         let (name, longest) = (self.name.clone(), self.max_duration_ms);
         self.db
             .write(async move |tx: Tx| {
@@ -38,10 +45,10 @@ impl Lease {
                     .exec_without_returning(&*tx)
                     .await?;
                 if acquired > 0 {
-                    return Ok(None);
+                    return Ok(Acquire::Acquired);
                 }
                 let row = lease::Entity::find_by_id(name).one(&*tx).await?;
-                Ok(Some(row.map_or(now, |row| row.ends_at)))
+                Ok(Acquire::HeldUntil(row.map_or(now, |row| row.ends_at)))
             })
             .await
     }

@@ -26,7 +26,7 @@ pub use claimed::{ClaimedJob, JobError, Retry};
 #[derive(Debug, Clone)]
 pub struct NewJob {
     kind: &'static str,
-    lane: Queue,
+    queue: Queue,
     unique: Option<String>,
     data: String,
     run_at: i64,
@@ -37,7 +37,7 @@ impl NewJob {
     /// Creates a job that runs immediately, with at most 8 attempts.
     pub fn new(kind: &'static str, data: &impl Serialize) -> Result<Self, DbErr> {
         let data = serde_json::to_string(data).map_err(|error| DbErr::Json(error.to_string()))?;
-        Ok(NewJob { kind, lane: Queue::Internal, unique: None, data, run_at: 0, attempts: 8 })
+        Ok(NewJob { kind, queue: Queue::Internal, unique: None, data, run_at: 0, attempts: 8 })
     }
 
     /// Sets the earliest start, in milliseconds since 1970.
@@ -59,8 +59,8 @@ impl NewJob {
         self
     }
 
-    pub fn queue(mut self, lane: Queue) -> Self {
-        self.lane = lane;
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = queue;
         self
     }
 }
@@ -73,12 +73,12 @@ impl Tx {
         let row = job::ActiveModel {
             id: Set(id),
             kind: Set(new.kind.to_owned()),
-            lane: Set(new.lane),
+            queue: Set(new.queue),
             unique_key: Set(new.unique),
             data: Set(new.data),
             state: Set(JobState::Ready),
             run_at: Set(Ord::max(new.run_at, now)),
-            asked: Set(1),
+            enqueue_count: Set(1),
             attempts: Set(0),
             max_attempts: Set(new.attempts),
             lease: Set(None),
@@ -89,19 +89,19 @@ impl Tx {
             updated_at: Set(now),
             finished_at: Set(None),
         };
-        // `asked` counts how often a job was enqueued. A worker finishes a job only if the count has not
-        // changed since the claim, so a job that was enqueued while it was running runs again.
+        // A worker finishes a job only if `enqueue_count` has not changed since the claim, so a job that was
+        // enqueued while it was running runs again.
         let column = |column: job::Column| Expr::col((job::Entity, column));
         let on_conflict = OnConflict::column(job::Column::UniqueKey)
             .update_columns([
                 job::Column::Kind,
-                job::Column::Lane,
+                job::Column::Queue,
                 job::Column::Data,
                 job::Column::RunAt,
                 job::Column::MaxAttempts,
                 job::Column::UpdatedAt,
             ])
-            .value(job::Column::Asked, column(job::Column::Asked).add(1))
+            .value(job::Column::EnqueueCount, column(job::Column::EnqueueCount).add(1))
             .value(job::Column::Attempts, 0)
             .value(job::Column::Version, column(job::Column::Version).add(1))
             .to_owned();
@@ -157,14 +157,14 @@ impl Db {
     /// Claims up to `max` due jobs and leases them until `until`, in milliseconds since 1970.
     pub async fn claim_jobs(
         &self,
-        lane: Queue,
+        queue: Queue,
         max: u64,
         now: i64,
         until: i64,
     ) -> Result<Vec<ClaimedJob>, DbErr> {
         // An idle poll is a read, and does not occupy the writer.
-        let of_lane = || job::Entity::find().filter(job::Column::Lane.eq(lane)).filter(claimable(now));
-        if of_lane().one(self.read()).await?.is_none() {
+        let of_queue = || job::Entity::find().filter(job::Column::Queue.eq(queue)).filter(claimable(now));
+        if of_queue().one(self.read()).await?.is_none() {
             return Ok(Vec::new());
         }
         let rows = self
@@ -175,7 +175,7 @@ impl Db {
                 let ids = job::Entity::find()
                     .select_only()
                     .column(job::Column::Id)
-                    .filter(job::Column::Lane.eq(lane))
+                    .filter(job::Column::Queue.eq(queue))
                     .filter(claimable(now))
                     .order_by_asc(job::Column::RunAt)
                     .order_by_asc(job::Column::Id)
@@ -197,9 +197,9 @@ impl Db {
     }
 
     /// Returns the start time of the next waiting job.
-    pub async fn next_job_at(&self, lane: Queue) -> Result<Option<i64>, DbErr> {
+    pub async fn next_job_at(&self, queue: Queue) -> Result<Option<i64>, DbErr> {
         let find = job::Entity::find().select_only().column(job::Column::RunAt);
-        let find = find.filter(job::Column::Lane.eq(lane)).filter(job::Column::State.eq(JobState::Ready));
+        let find = find.filter(job::Column::Queue.eq(queue)).filter(job::Column::State.eq(JobState::Ready));
         find.order_by_asc(job::Column::RunAt).into_tuple().one(self.read()).await
     }
 

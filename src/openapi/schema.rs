@@ -19,11 +19,11 @@ pub fn convert(schema: &mut Value) {
     }
     object.remove("title");
     unwrap_reference(object);
-    bounds(object);
-    integers(object);
+    convert_bounds(object);
+    convert_integers(object);
     add_defaults(object);
-    close(object);
-    nullable(object);
+    forbid_additional_properties(object);
+    convert_nullable(object);
 }
 
 /// Unwraps a reference with a description. poem-openapi writes both into `allOf`, and the description also
@@ -41,7 +41,7 @@ fn unwrap_reference(object: &mut Map<String, Value>) {
 }
 
 /// Converts exclusive bounds from booleans to numbers, and bounds without a fraction from floats to integers.
-fn bounds(object: &mut Map<String, Value>) {
+fn convert_bounds(object: &mut Map<String, Value>) {
     for (flag, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
         match object.get(flag) {
             Some(Value::Bool(true)) => {
@@ -66,7 +66,7 @@ fn bounds(object: &mut Map<String, Value>) {
 
 /// Replaces unsigned formats, which are not in the OpenAPI format registry: the format states the width, the
 /// bounds exclude negative numbers.
-fn integers(object: &mut Map<String, Value>) {
+fn convert_integers(object: &mut Map<String, Value>) {
     if object.get("type") != Some(&json!("integer")) {
         return;
     }
@@ -98,7 +98,7 @@ fn add_defaults(object: &mut Map<String, Value>) {
 }
 
 /// Forbids additional properties, so that a misspelled field is reported.
-fn close(object: &mut Map<String, Value>) {
+fn forbid_additional_properties(object: &mut Map<String, Value>) {
     if object.get("type") != Some(&json!("object")) {
         return;
     }
@@ -110,7 +110,7 @@ fn close(object: &mut Map<String, Value>) {
 }
 
 /// Converts `nullable` to the type `null`: in a list of types, or in `anyOf` beside a reference.
-fn nullable(object: &mut Map<String, Value>) {
+fn convert_nullable(object: &mut Map<String, Value>) {
     if object.remove("nullable") != Some(json!(true)) {
         return;
     }

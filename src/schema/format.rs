@@ -58,7 +58,7 @@ impl Format {
             Format::Email => is_email(text),
             Format::Date => is_date(text),
             Format::DateTime => is_date_time(text),
-            Format::Line => text.chars().any(is_visible) && !text.chars().any(breaks_line),
+            Format::Line => text.chars().any(is_visible) && !text.chars().any(is_forbidden_in_line),
             Format::Text => text.chars().any(is_visible),
             Format::WebUrl => !text.chars().any(|c| c <= '\u{20}' || "\"<>\\^`{|}".contains(c)),
             Format::NoControls => !text.chars().any(|c| c < '\u{20}'),
@@ -104,7 +104,7 @@ fn is_visible(c: char) -> bool {
 }
 
 /// Returns whether the character ends a line, controls a terminal or changes the direction of the text around it.
-fn breaks_line(c: char) -> bool {
+fn is_forbidden_in_line(c: char) -> bool {
     matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

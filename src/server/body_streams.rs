@@ -155,7 +155,7 @@ impl Drop for ResponseBody {
 
 /// Progress of a request body, shared by the body and the task that waits for the handler.
 #[derive(Default)]
-pub struct Meter(Mutex<Progress>);
+pub struct RequestBodyProgress(Mutex<Progress>);
 
 #[derive(Default)]
 struct Progress {
@@ -166,24 +166,24 @@ struct Progress {
     waited: Duration,
 }
 
-impl Meter {
-    fn progress<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
+impl RequestBodyProgress {
+    fn with_lock<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
         change(&mut self.0.lock())
     }
 
     pub fn failure(&self) -> Option<BodyError> {
-        self.progress(|progress| progress.failure)
+        self.with_lock(|progress| progress.failure)
     }
 
     /// Returns whether part of the body was not read. Then the connection must close, because the start of
     /// the next request cannot be found.
     pub fn unread(&self) -> bool {
-        self.progress(|progress| progress.unread)
+        self.with_lock(|progress| progress.unread)
     }
 
     /// Returns the time that the handler has spent waiting for the client to send its body.
     fn waited(&self) -> Duration {
-        self.progress(|progress| {
+        self.with_lock(|progress| {
             progress.waited + progress.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
         })
     }
@@ -204,7 +204,7 @@ impl Meter {
 /// A request body that fails if it arrives too slowly or exceeds its size limit.
 pub struct RequestBody {
     inner: BoxBody<Bytes, io::Error>,
-    meter: Arc<Meter>,
+    progress: Arc<RequestBodyProgress>,
     deadline: Pin<Box<Sleep>>,
     remaining: u64,
     ended: bool,
@@ -213,15 +213,20 @@ pub struct RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         let unread = !self.ended && !self.inner.is_end_stream();
-        self.meter.progress(|progress| progress.unread = unread);
+        self.progress.with_lock(|progress| progress.unread = unread);
     }
 }
 
 impl RequestBody {
-    pub fn new(inner: BoxBody<Bytes, io::Error>, meter: Arc<Meter>, time: Duration, bytes: u64) -> Self {
+    pub fn new(
+        inner: BoxBody<Bytes, io::Error>,
+        progress: Arc<RequestBodyProgress>,
+        time: Duration,
+        bytes: u64,
+    ) -> Self {
         RequestBody {
             inner,
-            meter,
+            progress,
             deadline: Box::pin(tokio::time::sleep(time)),
             remaining: bytes,
             ended: false,
@@ -229,7 +234,7 @@ impl RequestBody {
     }
 
     fn fail(&self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.meter.progress(|progress| progress.failure = Some(error));
+        self.progress.with_lock(|progress| progress.failure = Some(error));
         Poll::Ready(Some(Err(error.into())))
     }
 }
@@ -242,11 +247,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(error) = self.meter.failure() {
+        if let Some(error) = self.progress.failure() {
             return self.fail(error);
         }
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
-        self.meter.progress(|progress| match frame.is_pending() {
+        self.progress.with_lock(|progress| match frame.is_pending() {
             true => _ = progress.waiting_since.get_or_insert_with(Instant::now),
             false => {
                 progress.waited +=

@@ -12,7 +12,7 @@ use poem::{
 
 use super::{
     access_log::{RequestId, RequestLine},
-    body_streams::{Meter, RequestBody},
+    body_streams::{RequestBody, RequestBodyProgress},
     limits::Limits,
     listener::Handler,
     request_body::BodyError,
@@ -39,25 +39,25 @@ pub async fn handle<H: Handler>(
     let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
     let mut request: Request = (request, addresses.0, addresses.1, Scheme::HTTP).into();
     request.extensions_mut().insert(RequestId(line.id.clone()));
-    let meter = Arc::new(Meter::default());
+    let progress = Arc::new(RequestBodyProgress::default());
     if !has_no_body {
         let body =
-            RequestBody::new(request.take_body().into(), meter.clone(), limits.body_timeout, max_bytes);
+            RequestBody::new(request.take_body().into(), progress.clone(), limits.body_timeout, max_bytes);
         request.set_body(Body::from(body.boxed()));
     }
     let is_http1 = request.version() != Version::HTTP_2;
     let mut response = tokio::select! {
         response = handler.handle(request) => response,
-        () = meter.handler_timeout(limits.handler_timeout) => {
+        () = progress.handler_timeout(limits.handler_timeout) => {
             return reject(HANDLER_TIMEOUT, line);
         }
     };
-    if is_http1 && meter.unread() {
+    if is_http1 && progress.unread() {
         // The connection cannot be reused, because the rest of the body is unread. Without `Connection: close`
         // (RFC 9112, section 9.6), the client would send its next request on it and lose the request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
-    match meter.failure().map(code) {
+    match progress.failure().map(code) {
         // The handler has received only part of the body, so its response is discarded, unless it reports the
         // same error in more detail.
         Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code)), line),

@@ -47,7 +47,7 @@ enum Stage {
     PassHead(usize, Body),
     Body(Body),
     /// The placeholder for a rejected request, of which this many bytes are not yet passed on.
-    StandIn(usize),
+    Placeholder(usize),
     /// HTTP/2: hyper checks its framing.
     Http2,
 }
@@ -58,8 +58,8 @@ enum Body {
 }
 
 /// The placeholder request that hyper receives instead of a rejected one.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
-const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
+const PLACEHOLDER_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
+const PLACEHOLDER_HEAD_REQUEST: &[u8] = b"HEAD / HTTP/1.1\r\nhost: rejected\r\nconnection: close\r\n\r\n";
 
 pub struct Socket {
     stream: TcpStream,
@@ -143,9 +143,10 @@ impl Socket {
     fn reject(&mut self, rejection: Rejection) -> Stage {
         self.timers.set_rejection(rejection);
         self.timers.shut_down_within(self.limits.linger);
-        let stand_in = if self.buffer.starts_with(b"HEAD ") { STAND_IN_HEAD } else { STAND_IN };
-        self.buffer = stand_in.to_vec();
-        Stage::StandIn(stand_in.len())
+        let placeholder =
+            if self.buffer.starts_with(b"HEAD ") { PLACEHOLDER_HEAD_REQUEST } else { PLACEHOLDER_REQUEST };
+        self.buffer = placeholder.to_vec();
+        Stage::Placeholder(placeholder.len())
     }
 
     /// Passes on a chunk of the body. Returns whether it was the last one.
@@ -223,9 +224,9 @@ impl AsyncRead for Socket {
                     socket.stage = if done { Stage::Head } else { Stage::Body(body) };
                     return Poll::Ready(Ok(()));
                 }
-                Stage::StandIn(left) => {
+                Stage::Placeholder(left) => {
                     let copied = socket.copy_to(left, out);
-                    socket.stage = Stage::StandIn(left - copied);
+                    socket.stage = Stage::Placeholder(left - copied);
                     return if copied > 0 { Poll::Ready(Ok(())) } else { Poll::Pending };
                 }
                 Stage::Http2 => {

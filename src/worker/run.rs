@@ -39,8 +39,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 /// Returns the number of jobs that run concurrently in a queue.
-fn max_concurrent(lane: Queue) -> usize {
-    match lane {
+fn max_concurrent(queue: Queue) -> usize {
+    match queue {
         Queue::Internal => 4,
         Queue::External => 32,
     }
@@ -61,15 +61,15 @@ impl WorkerTimings {
 }
 
 /// Runs the jobs of all queues until the service stops, then waits for the running ones.
-pub async fn run_worker(app: App, pace: WorkerTimings, stopping: watch::Receiver<bool>) {
-    let queues = Queue::iter().map(|lane| run_queue(app.clone(), lane, pace, stopping.clone()));
-    let dispatch = super::event_dispatch::run(app.clone(), pace.poll_interval, stopping.clone());
+pub async fn run_worker(app: App, timings: WorkerTimings, stopping: watch::Receiver<bool>) {
+    let queues = Queue::iter().map(|queue| run_queue(app.clone(), queue, timings, stopping.clone()));
+    let dispatch = super::event_dispatch::run(app.clone(), timings.poll_interval, stopping.clone());
     tokio::join!(futures_util::future::join_all(queues), dispatch);
 }
 
 /// The loop of one queue.
-async fn run_queue(app: App, lane: Queue, pace: WorkerTimings, mut stopping: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(max_concurrent(lane)));
+async fn run_queue(app: App, queue: Queue, timings: WorkerTimings, mut stopping: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(max_concurrent(queue)));
     let mut notifications = app.db.notifier().jobs();
     let mut running = JoinSet::new();
     loop {
@@ -84,10 +84,10 @@ async fn run_queue(app: App, lane: Queue, pace: WorkerTimings, mut stopping: wat
             break;
         }
         notifications.mark_unchanged();
-        let started = start_jobs(&app, lane, pace, first, &slots, &mut running).await;
+        let started = start_jobs(&app, queue, timings, first, &slots, &mut running).await;
         while running.try_join_next().is_some() {}
         if started == 0 {
-            let delay = poll_delay(&app, lane, pace).await;
+            let delay = poll_delay(&app, queue, timings).await;
             tokio::select! {
                 _ = timeout(delay, notifications.changed()) => {}
                 _ = stopping.wait_for(|stopping| *stopping) => break,
@@ -100,8 +100,8 @@ async fn run_queue(app: App, lane: Queue, pace: WorkerTimings, mut stopping: wat
 /// Claims and starts as many jobs as there are permits. Returns their number.
 async fn start_jobs(
     app: &App,
-    lane: Queue,
-    pace: WorkerTimings,
+    queue: Queue,
+    timings: WorkerTimings,
     first: OwnedSemaphorePermit,
     slots: &Arc<Semaphore>,
     running: &mut JoinSet<()>,
@@ -109,12 +109,12 @@ async fn start_jobs(
     let mut permits = vec![first];
     permits.extend(std::iter::from_fn(|| slots.clone().try_acquire_owned().ok()));
     let now = app.clock.now();
-    let until = now + pace.lease.as_millis() as i64;
-    let claimed = match app.db.claim_jobs(lane, permits.len() as u64, now, until).await {
+    let until = now + timings.lease.as_millis() as i64;
+    let claimed = match app.db.claim_jobs(queue, permits.len() as u64, now, until).await {
         Ok(claimed) => claimed,
         Err(error) => {
             tracing::warn!(%error, "the job queue cannot be read");
-            sleep(pace.poll_interval).await;
+            sleep(timings.poll_interval).await;
             return 0;
         }
     };
@@ -122,7 +122,7 @@ async fn start_jobs(
     for (job, permit) in claimed.into_iter().zip(permits) {
         let app = app.clone();
         running.spawn(async move {
-            run_job(&app, &job, pace).await;
+            run_job(&app, &job, timings).await;
             drop(permit);
         });
     }
@@ -130,17 +130,17 @@ async fn start_jobs(
 }
 
 /// Returns the time until the next job is due, at most the poll interval.
-async fn poll_delay(app: &App, lane: Queue, pace: WorkerTimings) -> Duration {
-    let next = app.db.next_job_at(lane).await.ok().flatten();
-    let until = next.map_or(pace.poll_interval, |at| {
+async fn poll_delay(app: &App, queue: Queue, timings: WorkerTimings) -> Duration {
+    let next = app.db.next_job_at(queue).await.ok().flatten();
+    let until = next.map_or(timings.poll_interval, |at| {
         Duration::from_millis((at - app.clock.now()).max(CONTENTION_DELAY_MS) as u64)
     });
-    until.min(pace.poll_interval)
+    until.min(timings.poll_interval)
 }
 
 /// Runs one job and records the result.
-async fn run_job(app: &App, job: &ClaimedJob, pace: WorkerTimings) {
-    if job.beyond {
+async fn run_job(app: &App, job: &ClaimedJob, timings: WorkerTimings) {
+    if job.attempts_exhausted {
         return release_failed(app, job, &JobError::permanent("the worker died in each attempt")).await;
     }
     let handler = AssertUnwindSafe(timeout(MAX_DURATION, handle(app, job))).catch_unwind();
@@ -150,7 +150,7 @@ async fn run_job(app: &App, job: &ClaimedJob, pace: WorkerTimings) {
             Ok(Err(_)) => Err(JobError::new("the job exceeded its time limit")),
             Err(_) => Err(JobError::new("the job panicked")),
         },
-        () = renew_until_lost(app, job, pace) => {
+        () = renew_until_lost(app, job, timings) => {
             tracing::warn!(id = %job.id, kind = job.kind, "a job lease was lost to another worker");
             return;
         }
@@ -163,18 +163,18 @@ async fn run_job(app: &App, job: &ClaimedJob, pace: WorkerTimings) {
 
 /// Renews the lease periodically. Returns when the lease is lost; the caller must then cancel the job,
 /// because another worker may run it.
-async fn renew_until_lost(app: &App, job: &ClaimedJob, pace: WorkerTimings) {
+async fn renew_until_lost(app: &App, job: &ClaimedJob, timings: WorkerTimings) {
     // Two renewals can fail before the lease expires.
-    let mut ticks = interval(pace.lease / 3);
+    let mut ticks = interval(timings.lease / 3);
     // The first tick completes immediately.
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let until = app.clock.now() + pace.lease.as_millis() as i64;
+        let until = app.clock.now() + timings.lease.as_millis() as i64;
         if matches!(job.renew_lease(&app.db, until).await, Ok(false)) {
             // A handler that finishes the job in its own transaction also ends the lease. The delay lets such
             // a handler return before it is canceled.
-            sleep(pace.poll_interval).await;
+            sleep(timings.poll_interval).await;
             return;
         }
     }

@@ -97,7 +97,7 @@ async fn accepts_the_previous_secret_for_a_day_after_a_rotation() {
     rotate(api.sign_in(Role::Reader).await).await.is(404);
     rotate(api.sign_in(Role::Admin).await).await.is(403);
     let new = rotate(ada.clone()).await.is(200).body;
-    assert_eq!((&new["id"], &new["previousUntil"]), (&old["id"], &json!("2026-11-22T09:00:00.000Z")));
+    assert_eq!((&new["id"], &new["previousSecretUntil"]), (&old["id"], &json!("2026-11-22T09:00:00.000Z")));
     api.clock.advance(24 * HOUR - 1);
     with_key(&api, &old).get("/api/me").await.is(200);
     with_key(&api, &new).get("/api/me").await.is(200);

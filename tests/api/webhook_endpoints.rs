@@ -199,7 +199,7 @@ async fn signs_with_both_secrets_for_a_day_after_a_rotation() {
     let rotated = admin.post_empty(&format!("{endpoint}/rotate-secret")).await.is(200).body;
     let new = rotated["secret"].as_str().expect("a secret").to_owned();
     assert_ne!(old, new);
-    assert!(rotated["previousUntil"].is_string());
+    assert!(rotated["previousSecretUntil"].is_string());
     create_draft(&admin, "One").await;
     let call = receiver.calls(1).await.remove(0);
     assert_eq!(call.header("webhook-signature").split(' ').count(), 2);
@@ -212,7 +212,7 @@ async fn signs_with_both_secrets_for_a_day_after_a_rotation() {
     for path in [&endpoint, "/api/webhook-endpoints", &format!("{endpoint}/deliveries")] {
         let shown = admin.get(path).await.is(200);
         assert!(!String::from_utf8_lossy(&shown.bytes).contains("whsec_"), "{path}");
-        assert!(shown.body.get("previousUntil").is_none());
+        assert!(shown.body.get("previousSecretUntil").is_none());
     }
 }
 

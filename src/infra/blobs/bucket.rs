@@ -93,7 +93,7 @@ impl Bucket {
         Ok(Blob { size: found.meta.size, chunks: found.into_stream().map_err(io_error).boxed() })
     }
 
-    pub async fn below(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
+    pub async fn list(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
         let path = self.path(key);
         let found: Vec<_> = self.store.list(Some(&path)).try_collect().await.map_err(io_error)?;
         let entry = |object: object_store::ObjectMeta| {

@@ -70,7 +70,7 @@ impl Folder {
         Ok(Blob { size, chunks: stream::try_unfold((file, remaining), read_chunk).boxed() })
     }
 
-    pub async fn below(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
+    pub async fn list(&self, key: &str) -> io::Result<Vec<BlobEntry>> {
         let (folder, key) = (self.path(key), key.to_owned());
         run_blocking(move || {
             let mut entries = Vec::new();

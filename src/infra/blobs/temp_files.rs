@@ -83,7 +83,7 @@ impl TempFile {
     }
 
     /// Flushes, so that the content can be read through the path, and rewinds.
-    pub async fn flush(&mut self) -> io::Result<()> {
+    pub async fn flush_and_rewind(&mut self) -> io::Result<()> {
         self.file.flush().await?;
         self.file.rewind().await.map(|_| ())
     }

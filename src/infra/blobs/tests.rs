@@ -47,10 +47,10 @@ async fn stores_and_deletes() {
         );
         let local = blobs.local_file("ab/abc/o.png").await.unwrap().unwrap();
         assert_eq!(fs_read(local.path()), content);
-        let mut below: Vec<_> =
+        let mut listed: Vec<_> =
             blobs.list("ab/abc").await.unwrap().into_iter().map(|entry| (entry.key, entry.size)).collect();
-        below.sort();
-        assert_eq!(below, [("ab/abc/o.png".to_owned(), 800_000), ("ab/abc/v.webp".to_owned(), 7)]);
+        listed.sort();
+        assert_eq!(listed, [("ab/abc/o.png".to_owned(), 800_000), ("ab/abc/v.webp".to_owned(), 7)]);
         for _ in 0..2 {
             blobs.remove("ab/abc/o.png").await.unwrap();
             blobs.remove("ab/abc/v.webp").await.unwrap();

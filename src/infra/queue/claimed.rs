@@ -25,9 +25,9 @@ pub struct ClaimedJob {
     pub attempt: i32,
     pub is_last_attempt: bool,
     /// All attempts have been used, and each time the worker died before it could report a failure.
-    pub beyond: bool,
+    pub attempts_exhausted: bool,
     data: String,
-    asked: i32,
+    enqueue_count: i32,
     lease: Uuid,
 }
 
@@ -69,16 +69,16 @@ impl From<DbErr> for JobError {
 
 impl ClaimedJob {
     pub(super) fn of(row: job::Model) -> Option<Self> {
-        let (last, beyond) = (row.attempts >= row.max_attempts, row.attempts > row.max_attempts);
-        let job::Model { id, kind, attempts, data, asked, lease, .. } = row;
+        let (last, attempts_exhausted) = (row.attempts >= row.max_attempts, row.attempts > row.max_attempts);
+        let job::Model { id, kind, attempts, data, enqueue_count, lease, .. } = row;
         Some(ClaimedJob {
             id,
             kind,
             attempt: attempts,
             is_last_attempt: last,
-            beyond,
+            attempts_exhausted,
             data,
-            asked,
+            enqueue_count,
             lease: lease?,
         })
     }
@@ -112,7 +112,7 @@ impl ClaimedJob {
         self.release(state, now)
             .col_expr(job::Column::UniqueKey, Option::<String>::None.into())
             .col_expr(job::Column::FinishedAt, now.into())
-            .filter(job::Column::Asked.eq(self.asked))
+            .filter(job::Column::EnqueueCount.eq(self.enqueue_count))
     }
 
     /// Finishes the job in the transaction of its effect, so that both commit or neither does. Fails if the
@@ -169,10 +169,12 @@ impl ClaimedJob {
                 return Ok(());
             }
             let retry = with_error(job.release(JobState::Ready, now));
-            let asked = Expr::col(job::Column::Asked);
+            let enqueue_count = Expr::col(job::Column::EnqueueCount);
             let run_at = match at {
                 // If the job was enqueued again while it was running, the new start time applies.
-                Some(at) => Expr::case(asked.eq(job.asked), at).finally(Expr::col(job::Column::RunAt)).into(),
+                Some(at) => Expr::case(enqueue_count.eq(job.enqueue_count), at)
+                    .finally(Expr::col(job::Column::RunAt))
+                    .into(),
                 None => Expr::col(job::Column::RunAt),
             };
             retry.col_expr(job::Column::RunAt, run_at).exec(&*tx).await.map(|_| ())

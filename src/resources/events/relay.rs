@@ -50,7 +50,7 @@ impl Relay {
 
     /// Marks the reader as stopped if no stream is subscribed. Returns whether the reader must stop. The lock
     /// prevents [`Relay::subscribe`] from subscribing to a reader that is about to stop.
-    fn is_idle(&self) -> bool {
+    fn stop_if_idle(&self) -> bool {
         let mut running = self.running.lock();
         let idle = self.frames.receiver_count() == 0;
         *running = !idle;
@@ -59,7 +59,7 @@ impl Relay {
 
     async fn run(self, mut position: i64) {
         let mut changes = self.db.notifier().events();
-        while !self.is_idle() {
+        while !self.stop_if_idle() {
             changes.mark_unchanged();
             match self.broadcast_batch(&mut position).await {
                 Ok(true) => {}

@@ -65,7 +65,7 @@ pub struct Destination {
     /// The literal parts of the path, percent-encoded.
     literals: Vec<String>,
     /// The indexes of the captures between the literals.
-    gaps: Vec<usize>,
+    captures: Vec<usize>,
     query: String,
     fragment: String,
     /// The length in bytes without captures.
@@ -74,7 +74,7 @@ pub struct Destination {
 
 impl Destination {
     /// Parses the destination of a rule with this source. The error is the message of the violation.
-    pub fn parse(text: &str, source: &Pattern, sites: &RedirectHosts) -> Result<Destination, &'static str> {
+    pub fn parse(text: &str, source: &Pattern, hosts: &RedirectHosts) -> Result<Destination, &'static str> {
         if text.chars().count() > MAX_LENGTH {
             return Err("must be at most 1000 characters");
         }
@@ -87,7 +87,7 @@ impl Destination {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         let (origin, path, is_local) = match base.starts_with('/') {
             true => ("", base, true),
-            false => sites.split(base)?,
+            false => hosts.split(base)?,
         };
         let decoded = unescaped(path);
         if decoded.contains("//") || has_dot_segments(&decoded) {
@@ -96,7 +96,7 @@ impl Destination {
         if [query, fragment].iter().any(|part| part.contains('*') || part.contains(SPLAT)) {
             return Err("must contain `*` and `:splat` only in its path");
         }
-        let (literals, gaps) = split_gaps(path, source)?;
+        let (literals, captures) = split_captures(path, source)?;
         Ok(Destination {
             length: origin.len()
                 + literals.iter().map(|literal| literal.len()).sum::<usize>()
@@ -105,7 +105,7 @@ impl Destination {
             origin: origin.to_owned(),
             is_local,
             literals: literals.iter().map(|literal| escaped(literal)).collect(),
-            gaps,
+            captures,
             query: escaped(query),
             fragment: escaped(fragment),
         })
@@ -119,8 +119,8 @@ impl Destination {
         location.push_str(&self.origin);
         for (i, literal) in self.literals.iter().enumerate() {
             location.push_str(literal);
-            let Some(gap) = self.gaps.get(i) else { continue };
-            let part = captures.get(*gap).copied().unwrap_or_default();
+            let Some(capture) = self.captures.get(i) else { continue };
+            let part = captures.get(*capture).copied().unwrap_or_default();
             if has_dot_segments(part) {
                 return None;
             }
@@ -181,8 +181,8 @@ type Parts<'a> = (Vec<&'a str>, Vec<usize>);
 
 /// Splits a path at its placeholders. Returns the literals, and the index of the capture for each
 /// placeholder.
-fn split_gaps<'a>(path: &'a str, source: &Pattern) -> Result<Parts<'a>, &'static str> {
-    let (mut literals, mut gaps) = (Vec::new(), Vec::new());
+fn split_captures<'a>(path: &'a str, source: &Pattern) -> Result<Parts<'a>, &'static str> {
+    let (mut literals, mut captures) = (Vec::new(), Vec::new());
     let (mut rest, mut star) = (path, 0);
     loop {
         let next = [rest.find('*').map(|at| (at, 1)), rest.find(SPLAT).map(|at| (at, SPLAT.len()))];
@@ -194,7 +194,7 @@ fn split_gaps<'a>(path: &'a str, source: &Pattern) -> Result<Parts<'a>, &'static
             return Err("must not contain more `*` or `:splat` than the source contains `*`");
         }
         literals.push(&rest[..at]);
-        gaps.push(capture);
+        captures.push(capture);
         rest = &rest[at + length..];
     }
     // A capture must not become part of a host.
@@ -202,7 +202,7 @@ fn split_gaps<'a>(path: &'a str, source: &Pattern) -> Result<Parts<'a>, &'static
         return Err("must contain a path before its first `*` or `:splat`");
     }
     literals.push(rest);
-    Ok((literals, gaps))
+    Ok((literals, captures))
 }
 
 /// Appends the query of the destination (`own`), then the parameters of the request. A parameter of the

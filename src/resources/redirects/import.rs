@@ -128,8 +128,8 @@ fn plan(existing: &[Rule], entries: &[Entry], context: &RuleContext) -> Plan {
 }
 
 /// Returns whether two rules have the same effect, even if their destinations are written differently.
-fn is_same(before: &Rule, rule: &Rule, sites: &RedirectHosts) -> bool {
-    let parsed = |rule: &Rule| Destination::parse(&rule.destination, &rule.pattern, sites).ok();
+fn is_same(before: &Rule, rule: &Rule, hosts: &RedirectHosts) -> bool {
+    let parsed = |rule: &Rule| Destination::parse(&rule.destination, &rule.pattern, hosts).ok();
     let destination = before.destination.clone();
     *before == Rule { id: before.id, destination, ..rule.clone() }
         && (before.destination == rule.destination || parsed(before) == parsed(rule))

@@ -26,7 +26,7 @@ impl Upstreams {
     ) -> Result<Box<RawValue>> {
         let body = body.map(|body| Bytes::from(String::from(Box::<str>::from(body.0))));
         let headers = request_headers(target, request, body.is_some());
-        let response = self.outgoing.request(&request_url(target, request), &headers, body).await;
+        let response = self.http_client.request(&request_url(target, request), &headers, body).await;
         let response = response.map_err(|error| transport_error(&target.name, &error))?;
         success_json(&target.name, response)
     }

@@ -20,16 +20,16 @@ const MAX_BODY: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Upstreams {
     targets: Arc<[ConfiguredUpstream]>,
-    pub(super) outgoing: HttpClient,
+    pub(super) http_client: HttpClient,
 }
 
 impl Upstreams {
     /// Creates the service. `timeout_scale` multiplies the timeout of a request.
-    pub fn new(config: &UpstreamsConfig, timeout_scale: f64, outgoing: HttpClient) -> Self {
+    pub fn new(config: &UpstreamsConfig, timeout_scale: f64, http_client: HttpClient) -> Self {
         let mut targets = config.upstreams.0.clone();
         targets.sort_by(|a, b| a.name.cmp(&b.name));
-        let patience = Timeouts { total: TIMEOUT.mul_f64(timeout_scale), max_body_bytes: MAX_BODY };
-        Upstreams { targets: targets.into(), outgoing: HttpClient { timeouts: patience, ..outgoing } }
+        let timeouts = Timeouts { total: TIMEOUT.mul_f64(timeout_scale), max_body_bytes: MAX_BODY };
+        Upstreams { targets: targets.into(), http_client: HttpClient { timeouts: timeouts, ..http_client } }
     }
 
     pub fn list(&self) -> UpstreamList {

@@ -105,7 +105,7 @@ fn ignores_spoofed_headers() {
 }
 
 #[test]
-fn accepts_a_country_from_a_proxy_only_once() {
+fn accepts_one_country_header_from_a_trusted_proxy() {
     let country_of = |peer: &str, name: &'static str, values: &[&str]| {
         let mut headers = HeaderMap::new();
         for value in values {
@@ -132,7 +132,7 @@ fn accepts_a_country_from_a_proxy_only_once() {
 }
 
 #[test]
-fn takes_the_scheme_from_the_trusted_hop() {
+fn uses_the_scheme_of_the_trusted_hop() {
     for (field, fields, https) in [
         (
             ForwardedHeader::XForwardedFor,

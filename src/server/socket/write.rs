@@ -64,7 +64,7 @@ impl AsyncWrite for Socket {
             self.timers.shut_down_within(linger);
         }
         match self.stage {
-            Stage::Body(_) | Stage::StandIn(_) => self.discard_input(cx),
+            Stage::Body(_) | Stage::Placeholder(_) => self.discard_input(cx),
             _ => Poll::Ready(Ok(())),
         }
     }

@@ -23,7 +23,7 @@ impl Example for ApiKey {
             owner: example_user_id(),
             expires_at: Some(EXPIRES_AT),
             last_used_at: Some(LAST_USED_AT),
-            previous_until: Some(LAST_USED_AT),
+            previous_secret_until: Some(LAST_USED_AT),
             created_at: CREATED_AT,
             updated_at: CREATED_AT,
             version: 1,

@@ -56,7 +56,8 @@ impl ApiKeys {
         let Some((key, Some(owner))) = find.one(self.db.read()).await? else {
             return Err(Error::invalid_token("no API key has this id"));
         };
-        let previous = key.previous_hash.as_deref().filter(|_| key.previous_until.is_some_and(|t| now < t));
+        let previous =
+            key.previous_hash.as_deref().filter(|_| key.previous_secret_until.is_some_and(|t| now < t));
         // `|` without short circuit: the duration must not depend on which secret matches.
         let matches = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
         let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == Status::Active;
@@ -137,7 +138,7 @@ impl ApiKeys {
             name: Set(new.name.into()),
             hash: Set(token.digest()),
             previous_hash: Set(None),
-            previous_until: Set(None),
+            previous_secret_until: Set(None),
             scopes: Set(scopes.join(" ")),
             expires_at: Set(new.expires_at.map(|end| end.0)),
             last_used_at: Set(None),
@@ -173,7 +174,7 @@ impl ApiKeys {
             let (old, version) = (row.hash.clone(), row.version);
             let mut row = row.into_active_model();
             row.previous_hash = Set(Some(old));
-            row.previous_until = Set(Some(now + ROTATION_OVERLAP));
+            row.previous_secret_until = Set(Some(now + ROTATION_OVERLAP));
             row.hash = Set(hash);
             row.version = Set(version + 1);
             row.updated_at = Set(now);
@@ -216,7 +217,7 @@ fn to_api_key(row: api_key::Model, now: i64) -> Result<ApiKey> {
         owner: Id::from(row.user_id),
         expires_at: row.expires_at.map(Timestamp),
         last_used_at: row.last_used_at.map(Timestamp),
-        previous_until: row.previous_until.filter(|until| now < *until).map(Timestamp),
+        previous_secret_until: row.previous_secret_until.filter(|until| now < *until).map(Timestamp),
         created_at: Timestamp(row.created_at),
         updated_at: Timestamp(row.updated_at),
         version: row.version,

@@ -46,7 +46,7 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// When the previous secret expires after a rotation; absent if only the current secret is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous_until: Option<Timestamp>,
+    pub previous_secret_until: Option<Timestamp>,
     /// When the key was created.
     pub created_at: Timestamp,
     /// When the key was last changed.
@@ -65,9 +65,9 @@ impl Resource for ApiKey {
             self.id.to_string(),
             self.version.to_string(),
             time(self.last_used_at),
-            // The response contains `previousUntil` only until that time, so the entity tag must depend on
+            // The response contains `previousSecretUntil` only until that time, so the entity tag must depend on
             // it.
-            time(self.previous_until),
+            time(self.previous_secret_until),
         ];
         ETag::from_parts(&parts.each_ref().map(String::as_str))
     }

@@ -25,7 +25,7 @@ use crate::{
         db::Db,
         http_client::{ClientError, HttpClient, RequestUrl},
         jitter::jitter,
-        lease::Lease,
+        lease::{Acquire, Lease},
     },
 };
 
@@ -119,11 +119,11 @@ impl RateFetcher {
         let (source, lease) = self.source.as_ref()?;
         let now = self.clock.now();
         let delay = match lease.try_acquire(now, now + LEASE.as_millis() as i64).await {
-            Ok(Some(end)) => {
+            Ok(Acquire::HeldUntil(end)) => {
                 let left = Duration::from_millis(end.saturating_sub(now).max(0) as u64);
                 return Some(jitter(left.clamp(MIN_DELAY, source.interval), JITTER));
             }
-            Ok(None) => match self.fetch_now(MaxChange::Enforced).await {
+            Ok(Acquire::Acquired) => match self.fetch_now(MaxChange::Enforced).await {
                 Ok(summary) => {
                     self.succeeded(source.url.expose(), &summary);
                     jitter(source.interval, JITTER)
@@ -143,7 +143,7 @@ impl RateFetcher {
     /// # Errors
     /// Returns an error if no source is configured, if the request fails, or if the rates are invalid or
     /// cannot be stored.
-    pub async fn fetch_now(&self, jumps: MaxChange) -> Result<FetchSummary, FetchError> {
+    pub async fn fetch_now(&self, max_change: MaxChange) -> Result<FetchSummary, FetchError> {
         let (source, _) = self.source.as_ref().ok_or(FetchError::NoSource)?;
         let host = || host(source.url.expose());
         let response = self.outgoing.get(source.url.expose(), ACCEPT).await?;
@@ -161,7 +161,7 @@ impl RateFetcher {
         }
         let fetched = source::parse(&response.body, self.clock.now());
         let fetched = fetched.map_err(|error| FetchError::Invalid(host(), error))?;
-        Ok(self.rates.store(fetched, host(), jumps).await?)
+        Ok(self.rates.store(fetched, host(), max_change).await?)
     }
 
     fn succeeded(&self, url: &str, summary: &FetchSummary) {

@@ -149,13 +149,13 @@ impl Rates {
         &self,
         fetched: FetchedRates,
         source: String,
-        jumps: MaxChange,
+        max_change: MaxChange,
     ) -> Result<FetchSummary> {
         let rates = self.clone();
         self.db
             .write(async move |tx: Tx| {
                 let rows = usd_rates().all(&*tx).await?;
-                let (summary, new_rows) = rates.check(fetched, source, jumps, &rows);
+                let (summary, new_rows) = rates.check(fetched, source, max_change, &rows);
                 upsert(&tx, new_rows).await?;
                 if summary.changed {
                     tx.touch("rates").await?;
@@ -172,7 +172,7 @@ impl Rates {
         &self,
         fetched: FetchedRates,
         source: String,
-        jumps: MaxChange,
+        max_change: MaxChange,
         rows: &[rate::Model],
     ) -> (FetchSummary, Vec<rate::ActiveModel>) {
         let (day, fetched_at) = (fetched.date.to_string(), self.clock.now());
@@ -182,8 +182,8 @@ impl Rates {
         let mut new_rows = Vec::new();
         for (currency, new) in fetched.rates {
             let row = rows.iter().find(|row| row.quote == currency.as_str());
-            let contradicted = self.contradicted(currency, new, row);
-            if let Some(known) = contradicted.filter(|_| jumps == MaxChange::Enforced) {
+            let exceeded_rate = self.exceeded_rate(currency, new, row);
+            if let Some(known) = exceeded_rate.filter(|_| max_change == MaxChange::Enforced) {
                 summary.rejected.push(RejectedRate { currency, known, fetched: new });
                 continue;
             }
@@ -211,7 +211,7 @@ impl Rates {
 
     /// Returns the known rate if `new` differs too much from it. The known rate is the stored rate if it is
     /// recent, otherwise the fallback rate, which has a larger limit.
-    fn contradicted(&self, currency: Currency, new: Decimal, row: Option<&rate::Model>) -> Option<Decimal> {
+    fn exceeded_rate(&self, currency: Currency, new: Decimal, row: Option<&rate::Model>) -> Option<Decimal> {
         let recent = row.filter(|row| self.age(row) < MAX_AGE).and_then(|row| row.rate.parse().ok());
         let fallback = || self.fallback.0.iter().find(|(known, _)| *known == currency).map(|(_, rate)| *rate);
         let (known, max_factor) = match recent {

@@ -7,7 +7,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::types::{Channel, ChannelAudience, ChannelInput, ChannelPatch, ChannelQuery, address};
+use super::types::{Channel, ChannelAudience, ChannelInput, ChannelPatch, ChannelQuery, location_path};
 use crate::{
     domain::{event::EventType, id::Id, timestamp::Timestamp},
     http::{
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Kind of the job that deletes the messages of a deleted channel.
-pub const PURGE_MESSAGES_JOB: &str = "channels.forget";
+pub const PURGE_MESSAGES_JOB: &str = "channels.purge";
 
 /// The data of [`PURGE_MESSAGES_JOB`].
 #[derive(Serialize, Deserialize)]
@@ -197,5 +197,5 @@ impl Channels {
 }
 
 fn emit(tx: &Tx, kind: EventType, channel: &Channel, audience: ChannelAudience, now: i64) {
-    tx.emit(kind, channel.id, address(channel.id), channel.version, audience.into(), now);
+    tx.emit(kind, channel.id, location_path(channel.id), channel.version, audience.into(), now);
 }

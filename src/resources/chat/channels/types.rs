@@ -43,7 +43,7 @@ impl Resource for Channel {
         ETag::for_version(self.id.0, self.version)
     }
     fn location(&self) -> String {
-        address(self.id)
+        location_path(self.id)
     }
     fn last_modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
@@ -54,7 +54,7 @@ impl Resource for Channel {
     }
 }
 
-pub fn address(id: Id<Channel>) -> String {
+pub fn location_path(id: Id<Channel>) -> String {
     format!("/api/channels/{id}")
 }
 

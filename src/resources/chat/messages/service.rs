@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::types::{Message, MessageInput, MessagePatch, MessageQuery, address};
+use super::types::{Message, MessageInput, MessagePatch, MessageQuery, location_path};
 use crate::{
     domain::{
         event::{Audience, EventType},
@@ -234,7 +234,7 @@ impl Messages {
                 precondition.check(&load_full(&*tx, message::Entity::find_by_id(id.0)).await?.etag())?;
                 let version = row.version + 1;
                 row.delete(&*tx).await?;
-                tx.emit(EventType::MessageDeleted, id, address(id), version, audience, now);
+                tx.emit(EventType::MessageDeleted, id, location_path(id), version, audience, now);
                 Ok(())
             })
             .await

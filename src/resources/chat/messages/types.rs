@@ -64,7 +64,7 @@ impl Resource for Message {
         ETag::from_parts(&[&self.id.to_string(), &version, &id, &name, &avatar, &bio])
     }
     fn location(&self) -> String {
-        address(self.id)
+        location_path(self.id)
     }
     fn last_modified(&self) -> Option<Timestamp> {
         Some(self.edited_at.unwrap_or(self.created_at))
@@ -77,7 +77,7 @@ impl Resource for Message {
     }
 }
 
-pub fn address(id: Id<Message>) -> String {
+pub fn location_path(id: Id<Message>) -> String {
     format!("/api/messages/{id}")
 }
 

@@ -19,7 +19,7 @@ use crate::{
         id::Id,
     },
     http::{
-        auth::{DRAFTS, Principal, cache_key, collections_for},
+        auth::{Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -150,7 +150,7 @@ impl Comments {
             if status == CommentStatus::Approved {
                 add_to_comment_count(&tx, post.0, 1).await?;
             }
-            tx.touch(DRAFTS).await?;
+            tx.touch(RESTRICTED).await?;
             let created = reload(&tx, id).await?;
             tx.emit(EventType::CommentCreated, id, created.location(), 1, audience(status, author.user), now);
             Ok(created)
@@ -198,7 +198,7 @@ impl Comments {
                 let version = row.version;
                 row.updated_at = now;
                 row.into_active_model().reset_all().update(&*tx).await?;
-                tx.touch(if was_approved || is_approved { "comments" } else { DRAFTS }).await?;
+                tx.touch(if was_approved || is_approved { "comments" } else { RESTRICTED }).await?;
                 let updated = reload(&tx, id.0).await?;
                 // Public also when the approval is withdrawn, so that clients can remove the comment.
                 let status = if was_approved { old_status } else { updated.status };
@@ -236,7 +236,7 @@ impl Comments {
                 if approved > 0 {
                     add_to_comment_count(&tx, post, -approved).await?;
                 }
-                tx.touch(DRAFTS).await?;
+                tx.touch(RESTRICTED).await?;
                 Ok(())
             })
             .await

@@ -54,12 +54,12 @@ pub struct MediaLibrary {
     pub(super) blobs: Blobs,
     /// Permits to sanitize uploads and to make variants, half of the cores each. One image needs up to 256
     /// MiB of memory, and separate permits keep a burst of variant requests from blocking uploads.
-    pub(super) cleaning: Arc<Semaphore>,
-    pub(super) sizing: Arc<Semaphore>,
+    pub(super) upload_permits: Arc<Semaphore>,
+    pub(super) variant_permits: Arc<Semaphore>,
     /// Variants in progress, by blob key: concurrent requests for the same variant wait for the first one.
     pub(super) in_progress: Arc<Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>>,
     /// Permits to wait for a free encoder.
-    pub(super) waiting: Arc<Semaphore>,
+    pub(super) queue_permits: Arc<Semaphore>,
     /// Variants that failed, by blob key, with the time until which they are not retried; `None` means never
     /// retry.
     pub(super) failed: Arc<Mutex<HashMap<String, Option<i64>>>>,
@@ -71,10 +71,20 @@ const MAX_WAITING: usize = 32;
 impl MediaLibrary {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, blobs: Blobs) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
-        let [cleaning, sizing] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
-        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        let [upload_permits, variant_permits] = [(); 2].map(|()| Arc::new(Semaphore::new(cores.div_ceil(2))));
+        let queue_permits = Arc::new(Semaphore::new(MAX_WAITING));
         let (in_progress, failed) = (Arc::default(), Arc::default());
-        MediaLibrary { db, clock, cursors, blobs, cleaning, sizing, in_progress, waiting, failed }
+        MediaLibrary {
+            db,
+            clock,
+            cursors,
+            blobs,
+            upload_permits,
+            variant_permits,
+            in_progress,
+            queue_permits,
+            failed,
+        }
     }
 
     /// Returns the weak ETag of a list, which changes with every change of the `media` table.

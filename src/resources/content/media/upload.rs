@@ -117,7 +117,7 @@ impl MediaLibrary {
                 "must not be empty: send an image",
             ));
         }
-        file.flush().await.map_err(blob_error)?;
+        file.flush_and_rewind().await.map_err(blob_error)?;
         let digest = hash.finish().as_ref().to_vec();
         Ok(UploadedFile { file, filename: part.filename, alt: None, digest })
     }
@@ -131,7 +131,7 @@ impl MediaLibrary {
     ) -> Result<Outcome<Media>> {
         let UploadedFile { file, filename: name, alt, .. } = upload;
         let path = file.path().to_owned();
-        let clean = sanitize(self.cleaning.clone(), path, file).await?;
+        let clean = sanitize(self.upload_permits.clone(), path, file).await?;
         let (fresh, now) = (new_stem()?, self.clock.now());
         let row = new_row(Some(caller.user), &fresh, &clean, name.as_deref(), alt, now);
         let existing = find_duplicate(self.db.read(), Some(caller.user), &row.sha256).await?;
@@ -157,7 +157,7 @@ impl MediaLibrary {
     /// Stores an image from a local file, without an owner. Returns its URL and whether it is new. A dry run
     /// decodes the file and stores nothing.
     pub async fn import(&self, file: &Path, dry_run: bool) -> Result<(String, bool)> {
-        let clean = sanitize(self.cleaning.clone(), file.to_owned(), ()).await?;
+        let clean = sanitize(self.upload_permits.clone(), file.to_owned(), ()).await?;
         let (fresh, now) = (new_stem()?, self.clock.now());
         let name = file.file_name().and_then(|name| name.to_str());
         let row = new_row(None, &fresh, &clean, name, None, now);

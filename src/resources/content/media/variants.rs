@@ -51,7 +51,7 @@ struct Variant {
 
 /// A resolved request: the response metadata and the blob key of the stored or future bytes.
 pub struct VariantRequest {
-    pub shown: ImageInfo,
+    pub info: ImageInfo,
     key: String,
     blob: String,
     variant: Option<Variant>,
@@ -95,9 +95,9 @@ impl MediaLibrary {
         let name = row.filename.rsplit_once('.').map_or(row.filename.as_str(), |(name, _)| name);
         let filename = format!("{name}.{}", format.extension());
         let chosen = query.format == Some(OutputFormat::Auto);
-        let shown =
+        let info =
             ImageInfo { media_type: format.media_type(), filename, etag, caching: keep, negotiated: chosen };
-        Ok(VariantRequest { shown, key: row.key, blob, variant })
+        Ok(VariantRequest { info, key: row.key, blob, variant })
     }
 
     /// Makes the variant unless it is stored already, and returns its size in bytes.
@@ -138,8 +138,8 @@ impl MediaLibrary {
             return Err(error);
         }
         let too_many = "too many image variants are being made: retry in a moment";
-        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Unavailable(too_many))?;
-        let permit = self.sizing.clone().acquire_owned().await.map_err(closed)?;
+        let _waiting = self.queue_permits.try_acquire().map_err(|_| Error::Unavailable(too_many))?;
+        let permit = self.variant_permits.clone().acquire_owned().await.map_err(closed)?;
         let original_file = self.blobs.local_file(&original(&request.key)).await.map_err(blob_error)?;
         let original_file = original_file.ok_or(Error::NotFound("image"))?;
         let output = tokio::task::spawn_blocking(move || {
@@ -225,7 +225,7 @@ impl Variant {
     fn name(&self) -> String {
         let Variant { width, height, focus, background, format } = self;
         let focus = focus.map(|(x, y)| format!("-{x}-{y}")).unwrap_or_default();
-        let background = if *background { "-ground" } else { "" };
+        let background = if *background { "-background" } else { "" };
         format!("{width}x{height}{focus}{background}.{}", format.extension())
     }
 

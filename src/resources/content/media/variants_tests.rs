@@ -49,8 +49,8 @@ fn sizes_are_exact_and_never_enlarged() {
         (Some(200), Some(200), cover, Some("1,0.25"), Some("200x200-10000-2500.png")),
         (Some(200), Some(100), cover, Some("1,0.25"), Some("200x100.png")),
         (Some(2000), Some(2000), cover, Some("0,0"), Some("500x500-0-0.png")),
-        (Some(200), Some(200), contain, None, Some("200x200-ground.png")),
-        (Some(2000), Some(2000), contain, None, Some("1000x1000-ground.png")),
+        (Some(200), Some(200), contain, None, Some("200x200-background.png")),
+        (Some(2000), Some(2000), contain, None, Some("1000x1000-background.png")),
         (Some(200), Some(100), contain, None, Some("200x100.png")),
         (Some(1), None, None, None, Some("1x1.png")),
         (Some(4096), None, None, None, None),
@@ -82,7 +82,7 @@ async fn rejects_requests_when_all_permits_are_in_use() {
     let blobs = Blobs::folder(folder.join("media"));
     let library = MediaLibrary::new(db, Clock::fixed(0), CursorKey::new(&[0; 32]), blobs);
     let (etag, filename) = (ETag::from_parts(&["a"]), "a.png".to_owned());
-    let shown = ImageInfo {
+    let info = ImageInfo {
         media_type: "image/png",
         filename,
         etag,
@@ -92,9 +92,9 @@ async fn rejects_requests_when_all_permits_are_in_use() {
     let query = FileQuery { w: Some(10), h: None, fit: None, focus: None, format: None };
     let variant = resolve_size(&row(1000, 500), &query, Format::Png);
     let (key, blob) = (format!("{}.png", "00".repeat(16)), format!("00/{}/10x5.png", "00".repeat(16)));
-    let request = VariantRequest { shown, key, blob, variant };
-    let permits = library.waiting.clone().acquire_many_owned(32).await.expect("all permits");
-    assert!(library.waiting.try_acquire().is_err(), "there are exactly 32 permits");
+    let request = VariantRequest { info, key, blob, variant };
+    let permits = library.queue_permits.clone().acquire_many_owned(32).await.expect("all permits");
+    assert!(library.queue_permits.try_acquire().is_err(), "there are exactly 32 permits");
     assert!(matches!(library.ensure_stored(&request).await, Err(Error::Unavailable(_))));
     drop(permits);
     // With a permit, the request reaches the original, which does not exist.

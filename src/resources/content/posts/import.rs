@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{text::TagName, timestamp::Timestamp},
     http::{
-        auth::DRAFTS,
+        auth::RESTRICTED,
         problem::{Error, Result},
     },
     infra::db::Tx,
@@ -85,7 +85,7 @@ impl Posts {
         item.record(tx, row.id, row.version).await?;
         let published = row.published_at > 0;
         let public = published || was_published == Some(true);
-        tx.touch(if public { "posts" } else { DRAFTS }).await?;
+        tx.touch(if public { "posts" } else { RESTRICTED }).await?;
         events::imported(tx, (row.id, row.version), author, was_published, published, now);
         revisions.push(revision(row, tags, now)?);
         Ok(effect)

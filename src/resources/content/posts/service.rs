@@ -25,7 +25,7 @@ use crate::{
         text::TagName,
     },
     http::{
-        auth::{DRAFTS, Principal, cache_key, collections_for},
+        auth::{Principal, RESTRICTED, cache_key, collections_for},
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
@@ -151,7 +151,7 @@ impl Posts {
             row.into_active_model().reset_all().insert(&*tx).await?;
             reschedule(&tx, id, None, due, now).await?;
             posts.set_tags(&tx, id, &tags, now).await?;
-            tx.touch(if published { "posts" } else { DRAFTS }).await?;
+            tx.touch(if published { "posts" } else { RESTRICTED }).await?;
             let post = reload(&tx, id).await?;
             events::created(&tx, &post, now);
             store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&author)]).await?;
@@ -215,7 +215,7 @@ impl Posts {
                 row.unpublish_at = Set(None);
                 row.version = Set(version + 1);
                 row.update(&*tx).await?;
-                tx.touch(if published { "posts" } else { DRAFTS }).await?;
+                tx.touch(if published { "posts" } else { RESTRICTED }).await?;
                 let post = reload(&tx, id).await?;
                 events::deleted(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Deleted, now)?.changed_by(&caller)]).await
@@ -287,7 +287,7 @@ impl Posts {
         // Not written, so that this update cannot overwrite the count that the comment service maintains.
         row.comments_count = NotSet;
         row.update(&**tx).await?;
-        tx.touch(if public { "posts" } else { DRAFTS }).await?;
+        tx.touch(if public { "posts" } else { RESTRICTED }).await?;
         let post = reload(tx, id).await?;
         events::updated(tx, &post, was_published, now);
         Ok((post, true))

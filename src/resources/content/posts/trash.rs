@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     http::{
-        auth::{DRAFTS, Principal},
+        auth::{Principal, RESTRICTED},
         problem::{Error, Result},
     },
     resources::content::{
@@ -54,7 +54,7 @@ impl Posts {
                 let post = reload(&tx, id).await?;
                 events::restored(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Undeleted, now)?.changed_by(&caller)]).await?;
-                tx.touch(if published { "posts" } else { DRAFTS }).await?;
+                tx.touch(if published { "posts" } else { RESTRICTED }).await?;
                 Ok(post)
             })
             .await
@@ -80,7 +80,7 @@ impl Posts {
                     post_slug::Entity::delete_many().filter(slugs).exec(&*tx).await?;
                     let posts = post::Entity::delete_many().filter(post::Column::Id.is_in(expired));
                     let purged = posts.exec(&*tx).await?.rows_affected;
-                    tx.touch(DRAFTS).await?;
+                    tx.touch(RESTRICTED).await?;
                     Ok::<_, Error>(purged)
                 })
                 .await?;

@@ -16,7 +16,7 @@ use crate::{
         timestamp::Timestamp,
     },
     http::{
-        auth::{DRAFTS, Principal, cache_key, collections_for},
+        auth::{Principal, RESTRICTED, cache_key, collections_for},
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::{ETag, Precondition},
         pagination::Page,
@@ -298,7 +298,7 @@ impl Tags {
             .exec_without_returning(&**tx)
             .await?;
         if inserted > 0 {
-            tx.touch(DRAFTS).await?;
+            tx.touch(RESTRICTED).await?;
         }
         let found: Vec<(String, Uuid)> = tag::Entity::find()
             .select_only()

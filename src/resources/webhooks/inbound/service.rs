@@ -78,7 +78,7 @@ impl WebhookEvents {
         headers: &SignedHeaders,
         body: &[u8],
     ) -> Result<()> {
-        let not_configured = Error::NotFound("webhook: no secret of this provider is configured");
+        let not_configured = Error::NotFound("webhook configuration of this provider");
         let now = self.clock.now();
         let event = provider.ok_or(not_configured)?.verify(headers, body, now)?;
         self.store(P::PROVIDER, event, now).await

@@ -15,7 +15,7 @@ use super::{
     service::{WebhookEndpoints, load_for_update},
     types::{
         DeliveryState, EndpointState, WebhookDelivery, WebhookDeliveryQuery, WebhookEndpoint, WebhookFormat,
-        address,
+        location_path,
     },
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Kind of the job that deletes the deliveries of a deleted endpoint.
-pub const PURGE_DELIVERIES_JOB: &str = "webhooks.forget";
+pub const PURGE_DELIVERIES_JOB: &str = "webhooks.purge";
 
 #[derive(Serialize, Deserialize)]
 struct PurgeJob {
@@ -87,7 +87,7 @@ impl WebhookEndpoints {
     /// Enqueues a test delivery.
     pub async fn send_test(&self, id: Id<WebhookEndpoint>) -> Result<WebhookDelivery> {
         let now = self.clock.now();
-        let data = json!({ "id": id.to_string(), "href": address(id) });
+        let data = json!({ "id": id.to_string(), "href": location_path(id) });
         self.db
             .write(async move |tx: Tx| {
                 let endpoint = load_for_update(&tx, id).await?;

@@ -48,9 +48,9 @@ impl WebhookEndpoints {
 /// Returns the position of the log after which events must be dispatched. Returns `None` if no endpoint is
 /// enabled.
 async fn start_position<C: ConnectionTrait>(db: &C) -> Result<Option<i64>, DbErr> {
-    let enabled = endpoint::Entity::find().select_only().column(endpoint::Column::Since);
+    let enabled = endpoint::Entity::find().select_only().column(endpoint::Column::StartPosition);
     let enabled = enabled.filter(endpoint::Column::State.eq(EndpointState::Enabled));
-    let first = enabled.order_by_asc(endpoint::Column::Since).into_tuple::<i64>().one(db).await?;
+    let first = enabled.order_by_asc(endpoint::Column::StartPosition).into_tuple::<i64>().one(db).await?;
     let Some(first) = first else { return Ok(None) };
     let dispatched = sequence::Entity::find_by_id(POSITION.to_owned()).one(db).await?;
     Ok(Some(first.max(dispatched.map_or(0, |row| row.value))))
@@ -98,9 +98,9 @@ fn deliveries_for(
     now: i64,
 ) -> Vec<delivery::ActiveModel> {
     let filters = parse(&endpoint.events);
-    let matching = events
-        .iter()
-        .filter(|event| event.position > endpoint.since && matches(&filters, &event.kind, &event.topic));
+    let matching = events.iter().filter(|event| {
+        event.position > endpoint.start_position && matches(&filters, &event.kind, &event.topic)
+    });
     let rows = matching.filter_map(|row| {
         let event = Event::from_row(row)?;
         let data = json!(event.data);

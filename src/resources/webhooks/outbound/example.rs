@@ -39,7 +39,7 @@ impl Example for WebhookEndpoint {
             format: WebhookFormat::Standard,
             state: EndpointState::Enabled,
             disabled_reason: None,
-            previous_until: None,
+            previous_secret_until: None,
             created_at: CREATED_AT,
             updated_at: CREATED_AT,
             version: 1,

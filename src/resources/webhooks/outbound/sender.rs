@@ -145,7 +145,7 @@ impl WebhookEndpoints {
         row: &delivery::Model,
     ) -> Result<HttpResponse, ClientError> {
         let now = self.clock.now();
-        let previous = target.previous_secret.filter(|_| target.previous_until > Some(now));
+        let previous = target.previous_secret.filter(|_| target.previous_secret_until > Some(now));
         let secrets: Vec<_> = [Some(target.secret), previous]
             .into_iter()
             .flatten()

@@ -108,11 +108,11 @@ impl WebhookEndpoints {
                     format: Set(new.format),
                     secret: Set(signing_secret.expose().clone().into()),
                     previous_secret: Set(None),
-                    previous_until: Set(None),
+                    previous_secret_until: Set(None),
                     state: Set(EndpointState::Enabled),
                     disabled_reason: Set(None),
                     failing_since: Set(None),
-                    since: Set(tx.newest_event_position().await?),
+                    start_position: Set(tx.newest_event_position().await?),
                     version: Set(1),
                     created_at: Set(now),
                     updated_at: Set(now),
@@ -190,7 +190,7 @@ impl WebhookEndpoints {
             let (old, version) = (current.secret.clone(), current.version);
             let mut row = current.into_active_model();
             row.previous_secret = Set(Some(old));
-            row.previous_until = Set(Some(now + OVERLAP));
+            row.previous_secret_until = Set(Some(now + OVERLAP));
             row.secret = Set(signing_secret.expose().clone().into());
             row.version = Set(version + 1);
             row.updated_at = Set(now);
@@ -221,13 +221,13 @@ async fn apply(tx: &Tx, current: &endpoint::Model, patch: WebhookEndpointPatch) 
     match patch.state.filter(|state| *state != current.state) {
         Some(EndpointState::Disabled) => {
             row.state = EndpointState::Disabled;
-            row.disabled_reason = Some(DisabledReason::Asked);
+            row.disabled_reason = Some(DisabledReason::ByAdmin);
         }
         Some(EndpointState::Enabled) => {
             row.state = EndpointState::Enabled;
             row.disabled_reason = None;
             row.failing_since = None;
-            row.since = tx.newest_event_position().await?;
+            row.start_position = tx.newest_event_position().await?;
         }
         None => {}
     }
@@ -258,7 +258,7 @@ fn to_wire(row: endpoint::Model, now: i64) -> WebhookEndpoint {
         format: row.format,
         state: row.state,
         disabled_reason: row.disabled_reason,
-        previous_until: row.previous_until.filter(|until| now < *until).map(Timestamp),
+        previous_secret_until: row.previous_secret_until.filter(|until| now < *until).map(Timestamp),
         created_at: Timestamp(row.created_at),
         updated_at: Timestamp(row.updated_at),
         version: row.version,

@@ -68,7 +68,7 @@ pub struct WebhookEndpoint {
     pub disabled_reason: Option<DisabledReason>,
     /// The time until which deliveries are also signed with the previous secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous_until: Option<Timestamp>,
+    pub previous_secret_until: Option<Timestamp>,
     /// The time of creation.
     pub created_at: Timestamp,
     /// The time of the last update.
@@ -82,12 +82,12 @@ impl Resource for WebhookEndpoint {
     const HEADERS: &'static [&'static str] = &["Last-Modified"];
 
     fn etag(&self) -> ETag {
-        // `previousUntil` disappears from the representation when it has passed.
-        let until = self.previous_until.map_or_else(String::new, |until| until.to_string());
+        // `previousSecretUntil` disappears from the representation when it has passed.
+        let until = self.previous_secret_until.map_or_else(String::new, |until| until.to_string());
         ETag::from_parts(&[&self.id.to_string(), &self.version.to_string(), &until])
     }
     fn location(&self) -> String {
-        address(self.id)
+        location_path(self.id)
     }
     fn last_modified(&self) -> Option<Timestamp> {
         Some(self.updated_at)
@@ -97,7 +97,7 @@ impl Resource for WebhookEndpoint {
     }
 }
 
-pub fn address(id: Id<WebhookEndpoint>) -> String {
+pub fn location_path(id: Id<WebhookEndpoint>) -> String {
     format!("/api/webhook-endpoints/{id}")
 }
 

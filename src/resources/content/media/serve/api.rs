@@ -38,14 +38,14 @@ impl MediaFilesApi {
     ) -> Result<ImageResponse, ApiError<(NotFound, RangeNotSatisfiable, BadRequest)>> {
         let accepted = request.header(header::ACCEPT);
         let variant = self.0.resolve(&key.0, &query, accepted).await?;
-        if let Some(unchanged) = ImageResponse::not_modified(&variant.shown, &if_none_match.0) {
+        if let Some(unchanged) = ImageResponse::not_modified(&variant.info, &if_none_match.0) {
             return Ok(unchanged);
         }
         let size = self.0.ensure_stored(&variant).await?;
         let range = match ByteRange::resolve(
             range_header.0.as_deref(),
             if_range.0.as_deref(),
-            &variant.shown.etag,
+            &variant.info.etag,
             size,
         ) {
             ByteRange::Full => None,
@@ -53,6 +53,6 @@ impl MediaFilesApi {
             ByteRange::Unsatisfiable => return Err(Error::RangeNotSatisfiable(size).into()),
         };
         let blob = self.0.open(&variant, range.clone()).await?;
-        Ok(ImageResponse::new(&variant.shown, size, range, blob.chunks))
+        Ok(ImageResponse::new(&variant.info, size, range, blob.chunks))
     }
 }
