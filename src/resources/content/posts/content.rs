@@ -1,8 +1,8 @@
 //! Editable fields of a post, as stored in its revisions.
-use poem_openapi::Object;
+use poem_openapi::{Object, types::Example};
 use serde::{Deserialize, Serialize};
 
-use super::types::Post;
+use super::types::{CONTENT, COVER, EXCERPT, FUTURE, Post, TITLE};
 use crate::{
     domain::{
         slug::Slug,
@@ -110,5 +110,27 @@ impl Post {
             publish_at: self.publish_at,
             unpublish_at: self.unpublish_at,
         }
+    }
+}
+
+impl Example for PostSnapshot {
+    fn example() -> Self {
+        PostSnapshot {
+            title: TITLE.into(),
+            slug: "a-joint-that-fits".into(),
+            content: CONTENT.into(),
+            excerpt: Some(EXCERPT.into()),
+            cover_image: Some(COVER.into()),
+            tags: vec!["Joinery".into()],
+            published: true,
+            publish_at: None,
+            unpublish_at: Some(FUTURE),
+        }
+    }
+}
+
+impl Example for PostRevision {
+    fn example() -> Self {
+        PostRevision { revision: Revision::example(), post: PostSnapshot::example(), location: String::new() }
     }
 }

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 
 use entity::{post, post_coauthor, post_tag, tag, user};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, JoinType,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, IntoSimpleExpr,
+    Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -49,33 +49,24 @@ pub fn visible_to(viewer: Option<&Principal>) -> Select<post::Entity> {
 /// A post with the columns of its author.
 #[derive(Debug, FromQueryResult)]
 pub(super) struct PostRow {
-    id: Uuid,
-    slug: String,
-    title: String,
-    published_at: i64,
-    comments_count: i64,
-    created_at: i64,
-    updated_at: i64,
-    version: i64,
-    excerpt: Option<String>,
-    cover_image: Option<String>,
-    content: Option<String>,
-    author_id: Uuid,
+    #[sea_orm(nested)]
+    post: post::Model,
     author_name: String,
     author_avatar: Option<String>,
     author_bio: Option<String>,
     coauthors: i64,
-    deleted_at: Option<i64>,
-    publish_at: Option<i64>,
-    unpublish_at: Option<i64>,
 }
 
-/// Selects the columns of [`PostRow`]. Columns that are not requested are selected as NULL.
+/// Selects the columns of [`PostRow`]. Columns that are not requested are selected as constants: their texts are long.
 fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post::Entity> {
     let requested = |name: &str| fields.split(',').any(|field| field == name);
-    let text = |column: post::Column, requested: bool| match requested {
-        true => column.into_simple_expr(),
-        false => Expr::cust("CAST(NULL AS TEXT)"),
+    let null = || Expr::cust("CAST(NULL AS TEXT)");
+    let omitted = |column: &post::Column| match column {
+        post::Column::Search => Some(Expr::cust("''")),
+        post::Column::Content if !requested("content") => Some(Expr::cust("''")),
+        post::Column::Excerpt if !requested("excerpt") => Some(null()),
+        post::Column::CoverImage if !requested("coverImage") => Some(null()),
+        _ => None,
     };
     let coauthors = Query::select()
         .expr(Expr::col((post_coauthor::Entity, post_coauthor::Column::UserId)).count())
@@ -85,25 +76,12 @@ fn columns(find: Select<post::Entity>, fields: &str, bios: bool) -> Select<post:
                 .equals((post::Entity, post::Column::Id)),
         )
         .to_owned();
-    let bio = if bios { user::Column::Bio.into_simple_expr() } else { Expr::cust("CAST(NULL AS TEXT)") };
-    find.select_only()
-        .columns([
-            post::Column::Id,
-            post::Column::Slug,
-            post::Column::Title,
-            post::Column::PublishedAt,
-            post::Column::CommentsCount,
-            post::Column::CreatedAt,
-            post::Column::UpdatedAt,
-            post::Column::Version,
-            post::Column::AuthorId,
-            post::Column::DeletedAt,
-            post::Column::PublishAt,
-            post::Column::UnpublishAt,
-        ])
-        .expr_as(text(post::Column::Excerpt, requested("excerpt")), "excerpt")
-        .expr_as(text(post::Column::CoverImage, requested("coverImage")), "cover_image")
-        .expr_as(text(post::Column::Content, requested("content")), "content")
+    let bio = if bios { user::Column::Bio.into_simple_expr() } else { null() };
+    let selected = post::Column::iter().fold(find.select_only(), |find, column| match omitted(&column) {
+        Some(constant) => find.expr_as(constant, column.as_str()),
+        None => find.column(column),
+    });
+    selected
         .join(JoinType::InnerJoin, post::Relation::Author.def())
         .column_as(user::Column::Name, "author_name")
         .column_as(user::Column::AvatarUrl, "author_avatar")
@@ -213,41 +191,43 @@ fn list_identity(query: &PostQuery) -> String {
 impl PostRow {
     /// Returns the values of the sort keys, which a cursor encodes.
     fn sort_values(&self, sort: &Sort) -> Vec<SortValue> {
+        let post = &self.post;
         let value = |name: &str| match name {
-            "title" => SortValue::Text(self.title.clone()),
-            "createdAt" => SortValue::Number(self.created_at),
-            "updatedAt" => SortValue::Number(self.updated_at),
-            "deletedAt" => SortValue::Number(self.deleted_at.unwrap_or_default()),
-            _ => SortValue::Number(self.published_at),
+            "title" => SortValue::Text(post.title.clone()),
+            "createdAt" => SortValue::Number(post.created_at),
+            "updatedAt" => SortValue::Number(post.updated_at),
+            "deletedAt" => SortValue::Number(post.deleted_at.unwrap_or_default()),
+            _ => SortValue::Number(post.published_at),
         };
-        sort.position(value, self.id)
+        sort.position(value, post.id)
     }
 
     fn into_post(self, related: &mut Related) -> Post {
+        let post = self.post;
         Post {
-            id: Id::from(self.id),
-            slug: self.slug.into(),
-            title: self.title.into(),
-            content: self.content.unwrap_or_default().into(),
-            excerpt: self.excerpt.map(Into::into),
-            cover_image: self.cover_image.map(Into::into),
+            id: Id::from(post.id),
+            slug: post.slug.into(),
+            title: post.title.into(),
+            content: post.content.into(),
+            excerpt: post.excerpt.map(Into::into),
+            cover_image: post.cover_image.map(Into::into),
             author: AuthorRef {
-                id: Id::from(self.author_id),
+                id: Id::from(post.author_id),
                 name: self.author_name.into(),
                 avatar_url: self.author_avatar.map(Into::into),
                 bio: self.author_bio.map(Into::into),
             },
-            coauthors: related.authors.remove(&self.id).unwrap_or_default(),
-            tags: related.tags.remove(&self.id).unwrap_or_default(),
-            published: self.published_at > 0,
-            published_at: (self.published_at > 0).then_some(Timestamp(self.published_at)),
-            publish_at: self.publish_at.map(Timestamp),
-            unpublish_at: self.unpublish_at.map(Timestamp),
-            comments_count: self.comments_count,
-            created_at: Timestamp(self.created_at),
-            updated_at: Timestamp(self.updated_at),
-            version: self.version,
-            deleted_at: self.deleted_at.map(Timestamp),
+            coauthors: related.authors.remove(&post.id).unwrap_or_default(),
+            tags: related.tags.remove(&post.id).unwrap_or_default(),
+            published: post.published_at > 0,
+            published_at: (post.published_at > 0).then_some(Timestamp(post.published_at)),
+            publish_at: post.publish_at.map(Timestamp),
+            unpublish_at: post.unpublish_at.map(Timestamp),
+            comments_count: post.comments_count,
+            created_at: Timestamp(post.created_at),
+            updated_at: Timestamp(post.updated_at),
+            version: post.version,
+            deleted_at: post.deleted_at.map(Timestamp),
             previewed: false,
         }
     }
@@ -301,7 +281,7 @@ impl Related {
             .join(JoinType::InnerJoin, post_tag::Relation::Tag.def())
             .column(tag::Column::Slug)
             .column(tag::Column::Name)
-            .filter(post_tag::Column::PostId.is_in(rows.iter().map(|row| row.id)))
+            .filter(post_tag::Column::PostId.is_in(rows.iter().map(|row| row.post.id)))
             .order_by_asc(post_tag::Column::Position)
             .into_tuple()
             .all(db)
@@ -309,7 +289,8 @@ impl Related {
         for (post, slug, name) in tagged {
             related.tags.entry(post).or_default().push(TagRef { slug: slug.into(), name: name.into() });
         }
-        let coauthored: Vec<Uuid> = rows.iter().filter(|row| row.coauthors > 0).map(|row| row.id).collect();
+        let coauthored: Vec<Uuid> =
+            rows.iter().filter(|row| row.coauthors > 0).map(|row| row.post.id).collect();
         if coauthored.is_empty() {
             return Ok(related);
         }

@@ -3,7 +3,6 @@ mod api;
 mod comment_count;
 mod content;
 mod events;
-mod example;
 mod import;
 mod key;
 mod list;

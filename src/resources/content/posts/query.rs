@@ -1,7 +1,7 @@
 //! Query parameters of the operations on posts.
-use poem_openapi::{Enum, Object};
+use poem_openapi::{Enum, Object, types::Example};
 
-use super::types::PreviewToken;
+use super::types::{CREATED, PreviewToken, post_id};
 use crate::{
     domain::{
         id::Id,
@@ -101,4 +101,28 @@ pub enum PostExpand {
 pub struct PreviewQuery {
     /// The token of a preview link. It grants access to the post, draft or published.
     pub preview: Option<PreviewToken>,
+}
+
+impl Example for PostQuery {
+    fn example() -> Self {
+        PostQuery {
+            paging: PageParams::example(),
+            tag: vec!["joinery".into()],
+            author: Some(post_id()),
+            status: Some(PostStatus::Published),
+            deleted: Some(Deleted::Only),
+            q: Some("joint".into()),
+            published_from: Some(CREATED),
+            published_before: Some(Timestamp(1_795_252_800_000)),
+            sort: Some("-publishedAt,title".into()),
+            fields: Some("excerpt,content".into()),
+            expand: Some(PostExpand::Author),
+        }
+    }
+}
+
+impl Example for PreviewQuery {
+    fn example() -> Self {
+        PreviewQuery { preview: Some("AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g".into()) }
+    }
 }

@@ -36,12 +36,6 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Returns a schedule that replaces both times; `None` clears a time.
-    pub fn replacing(publish: Option<Timestamp>, unpublish: Option<Timestamp>) -> Self {
-        let patch = |at: Option<Timestamp>| at.map_or(Patch::Null, Patch::Value);
-        Schedule { publish: patch(publish), unpublish: patch(unpublish) }
-    }
-
     /// Validates the schedule and applies it to `row`, whose `published_at` is already the new one.
     /// `was_published` is the state before the write.
     pub fn apply(self, row: &mut post::Model, was_published: bool, now: i64) -> Result<()> {

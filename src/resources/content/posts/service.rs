@@ -127,30 +127,21 @@ impl Posts {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
             lock_active(&tx, &author).await?;
-            let PostInput { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
             let id = Uuid::now_v7();
-            let slug = match slug {
+            let mut row = empty_draft(id, author.user, now);
+            let PostChange { slug, tags, published, schedule } = apply(&mut row, new.into());
+            row.slug = match slug {
                 Some(slug) => claim_exact(&tx, id, &slug, now).await?,
-                None => claim_available(&tx, id, &slugify(&title, "post"), now).await?,
+                None => claim_available(&tx, id, &slugify(&row.title, "post"), now).await?,
             };
-            let search = search_text(&title, excerpt.as_deref());
-            let published_at = if published { now } else { 0 };
-            let draft = empty_draft(id, author.user, now);
-            let mut row = post::Model {
-                slug,
-                search,
-                title: title.into(),
-                content: content.into(),
-                excerpt: excerpt.map(String::from),
-                cover_image: cover_image.map(String::from),
-                published_at,
-                ..draft
-            };
-            Schedule::replacing(new.publish_at, new.unpublish_at).apply(&mut row, false, now)?;
+            row.search = search_text(&row.title, row.excerpt.as_deref());
+            let published = published.unwrap_or_default();
+            row.published_at = if published { now } else { 0 };
+            schedule.apply(&mut row, false, now)?;
             let due = next_change(&row);
             row.into_active_model().reset_all().insert(&*tx).await?;
             reschedule(&tx, id, None, due, now).await?;
-            posts.set_tags(&tx, id, &tags, now).await?;
+            posts.set_tags(&tx, id, &tags.unwrap_or_default(), now).await?;
             tx.touch(if published { "posts" } else { RESTRICTED }).await?;
             let post = reload(&tx, id).await?;
             events::created(&tx, &post, now);
@@ -167,16 +158,7 @@ impl Posts {
         new: PostInput,
         precondition: Precondition,
     ) -> Result<Post> {
-        let PostInput { title, content, slug, excerpt, cover_image, tags, published, .. } = new;
-        let schedule = Schedule::replacing(new.publish_at, new.unpublish_at);
-        self.update_with(caller, key, precondition, move |row| {
-            row.title = title.into();
-            row.content = content.into();
-            row.excerpt = excerpt.map(String::from);
-            row.cover_image = cover_image.map(String::from);
-            PostChange { slug, tags: Some(tags), published: Some(published), schedule }
-        })
-        .await
+        self.update(caller, key, new.into(), precondition).await
     }
 
     pub async fn update(
@@ -186,20 +168,18 @@ impl Posts {
         patch: PostPatch,
         precondition: Precondition,
     ) -> Result<Post> {
-        let PostPatch { title, content, slug, excerpt, cover_image, tags, published, .. } = patch;
-        let schedule = Schedule { publish: patch.publish_at, unpublish: patch.unpublish_at };
-        self.update_with(caller, key, precondition, move |row| {
-            if let Some(title) = title {
-                row.title = title.into();
-            }
-            if let Some(content) = content {
-                row.content = content.into();
-            }
-            row.excerpt = excerpt.apply_to(row.excerpt.take());
-            row.cover_image = cover_image.apply_to(row.cover_image.take());
-            PostChange { slug, tags, published, schedule }
-        })
-        .await
+        let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
+        self.db
+            .write(async move |tx| {
+                let row = load_for_update(&tx, &caller, &key, &precondition).await?;
+                let (post, changed) = posts.write_version(&tx, row, now, |row| apply(row, patch)).await?;
+                if changed {
+                    store_revisions(&tx, [post.to_revision(Change::Changed, now)?.changed_by(&caller)])
+                        .await?;
+                }
+                Ok(post)
+            })
+            .await
     }
 
     pub async fn delete(&self, caller: &Principal, key: PostKey, precondition: Precondition) -> Result<()> {
@@ -219,32 +199,6 @@ impl Posts {
                 let post = reload(&tx, id).await?;
                 events::deleted(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Deleted, now)?.changed_by(&caller)]).await
-            })
-            .await
-    }
-
-    /// Runs `edit` on the locked row, after the checks of existence, owner and `If-Match` in the same
-    /// transaction.
-    async fn update_with<F>(
-        &self,
-        caller: &Principal,
-        key: PostKey,
-        precondition: Precondition,
-        edit: F,
-    ) -> Result<Post>
-    where
-        F: FnOnce(&mut post::Model) -> PostChange + Send + 'static,
-    {
-        let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
-        self.db
-            .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, &key, &precondition).await?;
-                let (post, changed) = posts.write_version(&tx, row, now, edit).await?;
-                if changed {
-                    store_revisions(&tx, [post.to_revision(Change::Changed, now)?.changed_by(&caller)])
-                        .await?;
-                }
-                Ok(post)
             })
             .await
     }
@@ -327,26 +281,31 @@ pub(super) struct PostChange {
     pub schedule: Schedule,
 }
 
+/// Applies a patch to the columns of a row; returns the part that concerns more than the row.
+fn apply(row: &mut post::Model, patch: PostPatch) -> PostChange {
+    // Without `..`: a new field that is not applied does not compile.
+    let PostPatch { title, content, slug, excerpt, cover_image, tags, published, publish_at, unpublish_at } =
+        patch;
+    if let Some(title) = title {
+        row.title = title.into();
+    }
+    if let Some(content) = content {
+        row.content = content.into();
+    }
+    row.excerpt = excerpt.apply_to(row.excerpt.take());
+    row.cover_image = cover_image.apply_to(row.cover_image.take());
+    PostChange { slug, tags, published, schedule: Schedule { publish: publish_at, unpublish: unpublish_at } }
+}
+
 /// Returns the row of a new draft without text.
 fn empty_draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
     post::Model {
         id,
-        slug: String::new(),
-        title: String::new(),
-        content: String::new(),
-        excerpt: None,
-        cover_image: None,
         author_id: author,
-        published_at: 0,
-        publish_at: None,
-        unpublish_at: None,
-        comments_count: 0,
-        search: String::new(),
-        source: None,
         version: 1,
         created_at: now,
         updated_at: now,
-        deleted_at: None,
+        ..post::Model::default()
     }
 }
 
