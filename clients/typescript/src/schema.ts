@@ -3465,7 +3465,7 @@ export interface components {
          *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
          *       "expiresAt": "2026-11-21T09:00:00.000Z",
          *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
-         *       "previousUntil": "2025-11-22T09:00:00.000Z",
+         *       "previousSecretUntil": "2025-11-22T09:00:00.000Z",
          *       "createdAt": "2025-11-21T09:00:00.000Z",
          *       "updatedAt": "2025-11-21T09:00:00.000Z"
          *     }
@@ -3502,7 +3502,7 @@ export interface components {
              * Format: date-time
              * @description When the previous secret expires after a rotation; absent if only the current secret is valid.
              */
-            previousUntil?: string;
+            previousSecretUntil?: string;
             /**
              * Format: date-time
              * @description When the key was created.
@@ -4160,7 +4160,7 @@ export interface components {
          * @description The reason why an endpoint is disabled.
          * @enum {string}
          */
-        DisabledReason: "asked" | "gone" | "failing";
+        DisabledReason: "by-admin" | "gone" | "failing";
         /**
          * @description A document with its text.
          * @example {
@@ -4708,7 +4708,7 @@ export interface components {
          *       "owner": "0199c0de-1111-7c3d-8e1f-2a3b4c5d6e7f",
          *       "expiresAt": "2026-11-21T09:00:00.000Z",
          *       "lastUsedAt": "2025-11-22T09:00:00.000Z",
-         *       "previousUntil": "2025-11-22T09:00:00.000Z",
+         *       "previousSecretUntil": "2025-11-22T09:00:00.000Z",
          *       "createdAt": "2025-11-21T09:00:00.000Z",
          *       "updatedAt": "2025-11-21T09:00:00.000Z",
          *       "key": "tenon_0199c0deab1e7c3d8e1f2a3b4c5d6e7f_EXAMPLE-of-a-secret-EXAMPLE-of-a-secret-EXA"
@@ -4746,7 +4746,7 @@ export interface components {
              * Format: date-time
              * @description When the previous secret expires after a rotation; absent if only the current secret is valid.
              */
-            previousUntil?: string;
+            previousSecretUntil?: string;
             /**
              * Format: date-time
              * @description When the key was created.
@@ -4799,7 +4799,7 @@ export interface components {
              * Format: date-time
              * @description The time until which deliveries are also signed with the previous secret.
              */
-            previousUntil?: string;
+            previousSecretUntil?: string;
             /**
              * Format: date-time
              * @description The time of creation.
@@ -6769,7 +6769,7 @@ export interface components {
              * Format: date-time
              * @description The time until which deliveries are also signed with the previous secret.
              */
-            previousUntil?: string;
+            previousSecretUntil?: string;
             /**
              * Format: date-time
              * @description The time of creation.
