@@ -7,7 +7,7 @@ use poem_openapi::{
 use serde_json::json;
 
 use super::{
-    multipart::{Multipart, boundary},
+    multipart::{Multipart, TOO_LARGE_HINT, boundary},
     operation::{Argument, BodyFormat, DeclareArgument, MediaType, Operation, RequestBody as DeclaredBody},
     problem::{Error, Problem},
 };
@@ -70,7 +70,7 @@ impl DeclareArgument for ImageUpload {
             content: vec![MediaType { name: MULTIPART_FORM_DATA, schema }],
             format: BodyFormat::Multipart { file: "file", media_types: accepted_media_types() },
             max_bytes: Some(MAX_BODY_BYTES),
-            too_large_hint: Some(", including the multipart headers"),
+            too_large_hint: Some(TOO_LARGE_HINT),
         });
     }
 }

@@ -16,6 +16,9 @@ use super::{
 /// The maximum size of the headers of one part, in bytes.
 const MAX_HEADERS: usize = 8 * 1024;
 
+/// The end of the message for a form that exceeds its size limit.
+pub const TOO_LARGE_HINT: &str = ", including the multipart headers";
+
 /// A form whose parts are read one after another.
 pub struct Multipart {
     body: BoxStream<'static, io::Result<Bytes>>,
@@ -149,12 +152,7 @@ impl Multipart {
         match self.body.next().await {
             Some(Ok(bytes)) => {
                 let remaining = self.remaining.checked_sub(bytes.len());
-                let too_large = || {
-                    Error::PayloadTooLarge(format!(
-                        "the body must be at most {} bytes, including the multipart headers",
-                        self.limit
-                    ))
-                };
+                let too_large = || Error::PayloadTooLarge(BodyError::too_large(self.limit, TOO_LARGE_HINT));
                 self.remaining = remaining.ok_or_else(too_large)?;
                 self.buffer.extend_from_slice(&bytes);
                 Ok(())

@@ -75,7 +75,7 @@ impl RequestLine {
             client = self.client,
             status = rejection.code.status().as_u16(),
             code = rejection.code.as_str(),
-            reason = rejection.detail,
+            reason = &*rejection.detail,
             "rejected"
         );
     }

@@ -57,27 +57,11 @@ pub async fn handle<H: Handler>(
         // (RFC 9112, section 9.6), the client would send its next request on it and lose the request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
-    match progress.failure().map(code) {
+    match progress.failure() {
         // The handler has received only part of the body, so its response is discarded, unless it reports the
         // same error in more detail.
-        Some(code) if response.status() != code.status() => reject(Rejection::new(code, detail(code)), line),
+        Some(error) if response.status() != error.code().status() => reject(error.into(), line),
         _ => response,
-    }
-}
-
-fn code(error: BodyError) -> ProblemCode {
-    match error {
-        BodyError::Timeout => ProblemCode::RequestTimeout,
-        BodyError::TooLarge => ProblemCode::PayloadTooLarge,
-        BodyError::Incomplete => ProblemCode::MalformedRequest,
-    }
-}
-
-fn detail(code: ProblemCode) -> &'static str {
-    match code {
-        ProblemCode::RequestTimeout => "the request body arrived too slowly",
-        ProblemCode::PayloadTooLarge => "body: exceeds the size limit of the operation",
-        _ => "the request body is incomplete",
     }
 }
 
@@ -98,12 +82,12 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
     }
     let target = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if target > limits.line_bytes {
-        return Some(Rejection::new(ProblemCode::UriTooLong, "request target: must be at most 8,192 bytes"));
+        return Some(request_head::target_too_long(limits));
     }
     // The size of a header in HTTP/1, with `: ` and CRLF.
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if bytes > limits.head_bytes || headers.len() > limits.max_headers {
-        return Some(request_head::too_large());
+        return Some(request_head::too_large(limits));
     }
     let encoded = |value: &header::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(header::CONTENT_ENCODING).iter().any(encoded) {
@@ -113,8 +97,7 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
         ));
     }
     let declared = request.body().size_hint().lower();
-    (declared > max_bytes)
-        .then(|| Rejection::new(ProblemCode::PayloadTooLarge, detail(ProblemCode::PayloadTooLarge)))
+    (declared > max_bytes).then(|| BodyError::TooLarge.into())
 }
 
 /// Returns the response to a request that is rejected before dispatch. It closes the connection.

@@ -11,18 +11,16 @@ use crate::http::{problem::Problem, problem_code::ProblemCode};
 /// 413 if the body is larger than `limit` bytes, 408 if it arrives too slowly, 400 if it is incomplete.
 pub async fn read_body(request: &mut Request, limit: usize, hint: &str) -> Result<Vec<u8>, Problem> {
     check_content_length(request, limit, hint)?;
-    match request.take_body().into_bytes_limit(limit).await {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(ReadBodyError::PayloadTooLarge) => Err(too_large(limit, hint)),
-        Err(ReadBodyError::Io(error)) => Err(match BodyError::from_io(&error) {
-            Some(BodyError::Timeout) => {
-                Problem::new(ProblemCode::RequestTimeout, "the request body arrived too slowly")
-            }
-            Some(BodyError::TooLarge) => too_large(limit, hint),
-            _ => Problem::new(ProblemCode::MalformedRequest, "the request body is incomplete"),
-        }),
-        Err(_) => Err(Problem::new(ProblemCode::MalformedRequest, "the request body cannot be read")),
-    }
+    let error = match request.take_body().into_bytes_limit(limit).await {
+        Ok(bytes) => return Ok(bytes.into()),
+        Err(ReadBodyError::PayloadTooLarge) => BodyError::TooLarge,
+        Err(ReadBodyError::Io(error)) => BodyError::from_io(&error).unwrap_or(BodyError::Incomplete),
+        Err(_) => return Err(Problem::new(ProblemCode::MalformedRequest, "the request body cannot be read")),
+    };
+    Err(match error {
+        BodyError::TooLarge => too_large(limit, hint),
+        error => Problem::new(error.code(), error.message()),
+    })
 }
 
 /// Rejects a body whose Content-Length exceeds `limit` bytes.
@@ -35,5 +33,5 @@ pub fn check_content_length(request: &Request, limit: usize, hint: &str) -> Resu
 }
 
 fn too_large(limit: usize, hint: &str) -> Problem {
-    Problem::new(ProblemCode::PayloadTooLarge, format!("body: must be at most {limit} bytes{hint}"))
+    Problem::new(ProblemCode::PayloadTooLarge, BodyError::too_large(limit, hint))
 }

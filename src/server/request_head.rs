@@ -2,21 +2,29 @@
 //!
 //! hyper accepts forms that other parsers read differently. Strict validation prevents request smuggling
 //! behind a proxy.
+use std::borrow::Cow;
+
 use poem::http::{Uri, uri::Authority};
 
 use super::limits::Limits;
-use crate::http::problem_code::ProblemCode;
+use crate::http::{body_error::BodyError, problem_code::ProblemCode};
 
 /// The reason why a request is rejected before it is dispatched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub code: ProblemCode,
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
 }
 
 impl Rejection {
     pub const fn new(code: ProblemCode, detail: &'static str) -> Self {
-        Rejection { code, detail }
+        Rejection { code, detail: Cow::Borrowed(detail) }
+    }
+}
+
+impl From<BodyError> for Rejection {
+    fn from(error: BodyError) -> Self {
+        Rejection::new(error.code(), error.message())
     }
 }
 
@@ -45,16 +53,23 @@ pub fn check_prefix(prefix: &[u8], limits: &Limits) -> Option<Rejection> {
     }
     let line = prefix.iter().position(|byte| *byte == b'\n').unwrap_or(prefix.len());
     if line > limits.line_bytes {
-        return Some(Rejection::new(ProblemCode::UriTooLong, "request target: must be at most 8,192 bytes"));
+        return Some(target_too_long(limits));
     }
-    (prefix.len() > limits.head_bytes).then(too_large)
+    (prefix.len() > limits.head_bytes).then(|| too_large(limits))
 }
 
-pub const fn too_large() -> Rejection {
-    Rejection::new(
-        ProblemCode::HeadersTooLarge,
-        "headers: at most 64 are allowed, with at most 8,192 bytes each and 16,384 bytes in total",
-    )
+pub fn target_too_long(limits: &Limits) -> Rejection {
+    let detail = format!("request target: must be at most {} bytes", limits.line_bytes);
+    Rejection { code: ProblemCode::UriTooLong, detail: detail.into() }
+}
+
+pub fn too_large(limits: &Limits) -> Rejection {
+    let Limits { max_headers, line_bytes, head_bytes, .. } = limits;
+    let detail = format!(
+        "headers: at most {max_headers} are allowed, with at most {line_bytes} bytes each and {head_bytes} bytes \
+         in total"
+    );
+    Rejection { code: ProblemCode::HeadersTooLarge, detail: detail.into() }
 }
 
 /// Validates a complete head, including the empty line, and returns the framing of the body.
@@ -68,7 +83,7 @@ pub fn validate(head: &[u8], limits: &Limits) -> Result<Framing, Rejection> {
     let mut headers = FramingHeaders::default();
     for line in lines {
         if line.len() > limits.line_bytes || headers.count == limits.max_headers {
-            return Err(too_large());
+            return Err(too_large(limits));
         }
         headers.add(line)?;
     }

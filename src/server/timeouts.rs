@@ -127,7 +127,7 @@ impl ConnectionTimers {
     }
 
     pub fn rejection(&self) -> Option<Rejection> {
-        self.state().rejection
+        self.state().rejection.clone()
     }
 
     /// Sets the shutdown deadline, unless an earlier one is set.

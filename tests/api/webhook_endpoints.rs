@@ -1,8 +1,11 @@
 //! Outgoing webhooks: signatures, retries, stored deliveries, and rejected URLs.
+use entity::webhook_endpoint;
+use sea_orm::{EntityTrait, sea_query::Expr};
 use serde_json::{Value, json};
 use tenon::{
     domain::timestamp::Timestamp,
     http::auth::Role,
+    infra::db::Tx,
     worker::{self, WorkerTimings},
 };
 use tokio::{
@@ -214,6 +217,29 @@ async fn signs_with_both_secrets_for_a_day_after_a_rotation() {
         assert!(!String::from_utf8_lossy(&shown.bytes).contains("whsec_"), "{path}");
         assert!(shown.body.get("previousSecretUntil").is_none());
     }
+}
+
+#[api_test]
+async fn fails_an_attempt_with_an_invalid_stored_secret() {
+    let (api, admin, _stop) = start_with_workers().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, _) = endpoint(&admin, &receiver.url, json!(["posts"])).await;
+    let corrupt = async move |tx: Tx| {
+        let update = webhook_endpoint::Entity::update_many()
+            .col_expr(webhook_endpoint::Column::Secret, Expr::value("whsec_?"));
+        update.exec(&*tx).await
+    };
+    assert_eq!(api.app.db.write(corrupt).await.expect("written").rows_affected, 1);
+    create_draft(&admin, "One").await;
+    let failed = wait_for_delivery(&admin, &endpoint, "pending", 1).await;
+    let error = failed["lastError"].as_str().expect("an error");
+    assert!(error.contains("rotate the secret"), "{error}");
+    let rotated = admin.post_empty(&format!("{endpoint}/rotate-secret")).await.is(200).body;
+    assert!(rotated.get("previousSecretUntil").is_none(), "the invalid secret does not sign");
+    api.clock.advance(next_attempt_at(&failed) - api.clock.now());
+    wait_for_delivery(&admin, &endpoint, "delivered", 2).await;
+    let call = receiver.calls(1).await.remove(0);
+    assert!(call.signed_by(rotated["secret"].as_str().expect("a secret")), "{}", call.head);
 }
 
 #[api_test]

@@ -42,8 +42,7 @@ impl Folder {
         let (root, path) = (self.0.clone(), self.path(key));
         run_blocking(move || {
             let folder = path.parent().unwrap_or(&root);
-            create_folders(&root, folder)?;
-            fs::rename(file.path(), &path)?;
+            rename_into_folder(file.path(), &path, || create_folders(&root, folder))?;
             fs::File::open(folder)?.sync_all()
         })
         .await
@@ -105,6 +104,23 @@ impl Folder {
     }
 }
 
+/// Attempts to rename a file into a new folder.
+const RENAME_ATTEMPTS: usize = 8;
+
+/// Creates the folder of `to` with `create_folder`, and renames `from` to `to`. A concurrent
+/// [`Folder::remove`] can delete the empty folder in between; then both steps are repeated.
+fn rename_into_folder(from: &Path, to: &Path, create_folder: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    let attempt = || create_folder().and_then(|()| fs::rename(from, to));
+    let mut result = attempt();
+    for _ in 1..RENAME_ATTEMPTS {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => result = attempt(),
+            _ => break,
+        }
+    }
+    result
+}
+
 /// Creates the folders from `root` to `folder`, and syncs their parents: after a power failure, a synced file
 /// is lost if its directory entry was not synced.
 fn create_folders(root: &Path, folder: &Path) -> io::Result<()> {
@@ -130,4 +146,47 @@ async fn read_chunk((mut file, remaining): (File, u64)) -> io::Result<Option<(By
     }
     bytes.truncate(read);
     Ok(Some((bytes.into(), (file, remaining - read as u64))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Renames a file into a folder that is removed after each of its first `removals` creations. Returns the
+    /// result and the number of creations.
+    fn rename_with_removals(removals: usize) -> (io::Result<()>, usize) {
+        let root = std::env::temp_dir().join(format!("tenon-folder-{}", Uuid::now_v7()));
+        fs::create_dir(&root).expect("a folder");
+        let (from, folder) = (root.join("incoming"), root.join("ab/abc"));
+        fs::write(&from, b"blob").expect("a file");
+        let created = Cell::new(0);
+        let result = rename_into_folder(&from, &folder.join("v.webp"), || {
+            create_folders(&root, &folder)?;
+            created.set(created.get() + 1);
+            if created.get() <= removals { fs::remove_dir(&folder) } else { Ok(()) }
+        });
+        assert_eq!(fs::read(folder.join("v.webp")).is_ok_and(|bytes| bytes == b"blob"), result.is_ok());
+        let _ = fs::remove_dir_all(&root);
+        (result, created.get())
+    }
+
+    #[test]
+    fn creates_a_concurrently_removed_folder_again() {
+        for removals in [0, 1, RENAME_ATTEMPTS - 1] {
+            let (result, created) = rename_with_removals(removals);
+            assert!(result.is_ok(), "{result:?}");
+            assert_eq!(created, removals + 1);
+        }
+    }
+
+    #[test]
+    fn limits_the_attempts_to_rename() {
+        let (result, created) = rename_with_removals(usize::MAX);
+        assert_eq!(result.map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
+        assert_eq!(created, RENAME_ATTEMPTS);
+    }
 }

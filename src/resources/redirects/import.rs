@@ -1,5 +1,5 @@
 //! Import of rules. An import is atomic, and retains existing rules that it does not contain.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::redirect;
 use sea_orm::{
@@ -97,7 +97,7 @@ type Plan = Result<(Vec<Rule>, RedirectImport), Vec<Violation>>;
 /// Returns the rules that must be written, or the violations of the entries.
 fn plan(existing: &[Rule], entries: &[Entry], context: &RuleContext) -> Plan {
     let by_pattern: HashMap<&Pattern, &Rule> = existing.iter().map(|rule| (&rule.pattern, rule)).collect();
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     let (mut rules, mut violations) = (Vec::new(), Vec::new());
     let mut report = RedirectImport { created: 0, updated: 0, unchanged: 0 };
     for entry in entries {
@@ -108,7 +108,7 @@ fn plan(existing: &[Rule], entries: &[Entry], context: &RuleContext) -> Plan {
                 continue;
             }
         };
-        if seen.insert(rule.pattern.clone(), ()).is_some() {
+        if !seen.insert(rule.pattern.clone()) {
             violations.push(entry.violation("source", "must not occur twice in the file"));
             continue;
         }

@@ -2,6 +2,7 @@
 //! change in the source, and rejects items whose target was changed or deleted in the service.
 use entity::import;
 use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -33,9 +34,10 @@ pub struct PreviousImport {
 }
 
 impl<'a> ImportItem<'a> {
-    /// Creates an item. The digest covers the `Debug` text of `values`.
-    pub fn new(kind: &'static str, source: &'a str, values: &impl std::fmt::Debug) -> Self {
-        ImportItem { kind, source, digest: secret::token_digest(&format!("{values:?}")) }
+    /// Creates an item. The digest covers the JSON of `values`.
+    pub fn new(kind: &'static str, source: &'a str, values: &impl Serialize) -> Result<Self> {
+        let json = serde_json::to_string(values).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(ImportItem { kind, source, digest: secret::token_digest(&json) })
     }
 
     /// Returns the earlier import of the item, if any.

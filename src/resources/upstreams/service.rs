@@ -29,7 +29,7 @@ impl Upstreams {
         let mut targets = config.upstreams.0.clone();
         targets.sort_by(|a, b| a.name.cmp(&b.name));
         let timeouts = Timeouts { total: TIMEOUT.mul_f64(timeout_scale), max_body_bytes: MAX_BODY };
-        Upstreams { targets: targets.into(), http_client: HttpClient { timeouts: timeouts, ..http_client } }
+        Upstreams { targets: targets.into(), http_client: HttpClient { timeouts, ..http_client } }
     }
 
     pub fn list(&self) -> UpstreamList {

@@ -81,3 +81,14 @@ fn limits_sizes() {
     let large = format!("X: {}\r\n", "y".repeat(1000)).repeat(17);
     assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{large}\r\n")), 431);
 }
+
+#[test]
+fn messages_name_the_limits() {
+    let limits = Limits { line_bytes: 40, head_bytes: 60, max_headers: 1, ..Limits::default() };
+    let detail = |head: &str| validate(head.as_bytes(), &limits).expect_err(head).detail;
+    let long_target = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(40));
+    assert_eq!(detail(&long_target), "request target: must be at most 40 bytes");
+    let headers = "headers: at most 1 are allowed, with at most 40 bytes each and 60 bytes in total";
+    assert_eq!(detail("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n"), headers);
+    assert_eq!(detail(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(60))), headers);
+}

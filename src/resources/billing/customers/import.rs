@@ -27,7 +27,7 @@ impl Customers {
     /// Creates a customer from a file, or updates the customer that an earlier import of this file created.
     pub async fn import(&self, tx: &Tx, customer: ImportedCustomer) -> Result<ImportEffect> {
         let ImportedCustomer { source, id, new } = customer;
-        let item = ImportItem::new("customer", &source, &new);
+        let item = ImportItem::new("customer", &source, &new)?;
         let before = item.previous(tx).await?;
         if before.as_ref().is_some_and(|before| before.is_unchanged()) {
             return Ok(ImportEffect::Unchanged);

@@ -118,7 +118,7 @@ pub struct CustomerRef {
 }
 
 /// A customer to create, or the new state of a customer.
-#[derive(Debug, Clone, Object, macros::MergePatch)]
+#[derive(Debug, Clone, Object, Serialize, macros::MergePatch)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct CustomerInput {
     /// The name on invoices: one line. Leading and trailing white space is removed.

@@ -33,7 +33,7 @@ pub struct ImportedInvoice {
 impl Invoices {
     /// Creates an invoice from a file, or updates the invoice that an earlier import of this file created.
     pub async fn import(&self, tx: &Tx, invoice: ImportedInvoice) -> Result<ImportEffect> {
-        let item = ImportItem::new("invoice", &invoice.source, &(&invoice.currency, &invoice.new));
+        let item = ImportItem::new("invoice", &invoice.source, &(&invoice.currency, &invoice.new))?;
         let before = item.previous(tx).await?;
         if before.as_ref().is_some_and(|before| before.is_unchanged()) {
             return Ok(ImportEffect::Unchanged);

@@ -135,7 +135,7 @@ pub struct InvoiceSummary {
 }
 
 /// An invoice to create, or the new state of an invoice, in the currency of the locale.
-#[derive(Debug, Clone, Object, macros::MergePatch)]
+#[derive(Debug, Clone, Object, Serialize, macros::MergePatch)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none, example)]
 pub struct InvoiceInput {
     /// The id of the customer.

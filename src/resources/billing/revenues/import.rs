@@ -27,7 +27,7 @@ impl Revenues {
     pub async fn import(&self, tx: &Tx, imported: &ImportedRevenue) -> Result<ImportEffect> {
         let ImportedRevenue { source, month, amount, currency } = imported;
         // The fingerprint omits the month: a name such as "Jan" stays the January of its first import.
-        let item = ImportItem::new("revenue", source, &(amount, currency));
+        let item = ImportItem::new("revenue", source, &(amount, currency))?;
         let (id, version, effect) = match item.previous(tx).await? {
             Some(before) if before.is_unchanged() => return Ok(ImportEffect::Unchanged),
             Some(before) => {

@@ -1,4 +1,6 @@
 //! Import of documents from files.
+use serde::Serialize;
+
 use super::{
     content::revision,
     service::{Documents, emit_written, find_by_id_for_update, find_for_update, write},
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// A document read from a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ImportedDocument {
     pub path: String,
     pub title: String,
@@ -32,7 +34,7 @@ impl Documents {
         document: &ImportedDocument,
         revisions: &mut Vec<NewRevision>,
     ) -> Result<ImportEffect> {
-        let item = ImportItem::new("document", &document.path, document);
+        let item = ImportItem::new("document", &document.path, document)?;
         let ImportedDocument { path, title, content, position } = document;
         let (existing, effect) = match item.previous(tx).await? {
             Some(before) if before.is_unchanged() => return Ok(ImportEffect::Unchanged),

@@ -62,6 +62,9 @@ fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// File extensions of images, which [`filename`] replaces.
+const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "gif"];
+
 /// Returns the client's file name without folders, control characters and bidi controls, with the extension
 /// of `format`.
 pub fn filename(client_name: Option<&str>, format: Format) -> String {
@@ -69,7 +72,9 @@ pub fn filename(client_name: Option<&str>, format: Format) -> String {
     let name: String = name.chars().filter(|c| !c.is_control() && !is_bidi_control(*c)).collect();
     let name = name.trim().trim_matches('.').trim();
     let stem = match name.rsplit_once('.') {
-        Some((stem, "jpg" | "jpeg" | "png" | "webp" | "gif" | "JPG" | "JPEG" | "PNG" | "GIF")) => stem,
+        Some((stem, extension)) if EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) => {
+            stem
+        }
         _ => name,
     };
     // With the extension, at most 200 characters: the limit of the field `filename`.
@@ -127,6 +132,8 @@ mod tests {
             (Some("joint.jpg"), "joint.png"),
             (Some("../../etc/passwd"), "passwd.png"),
             (Some("C:\\pictures\\joint.PNG"), "joint.png"),
+            (Some("joint.WEBP"), "joint.png"),
+            (Some("joint.Jpeg"), "joint.png"),
             (Some("joint.php"), "joint.php.png"),
             (Some("..."), "image.png"),
             (Some("a\r\nb\0.gif"), "ab.png"),

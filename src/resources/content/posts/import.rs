@@ -4,6 +4,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
     sea_query::OnConflict,
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// A post read from a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ImportedPost {
     /// The id for a new post; `None` generates one.
     pub id: Option<Uuid>,
@@ -57,7 +58,7 @@ impl Posts {
         revisions: &mut Vec<NewRevision>,
     ) -> Result<ImportEffect> {
         let now = self.clock.now();
-        let item = ImportItem::new("post", &post.source, post);
+        let item = ImportItem::new("post", &post.source, post)?;
         let author =
             *post.authors.first().ok_or_else(|| Error::Internal("an imported post has no author".into()))?;
         let (row, was_published, effect) = match item.previous(tx).await? {

@@ -17,15 +17,25 @@ pub fn generate() -> Result<Secret<String>> {
     Ok(Secret::new(format!("{PREFIX}{}", STANDARD.encode(bytes))))
 }
 
-/// Returns the value of the `webhook-signature` header: one signature for each secret.
+/// Returns the value of the `webhook-signature` header: one signature for each secret. Returns `None` if a
+/// secret is invalid.
 pub fn signatures(secrets: &[Secret<String>], id: &str, timestamp: i64, body: &str) -> Option<String> {
     let signed = format!("{id}.{timestamp}.{body}");
     let all: Option<Vec<String>> = secrets.iter().map(|secret| signature(secret, &signed)).collect();
     all.map(|all| all.join(" "))
 }
 
+/// Returns whether a stored secret can sign.
+pub fn is_valid(secret: &str) -> bool {
+    key(secret).is_some()
+}
+
+fn key(secret: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(secret.strip_prefix(PREFIX)?).ok()
+}
+
 fn signature(secret: &Secret<String>, signed: &str) -> Option<String> {
-    let key = STANDARD.decode(secret.expose().strip_prefix(PREFIX)?).ok()?;
+    let key = key(secret.expose())?;
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
     Some(format!("v1,{}", STANDARD.encode(tag)))
 }

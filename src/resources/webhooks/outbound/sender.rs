@@ -22,7 +22,7 @@ use crate::{
     http::problem::{Error, Result},
     infra::{
         db::Tx,
-        http_client::{ClientError, HttpResponse, Timeouts},
+        http_client::{HttpResponse, Timeouts},
         jitter::jitter,
         queue::{ClaimedJob, JobError, NewJob, Queue},
     },
@@ -139,11 +139,8 @@ impl WebhookEndpoints {
         self.db.write(async move |tx: Tx| record_attempt(&tx, row, outcome, now).await).await
     }
 
-    async fn send(
-        &self,
-        target: endpoint::Model,
-        row: &delivery::Model,
-    ) -> Result<HttpResponse, ClientError> {
+    /// Signs and sends a delivery. The error is the message that is stored with the delivery.
+    async fn send(&self, target: endpoint::Model, row: &delivery::Model) -> Result<HttpResponse, String> {
         let now = self.clock.now();
         let previous = target.previous_secret.filter(|_| target.previous_secret_until > Some(now));
         let secrets: Vec<_> = [Some(target.secret), previous]
@@ -152,7 +149,11 @@ impl WebhookEndpoints {
             .map(|it| Secret::new(it.into_inner()))
             .collect();
         let (id, timestamp) = (row.event_id.to_string(), now / SECOND);
-        let signature = signatures(&secrets, &id, timestamp, &row.payload).unwrap_or_default();
+        let Some(signature) = signatures(&secrets, &id, timestamp, &row.payload) else {
+            let reason = "a stored secret of the endpoint is invalid: rotate the secret";
+            tracing::error!(endpoint = %target.id, delivery = %row.id, reason, "cannot sign a webhook delivery");
+            return Err(reason.to_owned());
+        };
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             ("webhook-id", id),
@@ -163,7 +164,8 @@ impl WebhookEndpoints {
             headers.extend(cloud_event_headers(row, &self.source));
         }
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.outgoing.post(&target.url, &headers, row.payload.clone().into()).await
+        let sent = self.outgoing.post(&target.url, &headers, row.payload.clone().into()).await;
+        sent.map_err(|error| error.to_string())
     }
 }
 
@@ -190,11 +192,11 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(sent: Result<HttpResponse, ClientError>, now: i64) -> Self {
+    fn of(sent: Result<HttpResponse, String>, now: i64) -> Self {
         let response = match sent {
             Ok(response) => response,
             Err(error) => {
-                let error = Some(error.to_string().chars().take(MAX_ERROR).collect());
+                let error = Some(error.chars().take(MAX_ERROR).collect());
                 return Outcome { status: None, error, response: None, not_before: now };
             }
         };

@@ -187,10 +187,12 @@ impl WebhookEndpoints {
         let rotated = self.db.write(async move |tx: Tx| {
             let current = load_for_update(&tx, id).await?;
             check_filters(&admin, &current.events)?;
-            let (old, version) = (current.secret.clone(), current.version);
+            // An invalid secret would fail all deliveries for as long as it is stored as the previous one.
+            let previous = Some(current.secret.clone()).filter(|secret| secret::is_valid(secret.expose()));
+            let version = current.version;
             let mut row = current.into_active_model();
-            row.previous_secret = Set(Some(old));
-            row.previous_secret_until = Set(Some(now + OVERLAP));
+            row.previous_secret_until = Set(previous.is_some().then_some(now + OVERLAP));
+            row.previous_secret = Set(previous);
             row.secret = Set(signing_secret.expose().clone().into());
             row.version = Set(version + 1);
             row.updated_at = Set(now);
