@@ -57,9 +57,9 @@ pub enum JobState {
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Queue {
     /// Jobs that use the database only.
-    #[sea_orm(string_value = "house")]
+    #[sea_orm(string_value = "internal")]
     Internal,
     /// Jobs that send requests to other services.
-    #[sea_orm(string_value = "outside")]
+    #[sea_orm(string_value = "external")]
     External,
 }
