@@ -146,9 +146,7 @@ fn new_row(post: &ImportedPost, id: Uuid, slug: String, author: Uuid, now: i64) 
         version: Set(1),
         created_at: Set(created_at),
         updated_at: Set(created_at),
-        deleted_at: Set(None),
-        publish_at: Set(None),
-        unpublish_at: Set(None),
+        ..post::ActiveModel::default()
     }
 }
 
