@@ -146,7 +146,7 @@ fn new_row(post: &ImportedPost, id: Uuid, slug: String, author: Uuid, now: i64) 
         version: Set(1),
         created_at: Set(created_at),
         updated_at: Set(created_at),
-        ..post::ActiveModel::default()
+        ..Default::default()
     }
 }
 
