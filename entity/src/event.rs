@@ -41,7 +41,7 @@ pub enum EventAudience {
     #[sea_orm(string_value = "editors")]
     Editors,
     /// Accountants and admins.
-    #[sea_orm(string_value = "office")]
+    #[sea_orm(string_value = "accountants")]
     Accountants,
     /// Admins.
     #[sea_orm(string_value = "admins")]

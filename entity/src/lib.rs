@@ -14,7 +14,7 @@ pub mod invoice;
 pub mod job;
 pub mod lease;
 pub mod media;
-pub mod media_leftover;
+pub mod media_orphan;
 pub mod message;
 pub mod post;
 pub mod post_coauthor;

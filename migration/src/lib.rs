@@ -6,7 +6,7 @@ mod m20261121_000001_accounts;
 mod m20261121_000002_posts;
 mod m20261121_000003_comments;
 mod m20261121_000004_service;
-mod m20261121_000005_office;
+mod m20261121_000005_billing;
 mod m20261121_000006_redirects;
 mod m20261121_000007_leases;
 mod m20261121_000008_jobs;
@@ -26,7 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_posts::Migration),
             Box::new(m20261121_000003_comments::Migration),
             Box::new(m20261121_000004_service::Migration),
-            Box::new(m20261121_000005_office::Migration),
+            Box::new(m20261121_000005_billing::Migration),
             Box::new(m20261121_000006_redirects::Migration),
             Box::new(m20261121_000007_leases::Migration),
             Box::new(m20261121_000008_jobs::Migration),

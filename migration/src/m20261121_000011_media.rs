@@ -42,13 +42,13 @@ impl MigrationTrait for Migration {
         create_index(m, "media", &["created_at", "id"], false).await?;
         create_index(m, "media", &["filename", "id"], false).await?;
         create_index(m, "media", &["size", "id"], false).await?;
-        create_table(m, "media_leftovers", vec![text("stem"), integer("doomed"), bigint("since")], |t| {
+        create_table(m, "media_orphans", vec![text("stem"), integer("deletable"), bigint("since")], |t| {
             primary_key(t, &["stem"]);
         })
         .await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(m, &["media_leftovers", "media"]).await
+        drop_tables(m, &["media_orphans", "media"]).await
     }
 }

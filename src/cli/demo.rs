@@ -1,6 +1,6 @@
 //! `tenon serve --demo`: demo content that matches the examples in the OpenAPI document. None of its users
 //! can sign in.
-mod office;
+mod billing;
 
 use uuid::Uuid;
 
@@ -89,6 +89,6 @@ async fn write(app: &App, tx: &Tx) -> Result<Uuid> {
         app.documents.import(tx, &document, &mut history).await?;
     }
     store_revisions(tx, history).await?;
-    office::fill(app, tx).await?;
+    billing::fill(app, tx).await?;
     Ok::<_, Error>(ada)
 }

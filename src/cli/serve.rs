@@ -59,7 +59,7 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         problem::set_public_url(config.public_url().unwrap_or(&format!("http://{address}")));
-        let edge = Arc::new(build_server(&app, &config)?);
+        let service = Arc::new(build_server(&app, &config)?);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
         tokio::spawn(async move {
@@ -82,7 +82,7 @@ impl Serve {
             print(NO_ADMIN);
         }
         print(&format!("listening on http://{address}\n"));
-        listener::serve(listener, limits, config.proxies(), edge, stopping)
+        listener::serve(listener, limits, config.proxies(), service, stopping)
             .await
             .map_err(|error| error.to_string())?;
         let _ = workers.await;
@@ -126,14 +126,14 @@ async fn hourly_maintenance(app: App) {
 /// Assembles the HTTP layer: routing, the OpenAPI document, redirects, rate limits and CORS.
 pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
     let document = &api::PUBLISHED;
-    let site = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
-    let mut gate = api::dispatcher(app)?;
-    gate.require_if_match = config.server.require_if_match;
+    let api_docs = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
+    let mut dispatcher = api::dispatcher(app)?;
+    dispatcher.require_if_match = config.server.require_if_match;
     let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
     Ok(HttpService {
-        dispatcher: gate,
+        dispatcher,
         redirects: redirect_lookup(app),
-        api_docs: site,
+        api_docs,
         rate_limits: RateLimits(limiter),
         cors: Cors(config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect()),
         proxies: config.proxies(),

@@ -181,7 +181,7 @@ events! {
     UserDeleted = "user.deleted" in Users;
 }
 
-/// The callers that receive an event: those who may read the resource that it is about.
+/// The callers that receive an event: the readers of its resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// All callers, also anonymous ones.

@@ -146,7 +146,7 @@ impl Allowed {
         }
     }
 
-    /// Returns whether the caller may belong to the group. Only the row shows who is the owner.
+    /// Returns whether the caller may belong to the group. The service checks the owner when it loads the row.
     pub fn may_include(self, principal: &Principal) -> bool {
         match self {
             Allowed::All | Allowed::Owner => true,

@@ -10,7 +10,7 @@ use crate::{
 const ANONYMOUS: Policy = Policy { name: "anonymous", quota: 300, window_seconds: 60, burst: 60 };
 const AUTHENTICATED: Policy = Policy { name: "user", quota: 600, window_seconds: 60, burst: 100 };
 /// One page shows dozens of images, and browsers cache them.
-const IMAGES: Policy = Policy { name: "pictures", quota: 3000, window_seconds: 60, burst: 600 };
+const IMAGES: Policy = Policy { name: "images", quota: 3000, window_seconds: 60, burst: 600 };
 const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, burst: 60 };
 /// Per address, because a provider sends many webhooks from few addresses. Senders without a secret must not
 /// consume the limit of a provider.

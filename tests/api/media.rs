@@ -222,9 +222,9 @@ async fn files_of_a_killed_process_are_deleted_after_a_day() {
         let file = fs::File::options().write(true).open(path).expect("a file");
         file.set_modified(now).expect("set");
     }
-    let row = entity::media_leftover::ActiveModel {
+    let row = entity::media_orphan::ActiveModel {
         stem: sea_orm::Set(stem),
-        doomed: sea_orm::Set(0),
+        deletable: sea_orm::Set(0),
         since: sea_orm::Set(api.clock.now()),
     };
     let inserted = api.app.db.write(async move |tx| sea_orm::ActiveModelTrait::insert(row, &*tx).await).await;

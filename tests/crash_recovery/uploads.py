@@ -67,7 +67,7 @@ with Service() as service:
             sys.exit(f"an acknowledged upload is lost: {image}")
 database = sqlite3.connect(os.path.join(folder, "tenon.db"))
 rows = database.execute("SELECT key, sha256 FROM media").fetchall()
-orphans = {stem for (stem,) in database.execute("SELECT stem FROM media_leftovers")}
+orphans = {stem for (stem,) in database.execute("SELECT stem FROM media_orphans")}
 if len({digest for _, digest in rows}) != len(rows):
     sys.exit("an upload is stored twice")
 uploaded = {key.split(".")[0] for key, _ in rows}

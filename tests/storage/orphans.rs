@@ -2,7 +2,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use entity::{media, media_leftover};
+use entity::{media, media_orphan};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use tenon::{
     infra::{
@@ -75,7 +75,7 @@ async fn commit_upload(tx: &Tx) {
 }
 
 async fn orphan_count(db: &Db) -> u64 {
-    media_leftover::Entity::find().count(db.read()).await.expect("counted")
+    media_orphan::Entity::find().count(db.read()).await.expect("counted")
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ impl RequestUrl {
     /// [`ClientError::InvalidUrl`] with the violated rule.
     pub fn parse(text: &str) -> Result<RequestUrl, ClientError> {
         let invalid = |rule| Err(ClientError::InvalidUrl(rule));
-        // `Url` removes line breaks and reads a backslash as a slash. What was checked must be what is sent.
+        // `Url` removes line breaks and reads a backslash as a slash: it would send another URL than the checked one.
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"#\\".contains(&byte);
         let Some((scheme, rest)) = text.split_once("://").filter(|_| text.bytes().all(plain)) else {
             return invalid("it must be absolute and in ASCII, without fragment");

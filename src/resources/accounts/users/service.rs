@@ -282,7 +282,7 @@ fn check_access(caller: &Principal, id: Id<User>) -> Result<()> {
     }
 }
 
-/// Fails if a caller who is not an admin changes role, status or e-mail address.
+/// Returns 403 if the patch changes role, status or e-mail address and the caller is not an admin.
 fn check_may_change(caller: &Principal, row: &user::Model, patch: &UserPatch) -> Result<()> {
     let differs = patch.role.is_some_and(|role| role != row.role)
         || patch.status.is_some_and(|status| status != row.status)

@@ -4,7 +4,7 @@
 //! process that stops between these steps therefore leaves no bytes behind for good: [`sweep`] deletes them.
 use entity::{
     media,
-    media_leftover::{ActiveModel, Column, Entity},
+    media_orphan::{ActiveModel, Column, Entity},
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -29,7 +29,7 @@ const FAILURES: usize = 3;
 
 /// Registers a stem before bytes are written under it.
 pub async fn register(db: &Db, stem: &str, now: i64) -> Result<()> {
-    let row = ActiveModel { stem: Set(stem.to_owned()), doomed: Set(0), since: Set(now) };
+    let row = ActiveModel { stem: Set(stem.to_owned()), deletable: Set(0), since: Set(now) };
     db.write(async move |tx: Tx| {
         Entity::insert(row).exec_without_returning(&*tx).await?;
         Ok(())
@@ -43,7 +43,7 @@ pub async fn register(db: &Db, stem: &str, now: i64) -> Result<()> {
 ///
 /// `Unavailable` if a sweep has already marked the stem for deletion.
 pub async fn claim(tx: &Tx, stem: &str) -> Result<()> {
-    let claimed = Entity::delete_by_id(stem.to_owned()).filter(Column::Doomed.eq(0)).exec(&**tx).await?;
+    let claimed = Entity::delete_by_id(stem.to_owned()).filter(Column::Deletable.eq(0)).exec(&**tx).await?;
     match claimed.rows_affected {
         1 => Ok(()),
         _ => Err(Error::Unavailable("the upload took longer than 10 minutes: send it again")),
@@ -52,8 +52,8 @@ pub async fn claim(tx: &Tx, stem: &str) -> Result<()> {
 
 /// Marks a stem for deletion. The bytes are deleted after the transaction commits.
 pub async fn mark_for_deletion(tx: &Tx, stem: &str, now: i64) -> Result<()> {
-    let row = ActiveModel { stem: Set(stem.to_owned()), doomed: Set(1), since: Set(now) };
-    let update_existing = OnConflict::column(Column::Stem).value(Column::Doomed, 1).to_owned();
+    let row = ActiveModel { stem: Set(stem.to_owned()), deletable: Set(1), since: Set(now) };
+    let update_existing = OnConflict::column(Column::Stem).value(Column::Deletable, 1).to_owned();
     Entity::insert(row).on_conflict(update_existing).exec_without_returning(&**tx).await?;
     Ok(())
 }
@@ -66,7 +66,7 @@ pub async fn delete_blobs(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
     }
     let stem = stem.to_owned();
     db.write(async move |tx: Tx| {
-        Entity::delete_by_id(stem).filter(Column::Doomed.eq(1)).exec(&*tx).await?;
+        Entity::delete_by_id(stem).filter(Column::Deletable.eq(1)).exec(&*tx).await?;
         Ok(())
     })
     .await
@@ -77,15 +77,15 @@ pub async fn delete_blobs(db: &Db, blobs: &Blobs, stem: &str) -> Result<()> {
 /// The row may exist although the upload reported an error: the response to a commit can be lost.
 pub async fn delete_if_orphaned(db: &Db, blobs: &Blobs, key: &str, now: i64) -> Result<bool> {
     let (media_key, stem) = (key.to_owned(), stem(key).to_owned());
-    let doomed = stem.clone();
+    let deletable = stem.clone();
     let deleted = db
         .write(async move |tx: Tx| {
             // This must come first: it waits for an upload transaction that is about to claim the stem.
-            mark_for_deletion(&tx, &doomed, now).await?;
+            mark_for_deletion(&tx, &deletable, now).await?;
             let exists =
                 media::Entity::find().filter(media::Column::Key.eq(media_key)).count(&*tx).await? > 0;
             if exists {
-                Entity::delete_by_id(doomed).exec(&*tx).await?;
+                Entity::delete_by_id(deletable).exec(&*tx).await?;
             }
             Ok::<_, Error>(!exists)
         })
@@ -99,14 +99,14 @@ pub async fn delete_if_orphaned(db: &Db, blobs: &Blobs, key: &str, now: i64) -> 
 /// Deletes the blobs of abandoned uploads and of deletions that another process did not finish.
 pub async fn sweep(db: &Db, blobs: &Blobs, now: i64) -> Result<()> {
     db.write(async move |tx: Tx| {
-        let expired = Entity::update_many().col_expr(Column::Doomed, Expr::value(1));
+        let expired = Entity::update_many().col_expr(Column::Deletable, Expr::value(1));
         expired.filter(Column::Since.lt(now - GRACE)).exec(&*tx).await?;
         Ok::<_, Error>(())
     })
     .await?;
-    let doomed = Entity::find().filter(Column::Doomed.eq(1)).order_by_asc(Column::Since).limit(BATCH);
+    let deletable = Entity::find().filter(Column::Deletable.eq(1)).order_by_asc(Column::Since).limit(BATCH);
     let mut failures = Vec::new();
-    for row in doomed.all(db.read()).await? {
+    for row in deletable.all(db.read()).await? {
         let Err(error) = delete_blobs(db, blobs, &row.stem).await else { continue };
         tracing::warn!(stem = row.stem, ?error, "cannot delete the blobs of an image");
         // Moves the failed stem to the end of the order, so that it does not block the others.

@@ -187,7 +187,7 @@ impl WebhookEndpoints {
         let rotated = self.db.write(async move |tx: Tx| {
             let current = load_for_update(&tx, id).await?;
             check_filters(&admin, &current.events)?;
-            // An invalid secret would fail all deliveries for as long as it is stored as the previous one.
+            // An invalid previous secret fails all deliveries.
             let previous = Some(current.secret.clone()).filter(|secret| secret::is_valid(secret.expose()));
             let version = current.version;
             let mut row = current.into_active_model();
