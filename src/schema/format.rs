@@ -60,9 +60,11 @@ impl Format {
             Format::DateTime => is_date_time(text),
             Format::Line => text.chars().any(is_visible) && !text.chars().any(is_forbidden_in_line),
             Format::Text => text.chars().any(is_visible),
-            Format::WebUrl => !text.chars().any(|c| c <= '\u{20}' || "\"<>\\^`{|}".contains(c)),
-            Format::NoControls => !text.chars().any(|c| c < '\u{20}'),
-            Format::FileName => text.chars().any(|c| c > '\u{20}' && !"./\\\u{7f}".contains(c)),
+            Format::WebUrl => {
+                !text.chars().any(|c| c.is_whitespace() || c.is_control() || "\"<>\\^`{|}".contains(c))
+            }
+            Format::NoControls => !text.chars().any(char::is_control),
+            Format::FileName => text.chars().any(|c| !c.is_control() && !" ./\\".contains(c)),
             Format::Int32 | Format::Int64 | Format::Annotation => true,
         }
     }
@@ -87,7 +89,7 @@ impl Format {
             Format::DateTime => "must be a timestamp with an offset (RFC 3339), such as 2026-01-31T09:30:00Z",
             Format::Line => pattern::LINE.message,
             Format::Text => pattern::NOT_BLANK.message,
-            Format::WebUrl => "must not contain spaces, control characters or any of \"<>\\^`{|}",
+            Format::WebUrl => "must not contain white space, control characters or any of \"<>\\^`{|}",
             Format::NoControls => "must not contain control characters",
             Format::FileName => pattern::FILE_NAME.message,
             Format::Int32 | Format::Int64 | Format::Annotation => "has an invalid format",
@@ -105,7 +107,7 @@ fn is_visible(c: char) -> bool {
 
 /// Returns whether the character ends a line, controls a terminal or changes the direction of the text around it.
 fn is_forbidden_in_line(c: char) -> bool {
-    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -180,18 +180,25 @@ fn text() {
 
 #[test]
 fn web_url() {
-    let rejected = ["a b", "a\tb", "a\u{1}", "a\"", "<a>", "a\\b", "a^b", "a`", "{a}", "a|b"];
+    let rejected = [
+        "a b", "a\tb", "a\u{1}", "a\u{7f}", "a\u{9f}", "a\u{a0}", "a\"", "<a>", "a\\b", "a^b", "a`", "{a}",
+        "a|b",
+    ];
     format("web-url", &["https://acme.test/a.png?b=c#d", "/a", "https://acme.test/é"], &rejected);
 }
 
 #[test]
 fn no_controls() {
-    format("no-controls", &["", "a b", "é\u{7f}"], &["a\nb", "\u{1}", "\u{1f}"]);
+    format(
+        "no-controls",
+        &["", "a b", "é\u{a0}"],
+        &["a\nb", "\u{1}", "\u{1f}", "é\u{7f}", "\u{80}", "\u{9f}"],
+    );
 }
 
 #[test]
 fn file_name() {
-    format("file-name", &["a", "../a", " \u{a0}"], &["", " ", "...", "/\\.", "\u{7f}\t"]);
+    format("file-name", &["a", "../a", " \u{a0}"], &["", " ", "...", "/\\.", "\u{7f}\t", "\u{80}"]);
 }
 
 #[test]
