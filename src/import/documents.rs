@@ -1,15 +1,11 @@
 //! Converts a folder of Markdown files to documents: one document per file, in the order of `SUMMARY.md`.
 use std::{collections::HashMap, path::Path};
 
-use super::{
-    ImportedDocument, files, front_matter, markdown,
-    posts::{MAX_CONTENT, check_max},
-    report::Report,
-};
+use super::{ImportedDocument, files, front_matter, markdown, report::Report, rules};
 use crate::domain::slug::slugify;
 
 const SUMMARY: &str = "SUMMARY.md";
-const MAX_PATH: usize = 500;
+/// The length of a title derived from a file name.
 const MAX_TITLE: usize = 200;
 
 /// Reads the documents of a folder and its subfolders, in their order.
@@ -55,15 +51,10 @@ fn document(file: &str, text: &str, report: &mut Report) -> Result<ImportedDocum
     if content.trim().is_empty() {
         return Err("content: required".to_owned());
     }
-    check_max("content", content, MAX_CONTENT)?;
-    if title.contains('\0') {
-        return Err("title: must not contain NUL characters".to_owned());
-    }
-    check_max("title", &title, MAX_TITLE)?;
+    rules::DOCUMENT_CONTENT.check("content", content)?;
+    rules::TITLE.check("title", &title)?;
     let path = path(file).ok_or("path: each folder and file name must contain a letter or a digit")?;
-    if path.len() > MAX_PATH {
-        return Err(format!("path: must be at most {MAX_PATH} characters, got {}", path.len()));
-    }
+    rules::DOCUMENT_PATH.check("path", &path)?;
     Ok(ImportedDocument { path, file: file.to_owned(), title, content: content.to_owned(), position: 0 })
 }
 

@@ -10,6 +10,7 @@ mod posts;
 pub mod progress;
 mod records;
 pub mod report;
+mod rules;
 
 use std::{
     ops::Range,

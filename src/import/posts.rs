@@ -12,19 +12,14 @@ use super::{
     front_matter::{self, FrontMatter, date},
     images, markdown,
     report::Report,
+    rules::{self, Rule},
 };
 use crate::domain::slug::slugify;
 
-const MAX_TITLE: usize = 200;
-const MIN_CONTENT: usize = 10;
-pub(super) const MAX_CONTENT: usize = 200_000;
-const MAX_EXCERPT: usize = 500;
 const GENERATED_EXCERPT: usize = 300;
 const MAX_AUTHORS: usize = 11;
-const MAX_AUTHOR_NAME: usize = 100;
 const MAX_TAGS: usize = 10;
-const MAX_TAG_NAME: usize = 50;
-const MAX_URL: usize = 2000;
+const MAX_ALIAS: usize = 2000;
 
 /// Reads the posts of a folder and its subfolders, sorted by source.
 pub(super) fn plan(root: &Path, report: &mut Report) -> Vec<ImportedPost> {
@@ -90,13 +85,13 @@ fn post(
             Some(time) => Publication::At(time),
             None => Publication::Undated,
         },
-        cover_image: cover(file, front.cover.take(), report),
+        cover_image: cover(file, front.cover.take(), report)?,
         aliases: aliases(file, &front, report),
         tags: tags(file, &front, sections),
         authors: distinct(front.authors, str::to_lowercase),
         title,
     };
-    check_limits(&post)?;
+    check(&post)?;
     Ok(post)
 }
 
@@ -146,7 +141,7 @@ fn aliases(file: &str, front: &FrontMatter, report: &mut Report) -> Vec<String> 
     let mut aliases = Vec::new();
     for alias in front.aliases.iter().cloned().chain(path_alias) {
         let invalid = alias.contains("://") || alias.chars().any(|c| c.is_control() || "\\?#".contains(c));
-        if invalid || alias.chars().count() > MAX_URL || alias.trim_matches('/').is_empty() {
+        if invalid || alias.chars().count() > MAX_ALIAS || alias.trim_matches('/').is_empty() {
             report.warn(file, format!("aliases: ignored {alias}: must be a path on this site"));
         } else {
             aliases.push(format!("/{}", alias.trim_start_matches('/')));
@@ -155,51 +150,36 @@ fn aliases(file: &str, front: &FrontMatter, report: &mut Report) -> Vec<String> 
     distinct(aliases, str::to_owned)
 }
 
-/// Returns the URL of the cover image if it is valid, and otherwise adds a warning to the report.
-fn cover(file: &str, url: Option<String>, report: &mut Report) -> Option<String> {
-    let url = url?;
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let valid = host.is_some_and(|host| host.starts_with(|c: char| c.is_ascii_alphanumeric()))
-        && !url.contains(|c: char| c <= ' ' || "\"<>\\^`{|}".contains(c))
-        && url.chars().count() <= MAX_URL;
-    if !valid {
+/// Validates the URL of the cover image. A path is ignored with a warning: it refers to a file of the former site.
+fn cover(file: &str, url: Option<String>, report: &mut Report) -> Result<Option<String>, String> {
+    let Some(url) = url else { return Ok(None) };
+    if !url.starts_with("https://") && !url.starts_with("http://") {
         report.warn(file, format!("cover image: ignored {url}: must be an http or https URL"));
+        return Ok(None);
     }
-    valid.then_some(url)
+    rules::COVER_IMAGE.check("cover image", &url)?;
+    Ok(Some(url))
 }
 
-/// Checks the limits of the API, because an import does not pass the schema validation of requests.
-fn check_limits(post: &ImportedPost) -> Result<(), String> {
-    let has_nul = |text: &str| text.contains('\0');
-    if has_nul(&post.title) || post.excerpt.as_deref().is_some_and(has_nul) {
-        return Err("front matter: must not contain NUL characters".to_owned());
-    }
-    check_max("title", &post.title, MAX_TITLE)?;
+fn check(post: &ImportedPost) -> Result<(), String> {
+    rules::POST_SOURCE.check("path", &post.source)?;
+    rules::TITLE.check("title", &post.title)?;
     if post.content.trim().is_empty() {
         return Err("content: must not be blank".to_owned());
     }
-    let length = post.content.chars().count();
-    if length < MIN_CONTENT {
-        return Err(format!("content: must be at least {MIN_CONTENT} characters, got {length}"));
+    rules::POST_CONTENT.check("content", &post.content)?;
+    if let Some(excerpt) = &post.excerpt {
+        rules::EXCERPT.check("description", excerpt)?;
     }
-    check_max("content", &post.content, MAX_CONTENT)?;
-    check_max("description", post.excerpt.as_deref().unwrap_or_default(), MAX_EXCERPT)?;
-    check_names("authors", &post.authors, MAX_AUTHORS, MAX_AUTHOR_NAME)?;
-    check_names("tags", &post.tags, MAX_TAGS, MAX_TAG_NAME)
+    check_names("authors", &post.authors, MAX_AUTHORS, &rules::AUTHOR)?;
+    check_names("tags", &post.tags, MAX_TAGS, &rules::TAG)
 }
 
-pub(super) fn check_max(field: &str, text: &str, max: usize) -> Result<(), String> {
-    match text.chars().count() {
-        length if length > max => Err(format!("{field}: must be at most {max} characters, got {length}")),
-        _ => Ok(()),
+fn check_names(field: &str, names: &[String], max: usize, rule: &Rule) -> Result<(), String> {
+    if names.len() > max {
+        return Err(format!("{field}: must be at most {max} names, got {}", names.len()));
     }
-}
-
-fn check_names(field: &str, names: &[String], max_names: usize, max_length: usize) -> Result<(), String> {
-    if names.len() > max_names {
-        return Err(format!("{field}: must be at most {max_names} names, got {}", names.len()));
-    }
-    names.iter().try_for_each(|name| check_max(field, name, max_length))
+    names.iter().try_for_each(|name| rule.check(field, name))
 }
 
 /// Skips posts whose source equals that of an earlier post, and removes aliases that an earlier post has.

@@ -214,19 +214,76 @@ async fn skips_invalid_files_with_a_reason() {
         [
             "a.md: title: required, but the file has no front matter",
             "b.md: title: required, but the front matter only has template: latest.html",
-            "c.md: content: must be at least 10 characters, got 6",
-            "d.md: title: must be at most 200 characters, got 201",
-            "e.md: description: must be at most 500 characters, got 501",
+            "c.md: content: must be 10 to 200000 characters, got 6",
+            "d.md: title: must be 1 to 200 characters, got 201",
+            "e.md: description: must be 1 to 500 characters, got 501",
             "f.md: tags: must be at most 10 names, got 11",
-            "g.md: content: must be at most 200000 characters, got 200001",
+            "g.md: content: must be 10 to 200000 characters, got 200001",
             "h.md: larger than 4 MiB",
             "i.md: contains a NUL character",
-            "l.md: front matter: must not contain NUL characters",
+            "l.md: title: must not contain the character U+0000",
             "k.md: path: already used by j.md",
         ]
     );
     assert_eq!(posts.keys().collect::<Vec<_>>(), ["same"]);
     assert_eq!(report.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn rejects_posts_that_violate_the_rules_of_the_api() {
+    let yaml = |field: &str| format!("---\ntitle: T\n{field}\n---\nA text that is long enough.\n");
+    let line =
+        "must not be blank or contain line breaks, control characters or bidirectional formatting characters";
+    let nul = "must not contain the character U+0000";
+    let url = "must not contain white space, control characters or any of \"<>\\^`{|}";
+    let host = "must be a URL that begins with http:// or https:// and a host";
+    let cases = [
+        (r#"authors: ["Ada\nTurner"]"#, format!("authors: {line}")),
+        (r#"authors: ["Ada", "\u2028Bo\u2028x"]"#, format!("authors: {line}")),
+        (r#"authors: ["Ada\0"]"#, format!("authors: {nul}")),
+        (r#"tags: ["Oak\tAsh"]"#, format!("tags: {line}")),
+        (r#"tags: ["Oak\u202EAsh"]"#, format!("tags: {line}")),
+        (r#"tags: ["\u200B"]"#, format!("tags: {line}")),
+        (r#"tags: ["Oak\0"]"#, format!("tags: {nul}")),
+        (r#"path: "a\0b""#, format!("path: {nul}")),
+        (r#"description: "a\0b""#, format!("description: {nul}")),
+        (r#"cover: "https://acme.test/a\u00A0b.png""#, format!("cover image: {host}")),
+        (r#"cover: "https://acme.test/a\u0001b.png""#, format!("cover image: {url}")),
+        (r#"cover: "https://acme.test/a\u0080b.png""#, format!("cover image: {url}")),
+        (r#"cover: "https://acme.test/a\0b.png""#, format!("cover image: {nul}")),
+    ];
+    let mut files: Vec<_> =
+        (10..).zip(&cases).map(|(n, (field, _))| (format!("{n}.md"), yaml(field))).collect();
+    files.push(("90.md".to_owned(), post("title = \"\\u200B\"")));
+    files.push(("99.md".to_owned(), yaml("authors: [\"Zoë 日本\"]\ncover: \"https://acme.test/é.png\"")));
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let (report, posts) = posts(&files).await;
+    let mut expected: Vec<_> =
+        (10..).zip(&cases).map(|(n, (_, reason))| format!("{n}.md: {reason}")).collect();
+    expected.push("90.md: title: must not be blank".to_owned());
+    assert_eq!(reasons(&report.skipped), expected);
+    assert_eq!(posts.keys().collect::<Vec<_>>(), ["99.md"]);
+    assert_eq!(posts["99.md"].cover_image.as_deref(), Some("https://acme.test/é.png"));
+}
+
+#[tokio::test]
+async fn rejects_documents_that_violate_the_rules_of_the_api() {
+    let folder = Folder::with(&[
+        ("a.md", "---\ntitle: \"\\u200B\"\n---\nwords"),
+        ("b.md", "---\ntitle: \"A\\0\"\n---\nwords"),
+        ("c/c/c/c/c/c/c/c/c/c/c.md", "words"),
+        ("d.md", "words"),
+    ]);
+    let report = import_documents(&folder.0, &MemoryTarget::default(), false, &mut Progress::silent()).await;
+    assert_eq!(
+        reasons(&report.skipped),
+        [
+            "a.md: title: must not be blank",
+            "b.md: title: must not contain the character U+0000",
+            "c/c/c/c/c/c/c/c/c/c/c.md: path: must be 1 to 10 slugs separated by `/`, such as guides/first-steps",
+        ]
+    );
+    assert_eq!(report.created, ["d.md"]);
 }
 
 #[tokio::test]

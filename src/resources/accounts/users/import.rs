@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Returns the id of the imported author with this name, and creates the author if there is none. Authors are
-/// identified by their exact name.
+/// identified by their exact name, which the caller has validated as a `PersonName`.
 pub async fn find_or_create_author(tx: &Tx, name: &str, now: i64) -> Result<Uuid> {
     let source = format!("author:{name}");
     let existing = user::Entity::find().filter(user::Column::Source.eq(&source)).one(&**tx).await?;
