@@ -100,9 +100,11 @@ fn info() -> Value {
         dashboard.\n\n\
         Every list is paginated, every resource has an ETag, and every error is a problem document (RFC 9457). \
         Requests are validated against this OpenAPI document: a request that violates it is rejected. No string may \
-        contain the character U+0000. The formats `line`, `text`, `web-url`, `no-controls` and `file-name` state what \
-        a portable pattern cannot: a line and a text have a visible character, and a line has no control characters, \
-        line separators or bidirectional formatting characters. If a redirect \
+        contain the character U+0000. Five formats state what a portable pattern cannot. A `line` has a visible \
+        character, and no control characters, line separators or bidirectional formatting characters. A `text` has a \
+        visible character. A `web-url` has no white space, no control characters and none of ``\"<>\\^`{|}``. \
+        A `no-controls` has no control characters. A `file-name` has a character other than spaces, control \
+        characters, dots and slashes. If a redirect \
         rule matches a path that no operation has, the response is 307 or 308 with `Location`.",
         "version": env!("CARGO_PKG_VERSION"),
         "termsOfService": "https://github.com/tenon-api/tenon/blob/main/README.md",
