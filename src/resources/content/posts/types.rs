@@ -21,12 +21,14 @@ text_type! {
     pub struct PreviewPath {
         length: 10..=500,
         pattern: pattern::PREVIEW_PATH,
+        debug: "[redacted]",
     }
 
     /// The token of a preview link.
     pub struct PreviewToken {
         length: 10..=200,
         pattern: pattern::TOKEN,
+        debug: "[redacted]",
         example: "AZnA3npbfD2OHyo7TF1ufw.kq3mVx0Y2nZr8sT1uWcB4g",
     }
 }
