@@ -22,6 +22,7 @@ use crate::{
     domain::{
         id::Id,
         secret::{Secret, random_token, token_digest},
+        text::Email,
     },
     http::{
         auth::Principal,
@@ -36,7 +37,7 @@ use crate::{
     },
     resources::accounts::{
         api_keys::ApiKeys,
-        users::{hashing_error, normalize_email, password::Passwords, to_user},
+        users::{hashing_error, password::Passwords, to_user},
     },
 };
 
@@ -95,9 +96,10 @@ impl Sessions {
     /// accounts exist.
     pub async fn login(&self, credentials: Credentials, client: &Client) -> Result<LoginResult> {
         let Credentials { email, password, cookie } = credentials;
-        let email = normalize_email(&email);
+        let email = Email::from(email.as_str());
         self.throttle(&email, &client.address)?;
-        let found = user::Entity::find().filter(user::Column::Email.eq(&email)).one(self.db.read()).await?;
+        let found =
+            user::Entity::find().filter(user::Column::Email.eq(email.as_str())).one(self.db.read()).await?;
         let usable = found.filter(|user| user.status == Status::Active);
         let stored = usable.as_ref().and_then(|user| user.password_hash.clone()).map(Redacted::into_inner);
         let verified =

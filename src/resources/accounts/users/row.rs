@@ -8,7 +8,11 @@ use super::{
     types::{Status, User, UserPatch},
 };
 use crate::{
-    domain::{id::Id, text::trim, timestamp::Timestamp},
+    domain::{
+        id::Id,
+        text::{Email, PersonName},
+        timestamp::Timestamp,
+    },
     http::{
         auth::Role,
         problem::{Error, Result},
@@ -72,16 +76,16 @@ pub(super) async fn check_no_content(tx: &Tx, id: Uuid) -> Result<()> {
 
 /// Returns a new row with a new id, version 1 and status active.
 pub(super) fn new_row(
-    email: &str,
-    name: &str,
+    email: Email,
+    name: PersonName,
     role: Role,
     hash: Option<String>,
     now: i64,
 ) -> user::ActiveModel {
     user::ActiveModel {
         id: Set(Uuid::now_v7()),
-        email: Set(Some(normalize_email(email))),
-        name: Set(trim(name)),
+        email: Set(Some(email.into())),
+        name: Set(name.into()),
         bio: Set(None),
         url: Set(None),
         avatar_url: Set(None),
@@ -110,12 +114,6 @@ pub(in crate::resources) fn to_user(row: user::Model) -> User {
         updated_at: Timestamp(row.updated_at),
         version: row.version,
     }
-}
-
-/// Returns the e-mail address without surrounding white space and in lower case: the form for storage and
-/// comparison.
-pub(in crate::resources) fn normalize_email(email: &str) -> String {
-    email.trim().to_lowercase()
 }
 
 pub(in crate::resources) fn hashing_error(error: HashingFailed) -> Error {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     list::page,
     password::{self, PasswordError, Passwords},
-    row::{apply, check_no_content, check_other_admin, hashing_error, new_row, normalize_email, to_user},
+    row::{apply, check_no_content, check_other_admin, hashing_error, new_row, to_user},
     types::{Status, User, UserInput, UserPatch, UserQuery},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         event::{Audience, EventType},
         id::Id,
         secret::Secret,
+        text::Email,
     },
     http::{
         auth::{Principal, Role, Via},
@@ -84,7 +85,7 @@ impl Users {
         let role = role.unwrap_or(Role::Reader);
         self.check_may_create(caller, role)?;
         let hash = self.hash(password.into()).await?;
-        let row = new_row(&email, &name, role, Some(hash), self.clock.now());
+        let row = new_row(email, name, role, Some(hash), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
             let row = row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
             tx.touch("users").await?;
@@ -258,7 +259,7 @@ impl Users {
     pub async fn find_key_owner(&self, email: Option<&str>) -> Result<Option<Principal>> {
         let find = user::Entity::find().filter(user::Column::Status.eq(Status::Active));
         let find = match email {
-            Some(email) => find.filter(user::Column::Email.eq(normalize_email(email))),
+            Some(email) => find.filter(user::Column::Email.eq(Email::from(email).as_str())),
             None => find.filter(user::Column::Role.eq(Role::Admin)),
         };
         let Some(row) = find.order_by_asc(user::Column::CreatedAt).one(self.db.read()).await? else {
