@@ -77,6 +77,12 @@ impl PatchField {
                 Ok(())
             })?;
         }
+        if skip && (required || description.is_some()) {
+            return Err(Error::new_spanned(field, "`skip` excludes `required` and `doc`"));
+        }
+        if required && optional(ty).is_none() {
+            return Err(Error::new_spanned(field, "`required` requires a field of type `Option`"));
+        }
         if skip {
             return Ok(None);
         }
@@ -130,4 +136,34 @@ fn describe(docs: &str, nullable: bool) -> String {
         sentences.filter(|it| !it.starts_with("If omitted") && !it.starts_with("Default")).collect();
     let null = if nullable { " `null` clears it." } else { "" };
     format!("{}.{null}", retained.join(". "))
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+    use syn::parse2;
+
+    use super::*;
+
+    fn error(field: Tokens) -> Option<String> {
+        let item = parse2(quote!(struct ShelfInput { #field }));
+        item.and_then(|item| expand(&item)).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn rejects_options_without_effect() {
+        let cases = [
+            (quote!(#[merge_patch(required)] room: String), "`required` requires a field of type `Option`"),
+            (quote!(#[merge_patch(skip, doc = "A")] room: String), "`skip` excludes `required` and `doc`"),
+            (
+                quote!(#[merge_patch(skip, required)] room: Option<String>),
+                "`skip` excludes `required` and `doc`",
+            ),
+            (quote!(#[merge_patch(other)] room: String), "must be `skip`, `required` or `doc`"),
+        ];
+        for (field, message) in cases {
+            assert_eq!(error(field).as_deref(), Some(message));
+        }
+        assert_eq!(error(quote!(#[merge_patch(required, doc = "A")] room: Option<String>)), None);
+    }
 }
