@@ -146,7 +146,7 @@ impl ApiKeyCommand {
         let expires_at = expires.map(|lifetime| Timestamp(now + lifetime.num_milliseconds()));
         let new = ApiKeyInput { name: name.into(), scopes, expires_at };
         let issued = app.api_keys.create(&principal, new).await.map_err(|error| message(&error))?;
-        print(&format!("{}\n", issued.key));
+        print(&format!("{}\n", issued.key.as_str()));
         Ok(ExitCode::SUCCESS)
     }
 }

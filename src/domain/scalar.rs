@@ -1,9 +1,17 @@
 //! `string_scalar!`: implements the traits of a value type that is a JSON string.
 
 /// Implements poem-openapi's and serde's traits for `$ty` as a JSON string with the given schema. Parsing
-/// uses `FromStr`, serialization uses `Display`.
+/// uses `FromStr`. Serialization uses `Display`, or the text that the function `$text` returns.
 macro_rules! string_scalar {
     ([$($generics:tt)*] $ty:ty, $name:expr, $schema:expr) => {
+        $crate::domain::scalar::string_scalar!(
+            [$($generics)*] $ty,
+            $name,
+            $schema,
+            std::convert::identity::<&Self>
+        );
+    };
+    ([$($generics:tt)*] $ty:ty, $name:expr, $schema:expr, $text:expr) => {
         impl<$($generics)*> poem_openapi::types::Type for $ty {
             const IS_REQUIRED: bool = true;
             type RawValueType = Self;
@@ -39,12 +47,12 @@ macro_rules! string_scalar {
         }
         impl<$($generics)*> poem_openapi::types::ToJSON for $ty {
             fn to_json(&self) -> Option<serde_json::Value> {
-                Some(serde_json::Value::String(self.to_string()))
+                Some(serde_json::Value::String($text(self).to_string()))
             }
         }
         impl<$($generics)*> serde::Serialize for $ty {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                to.collect_str($text(self))
             }
         }
     };

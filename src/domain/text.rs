@@ -39,7 +39,7 @@ impl TextSchema {
 ///
 /// The schema validator checks length (in characters, before normalization), pattern and format of a request before a
 /// value is parsed. Parsing and conversion from `String` only normalize, so they cannot fail. `debug` replaces the text of
-/// secrets in debug output.
+/// secrets in debug output, and such a type does not implement `Display`.
 macro_rules! text_type {
     ($(
         $(#[$attribute:meta])*
@@ -75,18 +75,11 @@ macro_rules! text_type {
             }
         }
 
-        impl $(<$(const $param: usize),+>)? std::fmt::Display for $name $(<$($param),+>)? {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl $(<$(const $param: usize),+>)? std::fmt::Debug for $name $(<$($param),+>)? {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let replacement: Option<&str> = $crate::domain::text::optional!($($debug)?);
-                std::fmt::Debug::fmt(replacement.unwrap_or(&self.0), f)
-            }
-        }
+        $crate::domain::text::format_text!(
+            [$($(const $param: usize),+)?]
+            $name $(<$($param),+>)?
+            $(, $debug)?
+        );
 
         impl $(<$(const $param: usize),+>)? From<String> for $name $(<$($param),+>)? {
             fn from(text: String) -> Self {
@@ -131,11 +124,37 @@ macro_rules! text_type {
                 format: $crate::domain::text::optional!($($format)?),
                 example: $crate::domain::text::optional!($($example)?),
             }
-            .meta()
+            .meta(),
+            Self::as_str
         );
     )*};
 }
 pub(crate) use text_type;
+
+/// Implements `Debug` and `Display` for a text type, or for a secret `Debug` with a replacement.
+macro_rules! format_text {
+    ([$($generics:tt)*] $ty:ty) => {
+        impl<$($generics)*> std::fmt::Display for $ty {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<$($generics)*> std::fmt::Debug for $ty {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+    ([$($generics:tt)*] $ty:ty, $debug:literal) => {
+        impl<$($generics)*> std::fmt::Debug for $ty {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt($debug, f)
+            }
+        }
+    };
+}
+pub(crate) use format_text;
 
 macro_rules! optional {
     () => {
@@ -263,5 +282,20 @@ mod tests {
         assert_eq!(Text::<10>::from(" as sent ").as_str(), " as sent ");
         let Ok(title) = serde_json::from_str::<Title>("\" A joint \"") else { panic!("must be parsed") };
         assert_eq!(serde_json::to_string(&title).ok().as_deref(), Some("\"A joint\""));
+    }
+
+    text_type! {
+        struct Key {
+            length: 1..=9,
+            debug: "[redacted]",
+        }
+    }
+
+    #[test]
+    fn redacts_a_secret_in_debug_output_only() {
+        let key = Key::from("k1");
+        assert_eq!(format!("{key:?}"), "\"[redacted]\"");
+        assert_eq!(serde_json::to_string(&key).ok().as_deref(), Some("\"k1\""));
+        assert_eq!(poem_openapi::types::ToJSON::to_json(&key), Some("k1".into()));
     }
 }
