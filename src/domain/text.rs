@@ -244,7 +244,7 @@ text_type! {
 
     /// The event type of a webhook, or the type of a job: `post.published`.
     pub struct DottedName {
-        length: 0..=60,
+        length: 3..=60,
         pattern: pattern::DOTTED_NAME,
         example: "post.published",
     }
