@@ -150,7 +150,7 @@ fn aliases(file: &str, front: &FrontMatter, report: &mut Report) -> Vec<String> 
     distinct(aliases, str::to_owned)
 }
 
-/// Validates the URL of the cover image. A path is ignored with a warning: it refers to a file of the former site.
+/// Validates the URL of the cover image. Other values are ignored with a warning: most are paths on the former site.
 fn cover(file: &str, url: Option<String>, report: &mut Report) -> Result<Option<String>, String> {
     let Some(url) = url else { return Ok(None) };
     if !url.starts_with("https://") && !url.starts_with("http://") {
