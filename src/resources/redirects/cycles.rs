@@ -1,7 +1,7 @@
 //! Detection of redirect cycles. Writes that would create a cycle are rejected. A cycle can also appear
 //! without a new rule: when a rule with precedence is deleted, or when a change of the setting `public_url`
 //! makes a destination local.
-use std::cell::RefCell;
+use std::{borrow::Cow, cell::RefCell};
 
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ const MAX_SHOWN: (usize, usize) = (6, 100);
 /// A sequence of redirects that does not end.
 #[derive(Debug)]
 pub struct Cycle {
-    /// The redirected paths. The last equals the first, unless the sequence ends at a limit.
+    /// The redirected paths in canonical form. The last equals the first, unless the sequence ends at a limit.
     paths: Vec<String>,
     /// The ids of the rules that redirect the paths.
     pub rules: Vec<Uuid>,
@@ -105,7 +105,7 @@ impl Cycle {
         let mut at = steps.len() - 1;
         loop {
             let Step { path, rule, previous, .. } = &steps[at];
-            paths.push(path.clone());
+            paths.push(canonical(path).map_or_else(|| path.clone(), Cow::into_owned));
             rules.extend(rule);
             if at == 0 {
                 break;
