@@ -16,6 +16,8 @@ const MAX_STEPS: usize = 20;
 /// Maximum number of paths that one search visits. Rules with dates can redirect a path to several others. A
 /// search that exceeds the limit counts as a cycle.
 const MAX_REACHED: usize = 200;
+/// Maximum number of sample paths of a source that are tried.
+const MAX_SAMPLES: usize = 8;
 /// Maximum number of paths in the message about a cycle, and maximum number of characters of each path.
 const MAX_SHOWN: (usize, usize) = (6, 100);
 
@@ -50,9 +52,23 @@ impl Snapshot {
         }
     }
 
+    /// Returns a path that this rule redirects, unless other rules have precedence for every path that is
+    /// tried: `x` for each `*`, then `x1`, `x2` and so on.
+    fn sample(&self, rule: &Rule, operations: &OperationPaths) -> String {
+        let first = rule.pattern.sample("x");
+        if rule.pattern.kind == Kind::Exact {
+            return first;
+        }
+        let is_redirected = |path: &String| {
+            self.next_paths(path, operations).first().is_some_and(|(_, by)| *by == Some(rule.id))
+        };
+        let others = (1..MAX_SAMPLES).map(|number| rule.pattern.sample(&format!("x{number}")));
+        std::iter::once(first.clone()).chain(others).find(is_redirected).unwrap_or(first)
+    }
+
     /// Returns a cycle that begins with this rule. The search starts at a sample path of the source.
     pub(super) fn find_cycle(&self, rule: &Rule, operations: &OperationPaths) -> Option<Cycle> {
-        let start = rule.pattern.sample();
+        let start = self.sample(rule, operations);
         if rule.pattern.kind == Kind::Exact && self.redirects_to_itself(&start) {
             return Some(Cycle { paths: vec![start.clone(), start], rules: vec![rule.id] });
         }
@@ -61,7 +77,7 @@ impl Snapshot {
         while let Some(Step { path, count, .. }) = steps.get(current) {
             let count = count + 1;
             for (path, by) in self.next_paths(path, operations) {
-                // Another rule may have precedence for the sample path.
+                // Another rule may redirect the sample path too.
                 if current == 0 && by != Some(rule.id) {
                     continue;
                 }

@@ -46,7 +46,7 @@ pub fn check_destination(
 /// also matches other paths can be accepted.
 pub fn check_source(pattern: &Pattern, operations: &OperationPaths) -> Result<(), String> {
     let folder = (pattern.kind == Kind::Prefix).then(|| pattern.path.clone());
-    let paths = [Some(pattern.sample()), folder];
+    let paths = [Some(pattern.sample("x")), folder];
     match paths.iter().flatten().find_map(|path| operations.template(path)) {
         Some(template) => Err(format!("must not match an operation of the API: {template}")),
         None => Ok(()),
