@@ -46,8 +46,7 @@ impl Snapshot {
     pub(super) fn break_cycles(&mut self, rules: &[Rule], operations: &OperationPaths) {
         for rule in rules {
             if self.find_cycle(rule, operations).is_some() {
-                self.remove(&rule.pattern);
-                self.cycles.push(rule.pattern.text());
+                self.deactivate(rule);
             }
         }
     }
