@@ -57,6 +57,11 @@ impl Tx {
         Ok(())
     }
 
+    /// Returns whether this transaction has changed a collection. Its version increases only at the commit.
+    pub fn is_touched(&self, collection: &str) -> bool {
+        self.touched.lock().contains(collection)
+    }
+
     /// Emits an event. It is appended to the event log if the transaction commits.
     /// `subject` and `href` identify the resource, `version` is its new version.
     pub fn emit(

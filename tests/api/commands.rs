@@ -261,6 +261,21 @@ fn json_import_accepts_files_in_any_order() {
 }
 
 #[api_test]
+fn json_import_rejects_a_redirect_cycle_of_two_files() {
+    let sandbox = Sandbox::new();
+    let file = |name: &str, text: &str| {
+        let path = sandbox.0.join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let first = file("first.json", r#"{"/a":{"destination":"/b"}}"#);
+    let second = file("second.json", r#"{"/b":{"destination":"/a"}}"#);
+    let output = sandbox.tenon(&["import", "json", &first, &second]);
+    let cycle = "second.json: must not form a redirect cycle: /b -> /a -> /b";
+    assert!(output.code == Some(1) && output.stdout.contains(cycle), "{output:?}");
+}
+
+#[api_test]
 fn json_import_names_the_invalid_record_and_field() {
     let sandbox = Sandbox::new();
     let customer = "d6e15727-9fe1-4961-8c5b-ea44a9bd81aa";

@@ -130,9 +130,17 @@ async fn rejects_invalid_sources_and_destinations() {
 async fn accepts_chains_and_rejects_cycles() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;
-    for (key, destination) in
-        [("a", "/b"), ("c", "/a"), ("branch/*", "/tree/*"), ("tree/oak", "/c"), ("one/7", "/two/7")]
-    {
+    for (key, destination) in [
+        ("a", "/b"),
+        ("c", "/a"),
+        ("branch/*", "/tree/*"),
+        ("tree/oak", "/c"),
+        ("one/7", "/two/7"),
+        ("slash", "/end/"),
+        ("uber", "/über"),
+        ("old/*", "/new/*"),
+        ("new/x", "/c"),
+    ] {
         editor.put(&format!("/api/redirects/{key}"), to(destination)).await.is(201);
     }
     assert_eq!(api.get("/branch/oak").await.is(307).header("location"), "/tree/oak");
@@ -143,8 +151,12 @@ async fn accepts_chains_and_rejects_cycles() {
         ("b", "/a", cycle, "/b -> /a -> /b"),
         ("b", "/c", cycle, "/b -> /c -> /a -> /b"),
         ("a", "/c", cycle, "/a -> /c -> /a"),
+        ("b", "/a/", cycle, "/b -> /a -> /b"),
+        ("end", "/slash", cycle, "/end -> /slash -> /end"),
+        ("%C3%BCber", "/uber", cycle, "/über -> /uber -> /über"),
         ("new", "/new?x=1", cycle, "/new -> /new"),
         ("tree/*", "/branch/*", cycle, "/tree/x -> /branch/x -> /tree/x"),
+        ("new/*", "/old/*", cycle, "/new/x1 -> /old/x1 -> /new/x1"),
         ("two/*", "/one/*", cycle, "/one/7 -> /two/7 -> /one/7"),
         ("up/*", "/up/*/up", long, "/up/x -> /up/x/up -> /up/x/up/up -> /up/x/up/up/up -> … -> /up/x/up"),
     ] {

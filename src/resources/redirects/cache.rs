@@ -30,11 +30,19 @@ pub struct CachedRules {
     pub snapshot: Arc<Snapshot>,
     pub rules: Arc<Vec<Rule>>,
     aliases: Arc<Vec<Alias>>,
-    /// The versions of the collections `redirects`, `posts` and `documents` that were read.
-    versions: Versions,
+    /// The versions of the collections `redirects`, `posts` and `documents` that were read; `None` if nothing
+    /// was read.
+    versions: Option<Versions>,
 }
 
 type Versions = [i64; 3];
+
+impl CachedRules {
+    /// Returns for each collection whether it has the version that was read.
+    fn unchanged(&self, versions: &Versions) -> [bool; 3] {
+        std::array::from_fn(|i| self.versions.is_some_and(|read| read[i] == versions[i]))
+    }
+}
 
 /// The existing rules and aliases that new rules are checked against.
 #[derive(Clone)]
@@ -66,27 +74,28 @@ impl RuleCache {
         let _refreshing = self.refreshing.lock().await;
         let versions = versions(db.read()).await?;
         let before = self.rules.load_full();
-        if before.versions == versions {
+        let [same_rules, same_posts, same_documents] = before.unchanged(&versions);
+        if same_rules && same_posts && same_documents {
             return Ok(());
         }
-        let rules = match before.versions[0] == versions[0] {
+        let rules = match same_rules {
             true => before.rules.clone(),
             false => Arc::new(load_rules(db.read()).await?),
         };
-        let aliases = match before.versions[1..] == versions[1..] {
+        let aliases = match same_posts && same_documents {
             true => before.aliases.clone(),
             false => Arc::new(load_aliases(db.read()).await?),
         };
         // Most writes to posts and documents do not change a path: reuse the snapshot.
-        if before.versions[0] == versions[0] && before.aliases == aliases {
-            let snapshot = before.snapshot.clone();
+        if same_rules && before.aliases == aliases {
+            let (snapshot, versions) = (before.snapshot.clone(), Some(versions));
             self.rules.store(Arc::new(CachedRules { snapshot, rules, aliases, versions }));
             return Ok(());
         }
         let (context, previous) = (self.context.clone(), before.snapshot.clone());
         let built = tokio::task::spawn_blocking(move || {
             let snapshot = Snapshot::build(&rules, &aliases, &context, Some(&previous));
-            CachedRules { snapshot: Arc::new(snapshot), rules, aliases, versions }
+            CachedRules { snapshot: Arc::new(snapshot), rules, aliases, versions: Some(versions) }
         });
         let built = built.await.map_err(|error| Error::Internal(error.to_string()))?;
         log_inactive(&built.snapshot, &before.snapshot);
@@ -99,12 +108,17 @@ impl RuleCache {
     pub async fn lock_current(&self, tx: &Tx) -> Result<CurrentRules> {
         let find = collection::Entity::find_by_id(COLLECTIONS[0].to_owned()).lock_exclusive();
         find.one(&**tx).await?;
-        let (versions, cached) = (versions(&**tx).await?, self.rules.load_full());
-        let aliases = match cached.versions[1..] == versions[1..] {
+        let cached = self.rules.load_full();
+        let mut unchanged = cached.unchanged(&versions(&**tx).await?);
+        for (unchanged, name) in unchanged.iter_mut().zip(COLLECTIONS) {
+            *unchanged &= !tx.is_touched(name);
+        }
+        let [same_rules, same_posts, same_documents] = unchanged;
+        let aliases = match same_posts && same_documents {
             true => cached.aliases.clone(),
             false => Arc::new(load_aliases(&**tx).await?),
         };
-        let rules = match cached.versions[0] == versions[0] {
+        let rules = match same_rules {
             true => cached.rules.clone(),
             false => Arc::new(load_rules(&**tx).await?),
         };

@@ -1,7 +1,7 @@
 //! Detection of redirect cycles. Writes that would create a cycle are rejected. A cycle can also appear
 //! without a new rule: when a rule with precedence is deleted, or when a change of the setting `public_url`
 //! makes a destination local.
-use std::cell::RefCell;
+use std::{borrow::Cow, cell::RefCell};
 
 use uuid::Uuid;
 
@@ -16,13 +16,15 @@ const MAX_STEPS: usize = 20;
 /// Maximum number of paths that one search visits. Rules with dates can redirect a path to several others. A
 /// search that exceeds the limit counts as a cycle.
 const MAX_REACHED: usize = 200;
+/// Maximum number of sample paths of a source that are tried.
+const MAX_SAMPLES: usize = 8;
 /// Maximum number of paths in the message about a cycle, and maximum number of characters of each path.
 const MAX_SHOWN: (usize, usize) = (6, 100);
 
 /// A sequence of redirects that does not end.
 #[derive(Debug)]
 pub struct Cycle {
-    /// The redirected paths. The last equals the first, unless the sequence ends at a limit.
+    /// The redirected paths in canonical form. The last equals the first, unless the sequence ends at a limit.
     paths: Vec<String>,
     /// The ids of the rules that redirect the paths.
     pub rules: Vec<Uuid>,
@@ -44,15 +46,28 @@ impl Snapshot {
     pub(super) fn break_cycles(&mut self, rules: &[Rule], operations: &OperationPaths) {
         for rule in rules {
             if self.find_cycle(rule, operations).is_some() {
-                self.remove(&rule.pattern);
-                self.cycles.push(rule.pattern.text());
+                self.deactivate(rule);
             }
         }
     }
 
+    /// Returns a path that this rule redirects, unless other rules have precedence for every path that is
+    /// tried: `x` for each `*`, then `x1`, `x2` and so on.
+    fn sample(&self, rule: &Rule, operations: &OperationPaths) -> String {
+        let first = rule.pattern.sample("x");
+        if rule.pattern.kind == Kind::Exact {
+            return first;
+        }
+        let is_redirected = |path: &String| {
+            self.next_paths(path, operations).first().is_some_and(|(_, by)| *by == Some(rule.id))
+        };
+        let others = (1..MAX_SAMPLES).map(|number| rule.pattern.sample(&format!("x{number}")));
+        std::iter::once(first.clone()).chain(others).find(is_redirected).unwrap_or(first)
+    }
+
     /// Returns a cycle that begins with this rule. The search starts at a sample path of the source.
     pub(super) fn find_cycle(&self, rule: &Rule, operations: &OperationPaths) -> Option<Cycle> {
-        let start = rule.pattern.sample();
+        let start = self.sample(rule, operations);
         if rule.pattern.kind == Kind::Exact && self.redirects_to_itself(&start) {
             return Some(Cycle { paths: vec![start.clone(), start], rules: vec![rule.id] });
         }
@@ -61,7 +76,7 @@ impl Snapshot {
         while let Some(Step { path, count, .. }) = steps.get(current) {
             let count = count + 1;
             for (path, by) in self.next_paths(path, operations) {
-                // Another rule may have precedence for the sample path.
+                // Another rule may redirect the sample path too.
                 if current == 0 && by != Some(rule.id) {
                     continue;
                 }
@@ -105,7 +120,7 @@ impl Cycle {
         let mut at = steps.len() - 1;
         loop {
             let Step { path, rule, previous, .. } = &steps[at];
-            paths.push(path.clone());
+            paths.push(canonical(path).map_or_else(|| path.clone(), Cow::into_owned));
             rules.extend(rule);
             if at == 0 {
                 break;

@@ -151,11 +151,11 @@ impl Pattern {
         }
     }
 
-    /// Returns a path that the pattern matches, with `x` for each `*`.
-    pub fn sample(&self) -> String {
+    /// Returns a path that the pattern matches, with `capture` for each `*`.
+    pub fn sample(&self, capture: &str) -> String {
         match self.kind {
-            Kind::Prefix => format!("{}/x", self.path),
-            Kind::Exact | Kind::Wildcard => self.path.replace('*', "x"),
+            Kind::Prefix => format!("{}/{capture}", self.path),
+            Kind::Exact | Kind::Wildcard => self.path.replace('*', capture),
         }
     }
 }
@@ -272,7 +272,8 @@ mod tests {
             ("/old/*", "/old/x"),
             ("/a/*/by/*.html", "/a/x/by/x.html"),
         ] {
-            assert_eq!(Pattern::parse(text).map(|pattern| pattern.sample()).as_deref(), Ok(sample), "{text}");
+            let found = Pattern::parse(text).map(|pattern| pattern.sample("x"));
+            assert_eq!(found.as_deref(), Ok(sample), "{text}");
         }
     }
 

@@ -41,12 +41,12 @@ pub fn check_destination(
     Destination::parse(destination, pattern, hosts).map(|_| ())
 }
 
-/// Returns an error if an operation of the API has precedence over this source. Only the path of an exact
-/// source, the folder of a prefix, and one sample path of a prefix or wildcard are checked, so a source that
-/// also matches other paths can be accepted.
+/// Rejects a source that matches the path of an operation. For a source with `*`, checks the path with `x` for
+/// each `*`, and for a prefix also its folder. Other paths of operations that the source matches are not
+/// redirected.
 pub fn check_source(pattern: &Pattern, operations: &OperationPaths) -> Result<(), String> {
     let folder = (pattern.kind == Kind::Prefix).then(|| pattern.path.clone());
-    let paths = [Some(pattern.sample()), folder];
+    let paths = [Some(pattern.sample("x")), folder];
     match paths.iter().flatten().find_map(|path| operations.template(path)) {
         Some(template) => Err(format!("must not match an operation of the API: {template}")),
         None => Ok(()),

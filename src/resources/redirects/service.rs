@@ -143,8 +143,7 @@ impl Redirects {
         let now = self.clock.now();
         let is_current =
             row.starts_at.is_none_or(|start| start <= now) && row.ends_at.is_none_or(|end| now < end);
-        let source = Pattern { kind: row.kind, path: row.source.clone() }.text();
-        let in_effect = is_current && !self.cache.load().snapshot.is_inactive(&source);
+        let in_effect = is_current && !self.cache.load().snapshot.is_inactive(row.id);
         match in_effect || viewer.is_some_and(|viewer| viewer.role.is_editor()) {
             true => Ok(row.into()),
             false => Err(Error::NotFound("redirect")),

@@ -1,7 +1,7 @@
 //! An immutable index of all rules: one hash lookup for exact paths, a tree of segments for prefixes and
 //! wildcards. A change of rules replaces the snapshot, so requests read it without a lock.
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -77,6 +77,8 @@ pub struct Snapshot {
     tree: Node,
     /// The number of redirects by each rule since the last [`Snapshot::take_counts`].
     counts: HashMap<Uuid, Arc<AtomicU64>, RandomState>,
+    /// The ids of the rules without effect, regardless of their dates.
+    inactive: HashSet<Uuid, RandomState>,
     /// The sources of rules without effect because their host is no longer allowed.
     pub disallowed: Vec<String>,
     /// The sources of rules without effect because they would form a cycle.
@@ -118,6 +120,7 @@ impl Snapshot {
         }
         for rule in rules {
             let Ok(destination) = Destination::parse(&rule.destination, &rule.pattern, hosts) else {
+                snapshot.inactive.insert(rule.id);
                 snapshot.disallowed.push(rule.pattern.text());
                 continue;
             };
@@ -144,13 +147,16 @@ impl Snapshot {
         }
     }
 
-    /// Returns whether the rule with this source has no effect, regardless of its dates.
-    pub fn is_inactive(&self, source: &str) -> bool {
-        self.disallowed.iter().chain(&self.cycles).any(|inactive| inactive == source)
+    /// Returns whether a rule has no effect, regardless of its dates.
+    pub fn is_inactive(&self, rule: Uuid) -> bool {
+        self.inactive.contains(&rule)
     }
 
-    /// Removes a rule.
-    pub(super) fn remove(&mut self, pattern: &Pattern) {
+    /// Removes a rule that would form a cycle.
+    pub(super) fn deactivate(&mut self, rule: &Rule) {
+        self.inactive.insert(rule.id);
+        self.cycles.push(rule.pattern.text());
+        let pattern = &rule.pattern;
         match pattern.kind {
             Kind::Exact => drop(self.exact.remove(pattern.path.as_str())),
             Kind::Prefix => self.tree.node(&pattern.path).prefix = None,

@@ -170,6 +170,11 @@ fn dates_and_rules_with_precedence_affect_cycles() {
     let rules = [rule("/a/*", "/b/*"), rule("/b/7", "/a/7"), rule("/a/7", "/c")];
     assert_eq!(Snapshot::build(&rules[..2], &[], &context(), None).cycles, ["/b/7"]);
     assert!(Snapshot::build(&rules, &[], &context(), None).cycles.is_empty());
+    // Rules for single paths do not hide the cycle of the other paths.
+    let mut rules = vec![rule("/a/*", "/b/*"), rule("/b/*", "/a/*"), rule("/b/x", "/c")];
+    assert_eq!(Snapshot::build(&rules, &[], &context(), None).cycles, ["/b/*"]);
+    rules.extend([rule("/a/x", "/c"), rule("/a/x1", "/c")]);
+    assert_eq!(Snapshot::build(&rules, &[], &context(), None).cycles, ["/a/*"]);
     let aliases = [("/a".to_owned(), "/api/posts/7".to_owned())];
     let snapshot = Snapshot::build(&[rule("/b", "/a"), rule("/*", "/b")], &aliases, &context(), None);
     assert!(snapshot.cycles.is_empty(), "an alias ends a sequence: {:?}", snapshot.cycles);
