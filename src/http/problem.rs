@@ -57,9 +57,6 @@ pub enum Error {
     /// The locale in the path is not configured.
     #[error(transparent)]
     UnknownLocale(#[from] UnknownLocale),
-    /// No exchange rate of the currency in the query is known.
-    #[error("base: must be a currency with a known exchange rate, got {0}")]
-    UnknownBaseCurrency(Currency),
     /// The value of a unique field already exists. The field's name.
     #[error("{0}: already exists")]
     AlreadyExists(&'static str),
@@ -156,9 +153,7 @@ impl Error {
             Error::Forbidden(_) => ProblemCode::Forbidden,
             Error::InsufficientScope(_) => ProblemCode::InsufficientScope,
             Error::Csrf => ProblemCode::Csrf,
-            Error::NotFound(_) | Error::UnknownLocale(_) | Error::UnknownBaseCurrency(_) => {
-                ProblemCode::NotFound
-            }
+            Error::NotFound(_) | Error::UnknownLocale(_) => ProblemCode::NotFound,
             Error::AlreadyExists(_) => ProblemCode::AlreadyExists,
             Error::Conflict(_) | Error::ConflictWith(_) | Error::InvalidState(..) => ProblemCode::Conflict,
             Error::PreconditionFailed(_)
