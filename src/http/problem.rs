@@ -1,5 +1,5 @@
 //! Errors of the services, and problem details (RFC 9457), their wire format.
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use poem::{
     Response,
@@ -350,7 +350,8 @@ fn cause(error: &Error) -> String {
 fn with_details(problem: Problem, error: Error) -> Problem {
     match error {
         Error::Invalid(errors) => {
-            let count = errors.len();
+            // A field can violate several rules.
+            let count = errors.iter().map(|error| &error.location).collect::<BTreeSet<_>>().len();
             let mut problem = problem.with_errors(errors);
             problem.detail =
                 if count == 1 { "1 field is invalid".into() } else { format!("{count} fields are invalid") };
