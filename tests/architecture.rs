@@ -62,7 +62,6 @@ const HTTP_WITH_ROWS: &[&str] = &["cursor", "idempotency", "pagination", "proble
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/domain/event.rs", "entity", "the group of an audience is an enum of a column"),
     ("src/domain/principal.rs", "entity", "the role is an enum of a column"),
-    ("src/domain/search.rs", "sea_orm", "`like_contains` belongs in the search module of `http`"),
 ];
 
 /// A dependency of a group of resources that closes a cycle, and the reason.

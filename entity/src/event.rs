@@ -32,7 +32,7 @@ pub enum EventAudience {
     #[sea_orm(string_value = "public")]
     Public,
     /// All authenticated callers.
-    #[sea_orm(string_value = "accounts")]
+    #[sea_orm(string_value = "authenticated")]
     Authenticated,
     /// Editors, accountants and admins.
     #[sea_orm(string_value = "staff")]

@@ -10,7 +10,7 @@ pub struct Model {
     pub name: String,
     pub description: Option<String>,
     /// 1 if an editor created or changed the tag: it is then listed even without posts.
-    pub kept: i32,
+    pub listed_without_posts: i32,
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,

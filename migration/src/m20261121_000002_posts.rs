@@ -66,7 +66,7 @@ impl MigrationTrait for Migration {
                 text("slug"),
                 text("name"),
                 nullable_text("description"),
-                integer("kept"),
+                integer("listed_without_posts"),
                 bigint("version"),
                 bigint("created_at"),
                 bigint("updated_at"),

@@ -26,6 +26,7 @@ pub mod range;
 pub mod response;
 pub mod router;
 pub mod row_stream;
+pub mod search;
 pub mod session_cookie;
 pub mod signed_request;
 pub mod sort;

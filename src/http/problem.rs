@@ -1,5 +1,5 @@
 //! Errors of the services, and problem details (RFC 9457), their wire format.
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use poem::{
     Response,
@@ -57,9 +57,6 @@ pub enum Error {
     /// The locale in the path is not configured.
     #[error(transparent)]
     UnknownLocale(#[from] UnknownLocale),
-    /// No exchange rate of the currency in the query is known.
-    #[error("base: must be a currency with a known exchange rate, got {0}")]
-    UnknownBaseCurrency(Currency),
     /// The value of a unique field already exists. The field's name.
     #[error("{0}: already exists")]
     AlreadyExists(&'static str),
@@ -156,9 +153,7 @@ impl Error {
             Error::Forbidden(_) => ProblemCode::Forbidden,
             Error::InsufficientScope(_) => ProblemCode::InsufficientScope,
             Error::Csrf => ProblemCode::Csrf,
-            Error::NotFound(_) | Error::UnknownLocale(_) | Error::UnknownBaseCurrency(_) => {
-                ProblemCode::NotFound
-            }
+            Error::NotFound(_) | Error::UnknownLocale(_) => ProblemCode::NotFound,
             Error::AlreadyExists(_) => ProblemCode::AlreadyExists,
             Error::Conflict(_) | Error::ConflictWith(_) | Error::InvalidState(..) => ProblemCode::Conflict,
             Error::PreconditionFailed(_)
@@ -355,7 +350,8 @@ fn cause(error: &Error) -> String {
 fn with_details(problem: Problem, error: Error) -> Problem {
     match error {
         Error::Invalid(errors) => {
-            let count = errors.len();
+            // A field can violate several rules.
+            let count = errors.iter().map(|error| &error.location).collect::<BTreeSet<_>>().len();
             let mut problem = problem.with_errors(errors);
             problem.detail =
                 if count == 1 { "1 field is invalid".into() } else { format!("{count} fields are invalid") };

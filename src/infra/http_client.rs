@@ -35,11 +35,11 @@ pub enum ClientError {
     #[error("invalid URL: {0}")]
     InvalidUrl(&'static str),
     #[error(
-        "the URL must start with https:// (the settings allow_private_networks and upstreams_allow_private_networks allow http://)"
+        "the URL must start with https:// (the setting allow_private_networks, for upstreams upstreams_allow_private_networks, allows http://)"
     )]
     PlaintextUrl,
     #[error(
-        "{0} has the address {1}, which is not public (the settings allow_private_networks and upstreams_allow_private_networks allow it)"
+        "{0} has the address {1}, which is not public (the setting allow_private_networks, for upstreams upstreams_allow_private_networks, allows it)"
     )]
     PrivateAddress(String, IpAddr),
     #[error("the host {0} cannot be resolved")]

@@ -189,7 +189,7 @@ async fn parses_rates_of_both_formats() {
         assert_eq!(rejected.locations(), ["base"], "{invalid}");
     }
     let unknown = api.get("/api/rates?base=XAU").await.is(404);
-    assert_eq!(unknown.body["detail"], "base: must be a currency with a known exchange rate, got XAU");
+    assert_eq!(unknown.body["detail"], "exchange rate of the currency in `base` not found");
 }
 
 /// Invalid responses of a source, each with a part of the expected error message.

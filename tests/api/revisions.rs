@@ -127,7 +127,7 @@ async fn returns_the_diff_of_two_revisions() {
         diff.body,
         json!({
             "revision": third, "against": second,
-            "members": [{ "member": "published", "before": ["true"], "after": ["false"] }],
+            "fields": [{ "field": "published", "before": ["true"], "after": ["false"] }],
             "content": "@@ -1,2 +1,3 @@\n first line\n-second line\n+another line\n+more\n\\ No newline at end of file\n",
             "linesAdded": 2, "linesRemoved": 1,
         })
@@ -136,12 +136,12 @@ async fn returns_the_diff_of_two_revisions() {
     conditional.get(&format!("{path}/revisions/{third}/diff?against={second}")).await.is(304);
     let diff = author.get(&format!("{path}/revisions/{second}/diff?against={first}")).await.is(200).body;
     assert_eq!(
-        diff["members"],
+        diff["fields"],
         json!([
-            { "member": "title", "before": ["One"], "after": ["Two"] },
-            { "member": "slug", "before": ["one"], "after": ["two"] },
-            { "member": "excerpt", "before": ["Short."], "after": [] },
-            { "member": "tags", "before": ["Wood"], "after": ["Wood", "Iron"] },
+            { "field": "title", "before": ["One"], "after": ["Two"] },
+            { "field": "slug", "before": ["one"], "after": ["two"] },
+            { "field": "excerpt", "before": ["Short."], "after": [] },
+            { "field": "tags", "before": ["Wood"], "after": ["Wood", "Iron"] },
         ])
     );
     assert_eq!(diff.get("content"), None);
@@ -237,7 +237,7 @@ async fn documents_have_revisions() {
     editor.header("if-none-match", read.header("etag")).get(&one).await.is(304);
     let diff = editor.get(&format!("{path}/revisions/{second}/diff")).await.is(200);
     assert_eq!(diff.body["content"], "@@ -1 +1 @@\n-One\n+Two\n");
-    assert_eq!(diff.body["members"], json!([{ "member": "title", "before": ["Start"], "after": ["Begin"] }]));
+    assert_eq!(diff.body["fields"], json!([{ "field": "title", "before": ["Start"], "after": ["Begin"] }]));
     let conditional = editor.header("if-none-match", diff.header("etag"));
     conditional.get(&format!("{path}/revisions/{second}/diff")).await.is(304);
     author.get(&one).await.is(403);

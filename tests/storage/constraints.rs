@@ -53,7 +53,7 @@ async fn text_is_ordered_by_code_point() {
                 slug: Set((*name).to_owned()),
                 name: Set(String::new()),
                 description: Set(None),
-                kept: Set(1),
+                listed_without_posts: Set(1),
                 version: Set(1),
                 created_at: Set(0),
                 updated_at: Set(0),

@@ -8,16 +8,13 @@ use super::{
     types::{RedirectInput, RedirectQuery, RedirectSummary},
 };
 use crate::{
-    domain::{
-        id::Id,
-        search::{like_contains, search_key},
-        timestamp::Timestamp,
-    },
+    domain::{id::Id, search::search_key, timestamp::Timestamp},
     http::{
         cursor::{PageQuery, SortKey, SortValue},
         etag::ETag,
         pagination::Page,
         problem::Result,
+        search::like_contains,
     },
 };
 

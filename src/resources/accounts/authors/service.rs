@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::types::{Author, AuthorQuery};
 use crate::{
-    domain::{id::Id, search::like_contains},
+    domain::id::Id,
     http::{
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         etag::ETag,
         pagination::Page,
         problem::{Error, Result},
+        search::like_contains,
     },
     infra::db::Db,
     resources::accounts::users::User,

@@ -9,13 +9,11 @@ use super::{
     row::to_user,
     types::{User, UserQuery},
 };
-use crate::{
-    domain::search::like_contains,
-    http::{
-        cursor::{CursorKey, PageQuery, SortKey, SortValue},
-        pagination::Page,
-        problem::Result,
-    },
+use crate::http::{
+    cursor::{CursorKey, PageQuery, SortKey, SortValue},
+    pagination::Page,
+    problem::Result,
+    search::like_contains,
 };
 
 /// The e-mail address, or an empty string: imported authors have none, and the cursor needs a non-null sort

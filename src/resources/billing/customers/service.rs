@@ -12,7 +12,7 @@ use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
-        search::{like_contains, search_key},
+        search::search_key,
         timestamp::Timestamp,
     },
     http::{
@@ -22,6 +22,7 @@ use crate::{
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
+        search::like_contains,
         sort::Sort,
     },
     infra::{

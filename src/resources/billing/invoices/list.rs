@@ -8,14 +8,12 @@ use super::{
     types::{InvoiceFilter, InvoiceLinesQuery, InvoiceQuery, InvoiceSummary},
 };
 use crate::{
-    domain::{
-        locale::LocaleCurrency,
-        search::{like_contains, search_key},
-    },
+    domain::{locale::LocaleCurrency, search::search_key},
     http::{
         cursor::{PageQuery, SortKey, SortValue},
         pagination::{Page, PageParams},
         problem::Result,
+        search::like_contains,
         sort::Sort,
     },
 };

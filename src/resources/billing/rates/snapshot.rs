@@ -56,7 +56,7 @@ impl RateSnapshot {
         known.extend(self.fallback.0.iter().map(|(currency, _)| *currency));
         known.extend(self.rows.iter().filter_map(|row| row.quote.parse::<Currency>().ok()));
         if !known.remove(&base) {
-            return Err(Error::UnknownBaseCurrency(base));
+            return Err(Error::NotFound("exchange rate of the currency in `base`"));
         }
         let based = self.usd_rate(base)?;
         let rate = |currency| {

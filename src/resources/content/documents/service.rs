@@ -15,7 +15,7 @@ use crate::{
     domain::{
         event::{Audience, EventType},
         id::Id,
-        search::{like_contains, search_key},
+        search::search_key,
         slug::SlugPath,
         timestamp::Timestamp,
     },
@@ -27,6 +27,7 @@ use crate::{
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
+        search::like_contains,
     },
     infra::{
         clock::Clock,

@@ -26,7 +26,7 @@ use crate::{
         event::{Audience, EventType},
         id::Id,
         result_ext::ResultExt,
-        search::{like_contains, search_key},
+        search::search_key,
     },
     http::{
         auth::{Principal, cache_key},
@@ -36,6 +36,7 @@ use crate::{
         pagination::Page,
         problem::{Error, Result},
         response::Resource,
+        search::like_contains,
     },
     images::Format,
     infra::{

@@ -15,16 +15,13 @@ use super::{
     types::{Post, PostSummary},
 };
 use crate::{
-    domain::{
-        id::Id,
-        search::{like_contains, search_key},
-        timestamp::Timestamp,
-    },
+    domain::{id::Id, search::search_key, timestamp::Timestamp},
     http::{
         auth::Principal,
         cursor::{CursorKey, PageQuery, SortKey, SortValue},
         pagination::Page,
         problem::Result,
+        search::like_contains,
         sort::Sort,
     },
     resources::{

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     service::{StoredRevision, Subject, load_previous, load_revision},
-    types::{MemberChange, Revision, RevisionDiff},
+    types::{FieldChange, Revision, RevisionDiff},
 };
 use crate::{
     domain::id::Id,
@@ -45,20 +45,20 @@ fn compare<T: Content>(
     new: &StoredRevision<T>,
     location: String,
 ) -> RevisionDiff {
-    let fields = old.map(|old| old.content.fields()).unwrap_or_default();
+    let old_fields = old.map(|old| old.content.fields()).unwrap_or_default();
     let before =
-        |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, values)| values.clone());
-    let members = new.content.fields().into_iter().map(|(name, after)| MemberChange {
-        member: name.into(),
+        |name: &str| old_fields.iter().find(|(field, _)| *field == name).map(|(_, values)| values.clone());
+    let fields = new.content.fields().into_iter().map(|(name, after)| FieldChange {
+        field: name.into(),
         before: before(name).unwrap_or_default(),
         after,
     });
-    let members = members.filter(|change| change.before != change.after).collect();
+    let fields = fields.filter(|change| change.before != change.after).collect();
     let lines = unified(old.map_or("", |old| old.content.text()), new.content.text());
     RevisionDiff {
         revision: new.revision.id,
         against: old.map(|old| old.revision.id),
-        members,
+        fields,
         content: Some(lines.text).filter(|text| !text.is_empty()).map(Into::into),
         lines_added: lines.added,
         lines_removed: lines.removed,

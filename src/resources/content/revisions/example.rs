@@ -2,7 +2,7 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
-use super::types::{Change, DiffQuery, MemberChange, Revision, RevisionDiff, RevisionQuery};
+use super::types::{Change, DiffQuery, FieldChange, Revision, RevisionDiff, RevisionQuery};
 use crate::{
     domain::{id::Id, timestamp::Timestamp},
     http::pagination::PageParams,
@@ -46,10 +46,10 @@ impl Example for DiffQuery {
     }
 }
 
-impl Example for MemberChange {
+impl Example for FieldChange {
     fn example() -> Self {
-        MemberChange {
-            member: "title".into(),
+        FieldChange {
+            field: "title".into(),
             before: vec!["A joint".into()],
             after: vec!["A joint that fits".into()],
         }
@@ -61,7 +61,7 @@ impl Example for RevisionDiff {
         RevisionDiff {
             revision: third_id(),
             against: Some(second_id()),
-            members: vec![MemberChange::example()],
+            fields: vec![FieldChange::example()],
             content: Some("@@ -1 +1 @@\n-Cut it.\n+Cut it to fit.\n".into()),
             lines_added: 1,
             lines_removed: 1,

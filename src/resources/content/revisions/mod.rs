@@ -6,4 +6,4 @@ mod types;
 
 pub use diff::{Content, diff_revisions};
 pub use service::{NewRevision, StoredRevision, Subject, list_revisions, load_revision, store_revisions};
-pub use types::{Change, DiffQuery, MemberChange, Revision, RevisionDiff, RevisionQuery};
+pub use types::{Change, DiffQuery, FieldChange, Revision, RevisionDiff, RevisionQuery};

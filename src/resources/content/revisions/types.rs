@@ -71,7 +71,7 @@ pub struct RevisionDiff {
     pub against: Option<Id<Revision>>,
     /// The changed fields other than `content`.
     #[oai(validator(max_items = "20"))]
-    pub members: Vec<MemberChange>,
+    pub fields: Vec<FieldChange>,
     /// The hunks of a unified diff of `content` with three lines of context; omitted if `content` is
     /// unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,9 +91,9 @@ pub struct RevisionDiff {
 #[derive(Debug, PartialEq, Eq, Object, Serialize)]
 #[oai(rename_all = "camelCase", example)]
 #[serde(rename_all = "camelCase")]
-pub struct MemberChange {
+pub struct FieldChange {
     /// The name of the field.
-    pub member: Text<30>,
+    pub field: Text<30>,
     /// The old values as text: one for a single value, any number for a list, none for an omitted field.
     #[oai(validator(max_items = "20", max_length = "2000"))]
     pub before: Vec<String>,

@@ -94,7 +94,7 @@ fn columns(find: Select<tag::Entity>) -> Select<tag::Entity> {
         .expr_as(posts_count(), "posts_count")
 }
 
-/// Returns a query for the tags that the caller can see: tags written by an editor (`kept`), and tags of
+/// Returns a query for the tags that the caller can see: tags written by an editor (`listed_without_posts`), and tags of
 /// posts that the caller can read. All reads of tags start from this query.
 fn visible_to(viewer: Option<&Principal>) -> Select<tag::Entity> {
     if viewer.is_some_and(|viewer| viewer.role.is_editor()) {
@@ -109,7 +109,8 @@ fn visible_to(viewer: Option<&Principal>) -> Select<tag::Entity> {
         .and_where(
             Expr::col((post_tag::Entity, post_tag::Column::TagId)).equals((tag::Entity, tag::Column::Id)),
         );
-    tag::Entity::find().filter(Condition::any().add(tag::Column::Kept.eq(1)).add(Expr::exists(tagged)))
+    tag::Entity::find()
+        .filter(Condition::any().add(tag::Column::ListedWithoutPosts.eq(1)).add(Expr::exists(tagged)))
 }
 
 async fn load_view<C: ConnectionTrait>(db: &C, find: Select<tag::Entity>, slug: &str) -> Result<TagView> {
@@ -192,7 +193,7 @@ impl Tags {
                         let mut row = row.into_active_model();
                         row.name = Set(name.into());
                         row.description = Set(description.map(String::from));
-                        row.kept = Set(1);
+                        row.listed_without_posts = Set(1);
                         row.version = Set(version + 1);
                         row.updated_at = Set(now);
                         row.update(&*tx).await?;
@@ -204,7 +205,7 @@ impl Tags {
                             slug: Set(slug.clone()),
                             name: Set(name.into()),
                             description: Set(description.map(String::from)),
-                            kept: Set(1),
+                            listed_without_posts: Set(1),
                             version: Set(1),
                             created_at: Set(now),
                             updated_at: Set(now),
@@ -237,7 +238,7 @@ impl Tags {
                 if row == before {
                     return load_view(&*tx, tag::Entity::find(), &row.slug).await;
                 }
-                row.kept = 1;
+                row.listed_without_posts = 1;
                 row.version += 1;
                 row.updated_at = now;
                 let row = row
@@ -288,7 +289,7 @@ impl Tags {
             slug: Set(slug.clone()),
             name: Set(name.clone()),
             description: Set(None),
-            kept: Set(0),
+            listed_without_posts: Set(0),
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
