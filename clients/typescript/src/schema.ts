@@ -4465,6 +4465,26 @@ export interface components {
          */
         EventType: "channel.created" | "channel.updated" | "channel.deleted" | "comment.created" | "comment.updated" | "comment.deleted" | "customer.created" | "customer.updated" | "customer.deleted" | "document.created" | "document.updated" | "document.deleted" | "document.restored" | "invoice.created" | "invoice.updated" | "invoice.paid" | "invoice.voided" | "invoice.deleted" | "media.created" | "media.updated" | "media.deleted" | "message.created" | "message.updated" | "message.deleted" | "post.created" | "post.updated" | "post.published" | "post.unpublished" | "post.deleted" | "post.restored" | "rates.updated" | "redirect.created" | "redirect.updated" | "redirects.imported" | "redirect.deleted" | "revenue.updated" | "revenue.deleted" | "tag.created" | "tag.updated" | "tag.deleted" | "user.created" | "user.updated" | "user.deleted";
         /**
+         * @description A field with different values in two revisions.
+         * @example {
+         *       "field": "title",
+         *       "before": [
+         *         "A joint"
+         *       ],
+         *       "after": [
+         *         "A joint that fits"
+         *       ]
+         *     }
+         */
+        FieldChange: {
+            /** @description The name of the field. */
+            field: string;
+            /** @description The old values as text: one for a single value, any number for a list, none for an omitted field. */
+            before: string[];
+            /** @description The new values as text, in the same form. */
+            after: string[];
+        };
+        /**
          * @description Whether the country of the client is used.
          * @enum {string}
          */
@@ -5205,26 +5225,6 @@ export interface components {
              * @description The height in pixels.
              */
             height: number;
-        };
-        /**
-         * @description A field with different values in two revisions.
-         * @example {
-         *       "member": "title",
-         *       "before": [
-         *         "A joint"
-         *       ],
-         *       "after": [
-         *         "A joint that fits"
-         *       ]
-         *     }
-         */
-        MemberChange: {
-            /** @description The name of the field. */
-            member: string;
-            /** @description The old values as text: one for a single value, any number for a list, none for an omitted field. */
-            before: string[];
-            /** @description The new values as text, in the same form. */
-            after: string[];
         };
         /**
          * @description A message in a channel.
@@ -6279,9 +6279,9 @@ export interface components {
          * @example {
          *       "revision": "0199c0de-3333-7c3d-8e1f-2a3b4c5d6e7f",
          *       "against": "0199c0de-3332-7c3d-8e1f-2a3b4c5d6e7f",
-         *       "members": [
+         *       "fields": [
          *         {
-         *           "member": "title",
+         *           "field": "title",
          *           "before": [
          *             "A joint"
          *           ],
@@ -6308,7 +6308,7 @@ export interface components {
              */
             against?: string;
             /** @description The changed fields other than `content`. */
-            members: components["schemas"]["MemberChange"][];
+            fields: components["schemas"]["FieldChange"][];
             /**
              * @description The hunks of a unified diff of `content` with three lines of context; omitted if `content` is
              *     unchanged.
