@@ -171,6 +171,21 @@ async fn accepts_chains_and_rejects_cycles() {
 }
 
 #[api_test]
+async fn rejects_a_redirect_that_makes_an_existing_chain_too_long() {
+    let api = Api::start().await;
+    let editor = api.sign_in(Role::Editor).await;
+    let chain: serde_json::Map<String, Value> =
+        (0..19).map(|i| (format!("/{i}"), to(&format!("/{}", i + 1)))).collect();
+    editor.post("/api/redirect-files/json", Value::Object(chain)).await.is(201);
+    editor.put("/api/redirects/19", to("/20")).await.is(201);
+    let rejected = editor.put("/api/redirects/20", to("/21")).await.is(409);
+    let detail = rejected.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.starts_with("must not form a sequence of more than 20 redirects: /0 -> /1"), "{detail}");
+    editor.put("/api/redirects/0", to("/elsewhere")).await.is(200);
+    editor.put("/api/redirects/20", to("/21")).await.is(201);
+}
+
+#[api_test]
 async fn a_cycle_that_a_deleted_redirect_leaves_is_inactive() {
     let api = Api::start().await;
     let editor = api.sign_in(Role::Editor).await;

@@ -49,6 +49,8 @@ impl CachedRules {
 pub struct CurrentRules {
     pub rules: Arc<Vec<Rule>>,
     pub aliases: Arc<Vec<Alias>>,
+    /// The snapshot of these rules and aliases, if it is in the cache.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 const COLLECTIONS: [&str; 3] = ["redirects", "posts", "documents"];
@@ -122,7 +124,8 @@ impl RuleCache {
             true => cached.rules.clone(),
             false => Arc::new(load_rules(&**tx).await?),
         };
-        Ok(CurrentRules { rules, aliases })
+        let is_cached = same_rules && aliases == cached.aliases;
+        Ok(CurrentRules { rules, aliases, snapshot: is_cached.then(|| cached.snapshot.clone()) })
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::http::operation_paths::OperationPaths;
 
 /// Maximum length of a sequence of redirects. A longer one counts as a cycle. Browsers stop at 20.
-const MAX_STEPS: usize = 20;
+pub(super) const MAX_STEPS: usize = 20;
 /// Maximum number of paths that one search visits. Rules with dates can redirect a path to several others. A
 /// search that exceeds the limit counts as a cycle.
 const MAX_REACHED: usize = 200;
@@ -45,37 +45,37 @@ impl Snapshot {
     /// Removes the rules that redirect back to their source, and records their sources in `cycles`.
     pub(super) fn break_cycles(&mut self, rules: &[Rule], operations: &OperationPaths) {
         for rule in rules {
-            if self.find_cycle(rule, operations).is_some() {
-                self.deactivate(rule);
+            let search = CycleSearch { snapshot: self, added: None, operations };
+            match search.run(rule) {
+                Ok(length) => self.longest = self.longest.max(length),
+                Err(_) => self.deactivate(rule),
             }
         }
     }
+}
 
-    /// Returns a path that this rule redirects, unless other rules have precedence for every path that is
-    /// tried: `x` for each `*`, then `x1`, `x2` and so on.
-    fn sample(&self, rule: &Rule, operations: &OperationPaths) -> String {
-        let first = rule.pattern.sample("x");
-        if rule.pattern.kind == Kind::Exact {
-            return first;
-        }
-        let is_redirected = |path: &String| {
-            self.next_paths(path, operations).first().is_some_and(|(_, by)| *by == Some(rule.id))
-        };
-        let others = (1..MAX_SAMPLES).map(|number| rule.pattern.sample(&format!("x{number}")));
-        std::iter::once(first.clone()).chain(others).find(is_redirected).unwrap_or(first)
-    }
+/// A search for cycles in a snapshot.
+pub(super) struct CycleSearch<'a> {
+    pub snapshot: &'a Snapshot,
+    /// Exact rules that replace those of the snapshot with the same path.
+    pub added: Option<&'a Snapshot>,
+    pub operations: &'a OperationPaths,
+}
 
-    /// Returns a cycle that begins with this rule. The search starts at a sample path of the source.
-    pub(super) fn find_cycle(&self, rule: &Rule, operations: &OperationPaths) -> Option<Cycle> {
-        let start = self.sample(rule, operations);
-        if rule.pattern.kind == Kind::Exact && self.redirects_to_itself(&start) {
-            return Some(Cycle { paths: vec![start.clone(), start], rules: vec![rule.id] });
+impl CycleSearch<'_> {
+    /// Returns the length of the longest sequence of redirects that begins with this rule, or the cycle that
+    /// it forms. The search starts at a sample path of the source.
+    pub fn run(&self, rule: &Rule) -> Result<usize, Cycle> {
+        let start = self.sample(rule);
+        let redirects_to_itself = self.added.unwrap_or(self.snapshot).redirects_to_itself(&start);
+        if rule.pattern.kind == Kind::Exact && redirects_to_itself {
+            return Err(Cycle { paths: vec![start.clone(), start], rules: vec![rule.id] });
         }
         let mut steps = vec![Step { path: start.clone(), rule: None, previous: 0, count: 0 }];
         let mut current = 0;
         while let Some(Step { path, count, .. }) = steps.get(current) {
             let count = count + 1;
-            for (path, by) in self.next_paths(path, operations) {
+            for (path, by) in self.next_paths(path) {
                 // Another rule may redirect the sample path too.
                 if current == 0 && by != Some(rule.id) {
                     continue;
@@ -86,27 +86,41 @@ impl Snapshot {
                 }
                 steps.push(Step { path, rule: by, previous: current, count });
                 if returns || count > MAX_STEPS || steps.len() > MAX_REACHED {
-                    return Some(Cycle::ending_with(&steps));
+                    return Err(Cycle::ending_with(&steps));
                 }
             }
             current += 1;
         }
-        None
+        // The steps are in the order of their counts.
+        Ok(steps.last().map_or(0, |step| step.count))
+    }
+
+    /// Returns a path that this rule redirects, unless other rules have precedence for every path that is
+    /// tried: `x` for each `*`, then `x1`, `x2` and so on.
+    fn sample(&self, rule: &Rule) -> String {
+        let first = rule.pattern.sample("x");
+        if rule.pattern.kind == Kind::Exact {
+            return first;
+        }
+        let is_redirected =
+            |path: &String| self.next_paths(path).first().is_some_and(|(_, by)| *by == Some(rule.id));
+        let others = (1..MAX_SAMPLES).map(|number| rule.pattern.sample(&format!("x{number}")));
+        std::iter::once(first.clone()).chain(others).find(is_redirected).unwrap_or(first)
     }
 
     /// Returns the paths that a path can redirect to, each with its rule. Rules with dates can have
     /// precedence at different times, so there can be several.
-    fn next_paths(&self, path: &str, operations: &OperationPaths) -> Vec<(String, Option<Uuid>)> {
+    fn next_paths(&self, path: &str) -> Vec<(String, Option<Uuid>)> {
         let Some(canonical) = canonical(path) else { return Vec::new() };
         let found = RefCell::new(Vec::new());
-        self.find_first(&canonical, &|action, captures| {
+        self.snapshot.find_first(&canonical, self.added, &|action, captures| {
             let location = action.location(captures, &canonical, None)?;
             found.borrow_mut().push((action.local_path(&location).to_owned(), action.rule));
             action.is_undated().then_some(())
         });
         let found = found.into_inner();
         // Operations have precedence. Few paths have a rule, so this is checked last.
-        match found.is_empty() || operations.template(path).is_some() {
+        match found.is_empty() || self.operations.template(path).is_some() {
             true => Vec::new(),
             false => found,
         }

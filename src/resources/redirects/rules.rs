@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     cache::CurrentRules,
+    cycles::{CycleSearch, MAX_STEPS},
     destination::{Destination, RedirectHosts},
     path::{Kind, Pattern},
     snapshot::{Rule, Snapshot},
@@ -69,14 +70,33 @@ pub async fn check_with_existing(current: &CurrentRules, new: &[Rule], context: 
 }
 
 fn find_conflict(current: &CurrentRules, new: &[Rule], context: &RuleContext) -> Option<String> {
+    let operations = &context.operations;
+    // A cycle through an exact rule contains its source, so the search can start from the new rules only.
+    // Inactive rules are not in the cached snapshot, but could form a cycle with the new rules.
+    let all_exact = new.iter().all(|rule| rule.pattern.kind == Kind::Exact);
+    if let Some(snapshot) = current.snapshot.as_ref().filter(|cached| all_exact && cached.cycles.is_empty()) {
+        let added = Snapshot::index(new.iter(), &[], &context.hosts, None);
+        let search = CycleSearch { snapshot, added: Some(&added), operations };
+        let mut longest = 0;
+        for rule in new {
+            match search.run(rule) {
+                Ok(length) => longest = longest.max(length),
+                Err(cycle) => return Some(cycle.message()),
+            }
+        }
+        // Otherwise an existing sequence that reaches a new rule may become too long.
+        if snapshot.longest + longest <= MAX_STEPS {
+            return None;
+        }
+    }
     let written: HashSet<Uuid> = new.iter().map(|rule| rule.id).collect();
     let (replaced, unchanged): (Vec<&Rule>, Vec<&Rule>) =
         current.rules.iter().partition(|rule| written.contains(&rule.id));
     let rules = || new.iter().chain(unchanged.iter().copied());
     let mut candidate = Snapshot::index(rules(), &current.aliases, &context.hosts, None);
-    let replaced: HashSet<Uuid> = replaced.iter().map(|rule| rule.id).collect();
+    let replaced_ids: HashSet<Uuid> = replaced.iter().map(|rule| rule.id).collect();
     let mut added =
-        new.iter().filter(|rule| rule.pattern.kind == Kind::Wildcard && !replaced.contains(&rule.id));
+        new.iter().filter(|rule| rule.pattern.kind == Kind::Wildcard && !replaced_ids.contains(&rule.id));
     if let Some(rule) = added.find(|rule| candidate.count_wildcards(&rule.pattern) > MAX_WILDCARDS) {
         let folder: String = rule.pattern.folder().chars().take(200).collect();
         return Some(format!(
@@ -84,7 +104,8 @@ fn find_conflict(current: &CurrentRules, new: &[Rule], context: &RuleContext) ->
              other folders, end them with `/*`, or list the paths one by one"
         ));
     }
-    let mut cycles = rules().filter_map(|rule| candidate.find_cycle(rule, &context.operations));
+    let search = CycleSearch { snapshot: &candidate, added: None, operations };
+    let mut cycles = rules().filter_map(|rule| search.run(rule).err());
     // Existing cycles have no effect, so they do not prevent other writes.
     let cycle = cycles.find(|cycle| cycle.rules.iter().any(|rule| written.contains(rule)))?;
     Some(cycle.message())

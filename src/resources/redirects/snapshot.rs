@@ -83,6 +83,8 @@ pub struct Snapshot {
     pub disallowed: Vec<String>,
     /// The sources of rules without effect because they would form a cycle.
     pub cycles: Vec<String>,
+    /// The length of the longest sequence of redirects.
+    pub(super) longest: usize,
 }
 
 impl Snapshot {
@@ -185,18 +187,21 @@ impl Snapshot {
     pub fn find(&self, path: &str, query: Option<&str>, now: i64) -> Option<RedirectMatch> {
         let path = canonical(path)?;
         let lookup = Lookup { path: &path, query, now };
-        self.find_first(&path, &|action, captures| action.follow(captures, &lookup))
+        self.find_first(&path, None, &|action, captures| action.follow(captures, &lookup))
     }
 
     /// Calls `visit` with each action that matches the canonical path and with its captures, in order of
-    /// precedence. Returns the first result that is `Some`.
+    /// precedence. Returns the first result that is `Some`. The exact rules of `added` replace those of this
+    /// snapshot with the same path.
     pub(super) fn find_first<T>(
         &self,
         path: &str,
+        added: Option<&Snapshot>,
         visit: &impl Fn(&Action, &[&str]) -> Option<T>,
     ) -> Option<T> {
         let below = path.strip_prefix('/')?;
-        let exact = self.exact.get(path).and_then(|action| visit(action, &[]));
+        let action = added.and_then(|added| added.exact.get(path)).or_else(|| self.exact.get(path));
+        let exact = action.and_then(|action| visit(action, &[]));
         exact.or_else(|| self.tree.find_first(below, path, visit))
     }
 
