@@ -71,7 +71,7 @@ impl WebhookEvents {
     ///
     /// # Errors
     ///
-    /// `NotFound` without a provider, and the errors of [`WebhookProvider::verify`].
+    /// `NotFound` without a provider, and the errors of `WebhookProvider::verify`.
     pub async fn receive<P: WebhookProvider>(
         &self,
         provider: Option<&P>,
