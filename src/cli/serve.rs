@@ -123,17 +123,15 @@ async fn hourly_maintenance(app: App) {
     }
 }
 
-/// Assembles the HTTP layer: routing, the OpenAPI document, redirects, rate limits and CORS.
+/// Assembles the HTTP layer: routing, the API documentation, redirects, rate limits and CORS.
 pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
-    let document = &api::PUBLISHED;
-    let api_docs = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
     let mut dispatcher = api::dispatcher(app)?;
     dispatcher.require_if_match = config.server.require_if_match;
     let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
     Ok(HttpService {
         dispatcher,
         redirects: redirect_lookup(app),
-        api_docs,
+        api_docs: ApiDocs::default(),
         rate_limits: RateLimits(limiter),
         cors: Cors(config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect()),
         proxies: config.proxies(),

@@ -27,6 +27,15 @@ impl Encoding {
 /// Returns the preferred encoding, or `None` if the client excludes all of them. On equal weights zstd wins
 /// over br, br over gzip, and each of them over identity.
 pub fn negotiate(headers: &HeaderMap) -> Option<Encoding> {
+    negotiate_among(headers, &ENCODINGS)
+}
+
+/// Returns whether the client accepts this encoding and does not prefer identity.
+pub fn accepts(headers: &HeaderMap, encoding: Encoding) -> bool {
+    negotiate_among(headers, &[encoding]) == Some(encoding)
+}
+
+fn negotiate_among(headers: &HeaderMap, encodings: &[Encoding]) -> Option<Encoding> {
     let values: Vec<&str> =
         headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
     if values.is_empty() {
@@ -37,7 +46,7 @@ pub fn negotiate(headers: &HeaderMap) -> Option<Encoding> {
     let weight_of = |name: &str| weights.iter().find(|(known, _)| known == name).map(|(_, q)| *q);
     let wildcard = weight_of("*");
     let mut best: Option<(Encoding, f32)> = None;
-    for encoding in ENCODINGS {
+    for &encoding in encodings {
         let q = weight_of(encoding.name()).or(wildcard).unwrap_or(0.0);
         if q > 0.0 && best.is_none_or(|(_, known)| q > known) {
             best = Some((encoding, q));

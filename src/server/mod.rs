@@ -41,6 +41,7 @@ pub use access_log::ClientAddressLog;
 pub use client_address::{Block, ForwardedHeader, Proxies};
 pub use credential::{Authenticate, Credential};
 pub use dispatch::Dispatcher;
+pub use operation::check_request;
 pub use rate_limit::RateLimits;
 pub use redirect::{Redirect, RedirectLookup};
 pub use response_headers::Cors;
