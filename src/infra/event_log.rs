@@ -14,10 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{
-    db::{Db, Tx},
-    transaction::custom_error,
-};
+use super::db::{Db, Tx};
 
 /// The row of the `sequence` table that assigns positions.
 const SEQUENCE: &str = "events";
@@ -51,10 +48,8 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
     let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(events.len() as i64);
     let on_conflict =
         OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
-    sequence::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(connection).await?;
-    let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
-    let first =
-        last.ok_or_else(|| custom_error("the event sequence has no row"))?.value - events.len() as i64;
+    let last = sequence::Entity::insert(row).on_conflict(on_conflict).exec_with_returning(connection).await?;
+    let first = last.value - events.len() as i64;
     let mut rows: Vec<_> =
         (first + 1..).zip(events).map(|(position, event)| row_of(position, event)).collect();
     while !rows.is_empty() {

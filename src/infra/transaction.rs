@@ -153,13 +153,15 @@ impl Transaction {
         // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
         // briefly, and two transactions cannot deadlock on them.
         let touched = std::mem::take(&mut *self.touched.lock());
-        for name in touched {
-            let row = collection::ActiveModel { name: Set(name.to_owned()), version: Set(1) };
+        if !touched.is_empty() {
+            let rows = touched
+                .into_iter()
+                .map(|name| collection::ActiveModel { name: Set(name.to_owned()), version: Set(1) });
             let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
             let bump = OnConflict::column(collection::Column::Name)
                 .value(collection::Column::Version, next)
                 .to_owned();
-            collection::Entity::insert(row).on_conflict(bump).exec_without_returning(open).await?;
+            collection::Entity::insert_many(rows).on_conflict(bump).exec_without_returning(open).await?;
         }
         let events = std::mem::take(&mut *self.events.lock());
         let changes = Changes { events: !events.is_empty(), jobs: self.jobs_enqueued.load(Ordering::SeqCst) };
