@@ -15,6 +15,7 @@ mod m20261121_000010_revisions;
 mod m20261121_000011_media;
 mod m20261121_000012_webhook_endpoints;
 mod m20261121_000013_channels;
+mod m20261129_000014_post_lists;
 
 pub struct Migrator;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_media::Migration),
             Box::new(m20261121_000012_webhook_endpoints::Migration),
             Box::new(m20261121_000013_channels::Migration),
+            Box::new(m20261129_000014_post_lists::Migration),
         ]
     }
 }

@@ -37,7 +37,17 @@ fn ids(entries: &[Value]) -> Vec<&str> {
 async fn cursors_and_pages_return_every_post_once_in_sort_order() {
     let api = Api::start().await;
     create_posts(&api, 23).await;
-    for sort in ["-publishedAt", "publishedAt", "title", "-title,createdAt", "-updatedAt,title"] {
+    for sort in [
+        "-publishedAt",
+        "publishedAt",
+        "title",
+        "-title,createdAt",
+        "-updatedAt,title",
+        "-publishedAt&tag=all",
+        "publishedAt&tag=all",
+        "createdAt&tag=all",
+        "-createdAt&status=any",
+    ] {
         let full = api.get(&format!("/api/posts?limit=50&sort={sort}")).await.is(200).body;
         let full = full["data"].as_array().expect("entries").clone();
         let by_cursor = read_by_cursor(&api, &format!("/api/posts?limit=4&sort={sort}")).await;

@@ -39,11 +39,12 @@ impl CommentsApi {
             Lookup::Current(id) => id,
             Lookup::Moved(slug) => return Ok(OrRedirect::Redirect(with_current_slug(&query.target, &slug))),
         };
-        let etag = self.0.list_etag(viewer, &query.target).await?;
+        let version = self.0.list_version(viewer).await?;
+        let etag = Comments::list_etag(viewer, version, &query.target);
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
             return Ok(OrRedirect::Body(unchanged));
         }
-        let page = self.0.list_for_post(viewer, id, &query).await?;
+        let page = self.0.list_for_post(viewer, id, &query, version).await?;
         Ok(OrRedirect::Body(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC)))
     }
 
@@ -73,12 +74,13 @@ impl CommentsApi {
         query: Query<CommentQuery>,
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse<Comment>, ApiError<BadRequest>> {
-        let etag = self.0.list_etag(Some(&editor), &query.target).await?;
+        let version = self.0.list_version(Some(&editor)).await?;
+        let etag = Comments::list_etag(Some(&editor), version, &query.target);
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::Private) {
             return Ok(unchanged);
         }
         Ok(ListResponse::new(
-            self.0.list(&editor, &query).await?,
+            self.0.list(&editor, &query, version).await?,
             &etag,
             &query.target,
             CacheControl::Private,

@@ -35,11 +35,12 @@ impl PostsApi {
         query: Query<PostQuery>,
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse<PostSummary>, ApiError<BadRequest>> {
-        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
+        let version = self.0.list_version(viewer.0.as_ref()).await?;
+        let etag = Posts::list_etag(viewer.0.as_ref(), version, &query.target);
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
             return Ok(unchanged);
         }
-        let page = self.0.list(viewer.0.as_ref(), &query).await?;
+        let page = self.0.list(viewer.0.as_ref(), &query, version).await?;
         Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
     }
 

@@ -4,7 +4,7 @@ mod service;
 mod types;
 
 pub use api::TagsApi;
-pub use service::Tags;
+pub use service::{StoredTag, Tags};
 pub use types::TagRef;
 
 use crate::http::operation::Tag;
