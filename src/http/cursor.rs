@@ -252,8 +252,8 @@ fn after(order: &[SortKey], position: Vec<SortValue>) -> Condition {
     let values = position.into_iter().map(|value| Expr::val(value.value()));
     if order.len() > 1 && order.iter().all(|key| key.descending == order[0].descending) {
         let columns = order.iter().map(|key| key.column.clone());
-        let row = SortKey { column: Expr::tuple(columns).into(), descending: order[0].descending };
-        return Condition::all().add(strictly(&row, Expr::tuple(values).into()));
+        let row = SortKey { column: Expr::tuple(columns), descending: order[0].descending };
+        return Condition::all().add(strictly(&row, Expr::tuple(values)));
     }
     let mut condition: Option<Condition> = None;
     for (index, (key, value)) in order.iter().zip(values).enumerate().rev() {
