@@ -1,5 +1,6 @@
-//! Indexes that return lists of posts and comments in their order, also posts of one tag: `post_tags.listed_at` is the publication time of
-//! the post, 0 while it is a draft or deleted. Triggers maintain it, so that no write can leave it outdated.
+//! Indexes that return lists of posts and comments in their order, also posts of one tag: `post_tags.listed_at` is the
+//! publication time of the post, 0 while it is a draft or deleted. Triggers maintain it, so that no write can leave it
+//! outdated.
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{ConnectionTrait, DbBackend},

@@ -48,7 +48,7 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
         return Ok(());
     }
     let count = events.len() as i64;
-    let rows: Vec<_> = (1 - count..).zip(events).map(|(offset, event)| row_of(offset, event)).collect();
+    let mut rows: Vec<_> = (1 - count..).zip(events).map(|(offset, event)| row_of(offset, event)).collect();
     let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(count) };
     let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(count);
     let on_conflict =
@@ -58,12 +58,11 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
         let mut increment = increment.into_query();
         increment.returning_col(sequence::Column::Value);
         let next = CommonTableExpression::new().table_name("next").query(increment).to_owned();
-        let insert = insert(rows, || Expr::cust("(SELECT value FROM next)"));
-        connection.execute(&insert.with(WithClause::new().cte(next).to_owned())).await?;
+        let statement = insert(rows, || Expr::cust("(SELECT value FROM next)"));
+        connection.execute(&statement.with(WithClause::new().cte(next).to_owned())).await?;
         return Ok(());
     }
     let last = increment.exec_with_returning(connection).await?.value;
-    let mut rows = rows;
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(INSERT_BATCH));
         connection.execute(&insert(rows, || Expr::val(last))).await?;
@@ -72,7 +71,7 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
     Ok(())
 }
 
-/// Returns the statement that inserts the rows. Their positions are relative to `last`, the position of the last one.
+/// Returns the statement that inserts the rows. Their positions are relative to `last`, the position of the last row.
 fn insert(rows: Vec<event::ActiveModel>, last: impl Fn() -> SimpleExpr) -> InsertStatement {
     let mut insert = Query::insert();
     insert.into_table(event::Entity).columns(event::Column::iter());

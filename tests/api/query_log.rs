@@ -106,11 +106,11 @@ async fn a_write_sends_few_statements() {
     let editor = api.sign_in(Role::Editor).await;
     // On PostgreSQL, the row is locked by a statement of its own.
     let lock = usize::from(api.app.db.read().get_database_backend() == DbBackend::Postgres);
-    let new = |title: &str, tags: [&str; 2]| json!({ "title": title, "content": "0123456789", "published": true, "tags": tags });
     let mut last = String::new();
     for (tags, max) in [(["all", "tag-1"], 10), (["all", "new"], 11)] {
         let title = format!("With {}", tags[1]);
-        let (sent, response) = count_statements(&api, editor.post("/api/posts", new(&title, tags))).await;
+        let post = json!({ "title": title, "content": "0123456789", "published": true, "tags": tags });
+        let (sent, response) = count_statements(&api, editor.post("/api/posts", post)).await;
         assert_eq!(response.status, 201);
         assert!(sent <= max, "a post with {tags:?}: {sent} statements");
         last = response.header("location").to_owned();

@@ -76,6 +76,8 @@ pub(super) struct FullPost {
     pub author: AuthorRef,
     pub coauthors: Vec<AuthorRef>,
     pub tags: Vec<TagRef>,
+    /// The ids of the tags; empty unless the post was loaded for a write.
+    pub tag_ids: Vec<Uuid>,
 }
 
 /// The optional columns of a response, and those that only writes need.
@@ -99,36 +101,27 @@ fn columns(find: Select<post::Entity>, backend: DbBackend, fields: &str, bios: b
         Some(constant) => find.expr_as(constant, column.as_str()),
         None => find.column(column),
     });
-    let (coauthor_id, coauthor_bio) = match (backend, bios) {
-        (DbBackend::Postgres, true) => ("coauthor.id", "coauthor.bio"),
-        (DbBackend::Postgres, false) => ("coauthor.id", "NULL"),
-        (_, true) => ("hex(coauthor.id)", "coauthor.bio"),
-        (_, false) => ("hex(coauthor.id)", "NULL"),
+    let id = |column: &str| match backend {
+        DbBackend::Postgres => column.to_owned(),
+        _ => format!("hex({column})"),
     };
+    let tag_id = if fields == ALL_FIELDS { id("tags.id") } else { "NULL".to_owned() };
+    let tags = format!("post_tags.position, tags.slug, tags.name, {tag_id}");
+    let coauthor_bio = if bios { "coauthor.bio" } else { "NULL" };
+    let coauthors = format!(
+        "post_coauthors.position, {}, coauthor.name, coauthor.avatar_url, {coauthor_bio}",
+        id("coauthor.id")
+    );
+    let tagged = "post_tags JOIN tags ON tags.id = post_tags.tag_id WHERE post_tags.post_id = posts.id";
+    let coauthored = "post_coauthors JOIN users AS coauthor ON coauthor.id = post_coauthors.user_id \
+                      WHERE post_coauthors.post_id = posts.id";
     selected
         .join(JoinType::InnerJoin, post::Relation::Author.def())
         .column_as(user::Column::Name, "author_name")
         .column_as(user::Column::AvatarUrl, "author_avatar")
         .expr_as(bio, "author_bio")
-        .expr_as(
-            json_rows(
-                backend,
-                "post_tags.position, tags.slug, tags.name",
-                "post_tags JOIN tags ON tags.id = post_tags.tag_id WHERE post_tags.post_id = posts.id",
-            ),
-            "tags",
-        )
-        .expr_as(
-            json_rows(
-                backend,
-                &format!(
-                    "post_coauthors.position, {coauthor_id}, coauthor.name, coauthor.avatar_url, {coauthor_bio}"
-                ),
-                "post_coauthors JOIN users AS coauthor ON coauthor.id = post_coauthors.user_id \
-                 WHERE post_coauthors.post_id = posts.id",
-            ),
-            "coauthors",
-        )
+        .expr_as(json_rows(backend, &tags, tagged), "tags")
+        .expr_as(json_rows(backend, &coauthors, coauthored), "coauthors")
 }
 
 /// Returns a subquery for a JSON array with one array per row, in any order: the first value is the position, and sorting
@@ -147,8 +140,8 @@ fn parse_rows<T: DeserializeOwned>(json: &str) -> Result<Vec<T>> {
         .map_err(|error| Error::Internal(format!("a post has invalid relations: {error}")))
 }
 
-/// The position, slug and name of a tag.
-type TagTuple = (i32, String, String);
+/// The position, slug, name and id of a tag.
+type TagTuple = (i32, String, String, Option<Uuid>);
 /// The position, id, name, avatar URL and biography of a co-author.
 type CoauthorTuple = (i32, Uuid, String, Option<String>, Option<String>);
 
@@ -156,7 +149,8 @@ impl PostRow {
     fn into_full(self) -> Result<FullPost> {
         let mut tags: Vec<TagTuple> = parse_rows(&self.tags)?;
         tags.sort_unstable_by_key(|tag| tag.0);
-        let tags = tags.into_iter().map(|(_, slug, name)| TagRef { slug: slug.into(), name: name.into() });
+        let tag_ids = tags.iter().filter_map(|tag| tag.3).collect();
+        let tags = tags.into_iter().map(|(_, slug, name, _)| TagRef { slug: slug.into(), name: name.into() });
         let mut coauthors: Vec<CoauthorTuple> = parse_rows(&self.coauthors)?;
         coauthors.sort_unstable_by_key(|author| author.0);
         let coauthors = coauthors.into_iter().map(|(_, id, name, avatar_url, bio)| AuthorRef {
@@ -174,6 +168,7 @@ impl PostRow {
             },
             coauthors: coauthors.collect(),
             tags: tags.collect(),
+            tag_ids,
             row: self.post,
         })
     }
@@ -322,10 +317,6 @@ struct List<'a> {
 }
 
 impl List<'_> {
-    fn find(&self) -> Select<post::Entity> {
-        filtered(self.viewer, self.query, self.since, self.by_date)
-    }
-
     async fn count<C: ConnectionTrait>(&self, db: &C) -> Result<i64> {
         match &self.tag {
             Some(tag) => count(db, tagged(tag, self.query)).await,
@@ -362,7 +353,7 @@ impl List<'_> {
             slice.slice(QuerySelect::query(&mut ids), &order)?;
             return Ok(rows_of(ids, &slice.order, select));
         }
-        let mut find = self.find();
+        let mut find = filtered(self.viewer, self.query, self.since, self.by_date);
         if self.query.deleted.is_none() {
             // PostgreSQL uses the order of an index only if the query is ordered by its first column too.
             let order = if slice.order[0].descending { Order::Desc } else { Order::Asc };
@@ -463,7 +454,7 @@ impl PostRow {
 }
 
 impl From<FullPost> for Post {
-    fn from(FullPost { row, author, coauthors, tags }: FullPost) -> Self {
+    fn from(FullPost { row, author, coauthors, tags, .. }: FullPost) -> Self {
         Post {
             id: Id::from(row.id),
             slug: row.slug.into(),

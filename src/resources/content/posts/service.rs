@@ -145,8 +145,9 @@ impl Posts {
             let tags = posts.tags.ensure(&tx, &tags.unwrap_or_default(), now).await?;
             insert_tags(&tx, id, &tags).await?;
             tx.touch(if published { "posts" } else { RESTRICTED }).await?;
+            let tag_ids = tags.iter().map(|tag| tag.id).collect();
             let tags = tags.into_iter().map(TagRef::from).collect();
-            let post = Post::from(FullPost { row, author, coauthors: Vec::new(), tags });
+            let post = Post::from(FullPost { row, author, coauthors: Vec::new(), tags, tag_ids });
             events::created(&tx, &post, now);
             store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&caller)]).await?;
             Ok(post)
@@ -233,8 +234,8 @@ impl Posts {
             Some(names) => {
                 // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
                 let tags = self.tags.ensure(tx, &names, now).await?;
-                let is_changed =
-                    !tags.iter().map(|tag| &tag.slug[..]).eq(post.tags.iter().map(|tag| &tag.slug[..]));
+                // Ids, because a tag can be deleted and created again since the post was loaded.
+                let is_changed = !tags.iter().map(|tag| &tag.id).eq(&post.tag_ids);
                 if is_changed {
                     replace_tags(tx, row.id, &tags).await?;
                     post.tags = tags.into_iter().map(TagRef::from).collect();
