@@ -14,5 +14,6 @@ pub mod notify;
 pub mod query_log;
 pub mod queue;
 pub mod rate_limiter;
+mod sqlite;
 mod transaction;
 mod writer;

@@ -1,7 +1,7 @@
 //! The number of SQL statements per request, and query plans without full table scans.
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
-use tenon::http::auth::Role;
+use tenon::{http::auth::Role, infra::db::Tx};
 
 use crate::support::{Api, START};
 
@@ -59,11 +59,12 @@ async fn query_plan(api: &Api, statement: &Statement) -> String {
         return lines.collect::<Vec<_>>().join("\n");
     }
     // PostgreSQL scans a small table even if an index matches the query, unless sequential scans are disabled.
-    let tx = db.begin().await.expect("a transaction");
-    tx.execute_unprepared("SET LOCAL enable_seqscan = off").await.expect("a setting");
-    let sql = format!("EXPLAIN {}", statement.sql);
-    let rows =
-        tx.query_all_raw(Statement { sql, ..statement.clone() }).await.expect("PostgreSQL returns a plan");
+    let explain = Statement { sql: format!("EXPLAIN {}", statement.sql), ..statement.clone() };
+    let rows = api.app.db.write(async move |tx: Tx| {
+        tx.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
+        tx.query_all_raw(explain).await
+    });
+    let rows = rows.await.expect("PostgreSQL returns a plan");
     let lines = rows.iter().map(|row| row.try_get_by_index::<String>(0).expect("a line"));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use entity::{collection, comment, post, secret, tag, user};
 use sea_orm::{
-    ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect, Set, SqlErr, prelude::Uuid,
+    ActiveModelTrait, DbErr, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect, Set, prelude::Uuid,
 };
 use tenon::infra::db::{Db, Tx};
 
@@ -86,8 +86,8 @@ async fn rejects_a_reply_to_a_comment_of_another_post() {
         db.write(async move |tx: Tx| comment_on(post, Some(first), author).insert(&*tx).await.map(|_| ()))
     };
     reply(here).await.unwrap();
-    let error = reply(there).await.unwrap_err().sql_err();
-    assert!(matches!(error, Some(SqlErr::ForeignKeyConstraintViolation(_))), "{error:?}");
+    let error = reply(there).await.unwrap_err();
+    assert!(error.to_string().to_lowercase().contains("foreign key"), "{error:?}");
     // Deleting a post deletes its comments. An author with posts cannot be deleted.
     assert_eq!(comment::Entity::find().count(db.read()).await.unwrap(), 2);
     db.write(async move |tx: Tx| post::Entity::delete_by_id(here).exec(&*tx).await).await.unwrap();
