@@ -1,4 +1,4 @@
-//! Declared types of the columns. The SQLite driver decodes `integer` columns as `i32` and all other numbers as `i64`.
+//! Declared types of the columns. The SQLite driver decodes `int` columns as `i32` and all other numbers as `i64`.
 use std::path::Path;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -25,13 +25,13 @@ fn columns_of_32_bits() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn columns_of_32_bits_are_declared_as_integer() {
+async fn columns_of_32_bits_are_declared_as_int() {
     let db = migrated().await;
     if !on_sqlite(&db) {
         return;
     }
     let declared = "SELECT t.name || '.' || c.name AS name FROM sqlite_schema t, pragma_table_info(t.name) c \
-                    WHERE t.type = 'table' AND lower(c.type) = 'integer' AND t.name NOT LIKE 'sqlite%' ORDER BY name";
+                    WHERE t.type = 'table' AND lower(c.type) = 'int' AND t.name NOT LIKE 'sqlite%' ORDER BY name";
     let rows = db.read().query_all_raw(Statement::from_string(DbBackend::Sqlite, declared)).await.unwrap();
     let declared: Vec<String> = rows.iter().map(|row| row.try_get("", "name").unwrap()).collect();
     assert_eq!(declared, columns_of_32_bits());

@@ -93,8 +93,8 @@ enum Source {
 /// The declared type, where the stored value does not determine the Rust type.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// `integer`: `i32`.
-    Integer,
+    /// `int`: `i32`.
+    Int,
     /// `boolean`: `bool`.
     Boolean,
     /// `json_text`: JSON.
@@ -107,7 +107,7 @@ impl Kind {
     fn of(declared: Option<&str>) -> Kind {
         let is = |name: &str| declared.is_some_and(|declared| declared.eq_ignore_ascii_case(name));
         match () {
-            () if is("integer") => Kind::Integer,
+            () if is("int") => Kind::Int,
             () if is("boolean") => Kind::Boolean,
             () if is("json_text") || is("jsonb_text") => Kind::Json,
             () => Kind::Stored,
@@ -151,7 +151,7 @@ impl Source {
         Ok(match (value, kind) {
             // SeaORM decodes any absent value as NULL.
             (ValueRef::Null, _) => Value::BigInt(None),
-            (ValueRef::Integer(value), Kind::Integer) => {
+            (ValueRef::Integer(value), Kind::Int) => {
                 let value = i32::try_from(value).map_err(|_| failure(format!("{value} exceeds 32 bits")))?;
                 Value::Int(Some(value))
             }

@@ -70,7 +70,7 @@ async fn decodes_the_declared_and_the_stored_types() {
     let file = TestFile::new(None);
     let connection = SharedConnection::new(file.1.connect(Access::ReadWrite).unwrap());
     let table =
-        "CREATE TABLE t (id uuid_text, small integer, large bigint, bytes blob, flag boolean, text text)";
+        "CREATE TABLE t (id uuid_text, small int, large integer, bytes blob, flag boolean, text text)";
     connection.execute_unprepared(table).await.unwrap();
     let id = Uuid::now_v7();
     let insert = "INSERT INTO t VALUES (?, ?, ?, ?, ?, ?) RETURNING *";
