@@ -16,7 +16,7 @@ mod servers;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
     rc::Rc,
     time::Duration,
 };
@@ -24,7 +24,7 @@ use std::{
 use self::{
     cases::cases,
     load::{Histogram, Load, Until},
-    process::{LOAD_CORE, Process},
+    process::Process,
     report::{Compared, Limit, Measured, Report},
     servers::Servers,
 };
@@ -257,32 +257,42 @@ fn run(arguments: &[String]) -> Result<Vec<String>, Failure> {
         }
         _ => {
             let options = Options::parse(arguments.iter().cloned())?;
-            let folder = std::env::temp_dir().join(format!("tenon-bench-{}", uuid::Uuid::now_v7()));
+            // Below the target folder, because the temporary folder may be in memory, where syncing costs nothing.
+            let target = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
+            let folder = target.join(format!("bench-{}", uuid::Uuid::now_v7()));
             std::fs::create_dir_all(&folder)?;
             let failures = measure(options, &folder);
             match &failures {
                 Ok(failures) if failures.is_empty() => std::fs::remove_dir_all(&folder)?,
-                _ => println!("the logs are in {}", folder.display()),
+                _ => {
+                    remove_data(&folder)?;
+                    println!("the logs are in {}", folder.display());
+                }
             }
             failures
         }
     }
 }
 
-fn measure(options: Options, folder: &Path) -> Result<Vec<String>, Failure> {
-    if std::thread::available_parallelism()?.get() < 2 {
-        return Err("the benchmark needs two cores".into());
+/// Removes everything except the logs.
+fn remove_data(folder: &Path) -> Result<(), Failure> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(path)?;
+        } else if path.extension().is_none_or(|extension| extension != "log") {
+            std::fs::remove_file(path)?;
+        }
     }
+    Ok(())
+}
+
+fn measure(options: Options, folder: &Path) -> Result<Vec<String>, Failure> {
     if !options.tenon.is_file() {
         return Err("set --tenon to the release binary".into());
     }
     let conditions = report::conditions(options.seconds, options.rounds, options.pocketbase.as_deref());
-    let own = std::process::id().to_string();
-    let pinned =
-        Command::new("taskset").args(["-a", "-c", "-p", LOAD_CORE, &own]).stdout(Stdio::null()).status();
-    if !pinned?.success() {
-        return Err("taskset failed".into());
-    }
+    process::choose_cores()?;
     let begin = std::time::Instant::now();
     let sizes = if options.gate { seed::SMALL } else { seed::FULL };
     let seeded = seed::seed(&options.tenon, folder, sizes)?;

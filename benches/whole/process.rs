@@ -5,14 +5,14 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use crate::Failure;
 
-/// The core of the servers. The benchmark runs on `LOAD_CORE`.
-pub const SERVER_CORE: &str = "0";
-pub const LOAD_CORE: &str = "1";
+/// The core of the servers and the core of the load.
+static CORES: OnceLock<[String; 2]> = OnceLock::new();
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Process {
@@ -31,7 +31,8 @@ impl Program {
     pub fn new(path: impl Into<OsString>, log: &Path) -> Result<Self, Failure> {
         let log = File::options().create(true).append(true).open(log)?;
         let mut command = Command::new("taskset");
-        command.args(["-c", SERVER_CORE]).arg(path.into());
+        let [core, _] = CORES.get().ok_or("the cores are not chosen")?;
+        command.args(["-c", core]).arg(path.into());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
         Ok(Program { command, log })
     }
@@ -81,6 +82,27 @@ impl Program {
             std::thread::sleep(Duration::from_micros(200));
         }
         Ok(Process { child, address })
+    }
+}
+
+/// Chooses the first two cores that this process may use, and moves it to the second.
+pub fn choose_cores() -> Result<(), Failure> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let mut cores = Vec::new();
+    for range in allowed.ok_or("no list of allowed cores")?.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        cores.extend(first.parse::<usize>()?..=last.parse()?);
+    }
+    let [server, load, ..] = cores[..] else { return Err("the benchmark needs two cores".into()) };
+    let [server, load] = CORES.get_or_init(|| [server.to_string(), load.to_string()]);
+    let own = std::process::id().to_string();
+    let pinned =
+        Command::new("taskset").args(["-a", "-c", "-p", load, &own]).stdout(Stdio::null()).status()?;
+    if pinned.success() {
+        Ok(())
+    } else {
+        Err(format!("taskset failed for the cores {server} and {load}").into())
     }
 }
 
