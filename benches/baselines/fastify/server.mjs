@@ -10,9 +10,9 @@ import Fastify from "fastify";
 const SCHEMA = `
   CREATE TABLE authors (id TEXT PRIMARY KEY, name TEXT NOT NULL);
   CREATE TABLE posts (
-    id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, title TEXT NOT NULL, excerpt TEXT, content TEXT NOT NULL,
+    id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, title TEXT NOT NULL, excerpt TEXT,
     author_id TEXT NOT NULL REFERENCES authors, published_at INTEGER NOT NULL, comments_count INTEGER NOT NULL,
-    version INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
+    version INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, content TEXT NOT NULL);
   CREATE TABLE tags (id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
   CREATE TABLE post_tags (
     post_id TEXT NOT NULL REFERENCES posts, tag_id TEXT NOT NULL REFERENCES tags, position INTEGER NOT NULL,
@@ -146,24 +146,26 @@ function quote(text) {
 
 async function serve(path, port, token) {
   const db = open(path);
-  const list = "p.id, p.slug, p.title, p.excerpt, p.author_id, a.name, p.published_at, p.comments_count, "
-    + "p.created_at, p.updated_at";
-  const all = `SELECT ${list} FROM posts p JOIN authors a ON a.id = p.author_id`;
-  const tagged = `SELECT ${list} FROM post_tags t JOIN posts p ON p.id = t.post_id JOIN authors a ON a.id = p.author_id
-    WHERE t.tag_id = ?`;
-  const order = "ORDER BY p.published_at DESC, p.id DESC LIMIT ?";
+  // Tags as JSON in the same statement: a third of the time of a statement per post.
+  const list = `p.id, p.slug, p.title, p.excerpt, p.author_id, a.name, p.published_at, p.comments_count, p.created_at,
+    p.updated_at, (SELECT json_group_array(json_object('slug', slug, 'name', name)) FROM (
+      SELECT t.slug, t.name FROM post_tags pt JOIN tags t ON t.id = pt.tag_id WHERE pt.post_id = p.id
+      ORDER BY pt.position)) AS tags`;
+  const posts = "posts p JOIN authors a ON a.id = p.author_id";
+  const order = "ORDER BY p.published_at DESC, p.id DESC";
+  // Selects the ids of the page first, so that the tags of other posts are not read.
+  const tagged = (condition) => `SELECT ${list}
+    FROM (SELECT p.id FROM post_tags t JOIN posts p ON p.id = t.post_id WHERE t.tag_id = ? ${condition}) page
+    JOIN posts p ON p.id = page.id JOIN authors a ON a.id = p.author_id ${order}`;
   const sql = {
-    page: db.prepare(`${all} ${order} OFFSET ?`),
-    after: db.prepare(`${all} WHERE (p.published_at, p.id) < (?, ?) ${order}`),
-    pageOfTag: db.prepare(`${tagged} ${order} OFFSET ?`),
-    afterOfTag: db.prepare(`${tagged} AND (p.published_at, p.id) < (?, ?) ${order}`),
+    page: db.prepare(`SELECT ${list} FROM ${posts} ${order} LIMIT ? OFFSET ?`),
+    after: db.prepare(`SELECT ${list} FROM ${posts} WHERE (p.published_at, p.id) < (?, ?) ${order} LIMIT ?`),
+    pageOfTag: db.prepare(tagged(`${order} LIMIT ? OFFSET ?`)),
+    afterOfTag: db.prepare(tagged(`AND (p.published_at, p.id) < (?, ?) ${order} LIMIT ?`)),
     count: db.prepare("SELECT count(*) FROM posts").pluck(),
     countOfTag: db.prepare("SELECT count(*) FROM post_tags WHERE tag_id = ?").pluck(),
     tagId: db.prepare("SELECT id FROM tags WHERE slug = ?").pluck(),
-    tags: db.prepare(
-      "SELECT t.slug, t.name FROM post_tags pt JOIN tags t ON t.id = pt.tag_id WHERE pt.post_id = ? ORDER BY pt.position",
-    ),
-    post: db.prepare(`SELECT ${list}, p.content, p.version FROM posts p JOIN authors a ON a.id = p.author_id WHERE p.id = ?`),
+    post: db.prepare(`SELECT ${list}, p.content, p.version FROM ${posts} WHERE p.id = ?`),
     author: db.prepare("SELECT id, name FROM authors WHERE id = ?"),
     published: db.prepare("SELECT 1 FROM posts WHERE id = ?").pluck(),
     insertComment: db.prepare("INSERT INTO comments (id, post_id, author_id, content, created_at) VALUES (?, ?, ?, ?, ?)"),
@@ -184,7 +186,7 @@ async function serve(path, port, token) {
 
   const item = (row) => ({
     id: row.id, slug: row.slug, title: row.title, content: row.content, author: { id: row.author_id, name: row.name },
-    tags: sql.tags.all(row.id), published: true, publishedAt: new Date(row.published_at).toISOString(),
+    tags: JSON.parse(row.tags), published: true, publishedAt: new Date(row.published_at).toISOString(),
     commentsCount: row.comments_count, createdAt: new Date(row.created_at).toISOString(),
     updatedAt: new Date(row.updated_at).toISOString(), excerpt: row.excerpt,
   });
