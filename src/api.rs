@@ -17,24 +17,24 @@ use crate::{
         operation_paths::OperationPaths,
     },
     openapi,
-    server::{Credential, Dispatcher, api_docs},
+    resources::accounts::verified::CredentialKind,
+    server::{Authenticator, Credential, Dispatcher, api_docs},
 };
 
 pub use crate::openapi::{access_page, to_openapi_30, to_yaml};
 
+/// Registers the schemas of a resource.
+type Register = fn(&mut Registry);
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
 macro_rules! resources {
     ($($($api:ident)::+($($service:ident),+);)*) => {
-        /// All operations, in the order of the list of resources.
-        pub static OPERATIONS: LazyLock<Vec<Operation>> =
-            LazyLock::new(|| [$(<crate::resources::$($api)::+ as Operations>::operations()),*].concat());
-
-        /// Registers the schemas of all operations.
-        fn schemas() -> Registry {
-            let mut registry = Registry::new();
-            $(<crate::resources::$($api)::+ as OpenApi>::register(&mut registry);)*
-            registry
+        /// The operations of each resource, and the function that registers their schemas.
+        fn resources() -> Vec<(Vec<Operation>, Register)> {
+            vec![$((
+                <crate::resources::$($api)::+ as Operations>::operations(),
+                <crate::resources::$($api)::+ as OpenApi>::register,
+            )),*]
         }
 
         /// Returns the endpoints of all operations, connected to the services of `app`.
@@ -85,12 +85,38 @@ resources! {
     health::HealthApi(health);
 }
 
-/// The OpenAPI 3.1 document. It depends on the code only, not on configuration or data.
-pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document(info(), &OPERATIONS, &schemas()));
+/// All operations, in the order of the list of resources.
+pub static OPERATIONS: LazyLock<Vec<Operation>> =
+    LazyLock::new(|| resources().into_iter().flat_map(|(operations, _)| operations).collect());
+
+/// The function that registers the schemas of an operation, by operation id.
+static SCHEMAS: LazyLock<HashMap<&'static str, Register>> = LazyLock::new(|| {
+    let of_resource = |(operations, register): (Vec<Operation>, Register)| {
+        operations.into_iter().map(move |operation| (operation.id, register))
+    };
+    resources().into_iter().flat_map(of_resource).collect()
+});
+
+/// The OpenAPI 3.1 document. It depends on the code only, not on configuration or data. Generating it takes time and
+/// memory, so `tenon serve` does not use it: it serves the embedded files of [`PUBLISHED`].
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut registry = Registry::new();
+    resources().into_iter().for_each(|(_, register)| register(&mut registry));
+    openapi::document(info(), &OPERATIONS, &registry)
+});
 
 /// The OpenAPI document as served and committed: [`DOCUMENT`] with shared components, and without most bounds and
 /// headers of responses.
 pub static PUBLISHED: LazyLock<Value> = LazyLock::new(|| openapi::publish(&DOCUMENT));
+
+/// Returns the name and content of each file of [`PUBLISHED`] that the server embeds.
+pub fn served_documents() -> [(&'static str, String); 3] {
+    [
+        ("openapi.yaml", to_yaml(&PUBLISHED)),
+        ("openapi.json", PUBLISHED.to_string()),
+        ("openapi-3.0.json", to_openapi_30(&PUBLISHED).to_string()),
+    ]
+}
 
 fn info() -> Value {
     json!({
@@ -122,6 +148,15 @@ pub fn operation_paths() -> Arc<OperationPaths> {
     PATHS.clone()
 }
 
+/// Returns the request of an operation as [`DOCUMENT`] states it, with the components of its resource.
+fn request_document(operation: &Operation) -> Value {
+    let mut registry = Registry::new();
+    if let Some(register) = SCHEMAS.get(operation.id) {
+        register(&mut registry);
+    }
+    openapi::request(operation, &OPERATIONS, &registry)
+}
+
 /// Creates the dispatcher: it validates requests against the OpenAPI document and calls the operations.
 pub fn dispatcher(app: &App) -> Result<Dispatcher, String> {
     let sessions = app.sessions.clone();
@@ -135,5 +170,70 @@ pub fn dispatcher(app: &App) -> Result<Dispatcher, String> {
         }
         .boxed()
     };
-    Dispatcher::compile(&OPERATIONS, &DOCUMENT, endpoints(app), Arc::new(authenticate))
+    let sessions = app.sessions.clone();
+    let verified = move |credential: &Credential| match credential {
+        Credential::Bearer(token) => sessions.verified(CredentialKind::Bearer, token),
+        Credential::Cookie(token) => sessions.verified(CredentialKind::Cookie, token),
+    };
+    let authenticator = Authenticator { verify: Box::new(authenticate), verified: Box::new(verified) };
+    Dispatcher::new(&OPERATIONS, request_document, endpoints(app), authenticator)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::server::check_request;
+
+    /// Returns a value without its examples and descriptions. A field named `description` is an object.
+    fn rules(value: &Value) -> Value {
+        let is_rule = |(name, field): &(&String, &Value)| {
+            *name != "example" && !(*name == "description" && field.is_string())
+        };
+        match value {
+            Value::Object(fields) => {
+                let fields = fields.iter().filter(is_rule);
+                Value::Object(fields.map(|(name, field)| (name.clone(), rules(field))).collect())
+            }
+            Value::Array(items) => items.iter().map(rules).collect(),
+            value => value.clone(),
+        }
+    }
+
+    #[test]
+    fn compiles_the_request_of_every_operation() {
+        for operation in OPERATIONS.iter() {
+            check_request(operation, &request_document(operation))
+                .unwrap_or_else(|error| panic!("{}: {error}", operation.id));
+        }
+    }
+
+    #[test]
+    fn the_dispatcher_enforces_the_document() {
+        for operation in OPERATIONS.iter() {
+            let (id, enforced) = (operation.id, request_document(operation));
+            let item = &DOCUMENT["paths"][operation.path];
+            let stated = &item[operation.method.as_str().to_lowercase()];
+            let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+            let parameters = json!([list(&item["parameters"]), list(&stated["parameters"])].concat());
+            assert_eq!(rules(&enforced["parameters"]), rules(&parameters), "{id}");
+            assert_eq!(
+                rules(&enforced["requestBody"]),
+                rules(stated.get("requestBody").unwrap_or(&Value::Null)),
+                "{id}"
+            );
+            for kind in ["schemas", "parameters"] {
+                let all = &DOCUMENT["components"][kind];
+                for (name, component) in
+                    enforced["components"][kind].as_object().into_iter().flat_map(Map::iter)
+                {
+                    // The document has no unused components.
+                    if let Some(stated) = all.get(name) {
+                        assert_eq!(rules(component), rules(stated), "{id}: {name}");
+                    }
+                }
+            }
+        }
+    }
 }

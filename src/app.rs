@@ -17,30 +17,8 @@ use crate::{
         rate_limiter::RateLimiter,
     },
     resources::{
-        accounts::{api_keys::ApiKeys, authors::Authors, sessions::Sessions, users::Users},
-        billing::{
-            customers::Customers,
-            dashboard::DashboardService,
-            invoices::{Invoices, InvoicesV1, PdfRenderer},
-            rates::{RateFetcher, Rates},
-            revenues::Revenues,
-        },
-        chat::{channels::Channels, messages::Messages},
-        content::{
-            comments::Comments,
-            documents::Documents,
-            media::MediaLibrary,
-            posts::{Posts, PreviewKey},
-            tags::Tags,
-            trash::Trash,
-        },
-        events::Events,
-        health::Health,
-        jobs::Jobs,
-        redirects::{RedirectHosts, Redirects, RuleContext},
-        shared::secrets::load_or_create_secret,
-        upstreams::Upstreams,
-        webhooks::{inbound::WebhookEvents, outbound::WebhookEndpoints},
+        accounts, billing, chat, content, events, health, jobs, redirects,
+        shared::secrets::load_or_create_secret, upstreams, webhooks,
     },
 };
 
@@ -49,32 +27,32 @@ use crate::{
 pub struct App {
     pub db: Db,
     pub clock: Clock,
-    pub channels: Channels,
-    pub comments: Comments,
-    pub customers: Customers,
-    pub dashboard: DashboardService,
-    pub documents: Documents,
-    pub events: Events,
-    pub health: Health,
-    pub invoices: Invoices,
-    pub jobs: Jobs,
-    pub invoices_v1: InvoicesV1,
-    pub media: MediaLibrary,
-    pub messages: Messages,
+    pub api_keys: accounts::api_keys::ApiKeys,
+    pub authors: accounts::authors::Authors,
+    pub channels: chat::channels::Channels,
+    pub comments: content::comments::Comments,
+    pub customers: billing::customers::Customers,
+    pub dashboard: billing::dashboard::DashboardService,
+    pub documents: content::documents::Documents,
+    pub events: events::Events,
     pub geoip: GeoIp,
-    pub posts: Posts,
-    pub rates: Rates,
-    pub rate_fetcher: RateFetcher,
-    pub revenues: Revenues,
-    pub redirects: Redirects,
-    pub tags: Tags,
-    pub api_keys: ApiKeys,
-    pub sessions: Sessions,
-    pub upstreams: Upstreams,
-    pub users: Users,
-    pub webhook_endpoints: WebhookEndpoints,
-    pub authors: Authors,
-    pub webhook_events: WebhookEvents,
+    pub health: health::Health,
+    pub invoices: billing::invoices::Invoices,
+    pub invoices_v1: billing::invoices::InvoicesV1,
+    pub jobs: jobs::Jobs,
+    pub media: content::media::MediaLibrary,
+    pub messages: chat::messages::Messages,
+    pub posts: content::posts::Posts,
+    pub rate_fetcher: billing::rates::RateFetcher,
+    pub rates: billing::rates::Rates,
+    pub redirects: redirects::Redirects,
+    pub revenues: billing::revenues::Revenues,
+    pub sessions: accounts::sessions::Sessions,
+    pub tags: content::tags::Tags,
+    pub upstreams: upstreams::Upstreams,
+    pub users: accounts::users::Users,
+    pub webhook_endpoints: webhooks::outbound::WebhookEndpoints,
+    pub webhook_events: webhooks::inbound::WebhookEvents,
     pub webhooks_config: WebhooksConfig,
 }
 
@@ -82,63 +60,84 @@ impl App {
     /// Creates the services. `operations` are the paths that redirects must not match.
     pub async fn new(db: Db, clock: Clock, config: &Config, operations: Arc<OperationPaths>) -> Result<App> {
         let cursors = CursorKey::new(load_or_create_secret(&db, "cursors").await?.expose());
-        let previews = PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
+        let previews =
+            content::posts::PreviewKey::new(load_or_create_secret(&db, "previews").await?.expose());
         let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
-        let tags = Tags::new(db.clone(), clock.clone(), cursors.clone());
-        let trash = Trash::from_days(config.storage.trash_retention_days.0);
-        let posts = Posts::new(db.clone(), clock.clone(), tags.clone(), cursors.clone(), previews, trash);
-        let api_keys = ApiKeys::new(db.clone(), clock.clone(), cursors.clone());
+        let outgoing = http_client(config.server.allow_private_networks)?;
+        let trash = content::trash::Trash::from_days(config.storage.trash_retention_days.0);
+        let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
+        let locales = || config.billing.locales.clone();
+
+        // The services that other services call.
+        let tags = content::tags::Tags::new(db(), clock(), cursors());
+        let posts = content::posts::Posts::new(db(), clock(), tags.clone(), cursors(), previews, trash);
+        let api_keys = accounts::api_keys::ApiKeys::new(db(), clock(), cursors());
+        let issuer = config.public_url().unwrap_or("tenon");
         let sessions =
-            Sessions::new(api_keys.clone(), cursors.clone(), config.public_url().unwrap_or("tenon"), limiter)
-                .await?;
+            accounts::sessions::Sessions::new(api_keys.clone(), cursors(), issuer, limiter).await?;
         sessions.rotate_keys().await?;
-        let media = MediaLibrary::new(db.clone(), clock.clone(), cursors.clone(), blobs(config)?);
-        let billing = Billing::new(&db, &clock, &cursors, config)?;
+        let rates = billing::rates::Rates::new(db(), clock(), config.billing.rates_fallback.clone());
+        let rate_fetcher =
+            billing::rates::RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), &config.billing);
+        let customers = billing::customers::Customers::new(db(), clock(), cursors());
+        let pdf = billing::invoices::PdfRenderer::new(config.seller.clone());
+        let invoices =
+            billing::invoices::Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), pdf);
+        let revenues = billing::revenues::Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
+        let geoip = GeoIp::new(config.geo.geo_database.clone());
+
         Ok(App {
-            customers: billing.customers,
-            dashboard: billing.dashboard,
-            invoices_v1: billing.former_invoices,
-            geoip: billing.countries,
-            invoices: billing.invoices,
-            rates: billing.rates,
-            revenues: billing.revenues,
-            channels: Channels::new(db.clone(), clock.clone(), cursors.clone()),
-            comments: Comments::new(db.clone(), clock.clone(), cursors.clone(), posts.clone()),
-            documents: Documents::new(db.clone(), clock.clone(), cursors.clone(), trash),
-            events: Events::new(db.clone(), clock.clone(), config.events.clone()),
-            jobs: Jobs::new(db.clone(), clock.clone(), cursors.clone()),
-            health: Health::new(db.clone(), clock.clone(), billing.refresh.clone()),
-            rate_fetcher: billing.refresh,
-            media,
-            messages: Messages::new(db.clone(), clock.clone(), cursors.clone()),
-            posts,
-            redirects: Redirects::new(
-                db.clone(),
-                clock.clone(),
-                cursors.clone(),
-                RuleContext { hosts: redirect_hosts(config), operations },
+            channels: chat::channels::Channels::new(db(), clock(), cursors()),
+            comments: content::comments::Comments::new(db(), clock(), cursors(), posts.clone()),
+            dashboard: billing::dashboard::DashboardService::new(
+                db(),
+                customers.clone(),
+                invoices.clone(),
+                rates.clone(),
+                revenues.clone(),
+                locales(),
             ),
-            tags,
-            upstreams: Upstreams::new(
+            documents: content::documents::Documents::new(db(), clock(), cursors(), trash),
+            events: events::Events::new(db(), clock(), config.events.clone()),
+            health: health::Health::new(db(), clock(), rate_fetcher.clone()),
+            invoices_v1: billing::invoices::InvoicesV1::new(invoices.clone(), geoip.clone(), &config.geo),
+            jobs: jobs::Jobs::new(db(), clock(), cursors()),
+            media: content::media::MediaLibrary::new(db(), clock(), cursors(), blobs(config)?),
+            messages: chat::messages::Messages::new(db(), clock(), cursors()),
+            redirects: redirects::Redirects::new(
+                db(),
+                clock(),
+                cursors(),
+                redirects::RuleContext { hosts: redirect_hosts(config), operations },
+            ),
+            upstreams: upstreams::Upstreams::new(
                 &config.upstreams,
                 config.server.timeout_scale.0,
                 http_client(config.upstreams.upstreams_allow_private_networks)?,
             ),
-            webhook_endpoints: WebhookEndpoints::new(
-                db.clone(),
-                clock.clone(),
-                cursors.clone(),
-                billing.outgoing,
+            webhook_endpoints: webhooks::outbound::WebhookEndpoints::new(
+                db(),
+                clock(),
+                cursors(),
+                outgoing,
                 config.public_url().unwrap_or("/").to_owned(),
             ),
-            webhook_events: WebhookEvents::new(db.clone(), clock.clone(), cursors.clone()),
+            webhook_events: webhooks::inbound::WebhookEvents::new(db(), clock(), cursors()),
             webhooks_config: config.webhooks.clone(),
-            users: Users::new(sessions.clone(), cursors.clone(), config.server.registration),
-            authors: Authors::new(db.clone(), cursors),
+            users: accounts::users::Users::new(sessions.clone(), cursors(), config.server.registration),
+            authors: accounts::authors::Authors::new(db(), cursors()),
             api_keys,
+            customers,
+            geoip,
+            invoices,
+            posts,
+            rate_fetcher,
+            rates,
+            revenues,
             sessions,
-            db,
-            clock,
+            tags,
+            db: db(),
+            clock: clock(),
         })
     }
 }
@@ -160,60 +159,12 @@ fn blobs(config: &Config) -> Result<Blobs> {
         .map_err(|error| Error::Internal(format!("the S3 bucket cannot be used: {error}")))
 }
 
-fn redirect_hosts(config: &Config) -> RedirectHosts {
+fn redirect_hosts(config: &Config) -> redirects::RedirectHosts {
     let others = config.redirects.redirect_hosts.iter().map(|host| host.0.clone()).collect();
-    RedirectHosts::new(config.public_url().unwrap_or_default(), others)
+    redirects::RedirectHosts::new(config.public_url().unwrap_or_default(), others)
 }
 
 /// Creates the HTTP client for outgoing requests. `private` allows private addresses and `http://`.
 fn http_client(private: bool) -> Result<HttpClient> {
     HttpClient::new(private).map_err(|error| Error::Internal(error.to_string()))
-}
-
-/// The billing services, which depend on each other.
-struct Billing {
-    outgoing: HttpClient,
-    countries: GeoIp,
-    customers: Customers,
-    dashboard: DashboardService,
-    former_invoices: InvoicesV1,
-    invoices: Invoices,
-    rates: Rates,
-    refresh: RateFetcher,
-    revenues: Revenues,
-}
-
-impl Billing {
-    fn new(db: &Db, clock: &Clock, cursors: &CursorKey, config: &Config) -> Result<Self> {
-        let (db, clock, cursors) = (|| db.clone(), || clock.clone(), || cursors.clone());
-        let locales = || config.billing.locales.clone();
-        let rates = Rates::new(db(), clock(), config.billing.rates_fallback.clone());
-        let outgoing = http_client(config.server.allow_private_networks)?;
-        let refresh = RateFetcher::new(rates.clone(), db(), clock(), outgoing.clone(), &config.billing);
-        let customers = Customers::new(db(), clock(), cursors());
-        let printer = PdfRenderer::new(config.seller.clone());
-        let invoices = Invoices::new(db(), clock(), cursors(), rates.clone(), locales(), printer);
-        let revenues = Revenues::new(db(), clock(), cursors(), rates.clone(), locales());
-        let dashboard = DashboardService::new(
-            db(),
-            customers.clone(),
-            invoices.clone(),
-            rates.clone(),
-            revenues.clone(),
-            locales(),
-        );
-        let countries = GeoIp::new(config.geo.geo_database.clone());
-        let former_invoices = InvoicesV1::new(invoices.clone(), countries.clone(), &config.geo);
-        Ok(Billing {
-            outgoing,
-            countries,
-            customers,
-            dashboard,
-            former_invoices,
-            invoices,
-            rates,
-            refresh,
-            revenues,
-        })
-    }
 }

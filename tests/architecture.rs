@@ -5,7 +5,10 @@ mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parse::{Module, declared_modules, for_each_file, parse_text, sources, test_attributes};
+use parse::{
+    Module, declared_modules, for_each_file, macro_names, operation_types, parse_text, sources,
+    test_attributes,
+};
 
 /// The top-level modules that a module may use. `main` and `lib` have no rule.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
@@ -230,14 +233,30 @@ fn each_table_has_one_writer() {
     assert!(stale.is_empty(), "these tables have one writer: {stale:?}");
 }
 
+/// Returns the files that read environment variables.
+fn environment_readers(modules: &[Module]) -> Vec<&str> {
+    let reads = |module: &Module| {
+        ["var", "var_os", "vars", "vars_os"]
+            .iter()
+            .any(|function| module.uses_any(&format!("std::env::{function}"), ""))
+    };
+    modules.iter().filter(|module| reads(module)).map(|module| module.file.as_str()).collect()
+}
+
 #[test]
 fn only_the_configuration_reads_environment_variables() {
-    let readers: Vec<String> = product()
-        .iter()
-        .filter(|module| module.uses_any("std::env::var", "") || module.uses_any("std::env::vars", ""))
-        .map(|module| module.file.clone())
-        .collect();
+    let modules = product();
+    let readers = environment_readers(&modules);
+    assert!(!readers.is_empty(), "the configuration was not found");
     assert!(readers.iter().all(|file| file.starts_with("src/config")), "{readers:?}");
+}
+
+#[test]
+fn readers_of_environment_variables_are_found() {
+    for call in ["var(\"A\")", "var_os(\"A\")", "vars()", "vars_os()"] {
+        let text = format!("use std::env;\nfn f() {{ env::{call}; }}");
+        assert_eq!(environment_readers(&[parse_text("src/infra/a.rs", &text)]), ["src/infra/a.rs"], "{call}");
+    }
 }
 
 #[test]
@@ -250,6 +269,49 @@ fn only_the_clock_reads_the_time() {
         .map(|module| module.file.clone())
         .collect();
     assert_eq!(readers, ["src/infra/clock.rs"]);
+}
+
+#[test]
+fn operations_are_registered() {
+    let (mut declared, mut listed) = (Vec::new(), BTreeSet::new());
+    for_each_file("src", &mut |file, text| {
+        declared.extend(operation_types(file, text).into_iter().map(|name| (file.to_owned(), name)));
+        listed.extend(macro_names(file, text, "resources"));
+        listed.extend(macro_names(file, text, "providers"));
+    });
+    assert!(declared.len() > 30, "found only {declared:?}");
+    let missing: Vec<String> = declared
+        .iter()
+        .filter(|(_, name)| !listed.contains(name))
+        .map(|(file, name)| format!("`{name}` of {file}"))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "add to `resources!` in src/api.rs, or a webhook provider to `providers!` in \
+         src/resources/webhooks/inbound/providers/mod.rs:\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn migrations_are_registered() {
+    let (mut files, mut registered) = (Vec::new(), BTreeSet::new());
+    for_each_file("migration/src", &mut |file, text| match file
+        .trim_start_matches("migration/src/")
+        .trim_end_matches(".rs")
+    {
+        "lib" => registered = parse_text(file, text).uses,
+        name if name.starts_with('m') => files.push(name.to_owned()),
+        _ => {}
+    });
+    assert!(files.len() > 10, "found only {files:?}");
+    let is_missing = |name: &String| !registered.contains(&vec![name.clone(), "Migration".to_owned()]);
+    let missing: Vec<String> = files
+        .into_iter()
+        .filter(is_missing)
+        .map(|name| format!("`Box::new({name}::Migration),` in `migrations` of migration/src/lib.rs"))
+        .collect();
+    assert!(missing.is_empty(), "add\n{}", missing.join("\n"));
 }
 
 /// Returns the functions with an attribute that rustc drops in a test binary without libtest harness.

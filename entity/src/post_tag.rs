@@ -9,6 +9,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tag_id: Uuid,
     pub position: i32,
+    /// The publication time of the post; 0 while the post is a draft or deleted. Triggers write it.
+    pub listed_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

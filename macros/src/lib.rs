@@ -17,7 +17,8 @@ use syn::{
 /// implementation of `Operations`, which builds one `Operation` per method from its `#[oai]` attribute, its
 /// doc comment, and the types of its arguments (`DeclareArgument`) and its result (`DeclareResponse`).
 ///
-/// A method may also have `#[operation(too_large = "…")]`: the hint in the 413 for a body over the limit.
+/// A method may also have `#[operation(…)]` with `too_large = "…"`, the hint in the 413 for a body over the limit, and
+/// `cached_by = "COLLECTIONS"`, a constant with the collections that invalidate its cached responses.
 #[proc_macro_attribute]
 pub fn operations(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments =
@@ -94,11 +95,10 @@ fn operation(
     let (verb, id) = (required("method")?.value().to_uppercase(), required("operation_id")?);
     let docs = docs(&method.attrs);
     let (summary, description) = docs.split_once("\n\n").unwrap_or((&docs, ""));
-    let too_large = match attribute(&method.attrs, "operation")? {
-        Some(own) => find(&own, "too_large")?,
-        None => None,
-    };
-    let too_large = too_large.map(|hint| quote! { operation.set_too_large_hint(#hint); });
+    let own = attribute(&method.attrs, "operation")?.unwrap_or_default();
+    let too_large = find(&own, "too_large")?.map(|hint| quote! { operation.set_too_large_hint(#hint); });
+    let cached_by = find(&own, "cached_by")?.map(|path| path.parse::<Path>()).transpose()?;
+    let cached_by = cached_by.map(|path| quote! { operation.set_cached_by(#path); });
     let arguments = method.sig.inputs.iter().filter_map(|argument| match argument {
         FnArg::Receiver(_) => None,
         FnArg::Typed(argument) => {
@@ -124,6 +124,7 @@ fn operation(
         #(#arguments)*
         <#result as crate::http::operation::DeclareResponse>::declare(&mut operation);
         #too_large
+        #cached_by
         operation.complete()
     }})
 }

@@ -20,8 +20,14 @@ pub fn nullable_bigint(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).big_integer().take()
 }
 
+/// Adds a column of 32 bits. SeaORM declares `integer` on SQLite for 32 and 64 bits; `int` lets the driver distinguish
+/// them, and is the same type on PostgreSQL.
 pub fn integer(name: &'static str) -> ColumnDef {
-    ColumnDef::new(Alias::new(name)).integer().not_null().take()
+    nullable_integer(name).not_null().take()
+}
+
+pub fn nullable_integer(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).custom(Alias::new("int")).take()
 }
 
 pub fn text(name: &'static str) -> ColumnDef {

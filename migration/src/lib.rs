@@ -15,6 +15,8 @@ mod m20261121_000010_revisions;
 mod m20261121_000011_media;
 mod m20261121_000012_webhook_endpoints;
 mod m20261121_000013_channels;
+mod m20261129_000014_post_lists;
+mod m20261129_000015_notify_collections;
 
 pub struct Migrator;
 
@@ -35,6 +37,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_media::Migration),
             Box::new(m20261121_000012_webhook_endpoints::Migration),
             Box::new(m20261121_000013_channels::Migration),
+            Box::new(m20261129_000014_post_lists::Migration),
+            Box::new(m20261129_000015_notify_collections::Migration),
         ]
     }
 }

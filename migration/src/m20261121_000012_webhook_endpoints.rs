@@ -52,7 +52,7 @@ async fn deliveries(m: &SchemaManager<'_>) -> Result<(), DbErr> {
         text("payload"),
         text("state"),
         integer("attempts"),
-        ColumnDef::new(Alias::new("last_status")).integer().take(),
+        nullable_integer("last_status"),
         nullable_text("last_error"),
         nullable_text("response"),
         nullable_bigint("next_at"),

@@ -13,7 +13,7 @@ mod serve;
 mod temp;
 mod validate;
 
-pub use serve::build_server;
+pub use serve::{access_log, build_server};
 
 use std::{io::Write, process::ExitCode};
 

@@ -1,7 +1,8 @@
 //! `tenon openapi`: prints the OpenAPI document. Needs neither settings nor a database.
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Args, ValueEnum};
+use flate2::{Compression, GzBuilder};
 
 use super::print;
 use crate::api;
@@ -17,8 +18,9 @@ pub struct Openapi {
     /// The complete document: every header of every response and every bound, as the dispatcher enforces them
     #[arg(long, conflicts_with = "write")]
     complete: bool,
-    /// Write openapi.yaml and docs/access.md, the page of access rules, in the current folder instead of printing
-    #[arg(long)]
+    /// Write openapi.yaml, the files in assets/openapi that the server embeds, and docs/access.md, the page of access
+    /// rules, in the current folder instead of printing
+    #[arg(long, conflicts_with_all = ["format", "oas"])]
     write: bool,
     // The global options of the other commands. They are accepted and ignored, because the OpenAPI document
     // needs no data.
@@ -44,24 +46,34 @@ enum Oas {
 
 impl Openapi {
     pub fn run(self) -> Result<ExitCode, String> {
+        if self.write {
+            return write_files().map(|()| ExitCode::SUCCESS);
+        }
         let document = if self.complete { &api::DOCUMENT } else { &api::PUBLISHED };
         let document = match self.oas {
             Oas::V31 => (**document).clone(),
             Oas::V30 => api::to_openapi_30(document),
         };
-        let text = match self.format {
+        print(&match self.format {
             Format::Yaml => api::to_yaml(&document),
             Format::Json => format!("{document:#}\n"),
-        };
-        if self.write {
-            for (path, text) in
-                [("openapi.yaml", text), ("docs/access.md", api::access_page(&api::OPERATIONS))]
-            {
-                std::fs::write(path, text).map_err(|error| format!("cannot write {path}: {error}"))?;
-            }
-        } else {
-            print(&text);
-        }
+        });
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Writes the committed files that are generated from the code.
+fn write_files() -> Result<(), String> {
+    let write = |path: &str, bytes: &[u8]| {
+        std::fs::write(path, bytes).map_err(|error| format!("cannot write {path}: {error}"))
+    };
+    write("openapi.yaml", api::to_yaml(&api::PUBLISHED).as_bytes())?;
+    write("docs/access.md", api::access_page(&api::OPERATIONS).as_bytes())?;
+    for (name, text) in api::served_documents() {
+        let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
+        let bytes = gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish());
+        let bytes = bytes.map_err(|error| format!("cannot compress {name}: {error}"))?;
+        write(&format!("assets/openapi/{name}.gz"), &bytes)?;
+    }
+    Ok(())
 }

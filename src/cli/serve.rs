@@ -15,13 +15,14 @@ use super::{
 use crate::{
     api,
     app::App,
-    config::{Config, LogFormat},
+    config::{ByteCount, CacheConfig, Config, LogFormat},
     domain::{money::Currency, result_ext::ResultExt},
     http::problem::{self, Error},
     infra::rate_limiter::RateLimiter,
     resources::redirects::RedirectMatch,
     server::{
-        Cors, HttpService, RateLimits, Redirect, RedirectLookup, api_docs::ApiDocs, limits::Limits, listener,
+        AccessLog, Cors, HttpService, LineFormat, LineWriter, RateLimits, Redirect, RedirectLookup,
+        ResponseCache, StderrWriter, api_docs::ApiDocs, limits::Limits, listener,
     },
     worker::{self, WorkerTimings},
 };
@@ -59,7 +60,10 @@ impl Serve {
         })?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         problem::set_public_url(config.public_url().unwrap_or(&format!("http://{address}")));
-        let service = Arc::new(build_server(&app, &config)?);
+        let mut service = build_server(&app, &config)?;
+        let log = StderrWriter::start().map_err(|error| format!("cannot start the access log: {error}"))?;
+        service.access_log = access_log(&config, Box::new(log.clone()));
+        let service = Arc::new(service);
         let (stop, stopping) = watch::channel(false);
         let (health, events) = (app.health.clone(), app.events.clone());
         tokio::spawn(async move {
@@ -68,6 +72,7 @@ impl Serve {
             events.stop();
             let _ = stop.send(true);
         });
+        tokio::spawn(app.db.clone().follow_commits());
         tokio::spawn(hourly_maintenance(app.clone()));
         tokio::spawn(app.rate_fetcher.clone().run(stopping.clone()));
         worker::schedule::ensure_scheduled(&app).await.ok_or_log("starting the schedules");
@@ -88,6 +93,7 @@ impl Serve {
         let _ = workers.await;
         app.redirects.flush().await.ok_or_log("storing the hit counts of redirects");
         app.db.close().await.map_err(|error| database_message(&error))?;
+        log.flush();
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -123,23 +129,33 @@ async fn hourly_maintenance(app: App) {
     }
 }
 
-/// Assembles the HTTP layer: routing, the OpenAPI document, redirects, rate limits and CORS.
+/// Assembles the HTTP layer: routing, the API documentation, redirects, rate limits and CORS.
 pub fn build_server(app: &App, config: &Config) -> Result<HttpService, String> {
-    let document = &api::PUBLISHED;
-    let api_docs = ApiDocs::new(document, &api::to_openapi_30(document), api::to_yaml(document));
     let mut dispatcher = api::dispatcher(app)?;
     dispatcher.require_if_match = config.server.require_if_match;
+    dispatcher.origins = config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect();
+    let CacheConfig { cache_bytes: ByteCount(bytes), cache_status } = config.cache;
+    dispatcher.cache = ResponseCache::new(bytes, app.db.notifier().versions().clone(), cache_status);
     let limiter = if config.server.rate_limits { RateLimiter::in_memory() } else { RateLimiter::Off };
     Ok(HttpService {
         dispatcher,
         redirects: redirect_lookup(app),
-        api_docs,
+        api_docs: ApiDocs::default(),
         rate_limits: RateLimits(limiter),
         cors: Cors(config.server.cors_origins.iter().map(|origin| origin.0.clone()).collect()),
         proxies: config.proxies(),
-        log_client_address: config.log.log_client_address,
+        access_log: AccessLog::disabled(),
         clock: app.clock.clone(),
     })
+}
+
+/// Returns the access log that the settings describe.
+pub fn access_log(config: &Config, writer: Box<dyn LineWriter>) -> AccessLog {
+    let format = match config.log.log_format {
+        LogFormat::Json => LineFormat::Json,
+        LogFormat::Text => LineFormat::Text,
+    };
+    AccessLog::new(Some(writer), format, config.log.log, config.log.log_client_address)
 }
 
 /// Returns the function that looks up the redirect of a path.

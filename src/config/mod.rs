@@ -17,12 +17,12 @@ use std::{
 use toml::{Table, Value};
 
 pub use sections::{
-    BillingConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig, SellerConfig, ServerConfig,
-    StorageConfig, UpstreamsConfig, WebhooksConfig,
+    BillingConfig, CacheConfig, EventsConfig, GeoConfig, LogConfig, RedirectsConfig, SellerConfig,
+    ServerConfig, StorageConfig, UpstreamsConfig, WebhooksConfig,
 };
 pub use types::{
-    Certificates, CountryLocales, Days, FallbackRates, Limit, LogFormat, PrintedLine, PrintedLines,
-    WebhookId, WebhookSecrets,
+    ByteCount, Certificates, CountryLocales, Days, FallbackRates, Limit, LogFormat, PrintedLine,
+    PrintedLines, WebhookId, WebhookSecrets,
 };
 pub use unknown::unknown_env_vars;
 pub use upstreams::ConfiguredUpstream;
@@ -57,6 +57,7 @@ macro_rules! config {
 config! {
     server: ServerConfig,
     log: LogConfig,
+    cache: CacheConfig,
     storage: StorageConfig,
     events: EventsConfig,
     redirects: RedirectsConfig,

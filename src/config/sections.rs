@@ -6,9 +6,9 @@ use toml::{Table, Value};
 use super::{
     section::{section, table},
     types::{
-        BucketName, BucketPath, Certificates, CountryLocales, DatabaseUrl, Days, FallbackRates, HeaderTitle,
-        Host, Interval, Limit, LogFormat, Origin, PrintedLine, PrintedLines, PublicUrl, RatesUrl, S3Endpoint,
-        TimeoutScale, WebhookId, WebhookSecrets,
+        BucketName, BucketPath, ByteCount, Certificates, CountryLocales, DatabaseUrl, Days, FallbackRates,
+        HeaderTitle, Host, Interval, Limit, LogFormat, Origin, PrintedLine, PrintedLines, PublicUrl,
+        RatesUrl, S3Endpoint, TimeoutScale, WebhookId, WebhookSecrets,
     },
     upstreams::ConfiguredUpstreams,
 };
@@ -59,6 +59,16 @@ section! {
         log_sql: QueryLog = 200;
         /// Client addresses in the access log: full, network (IPv4 /24, IPv6 /48) or off.
         log_client_address: ClientAddressLog = "network";
+    }
+}
+
+section! {
+    /// The response cache.
+    CacheConfig {
+        /// Maximum bytes of the response cache in memory; 0 disables it.
+        cache_bytes: ByteCount = 67_108_864;
+        /// Adds Cache-Status to responses of operations that are cached.
+        cache_status: bool = false;
     }
 }
 

@@ -23,6 +23,10 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days(pub u16);
 
+/// A number of bytes: 0 to 1 TiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteCount(pub u64);
+
 /// A maximum number: 1 to 1,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub usize);
@@ -128,6 +132,10 @@ rules! {
     Days: i64 => |days| match u16::try_from(days) {
         Ok(days @ 0..=366) => Ok(Days(days)),
         _ => Err(format!("must be a number of days from 0 to 366, got {days}")),
+    };
+    ByteCount: i64 => |bytes| match u64::try_from(bytes) {
+        Ok(count @ 0..=0x100_0000_0000) => Ok(ByteCount(count)),
+        _ => Err(format!("must be a number of bytes from 0 to 1099511627776 (1 TiB), got {bytes}")),
     };
     Limit: i64 => |limit| match usize::try_from(limit) {
         Ok(limit @ 1..=1_000_000) => Ok(Limit(limit)),

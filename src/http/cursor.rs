@@ -12,7 +12,8 @@ use sea_orm::{
     Value,
     sea_query::{Asterisk, Expr, ExprTrait, IntoCondition, SelectStatement, SimpleExpr},
 };
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     pagination::{PageParams, Pagination},
@@ -34,9 +35,8 @@ impl CursorKey {
 
     /// Encodes and signs a position in `list`.
     fn encode(&self, list: &str, position: &[SortValue]) -> String {
-        let values: Vec<_> = position.iter().map(SortValue::to_json).collect();
         let mut bytes = vec![VERSION];
-        bytes.extend(serde_json::to_vec(&values).unwrap_or_default());
+        bytes.extend(serde_json::to_vec(position).unwrap_or_default());
         let tag = self.tag(list, &bytes);
         bytes.extend_from_slice(&tag.as_ref()[..16]);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -50,8 +50,7 @@ impl CursorKey {
         if !constant_time_eq(&expected.as_ref()[..16], tag) {
             return None;
         }
-        let values: Vec<serde_json::Value> = serde_json::from_slice(signed.strip_prefix(&[VERSION])?).ok()?;
-        values.iter().map(SortValue::from_json).collect()
+        serde_json::from_slice(signed.strip_prefix(&[VERSION])?).ok()
     }
 
     fn tag(&self, list: &str, signed: &[u8]) -> hmac::Tag {
@@ -64,32 +63,34 @@ impl CursorKey {
 }
 
 /// The value of a sort key in a row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum SortValue {
     Number(i64),
     Text(String),
-    Id(uuid::Uuid),
+    Id(#[serde(with = "id_object")] Uuid),
+}
+
+/// The encoding of an id in a cursor: an object, because text could have the form of an id.
+mod id_object {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use uuid::Uuid;
+
+    #[derive(Serialize, Deserialize)]
+    struct IdObject {
+        id: Uuid,
+    }
+
+    pub fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        IdObject { id: *id }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+        IdObject::deserialize(deserializer).map(|object| object.id)
+    }
 }
 
 impl SortValue {
-    fn to_json(&self) -> serde_json::Value {
-        match self {
-            SortValue::Number(number) => json!(number),
-            SortValue::Text(text) => json!(text),
-            SortValue::Id(id) => json!({ "id": id.to_string() }),
-        }
-    }
-
-    fn from_json(value: &serde_json::Value) -> Option<SortValue> {
-        if let Some(number) = value.as_i64() {
-            return Some(SortValue::Number(number));
-        }
-        match value.as_str() {
-            Some(text) => Some(SortValue::Text(text.to_owned())),
-            None => value.get("id")?.as_str()?.parse().ok().map(SortValue::Id),
-        }
-    }
-
     fn value(self) -> Value {
         match self {
             SortValue::Number(number) => number.into(),
@@ -143,14 +144,27 @@ impl PageQuery<'_> {
         R: FromQueryResult,
     {
         let total = match self.params.wants_total() {
-            true => {
-                let count = find.clone().select_only().expr(Expr::col(Asterisk).count());
-                Some(count.into_tuple::<i64>().one(db).await?.unwrap_or(0))
-            }
+            true => Some(count(db, find.clone()).await?),
             false => None,
         };
         let mut query = select(find);
-        self.apply(QuerySelect::query(&mut query))?;
+        self.slice(QuerySelect::query(&mut query), &self.order)?;
+        self.load(db, query, total, position).await
+    }
+
+    /// Reads the rows of a query that is limited to the page by [`PageQuery::slice`].
+    pub async fn load<C, E, R>(
+        &self,
+        db: &C,
+        query: Select<E>,
+        total: Option<i64>,
+        position: impl Fn(&R) -> Vec<SortValue>,
+    ) -> Result<(Vec<R>, Pagination)>
+    where
+        C: ConnectionTrait,
+        E: EntityTrait,
+        R: FromQueryResult,
+    {
         let mut rows = query.into_model::<R>().all(db).await?;
         let pagination = self.finish(&mut rows, total, position);
         Ok((rows, pagination))
@@ -176,48 +190,24 @@ impl PageQuery<'_> {
         Ok((items, pagination))
     }
 
-    /// Adds the order, the start position and the limit to a query.
-    fn apply(&self, select: &mut SelectStatement) -> Result<()> {
+    /// Adds the order, the start position and the limit to a query. `order` contains the columns of this
+    /// query that have the values of the sort keys.
+    pub fn slice(&self, select: &mut SelectStatement, order: &[SortKey]) -> Result<()> {
         match &self.params.after {
             Some(cursor) => {
                 let position = self.cursor_key.decode(&self.list_id, cursor).ok_or(Error::InvalidCursor)?;
-                if position.len() != self.order.len() {
+                if position.len() != order.len() {
                     return Err(Error::InvalidCursor);
                 }
-                select.cond_where(self.after(position));
+                select.cond_where(after(order, position));
             }
             None => {
                 select.offset(u64::from(self.params.page - 1) * u64::from(self.params.limit));
             }
         }
-        for key in &self.order {
-            let order = if key.descending { Order::Desc } else { Order::Asc };
-            select.order_by_expr(key.column.clone(), order);
-        }
+        sort(select, order);
         select.limit(u64::from(self.params.limit) + 1);
         Ok(())
-    }
-
-    /// Returns the condition for rows after `position`: `a > x OR (a = x AND (b > y OR (b = y AND …)))`.
-    ///
-    /// A row comparison `(a, b) > (x, y)` cannot be used: the keys may have different directions.
-    fn after(&self, position: Vec<SortValue>) -> Condition {
-        let mut keys = self.order.iter().zip(position).rev();
-        let mut condition: Option<Condition> = None;
-        for (key, value) in &mut keys {
-            let value = Expr::val(value.value());
-            let strictly = match key.descending {
-                true => key.column.clone().lt(value.clone()),
-                false => key.column.clone().gt(value.clone()),
-            };
-            condition = Some(match condition {
-                None => strictly.into_condition(),
-                Some(rest) => Condition::any()
-                    .add(strictly)
-                    .add(Condition::all().add(key.column.clone().eq(value)).add(rest)),
-            });
-        }
-        condition.unwrap_or_else(Condition::all)
     }
 
     /// Removes the additional row and creates the pagination object.
@@ -233,6 +223,54 @@ impl PageQuery<'_> {
             rows.last().filter(|_| more).map(|row| self.cursor_key.encode(&self.list_id, &position(row)));
         Pagination::new(self.params, total, next.map(Into::into))
     }
+}
+
+/// Counts the rows of a query.
+pub async fn count<C: ConnectionTrait, E: EntityTrait>(db: &C, find: Select<E>) -> Result<i64> {
+    let count = find.select_only().expr(Expr::col(Asterisk).count());
+    Ok(count.into_tuple::<i64>().one(db).await?.unwrap_or(0))
+}
+
+/// Adds the order to a query.
+pub fn sort(select: &mut SelectStatement, order: &[SortKey]) {
+    for key in order {
+        let direction = if key.descending { Order::Desc } else { Order::Asc };
+        select.order_by_expr(key.column.clone(), direction);
+    }
+}
+
+/// Returns the condition for rows after `position`.
+///
+/// If all keys have the same direction, it is a comparison of rows, `(a, b) > (x, y)`, which an index answers
+/// without reading the rows before. Otherwise it is `a >= x AND (a > x OR (a = x AND (b < y OR …)))`, of which
+/// the first part limits the range of an index.
+fn after(order: &[SortKey], position: Vec<SortValue>) -> Condition {
+    let strictly = |key: &SortKey, value: SimpleExpr| match key.descending {
+        true => key.column.clone().lt(value),
+        false => key.column.clone().gt(value),
+    };
+    let values = position.into_iter().map(|value| Expr::val(value.value()));
+    if order.len() > 1 && order.iter().all(|key| key.descending == order[0].descending) {
+        let columns = order.iter().map(|key| key.column.clone());
+        let row = SortKey { column: Expr::tuple(columns), descending: order[0].descending };
+        return Condition::all().add(strictly(&row, Expr::tuple(values)));
+    }
+    let mut condition: Option<Condition> = None;
+    for (index, (key, value)) in order.iter().zip(values).enumerate().rev() {
+        let after = strictly(key, value.clone());
+        let Some(rest) = condition.take() else {
+            condition = Some(after.into_condition());
+            continue;
+        };
+        let equal = Condition::all().add(key.column.clone().eq(value.clone())).add(rest);
+        let either = Condition::any().add(after).add(equal);
+        let limit = match key.descending {
+            true => key.column.clone().lte(value),
+            false => key.column.clone().gte(value),
+        };
+        condition = Some(if index == 0 { Condition::all().add(limit).add(either) } else { either });
+    }
+    condition.unwrap_or_else(Condition::all)
 }
 
 #[cfg(test)]

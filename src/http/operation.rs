@@ -83,6 +83,10 @@ pub struct Operation {
     pub deprecation: Option<Deprecation>,
     /// `None` for operations that are not rate limited.
     pub rate_limit: Option<RateLimitClass>,
+    /// The collections that a response depends on, apart from [`RESTRICTED`](crate::http::auth::RESTRICTED) for
+    /// authenticated callers. The server caches public responses until one of them changes. `None` if no response is
+    /// cached; empty if all responses are equal.
+    pub cached_by: Option<&'static [&'static str]>,
 }
 
 /// A path parameter.
@@ -280,6 +284,7 @@ impl Operation {
             errors: BTreeSet::new(),
             deprecation: None,
             rate_limit: Some(rate_limit),
+            cached_by: None,
         }
     }
 
@@ -291,6 +296,11 @@ impl Operation {
     pub fn set_access(&mut self, access: Access) {
         let previous = self.access.replace(access);
         assert!(previous.is_none(), "{}: two arguments declare the callers", self.id);
+    }
+
+    /// Lets the server cache the responses until one of the collections changes.
+    pub fn set_cached_by(&mut self, collections: &'static [&'static str]) {
+        self.cached_by = Some(collections);
     }
 
     /// Sets the fix that the 413 names.
@@ -308,12 +318,22 @@ impl Operation {
     ///
     /// # Panics
     ///
-    /// If no argument declares the callers.
+    /// If no argument declares the callers, or if the responses differ by more than the key of the response cache.
     pub fn complete(mut self) -> Self {
         if self.is_update() {
             self.parameters.push(Parameter::Header("Prefer"));
         }
         let access = self.access();
+        let known = |parameter: &Parameter| {
+            matches!(parameter, Parameter::Query(_) | Parameter::Header("If-None-Match"))
+        };
+        let is_cacheable =
+            self.method == Method::GET && self.parameters.iter().all(known) && self.produces().len() == 1;
+        assert!(
+            self.cached_by.is_none() || is_cacheable,
+            "{}: the key of the response cache contains no method, no media type and no header parameter",
+            self.id
+        );
         // 414 and 431 are possible for every operation: limits are checked before routing.
         self.errors.extend([400, 414, 431, 500, 503]);
         if self.rate_limit.is_some() {
@@ -339,6 +359,9 @@ impl Operation {
             false => self.responses.iter_mut().for_each(|response| {
                 response.headers.retain(|header| header.name != "Idempotent-Replayed");
             }),
+        }
+        if self.cached_by.is_some() {
+            self.add_response_header("Cache-Status");
         }
         self.responses.sort_by_key(|response| response.status);
         self

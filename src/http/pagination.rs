@@ -1,6 +1,7 @@
 //! Pagination: the `page`, `limit` and `after` parameters, the `pagination` object and the `Link` header.
-use std::fmt;
+use std::{collections::HashMap, fmt, sync::Arc};
 
+use parking_lot::Mutex;
 use poem_openapi::{
     Enum, Object,
     registry::{MetaSchema, MetaSchemaRef, Registry},
@@ -8,6 +9,7 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
+use super::problem::Result;
 use crate::{domain::text::Cursor, schema::form_decode};
 
 /// The maximum number of items per page.
@@ -56,6 +58,49 @@ pub enum Count {
     Exact,
     /// `total` and `pages` are omitted.
     None,
+}
+
+/// Totals of lists. A total is valid for one version of the collections that its list reads.
+#[derive(Clone, Default)]
+pub struct TotalCache(Arc<Mutex<HashMap<String, CachedTotal>>>);
+
+#[derive(Clone, Copy)]
+struct CachedTotal {
+    version: i64,
+    total: i64,
+}
+
+impl TotalCache {
+    /// The maximum number of totals. All are dropped when it is reached.
+    const CAPACITY: usize = 1024;
+    /// The maximum length of a key in bytes, which bounds the memory. Totals with longer keys are not stored.
+    const MAX_KEY: usize = 512;
+
+    /// Returns the total of the list `key` in this version, or counts and stores it.
+    ///
+    /// `key` must contain the filters and everything else that the total depends on. `version` must be read
+    /// before the count starts. A write during the count then changes the version, so the total, with or
+    /// without that write, is not used for later versions.
+    pub async fn get_or_count(
+        &self,
+        key: String,
+        version: i64,
+        count: impl Future<Output = Result<i64>>,
+    ) -> Result<i64> {
+        let cached = self.0.lock().get(&key).copied();
+        if let Some(cached) = cached.filter(|cached| cached.version == version) {
+            return Ok(cached.total);
+        }
+        let total = count.await?;
+        if key.len() <= Self::MAX_KEY {
+            let mut totals = self.0.lock();
+            if totals.len() >= Self::CAPACITY {
+                totals.clear();
+            }
+            totals.insert(key, CachedTotal { version, total });
+        }
+        Ok(total)
+    }
 }
 
 /// One page of a list.
@@ -217,6 +262,26 @@ impl fmt::Display for Links {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn counts_once_per_list_and_version() {
+        let totals = TotalCache::default();
+        let count = |list: &str, version, total| {
+            let (totals, list) = (totals.clone(), list.to_owned());
+            async move { totals.get_or_count(list, version, async move { Ok(total) }).await.expect("a total") }
+        };
+        assert_eq!(count("posts", 1, 5).await, 5);
+        assert_eq!(count("posts", 1, 6).await, 5);
+        assert_eq!(count("posts", 2, 6).await, 6);
+        assert_eq!(count("drafts", 2, 7).await, 7);
+        assert_eq!(count("posts", 2, 8).await, 6);
+        let long = "x".repeat(TotalCache::MAX_KEY + 1);
+        assert_eq!((count(&long, 2, 1).await, count(&long, 2, 2).await), (1, 2));
+        for number in 0..TotalCache::CAPACITY {
+            count(&number.to_string(), 2, 0).await;
+        }
+        assert!(totals.0.lock().len() <= TotalCache::CAPACITY);
+    }
 
     #[test]
     fn links_repeat_the_filters() {

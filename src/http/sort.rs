@@ -20,6 +20,11 @@ impl Sort {
         Sort(keys)
     }
 
+    /// Returns the name of the first key.
+    pub fn first(&self) -> &str {
+        self.0.first().map_or("", |(name, _)| name)
+    }
+
     /// Returns the sort keys with their direction. The `unique` tiebreaker has the direction of the last key,
     /// so that an index on both serves either direction.
     pub fn keys(&self, key: impl Fn(&str) -> SortKey, unique: SortKey) -> Vec<SortKey> {

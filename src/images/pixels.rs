@@ -1,7 +1,8 @@
 //! Pixels of a decoded image, eight bits per channel.
 use fast_image_resize::{
-    FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::{U8, U8x2, U8x3, U8x4},
 };
 
 use super::{ImageError, limits};
@@ -144,44 +145,59 @@ impl Pixels {
         if self.data.len() as u64 + intermediate * self.channels as u64 > limits::MAX_MEMORY {
             return Err(ImageError::TooManyPixels);
         }
-        if self.has_alpha() {
-            let mut view =
-                Image::from_slice_u8(self.width, self.height, &mut self.data, pixel_type(self.channels))
-                    .map_err(|_| ImageError::Corrupt)?;
-            MulDiv::new().multiply_alpha_inplace(&mut view).map_err(|_| ImageError::Corrupt)?;
+        match self.channels {
+            2 => self.multiply_alpha::<U8x2>()?,
+            4 => self.multiply_alpha::<U8x4>()?,
+            _ => {}
         }
         let mut resized = self.scale(crop, width, height)?;
-        if self.has_alpha() {
-            MulDiv::new().divide_alpha_inplace(&mut resized).map_err(|_| ImageError::Corrupt)?;
+        match self.channels {
+            2 => resized.divide_alpha::<U8x2>()?,
+            4 => resized.divide_alpha::<U8x4>()?,
+            _ => {}
         }
-        Ok(Pixels { width, height, channels: self.channels, data: resized.into_vec() })
+        Ok(resized)
+    }
+
+    fn multiply_alpha<P: PixelTrait>(&mut self) -> Result<(), ImageError> {
+        MulDiv::new().multiply_alpha_inplace_typed(&mut self.view::<P>()?).map_err(|_| ImageError::Corrupt)
+    }
+
+    fn divide_alpha<P: PixelTrait>(&mut self) -> Result<(), ImageError> {
+        MulDiv::new().divide_alpha_inplace_typed(&mut self.view::<P>()?).map_err(|_| ImageError::Corrupt)
+    }
+
+    fn view<P: PixelTrait>(&mut self) -> Result<TypedImage<'_, P>, ImageError> {
+        TypedImage::from_buffer(self.width, self.height, &mut self.data).map_err(|_| ImageError::Corrupt)
     }
 
     /// Returns a small copy, for the BlurHash.
     pub fn thumbnail(&self, width: u32, height: u32) -> Result<Pixels, ImageError> {
         let full = Crop { left: 0.0, top: 0.0, width: f64::from(self.width), height: f64::from(self.height) };
-        let resized = self.scale(full, width, height)?;
-        Ok(Pixels { width, height, channels: self.channels, data: resized.into_vec() })
+        self.scale(full, width, height)
     }
 
-    fn scale(&self, crop: Crop, width: u32, height: u32) -> Result<Image<'static>, ImageError> {
-        let source = ImageRef::new(self.width, self.height, &self.data, pixel_type(self.channels))
+    fn scale(&self, crop: Crop, width: u32, height: u32) -> Result<Pixels, ImageError> {
+        match self.channels {
+            1 => self.scale_typed::<U8>(crop, width, height),
+            2 => self.scale_typed::<U8x2>(crop, width, height),
+            3 => self.scale_typed::<U8x3>(crop, width, height),
+            _ => self.scale_typed::<U8x4>(crop, width, height),
+        }
+    }
+
+    /// Scales with the code for one type of pixels. The function for any type contains the code for all, 2 MB.
+    fn scale_typed<P: PixelTrait>(&self, crop: Crop, width: u32, height: u32) -> Result<Pixels, ImageError> {
+        let source = TypedImageRef::<P>::from_buffer(self.width, self.height, &self.data)
             .map_err(|_| ImageError::Corrupt)?;
-        let mut resized = Image::new(width, height, pixel_type(self.channels));
+        let mut resized = Pixels::new(width, height, self.channels);
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
             .crop(crop.left, crop.top, crop.width, crop.height)
             .use_alpha(false);
-        Resizer::new().resize(&source, &mut resized, &options).map_err(|_| ImageError::Corrupt)?;
+        Resizer::new()
+            .resize_typed(&source, &mut resized.view::<P>()?, &options)
+            .map_err(|_| ImageError::Corrupt)?;
         Ok(resized)
-    }
-}
-
-fn pixel_type(channels: usize) -> PixelType {
-    match channels {
-        1 => PixelType::U8,
-        2 => PixelType::U8x2,
-        3 => PixelType::U8x3,
-        _ => PixelType::U8x4,
     }
 }

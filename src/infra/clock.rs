@@ -1,7 +1,10 @@
 //! The clock. It is the only source of time in the service, so that tests can set it.
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A source of time, in milliseconds since 1970-01-01T00:00:00Z.
@@ -9,6 +12,11 @@ use std::sync::{
 pub enum Clock {
     System,
     Fixed(Arc<AtomicI64>),
+}
+
+/// Returns the time since 1970-01-01T00:00:00Z, for log lines and ids. It does not depend on a fixed clock.
+pub fn system_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 impl Clock {

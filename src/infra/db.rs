@@ -1,9 +1,9 @@
 //! The database. `read` returns a connection for queries, `write` runs a closure in a transaction, `export`
 //! streams whole tables.
 //!
-//! SQLite has one writer task with group commit (`super::writer`), PostgreSQL a connection pool. Services
-//! see no difference. A commit also increments collection versions, appends events and enqueues jobs
-//! (`super::transaction`).
+//! SQLite has connections that execute statements on the calling thread (`super::sqlite`) and one writer thread with
+//! group commit (`super::writer`), PostgreSQL has a connection pool. Services see no difference. A commit also
+//! increments collection versions, appends events and enqueues jobs (`super::transaction`).
 use std::{
     fs::{DirBuilder, OpenOptions},
     future::Future,
@@ -15,19 +15,23 @@ use std::{
 use entity::collection;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ColumnTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait, ExecResult, QueryFilter, QueryResult, QuerySelect, Statement,
+    TransactionTrait,
+    prelude::async_trait::async_trait,
+    sqlx::{self, postgres::PgListener},
 };
+use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
-    export::{Export, ExportPermits, MAX_EXPORTS, TooManyExports},
+    export::{Export, ExportPermits, Source, TooManyExports},
     notify::ChangeNotifier,
     query_log::{QueryObserver, observe},
-    transaction::{self, custom_error},
-    writer::{Writer, immediate},
+    sqlite,
+    transaction::{self, OpenTransaction, already_ended, custom_error},
+    writer::Writer,
 };
 
 pub use super::transaction::Tx;
@@ -35,20 +39,27 @@ pub use super::transaction::Tx;
 /// Maximum duration of a write transaction. It is rolled back afterwards, because others wait for its locks.
 const MAX_DURATION: Duration = Duration::from_secs(30);
 
+/// The interval at which caches look for the commits of other processes, and the timeout of the query for them. A commit
+/// is found within the sum of both: one second.
+pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The time for which notifications of the database are collected before the query.
+const COLLECT_TIME: Duration = Duration::from_millis(10);
+
 /// Migrations may run for any time, and wait for the advisory lock of another process that migrates.
 const MIGRATION_SETUP: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SELECT pg_advisory_xact_lock(hashtext('tenon schema'))";
 
 #[derive(Clone)]
 enum Backend {
-    /// One writer with group commit, and a pool of read-only connections.
-    Sqlite {
-        readers: DatabaseConnection,
-        /// Exports have connections of their own, because they are slow and would exhaust the pool of the
-        /// readers.
-        exports: DatabaseConnection,
-        writer: Writer,
-    },
+    Sqlite { database: sqlite::Database, writer: Writer },
+    Postgres(DatabaseConnection),
+}
+
+/// The connections for queries. On SQLite they are read-only.
+#[derive(Clone)]
+pub enum ReadConnection {
+    Sqlite(sqlite::Readers),
     Postgres(DatabaseConnection),
 }
 
@@ -56,6 +67,7 @@ enum Backend {
 #[derive(Clone)]
 pub struct Db {
     backend: Backend,
+    reader: ReadConnection,
     export_permits: ExportPermits,
     notifier: ChangeNotifier,
 }
@@ -69,7 +81,7 @@ impl Db {
     /// Opens the database with an observer of all statements.
     pub async fn open_observed(url: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
         match url.strip_prefix("sqlite://") {
-            Some(path) => Db::sqlite(path, observer.as_ref()).await,
+            Some(path) => Db::sqlite(path, observer),
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
                 Db::postgres(url, observer.as_ref()).await
             }
@@ -77,7 +89,7 @@ impl Db {
         }
     }
 
-    async fn sqlite(path: &str, observer: Option<&QueryObserver>) -> Result<Db, DbErr> {
+    fn sqlite(path: &str, observer: Option<QueryObserver>) -> Result<Db, DbErr> {
         let path = path.split('?').next().unwrap_or_default();
         if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
             create_private_folder(folder).map_err(|error| {
@@ -86,39 +98,12 @@ impl Db {
         }
         create_private_file(path)
             .map_err(|error| DbErr::Custom(format!("cannot open the database {path}: {error}")))?;
-        let options = |connections: u32, read_only: bool| {
-            // A path in the URL would be percent-decoded, so it is set separately.
-            let path = path.to_owned();
-            let mut options = ConnectOptions::new("sqlite://tenon.db");
-            options
-                .max_connections(connections)
-                .min_connections(1)
-                .acquire_timeout(Duration::from_secs(10))
-                .test_before_acquire(false)
-                .sqlx_logging(false)
-                .map_sqlx_sqlite_opts(move |sqlite| {
-                    sqlite
-                        .filename(&path)
-                        .create_if_missing(true)
-                        .journal_mode(SqliteJournalMode::Wal)
-                        .synchronous(SqliteSynchronous::Full)
-                        .foreign_keys(true)
-                        .busy_timeout(Duration::from_secs(5))
-                        .pragma("trusted_schema", "OFF")
-                        .pragma("journal_size_limit", "67108864")
-                        .pragma("cache_size", "-16000")
-                        .pragma("query_only", if read_only { "ON" } else { "OFF" })
-                        .statement_cache_capacity(256)
-                });
-            options
-        };
-        let writer = observe(Database::connect(options(1, false)).await?, observer);
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) as u32;
-        let readers = observe(Database::connect(options(cores * 2, true)).await?, observer);
-        let exports = observe(Database::connect(options(MAX_EXPORTS as u32, true)).await?, observer);
+        let database = sqlite::Database::new(path.into(), observer);
         let notifier = ChangeNotifier::default();
-        let writer = Writer::start(writer, MAX_DURATION, notifier.clone());
-        Ok(Db::with_backend(Backend::Sqlite { readers, exports, writer }, notifier))
+        // The writer is opened first, because it sets the journal mode of the file.
+        let writer = Writer::start(database.clone(), MAX_DURATION, notifier.clone())?;
+        let reader = ReadConnection::Sqlite(sqlite::Readers::open(database.clone())?);
+        Ok(Db::with_backend(Backend::Sqlite { database, writer }, reader, notifier))
     }
 
     async fn postgres(url: &str, observer: Option<&QueryObserver>) -> Result<Db, DbErr> {
@@ -135,12 +120,13 @@ impl Db {
                     ("idle_in_transaction_session_timeout", "10000"),
                 ])
             });
-        let pool = observe(Database::connect(options).await?, observer);
-        Ok(Db::with_backend(Backend::Postgres(pool), ChangeNotifier::default()))
+        let pool = observe(sea_orm::Database::connect(options).await?, observer);
+        let reader = ReadConnection::Postgres(pool.clone());
+        Ok(Db::with_backend(Backend::Postgres(pool), reader, ChangeNotifier::default()))
     }
 
-    fn with_backend(backend: Backend, notifier: ChangeNotifier) -> Db {
-        Db { backend, export_permits: ExportPermits::default(), notifier }
+    fn with_backend(backend: Backend, reader: ReadConnection, notifier: ChangeNotifier) -> Db {
+        Db { backend, reader, export_permits: ExportPermits::default(), notifier }
     }
 
     /// Returns the notifier of commits of this process.
@@ -154,20 +140,17 @@ impl Db {
     ///
     /// [`TooManyExports`] if the caller or the service runs too many exports.
     pub fn export(&self, caller: Uuid) -> Result<Export, TooManyExports> {
-        let connection = match &self.backend {
-            Backend::Sqlite { exports, .. } => exports.clone(),
-            Backend::Postgres(pool) => pool.clone(),
+        let source = match &self.backend {
+            Backend::Sqlite { database, .. } => Source::Sqlite(database.clone()),
+            Backend::Postgres(pool) => Source::Postgres(pool.clone()),
         };
         let permit = self.export_permits.acquire(caller)?;
-        Ok(Export { connection, permit })
+        Ok(Export { source, permit })
     }
 
     /// Returns the connection for queries. On SQLite it is read-only.
-    pub fn read(&self) -> &DatabaseConnection {
-        match &self.backend {
-            Backend::Sqlite { readers, .. } => readers,
-            Backend::Postgres(pool) => pool,
-        }
+    pub fn read(&self) -> &ReadConnection {
+        &self.reader
     }
 
     /// Runs `work` in a transaction and returns after its commit. An error or a panic in `work` rolls
@@ -188,11 +171,14 @@ impl Db {
                 // caller.
                 let notifier = self.notifier.clone();
                 let run = async move {
+                    let open = OpenTransaction::Postgres(open);
                     let (result, open, changes) = transaction::run(open, MAX_DURATION, work).await;
-                    let committed = transaction::finish(open, result.is_ok()).await;
-                    if committed.is_ok() {
-                        notifier.notify(changes);
-                    }
+                    let committed = match open {
+                        Some(OpenTransaction::Postgres(open)) if result.is_ok() => open.commit().await,
+                        Some(OpenTransaction::Postgres(open)) => open.rollback().await,
+                        _ => Err(already_ended()),
+                    };
+                    notifier.notify(changes);
                     result.and_then(|value| committed.map(|()| value).map_err(E::from))
                 };
                 tokio::spawn(run.in_current_span())
@@ -215,41 +201,71 @@ impl Db {
         Ok(rows.into_iter().sum())
     }
 
+    /// Finds the commits of other processes, and invalidates the caches that depend on the collections that they
+    /// have changed: on PostgreSQL when the database notifies this process, and everywhere at least once in
+    /// [`FOLLOW_INTERVAL`]. While the database does not respond, all cached values are invalidated at this interval.
+    pub async fn follow_commits(self) {
+        let mut notifications = None;
+        loop {
+            if timeout(FOLLOW_INTERVAL, self.observe_versions()).await.is_ok_and(|result| result.is_ok()) {
+                wait_for_notification(&mut notifications, &self.backend).await;
+            } else {
+                self.notifier.versions().increment_all();
+                sleep(FOLLOW_INTERVAL).await;
+            }
+        }
+    }
+
+    async fn observe_versions(&self) -> Result<(), DbErr> {
+        let rows = collection::Entity::find().all(self.read()).await?;
+        self.notifier.versions().observe(rows.into_iter().map(|row| (row.name, row.version)));
+        Ok(())
+    }
+
     /// Applies all pending migrations.
     ///
     /// # Errors
     ///
     /// If the database has a migration that this program does not have.
     pub async fn migrate(&self) -> Result<(), DbErr> {
-        let tx = self.migration_transaction().await?;
-        Migrator::up(&tx, None).await?;
-        tx.commit().await
+        let migration = self.begin_migration().await?;
+        Migrator::up(migration.connection(), None).await?;
+        migration.commit().await
     }
 
     /// Reverts the last `steps` migrations, and deletes the data in them.
     pub async fn rollback(&self, steps: u32) -> Result<(), DbErr> {
-        let tx = self.migration_transaction().await?;
-        Migrator::down(&tx, Some(steps)).await?;
-        tx.commit().await
+        let migration = self.begin_migration().await?;
+        Migrator::down(migration.connection(), Some(steps)).await?;
+        migration.commit().await
     }
 
-    /// Begins a transaction for migrations. They are applied all or none, and by one process at a time:
-    /// SQLite has its write lock, PostgreSQL an advisory lock.
-    async fn migration_transaction(&self) -> Result<DatabaseTransaction, DbErr> {
-        let tx = match &self.backend {
-            Backend::Sqlite { writer, .. } => writer.connection().begin_with_options(immediate()).await?,
+    /// Begins a transaction for migrations. They are applied all or none, and by one process at a time: SQLite has
+    /// its write lock, PostgreSQL an advisory lock.
+    async fn begin_migration(&self) -> Result<Migration, DbErr> {
+        let migration = match &self.backend {
+            Backend::Sqlite { database, .. } => {
+                let connection = database.connect(sqlite::Access::ReadWrite)?;
+                let connection = sqlite::SharedConnection::new(connection);
+                connection.with(|connection| connection.control(sqlite::BEGIN))?;
+                Migration::Sqlite { proxy: connection.proxy()?, connection }
+            }
             Backend::Postgres(pool) => {
                 let tx = pool.begin().await?;
                 tx.execute_unprepared(MIGRATION_SETUP).await?;
-                tx
+                Migration::Postgres(tx)
             }
         };
         let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-        match applied(&tx).await?.into_iter().find(|step| !known.contains(step)) {
+        let applied = match &migration {
+            Migration::Sqlite { connection, .. } => applied(connection).await?,
+            Migration::Postgres(tx) => applied(tx).await?,
+        };
+        match applied.into_iter().find(|step| !known.contains(step)) {
             Some(step) => Err(custom_error(&format!(
                 "the database has the migration {step} of a newer program: use that program"
             ))),
-            None => Ok(tx),
+            None => Ok(migration),
         }
     }
 
@@ -272,16 +288,110 @@ impl Db {
         self.write(async move |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await
     }
 
+    /// Closes all connections, after the queries and writes that are running.
     pub async fn close(self) -> Result<(), DbErr> {
+        if let ReadConnection::Sqlite(readers) = &self.reader {
+            readers.close().await;
+        }
         match self.backend {
-            Backend::Sqlite { readers, exports, writer } => {
-                readers.close().await?;
-                exports.close().await?;
-                writer.connection().clone().close().await
-            }
-            Backend::Postgres(pool) => pool.close().await,
+            // The last connection copies the write-ahead log into the file and deletes it.
+            Backend::Sqlite { writer, .. } => writer.close().await,
+            Backend::Postgres(pool) => pool.close().await?,
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for ReadConnection {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            ReadConnection::Sqlite(_) => DbBackend::Sqlite,
+            ReadConnection::Postgres(_) => DbBackend::Postgres,
         }
     }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            ReadConnection::Sqlite(readers) => readers.execute_raw(statement).await,
+            ReadConnection::Postgres(pool) => pool.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self {
+            ReadConnection::Sqlite(readers) => readers.execute_unprepared(sql).await,
+            ReadConnection::Postgres(pool) => pool.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            ReadConnection::Sqlite(readers) => readers.query_one_raw(statement).await,
+            ReadConnection::Postgres(pool) => pool.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            ReadConnection::Sqlite(readers) => readers.query_all_raw(statement).await,
+            ReadConnection::Postgres(pool) => pool.query_all_raw(statement).await,
+        }
+    }
+}
+
+/// An open transaction for migrations. It is rolled back when it is dropped.
+enum Migration {
+    /// A connection of its own, and the same connection as the migrator requires it.
+    Sqlite {
+        connection: sqlite::SharedConnection,
+        proxy: DatabaseConnection,
+    },
+    Postgres(DatabaseTransaction),
+}
+
+impl Migration {
+    fn connection(&self) -> DatabaseExecutor<'_> {
+        match self {
+            Migration::Sqlite { proxy, .. } => DatabaseExecutor::Connection(proxy),
+            Migration::Postgres(tx) => DatabaseExecutor::Transaction(tx),
+        }
+    }
+
+    async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Migration::Sqlite { connection, .. } => {
+                connection.with(|connection| connection.control("COMMIT"))
+            }
+            Migration::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// Waits for a notification of the database, for at most [`FOLLOW_INTERVAL`].
+async fn wait_for_notification(listener: &mut Option<PgListener>, backend: &Backend) {
+    let Backend::Postgres(pool) = backend else { return sleep(FOLLOW_INTERVAL).await };
+    if listener.is_none() {
+        *listener = timeout(FOLLOW_INTERVAL, subscribe(pool)).await.ok().and_then(Result::ok);
+    }
+    let Some(open) = listener else { return sleep(FOLLOW_INTERVAL).await };
+    match timeout(FOLLOW_INTERVAL, open.recv()).await {
+        Ok(Ok(_)) => {
+            // One query for all commits of this time.
+            sleep(COLLECT_TIME).await;
+            while open.next_buffered().is_some() {}
+        }
+        // The next call subscribes again.
+        Ok(Err(_)) => *listener = None,
+        Err(_) => {}
+    }
+}
+
+/// Subscribes to the notifications of the trigger on the table `collections`.
+async fn subscribe(pool: &DatabaseConnection) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
+    listener.listen("tenon_collections").await?;
+    Ok(listener)
 }
 
 /// Creates the database file with mode 0600, because it contains the signing keys of tokens. SQLite gives its
@@ -295,18 +405,16 @@ fn create_private_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Returns the names of the applied migrations.
-async fn applied<'c, C>(connection: &'c C) -> Result<Vec<String>, DbErr>
-where
-    C: ConnectionTrait,
-    &'c C: migration::IntoSchemaManagerConnection<'c>,
-{
-    let manager = migration::SchemaManager::new(connection);
-    if !manager.has_table("seaql_migrations").await? {
+async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let backend = connection.get_database_backend();
+    let table = match backend {
+        DbBackend::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'seaql_migrations'",
+        _ => "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'seaql_migrations'",
+    };
+    if connection.query_one_raw(Statement::from_string(backend, table)).await?.is_none() {
         return Ok(Vec::new());
     }
-    let rows = connection.query_all_raw(sea_orm::Statement::from_string(
-        connection.get_database_backend(),
-        "SELECT version FROM seaql_migrations",
-    ));
+    let rows =
+        connection.query_all_raw(Statement::from_string(backend, "SELECT version FROM seaql_migrations"));
     rows.await?.iter().map(|row| row.try_get("", "version")).collect()
 }

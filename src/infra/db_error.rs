@@ -1,8 +1,10 @@
 //! Classifies database errors: transient errors and unique violations.
 use sea_orm::{
-    DbErr, RuntimeErr, SqlErr,
+    DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError},
 };
+
+use super::sqlite;
 
 /// Returns whether the error is transient: a lock conflict, a timeout, or an unreachable database. A retry
 /// may succeed.
@@ -17,7 +19,10 @@ pub fn is_transient(error: &DbErr) -> bool {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => is_transient_code(&**error),
+            sqlx::Error::Database(cause) => match sqlite::code(error) {
+                Some(code) => is_transient_sqlite_code(code),
+                None => is_transient_sqlstate(&**cause),
+            },
             _ => false,
         },
         DbErr::Custom(text) => text == TOO_LONG,
@@ -34,17 +39,24 @@ pub fn message(error: &DbErr) -> String {
     entity::unknown_value(error).unwrap_or_else(|| error.to_string())
 }
 
-/// Returns whether a unique constraint was violated.
+/// Returns whether a unique constraint was violated. `DbErr::sql_err` knows only the errors of sqlx.
 pub fn is_unique_violation(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+            cause.as_database_error().is_some_and(DatabaseError::is_unique_violation)
+        }
+        _ => false,
+    }
 }
 
-fn is_transient_code(error: &dyn DatabaseError) -> bool {
+/// Returns whether a result code of SQLite is BUSY, LOCKED, IOERR, FULL or CANTOPEN. The low byte is the primary
+/// code.
+fn is_transient_sqlite_code(code: i32) -> bool {
+    matches!(code & 0xff, 5 | 6 | 10 | 13 | 14)
+}
+
+fn is_transient_sqlstate(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
-    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-        // The low byte is the primary code: BUSY, LOCKED, IOERR, FULL, CANTOPEN.
-        return code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14));
-    }
     // Classes 08, 53 and 57: connection exception, insufficient resources, operator intervention (including
     // statement_timeout). Codes: lock not available, serialization failure, deadlock, idle and transaction
     // timeouts (PostgreSQL manual, appendix A).

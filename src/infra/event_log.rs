@@ -8,16 +8,16 @@ use entity::{
     sequence,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Set,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    sea_query::{
+        CommonTableExpression, Expr, ExprTrait, InsertStatement, Keyword, OnConflict, Query, SimpleExpr,
+        WithClause,
+    },
 };
 use uuid::Uuid;
 
-use super::{
-    db::{Db, Tx},
-    transaction::custom_error,
-};
+use super::db::{Db, Tx};
 
 /// The row of the `sequence` table that assigns positions.
 const SEQUENCE: &str = "events";
@@ -47,28 +47,48 @@ pub(super) async fn write(connection: &impl ConnectionTrait, events: Vec<NewEven
     if events.is_empty() {
         return Ok(());
     }
-    let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(events.len() as i64) };
-    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(events.len() as i64);
+    let count = events.len() as i64;
+    let mut rows: Vec<_> = (1 - count..).zip(events).map(|(offset, event)| row_of(offset, event)).collect();
+    let row = sequence::ActiveModel { name: Set(SEQUENCE.to_owned()), value: Set(count) };
+    let next = Expr::col((sequence::Entity, sequence::Column::Value)).add(count);
     let on_conflict =
         OnConflict::column(sequence::Column::Name).value(sequence::Column::Value, next).to_owned();
-    sequence::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(connection).await?;
-    let last = sequence::Entity::find_by_id(SEQUENCE.to_owned()).one(connection).await?;
-    let first =
-        last.ok_or_else(|| custom_error("the event sequence has no row"))?.value - events.len() as i64;
-    let mut rows: Vec<_> =
-        (first + 1..).zip(events).map(|(position, event)| row_of(position, event)).collect();
+    let increment = sequence::Entity::insert(row).on_conflict(on_conflict);
+    if connection.get_database_backend() == DbBackend::Postgres && rows.len() <= INSERT_BATCH {
+        let mut increment = increment.into_query();
+        increment.returning_col(sequence::Column::Value);
+        let next = CommonTableExpression::new().table_name("next").query(increment).to_owned();
+        let statement = insert(rows, || Expr::cust("(SELECT value FROM next)"));
+        connection.execute(&statement.with(WithClause::new().cte(next).to_owned())).await?;
+        return Ok(());
+    }
+    let last = increment.exec_with_returning(connection).await?.value;
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(INSERT_BATCH));
-        event::Entity::insert_many(rows).exec_without_returning(connection).await?;
+        connection.execute(&insert(rows, || Expr::val(last))).await?;
         rows = rest;
     }
     Ok(())
 }
 
-fn row_of(position: i64, event: NewEvent) -> event::ActiveModel {
+/// Returns the statement that inserts the rows. Their positions are relative to `last`, the position of the last row.
+fn insert(rows: Vec<event::ActiveModel>, last: impl Fn() -> SimpleExpr) -> InsertStatement {
+    let mut insert = Query::insert();
+    insert.into_table(event::Entity).columns(event::Column::iter());
+    for mut row in rows {
+        let value = |column| match (column, row.take(column).into_value()) {
+            (event::Column::Position, Some(offset)) => last().add(Expr::val(offset)),
+            (_, value) => value.map_or_else(|| Keyword::Null.into(), Expr::val),
+        };
+        insert.values_panic(event::Column::iter().map(value).collect::<Vec<_>>());
+    }
+    insert
+}
+
+fn row_of(offset: i64, event: NewEvent) -> event::ActiveModel {
     let NewEvent { kind, topic, subject, href, version, audience, owner, occurred_at: at } = event;
     event::ActiveModel {
-        position: Set(position),
+        position: Set(offset),
         id: Set(Uuid::now_v7()),
         kind: Set(kind.to_owned()),
         topic: Set(topic.to_owned()),

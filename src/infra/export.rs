@@ -2,17 +2,19 @@
 //! receiver reads them (backpressure).
 use std::{sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
 use parking_lot::Mutex;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    FromQueryResult, QueryTrait, Select, Statement, StreamTrait, TransactionTrait,
+    FromQueryResult, QueryTrait, Select, Statement, TransactionTrait,
 };
-use tokio::sync::mpsc;
-use tracing::Instrument;
+use tokio::sync::{
+    mpsc,
+    oneshot::{self, error::TryRecvError},
+};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::{db_error::TOO_LONG, transaction::custom_error};
+use super::{db_error::TOO_LONG, sqlite, transaction::custom_error};
 
 /// Rows per batch.
 const BATCH: usize = 500;
@@ -74,9 +76,15 @@ impl Drop for ExportPermit {
     }
 }
 
+/// The database of an export.
+pub(super) enum Source {
+    Sqlite(sqlite::Database),
+    Postgres(DatabaseConnection),
+}
+
 /// An export that is permitted to start.
 pub struct Export {
-    pub(super) connection: DatabaseConnection,
+    pub(super) source: Source,
     pub(super) permit: ExportPermit,
 }
 
@@ -88,11 +96,23 @@ impl Export {
         R: FromQueryResult + Send + 'static,
     {
         let (sender, batches) = mpsc::channel(PREFETCHED_BATCHES);
-        let statement = query.build(self.connection.get_database_backend());
+        let Export { source, permit } = self;
         let run = async move {
             let timed_out = Err(custom_error(TOO_LONG));
+            let read = async {
+                match source {
+                    Source::Sqlite(database) => {
+                        read_file(database, query.build(DbBackend::Sqlite), sender.clone()).await
+                    }
+                    Source::Postgres(pool) => {
+                        let open = pool.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
+                        read_cursor(&open, query.build(DbBackend::Postgres), &sender).await?;
+                        open.rollback().await
+                    }
+                }
+            };
             let result = tokio::select! {
-                result = tokio::time::timeout(MAX_DURATION, self.read(statement, &sender)) => result.unwrap_or(timed_out),
+                result = tokio::time::timeout(MAX_DURATION, read) => result.unwrap_or(timed_out),
                 // A query that finds nothing sends nothing, so a closed receiver must be detected here.
                 () = sender.closed() => Ok(()),
             };
@@ -101,25 +121,10 @@ impl Export {
                 // The receiver may have been dropped.
                 let _ = sender.send(Err(error)).await;
             }
-            drop(self.permit);
+            drop(permit);
         };
         tokio::spawn(run.in_current_span());
         batches
-    }
-
-    async fn read<R: FromQueryResult + Send>(
-        &self,
-        select: Statement,
-        sender: &Sender<R>,
-    ) -> Result<(), DbErr> {
-        match self.connection.get_database_backend() {
-            DbBackend::Postgres => {
-                let open = self.connection.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
-                read_cursor(&open, select, sender).await?;
-                open.rollback().await
-            }
-            _ => read_stream(&self.connection, select, sender).await,
-        }
     }
 }
 
@@ -143,19 +148,37 @@ async fn read_cursor<R: FromQueryResult>(
     }
 }
 
-/// Reads a stream without a cursor: SQLite computes each row when it is fetched.
-async fn read_stream<R: FromQueryResult>(
-    connection: &DatabaseConnection,
+/// Reads on a connection and a thread of its own, because an export is slow: SQLite computes each row when it is
+/// fetched. Dropping the future interrupts the query.
+async fn read_file<R: FromQueryResult + Send + 'static>(
+    database: sqlite::Database,
     select: Statement,
-    sender: &Sender<R>,
+    sender: Sender<R>,
 ) -> Result<(), DbErr> {
-    let rows = connection.stream_raw(select).await?;
-    let mut batches = rows.chunks(BATCH);
-    while let Some(rows) = batches.next().await {
-        let rows = rows.into_iter().map(|row| R::from_query_result(&row?, "")).collect();
-        if sender.send(rows).await.is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
+    let (running, mut stopped) = oneshot::channel::<()>();
+    let span = Span::current();
+    let read = move || {
+        let _entered = span.enter();
+        let mut connection = database.connect(sqlite::Access::ReadOnly)?;
+        connection.interrupt_if(move || stopped.try_recv() == Err(TryRecvError::Closed))?;
+        let mut batch = Vec::with_capacity(BATCH);
+        let send = |batch: Vec<R>| sender.blocking_send(Ok(batch)).is_ok();
+        let mut failed = Ok(());
+        connection.for_each_row(&select, |row| {
+            match R::from_query_result(&row.into(), "") {
+                Ok(row) => batch.push(row),
+                Err(error) => {
+                    failed = Err(error);
+                    return false;
+                }
+            }
+            batch.len() < BATCH || send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
+        })?;
+        failed?;
+        send(batch);
+        Ok(())
+    };
+    let result = tokio::task::spawn_blocking(read).await;
+    drop(running);
+    result.unwrap_or_else(|_| Err(custom_error("the export was cancelled")))
 }

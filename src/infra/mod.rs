@@ -2,6 +2,7 @@
 //! is an enum or a struct, so calls are statically dispatched.
 pub mod blobs;
 pub mod clock;
+pub mod collection_versions;
 pub mod db;
 pub mod db_error;
 pub mod event_log;
@@ -14,5 +15,6 @@ pub mod notify;
 pub mod query_log;
 pub mod queue;
 pub mod rate_limiter;
+mod sqlite;
 mod transaction;
 mod writer;

@@ -1,20 +1,36 @@
-//! Notifies waiting tasks of commits: workers of new jobs, subscribers of new events.
+//! Notifies waiting tasks of commits: workers of new jobs, subscribers of new events. Invalidates caches.
 //!
 //! Only commits of this process are seen. Waiting tasks therefore also poll, to find the commits of other
 //! processes.
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::sync::watch;
 
-/// The kinds of rows that a commit added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+use super::collection_versions::CollectionVersions;
+
+/// What a commit has changed.
+#[derive(Debug, Default)]
 pub struct Changes {
+    /// Whether it added events.
     pub events: bool,
+    /// Whether it added jobs.
     pub jobs: bool,
+    /// The changed collections.
+    pub collections: BTreeSet<&'static str>,
+}
+
+impl Changes {
+    /// Adds the changes of another unit of work.
+    pub fn merge(&mut self, other: Changes) {
+        self.events |= other.events;
+        self.jobs |= other.jobs;
+        self.collections.extend(other.collections);
+    }
 }
 
 #[derive(Clone)]
 pub struct ChangeNotifier {
+    versions: CollectionVersions,
     events: Arc<watch::Sender<()>>,
     jobs: Arc<watch::Sender<()>>,
 }
@@ -22,19 +38,30 @@ pub struct ChangeNotifier {
 impl Default for ChangeNotifier {
     fn default() -> Self {
         let channel = || Arc::new(watch::channel(()).0);
-        ChangeNotifier { events: channel(), jobs: channel() }
+        ChangeNotifier { versions: CollectionVersions::default(), events: channel(), jobs: channel() }
     }
 }
 
 impl ChangeNotifier {
-    /// Wakes the tasks that wait for what the commit has added.
+    /// Invalidates caches, and wakes the tasks that wait for what the commit has added.
+    ///
+    /// Must be called before the caller of the write gets its response, so that its next read is current. A commit
+    /// that reports an error may have succeeded, so its changes are notified too.
     pub fn notify(&self, changes: Changes) {
+        for collection in changes.collections {
+            self.versions.increment(collection);
+        }
         if changes.events {
             self.events.send_replace(());
         }
         if changes.jobs {
             self.jobs.send_replace(());
         }
+    }
+
+    /// Returns the versions of collections, for caches.
+    pub fn versions(&self) -> &CollectionVersions {
+        &self.versions
     }
 
     /// Returns a receiver that changes when events were committed.

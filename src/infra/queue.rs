@@ -68,10 +68,8 @@ impl NewJob {
 impl Tx {
     /// Enqueues a job and returns its id. Workers can claim the job after the commit.
     pub async fn enqueue(&self, new: NewJob, now: i64) -> Result<Uuid, DbErr> {
-        let id = Uuid::now_v7();
-        let unique = new.unique.clone();
         let row = job::ActiveModel {
-            id: Set(id),
+            id: Set(Uuid::now_v7()),
             kind: Set(new.kind.to_owned()),
             queue: Set(new.queue),
             unique_key: Set(new.unique),
@@ -105,11 +103,10 @@ impl Tx {
             .value(job::Column::Attempts, 0)
             .value(job::Column::Version, column(job::Column::Version).add(1))
             .to_owned();
-        job::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(&**self).await?;
+        // The id of the job that already has the key, if there is one.
+        let ids = job::Entity::insert(row).on_conflict(on_conflict).exec_with_returning_keys(&**self).await?;
         self.mark_jobs_enqueued();
-        let Some(key) = unique else { return Ok(id) };
-        let found = job::Entity::find().filter(job::Column::UniqueKey.eq(key)).one(&**self).await?;
-        found.map(|row| row.id).ok_or_else(|| custom_error("the job is missing after its insert"))
+        ids.into_iter().next().ok_or_else(|| custom_error("the job is missing after its insert"))
     }
 
     /// Cancels the job with this key. A running handler cannot commit its effect afterwards, because

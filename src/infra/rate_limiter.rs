@@ -3,7 +3,7 @@
 //! result is more than one burst in the future.
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, RandomState},
 };
 
 use parking_lot::Mutex;
@@ -46,12 +46,16 @@ impl RateLimiter {
     pub fn in_memory() -> Self {
         RateLimiter::Memory(Box::new(Memory {
             shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
+            hashers: [RandomState::new(), RandomState::new()],
         }))
     }
 
+    pub fn is_off(&self) -> bool {
+        matches!(self, RateLimiter::Off)
+    }
+
     /// Counts one request against the rate limit of the key.
-    pub fn try_acquire(&self, policy: &Policy, key: &str, now_ms: i64) -> Decision {
+    pub fn try_acquire(&self, policy: &Policy, key: impl Hash, now_ms: i64) -> Decision {
         match self {
             RateLimiter::Off => {
                 Decision { allowed: true, remaining: policy.burst, reset_seconds: 0, retry_after_seconds: 0 }
@@ -61,7 +65,7 @@ impl RateLimiter {
     }
 
     /// Returns the state of the rate limit without counting a request; `None` if rate limits are off.
-    pub fn peek(&self, policy: &Policy, key: &str, now_ms: i64) -> Option<Decision> {
+    pub fn peek(&self, policy: &Policy, key: impl Hash, now_ms: i64) -> Option<Decision> {
         match self {
             RateLimiter::Off => None,
             RateLimiter::Memory(memory) => Some(memory.check(policy, key, now_ms, false)),
@@ -73,19 +77,22 @@ impl RateLimiter {
 /// key has the same state.
 const MAX_KEYS: usize = 8192;
 
+/// The arrival times by the hash of the policy and the key. The hash has 128 bits and random seeds, so that no two keys
+/// share a rate limit.
 pub struct Memory {
-    shards: [Mutex<HashMap<(&'static str, String), i64>>; 16],
-    hasher: RandomState,
+    shards: [Mutex<HashMap<u128, i64>>; 16],
+    hashers: [RandomState; 2],
 }
 
 impl Memory {
-    fn check(&self, policy: &Policy, key: &str, now_ms: i64, consume: bool) -> Decision {
+    fn check(&self, policy: &Policy, key: impl Hash, now_ms: i64, consume: bool) -> Decision {
         let now = now_ms * 1000;
         let interval = policy.interval();
         let burst = interval * i64::from(policy.burst);
-        let shard_index = (self.hasher.hash_one(key) % 16) as usize;
-        let mut shard = self.shards[shard_index].lock();
-        let arrival = shard.get(&(policy.name, key.to_owned())).copied().unwrap_or(now);
+        let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one((policy.name, &key)));
+        let hash = u128::from(high) << 64 | u128::from(low);
+        let mut shard = self.shards[(low % 16) as usize].lock();
+        let arrival = shard.get(&hash).copied().unwrap_or(now);
         // No arrival time can be more than a burst ahead. If it is, the clock was set back.
         let arrival = if arrival > now + burst { now } else { arrival.max(now) };
         let allowed = arrival + interval - now <= burst;
@@ -98,7 +105,7 @@ impl Memory {
             if shard.len() >= MAX_KEYS {
                 shard.clear();
             }
-            shard.insert((policy.name, key.to_owned()), next);
+            shard.insert(hash, next);
         }
         let debt = next - now;
         let seconds = |micros: i64| micros.max(0).unsigned_abs().div_ceil(1_000_000);
@@ -151,7 +158,7 @@ mod tests {
     fn limits_memory() {
         let RateLimiter::Memory(memory) = RateLimiter::in_memory() else { return };
         for key in 0..400_000 {
-            memory.check(&POLICY, &key.to_string(), 0, true);
+            memory.check(&POLICY, key, 0, true);
         }
         let keys: usize = memory.shards.iter().map(|shard| shard.lock().len()).sum();
         assert!(keys <= 16 * MAX_KEYS, "{keys}");

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use entity::collection;
@@ -25,6 +25,7 @@ use super::{
     db_error::TOO_LONG,
     event_log::{self, NewEvent},
     notify::Changes,
+    sqlite::SharedConnection,
 };
 use crate::domain::event::{Audience, EventType};
 
@@ -42,7 +43,8 @@ impl Deref for Tx {
 
 pub struct Transaction {
     backend: DbBackend,
-    open: Mutex<Option<DatabaseTransaction>>,
+    open: Mutex<Option<OpenTransaction>>,
+    deadline: Instant,
     failed: AtomicBool,
     touched: parking_lot::Mutex<BTreeSet<&'static str>>,
     events: parking_lot::Mutex<Vec<NewEvent>>,
@@ -93,12 +95,19 @@ impl Tx {
     }
 }
 
+/// The connection of a transaction.
+pub(super) enum OpenTransaction {
+    /// The writer begins and ends the transaction.
+    Sqlite(SharedConnection),
+    Postgres(DatabaseTransaction),
+}
+
 /// Runs a unit of work. Returns its result and the transaction, which the caller commits or rolls back.
 pub(super) async fn run<T, E, F, Fut>(
-    transaction: DatabaseTransaction,
+    transaction: OpenTransaction,
     max_duration: Duration,
     work: F,
-) -> (Result<T, E>, Option<DatabaseTransaction>, Changes)
+) -> (Result<T, E>, Option<OpenTransaction>, Changes)
 where
     F: FnOnce(Tx) -> Fut,
     Fut: Future<Output = Result<T, E>>,
@@ -107,6 +116,7 @@ where
     let tx = Tx(Arc::new(Transaction {
         backend: transaction.get_database_backend(),
         open: Mutex::new(Some(transaction)),
+        deadline: Instant::now() + max_duration,
         failed: AtomicBool::new(false),
         touched: parking_lot::Mutex::default(),
         events: parking_lot::Mutex::default(),
@@ -121,6 +131,8 @@ where
     // Waits for a statement that is still running, then disables all clones of the handle.
     let open = tx.open.lock().await.take();
     match (result, open) {
+        // On SQLite, statements run without yielding, so the timeout above may not have been polled.
+        (Ok(_), open) if tx.is_over() => (Err(custom_error(TOO_LONG).into()), open, Changes::default()),
         (Ok(value), Some(open)) => match tx.prepare_commit(&open).await {
             Ok(changes) => (Ok(value), Some(open), changes),
             Err(error) => (Err(error.into()), Some(open), Changes::default()),
@@ -129,13 +141,8 @@ where
     }
 }
 
-/// Commits or rolls back.
-pub(super) async fn finish(transaction: Option<DatabaseTransaction>, commit: bool) -> Result<(), DbErr> {
-    match (transaction, commit) {
-        (Some(transaction), true) => transaction.commit().await,
-        (Some(transaction), false) => transaction.rollback().await,
-        (None, _) => Err(custom_error("the transaction has already ended")),
-    }
+pub(super) fn already_ended() -> DbErr {
+    custom_error("the transaction has already ended")
 }
 
 pub(super) fn custom_error(message: &str) -> DbErr {
@@ -144,7 +151,7 @@ pub(super) fn custom_error(message: &str) -> DbErr {
 
 impl Transaction {
     /// Writes the collection versions and the events, immediately before the commit.
-    async fn prepare_commit(&self, open: &DatabaseTransaction) -> Result<Changes, DbErr> {
+    async fn prepare_commit(&self, open: &OpenTransaction) -> Result<Changes, DbErr> {
         // PostgreSQL responds to COMMIT after a failed statement with ROLLBACK, and the driver reports
         // success. Without this check work that ignored an error would be lost silently.
         if self.backend == DbBackend::Postgres && self.failed.load(Ordering::SeqCst) {
@@ -153,18 +160,31 @@ impl Transaction {
         // Last and in alphabetical order (BTreeSet). All writers update these rows, so their locks are held
         // briefly, and two transactions cannot deadlock on them.
         let touched = std::mem::take(&mut *self.touched.lock());
-        for name in touched {
-            let row = collection::ActiveModel { name: Set(name.to_owned()), version: Set(1) };
+        if !touched.is_empty() {
+            let rows = touched
+                .iter()
+                .map(|name| collection::ActiveModel { name: Set((*name).to_owned()), version: Set(1) });
             let next = Expr::col((collection::Entity, collection::Column::Version)).add(1);
             let bump = OnConflict::column(collection::Column::Name)
                 .value(collection::Column::Version, next)
                 .to_owned();
-            collection::Entity::insert(row).on_conflict(bump).exec_without_returning(open).await?;
+            collection::Entity::insert_many(rows).on_conflict(bump).exec_without_returning(open).await?;
         }
         let events = std::mem::take(&mut *self.events.lock());
-        let changes = Changes { events: !events.is_empty(), jobs: self.jobs_enqueued.load(Ordering::SeqCst) };
+        let (events_added, jobs) = (!events.is_empty(), self.jobs_enqueued.load(Ordering::SeqCst));
+        let changes = Changes { events: events_added, jobs, collections: touched };
         event_log::write(open, events).await?;
         Ok(changes)
+    }
+
+    /// Returns whether the time limit has passed.
+    fn is_over(&self) -> bool {
+        Instant::now() > self.deadline
+    }
+
+    fn active<'a>(&self, open: &'a Option<OpenTransaction>) -> Result<&'a OpenTransaction, DbErr> {
+        let open = open.as_ref().ok_or_else(already_ended)?;
+        if self.is_over() { Err(custom_error(TOO_LONG)) } else { Ok(open) }
     }
 
     fn record_failure<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
@@ -175,8 +195,61 @@ impl Transaction {
     }
 }
 
-fn active(open: &Option<DatabaseTransaction>) -> Result<&DatabaseTransaction, DbErr> {
-    open.as_ref().ok_or_else(|| custom_error("the transaction has already ended"))
+impl OpenTransaction {
+    /// Returns whether SQLite has rolled the transaction back on its own, after an error such as a full disk. A later
+    /// statement would then be a transaction of its own.
+    fn has_ended(&self) -> bool {
+        match self {
+            OpenTransaction::Sqlite(open) => open.with(|connection| !connection.in_transaction()),
+            OpenTransaction::Postgres(_) => false,
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for OpenTransaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            OpenTransaction::Sqlite(_) => DbBackend::Sqlite,
+            OpenTransaction::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
+            OpenTransaction::Sqlite(open) => open.execute_raw(statement).await,
+            OpenTransaction::Postgres(open) => open.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self {
+            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
+            OpenTransaction::Sqlite(open) => open.execute_unprepared(sql).await,
+            OpenTransaction::Postgres(open) => open.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
+            OpenTransaction::Sqlite(open) => open.query_one_raw(statement).await,
+            OpenTransaction::Postgres(open) => open.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            OpenTransaction::Sqlite(_) if self.has_ended() => Err(already_ended()),
+            OpenTransaction::Sqlite(open) => open.query_all_raw(statement).await,
+            OpenTransaction::Postgres(open) => open.query_all_raw(statement).await,
+        }
+    }
+
+    fn support_returning(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -186,39 +259,63 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.record_failure(active(&*self.open.lock().await)?.execute_raw(statement).await)
+        self.record_failure(self.active(&*self.open.lock().await)?.execute_raw(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.record_failure(active(&*self.open.lock().await)?.execute_unprepared(sql).await)
+        self.record_failure(self.active(&*self.open.lock().await)?.execute_unprepared(sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.record_failure(active(&*self.open.lock().await)?.query_one_raw(statement).await)
+        self.record_failure(self.active(&*self.open.lock().await)?.query_one_raw(statement).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.record_failure(active(&*self.open.lock().await)?.query_all_raw(statement).await)
+        self.record_failure(self.active(&*self.open.lock().await)?.query_all_raw(statement).await)
+    }
+
+    fn support_returning(&self) -> bool {
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{Database, TransactionTrait};
-
     use super::*;
+    use crate::infra::sqlite::{Access, BEGIN, Database};
 
     #[tokio::test]
     async fn rolls_back_after_the_time_limit() {
-        let connection = Database::connect("sqlite::memory:").await.unwrap();
-        let open = connection.begin().await.unwrap();
-        let (result, open, _) = run(open, Duration::from_millis(50), async |tx: Tx| {
-            tx.execute_unprepared("CREATE TABLE half (done integer)").await?;
+        let folder = std::env::temp_dir().join(format!("tenon-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&folder).unwrap();
+        let database = Database::new(folder.join("tenon.db"), None);
+        let connection = SharedConnection::new(database.connect(Access::ReadWrite).unwrap());
+        connection.with(|connection| connection.control(BEGIN)).unwrap();
+        let limit = Duration::from_millis(50);
+        let waits = async |tx: Tx| {
+            tx.execute_unprepared("SELECT 1").await?;
             std::future::pending::<Result<(), DbErr>>().await
-        })
-        .await;
-        assert!(result.unwrap_err().to_string().contains("time limit"));
-        finish(open, false).await.unwrap();
-        assert!(connection.execute_unprepared("SELECT * FROM half").await.is_err());
+        };
+        let blocks = async |tx: Tx| {
+            tx.execute_unprepared("SELECT 1").await?;
+            std::thread::sleep(limit * 2);
+            Ok::<_, DbErr>(())
+        };
+        let open = || OpenTransaction::Sqlite(connection.clone());
+        for result in [run(open(), limit, waits).await.0, run(open(), limit, blocks).await.0] {
+            assert!(result.unwrap_err().to_string().contains("time limit"));
+        }
+        let blocks_and_writes = async |tx: Tx| {
+            std::thread::sleep(limit * 2);
+            assert!(tx.execute_unprepared("SELECT 1").await.unwrap_err().to_string().contains("time limit"));
+            Ok::<_, DbErr>(())
+        };
+        assert!(run(open(), limit, blocks_and_writes).await.0.is_err());
+        // After an error, SQLite may end a transaction on its own. Later statements must not run outside of it.
+        connection.with(|connection| connection.control("ROLLBACK")).unwrap();
+        let ended =
+            run(open(), limit, async |tx: Tx| tx.execute_unprepared("SELECT 1").await.map(|_| ())).await;
+        assert!(ended.0.unwrap_err().to_string().contains("already ended"));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,24 +1,28 @@
-//! The writer task of a SQLite database, with group commit.
+//! The writer thread of a SQLite database, with group commit.
 //!
-//! SQLite allows one writer at a time, and a commit waits for the disk. The task therefore runs all waiting
+//! SQLite allows one writer at a time, and a commit waits for the disk. The thread therefore runs all waiting
 //! units of work in one `BEGIN IMMEDIATE` transaction, each in a savepoint of its own, and commits once: one
 //! sync serves up to 128 callers. A failing unit rolls back to its savepoint and does not affect the others.
 //! Callers get their results only after the commit, so a success is durable.
 //!
+//! The thread owns its connection and polls the units of work itself, so a statement runs without a context switch.
+//! While a commit waits for the disk, the next units arrive, and all of them run in the next transaction.
+//!
 //! The queue is bounded. When it is full, callers wait (backpressure).
-use std::{future::Future, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+use sea_orm::DbErr;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
 };
-use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, Span};
 
 use super::{
     notify::{ChangeNotifier, Changes},
-    transaction::{self, Tx, custom_error},
+    sqlite::{Access, BEGIN, Database, SharedConnection},
+    transaction::{self, OpenTransaction, Tx, already_ended, custom_error},
 };
 
 /// Maximum units of work in one transaction. It bounds the time that the first unit waits for the last one.
@@ -26,35 +30,45 @@ const MAX_BATCH: usize = 128;
 
 type Responder = Box<dyn FnOnce(Result<(), DbErr>) + Send>;
 
-/// The outcome of a unit of work: its savepoint, whether to release it, and the callback that reports to its
-/// caller.
+/// The outcome of a unit of work: whether to commit it, and the callback that reports to its caller.
 struct Outcome {
-    savepoint: Option<DatabaseTransaction>,
-    commit: bool,
+    /// `None` if the transaction of the unit ended before the unit.
+    commit: Option<bool>,
     changes: Changes,
     respond: Responder,
 }
 
-/// A unit of work. It receives its savepoint, or the error that prevented it.
-type Work = Box<dyn FnOnce(Result<DatabaseTransaction, DbErr>) -> BoxFuture<'static, Outcome> + Send>;
+/// A unit of work. It receives the connection, or the error that prevented its transaction.
+type Work = Box<dyn FnOnce(Result<SharedConnection, DbErr>) -> BoxFuture<'static, Outcome> + Send>;
+
+enum Message {
+    Run(Work),
+    /// Closes the connection after the units that were sent before.
+    Close(oneshot::Sender<()>),
+}
 
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Work>,
-    connection: DatabaseConnection,
+    queue: mpsc::Sender<Message>,
     max_duration: Duration,
 }
 
 impl Writer {
-    /// Starts the writer task. A unit of work may hold the writer for at most `max_duration`.
-    pub fn start(connection: DatabaseConnection, max_duration: Duration, notifier: ChangeNotifier) -> Self {
+    /// Opens the connection and starts the writer thread. No statement of a unit of work begins after `max_duration`.
+    pub fn start(
+        database: Database,
+        max_duration: Duration,
+        notifier: ChangeNotifier,
+    ) -> Result<Self, DbErr> {
+        let connection = SharedConnection::new(database.connect(Access::ReadWrite)?);
         let (queue, receiver) = mpsc::channel(1024);
-        tokio::spawn(run_writer(connection.clone(), receiver, notifier));
-        Writer { queue, connection, max_duration }
-    }
-
-    pub fn connection(&self) -> &DatabaseConnection {
-        &self.connection
+        let runtime = Handle::current();
+        let thread = WriterThread { database, connection, queue: receiver, notifier };
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || runtime.block_on(thread.run()))
+            .map_err(|error| custom_error(&format!("cannot start the writer thread: {error}")))?;
+        Ok(Writer { queue, max_duration })
     }
 
     /// Queues a unit of work and returns its result after the commit.
@@ -67,16 +81,17 @@ impl Writer {
     {
         let (sender, receiver) = oneshot::channel();
         let (max_duration, span) = (self.max_duration, Span::current());
-        let unit: Work = Box::new(move |savepoint| {
+        let unit: Work = Box::new(move |connection| {
             // The log lines of the work carry the request id of its caller.
             async move {
-                let (result, savepoint, changes) = match savepoint {
-                    Ok(savepoint) => transaction::run(savepoint, max_duration, work).await,
+                let (result, open, changes) = match connection {
+                    Ok(connection) => {
+                        transaction::run(OpenTransaction::Sqlite(connection), max_duration, work).await
+                    }
                     Err(error) => (Err(error.into()), None, Changes::default()),
                 };
                 Outcome {
-                    savepoint,
-                    commit: result.is_ok(),
+                    commit: open.map(|_| result.is_ok()),
                     changes,
                     respond: Box::new(move |committed| {
                         // The caller may have been cancelled; its work is committed nevertheless.
@@ -89,81 +104,133 @@ impl Writer {
             .boxed()
         });
         let stopped = || E::from(custom_error("the database writer has stopped"));
-        self.queue.send(unit).await.map_err(|_| stopped())?;
+        self.queue.send(Message::Run(unit)).await.map_err(|_| stopped())?;
         receiver.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Closes the connection after all queued units of work. Later units fail.
+    pub async fn close(&self) {
+        let (closed_sender, closed) = oneshot::channel();
+        if self.queue.send(Message::Close(closed_sender)).await.is_ok() {
+            let _ = closed.await;
+        }
     }
 }
 
-/// The loop of the writer task.
-async fn run_writer(
-    connection: DatabaseConnection,
-    mut queue: mpsc::Receiver<Work>,
+/// The state of the writer thread.
+struct WriterThread {
+    database: Database,
+    connection: SharedConnection,
+    queue: mpsc::Receiver<Message>,
     notifier: ChangeNotifier,
-) {
-    let mut batch = Vec::with_capacity(MAX_BATCH);
-    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        let mut responders = Vec::with_capacity(batch.len());
-        let mut remaining = batch.drain(..);
-        let mut changes = Changes::default();
-        let committed = run_batch(&connection, &mut remaining, &mut responders, &mut changes).await;
+}
+
+/// The units of work of one transaction.
+#[derive(Default)]
+struct Batch {
+    /// The number of units that were taken from the queue.
+    taken: usize,
+    waiting: std::collections::VecDeque<Work>,
+    responders: Vec<Responder>,
+    changes: Changes,
+    /// Notified when the connection is closed. No units are taken from the queue afterwards.
+    closed: Option<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    fn add(&mut self, message: Message) {
+        match message {
+            Message::Run(work) => {
+                self.taken += 1;
+                self.waiting.push_back(work);
+            }
+            Message::Close(closed) => self.closed = Some(closed),
+        }
+    }
+
+    /// Returns the next unit. Takes all units that wait in the queue, so that they are committed together.
+    fn next(&mut self, queue: &mut mpsc::Receiver<Message>) -> Option<Work> {
+        while self.taken < MAX_BATCH
+            && self.closed.is_none()
+            && let Ok(message) = queue.try_recv()
+        {
+            self.add(message);
+        }
+        self.waiting.pop_front()
+    }
+}
+
+impl WriterThread {
+    async fn run(mut self) {
+        while let Some(message) = self.queue.recv().await {
+            let mut batch = Batch::default();
+            batch.add(message);
+            if let Some(work) = batch.next(&mut self.queue) {
+                self.write(&mut batch, work).await;
+            }
+            if let Some(closed) = batch.closed {
+                let WriterThread { connection, queue, .. } = self;
+                drop((connection, queue));
+                let _ = closed.send(());
+                return;
+            }
+        }
+    }
+
+    /// Runs a batch, commits it and responds.
+    async fn write(&mut self, batch: &mut Batch, first: Work) {
+        let committed = self.run_batch(batch, first).await;
         if let Err(error) = &committed {
             // Nothing of the batch is committed, so every caller gets the error, even if its own work succeeded.
-            for work in remaining {
-                responders.push(work(Err(error.clone())).await.respond);
+            for work in std::mem::take(&mut batch.waiting) {
+                batch.responders.push(work(Err(error.clone())).await.respond);
             }
-            reset_connection(&connection).await;
-        } else {
-            notifier.notify(changes);
+            self.reset_connection();
         }
-        for respond in responders {
+        self.notifier.notify(std::mem::take(&mut batch.changes));
+        for respond in batch.responders.drain(..) {
             respond(committed.clone());
         }
     }
-}
 
-/// Runs a batch in one transaction and commits it. After an error, the iterator contains the units of work
-/// that have not run.
-async fn run_batch(
-    connection: &DatabaseConnection,
-    batch: &mut impl Iterator<Item = Work>,
-    responders: &mut Vec<Responder>,
-    changes: &mut Changes,
-) -> Result<(), DbErr> {
-    let outer = connection.begin_with_options(immediate()).await?;
-    for work in batch {
-        let savepoint = match outer.begin().await {
-            Ok(savepoint) => savepoint,
-            Err(error) => {
-                responders.push(work(Err(error.clone())).await.respond);
+    /// Runs a batch in one transaction and commits it. After an error, the batch contains the units of work that
+    /// have not run.
+    async fn run_batch(&mut self, batch: &mut Batch, first: Work) -> Result<(), DbErr> {
+        let control = |sql: &str| self.connection.with(|connection| connection.control(sql));
+        let mut next = Some(first);
+        let mut begun = control(BEGIN);
+        while let Some(work) = next {
+            let savepoint = std::mem::replace(&mut begun, Ok(())).and_then(|()| control("SAVEPOINT unit"));
+            if let Err(error) = savepoint {
+                batch.responders.push(work(Err(error.clone())).await.respond);
                 return Err(error);
             }
-        };
-        let outcome = work(Ok(savepoint)).await;
-        responders.push(outcome.respond);
-        changes.events |= outcome.changes.events;
-        changes.jobs |= outcome.changes.jobs;
-        transaction::finish(outcome.savepoint, outcome.commit).await?;
+            // A panic must not end the thread: no later write would succeed.
+            let outcome = AssertUnwindSafe(work(Ok(self.connection.clone()))).catch_unwind().await;
+            let outcome = outcome.map_err(|_| custom_error("a unit of work panicked"))?;
+            batch.responders.push(outcome.respond);
+            if !outcome.commit.ok_or_else(already_ended)? {
+                control("ROLLBACK TO unit")?;
+            }
+            control("RELEASE unit")?;
+            batch.changes.merge(outcome.changes);
+            next = batch.next(&mut self.queue);
+        }
+        control("COMMIT")
     }
-    outer.commit().await
-}
 
-/// `BEGIN IMMEDIATE` takes the write lock at the start. A deferred transaction that reads first can find the
-/// lock held when it begins to write; SQLite then fails with BUSY at once, and the busy timeout does not
-/// apply.
-pub fn immediate() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    }
-}
-
-/// Replaces the connection after a failed batch. If SQLite has rolled the transaction back on its own (disk
-/// full, I/O error), the driver still counts its savepoints. The next `begin` would then be a savepoint and
-/// not `BEGIN IMMEDIATE`.
-async fn reset_connection(connection: &DatabaseConnection) {
-    if let Ok(connection) = connection.get_sqlite_connection_pool().acquire().await
-        && let Err(error) = connection.close().await
-    {
-        tracing::warn!(%error, "a database connection failed to close");
+    /// Ends the transaction of a failed batch. If that fails, replaces the connection.
+    fn reset_connection(&self) {
+        self.connection.with(|connection| {
+            if !connection.in_transaction() {
+                return;
+            }
+            let Err(error) = connection.control("ROLLBACK") else { return };
+            tracing::warn!(%error, "a transaction failed to roll back");
+            match self.database.connect(Access::ReadWrite) {
+                Ok(new) => *connection = new,
+                Err(error) => tracing::error!(%error, "the database failed to open"),
+            }
+        });
     }
 }

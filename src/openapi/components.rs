@@ -110,7 +110,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
 ];
 
-fn parameters() -> Map<String, Value> {
+pub fn parameters() -> Map<String, Value> {
     let parameter = |(name, description, pattern, min, max, example): &Parameter| {
         let schema = json!({
             "type": "string", "pattern": pattern.regex, "minLength": min, "maxLength": max, "example": example

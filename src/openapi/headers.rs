@@ -55,6 +55,13 @@ const HEADERS: &[(&str, bool, &str, HeaderSchema, &str)] = &[
         "private, no-cache",
     ),
     (
+        "Cache-Status",
+        false,
+        "How the response cache of the server handled the request (RFC 9211), if the setting `cache_status` is on.",
+        HeaderSchema::Text(pattern::PRINTABLE, 200),
+        "tenon; hit",
+    ),
+    (
         "Content-Disposition",
         true,
         "Whether browsers download or display the file, and its name (RFC 6266).",

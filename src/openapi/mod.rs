@@ -1,8 +1,8 @@
 //! Generates the OpenAPI 3.1 document from the declared operations and the schemas of poem-openapi's registry,
 //! its projection to 3.0.3, and the page of access rules.
 //!
-//! The dispatcher is compiled from the same operations and schemas, so it enforces the rules that the OpenAPI
-//! document states.
+//! The dispatcher compiles the request of each operation as [`request`] writes it for the document, so it enforces the
+//! rules that the OpenAPI document states.
 mod access;
 mod components;
 mod deprecation;
@@ -31,8 +31,7 @@ pub use publish::publish;
 
 /// Generates the OpenAPI 3.1 document of the operations. The registry contains their schemas.
 pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> Value {
-    let mut schemas = schemas(registry);
-    schemas[Scope::SCHEMA]["enum"] = scopes_of(operations).into_iter().map(|Scope(name)| name).collect();
+    let schemas = schemas(registry, operations);
     let paths = operation::paths(operations, &schemas);
     let mut components = components::new(schemas, operations);
     let webhooks = webhooks::add(&mut components);
@@ -66,12 +65,29 @@ pub fn document(info: Value, operations: &[Operation], registry: &Registry) -> V
     document
 }
 
-fn schemas(registry: &Registry) -> Map<String, Value> {
+/// Returns the request of an operation as in the OpenAPI document: its `parameters`, with those of its path, its
+/// `requestBody`, and the `components` that they refer to. The registry contains the schemas of the operation, and
+/// `operations` are all operations.
+pub fn request(operation: &Operation, operations: &[Operation], registry: &Registry) -> Value {
+    let schemas = schemas(registry, operations);
+    let parameters =
+        [operation::path_parameters(operation), operation::parameters(operation, &schemas)].concat();
+    json!({
+        "parameters": parameters,
+        "requestBody": operation::request_body(operation),
+        "components": { "schemas": schemas, "parameters": components::parameters() },
+    })
+}
+
+fn schemas(registry: &Registry, operations: &[Operation]) -> Map<String, Value> {
     let mut schemas = Map::new();
     for (name, meta) in &registry.schemas {
         let mut value = serde_json::to_value(meta).unwrap_or_default();
         schema::convert(&mut value);
         schemas.insert(name.clone(), value);
+    }
+    if let Some(scope) = schemas.get_mut(Scope::SCHEMA) {
+        scope["enum"] = scopes_of(operations).into_iter().map(|Scope(name)| name).collect();
     }
     schemas
 }

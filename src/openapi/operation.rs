@@ -30,8 +30,7 @@ pub fn paths(operations: &[Operation], schemas: &Map<String, Value>) -> Value {
         let item = paths.entry(operation.path).or_insert_with(|| json!({}));
         // The path parameters belong to the path item, so the last operation describes them.
         if !operation.path_parameters.is_empty() {
-            let parameters: Vec<Value> = operation.path_parameters.iter().map(path_parameter).collect();
-            item["parameters"] = json!(parameters);
+            item["parameters"] = json!(path_parameters(operation));
         }
         let method = operation.method.as_str().to_lowercase();
         assert!(item.get(&method).is_none(), "{} has two operations with the same method", operation.path);
@@ -47,19 +46,12 @@ fn write(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     if !operation.description.is_empty() {
         written["description"] = json!(operation.description);
     }
-    let parameters: Vec<Value> = operation
-        .parameters
-        .iter()
-        .flat_map(|parameter| match parameter {
-            Parameter::Query(schema) => query(&schemas[schema.unwrap_reference()]),
-            Parameter::Header(name) => vec![header_parameter(name)],
-        })
-        .collect();
+    let parameters = parameters(operation, schemas);
     if !parameters.is_empty() {
         written["parameters"] = json!(parameters);
     }
-    if let Some(declared) = &operation.body {
-        written["requestBody"] = body(declared, operation.path);
+    if let Some(body) = request_body(operation) {
+        written["requestBody"] = body;
     }
     written["responses"] = responses(operation);
     written["security"] = security(operation);
@@ -92,6 +84,25 @@ fn security(operation: &Operation) -> Value {
         alternatives.push(json!({}));
     }
     json!(alternatives)
+}
+
+/// Writes the path parameters of an operation.
+pub fn path_parameters(operation: &Operation) -> Vec<Value> {
+    operation.path_parameters.iter().map(path_parameter).collect()
+}
+
+/// Writes the other parameters of an operation.
+pub fn parameters(operation: &Operation, schemas: &Map<String, Value>) -> Vec<Value> {
+    let parameters = operation.parameters.iter().flat_map(|parameter| match parameter {
+        Parameter::Query(schema) => query(&schemas[schema.unwrap_reference()]),
+        Parameter::Header(name) => vec![header_parameter(name)],
+    });
+    parameters.collect()
+}
+
+/// Writes the request body of an operation, if it has one.
+pub fn request_body(operation: &Operation) -> Option<Value> {
+    operation.body.as_ref().map(|declared| body(declared, operation.path))
 }
 
 fn header_parameter(header: &str) -> Value {

@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 use super::prune;
 
 /// The headers of all responses. The description of the API names them once.
-const COMMON_HEADERS: [&str; 6] = [
+const COMMON_HEADERS: [&str; 7] = [
     "X-Request-Id",
     "Cache-Control",
+    "Cache-Status",
     "Vary",
     "Access-Control-Allow-Origin",
     "Access-Control-Allow-Credentials",
@@ -21,7 +22,8 @@ const COMMON_HEADERS: [&str; 6] = [
 ];
 
 const COMMON_HEADERS_TEXT: &str = "\n\nEvery response has `X-Request-Id`, `Cache-Control` and `Vary`. Responses to requests of allowed origins \
-     also have the `Access-Control-*` headers of Fetch.";
+     also have the `Access-Control-*` headers of Fetch. With the setting `cache_status`, responses of cached operations \
+     also have `Cache-Status`.";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

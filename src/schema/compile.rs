@@ -1,7 +1,6 @@
 //! Compiles the schemas of the OpenAPI document to the form that is validated at run time.
 use std::{collections::HashMap, sync::Arc};
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{
@@ -12,16 +11,15 @@ use super::{
     pattern,
 };
 
-/// A compiler for the schemas of one document. Shared schemas and patterns are compiled once.
+/// A compiler for the schemas of one document. Shared schemas are compiled once.
 pub struct Compiler<'d> {
     document: &'d Value,
     references: HashMap<String, NodeRef>,
-    patterns: HashMap<String, Regex>,
 }
 
 impl<'d> Compiler<'d> {
     pub fn new(document: &'d Value) -> Self {
-        Compiler { document, references: HashMap::new(), patterns: HashMap::new() }
+        Compiler { document, references: HashMap::new() }
     }
 
     /// Compiles a schema.
@@ -102,7 +100,7 @@ impl<'d> Compiler<'d> {
                 set_bound(node.number.get_or_insert_default(), keyword, value)?;
             }
             "minLength" | "maxLength" | "pattern" => {
-                self.string_rules(node.string.get_or_insert_default(), keyword, value)?;
+                Self::string_rules(node.string.get_or_insert_default(), keyword, value)?;
             }
             "items" | "minItems" | "maxItems" | "uniqueItems" => {
                 self.array_rules(node.array.get_or_insert_default(), keyword, value)?;
@@ -127,16 +125,13 @@ impl<'d> Compiler<'d> {
         }
     }
 
-    fn string_rules(&mut self, rules: &mut StringRules, keyword: &str, value: &Value) -> Result<()> {
+    fn string_rules(rules: &mut StringRules, keyword: &str, value: &Value) -> Result<()> {
         match keyword {
             "minLength" => rules.min = Some(as_count(value)?),
             "maxLength" => rules.max = Some(as_count(value)?),
             _ => {
                 let source = as_text(value)?;
-                if !self.patterns.contains_key(source) {
-                    self.patterns.insert(source.to_owned(), pattern::compile(source)?);
-                }
-                rules.pattern = self.patterns.get(source).cloned();
+                rules.pattern = Some(pattern::compile(source)?);
                 rules.pattern_message =
                     pattern_message(source).unwrap_or_else(|| format!("must match the pattern {source}"));
             }

@@ -1,15 +1,24 @@
 //! ECMA-262 regular expressions, limited to the syntax with the same meaning in all engines. Other syntax is
-//! rejected at start, so that a client and the service never disagree about a `pattern`.
-use std::{iter::Peekable, str::Chars};
+//! rejected, so that a client and the service never disagree about a `pattern`.
+use std::{collections::HashMap, iter::Peekable, str::Chars};
 
+use parking_lot::Mutex;
 use regex::Regex;
 
 const SPACE: &str =
     r"\t\n\x0B\x0C\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
 
+/// Compiles a pattern. Equal patterns share one compiled expression, because these are large. Patterns come from the
+/// code only, so their number is bounded.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+    static COMPILED: Mutex<Option<HashMap<String, Regex>>> = Mutex::new(None);
+    if let Some(regex) = COMPILED.lock().get_or_insert_default().get(pattern) {
+        return Ok(regex.clone());
+    }
     let translated = translate(pattern).map_err(|reason| format!("pattern {pattern:?}: {reason}"))?;
-    Regex::new(&translated).map_err(|error| format!("pattern {pattern:?}: {error}"))
+    let regex = Regex::new(&translated).map_err(|error| format!("pattern {pattern:?}: {error}"))?;
+    COMPILED.lock().get_or_insert_default().insert(pattern.to_owned(), regex.clone());
+    Ok(regex)
 }
 
 fn translate(pattern: &str) -> Result<String, String> {

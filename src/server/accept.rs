@@ -1,14 +1,17 @@
 //! `Accept` (RFC 9110, 12.5.1): whether the client accepts one of the media types of an operation.
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, header};
 
 /// Returns whether one of `produced` is acceptable. A request without `Accept` accepts every type.
 pub fn acceptable(headers: &HeaderMap, produced: &[&str]) -> bool {
     if produced.is_empty() {
         return true;
     }
-    let mut values = headers.get_all("accept").iter().peekable();
-    if values.peek().is_none() {
-        return true;
+    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+    match values.peek() {
+        None => return true,
+        // The values that most clients send.
+        Some(value) if *value == "*/*" || produced.iter().any(|media| **value == **media) => return true,
+        Some(_) => {}
     }
     let ranges: Vec<(String, f32)> = values
         .filter_map(|value| value.to_str().ok())

@@ -1,10 +1,24 @@
 //! The access log: one line for each request, including rejected and cancelled ones.
-use std::{net::IpAddr, str::FromStr, time::Instant};
+//!
+//! A line is formatted in a buffer of the thread, without allocation, and copied to a [`LineWriter`].
+mod format;
+mod writer;
+
+use std::{fmt, net::IpAddr, str::FromStr, time::Instant};
 
 use poem::http::{HeaderMap, Method, StatusCode};
+use tracing::Level;
 use uuid::Uuid;
 
-use super::{client_address::network, dispatch::RequestInfo, failure::Failure, request_head::Rejection};
+use self::format::Line;
+pub use self::{
+    format::LineFormat,
+    writer::{LineWriter, StderrWriter},
+};
+use super::{
+    client_address::network, dispatch::RequestInfo, failure::Failure, request_head::Rejection,
+    request_id::RequestId,
+};
 
 /// The part of client addresses that the access log contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,170 +43,248 @@ impl FromStr for ClientAddressLog {
 }
 
 impl ClientAddressLog {
-    /// Returns the text for the log; `None` if it must not contain the address.
-    pub fn format(self, address: IpAddr) -> Option<String> {
-        match self {
-            ClientAddressLog::Full => Some(address.to_string()),
-            ClientAddressLog::Network => Some(match address {
-                IpAddr::V4(_) => network(address, 24),
-                IpAddr::V6(_) => network(address, 48),
-            }),
-            ClientAddressLog::Off => None,
+    /// Returns the address for the log; `None` if it must not contain one.
+    fn select(self, address: Option<IpAddr>) -> Option<LoggedAddress> {
+        let address = address?;
+        match (self, address) {
+            (ClientAddressLog::Full, _) => Some(LoggedAddress { address, network_bits: None }),
+            (ClientAddressLog::Network, IpAddr::V4(_)) => {
+                Some(LoggedAddress { address: network(address, 24), network_bits: Some(24) })
+            }
+            (ClientAddressLog::Network, IpAddr::V6(_)) => {
+                Some(LoggedAddress { address: network(address, 48), network_bits: Some(48) })
+            }
+            (ClientAddressLog::Off, _) => None,
+        }
+    }
+}
+
+/// A client address, as far as it may be logged.
+#[derive(Debug, Clone, Copy)]
+struct LoggedAddress {
+    address: IpAddr,
+    network_bits: Option<u32>,
+}
+
+impl fmt::Display for LoggedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.network_bits {
+            Some(bits) => write!(f, "{}/{bits}", self.address),
+            None => write!(f, "{}", self.address),
+        }
+    }
+}
+
+/// The destination and the form of the access log.
+pub struct AccessLog {
+    /// `None` discards all lines.
+    writer: Option<Box<dyn LineWriter>>,
+    format: LineFormat,
+    /// Lines of less severe levels are discarded.
+    max_level: Level,
+    client_address: ClientAddressLog,
+}
+
+impl AccessLog {
+    pub fn new(
+        writer: Option<Box<dyn LineWriter>>,
+        format: LineFormat,
+        max_level: Level,
+        client_address: ClientAddressLog,
+    ) -> Self {
+        AccessLog { writer, format, max_level, client_address }
+    }
+
+    /// Returns a log that discards all lines.
+    pub fn disabled() -> Self {
+        AccessLog::new(None, LineFormat::Text, Level::ERROR, ClientAddressLog::Off)
+    }
+
+    /// Writes the line of a response that the cache has.
+    pub fn stored(
+        &self,
+        request: &LoggedRequest<'_>,
+        operation: &str,
+        caller: Option<Uuid>,
+        status: StatusCode,
+    ) {
+        let completed = Line::new("completed");
+        self.write(
+            request,
+            &Line { operation: Some(operation), caller: Some(caller), status: Some(status), ..completed },
+        );
+    }
+
+    /// Writes the line of a request that was rejected before dispatch, or whose response was discarded.
+    pub fn rejected(&self, line: &RequestLine, rejection: &Rejection) {
+        self.write(
+            &line.request(),
+            &Line {
+                status: Some(rejection.code.status()),
+                code: Some(rejection.code.as_str()),
+                reason: Some(&rejection.detail),
+                ..Line::new("rejected")
+            },
+        );
+    }
+
+    fn write(&self, request: &LoggedRequest<'_>, line: &Line<'_>) {
+        let Some(writer) = &self.writer else { return };
+        if line.level() <= self.max_level {
+            let client = self.client_address.select(request.client);
+            format::with_line(self.format, request, client, line, |bytes| writer.write_line(bytes));
         }
     }
 }
 
 /// The facts about a request that every line contains.
+#[derive(Debug, Clone, Copy)]
+pub struct LoggedRequest<'a> {
+    pub id: &'a RequestId,
+    /// `None` if the head is invalid.
+    pub method: Option<&'a Method>,
+    /// The path; `-` if the head is invalid.
+    pub path: &'a str,
+    pub client: Option<IpAddr>,
+    pub start: Instant,
+}
+
+/// The owned facts about a request that every line contains.
 #[derive(Debug)]
 pub struct RequestLine {
-    pub id: String,
+    pub id: RequestId,
     method: Option<Method>,
     path: String,
-    client: Option<String>,
+    client: Option<IpAddr>,
+    start: Instant,
 }
 
 impl RequestLine {
-    /// `client` is the client's address, as far as it may be logged.
-    pub fn new(id: String, method: Method, path: String, client: Option<String>) -> Self {
-        RequestLine { id, method: Some(method), path, client }
+    pub fn new(id: RequestId, method: Method, path: String, client: Option<IpAddr>) -> Self {
+        RequestLine { id, method: Some(method), path, client, start: Instant::now() }
     }
 
     /// Describes a request whose head is invalid, so that its method and path are unknown.
-    pub fn unparsed(client: Option<String>) -> Self {
-        RequestLine { id: Uuid::now_v7().to_string(), method: None, path: "-".to_owned(), client }
+    pub fn unparsed(client: Option<IpAddr>) -> Self {
+        let (id, start) = (RequestId::generate(), Instant::now());
+        RequestLine { id, method: None, path: "-".to_owned(), client, start }
     }
 
-    fn method(&self) -> &str {
-        self.method.as_ref().map_or("-", Method::as_str)
-    }
-
-    /// Logs a request that was rejected before dispatch, or whose response was discarded.
-    pub fn rejected(&self, rejection: &Rejection) {
-        tracing::info!(
-            id = self.id,
-            method = self.method(),
-            path = self.path,
-            client = self.client,
-            status = rejection.code.status().as_u16(),
-            code = rejection.code.as_str(),
-            reason = &*rejection.detail,
-            "rejected"
-        );
+    fn request(&self) -> LoggedRequest<'_> {
+        let RequestLine { id, method, path, client, start } = self;
+        LoggedRequest { id, method: method.as_ref(), path, client: *client, start: *start }
     }
 }
 
-/// The id of a request, which the connection determines. It identifies the request in all lines.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
-impl RequestId {
-    /// Returns the client's `X-Request-Id` if it is 1 to 64 characters of `A-Z a-z 0-9 . _ -`, else a new UUID.
-    pub fn new(headers: &HeaderMap) -> Self {
-        let valid = |id: &&str| {
-            (1..=64).contains(&id.len())
-                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        };
-        let sent = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        RequestId(sent.filter(valid).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
-    }
-}
-
-/// The line of a dispatched request. A request whose line is not completed was cancelled.
-pub struct AccessLog {
+/// A dispatched request. Dropped without a response, it writes the line of a cancelled request.
+pub struct PendingRequest<'a> {
+    log: &'a AccessLog,
     line: RequestLine,
-    start: Instant,
     logged: bool,
 }
 
-impl AccessLog {
-    pub fn start(line: RequestLine) -> Self {
-        AccessLog { line, start: Instant::now(), logged: false }
+impl<'a> PendingRequest<'a> {
+    pub fn new(log: &'a AccessLog, line: RequestLine) -> Self {
+        PendingRequest { log, line, logged: false }
     }
 
-    /// Logs the line of a response. The level is `error` for a 500 and `warn` for other 5xx.
+    /// Writes the line of the response. The level is `error` for a 500 and `warn` for other 5xx.
     pub fn completed(mut self, info: &RequestInfo, status: StatusCode, failure: Option<&Failure>) {
         self.logged = true;
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    id = self.line.id,
-                    method = self.line.method(),
-                    path = self.line.path,
-                    operation = info.operation.as_deref().unwrap_or("-"),
-                    caller = info.caller.as_deref().unwrap_or("-"),
-                    client = self.line.client,
-                    status = status.as_u16(),
-                    code = failure.map(|failure| failure.code.as_str()),
-                    reason = failure.map(|failure| failure.reason.as_str()),
-                    micros = self.start.elapsed().as_micros() as u64,
-                    "completed"
-                )
-            };
-        }
-        match status.as_u16() {
-            500 => line!(error),
-            501.. => line!(warn),
-            _ => line!(info),
+        self.log.write(
+            &self.line.request(),
+            &Line {
+                operation: Some(info.operation.unwrap_or("-")),
+                caller: Some(info.caller),
+                status: Some(status),
+                code: failure.map(|failure| failure.code.as_str()),
+                reason: failure.map(|failure| failure.reason.as_str()),
+                ..Line::new("completed")
+            },
+        );
+    }
+
+    /// Writes no line.
+    pub fn discard(mut self) {
+        self.logged = true;
+    }
+}
+
+impl Drop for PendingRequest<'_> {
+    fn drop(&mut self) {
+        if !self.logged {
+            let line = Line::new("cancelled: the client disconnected or the handler timed out");
+            self.log.write(&self.line.request(), &line);
         }
     }
 }
 
-impl Drop for AccessLog {
-    fn drop(&mut self) {
-        if !self.logged {
-            tracing::info!(
-                id = self.line.id,
-                method = self.line.method(),
-                path = self.line.path,
-                client = self.line.client,
-                micros = self.start.elapsed().as_micros() as u64,
-                "cancelled: the client disconnected or the handler timed out"
-            );
-        }
-    }
+/// Returns the `User-Agent`, shortened to 300 characters.
+pub fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get("user-agent")?.to_str().ok()?;
+    Some(agent.chars().take(300).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{self, Write},
-        sync::{Arc, Mutex},
-    };
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::http::problem_code::ProblemCode;
 
-    #[derive(Clone, Default)]
-    struct Buffer(Arc<Mutex<Vec<u8>>>);
+    type Lines = Arc<Mutex<Vec<String>>>;
 
-    impl Write for Buffer {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().map_or(Ok(0), |mut buffer| buffer.write(bytes))
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    fn log(format: LineFormat, max_level: Level, client_address: ClientAddressLog) -> (AccessLog, Lines) {
+        let lines = Lines::default();
+        let written = lines.clone();
+        let writer =
+            move |line: &[u8]| written.lock().unwrap().push(String::from_utf8(line.to_vec()).unwrap());
+        (AccessLog::new(Some(Box::new(writer)), format, max_level, client_address), lines)
+    }
+
+    fn pending<'a>(log: &'a AccessLog, path: &str) -> PendingRequest<'a> {
+        let id = RequestId::from_text("one").unwrap();
+        let client = "203.0.113.77".parse().ok();
+        PendingRequest::new(log, RequestLine::new(id, Method::GET, path.to_owned(), client))
     }
 
     #[test]
     fn logs_each_request_once() {
-        let buffer = Buffer::default();
-        let writer = buffer.clone();
-        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(log, || {
-            let line = |id: &str| RequestLine::new(id.to_owned(), Method::GET, "/livez".to_owned(), None);
-            AccessLog::start(line("one")).completed(&RequestInfo::default(), StatusCode::OK, None);
-            drop(AccessLog::start(line("two")));
-            line("three").rejected(&Rejection::new(ProblemCode::UriTooLong, "request target: too long"));
-        });
-        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 3, "{text}");
-        assert!(lines[0].contains("completed") && lines[0].contains("id=\"one\""), "{text}");
-        assert!(!lines[0].contains("code=") && !lines[0].contains("client="), "{text}");
-        assert!(lines[1].contains("cancelled") && lines[1].contains("id=\"two\""), "{text}");
+        let (log, lines) = log(LineFormat::Text, Level::INFO, ClientAddressLog::Off);
+        pending(&log, "/livez").completed(&RequestInfo::default(), StatusCode::OK, None);
+        drop(pending(&log, "/livez"));
+        log.rejected(
+            &RequestLine::unparsed(None),
+            &Rejection::new(ProblemCode::UriTooLong, "request target: too long"),
+        );
+        let lines = lines.lock().unwrap();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].contains(" INFO completed id=\"one\" method=\"GET\" path=\"/livez\""), "{lines:?}");
+        assert!(!lines[0].contains("code=") && !lines[0].contains("client="), "{lines:?}");
+        assert!(lines[1].contains("cancelled") && lines[1].contains("id=\"one\""), "{lines:?}");
         let rejected = "status=414 code=\"uri-too-long\" reason=\"request target: too long\"";
-        assert!(lines[2].contains("rejected") && lines[2].contains(rejected), "{text}");
+        assert!(lines[2].contains("rejected") && lines[2].contains(rejected), "{lines:?}");
+    }
+
+    #[test]
+    fn json_lines_escape_every_text() {
+        let (log, lines) = log(LineFormat::Json, Level::INFO, ClientAddressLog::Network);
+        pending(&log, "/a\"b\\c\u{1}").completed(&RequestInfo::default(), StatusCode::NOT_FOUND, None);
+        let line: serde_json::Value = serde_json::from_str(&lines.lock().unwrap()[0]).unwrap();
+        assert_eq!((&line["path"], &line["level"]), (&"/a\"b\\c\u{1}".into(), &"INFO".into()));
+        assert_eq!((&line["status"], &line["client"]), (&404.into(), &"203.0.113.0/24".into()));
+        assert!(chrono::DateTime::parse_from_rfc3339(line["timestamp"].as_str().unwrap()).is_ok(), "{line}");
+    }
+
+    #[test]
+    fn discards_lines_below_the_level() {
+        let (log, lines) = log(LineFormat::Text, Level::WARN, ClientAddressLog::Off);
+        pending(&log, "/").completed(&RequestInfo::default(), StatusCode::OK, None);
+        pending(&log, "/").completed(&RequestInfo::default(), StatusCode::SERVICE_UNAVAILABLE, None);
+        pending(&log, "/").completed(&RequestInfo::default(), StatusCode::INTERNAL_SERVER_ERROR, None);
+        let lines = lines.lock().unwrap();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains(" WARN ") && lines[1].contains("ERROR "), "{lines:?}");
     }
 
     #[test]
@@ -202,7 +294,8 @@ mod tests {
             (ClientAddressLog::Network, Some("203.0.113.0/24"), Some("2001:db8:1::/48")),
             (ClientAddressLog::Off, None, None),
         ] {
-            let format = |address: &str| setting.format(address.parse().unwrap());
+            let format =
+                |address: &str| setting.select(address.parse().ok()).map(|address| address.to_string());
             assert_eq!(format("203.0.113.77").as_deref(), v4);
             assert_eq!(format("2001:db8:1:2::77").as_deref(), v6);
         }

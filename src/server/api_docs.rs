@@ -1,8 +1,8 @@
 //! The API documentation: the OpenAPI document in its formats, Swagger UI, a page for each problem code, and
-//! the API catalog (RFC 9727). All files are embedded in the binary.
+//! the API catalog (RFC 9727). All files are embedded in the binary, large ones compressed.
 mod problems;
 
-use std::{collections::HashMap, io::Read, sync::LazyLock};
+use std::{collections::HashMap, io::Read, sync::OnceLock};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -11,132 +11,108 @@ use poem::{
     Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
 };
-use serde_json::{Value, json};
 
 use super::{
-    compression::{CompressedVariants, strip_tag_suffixes},
-    content_encoding,
+    compression::{CompressedVariants, set_encoding, strip_tag_suffixes},
+    content_encoding::{self, Encoding},
 };
 use crate::http::{
+    cache_control::add_vary,
     etag::{ETag, EntityTags},
     problem::Problem,
     problem_code::ProblemCode,
 };
 
-/// Returns the bytes of an embedded file of Swagger UI.
-macro_rules! swagger_file {
+/// Returns the bytes of an embedded file.
+macro_rules! asset {
     ($name:literal) => {
-        include_bytes!(concat!("../../assets/swagger/", $name)).as_slice()
+        include_bytes!(concat!("../../assets/", $name)).as_slice()
     };
+}
+
+/// The content of a page.
+#[derive(Clone, Copy)]
+enum Source {
+    Plain(&'static [u8]),
+    Gzip(&'static [u8]),
+    Problem(ProblemCode),
 }
 
 struct Page {
     media: &'static str,
-    bytes: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
-    etag: ETag,
+    source: Source,
     /// The `Content-Security-Policy`, if it differs from that of the API.
     policy: Option<HeaderValue>,
+    etag: OnceLock<ETag>,
+    /// The uncompressed content and its other encodings, for clients that do not accept gzip.
+    bytes: OnceLock<Bytes>,
     variants: CompressedVariants,
 }
 
 pub struct ApiDocs(HashMap<String, Page>);
 
-/// The paths of the pages, except for the problem codes.
-const PAGES: [&str; 9] = [
-    "/openapi.yaml",
-    "/openapi.json",
-    "/openapi-3.0.json",
-    "/.well-known/api-catalog",
-    "/swagger",
-    "/swagger/start.js",
-    "/swagger/swagger-ui-bundle.js",
-    "/swagger/swagger-ui.css",
-    "/swagger/favicon-32x32.png",
+const JSON: &str = "application/json";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The path, media type and content of each page, except for the problem codes. `cargo openapi` writes the files of the
+/// OpenAPI document, and a test compares them with the code.
+const PAGES: [(&str, &str, Source); 9] = [
+    ("/openapi.yaml", "application/yaml", Source::Gzip(asset!("openapi/openapi.yaml.gz"))),
+    ("/openapi.json", JSON, Source::Gzip(asset!("openapi/openapi.json.gz"))),
+    ("/openapi-3.0.json", JSON, Source::Gzip(asset!("openapi/openapi-3.0.json.gz"))),
+    (
+        "/.well-known/api-catalog",
+        "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"",
+        Source::Plain(asset!("openapi/api-catalog.json")),
+    ),
+    (SWAGGER, HTML, Source::Plain(asset!("swagger/index.html"))),
+    ("/swagger/start.js", SCRIPT, Source::Plain(asset!("swagger/start.js"))),
+    ("/swagger/swagger-ui-bundle.js", SCRIPT, Source::Gzip(asset!("swagger/swagger-ui-bundle.js.gz"))),
+    ("/swagger/swagger-ui.css", "text/css; charset=utf-8", Source::Gzip(asset!("swagger/swagger-ui.css.gz"))),
+    ("/swagger/favicon-32x32.png", "image/png", Source::Plain(asset!("swagger/favicon-32x32.png"))),
 ];
+const SWAGGER: &str = "/swagger";
 /// Redirects to `/swagger`.
 const SWAGGER_FOLDER: &str = "/swagger/";
 
+fn problem_path(code: ProblemCode) -> String {
+    format!("/problems/{}", code.as_str())
+}
+
 /// Returns the paths of the API documentation.
 pub fn paths() -> Vec<String> {
-    let pages = PAGES.iter().map(|path| (*path).to_owned()).chain([SWAGGER_FOLDER.to_owned()]);
-    let problems = ProblemCode::ALL.iter().map(|code| format!("/problems/{}", code.as_str()));
-    pages.chain(problems).collect()
+    let pages = PAGES.iter().map(|(path, ..)| (*path).to_owned()).chain([SWAGGER_FOLDER.to_owned()]);
+    pages.chain(ProblemCode::ALL.iter().map(|code| problem_path(*code))).collect()
 }
 
 /// Returns a temporary redirect to Swagger UI.
 pub fn redirect_to_swagger() -> Response {
     let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT);
-    response.header(header::LOCATION, "/swagger").finish()
+    response.header(header::LOCATION, SWAGGER).finish()
+}
+
+impl Default for ApiDocs {
+    fn default() -> Self {
+        let page = |media, source, policy| Page {
+            media,
+            source,
+            policy,
+            etag: OnceLock::new(),
+            bytes: OnceLock::new(),
+            variants: CompressedVariants::default(),
+        };
+        let pages = PAGES.into_iter().map(|(path, media, source)| {
+            (path.to_owned(), page(media, source, (path == SWAGGER).then_some(SWAGGER_POLICY)))
+        });
+        let problems = ProblemCode::ALL.iter().map(|code| {
+            (problem_path(*code), page(HTML, Source::Problem(*code), Some(problems::POLICY.clone())))
+        });
+        ApiDocs(pages.chain(problems).collect())
+    }
 }
 
 impl ApiDocs {
-    pub fn new(document: &Value, openapi_30: &Value, yaml: String) -> Self {
-        let mut site = ApiDocs(HashMap::new());
-        site.add("/openapi.yaml", "application/yaml", yaml.into_bytes(), None);
-        site.add("/openapi.json", "application/json", document.to_string().into_bytes(), None);
-        site.add("/openapi-3.0.json", "application/json", openapi_30.to_string().into_bytes(), None);
-        let catalog = json!({ "linkset": [{
-            "anchor": "/",
-            "service-desc": [
-                { "href": "/openapi.json", "type": "application/json" },
-                { "href": "/openapi.yaml", "type": "application/yaml" }
-            ],
-            "service-doc": [{ "href": "/swagger", "type": "text/html" }],
-            "status": [{ "href": "/api/health", "type": "application/json" }]
-        }]});
-        let media = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
-        site.add("/.well-known/api-catalog", media, catalog.to_string().into_bytes(), None);
-        for code in ProblemCode::ALL {
-            let page = problems::page(*code).into_bytes();
-            site.add(
-                &format!("/problems/{}", code.as_str()),
-                "text/html; charset=utf-8",
-                page,
-                Some(problems::POLICY.clone()),
-            );
-        }
-        site.swagger();
-        site
-    }
-
-    fn add(&mut self, path: &str, media: &'static str, bytes: impl Into<Bytes>, policy: Option<HeaderValue>) {
-        let bytes = bytes.into();
-        let etag = ETag::from_parts(&[&STANDARD.encode(digest(&bytes))]);
-        self.insert(path, media, etag, policy, move || bytes);
-    }
-
-    /// Adds a file that is decompressed on its first use.
-    fn add_gzip(&mut self, path: &str, media: &'static str, gzip: &'static [u8]) {
-        let etag = ETag::from_parts(&[&STANDARD.encode(digest(gzip))]);
-        self.insert(path, media, etag, None, move || {
-            let mut bytes = Vec::new();
-            GzDecoder::new(gzip).read_to_end(&mut bytes).expect("the embedded file is valid gzip");
-            bytes.into()
-        });
-    }
-
-    fn insert(
-        &mut self,
-        path: &str,
-        media: &'static str,
-        etag: ETag,
-        policy: Option<HeaderValue>,
-        bytes: impl FnOnce() -> Bytes + Send + 'static,
-    ) {
-        let (bytes, variants) = (LazyLock::new(Box::new(bytes) as Box<_>), CompressedVariants::default());
-        self.0.insert(path.to_owned(), Page { media, bytes, etag, policy, variants });
-    }
-
-    fn swagger(&mut self) {
-        let (script, style) = ("text/javascript; charset=utf-8", "text/css; charset=utf-8");
-        self.add_gzip("/swagger/swagger-ui-bundle.js", script, swagger_file!("swagger-ui-bundle.js.gz"));
-        self.add_gzip("/swagger/swagger-ui.css", style, swagger_file!("swagger-ui.css.gz"));
-        self.add("/swagger/favicon-32x32.png", "image/png", swagger_file!("favicon-32x32.png"), None);
-        self.add("/swagger/start.js", script, swagger_file!("start.js"), None);
-        let page = swagger_file!("index.html");
-        self.add("/swagger", "text/html; charset=utf-8", page, Some(SWAGGER_POLICY));
-    }
-
     /// Returns the response for a documentation path; `None` for other paths.
     pub fn respond(&self, request: &Request) -> Option<Result<Response, Problem>> {
         let path = request.uri().path();
@@ -159,18 +135,48 @@ impl ApiDocs {
 }
 
 impl Page {
+    fn bytes(&self) -> Bytes {
+        let bytes = || match self.source {
+            Source::Plain(bytes) => Bytes::from_static(bytes),
+            Source::Gzip(gzip) => {
+                let mut bytes = Vec::new();
+                GzDecoder::new(gzip).read_to_end(&mut bytes).expect("the embedded file is valid gzip");
+                bytes.into()
+            }
+            Source::Problem(code) => problems::page(code).into(),
+        };
+        self.bytes.get_or_init(bytes).clone()
+    }
+
+    fn etag(&self) -> &ETag {
+        self.etag.get_or_init(|| {
+            let hash = match self.source {
+                Source::Plain(embedded) | Source::Gzip(embedded) => digest(embedded),
+                Source::Problem(_) => digest(&self.bytes()),
+            };
+            ETag::from_parts(&[&STANDARD.encode(hash)])
+        })
+    }
+
     fn respond(&self, request: &Request) -> Response {
         let if_none_match = request.header("if-none-match").map(strip_tag_suffixes);
         let if_none_match = if_none_match.and_then(|value| EntityTags::parse(&value));
-        let not_modified = if_none_match.is_some_and(|tags| tags.matches_weak(&self.etag));
+        let not_modified = if_none_match.is_some_and(|tags| tags.matches_weak(self.etag()));
+        let gzip = match self.source {
+            Source::Gzip(gzip) if content_encoding::accepts(request.headers(), Encoding::Gzip) => Some(gzip),
+            _ => None,
+        };
         // `compress` decides on `Vary` by the media type, and removes it from a 304.
         let mut response = match not_modified {
             true => Response::builder().status(StatusCode::NOT_MODIFIED).content_type(self.media).finish(),
-            false => Response::builder().content_type(self.media).body(Bytes::clone(&self.bytes)),
+            false => {
+                let bytes = gzip.map_or_else(|| self.bytes(), Bytes::from_static);
+                Response::builder().content_type(self.media).body(bytes)
+            }
         };
         response.extensions_mut().insert(self.variants.clone());
         let headers = response.headers_mut();
-        if let Ok(etag) = HeaderValue::from_str(self.etag.as_str()) {
+        if let Ok(etag) = HeaderValue::from_str(self.etag().as_str()) {
             headers.insert(header::ETAG, etag);
         }
         headers.insert(
@@ -183,6 +189,10 @@ impl Page {
                 "</openapi.json>; rel=\"service-desc\", </swagger>; rel=\"service-doc\"",
             ),
         );
+        if gzip.is_some() && !not_modified {
+            add_vary(headers, "Accept-Encoding");
+            set_encoding(headers, Encoding::Gzip);
+        }
         if let Some(policy) = &self.policy {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
         }
@@ -199,17 +209,3 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn paths_are_those_of_the_pages() {
-        let ApiDocs(pages) = ApiDocs::new(&json!({}), &json!({}), String::new());
-        let served: BTreeSet<String> = pages.into_keys().chain([SWAGGER_FOLDER.to_owned()]).collect();
-        assert_eq!(paths().into_iter().collect::<BTreeSet<_>>(), served);
-    }
-}

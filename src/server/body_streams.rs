@@ -1,7 +1,7 @@
 //! Bodies of requests and responses: request bodies with a deadline and a size limit, response bodies with
 //! backpressure accounting.
 use std::{
-    io,
+    io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -28,7 +28,7 @@ use super::{
 };
 
 /// Response bodies up to this size, in bytes, release their permit for large responses immediately.
-const SMALL_BODY: u64 = 64 * 1024;
+pub const SMALL_BODY: u64 = 64 * 1024;
 /// Bytes of a response body per frame.
 const CHUNK_SIZE: usize = 16 * 1024;
 
@@ -41,7 +41,15 @@ const MIN_COUNTED: u64 = 1024;
 /// A frame leaves this body long before the client has read it: hyper buffers frames, and HTTP/2 flow control
 /// delays them. Each chunk is therefore tracked until hyper has written it to the socket and drops it. The
 /// memory permit and the concurrency permit of the response are released with the last chunk.
-pub struct ResponseBody {
+pub enum ResponseBody {
+    /// A body whose chunks are tracked.
+    Tracked(TrackedBody),
+    /// A small body that shares its bytes with the cache, on an HTTP/1 connection. It fits into the buffer of the
+    /// kernel, so it needs no permit, and the timer of the socket detects a client that does not read.
+    Stored { bytes: Bytes, _exchange: Exchange },
+}
+
+pub struct TrackedBody {
     inner: BoxBody<Bytes, io::Error>,
     exchange: Exchange,
     id: u64,
@@ -94,9 +102,16 @@ impl ResponseBody {
         let large = large.filter(|_| inner.size_hint().exact().is_some_and(|size| size > SMALL_BODY));
         let id = exchange.0.register_body();
         let permits = Arc::new(Permits { _large: large, _buffer: buffer });
-        ResponseBody { inner, exchange, id, pending: Bytes::new(), permits }
+        ResponseBody::Tracked(TrackedBody { inner, exchange, id, pending: Bytes::new(), permits })
     }
 
+    /// Wraps the bytes of a stored response.
+    pub fn stored(bytes: Bytes, exchange: Exchange) -> Self {
+        ResponseBody::Stored { bytes, _exchange: exchange }
+    }
+}
+
+impl TrackedBody {
     fn next_chunk(&mut self) -> Bytes {
         let bytes = self.pending.split_to(CHUNK_SIZE.min(self.pending.len()));
         let timers = self.exchange.0.clone();
@@ -112,7 +127,31 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let body = self.get_mut();
+        match self.get_mut() {
+            ResponseBody::Tracked(body) => body.poll_frame(cx),
+            ResponseBody::Stored { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
+            ResponseBody::Stored { bytes, .. } => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ResponseBody::Tracked(body) => body.is_end_stream(),
+            ResponseBody::Stored { bytes, .. } => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ResponseBody::Tracked(body) => body.size_hint(),
+            ResponseBody::Stored { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+impl TrackedBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let body = self;
         let timers = &body.exchange.0;
         if body.pending.is_empty() {
             let frame = Pin::new(&mut body.inner).poll_frame(cx);
@@ -147,7 +186,7 @@ impl Body for ResponseBody {
     }
 }
 
-impl Drop for ResponseBody {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
         self.exchange.0.set_waiting(self.id, false);
     }

@@ -84,9 +84,6 @@ pub struct Proxies {
 pub struct ClientAddress {
     /// The IP address; `None` if the request did not arrive over a network.
     pub ip: Option<IpAddr>,
-    /// The address as text. IPv6 addresses are truncated to their /64, because one client usually owns a
-    /// whole /64.
-    pub address: String,
     /// Whether the client uses TLS, as reported by the trusted proxy that it connects to.
     pub https: bool,
 }
@@ -109,7 +106,7 @@ impl Proxies {
     /// Returns the client of a request that arrived from `peer`.
     pub fn client_address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientAddress {
         let Some(peer) = peer else {
-            return ClientAddress { ip: None, address: "unknown".to_owned(), https: false };
+            return ClientAddress { ip: None, https: false };
         };
         let mut client = Hop { address: Some(peer.to_canonical()), https: false };
         if self.trusted(peer) {
@@ -122,19 +119,33 @@ impl Proxies {
                 }
             }
         }
-        let ip = client.address.unwrap_or(peer);
-        let address = if ip.is_ipv4() { ip.to_string() } else { network(ip, 64) };
-        ClientAddress { ip: Some(ip), address, https: client.https }
+        ClientAddress { ip: Some(client.address.unwrap_or(peer)), https: client.https }
     }
 }
 
-/// Returns the network of an address in CIDR notation. `bits` is at least 1.
-pub fn network(address: IpAddr, bits: u32) -> String {
-    let network: IpAddr = match address {
+impl ClientAddress {
+    /// Returns the address that limits count by. IPv6 addresses are truncated to their /64, because one client usually
+    /// owns a whole /64.
+    pub fn network(&self) -> Option<IpAddr> {
+        self.ip.map(|ip| if ip.is_ipv6() { network(ip, 64) } else { ip })
+    }
+
+    /// Returns [`network`](Self::network) as text.
+    pub fn text(&self) -> String {
+        match self.network() {
+            None => "unknown".to_owned(),
+            Some(ip @ IpAddr::V4(_)) => ip.to_string(),
+            Some(ip @ IpAddr::V6(_)) => format!("{ip}/64"),
+        }
+    }
+}
+
+/// Returns the address with all bits after the first `bits` cleared. `bits` is at least 1.
+pub fn network(address: IpAddr, bits: u32) -> IpAddr {
+    match address {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() >> (32 - bits) << (32 - bits)).into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits)).into(),
-    };
-    format!("{network}/{bits}")
+    }
 }
 
 #[cfg(test)]

@@ -92,12 +92,16 @@ pub async fn compress(mut response: Response, request_headers: &HeaderMap) -> Re
         response.set_body(bytes);
         return response;
     };
-    let headers = response.headers_mut();
+    set_encoding(response.headers_mut(), encoding);
+    response.set_body(encoded_bytes);
+    response
+}
+
+/// Sets the headers of a response whose body is in this encoding, except for `Vary`.
+pub fn set_encoding(headers: &mut HeaderMap, encoding: Encoding) {
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     headers.remove(header::CONTENT_LENGTH);
     add_tag_suffix(headers, encoding);
-    response.set_body(encoded_bytes);
-    response
 }
 
 /// Compresses a body; large ones on the blocking thread pool, so that they do not delay other requests.

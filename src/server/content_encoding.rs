@@ -3,7 +3,7 @@ use poem::http::{HeaderMap, header};
 
 use crate::http::{problem::Problem, problem_code::ProblemCode};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
     Zstd,
     Brotli,
@@ -27,17 +27,33 @@ impl Encoding {
 /// Returns the preferred encoding, or `None` if the client excludes all of them. On equal weights zstd wins
 /// over br, br over gzip, and each of them over identity.
 pub fn negotiate(headers: &HeaderMap) -> Option<Encoding> {
-    let values: Vec<&str> =
-        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
-    if values.is_empty() {
+    negotiate_among(headers, &ENCODINGS)
+}
+
+/// Returns whether the client accepts this encoding and does not prefer identity.
+pub fn accepts(headers: &HeaderMap, encoding: Encoding) -> bool {
+    negotiate_among(headers, &[encoding]) == Some(encoding)
+}
+
+fn negotiate_among(headers: &HeaderMap, encodings: &[Encoding]) -> Option<Encoding> {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut values = values.peekable();
+    if values.peek().is_none() {
         return Some(Encoding::Identity);
     }
-    let weights: Vec<(String, f32)> =
-        values.iter().flat_map(|value| value.split(',')).filter_map(parse_weight).collect();
-    let weight_of = |name: &str| weights.iter().find(|(known, _)| known == name).map(|(_, q)| *q);
+    // The first weight of each name counts.
+    const NAMES: [&str; 5] = ["zstd", "br", "gzip", "identity", "*"];
+    let mut weights = [None; NAMES.len()];
+    for (name, q) in values.flat_map(|value| value.split(',')).filter_map(parse_weight) {
+        if let Some(index) = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name)) {
+            weights[index].get_or_insert(q);
+        }
+    }
+    let weight_of =
+        |name: &str| NAMES.iter().position(|known| *known == name).and_then(|index| weights[index]);
     let wildcard = weight_of("*");
     let mut best: Option<(Encoding, f32)> = None;
-    for encoding in ENCODINGS {
+    for &encoding in encodings {
         let q = weight_of(encoding.name()).or(wildcard).unwrap_or(0.0);
         if q > 0.0 && best.is_none_or(|(_, known)| q > known) {
             best = Some((encoding, q));
@@ -51,10 +67,10 @@ pub fn negotiate(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-fn parse_weight(text: &str) -> Option<(String, f32)> {
+fn parse_weight(text: &str) -> Option<(&str, f32)> {
     let mut parts = text.split(';').map(str::trim);
-    let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
-    let name = if name == "x-gzip" { "gzip".to_owned() } else { name };
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let name = if name.eq_ignore_ascii_case("x-gzip") { "gzip" } else { name };
     let q = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
     Some((name, q.map_or(1.0, |q| q.parse().unwrap_or(0.0))))
 }

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use poem::{Request, http::header};
+use poem::http::{HeaderMap, Method, header};
 use serde_json::Value;
 
 use crate::{
@@ -22,8 +22,16 @@ pub enum Credential {
     Cookie(String),
 }
 
-/// The function that resolves a credential to a principal.
-pub type Authenticate = Arc<dyn Fn(Credential) -> BoxFuture<'static, Result<Principal, Error>> + Send + Sync>;
+/// The functions that resolve a credential to a principal.
+pub struct Authenticator {
+    /// Verifies the credential.
+    pub verify: Verify,
+    /// Returns the principal of a credential that was verified before and is still valid.
+    pub verified: Verified,
+}
+
+pub type Verify = Box<dyn Fn(Credential) -> BoxFuture<'static, Result<Principal, Error>> + Send + Sync>;
+pub type Verified = Box<dyn Fn(&Credential) -> Option<Arc<Principal>> + Send + Sync>;
 
 /// Returns the problem for a body that is not valid JSON.
 pub fn invalid_json(error: JsonError) -> Problem {
@@ -46,8 +54,12 @@ pub fn decode_text(bytes: &[u8]) -> Result<Value, Problem> {
 
 /// Returns the credential of a request. The `Authorization` header takes precedence over the session cookie.
 /// A cookie on an unsafe method is accepted from the same site or an allowed origin only (CSRF).
-pub fn extract_credential(request: &Request, origins: &[String]) -> Result<Option<Credential>, Problem> {
-    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+pub fn extract_credential(
+    method: &Method,
+    headers: &HeaderMap,
+    origins: &[String],
+) -> Result<Option<Credential>, Problem> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
@@ -57,18 +69,13 @@ pub fn extract_credential(request: &Request, origins: &[String]) -> Result<Optio
             None => Err(Error::invalid_token("Authorization: must be `Bearer` and a token").into()),
         };
     }
-    let values = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let token = session_cookie::parse(values)
         .map_err(|_| Error::invalid_token("Cookie: must contain one session cookie of the expected form"))?;
     let Some(token) = token else { return Ok(None) };
-    let headers = (request.header("sec-fetch-site"), request.header("origin"), request.header("host"));
-    match session_cookie::passes_csrf_check(
-        request.method().as_str(),
-        headers.0,
-        headers.1,
-        headers.2,
-        origins,
-    ) {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (site, origin, host) = (text("sec-fetch-site"), text("origin"), text("host"));
+    match session_cookie::passes_csrf_check(method.as_str(), site, origin, host, origins) {
         true => Ok(Some(Credential::Cookie(token.expose().clone()))),
         false => Err(Error::Csrf.into()),
     }

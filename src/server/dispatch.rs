@@ -15,6 +15,7 @@ use poem::{
     Endpoint, Request, Response,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
+use uuid::Uuid;
 
 use self::{
     in_flight_keys::{InFlightKey, InFlightKeys},
@@ -24,10 +25,11 @@ use super::{
     accept,
     compression::strip_tag_suffixes,
     content_encoding,
-    credential::{Authenticate, Credential, decode_text, extract_credential, invalid_json},
+    credential::{Authenticator, Credential, decode_text, extract_credential, invalid_json},
     failure, internal_error,
     operation::CompiledOperation,
     request_body::{check_content_length, read_body},
+    response_cache::{Account, Cacheable, ResponseCache},
 };
 use crate::{
     http::{
@@ -48,11 +50,14 @@ use crate::{
 pub struct Dispatcher {
     router: Router,
     path_items: Vec<PathItem>,
-    authenticate: Authenticate,
+    pub authenticator: Authenticator,
     /// Scopes of the idempotency keys whose first request is still running in this process.
     in_flight: InFlightKeys,
     pub require_if_match: bool,
     pub body_limit: usize,
+    pub cache: ResponseCache,
+    /// The origins that browsers may send cross-origin requests from.
+    pub origins: Vec<String>,
 }
 
 /// Facts about a dispatched request that the response headers and the access log need. They are valid for
@@ -60,12 +65,14 @@ pub struct Dispatcher {
 #[derive(Default)]
 pub struct RequestInfo {
     pub operation: Option<&'static str>,
-    pub caller: Option<String>,
+    pub caller: Option<Uuid>,
     pub rate_limited: bool,
     pub class: RateLimitClass,
     pub credentialed: bool,
     /// The `Deprecation` and `Sunset` headers of the operation.
     pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the response depends on, if the responses of the operation are cached.
+    pub cacheable: Option<Cacheable>,
 }
 
 impl RequestInfo {
@@ -83,18 +90,23 @@ impl Dispatcher {
         self.router.find(path)
     }
 
+    /// Returns the GET operation of a path, if its responses are cached.
+    pub fn cached_operation(&self, path_item: usize) -> Option<&CompiledOperation> {
+        let operation = self.path_items.get(path_item)?.operations.get("GET")?;
+        operation.declared.cached_by.map(|_| operation)
+    }
+
     /// Dispatches a request to the operation that its path matches, and records facts about it in `info`.
     pub async fn dispatch<F>(
         &self,
         (found, request): (Match, Request),
         client: Client,
         now: i64,
-        origins: &[String],
         info: &mut RequestInfo,
         check_rate_limit: F,
     ) -> Result<Response, Problem>
     where
-        F: FnOnce(Option<&Principal>, RateLimitClass) -> Result<(), Problem>,
+        F: FnOnce(Option<Uuid>, RateLimitClass) -> Result<(), Problem>,
     {
         let path_item = &self.path_items[found.index];
         info.deprecation_headers.clone_from(&path_item.deprecation_headers);
@@ -113,7 +125,7 @@ impl Dispatcher {
         content_encoding::check_acceptable(request.headers())?;
         let principal = match operation.declared.access().ignores_credentials() {
             true => None,
-            false => match self.authenticate_caller(&request, origins, info).await {
+            false => match self.authenticate_caller(&request, info).await {
                 Ok(principal) => principal,
                 // Failed authentication counts against the client's rate limit, so credentials cannot be
                 // guessed at full speed.
@@ -122,27 +134,40 @@ impl Dispatcher {
                 }
             },
         };
-        info.caller = principal.as_ref().map(|principal| principal.user.to_string());
+        info.caller = principal.as_ref().map(|principal| principal.user);
         operation.check_access(principal.as_ref())?;
         if info.rate_limited {
-            check_rate_limit(principal.as_ref(), info.class)?;
+            check_rate_limit(info.caller, info.class)?;
+        }
+        if let Some(collections) = operation.declared.cached_by {
+            let account = principal.as_ref().map(Account::from);
+            info.cacheable = Some(self.cache.cacheable(found.index, collections, account));
         }
         let checked =
             ValidatedRequest { principal, client, path: found.values, ..ValidatedRequest::default() };
-        self.validate_and_call(operation, &path_item.names, request, checked, now).await
+        let call = self.validate_and_call(operation, &path_item.names, request, checked, now);
+        AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|panic| {
+            Err(internal_error(format!("the request handling panicked: {}", panic_message(&panic))))
+        })
     }
 
     /// Authenticates the caller; `None` for an anonymous one.
     async fn authenticate_caller(
         &self,
         request: &Request,
-        origins: &[String],
         info: &mut RequestInfo,
     ) -> Result<Option<Principal>, Problem> {
-        let Some(credential) = extract_credential(request, origins)? else { return Ok(None) };
+        let credential = extract_credential(request.method(), request.headers(), &self.origins)?;
+        let Some(credential) = credential else { return Ok(None) };
         info.credentialed = true;
+        // A write verifies the credential again, because another process may have revoked it a moment ago.
+        if request.method().is_safe()
+            && let Some(principal) = (self.authenticator.verified)(&credential)
+        {
+            return Ok(Some(Arc::unwrap_or_clone(principal)));
+        }
         let by_cookie = matches!(credential, Credential::Cookie(_));
-        match (self.authenticate)(credential).await {
+        match (self.authenticator.verify)(credential).await {
             // The cookie is HttpOnly, so a page cannot delete it. Without this header every further request
             // of the browser would fail with 401.
             Err(expired @ Error::InvalidToken(_)) if by_cookie => {
@@ -179,15 +204,8 @@ impl Dispatcher {
         };
         let minimal = prefer::prefers_minimal(request.headers());
         request.extensions_mut().insert(Arc::new(checked));
-        let result = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind().await;
+        let response = operation.endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
         drop(in_flight);
-        let response = match result {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => error.into_response(),
-            Err(panic) => {
-                return Err(internal_error(format!("the handler panicked: {}", panic_message(&panic))));
-            }
-        };
         Ok(if minimal && operation.declared.is_update() && response.status() == StatusCode::OK {
             prefer::without_body(response)
         } else {

@@ -11,12 +11,13 @@ use poem::{
 };
 
 use super::{
-    access_log::{RequestId, RequestLine},
+    access_log::RequestLine,
     body_streams::{RequestBody, RequestBodyProgress},
     limits::Limits,
     listener::Handler,
     request_body::BodyError,
     request_head::{self, Rejection},
+    response_headers,
 };
 use crate::http::{cache_control::add_vary, problem::Problem, problem_code::ProblemCode};
 
@@ -33,12 +34,12 @@ pub async fn handle<H: Handler>(
 ) -> Response {
     let max_bytes = handler.body_bytes(request.uri().path()).unwrap_or(limits.body_bytes);
     if let Some(rejection) = check_head(&request, limits, max_bytes) {
-        return reject(rejection, line);
+        return reject(handler, rejection, line);
     }
     let has_no_body = request.body().is_end_stream();
     let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
     let mut request: Request = (request, addresses.0, addresses.1, Scheme::HTTP).into();
-    request.extensions_mut().insert(RequestId(line.id.clone()));
+    request.extensions_mut().insert(line.id);
     let progress = Arc::new(RequestBodyProgress::default());
     if !has_no_body {
         let body =
@@ -49,7 +50,7 @@ pub async fn handle<H: Handler>(
     let mut response = tokio::select! {
         response = handler.handle(request) => response,
         () = progress.handler_timeout(limits.handler_timeout) => {
-            return reject(HANDLER_TIMEOUT, line);
+            return reject(handler, HANDLER_TIMEOUT, line);
         }
     };
     if is_http1 && progress.unread() {
@@ -60,7 +61,7 @@ pub async fn handle<H: Handler>(
     match progress.failure() {
         // The handler has received only part of the body, so its response is discarded, unless it reports the
         // same error in more detail.
-        Some(error) if response.status() != error.code().status() => reject(error.into(), line),
+        Some(error) if response.status() != error.code().status() => reject(handler, error.into(), line),
         _ => response,
     }
 }
@@ -101,18 +102,16 @@ fn check_head(request: &hyper::Request<IncomingBody>, limits: &Limits, max_bytes
 }
 
 /// Returns the response to a request that is rejected before dispatch. It closes the connection.
-pub fn reject(rejection: Rejection, line: &RequestLine) -> Response {
-    // The access log records dispatched requests only, so this one is logged here.
-    line.rejected(&rejection);
+pub fn reject<H: Handler>(handler: &H, rejection: Rejection, line: &RequestLine) -> Response {
+    // The handler logs dispatched requests only.
+    handler.log_rejected(line, &rejection);
     let mut problem = Problem::new(rejection.code, rejection.detail).header(header::CONNECTION, "close");
     if rejection.code == ProblemCode::ServiceUnavailable {
         problem = problem.header(header::RETRY_AFTER, "1");
     }
-    let mut response = problem.render(&line.id);
-    super::response_headers::set_security_headers(response.headers_mut(), false);
+    let mut response = problem.render(line.id.as_str());
+    response_headers::set_security_headers(response.headers_mut());
     add_vary(response.headers_mut(), "Origin");
-    if let Ok(value) = line.id.parse() {
-        response.headers_mut().insert("x-request-id", value);
-    }
+    response.headers_mut().insert("x-request-id", line.id.header_value());
     response
 }

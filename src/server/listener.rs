@@ -18,7 +18,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use poem::{Request, Response, http::HeaderMap};
+use poem::{
+    Request, Response,
+    http::{HeaderMap, Method, StatusCode, Uri, Version, header::CONTENT_ENCODING},
+};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -26,13 +29,14 @@ use tokio::{
 };
 
 use super::{
-    access_log::{RequestId, RequestLine},
+    access_log::RequestLine,
     body_streams::{ResponseBody, buffered_bytes},
     client_address::Proxies,
     client_limits::{ClientLimits, Permit},
     exchange::{handle, reject},
     limits::Limits,
     request_head::Rejection,
+    request_id::RequestId,
     socket::Socket,
     timeouts::{ConnectionTimers, Exchange, Expired},
 };
@@ -42,11 +46,28 @@ use crate::http::problem_code::ProblemCode;
 pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 
-    /// Returns the client address in the form in which it may be logged. The server logs it with requests that
-    /// it rejects without the handler.
-    fn logged_client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<String> {
-        let _ = (peer, headers);
+    /// Returns a small response that is already complete. It needs no permits, because it shares its bytes with the cache.
+    fn stored(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        id: &RequestId,
+    ) -> Option<(StatusCode, HeaderMap, Bytes)> {
+        let _ = (method, uri, headers, peer, id);
         None
+    }
+
+    /// Returns the IP address of the client for the log.
+    fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let _ = headers;
+        Some(peer)
+    }
+
+    /// Logs a request that the server rejects without the handler, or whose response it discards.
+    fn log_rejected(&self, line: &RequestLine, rejection: &Rejection) {
+        let _ = (line, rejection);
     }
 
     /// Returns the maximum bytes of a request body at this path, if it differs from the default.
@@ -237,6 +258,24 @@ impl<H: Handler> Server<H> {
         }
     }
 
+    /// Returns the complete response to a request, if there is one. Requests over HTTP/2, and requests that
+    /// [`handle`](super::exchange::handle) may reject, take the other path.
+    fn stored(
+        &self,
+        request: &hyper::Request<Incoming>,
+        peer: IpAddr,
+        id: &RequestId,
+    ) -> Option<(StatusCode, HeaderMap, Bytes)> {
+        let headers = request.headers();
+        let is_plain = request.version() != Version::HTTP_2
+            && request.body().is_end_stream()
+            && !headers.contains_key(CONTENT_ENCODING);
+        match is_plain {
+            true => self.handler.stored(request.method(), request.uri(), headers, peer, id),
+            false => None,
+        }
+    }
+
     /// Handles one request within the permits of its connection and client.
     ///
     /// The permits are acquired in one order: large response, request body, safe request, in flight. Any
@@ -249,14 +288,21 @@ impl<H: Handler> Server<H> {
         permit: Arc<Permit>,
         (local, peer): (SocketAddr, SocketAddr),
     ) -> hyper::Response<ResponseBody> {
-        let client = self.handler.logged_client(peer.ip(), request.headers());
-        let line = match exchange.0.rejection() {
+        let rejection = exchange.0.rejection();
+        let id = RequestId::new(request.headers());
+        if rejection.is_none()
+            && let Some(response) = self.stored(&request, peer.ip(), &id)
+        {
+            let (status, headers, body) = response;
+            let mut response = hyper::Response::new(ResponseBody::stored(body, exchange));
+            (*response.status_mut(), *response.headers_mut()) = (status, headers);
+            return response;
+        }
+        let client = self.handler.client_ip(peer.ip(), request.headers());
+        let line = match &rejection {
             // The request is the placeholder for one whose head is invalid.
             Some(_) => RequestLine::unparsed(client),
-            None => {
-                let (id, path) = (RequestId::new(request.headers()), request.uri().path().to_owned());
-                RequestLine::new(id.0, request.method().clone(), path, client)
-            }
+            None => RequestLine::new(id, request.method().clone(), request.uri().path().to_owned(), client),
         };
         // The size of the response is not known yet, so every request acquires a permit. A small response
         // releases it.
@@ -265,17 +311,18 @@ impl<H: Handler> Server<H> {
         let body_permits = if has_body { permit.body_permits(&self.bodies) } else { Some([None, None]) };
         let is_unsafe = !request.method().is_safe();
         let read_permit = if is_unsafe { None } else { permit.read_permit().await };
-        let response = match (exchange.0.rejection(), self.in_flight.try_acquire()) {
-            (Some(rejection), _) => reject(rejection, &line),
-            (None, _) if body_permits.is_none() => reject(TOO_MANY_BODIES, &line),
-            (None, Ok(_permit)) => handle(&*self.handler, &self.limits, request, (local, peer), &line).await,
-            (None, Err(_)) => reject(TOO_MANY_REQUESTS, &line),
+        let handler = &*self.handler;
+        let response = match (rejection, self.in_flight.try_acquire()) {
+            (Some(rejection), _) => reject(handler, rejection, &line),
+            (None, _) if body_permits.is_none() => reject(handler, TOO_MANY_BODIES, &line),
+            (None, Ok(_permit)) => handle(handler, &self.limits, request, (local, peer), &line).await,
+            (None, Err(_)) => reject(handler, TOO_MANY_REQUESTS, &line),
         };
         let mut response: hyper::Response<BoxBody<Bytes, io::Error>> = response.into();
         let buffered = buffered_bytes(&response);
         let buffer = buffered.and_then(|bytes| permit.buffer(bytes, is_unsafe));
         if buffered.is_some() && buffer.is_none() {
-            response = reject(TOO_MANY_RESPONSES, &line).into();
+            response = reject(handler, TOO_MANY_RESPONSES, &line).into();
         }
         drop(read_permit);
         response.map(|body| ResponseBody::new(body, exchange, large, buffer))

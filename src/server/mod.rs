@@ -16,7 +16,10 @@ mod rate_limit;
 mod redirect;
 pub mod request_body;
 mod request_head;
+mod request_id;
+mod response_cache;
 mod response_headers;
+mod stored;
 
 mod access_log;
 pub mod api_docs;
@@ -29,33 +32,38 @@ mod operation;
 mod socket;
 mod timeouts;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Instant};
 
+use bytes::Bytes;
 use poem::{
     Body, Request, Response,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
 };
 use tracing::Instrument;
+use uuid::Uuid;
 
-pub use access_log::ClientAddressLog;
+pub use access_log::{AccessLog, ClientAddressLog, LineFormat, LineWriter, StderrWriter};
 pub use client_address::{Block, ForwardedHeader, Proxies};
-pub use credential::{Authenticate, Credential};
+pub use credential::{Authenticator, Credential};
 pub use dispatch::Dispatcher;
+pub use operation::check_request;
 pub use rate_limit::RateLimits;
 pub use redirect::{Redirect, RedirectLookup};
+pub use response_cache::ResponseCache;
 pub use response_headers::Cors;
 
 use crate::{
-    http::{
-        auth::Principal, extract::Client, operation::RateLimitClass, problem::Problem,
-        problem_code::ProblemCode,
-    },
+    http::{extract::Client, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
     infra::clock::Clock,
 };
-use access_log::{AccessLog, RequestId, RequestLine};
+use access_log::{PendingRequest, RequestLine};
 use client_address::ClientAddress;
 use dispatch::RequestInfo;
 use failure::Failure;
+use request_head::Rejection;
+use request_id::RequestId;
+use response_cache::Slot;
+use stored::{CacheRequest, Stored};
 
 /// The request pipeline between the connection and the handlers.
 pub struct HttpService {
@@ -65,57 +73,89 @@ pub struct HttpService {
     pub rate_limits: RateLimits,
     pub cors: Cors,
     pub proxies: Proxies,
-    pub log_client_address: ClientAddressLog,
+    pub access_log: AccessLog,
     pub clock: Clock,
+}
+
+/// The parts of a response that depend on the client, but not on the operation.
+struct Finish<'a> {
+    id: &'a RequestId,
+    client: ClientAddress,
+    /// The caller and the class of a request that was counted against a rate limit.
+    rate_limit: Option<(Option<Uuid>, RateLimitClass)>,
 }
 
 impl HttpService {
     /// Handles one request. Errors become problem documents, so a response is always returned.
     pub async fn respond(&self, request: Request) -> Response {
-        let id = request.extensions().get::<RequestId>().cloned();
-        let trace = id.unwrap_or_else(|| RequestId::new(request.headers())).0;
+        let id = request.extensions().get::<RequestId>().copied();
+        let id = id.unwrap_or_else(|| RequestId::new(request.headers()));
         let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
-        let client_address = self.proxies.client_address(peer, request.headers());
-        let logged_client = client_address.ip.and_then(|ip| self.log_client_address.format(ip));
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let line = RequestLine::new(trace.clone(), method.clone(), path, logged_client);
-        let log = AccessLog::start(line);
-        let client = Client {
-            address: client_address.address.clone(),
-            user_agent: request.header("user-agent").map(|agent| agent.chars().take(300).collect()),
-            country: self.proxies.country(peer, request.headers()),
-            request_id: trace.clone(),
-        };
-        let request_headers = request.headers().clone();
+        let (method, uri, request_headers) = (request.method(), request.uri(), request.headers());
+        let start = Instant::now();
+        if let Some(stored) = self.stored_response(method, uri, request_headers, peer, &id, usize::MAX) {
+            return stored.into();
+        }
+        let client_address = self.proxies.client_address(peer, request_headers);
+        let (method, path) = (method.clone(), uri.path().to_owned());
+        let line = RequestLine::new(id, method.clone(), path, client_address.ip);
+        let pending = PendingRequest::new(&self.access_log, line);
+        let (uri, request_headers) = (uri.clone(), request_headers.clone());
         let mut info = RequestInfo::default();
+        let slot = match self.slot(&request).await {
+            Some(Err(slot)) => Some(slot),
+            // An equal request has created the response meanwhile.
+            Some(Ok(found)) => {
+                match self.serve(&found, (&method, &uri, &request_headers), peer, &id, start) {
+                    Some(stored) => {
+                        pending.discard();
+                        return stored.into();
+                    }
+                    None => None,
+                }
+            }
+            None => None,
+        };
         let response = match self.cors.preflight(&method, &request_headers) {
             Some(response) => Ok(response),
             None => {
-                let span = tracing::info_span!("request", id = trace);
-                self.route(request, client, &mut info).instrument(span).await
+                let span = tracing::info_span!("request", id = id.as_str());
+                self.route(request, peer, &client_address, &id, &mut info).instrument(span).await
             }
         };
-        let (response, failure) = render_errors(response, &trace, &request_headers);
-        let response = self.finish(response, &trace, &request_headers, &info, &client_address).await;
-        log.completed(&info, response.status(), failure.as_ref());
+        let (response, failure) = render_errors(response, &id, &request_headers);
+        let target = uri.path_and_query().map_or("", |target| target.as_str());
+        let cache_request = CacheRequest { target, headers: &request_headers };
+        let mut response = self.finish(response, &cache_request, &mut info, slot).await;
+        let rate_limit = info.rate_limited.then_some((info.caller, info.class));
+        let finish = Finish { id: &id, client: client_address, rate_limit };
+        self.finish_for_client(response.headers_mut(), &request_headers, &finish);
+        pending.completed(&info, response.status(), failure.as_ref());
         response
     }
 
     async fn route(
         &self,
         request: Request,
-        client: Client,
+        peer: Option<IpAddr>,
+        client_address: &ClientAddress,
+        id: &RequestId,
         info: &mut RequestInfo,
     ) -> Result<Response, Problem> {
         let now = self.clock.now();
         let Some(found) = self.dispatcher.find(request.uri().path()) else {
             return self.respond_without_operation(&request, now);
         };
-        let address = client.address.clone();
-        let check_rate_limit = |caller: Option<&Principal>, class: RateLimitClass| {
-            self.rate_limits.check(caller, &address, class, now)
+        let client = Client {
+            address: client_address.text(),
+            user_agent: access_log::user_agent(request.headers()),
+            country: self.proxies.country(peer, request.headers()),
+            request_id: id.as_str().to_owned(),
         };
-        self.dispatcher.dispatch((found, request), client, now, &self.cors.0, info, check_rate_limit).await
+        let check_rate_limit = |caller: Option<Uuid>, class: RateLimitClass| {
+            self.rate_limits.check(caller, client_address, class, now)
+        };
+        self.dispatcher.dispatch((found, request), client, now, info, check_rate_limit).await
     }
 
     /// Returns a page of the API documentation or a redirect. They have precedence in this order.
@@ -132,39 +172,43 @@ impl HttpService {
         }
     }
 
-    /// Adds the parts of a response that do not depend on the handler: encoding, security headers, rate limit
-    /// headers, CORS headers and the request id.
+    /// Adds the parts of a response that do not depend on the client, apart from its rights and its encoding: encoding,
+    /// security headers and cache policy. Stores the response if it can be cached.
     async fn finish(
         &self,
         response: Response,
-        trace: &str,
-        request_headers: &HeaderMap,
-        info: &RequestInfo,
-        client_address: &ClientAddress,
+        request: &CacheRequest<'_>,
+        info: &mut RequestInfo,
+        slot: Option<Slot<'_>>,
     ) -> Response {
-        let mut response = compression::compress(response, request_headers).await;
+        let mut response = compression::compress(response, request.headers).await;
         let headers = response.headers_mut();
-        response_headers::set_security_headers(headers, client_address.https);
+        let is_public = response_headers::is_public(headers);
+        response_headers::set_security_headers(headers);
         response_headers::set_cache_control(headers, info.credentialed);
         for (name, value) in &info.deprecation_headers {
             headers.append(name, value.clone());
         }
-        if info.rate_limited {
-            self.rate_limits.set_headers(
-                headers,
-                info.caller.as_deref(),
-                &client_address.address,
-                info.class,
-                self.clock.now(),
-            );
+        match info.cacheable.take() {
+            Some(cacheable) => self.store(response, (request, slot), cacheable, is_public).await,
+            None => response,
+        }
+    }
+
+    /// Adds the headers that depend on the client: rate limits, TLS, CORS and the request id.
+    fn finish_for_client(&self, headers: &mut HeaderMap, request_headers: &HeaderMap, finish: &Finish<'_>) {
+        if finish.client.https {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, response_headers::ONE_YEAR);
+        }
+        if let Some((caller, class)) = finish.rate_limit {
+            self.rate_limits.set_headers(headers, caller, &finish.client, class, self.clock.now());
         }
         self.cors.set_headers(request_headers, headers);
-        if let Ok(value) = HeaderValue::from_str(trace) {
-            headers.insert("x-request-id", value);
-        }
-        response
+        headers.insert(REQUEST_ID, finish.id.header_value());
     }
 }
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Returns the 500 of a bug in the service. Only the log contains its cause.
 fn internal_error(cause: String) -> Problem {
@@ -179,14 +223,14 @@ fn internal_error(cause: String) -> Problem {
 /// and the reason of an error for the log.
 fn render_errors(
     response: Result<Response, Problem>,
-    trace: &str,
+    id: &RequestId,
     request_headers: &HeaderMap,
 ) -> (Response, Option<Failure>) {
     match response.and_then(extract_problem) {
         Ok(response) => (response, None),
         Err(problem) => {
             let failure = Failure::new(&problem, request_headers);
-            (problem.render(trace), Some(failure))
+            (problem.render(id.as_str()), Some(failure))
         }
     }
 }
@@ -216,8 +260,24 @@ impl listener::Handler for HttpService {
         self.respond(request).await
     }
 
-    fn logged_client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<String> {
-        let client = self.proxies.client_address(Some(peer), headers);
-        client.ip.and_then(|ip| self.log_client_address.format(ip))
+    fn stored(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        id: &RequestId,
+    ) -> Option<(StatusCode, HeaderMap, Bytes)> {
+        // A client that does not read a larger body would keep it in memory without a permit.
+        let max_body = body_streams::SMALL_BODY as usize;
+        self.stored_response(method, uri, headers, Some(peer), id, max_body).map(Stored::into_parts)
+    }
+
+    fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        self.proxies.client_address(Some(peer), headers).ip
+    }
+
+    fn log_rejected(&self, line: &RequestLine, rejection: &Rejection) {
+        self.access_log.rejected(line, rejection);
     }
 }

@@ -1,4 +1,6 @@
 //! One operation, compiled to the checks that run before its handler.
+use std::sync::LazyLock;
+
 use poem::{
     Request, Response,
     endpoint::BoxEndpoint,
@@ -14,14 +16,14 @@ use crate::{
         problem::{Error, Problem},
         problem_code::ProblemCode,
     },
-    schema::{Compiler, ErrorCode, Location, Params, Schema, Violation},
+    schema::{ErrorCode, Location, Params, Schema, Violation},
 };
 
 /// An operation with its handler and its checks.
 pub struct CompiledOperation {
     pub declared: Operation,
     pub endpoint: BoxEndpoint<'static, Response>,
-    pub params: Params,
+    pub params: Lazy<Params>,
     pub body: Option<BodyRule>,
     /// Media types of the response, without parameters.
     pub produces: Vec<&'static str>,
@@ -34,8 +36,15 @@ pub struct CompiledOperation {
 /// The accepted request bodies of an operation.
 pub struct BodyRule {
     pub declared: RequestBody,
-    pub schema: Schema,
+    pub schema: Lazy<Schema>,
 }
+
+/// A part of an operation that is compiled on its first use, because most processes use few operations.
+pub type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
+/// Returns the request of an operation as the OpenAPI document states it: `parameters`, `requestBody`, and the
+/// `components` that they refer to.
+pub type RequestDocument = fn(&Operation) -> Value;
 
 /// Conditional headers that an unsafe request must not send to an operation that does not support them. A
 /// client that sends one relies on it, so the request is rejected. RFC 9110 (13.2.2) forbids ignoring a
@@ -69,35 +78,30 @@ impl CompiledOperation {
         }
     }
 
-    /// Compiles an operation. `item` is its path item in the OpenAPI document, which has the schemas.
+    /// Creates an operation. The schemas of its request are compiled on their first use.
     ///
     /// # Errors
     ///
-    /// A description if the OpenAPI document declares something that cannot be enforced.
-    pub fn compile(
-        compiler: &mut Compiler<'_>,
-        item: &Value,
+    /// A description if a deprecation header is invalid.
+    pub fn new(
         declared: &Operation,
         endpoint: BoxEndpoint<'static, Response>,
+        request_document: RequestDocument,
     ) -> Result<Self, String> {
-        let operation = &item[declared.method.as_str().to_lowercase()];
-        let named = |error| format!("{}: {error}", declared.id);
-        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let parameters = [list(&item["parameters"]), list(&operation["parameters"])].concat();
-        let params = Params::compile_with(compiler, &parameters).map_err(named)?;
-        let body = match &declared.body {
-            None => None,
-            Some(body) => {
-                let media =
-                    body.content.first().ok_or_else(|| named("a request body has no media type".into()))?;
-                let schema = &operation["requestBody"]["content"][media.name]["schema"];
-                Some(BodyRule { declared: body.clone(), schema: compiler.schema(schema).map_err(named)? })
-            }
+        let (of_params, of_body) = (declared.clone(), declared.clone());
+        let params =
+            move || params(&request_document(&of_params)).unwrap_or_else(|error| invalid(&of_params, &error));
+        let schema = move || {
+            body_schema(&request_document(&of_body), &of_body)
+                .unwrap_or_else(|error| invalid(&of_body, &error))
         };
         Ok(CompiledOperation {
             endpoint,
-            params,
-            body,
+            params: Lazy::new(Box::new(params)),
+            body: declared
+                .body
+                .clone()
+                .map(|declared| BodyRule { declared, schema: Lazy::new(Box::new(schema)) }),
             produces: declared.produces(),
             scope: declared.scope().map(|Scope(name)| name),
             deprecation_headers: deprecation_headers(declared).ok_or("a deprecation header is invalid")?,
@@ -142,6 +146,32 @@ impl CompiledOperation {
             _ => Ok(()),
         }
     }
+}
+
+/// Compiles all schemas of a request.
+///
+/// # Errors
+///
+/// A description if the OpenAPI document states a rule that cannot be enforced.
+pub fn check_request(operation: &Operation, document: &Value) -> Result<(), String> {
+    params(document)?;
+    operation.body.as_ref().map_or(Ok(()), |_| body_schema(document, operation).map(drop))
+}
+
+fn params(document: &Value) -> Result<Params, String> {
+    Params::compile(document, document["parameters"].as_array().map_or(&[], Vec::as_slice))
+}
+
+/// Compiles the schema of the body. All media types have the same schema.
+fn body_schema(document: &Value, operation: &Operation) -> Result<Schema, String> {
+    let media = operation.body.as_ref().and_then(|body| body.content.first());
+    let media = media.ok_or("a request body has no media type")?;
+    Schema::compile(document, &document["requestBody"]["content"][media.name]["schema"])
+}
+
+/// The schemas depend on the code only, and a test compiles all of them.
+fn invalid(operation: &Operation, error: &str) -> ! {
+    panic!("{}: {error}", operation.id)
 }
 
 /// Returns the deprecation headers; `None` if one of them is invalid.

@@ -1,9 +1,13 @@
 //! Rate limits of requests: per account for authenticated callers, per address for anonymous ones. Writes,
 //! webhooks and images have limits of their own.
-use poem::http::{HeaderMap, HeaderValue, header};
+use std::{fmt::Write, net::IpAddr};
 
+use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+use uuid::Uuid;
+
+use super::client_address::ClientAddress;
 use crate::{
-    http::{auth::Principal, operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
+    http::{operation::RateLimitClass, problem::Problem, problem_code::ProblemCode},
     infra::rate_limiter::{Policy, RateLimiter},
 };
 
@@ -16,6 +20,9 @@ const WRITES: Policy = Policy { name: "writes", quota: 60, window_seconds: 60, b
 /// consume the limit of a provider.
 const WEBHOOKS: Policy = Policy { name: "webhooks", quota: 600, window_seconds: 60, burst: 200 };
 
+const POLICY_HEADER: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT_HEADER: HeaderName = HeaderName::from_static("ratelimit");
+
 /// The rate limits of all callers.
 pub struct RateLimits(pub RateLimiter);
 
@@ -27,13 +34,15 @@ impl RateLimits {
     /// 429 with `Retry-After` if a limit is exceeded.
     pub fn check(
         &self,
-        caller: Option<&Principal>,
-        address: &str,
+        user: Option<Uuid>,
+        address: &ClientAddress,
         class: RateLimitClass,
         now: i64,
     ) -> Result<(), Problem> {
-        let user = caller.map(|caller| caller.user.to_string());
-        let (policies, key) = policies_for(user.as_deref(), address, class);
+        if self.0.is_off() {
+            return Ok(());
+        }
+        let (policies, key) = policies_for(user, address, class);
         for policy in policies {
             let decision = self.0.try_acquire(policy, key, now);
             if !decision.allowed {
@@ -47,37 +56,51 @@ impl RateLimits {
     pub fn set_headers(
         &self,
         headers: &mut HeaderMap,
-        user: Option<&str>,
-        address: &str,
+        user: Option<Uuid>,
+        address: &ClientAddress,
         class: RateLimitClass,
         now: i64,
     ) {
+        if self.0.is_off() {
+            return;
+        }
         let (all, key) = policies_for(user, address, class);
-        let (mut policies, mut limits) = (Vec::new(), Vec::new());
+        let (mut policies, mut limits) = (String::new(), String::new());
         for policy in all {
             let Some(decision) = self.0.peek(policy, key, now) else { return };
             // A client over its limit needs the time until its next request, not until the whole burst is
             // available.
             let seconds =
                 if decision.allowed { decision.reset_seconds } else { decision.retry_after_seconds };
-            policies.push(format!("\"{}\";q={};w={}", policy.name, policy.quota, policy.window_seconds));
-            limits.push(format!("\"{}\";r={};t={seconds}", policy.name, decision.remaining));
+            let separator = if policies.is_empty() { "" } else { ", " };
+            let Policy { name, quota, window_seconds: window, .. } = policy;
+            let _ = write!(policies, "{separator}\"{name}\";q={quota};w={window}");
+            let _ = write!(limits, "{separator}\"{name}\";r={};t={seconds}", decision.remaining);
         }
-        for (name, values) in [("ratelimit-policy", policies), ("ratelimit", limits)] {
-            if let Ok(value) = HeaderValue::from_str(&values.join(", ")) {
+        for (name, values) in [(POLICY_HEADER, policies), (LIMIT_HEADER, limits)] {
+            // Without a copy of the text.
+            if let Ok(value) = HeaderValue::try_from(values) {
                 headers.insert(name, value);
             }
         }
     }
 }
 
+/// What a rate limit counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    User(Uuid),
+    Address(Option<IpAddr>),
+}
+
 /// Returns the policies that apply to a request, and the key that they count by.
-fn policies_for<'a>(
-    user: Option<&'a str>,
-    address: &'a str,
+fn policies_for(
+    user: Option<Uuid>,
+    address: &ClientAddress,
     class: RateLimitClass,
-) -> (&'static [&'static Policy], &'a str) {
-    let key = user.unwrap_or(address);
+) -> (&'static [&'static Policy], Key) {
+    let address = Key::Address(address.network());
+    let key = user.map_or(address, Key::User);
     match (class, user) {
         (RateLimitClass::Read, Some(_)) => (&[&AUTHENTICATED], key),
         (RateLimitClass::Read, None) => (&[&ANONYMOUS], key),

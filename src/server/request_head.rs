@@ -4,6 +4,7 @@
 //! behind a proxy.
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter, memmem};
 use poem::http::{Uri, uri::Authority};
 
 use super::limits::Limits;
@@ -48,10 +49,10 @@ pub fn check_prefix(prefix: &[u8], limits: &Limits) -> Option<Rejection> {
     if prefix.first().is_some_and(|byte| !is_token(*byte)) {
         return Some(malformed("the request is not HTTP"));
     }
-    if prefix.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r') {
+    if memchr_iter(b'\n', prefix).any(|at| at > 0 && prefix[at - 1] != b'\r') {
         return Some(malformed("lines must end with CR LF"));
     }
-    let line = prefix.iter().position(|byte| *byte == b'\n').unwrap_or(prefix.len());
+    let line = memchr(b'\n', prefix).unwrap_or(prefix.len());
     if line > limits.line_bytes {
         return Some(target_too_long(limits));
     }
@@ -189,7 +190,7 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.0.take()?;
-        match rest.windows(2).position(|pair| pair == b"\r\n") {
+        match memmem::find(rest, b"\r\n") {
             Some(end) => {
                 self.0 = Some(&rest[end + 2..]);
                 Some(&rest[..end])

@@ -9,8 +9,8 @@ use crate::http::cache_control::{PRIVATE, add_vary};
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox");
 
-/// Sets the security headers of a response.
-pub fn set_security_headers(headers: &mut HeaderMap, https: bool) {
+/// Sets the security headers that do not depend on the client.
+pub fn set_security_headers(headers: &mut HeaderMap) {
     for (name, value) in
         [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")]
     {
@@ -20,17 +20,19 @@ pub fn set_security_headers(headers: &mut HeaderMap, https: bool) {
     let policy_header = HeaderName::from_static("cross-origin-resource-policy");
     headers.entry(policy_header).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
-    if https {
-        let one_year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, one_year);
-    }
+}
+
+/// `Strict-Transport-Security` of responses over TLS: one year.
+pub const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+/// Returns whether shared caches may store the response.
+pub fn is_public(headers: &HeaderMap) -> bool {
+    headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"))
 }
 
 /// Makes responses to authenticated requests private, and forbids caching where a response sets no policy.
 pub fn set_cache_control(headers: &mut HeaderMap, credentialed: bool) {
-    let public =
-        headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
-    if public && credentialed {
+    if is_public(headers) && credentialed {
         headers.insert(header::CACHE_CONTROL, PRIVATE);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

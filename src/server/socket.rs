@@ -20,11 +20,13 @@ mod write;
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
+use memchr::memmem;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::TcpStream,
@@ -83,8 +85,8 @@ impl Socket {
 
     /// Reads from the stream. Returns the number of bytes, 0 at the end.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut chunk = [0u8; 8192];
-        let mut read = ReadBuf::new(&mut chunk);
+        let mut chunk = [const { MaybeUninit::<u8>::uninit() }; 8192];
+        let mut read = ReadBuf::uninit(&mut chunk);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
         self.buffer.extend_from_slice(read.filled());
         Poll::Ready(Ok(read.filled().len()))
@@ -120,7 +122,7 @@ impl Socket {
             return Some(Stage::Http2);
         }
         let from = self.searched.saturating_sub(3);
-        let end = self.buffer[from..].windows(4).position(|window| window == b"\r\n\r\n");
+        let end = memmem::find(&self.buffer[from..], b"\r\n\r\n");
         self.searched = self.buffer.len();
         let validated = match end {
             Some(end) => request_head::validate(&self.buffer[..from + end + 4], &self.limits),

@@ -151,13 +151,12 @@ impl ConnectionTimers {
 
     /// Records whether the socket accepted bytes or its send buffer is full.
     pub fn record_write(&self, accepted: bool) {
-        let now = Instant::now();
         let mut state = self.state();
-        if accepted {
-            state.last_write = now;
-            state.writing = None;
-        } else {
-            state.writing.get_or_insert(now);
+        match accepted {
+            // Only proxies need the time of the last write.
+            true if self.trusted => (state.last_write, state.writing) = (Instant::now(), None),
+            true => state.writing = None,
+            false => _ = state.writing.get_or_insert_with(Instant::now),
         }
     }
 
@@ -184,8 +183,8 @@ impl ConnectionTimers {
     /// Returns when the next timer can expire. If no timer is running, returns a quarter of the stall timeout
     /// from now, because a response can begin to stall at any time.
     pub fn next_deadline(&self) -> Instant {
-        let any_time = Instant::now() + self.stall_timeout / 4;
-        self.deadlines().into_iter().flatten().map(|(at, _)| at).min().unwrap_or(any_time)
+        let next = self.deadlines().into_iter().flatten().map(|(at, _)| at).min();
+        next.unwrap_or_else(|| Instant::now() + self.stall_timeout / 4)
     }
 
     /// Returns the expired timeout, if any.

@@ -1,9 +1,4 @@
 //! The access log: one line per request, with the error code, the violated rule and the caller of a failed one.
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tenon::{http::auth::Role, infra::db::Tx};
@@ -11,41 +6,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tracing::subscriber::DefaultGuard;
 
 use crate::{connections, support::Api};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        io::Write::write(&mut *self.0.lock().expect("not poisoned"), bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Captures the log of this thread. Everything except the SQLite writer runs on it.
-fn capture() -> (Lines, DefaultGuard) {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let log = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
-    (lines, tracing::subscriber::set_default(log.finish()))
-}
-
-impl Lines {
-    /// Returns the single line logged since the last call.
-    #[track_caller]
-    fn only(&self) -> Value {
-        let bytes = std::mem::take(&mut *self.0.lock().expect("not poisoned"));
-        let lines = String::from_utf8(bytes).expect("UTF-8");
-        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        let [line] = &lines[..] else { panic!("expected one log line, got {lines:#?}") };
-        line.clone()
-    }
-}
 
 #[api_test]
 async fn logs_both_entity_tags_of_a_412() {
@@ -53,9 +15,9 @@ async fn logs_both_entity_tags_of_a_412() {
     let customer = |name: &str| json!({ "name": name, "email": "oak@acme.test" });
     let path =
         format!("/api/v2/customers/{}", api.post("/api/v2/customers", customer("Oak")).await.is(201).id());
-    let (lines, _guard) = capture();
+    api.log_lines();
     let failed = api.header("if-match", "\"stale\"").put(&path, customer("Ash")).await.is(412);
-    let line = lines.only();
+    let line = api.log_line();
     let current = failed.body["currentEtag"].as_str().expect("the current tag");
     assert_eq!(line["reason"], format!("If-Match \"stale\" does not match the current {current}"));
     assert_eq!((&line["status"], &line["code"]), (&json!(412), &json!("precondition-failed")));
@@ -67,49 +29,49 @@ async fn logs_both_entity_tags_of_a_412() {
 #[api_test]
 async fn logs_the_violated_rules_of_a_400_without_values() {
     let api = Api::start().await;
-    let (lines, _guard) = capture();
+    api.log_lines();
     let login = json!({ "email": "no address: geheim", "password": 4711, "geheim-field": true });
     api.post("/api/auth/login", login).await.is(400);
-    let line = lines.only();
+    let line = api.log_line();
     let reason = line["reason"].as_str().expect("a reason");
     assert!(reason.contains("#/password: must be a string"), "{reason}");
     assert!(!reason.contains("4711") && !reason.contains("no address"), "{reason}");
     assert_eq!(line["code"], "validation-failed");
     api.get("/api/posts?limit=4711").await.is(400);
-    assert_eq!(lines.only()["reason"], "limit: must be 1 to 50");
+    assert_eq!(api.log_line()["reason"], "limit: must be 1 to 50");
 }
 
 #[api_test]
 async fn logs_the_rule_of_a_401_a_403_and_a_404() {
     let api = Api::start().await;
     let reader = api.sign_in(Role::Reader).await;
-    let (lines, _guard) = capture();
+    api.log_lines();
     reader.get("/api/v2/customers").await.is(403);
-    let line = lines.only();
+    let line = api.log_line();
     assert_eq!(line["reason"], "requires one of accountant, admin, the caller is reader");
     assert_eq!(line["code"], "forbidden");
     let rejected = api.bearer("a.b.c").get("/api/me").await.is(401);
-    assert_eq!(lines.only()["reason"], "the access token is rejected: not a token");
+    assert_eq!(api.log_line()["reason"], "the access token is rejected: not a token");
     assert!(
         !String::from_utf8_lossy(&rejected.bytes).contains("rejected"),
         "the response must not contain the reason"
     );
     api.get("/api/me").await.is(401);
-    assert_eq!(lines.only()["reason"], "this operation requires authentication");
+    assert_eq!(api.log_line()["reason"], "this operation requires authentication");
     api.get("/api/posts/019aa5a5-0000-7000-8000-000000000000").await.is(404);
-    let line = lines.only();
+    let line = api.log_line();
     assert_eq!((&line["code"], &line["reason"]), (&json!("not-found"), &json!("post not found")));
     api.get("/api/nothing").await.is(404);
-    assert_eq!(lines.only()["reason"], "no operation at this path: see /openapi.json");
+    assert_eq!(api.log_line()["reason"], "no operation at this path: see /openapi.json");
 }
 
 #[api_test]
 async fn logs_the_rate_limit_of_a_429() {
     let api = Api::with(&[("rate_limits", "on")]).await.from("203.0.113.77");
     while api.get("/api/tags").await.status != 429 {}
-    let (lines, _guard) = capture();
+    api.log_lines();
     api.get("/api/tags").await.is(429);
-    let line = lines.only();
+    let line = api.log_line();
     let reason = line["reason"].as_str().expect("a reason");
     assert!(reason.starts_with("rate limit anonymous: "), "{reason}");
     assert_eq!((&line["code"], &line["client"]), (&json!("too-many-requests"), &json!("203.0.113.0/24")));
@@ -121,9 +83,9 @@ async fn logs_the_cause_of_a_500_and_hides_it_from_the_client() {
     let rename = "ALTER TABLE tags RENAME TO missing";
     let result = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(rename).await).await;
     result.expect("the table is renamed");
-    let (lines, _guard) = capture();
+    api.log_lines();
     let failed = api.get("/api/tags").await.is(500);
-    let line = lines.only();
+    let line = api.log_line();
     let reason = line["reason"].as_str().expect("a reason");
     assert!(reason.contains("tags"), "{reason}");
     assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!("internal-server-error")));
@@ -139,9 +101,9 @@ async fn names_the_column_of_an_unknown_enum_value() {
     let update = "UPDATE channels SET audience = 'friends'";
     let updated = api.app.db.write(async move |tx: Tx| tx.execute_unprepared(update).await).await;
     updated.expect("no constraint forbids the value");
-    let (lines, _guard) = capture();
+    api.log_lines();
     let failed = api.get(&path).await.is(500);
-    let line = lines.only();
+    let line = api.log_line();
     assert_eq!(line["reason"], "channels.audience: unknown value \"friends\"");
     assert_eq!((&line["level"], &line["operation"]), (&json!("ERROR"), &json!("channelsGet")));
     assert!(!String::from_utf8_lossy(&failed.bytes).contains("friends"), "{failed:?}");
@@ -157,13 +119,13 @@ async fn logs_client_addresses_as_configured() {
     ] {
         let settings: Vec<_> = setting.map(|value| ("log_client_address", value)).into_iter().collect();
         let api = Api::with(&settings).await;
-        let (lines, _guard) = capture();
+        api.log_lines();
         api.from("203.0.113.77").get("/livez").await.is(200);
-        let line = lines.only();
+        let line = api.log_line();
         assert_eq!(line["client"], v4, "{setting:?}");
         assert_eq!((line.get("code"), line.get("reason")), (None, None));
         api.from("2001:db8:1:2::77").get("/api/nothing").await.is(404);
-        assert_eq!(lines.only()["client"], v6, "{setting:?}");
+        assert_eq!(api.log_line()["client"], v6, "{setting:?}");
     }
 }
 
@@ -171,7 +133,7 @@ async fn logs_client_addresses_as_configured() {
 async fn logs_requests_rejected_before_dispatch() {
     let api = Api::start().await;
     let (address, _stop) = connections::start_server(&api).await;
-    let (lines, _guard) = capture();
+    api.log_lines();
     let long = "a".repeat(9000);
     for (head, method, code) in [
         (format!("GET /{long} HTTP/1.1\r\nhost: a.test\r\n\r\n"), "-", "uri-too-long"),
@@ -186,7 +148,7 @@ async fn logs_requests_rejected_before_dispatch() {
         socket.write_all(head.as_bytes()).await.expect("the request is sent");
         let mut response = String::new();
         socket.read_to_string(&mut response).await.expect("a response");
-        let line = lines.only();
+        let line = api.log_line();
         let id = line["id"].as_str().expect("an id");
         assert!(response.contains(&format!("\"trace\":\"{id}\"")), "{response}");
         assert_eq!((&line["method"], &line["code"]), (&json!(method), &json!(code)));

@@ -42,6 +42,7 @@ mod rates;
 mod redirect_files;
 mod redirects;
 mod rejections;
+mod response_cache;
 mod revisions;
 mod schedule;
 mod sessions;

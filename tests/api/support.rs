@@ -51,6 +51,10 @@ pub struct Api {
     /// The folder of the image files.
     pub media: PathBuf,
     statements: Arc<Mutex<Vec<Statement>>>,
+    database_url: String,
+    log: Arc<Mutex<Vec<Value>>>,
+    /// Whether responses from the cache are compared with new ones.
+    checks_hits: bool,
     token: Option<String>,
     headers: Vec<(String, String)>,
     peer: Option<IpAddr>,
@@ -72,10 +76,10 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-/// Creates a database: a file, or a database of the server in `TENON_TEST_DATABASE`.
-async fn database(statements: &Arc<Mutex<Vec<Statement>>>) -> Db {
+/// Creates a database: a file, or a database of the server in `TENON_TEST_DATABASE`. Returns its URL.
+async fn create_database() -> String {
     let name = format!("t{}", Uuid::now_v7().simple());
-    let url = match std::env::var("TENON_TEST_DATABASE") {
+    match std::env::var("TENON_TEST_DATABASE") {
         Ok(server) => {
             let admin = Database::connect(&server).await.expect("the database server accepts connections");
             admin
@@ -87,13 +91,28 @@ async fn database(statements: &Arc<Mutex<Vec<Statement>>>) -> Db {
             format!("{base}/{name}")
         }
         Err(_) => format!("sqlite://{}", FOLDER.join(format!("{name}.db")).display()),
-    };
+    }
+}
+
+/// Opens a database and creates its schema. Collects the statements.
+async fn open_database(url: &str, statements: &Arc<Mutex<Vec<Statement>>>) -> Db {
     let log = statements.clone();
     let observer: QueryObserver =
         Arc::new(move |info| log.lock().expect("not poisoned").push(info.statement.clone()));
-    let db = Db::open_observed(&url, Some(observer)).await.expect("the database opens");
+    let db = Db::open_observed(url, Some(observer)).await.expect("the database opens");
     db.migrate().await.expect("the schema is created");
     db
+}
+
+/// Builds the server. Its access log is collected in `log`.
+fn server(app: &App, config: &Config, log: &Arc<Mutex<Vec<Value>>>) -> Arc<HttpService> {
+    let mut server = tenon::cli::build_server(app, config).expect("the document compiles");
+    let log = log.clone();
+    let collect = move |line: &[u8]| {
+        log.lock().expect("not poisoned").push(serde_json::from_slice(line).expect("JSON"));
+    };
+    server.access_log = tenon::cli::access_log(config, Box::new(collect));
+    Arc::new(server)
 }
 
 impl Api {
@@ -108,6 +127,8 @@ impl Api {
         let mut flags: Vec<_> =
             settings.iter().map(|(name, value)| (*name, Some((*value).to_owned()))).collect();
         flags.push(("rate_limits", Some("off".to_owned())));
+        flags.push(("log_format", Some("json".to_owned())));
+        flags.push(("cache_status", Some("on".to_owned())));
         flags.push(("data_dir", Some("/nonexistent".to_owned())));
         let media = FOLDER.join(format!("media-{}", Uuid::now_v7().simple()));
         flags.push(("media_dir", Some(media.display().to_string())));
@@ -115,20 +136,53 @@ impl Api {
         let clock = Clock::fixed(START);
         let statements = Arc::default();
         let operations = tenon::api::operation_paths();
-        let app = App::new(database(&statements).await, clock.clone(), &config, operations);
+        let database_url = create_database().await;
+        let db = open_database(&database_url, &statements).await;
+        let app = App::new(db, clock.clone(), &config, operations);
         let app = app.await.expect("the services start");
-        let server = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
-        Api { server, app, clock, media, statements, token: None, headers: Vec::new(), peer: None }
+        let log = Arc::default();
+        let server = server(&app, &config, &log);
+        let (token, headers, peer) = (None, Vec::new(), None);
+        Api {
+            server,
+            app,
+            clock,
+            media,
+            statements,
+            database_url,
+            log,
+            checks_hits: true,
+            token,
+            headers,
+            peer,
+        }
     }
 
-    /// Starts another instance of the service on the same database.
+    /// Starts another instance of the service, in the state of another process: it has connections of its own to the
+    /// same database, and learns about commits from the database only.
+    pub async fn other_process(&self) -> Api {
+        let db = open_database(&self.database_url, &self.statements).await;
+        tokio::spawn(db.clone().follow_commits());
+        // Its responses may be stale for a short time.
+        Api { checks_hits: false, ..self.instance(db).await }
+    }
+
+    /// Starts another instance of the service with the same connections.
     pub async fn second_instance(&self) -> Api {
+        self.instance(self.app.db.clone()).await
+    }
+
+    async fn instance(&self, db: Db) -> Api {
         let config =
-            Config::read(&[("rate_limits", Some("off".to_owned()))]).expect("the settings are valid");
+            Config::read(&["rate_limits=off", "log_format=json", "cache_status=on"].map(|setting| {
+                let (name, value) = setting.split_once('=').expect("a value");
+                (name, Some(value.to_owned()))
+            }))
+            .expect("the settings are valid");
         let operations = tenon::api::operation_paths();
-        let app = App::new(self.app.db.clone(), self.clock.clone(), &config, operations);
+        let app = App::new(db, self.clock.clone(), &config, operations);
         let app = app.await.expect("the services start");
-        let server = Arc::new(tenon::cli::build_server(&app, &config).expect("the document compiles"));
+        let server = server(&app, &config, &self.log);
         Api { server, app, ..self.clone() }
     }
 
@@ -180,8 +234,11 @@ impl Api {
             created_at: Set(START),
             updated_at: Set(START),
         };
-        let inserted = self.app.db.write(async move |tx| row.insert(&*tx).await).await;
-        inserted.expect("the user is inserted");
+        let inserted = self.app.db.write(async move |tx| {
+            tx.touch("users").await?;
+            row.insert(&*tx).await
+        });
+        inserted.await.expect("the user is inserted");
         email
     }
 
@@ -205,6 +262,19 @@ impl Api {
     /// Returns the statements that were executed since the last call.
     pub fn statements(&self) -> Vec<Statement> {
         std::mem::take(&mut *self.statements.lock().expect("not poisoned"))
+    }
+
+    /// Returns the lines of the access log since the last call.
+    pub fn log_lines(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.log.lock().expect("not poisoned"))
+    }
+
+    /// Returns the single line of the access log since the last call.
+    #[track_caller]
+    pub fn log_line(&self) -> Value {
+        let lines = self.log_lines();
+        let [line] = &lines[..] else { panic!("expected one log line, got {lines:#?}") };
+        line.clone()
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -244,7 +314,43 @@ impl Api {
         };
         let response = Response { status, headers, bytes, body };
         contract_check::validate_response(&method, path.split('?').next().unwrap_or_default(), &response);
-        response
+        match response.headers.get("cache-status").is_some_and(|status| status == "tenon; hit") {
+            true => Box::pin(self.check_hit(method, path, response)).await,
+            false => response,
+        }
+    }
+
+    /// Compares a response from the cache with a new one, so that every test finds stale responses.
+    async fn check_hit(&self, method: Method, path: &str, hit: Response) -> Response {
+        let is_encoded = self.headers.iter().any(|(name, _)| name == "accept-encoding");
+        if !self.checks_hits || is_encoded || hit.headers.contains_key("ratelimit") {
+            return hit;
+        }
+        // The cache does not serve requests with two `Accept-Encoding` headers.
+        let uncached = self.header("accept-encoding", "identity").header("accept-encoding", "identity");
+        let statements = self.statements.lock().expect("not poisoned").len();
+        let lines = self.log.lock().expect("not poisoned").len();
+        let created = uncached.send(method.clone(), path, None).await;
+        self.statements.lock().expect("not poisoned").truncate(statements);
+        self.log.lock().expect("not poisoned").truncate(lines);
+        let version = |headers: &HeaderMap, bytes: &[u8]| (headers.get("etag").cloned(), bytes.to_vec());
+        let known = version(&hit.headers, &hit.bytes);
+        if version(&created.headers, &created.bytes) != known {
+            // The new response may contain a write that is committed and not yet acknowledged. It must be visible soon.
+            let replaced = async {
+                loop {
+                    let mut again = self.send_streaming(method.clone(), path, None).await;
+                    let bytes = read_body(&mut again).await;
+                    if version(again.headers(), &bytes) != known {
+                        return;
+                    }
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            let result = timeout(DEADLINE, replaced).await;
+            result.unwrap_or_else(|_| panic!("{method} {path}: the cache has a stale response"));
+        }
+        hit
     }
 
     /// Returns the response before its body is read.

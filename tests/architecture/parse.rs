@@ -7,7 +7,7 @@ use std::{
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, ItemMod, ItemUse, Macro, UseTree,
+    Attribute, GenericArgument, ItemMod, ItemUse, Macro, PathArguments, UseTree,
     visit::{self, Visit},
 };
 
@@ -96,6 +96,50 @@ pub fn declared_modules(file: &str, text: &str) -> BTreeSet<String> {
         _ => None,
     };
     parsed.items.iter().filter_map(name).collect()
+}
+
+/// Returns the names of the types with `#[operations]` on an `impl`; of a generic type, the name of its argument.
+pub fn operation_types(file: &str, text: &str) -> Vec<String> {
+    let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let is_operations = |attribute: &Attribute| attribute.path().is_ident("operations");
+    let name = |item: &syn::Item| match item {
+        syn::Item::Impl(item) if item.attrs.iter().any(is_operations) => innermost_name(&item.self_ty),
+        _ => None,
+    };
+    parsed.items.iter().filter_map(name).collect()
+}
+
+fn innermost_name(of: &syn::Type) -> Option<String> {
+    let syn::Type::Path(path) = of else { return None };
+    let last = path.path.segments.last()?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+            GenericArgument::Type(argument) => innermost_name(argument),
+            _ => None,
+        },
+        _ => Some(last.ident.to_string()),
+    }
+}
+
+/// Returns the last name of each path in the calls of a macro at the top level of a file.
+pub fn macro_names(file: &str, text: &str, name: &str) -> Vec<String> {
+    let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let mut names = Vec::new();
+    for item in parsed.items {
+        if let syn::Item::Macro(item) = item
+            && item.mac.path.is_ident(name)
+        {
+            let tokens: Vec<TokenTree> = item.mac.tokens.into_iter().collect();
+            for pair in tokens.windows(2) {
+                if let [TokenTree::Ident(name), next] = pair
+                    && !matches!(next, TokenTree::Punct(punct) if punct.as_char() == ':')
+                {
+                    names.push(name.to_string());
+                }
+            }
+        }
+    }
+    names
 }
 
 /// Returns the functions with an attribute named `test`, such as `#[tokio::test]`.

@@ -4,7 +4,7 @@ mod operations;
 mod schemas;
 mod traverse;
 
-use std::{cell::Cell, fs};
+use std::{cell::Cell, fs, io::Read};
 
 use serde_json::Value;
 
@@ -24,6 +24,17 @@ fn openapi_yaml_matches_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
     let committed = fs::read_to_string(path).unwrap_or_default();
     assert!(generated == committed, "openapi.yaml is out of date: run `cargo openapi` and review the change");
+}
+
+#[test]
+fn the_embedded_documents_match_the_code() {
+    for (name, generated) in tenon::api::served_documents() {
+        let path = format!("{}/assets/openapi/{name}.gz", env!("CARGO_MANIFEST_DIR"));
+        let mut embedded = String::new();
+        let file = fs::File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        flate2::read::GzDecoder::new(file).read_to_string(&mut embedded).expect("the file is valid gzip");
+        assert!(generated == embedded, "assets/openapi/{name}.gz is out of date: run `cargo openapi`");
+    }
 }
 
 #[test]

@@ -59,8 +59,10 @@ postgres() {
     if [ "$(id -u)" = 0 ]; then chown postgres "$folder"; fi
     local port; port=$(free_port)
     as_postgres "$bin/initdb" -D "$folder/data" -U tenon -A trust -E UTF8 --no-locale >/dev/null
+    # In the file, so that ALTER SYSTEM can set another value.
+    echo "fsync = off" >> "$folder/data/postgresql.conf"
     as_postgres "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 \
-      -c unix_socket_directories= -c fsync=off -c max_connections=400" start >/dev/null
+      -c unix_socket_directories= -c max_connections=400" start >/dev/null
     echo "$port" > "$folder/port"
   fi
   postgres_url=postgres://tenon@127.0.0.1:$(cat "$folder/port")/postgres

@@ -4,11 +4,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbErr, SqlErr,
-    prelude::Uuid,
-    sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions},
-};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, prelude::Uuid};
 use tenon::infra::{
     db::{Db, Tx},
     db_error,
@@ -40,8 +36,8 @@ async fn concurrent_writes_commit_or_roll_back_independently() {
         let result = result.expect("a panic in a write is returned as an error");
         assert_eq!(result.is_ok(), matches!(number % 5, 0 | 4), "{number}: {result:?}");
         if number % 5 == 3 {
-            let error = result.unwrap_err().sql_err();
-            assert!(matches!(error, Some(SqlErr::UniqueConstraintViolation(_))), "{error:?}");
+            let error = result.unwrap_err();
+            assert!(db_error::is_unique_violation(&error), "{error:?}");
         }
     }
     let committed: Vec<String> =
@@ -125,6 +121,23 @@ async fn reports_a_commit_that_rolls_back() {
     assert_eq!(result.is_ok(), secret_names(&db).await == ["twice"]);
 }
 
+/// Runs two writes in one SQLite transaction: both are queued while the writer runs a third one.
+async fn in_one_transaction<A, B>(
+    db: &Db,
+    first: impl Future<Output = A>,
+    second: impl Future<Output = B>,
+) -> (A, B) {
+    let queued = Arc::new(Notify::new());
+    let resumed = queued.clone();
+    let blocking = db.write(async move |_: Tx| {
+        resumed.notified().await;
+        Ok::<_, DbErr>(())
+    });
+    // The futures are polled in this order, and each queues its write when it is polled first.
+    let (_, first, second, ()) = tokio::join!(blocking, first, second, async { queued.notify_one() });
+    (first, second)
+}
+
 #[tokio::test]
 async fn a_failed_commit_fails_all_its_writes_and_not_the_next() {
     let db = migrated().await;
@@ -136,7 +149,7 @@ async fn a_failed_commit_fails_all_its_writes_and_not_the_next() {
         let unknown_author = Uuid::now_v7();
         post_of(unknown_author, "orphan").insert(&*tx).await.map(|_| ())
     });
-    let (invalid, concurrent) = tokio::join!(invalid, write_secret(&db, "concurrent"));
+    let (invalid, concurrent) = in_one_transaction(&db, invalid, write_secret(&db, "concurrent")).await;
     assert!(invalid.is_err());
     assert!(concurrent.is_err());
     assert!(secret_names(&db).await.is_empty());
@@ -149,9 +162,8 @@ async fn a_lock_timeout_is_transient() {
     let db = migrated().await;
     write_secret(&db, "held").await.unwrap();
     let error = if on_sqlite(&db) {
-        let other = SqliteConnectOptions::new().filename(file(&db).await).busy_timeout(Duration::ZERO);
-        let mut other = SqliteConnection::connect_with(&other).await.unwrap();
-        let _lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let other = rusqlite::Connection::open(file(&db).await).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
         db.write(async move |tx: Tx| insert_secret(&tx, "waits").await).await
     } else {
         let lock_rows =
@@ -193,15 +205,14 @@ async fn a_transaction_that_sqlite_ends_does_not_affect_later_writes() {
         tx.execute_unprepared("ROLLBACK").await?;
         Err::<(), _>(DbErr::Custom("the disk is full".into()))
     });
-    let (ended, concurrent) = tokio::join!(ended, write_secret(&db, "concurrent"));
+    let (ended, concurrent) = in_one_transaction(&db, ended, write_secret(&db, "concurrent")).await;
     assert!(ended.is_err());
     assert!(concurrent.is_err(), "a write in an ended transaction succeeded");
     assert!(secret_names(&db).await.is_empty());
     write_secret(&db, "one").await.unwrap();
-    let other = SqliteConnectOptions::new().filename(file(&db).await).busy_timeout(Duration::ZERO);
-    let mut other = SqliteConnection::connect_with(&other).await.unwrap();
-    let locked =
-        db.write(async move |_: Tx| Ok::<_, DbErr>(other.begin_with("BEGIN IMMEDIATE").await.is_err()));
+    let other = rusqlite::Connection::open(file(&db).await).unwrap();
+    other.busy_timeout(Duration::ZERO).unwrap();
+    let locked = db.write(async move |_: Tx| Ok::<_, DbErr>(other.execute_batch("BEGIN IMMEDIATE").is_err()));
     assert!(locked.await.unwrap(), "a transaction does not hold the lock from its start");
     write_secret(&db, "two").await.unwrap();
     let failing = db.write(async move |tx: Tx| {

@@ -4,9 +4,15 @@ use entity::{
     api_key, session,
     user::{self, Status},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QuerySelect, RelationTrait, Select,
+};
+use uuid::Uuid;
 
+use super::users::AuthorRef;
 use crate::{
+    domain::id::Id,
     http::{
         auth::{Principal, Via},
         problem::{Error, Result},
@@ -18,63 +24,66 @@ use crate::{
 /// it, every request would write to the database.
 pub const LAST_USED_INTERVAL: i64 = 60_000;
 
+/// Returns a query for the caller's account, if it is active and its session or API key is not revoked.
+fn active(caller: &Principal) -> Select<user::Entity> {
+    let find = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq(Status::Active));
+    match &caller.via {
+        Via::Session(id) => find
+            .join(JoinType::InnerJoin, session::Relation::User.def().rev())
+            .filter(session::Column::Id.eq(*id))
+            .filter(session::Column::RevokedAt.is_null()),
+        Via::Key { id, .. } => find
+            .join(JoinType::InnerJoin, api_key::Relation::User.def().rev())
+            .filter(api_key::Column::Id.eq(*id)),
+        Via::Cli => find,
+    }
+}
+
 /// Returns whether the caller's account is active with the same role, and its session or API key is neither
-/// revoked nor expired.
+/// revoked nor expired. The idle timeout is not checked, because an open stream does not record a use.
 pub async fn is_active(
     connection: &impl ConnectionTrait,
     caller: &Principal,
     now: i64,
 ) -> Result<bool, DbErr> {
-    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq(Status::Active));
-    let user = user.filter(user::Column::Role.eq(caller.role)).count(connection).await?;
-    Ok(user > 0
-        && credential_exists(connection, &caller.via).await?
-        && !expired(connection, &caller.via, now).await?)
-}
-
-/// Returns whether the session or the API key has reached its expiry time. The idle timeout is not checked,
-/// because an open stream does not record a use.
-async fn expired(connection: &impl ConnectionTrait, via: &Via, now: i64) -> Result<bool, DbErr> {
-    let count = match via {
-        Via::Session(id) => {
-            let session = session::Entity::find_by_id(*id).filter(session::Column::ExpiresAt.lte(now));
-            session.count(connection).await?
+    let find = active(caller).filter(user::Column::Role.eq(caller.role));
+    let find = match &caller.via {
+        Via::Session(_) => find.filter(session::Column::ExpiresAt.gt(now)),
+        Via::Key { .. } => {
+            let expires = api_key::Column::ExpiresAt;
+            find.filter(Condition::any().add(expires.is_null()).add(expires.gt(now)))
         }
-        Via::Cli => 0,
-        Via::Key { id, .. } => {
-            let key = api_key::Entity::find_by_id(*id).filter(api_key::Column::ExpiresAt.lte(now));
-            key.count(connection).await?
-        }
+        Via::Cli => find,
     };
-    Ok(count > 0)
+    let id: Option<Uuid> = find.select_only().column(user::Column::Id).into_tuple().one(connection).await?;
+    Ok(id.is_some())
 }
 
-/// Returns whether the session is not revoked, or the API key exists.
-async fn credential_exists(connection: &impl ConnectionTrait, via: &Via) -> Result<bool, DbErr> {
-    let count = match via {
-        Via::Session(id) => {
-            let session = session::Entity::find_by_id(*id).filter(session::Column::RevokedAt.is_null());
-            session.count(connection).await?
-        }
-        Via::Cli => 1,
-        Via::Key { id, .. } => api_key::Entity::find_by_id(*id).count(connection).await?,
-    };
-    Ok(count > 0)
+#[derive(FromQueryResult)]
+struct AuthorRow {
+    name: String,
+    avatar_url: Option<String>,
+    bio: Option<String>,
 }
 
-/// Fails if the caller's account is no longer active, the session is revoked or the API key is deleted. Locks
-/// the row of the account until the end of the transaction.
+/// Fails if the caller's account is no longer active, the session is revoked or the API key is deleted. Returns
+/// the caller as an author. Locks the rows of the account and of the session or API key until the end of the
+/// transaction.
 ///
-/// The lock is shared. A concurrent transaction that disables or deletes the account needs an exclusive lock,
-/// so it either runs before, and this check fails, or waits and sees everything that this transaction has
-/// written.
-pub async fn lock_active(tx: &Tx, caller: &Principal) -> Result<()> {
-    let user = user::Entity::find_by_id(caller.user).filter(user::Column::Status.eq(Status::Active));
-    let user = user.lock_shared().one(&**tx).await?;
-    match user.is_some() && credential_exists(&**tx, &caller.via).await? {
-        true => Ok(()),
-        false => {
-            Err(Error::invalid_token("the account or the credential was deactivated during the request"))
-        }
-    }
+/// The locks are shared. A concurrent transaction that disables or deletes the account, or revokes the session,
+/// needs an exclusive lock, so it either runs before, and this check fails, or waits and sees everything that
+/// this transaction has written.
+pub async fn lock_active(tx: &Tx, caller: &Principal) -> Result<AuthorRef> {
+    let columns = [user::Column::Name, user::Column::AvatarUrl, user::Column::Bio];
+    let find = active(caller).select_only().columns(columns).lock_shared();
+    let row = find.into_model::<AuthorRow>().one(&**tx).await?;
+    let AuthorRow { name, avatar_url, bio } = row.ok_or_else(|| {
+        Error::invalid_token("the account or the credential was deactivated during the request")
+    })?;
+    Ok(AuthorRef {
+        id: Id::from(caller.user),
+        name: name.into(),
+        avatar_url: avatar_url.map(Into::into),
+        bio: bio.map(Into::into),
+    })
 }

@@ -5,3 +5,4 @@ pub mod authors;
 pub mod me;
 pub mod sessions;
 pub mod users;
+pub mod verified;

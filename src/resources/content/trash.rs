@@ -1,6 +1,8 @@
 //! Soft deletion of posts and documents: the retention period and the list filter.
 use poem_openapi::Enum;
 
+use crate::http::cache_control::CacheControl;
+
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// The number of rows that one transaction purges.
@@ -12,6 +14,17 @@ pub const PURGE_BATCH: u64 = 20;
 pub enum Deleted {
     /// Deleted resources only.
     Only,
+}
+
+impl Deleted {
+    /// Returns the cache policy of a list with this filter. A list of deleted resources also changes with time, because
+    /// their retention period ends.
+    pub fn cache(filter: Option<Self>) -> CacheControl {
+        match filter {
+            Some(Deleted::Only) => CacheControl::Private,
+            None => CacheControl::PUBLIC,
+        }
+    }
 }
 
 /// The retention period of deleted resources.

@@ -1,15 +1,17 @@
-//! Builds the dispatcher from the declared operations and the schemas of the OpenAPI document. Every operation
-//! must have an endpoint and every endpoint must be declared; otherwise the service does not start.
+//! Builds the dispatcher from the declared operations. Every operation must have an endpoint and every endpoint must be
+//! declared; otherwise the service does not start.
 use std::collections::{BTreeMap, HashMap};
 
 use poem::{Response, endpoint::BoxEndpoint, http::Method};
-use serde_json::Value;
 
 use super::{Dispatcher, in_flight_keys::InFlightKeys, path_item::PathItem};
 use crate::{
     http::{operation::Operation, router::Router},
-    schema::Compiler,
-    server::{credential::Authenticate, operation::CompiledOperation},
+    server::{
+        credential::Authenticator,
+        operation::{CompiledOperation, RequestDocument},
+        response_cache::ResponseCache,
+    },
 };
 
 /// Endpoints by path, in the form of [`poem_path`], and by method.
@@ -18,19 +20,19 @@ type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static, Response>>
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl Dispatcher {
-    /// Compiles the dispatcher from all operations, the OpenAPI document and the endpoints.
-    pub fn compile(
+    /// Creates the dispatcher from all operations and their endpoints. `request_document` returns the schemas of a
+    /// request; it is called on the first request to an operation.
+    pub fn new(
         operations: &[Operation],
-        document: &Value,
+        request_document: RequestDocument,
         mut endpoints: Endpoints,
-        authenticate: Authenticate,
+        authenticator: Authenticator,
     ) -> Result<Self, String> {
         let mut paths: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
         for operation in operations {
             paths.entry(operation.path).or_default().push(operation);
         }
         let (mut router, mut path_items) = (Router::default(), Vec::new());
-        let mut compiler = Compiler::new(document);
         for (template, operations) in paths {
             let mut methods = endpoints.remove(&poem_path(template)).unwrap_or_default();
             let many_segments = operations[0].many_segments;
@@ -46,9 +48,8 @@ impl Dispatcher {
                         "{id}: another operation of {template} differs in whether its last parameter has many segments"
                     ));
                 }
-                let item = &document["paths"][template];
-                compiled
-                    .insert(*method, CompiledOperation::compile(&mut compiler, item, operation, endpoint)?);
+                let operation = CompiledOperation::new(operation, endpoint, request_document);
+                compiled.insert(*method, operation.map_err(|error| format!("{id}: {error}"))?);
             }
             if let Some(method) = methods.into_keys().next() {
                 return Err(format!("{method} {template} has an endpoint but no declared operation"));
@@ -61,10 +62,12 @@ impl Dispatcher {
             None => Ok(Dispatcher {
                 router,
                 path_items,
-                authenticate,
+                authenticator,
                 in_flight: InFlightKeys::default(),
                 require_if_match: false,
                 body_limit: 1_048_576,
+                cache: ResponseCache::disabled(),
+                origins: Vec::new(),
             }),
         }
     }

@@ -26,7 +26,10 @@ use crate::{
         clock::Clock,
         db::{Db, Tx},
     },
-    resources::accounts::active::{LAST_USED_INTERVAL, lock_active},
+    resources::accounts::{
+        active::{LAST_USED_INTERVAL, lock_active},
+        verified::{CREDENTIALS, Verified},
+    },
 };
 
 /// How long the previous secret stays valid after a rotation, in milliseconds.
@@ -46,7 +49,7 @@ impl ApiKeys {
 
     /// Authenticates a key. Returns its owner with their current role, limited to the scopes of the key.
     /// Loads the key and the owner in one query.
-    pub async fn authenticate(&self, text: &str) -> Result<Principal> {
+    pub async fn authenticate(&self, text: &str) -> Result<Verified> {
         let presented =
             ApiKeyToken::parse(text).ok_or_else(|| Error::invalid_token("the API key is malformed"))?;
         let now = self.clock.now();
@@ -59,7 +62,8 @@ impl ApiKeys {
         let previous =
             key.previous_hash.as_deref().filter(|_| key.previous_secret_until.is_some_and(|t| now < t));
         // `|` without short circuit: the duration must not depend on which secret matches.
-        let matches = presented.matches(&key.hash) | previous.is_some_and(|hash| presented.matches(hash));
+        let matches_current = presented.matches(&key.hash);
+        let matches = matches_current | previous.is_some_and(|hash| presented.matches(hash));
         let is_active = key.expires_at.is_none_or(|end| now < end) && owner.status == Status::Active;
         if !matches || !is_active {
             let reason = match matches {
@@ -68,11 +72,16 @@ impl ApiKeys {
             };
             return Err(Error::InvalidToken(format!("{reason} (key {})", key.id)));
         }
-        if key.last_used_at.is_none_or(|last| now - last >= LAST_USED_INTERVAL) {
+        let mut last_used_at = key.last_used_at.map_or(i64::MIN, |last| last.min(now));
+        if now.saturating_sub(last_used_at) >= LAST_USED_INTERVAL {
             self.record_use(key.id, now).await.ok_or_log("recording the last use of an API key");
+            last_used_at = now;
         }
+        let previous_until = key.previous_secret_until.filter(|_| !matches_current);
+        let ends = [Some(last_used_at + LAST_USED_INTERVAL), key.expires_at, previous_until];
         let scopes = key.scopes.split_whitespace().map(str::to_owned).collect();
-        Ok(Principal { user: owner.id, role: owner.role, via: Via::Key { id: key.id, scopes } })
+        let principal = Principal { user: owner.id, role: owner.role, via: Via::Key { id: key.id, scopes } };
+        Ok(Verified { principal, valid_until: ends.into_iter().flatten().min().unwrap_or(now) })
     }
 
     async fn record_use(&self, id: Uuid, now: i64) -> Result<()> {
@@ -119,6 +128,7 @@ impl ApiKeys {
     /// Deletes all keys of a user.
     pub async fn delete_all(&self, tx: &Tx, user: Uuid) -> Result<()> {
         api_key::Entity::delete_many().filter(api_key::Column::UserId.eq(user)).exec(&**tx).await?;
+        tx.touch(CREDENTIALS).await?;
         Ok(())
     }
 
@@ -178,6 +188,7 @@ impl ApiKeys {
             row.hash = Set(hash);
             row.version = Set(version + 1);
             row.updated_at = Set(now);
+            tx.touch(CREDENTIALS).await?;
             Ok(row.update(&*tx).await?)
         });
         Ok(IssuedApiKey {
@@ -190,6 +201,7 @@ impl ApiKeys {
         let caller = caller.clone();
         self.db
             .write(async move |tx| {
+                tx.touch(CREDENTIALS).await?;
                 let find = api_key::Entity::delete_many().filter(api_key::Column::Id.eq(id.0));
                 match find.filter(visible_to(&caller)).exec(&*tx).await?.rows_affected {
                     0 => Err(Error::NotFound("API key")),

@@ -25,6 +25,7 @@ impl AuthorsApi {
     ///
     /// Lists users with at least one published post, as author or co-author.
     #[oai(path = "/", method = "get", operation_id = "authorsList")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn list(
         &self,
         _viewer: OptionalAuth,
@@ -43,6 +44,7 @@ impl AuthorsApi {
     ///
     /// Returns the public profile of a user, without e-mail address and role.
     #[oai(path = "/:id", method = "get", operation_id = "authorsGet")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn get(
         &self,
         _viewer: OptionalAuth,

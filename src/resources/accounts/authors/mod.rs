@@ -11,3 +11,6 @@ use crate::http::operation::Tag;
 
 pub const TAG: Tag =
     Tag { name: "Authors", description: "Authors: public profiles of users who write posts." };
+
+/// The collections whose changes can change an author or a list of authors.
+const COLLECTIONS: &[&str] = &["users", "posts"];

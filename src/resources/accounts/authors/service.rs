@@ -50,7 +50,7 @@ impl Authors {
     }
 
     pub async fn list_etag(&self, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&["users", "posts"]).await?;
+        let version = self.db.versions(super::COLLECTIONS).await?;
         Ok(ETag::weak_from_parts(&["authors", &version.to_string(), target]))
     }
 

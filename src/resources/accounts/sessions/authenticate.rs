@@ -1,6 +1,5 @@
-//! Authentication of requests by access token, API key or session cookie. Each request queries the database,
-//! so that revoked and expired sessions are rejected immediately.
-use std::sync::atomic::Ordering;
+//! Authentication of requests by access token, API key or session cookie.
+use std::sync::{Arc, atomic::Ordering};
 
 use entity::{
     session,
@@ -20,7 +19,10 @@ use crate::{
         auth::{Principal, Via},
         problem::{Error, Result},
     },
-    resources::accounts::active::LAST_USED_INTERVAL,
+    resources::accounts::{
+        active::LAST_USED_INTERVAL,
+        verified::{CredentialKind, Verified},
+    },
 };
 
 /// The minimum time between two reloads of the signing keys, in milliseconds. Without it, tokens with made-up
@@ -28,22 +30,33 @@ use crate::{
 const RELOAD_INTERVAL: i64 = 10_000;
 
 impl Sessions {
+    /// Returns the principal of a credential that was verified before and is still valid.
+    pub fn verified(&self, kind: CredentialKind, credential: &str) -> Option<Arc<Principal>> {
+        self.verified.get(kind, credential, self.clock.now())
+    }
+
     /// Authenticates a bearer token: an API key or an access token.
     pub async fn authenticate_bearer(&self, bearer: &str) -> Result<Principal> {
-        if bearer.starts_with("tenon_") {
-            return self.api_keys.authenticate(bearer).await;
-        }
-        let access = self.verify(bearer).await?;
-        let find = session::Entity::find_by_id(access.grant.session);
-        self.load_principal(find.filter(session::Column::UserId.eq(access.grant.user))).await
+        let (now, version) = (self.clock.now(), self.verified.version());
+        let verified = match bearer.starts_with("tenon_") {
+            true => self.api_keys.authenticate(bearer).await?,
+            false => {
+                let access = self.verify(bearer).await?;
+                let find = session::Entity::find_by_id(access.grant.session);
+                let find = find.filter(session::Column::UserId.eq(access.grant.user));
+                let Verified { principal, valid_until } = self.load_principal(find).await?;
+                Verified { principal, valid_until: valid_until.min(access.expires_at) }
+            }
+        };
+        Ok(self.verified.insert((CredentialKind::Bearer, bearer), verified, now, version))
     }
 
     /// Authenticates the value of the session cookie.
     pub async fn authenticate_cookie(&self, cookie: &str) -> Result<Principal> {
-        self.load_principal(
-            session::Entity::find().filter(session::Column::CookieHash.eq(token_digest(cookie))),
-        )
-        .await
+        let (now, version) = (self.clock.now(), self.verified.version());
+        let find = session::Entity::find().filter(session::Column::CookieHash.eq(token_digest(cookie)));
+        let verified = self.load_principal(find).await?;
+        Ok(self.verified.insert((CredentialKind::Cookie, cookie), verified, now, version))
     }
 
     async fn verify(&self, token: &str) -> Result<VerifiedToken> {
@@ -67,7 +80,7 @@ impl Sessions {
 
     /// Loads the session and its user in one query, and fails unless both are active. The role comes from the
     /// row of the user, not from the token, so that a role change takes effect immediately.
-    async fn load_principal(&self, find: Select<session::Entity>) -> Result<Principal> {
+    async fn load_principal(&self, find: Select<session::Entity>) -> Result<Verified> {
         let now = self.clock.now();
         let find = find.join(JoinType::InnerJoin, session::Relation::User.def()).select_also(user::Entity);
         let row = find.one(self.db.read()).await?;
@@ -84,10 +97,13 @@ impl Sessions {
         if let Some(reason) = reason {
             return Err(Error::InvalidToken(format!("{reason} (session {})", session.id)));
         }
-        if now - session.last_used_at >= LAST_USED_INTERVAL {
+        let mut last_used_at = session.last_used_at.min(now);
+        if now - last_used_at >= LAST_USED_INTERVAL {
             self.record_use(session.id, now).await.ok_or_log("recording the last use of a session");
+            last_used_at = now;
         }
-        Ok(Principal { user: user.id, role: user.role, via: Via::Session(session.id) })
+        let principal = Principal { user: user.id, role: user.role, via: Via::Session(session.id) };
+        Ok(Verified { principal, valid_until: session.expires_at.min(last_used_at + LAST_USED_INTERVAL) })
     }
 
     /// Writes the time of the last use. The condition on the stored value keeps a slower process from moving

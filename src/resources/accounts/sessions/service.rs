@@ -38,6 +38,7 @@ use crate::{
     resources::accounts::{
         api_keys::ApiKeys,
         users::{hashing_error, password::Passwords, to_user},
+        verified::{CREDENTIALS, VerifiedCredentials},
     },
 };
 
@@ -63,6 +64,7 @@ pub struct Sessions {
     pub(super) keys: Arc<SigningKeys>,
     pub(super) tokens: AccessTokens,
     pub(super) reloaded_at: Arc<AtomicI64>,
+    pub(super) verified: Arc<VerifiedCredentials>,
 }
 
 /// A new session, with the value of the cookie if the client requested one.
@@ -85,8 +87,19 @@ impl Sessions {
         let tokens = AccessTokens::new(issuer, issuer, keys.clone());
         let (passwords, limiter) = (Passwords::default(), Arc::new(limiter));
         let reloaded_at = Arc::new(AtomicI64::new(i64::MIN));
-        let sessions =
-            Sessions { db, clock, passwords, limiter, cursors, api_keys, keys, tokens, reloaded_at };
+        let verified = Arc::new(VerifiedCredentials::new(db.notifier().versions()));
+        let sessions = Sessions {
+            db,
+            clock,
+            passwords,
+            limiter,
+            cursors,
+            api_keys,
+            keys,
+            tokens,
+            reloaded_at,
+            verified,
+        };
         sessions.load_keys().await?;
         Ok(sessions)
     }
@@ -200,15 +213,18 @@ impl Sessions {
     async fn revoke(&self, user: Uuid, session: Uuid) -> Result<u64> {
         let now = self.clock.now();
         let result = self.db.write(async move |tx| {
-            session::Entity::update_many()
+            let revoked = session::Entity::update_many()
                 .col_expr(session::Column::RevokedAt, Expr::val(now))
                 .filter(session::Column::Id.eq(session))
                 .filter(session::Column::UserId.eq(user))
                 .filter(session::Column::RevokedAt.is_null())
                 .filter(session::Column::ExpiresAt.gt(now))
                 .exec(&*tx)
-                .await
-                .map_err(Error::from)
+                .await?;
+            if revoked.rows_affected > 0 {
+                tx.touch(CREDENTIALS).await?;
+            }
+            Ok::<_, Error>(revoked)
         });
         Ok(result.await?.rows_affected)
     }
@@ -223,6 +239,7 @@ impl Sessions {
             update = update.filter(session::Column::Id.ne(except));
         }
         update.exec(&**tx).await?;
+        tx.touch(CREDENTIALS).await?;
         Ok(())
     }
 
@@ -280,6 +297,7 @@ async fn rotate(
             tracing::warn!(session = %id, "refresh token reuse detected: session revoked");
             row.revoked_at = Set(Some(now));
             row.update(&**tx).await?;
+            tx.touch(CREDENTIALS).await?;
             Ok(None)
         }
         RefreshCheck::Inactive => Ok(None),

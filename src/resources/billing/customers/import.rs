@@ -1,10 +1,10 @@
 //! Import of customers from files.
 use entity::customer;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use super::{
-    service::{Customers, emit, fill, new_row},
+    service::{Customers, apply, emit, empty_row, update_row},
     types::CustomerInput,
 };
 use crate::{
@@ -37,12 +37,9 @@ impl Customers {
             Some(before) => {
                 let existing = customer::Entity::find_by_id(before.target).one(&**tx).await?;
                 before.check_unmodified(existing.as_ref().map(|row| row.version))?;
-                let existing = existing.ok_or(Error::NotFound("customer"))?;
-                let version = existing.version + 1;
-                let mut row = fill(existing.into_active_model(), new);
-                row.version = Set(version);
-                row.updated_at = Set(now);
-                (row.update(&**tx).await.map_err(Error::on_unique_violation("email"))?, ImportEffect::Updated)
+                let mut row = existing.ok_or(Error::NotFound("customer"))?;
+                apply(&mut row, new.into());
+                (update_row(tx, row, now).await?, ImportEffect::Updated)
             }
             None => {
                 let id = id.unwrap_or_else(Uuid::now_v7);
@@ -51,7 +48,9 @@ impl Customers {
                         "a customer with this id exists and was not created by an import",
                     ));
                 }
-                let row = fill(new_row(id, now), new);
+                let mut row = empty_row(id, now);
+                apply(&mut row, new.into());
+                let row = row.into_active_model().reset_all();
                 (row.insert(&**tx).await.map_err(Error::on_unique_violation("email"))?, ImportEffect::Created)
             }
         };

@@ -2,7 +2,7 @@
 use entity::{customer, invoice};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select, Set, TryIntoModel,
+    IntoSimpleExpr, ModelTrait, QueryFilter, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -179,7 +179,10 @@ impl Customers {
         let now = self.clock.now();
         run_once(&self.db, attempt, async move |tx| {
             let id = Uuid::now_v7();
-            fill(new_row(id, now), new).insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
+            let mut row = empty_row(id, now);
+            apply(&mut row, new.into());
+            let row = row.into_active_model().reset_all();
+            row.insert(&*tx).await.map_err(Error::on_unique_violation("email"))?;
             tx.touch("customers").await?;
             emit(&tx, EventType::CustomerCreated, id, 1, now);
             load(&*tx, id).await
@@ -193,7 +196,7 @@ impl Customers {
         new: CustomerInput,
         precondition: Precondition,
     ) -> Result<Customer> {
-        self.apply(id, precondition, move |_| new).await
+        self.update(id, new.into(), precondition).await
     }
 
     pub async fn update(
@@ -202,12 +205,21 @@ impl Customers {
         patch: CustomerPatch,
         precondition: Precondition,
     ) -> Result<Customer> {
-        self.apply(id, precondition, move |row| CustomerInput {
-            name: patch.name.unwrap_or_else(|| row.name.clone().into()),
-            email: patch.email.unwrap_or_else(|| row.email.clone().into()),
-            image_url: patch.image_url.apply_to(row.image_url.clone().map(Into::into)),
-        })
-        .await
+        let now = self.clock.now();
+        self.db
+            .write(async move |tx| {
+                let (mut row, customer) = load_for_update(&tx, id, &precondition).await?;
+                let before = row.clone();
+                apply(&mut row, patch);
+                if row == before {
+                    return Ok(customer);
+                }
+                let row = update_row(&tx, row, now).await?;
+                tx.touch("customers").await?;
+                emit(&tx, EventType::CustomerUpdated, id.0, row.version, now);
+                load(&*tx, id.0).await
+            })
+            .await
     }
 
     pub async fn delete(&self, id: Id<Customer>, precondition: Precondition) -> Result<()> {
@@ -227,28 +239,6 @@ impl Customers {
             })
             .await
     }
-
-    async fn apply<F>(&self, id: Id<Customer>, precondition: Precondition, change: F) -> Result<Customer>
-    where
-        F: FnOnce(&customer::Model) -> CustomerInput + Send + 'static,
-    {
-        let now = self.clock.now();
-        self.db
-            .write(async move |tx| {
-                let (existing, customer) = load_for_update(&tx, id, &precondition).await?;
-                let mut row = fill(existing.clone().into_active_model(), change(&existing));
-                if row.clone().try_into_model()? == existing {
-                    return Ok(customer);
-                }
-                row.version = Set(existing.version + 1);
-                row.updated_at = Set(now);
-                row.update(&*tx).await.map_err(Error::on_unique_violation("email"))?;
-                tx.touch("customers").await?;
-                emit(&tx, EventType::CustomerUpdated, id.0, existing.version + 1, now);
-                load(&*tx, id.0).await
-            })
-            .await
-    }
 }
 
 pub(super) fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
@@ -256,24 +246,29 @@ pub(super) fn emit(tx: &Tx, kind: EventType, id: Uuid, version: i64, now: i64) {
 }
 
 /// Returns a new row without the columns that clients write.
-pub(super) fn new_row(id: Uuid, now: i64) -> customer::ActiveModel {
-    customer::ActiveModel {
-        id: Set(id),
-        version: Set(1),
-        created_at: Set(now),
-        updated_at: Set(now),
-        ..Default::default()
-    }
+pub(super) fn empty_row(id: Uuid, now: i64) -> customer::Model {
+    customer::Model { id, version: 1, created_at: now, updated_at: now, ..customer::Model::default() }
 }
 
-/// Sets the columns that clients write, and the search text.
-pub(super) fn fill(mut row: customer::ActiveModel, new: CustomerInput) -> customer::ActiveModel {
-    let CustomerInput { name, email, image_url } = new;
-    row.search = Set(search_key(&format!("{name} {email}")));
-    row.name = Set(name.into());
-    row.email = Set(email.into());
-    row.image_url = Set(image_url.map(Into::into));
-    row
+/// Applies a patch to the columns of a row.
+pub(super) fn apply(row: &mut customer::Model, patch: CustomerPatch) {
+    let CustomerPatch { name, email, image_url } = patch;
+    if let Some(name) = name {
+        row.name = name.into();
+    }
+    if let Some(email) = email {
+        row.email = email.into();
+    }
+    row.image_url = image_url.apply_to(row.image_url.take());
+    row.search = search_key(&format!("{} {}", row.name, row.email));
+}
+
+/// Writes the next version of a row.
+pub(super) async fn update_row(tx: &Tx, mut row: customer::Model, now: i64) -> Result<customer::Model> {
+    row.version += 1;
+    row.updated_at = now;
+    let row = row.into_active_model().reset_all();
+    row.update(&**tx).await.map_err(Error::on_unique_violation("email"))
 }
 
 /// Locks a row and checks the precondition. Returns the row and its representation. Until the transaction

@@ -26,6 +26,7 @@ impl CommentsApi {
     /// Anonymous callers get approved comments. Signed-in users also get their own pending and rejected
     /// comments, editors get all. A former slug redirects (308).
     #[oai(path = "/posts/:post/comments", method = "get", operation_id = "commentsListForPost")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn list_for_post(
         &self,
         viewer: OptionalAuth,
@@ -39,11 +40,12 @@ impl CommentsApi {
             Lookup::Current(id) => id,
             Lookup::Moved(slug) => return Ok(OrRedirect::Redirect(with_current_slug(&query.target, &slug))),
         };
-        let etag = self.0.list_etag(viewer, &query.target).await?;
+        let version = self.0.list_version(viewer).await?;
+        let etag = Comments::list_etag(viewer, version, &query.target);
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
             return Ok(OrRedirect::Body(unchanged));
         }
-        let page = self.0.list_for_post(viewer, id, &query).await?;
+        let page = self.0.list_for_post(viewer, id, &query, version).await?;
         Ok(OrRedirect::Body(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC)))
     }
 
@@ -73,12 +75,13 @@ impl CommentsApi {
         query: Query<CommentQuery>,
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse<Comment>, ApiError<BadRequest>> {
-        let etag = self.0.list_etag(Some(&editor), &query.target).await?;
+        let version = self.0.list_version(Some(&editor)).await?;
+        let etag = Comments::list_etag(Some(&editor), version, &query.target);
         if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::Private) {
             return Ok(unchanged);
         }
         Ok(ListResponse::new(
-            self.0.list(&editor, &query).await?,
+            self.0.list(&editor, &query, version).await?,
             &etag,
             &query.target,
             CacheControl::Private,
@@ -89,6 +92,7 @@ impl CommentsApi {
     ///
     /// Only its author and editors get a pending or rejected comment; other callers get 404.
     #[oai(path = "/comments/:id", method = "get", operation_id = "commentsGet")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn get(
         &self,
         viewer: OptionalAuth,

@@ -13,3 +13,6 @@ use crate::http::operation::Tag;
 
 pub const TAG: Tag =
     Tag { name: "Comments", description: "Comments: threaded replies to posts, with moderation." };
+
+/// The collections whose changes can change a comment or a list of comments.
+const COLLECTIONS: &[&str] = &["comments", "posts", "users"];

@@ -1,14 +1,11 @@
 //! Comment service: rules and queries. The only writer of the `comments` table.
-use entity::{comment, post};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter,
-    QuerySelect, Set,
-};
+use entity::comment;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::{
-    list::{PageRequest, load_full, page, visible_to},
-    thread::{apply_status, count_approved, lock_post, lock_thread, reply_depth},
+    list::{CommentRow, PageRequest, load_full, page, to_comment, visible_to},
+    thread::{LockedPost, apply_status, count_approved, lock_post, lock_thread, reply_depth},
     types::{
         Comment, CommentInput, CommentPatch, CommentQuery, CommentSort, CommentStatus, PostCommentQuery,
     },
@@ -23,7 +20,7 @@ use crate::{
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
-        pagination::Page,
+        pagination::{Page, TotalCache},
         problem::{Error, Result},
         response::Resource,
     },
@@ -32,7 +29,7 @@ use crate::{
         db::{Db, Tx},
     },
     resources::{
-        accounts::active::lock_active,
+        accounts::{active::lock_active, users::AuthorRef},
         content::posts::{Post, PostKey, Posts, add_to_comment_count},
     },
 };
@@ -49,17 +46,22 @@ pub struct Comments {
     clock: Clock,
     cursors: CursorKey,
     pub(super) posts: Posts,
+    totals: TotalCache,
 }
 
 impl Comments {
     pub fn new(db: Db, clock: Clock, cursors: CursorKey, posts: Posts) -> Self {
-        Comments { db, clock, cursors, posts }
+        Comments { db, clock, cursors, posts, totals: TotalCache::default() }
     }
 
-    /// Returns the ETag of a list for this caller. It changes with every write to comments, posts or users.
-    pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&collections_for(viewer, &["comments", "posts", "users"])).await?;
-        Ok(ETag::weak_from_parts(&["comments", &version.to_string(), &cache_key(viewer), target]))
+    /// Returns the version of lists for this caller. It changes with every write to comments, posts or users.
+    pub async fn list_version(&self, viewer: Option<&Principal>) -> Result<i64> {
+        Ok(self.db.versions(&collections_for(viewer, super::COLLECTIONS)).await?)
+    }
+
+    /// Returns the ETag of a list in a version for this caller.
+    pub fn list_etag(viewer: Option<&Principal>, version: i64, target: &str) -> ETag {
+        ETag::weak_from_parts(&["comments", &version.to_string(), &cache_key(viewer), target])
     }
 
     pub async fn list_for_post(
@@ -67,6 +69,7 @@ impl Comments {
         viewer: Option<&Principal>,
         id: Id<Post>,
         query: &PostCommentQuery,
+        version: i64,
     ) -> Result<Page<Comment>> {
         let mut find = visible_to(viewer).filter(comment::Column::PostId.eq(id.0));
         if let Some(parent) = query.parent {
@@ -79,12 +82,20 @@ impl Comments {
             descending: false,
             paging: &query.paging,
             with_post: false,
+            totals: &self.totals,
+            viewer,
+            version,
         };
         page(self.db.read(), find, request).await
     }
 
     /// Lists comments of all posts, for moderation.
-    pub async fn list(&self, viewer: &Principal, query: &CommentQuery) -> Result<Page<Comment>> {
+    pub async fn list(
+        &self,
+        viewer: &Principal,
+        query: &CommentQuery,
+        version: i64,
+    ) -> Result<Page<Comment>> {
         let CommentQuery { status, post, author, sort, expand, paging } = query;
         let mut find = visible_to(Some(viewer));
         if let Some(status) = status {
@@ -98,14 +109,23 @@ impl Comments {
         }
         let list = format!("comments {status:?} {post:?} {author:?}");
         let descending = *sort == CommentSort::CreatedAtDescending;
-        let request =
-            PageRequest { key: &self.cursors, list, descending, paging, with_post: expand.is_some() };
+        let request = PageRequest {
+            key: &self.cursors,
+            list,
+            descending,
+            paging,
+            with_post: expand.is_some(),
+            totals: &self.totals,
+            viewer: Some(viewer),
+            version,
+        };
         page(self.db.read(), find, request).await
     }
 
     pub async fn get(&self, viewer: Option<&Principal>, id: Id<Comment>) -> Result<Comment> {
         let find = visible_to(viewer).filter(comment::Column::Id.eq(id.0));
-        load_full(self.db.read(), find).await?.ok_or(Error::NotFound("comment"))
+        let row = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("comment"))?;
+        Ok(row.into_comment(false))
     }
 
     /// Creates a comment: approved if by an editor or the author of the post, else pending.
@@ -116,43 +136,44 @@ impl Comments {
         new: CommentInput,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Outcome<Comment>> {
-        let (author, now) = (author.clone(), self.clock.now());
+        let (caller, now) = (author.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
-            lock_active(&tx, &author).await?;
-            let row = lock_post(&tx, &author, &post).await?;
-            let post = Id::from(row.id);
-            if row.published_at == 0 {
+            let author = lock_active(&tx, &caller).await?;
+            let LockedPost { id: post, author_id, published_at } = lock_post(&tx, &caller, &post).await?;
+            if published_at == 0 {
                 return Err(Error::Conflict(POST_IS_DRAFT));
             }
-            let status = if author.role.is_editor() || row.author_id == author.user {
+            let status = if caller.role.is_editor() || author_id == caller.user {
                 CommentStatus::Approved
             } else {
                 CommentStatus::Pending
             };
             let depth = match new.parent_id {
                 None => 0,
-                Some(parent) => reply_depth(&tx, &author, post, parent, status).await?,
+                Some(parent) => reply_depth(&tx, &caller, post, parent, status).await?,
             };
             let id = Uuid::now_v7();
-            let row = comment::ActiveModel {
-                id: Set(id),
-                post_id: Set(post.0),
-                parent_id: Set(new.parent_id.map(|parent| parent.0)),
-                author_id: Set(author.user),
-                content: Set(new.content.into()),
-                status: Set(status),
-                depth: Set(depth),
-                version: Set(1),
-                created_at: Set(now),
-                updated_at: Set(now),
+            let row = comment::Model {
+                id,
+                post_id: post,
+                parent_id: new.parent_id.map(|parent| parent.0),
+                author_id: caller.user,
+                content: new.content.into(),
+                status,
+                depth,
+                version: 1,
+                created_at: now,
+                updated_at: now,
             };
-            row.insert(&*tx).await?;
+            comment::Entity::insert(row.clone().into_active_model().reset_all())
+                .exec_without_returning(&*tx)
+                .await?;
             if status == CommentStatus::Approved {
-                add_to_comment_count(&tx, post.0, 1).await?;
+                add_to_comment_count(&tx, post, 1).await?;
             }
             tx.touch(RESTRICTED).await?;
-            let created = reload(&tx, id).await?;
-            tx.emit(EventType::CommentCreated, id, created.location(), 1, audience(status, author.user), now);
+            let created = to_comment(row, AuthorRef { bio: None, ..author });
+            tx.emit(EventType::CommentCreated, id, created.location(), 1, audience(status, caller.user), now);
             Ok(created)
         })
         .await
@@ -168,8 +189,9 @@ impl Comments {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let mut row = load_for_update(&tx, &caller, id, &precondition).await?;
-                let before = row.clone();
+                let mut full = load_for_update(&tx, &caller, id, &precondition).await?;
+                let (before, post_author) = (full.comment.clone(), full.post_author);
+                let row = &mut full.comment;
                 let CommentPatch { content, mut status } = patch;
                 if status.is_some() && !caller.role.is_editor() {
                     return Err(Error::Forbidden("only editors can change the status of a comment"));
@@ -180,26 +202,31 @@ impl Comments {
                     }
                     row.content = content.into();
                     // An approval applies to the content that the editor read.
-                    if !is_auto_approved(&tx, &caller, row.post_id).await? {
+                    if !caller.role.is_editor() && post_author != caller.user {
                         status = Some(CommentStatus::Pending);
                     }
                 }
                 let (old_status, owner) = (row.status, row.author_id);
                 let was_approved = old_status == CommentStatus::Approved;
                 if let Some(status) = status {
-                    apply_status(&tx, &row, status, now).await?;
+                    apply_status(&tx, row, status, now).await?;
                     row.status = status;
                 }
                 let is_approved = row.status == CommentStatus::Approved;
-                if row == before {
-                    return reload(&tx, id.0).await;
+                if *row == before {
+                    return Ok(full.into_comment(false));
                 }
                 row.version += 1;
-                let version = row.version;
                 row.updated_at = now;
-                row.into_active_model().reset_all().update(&*tx).await?;
+                let mut update = before.into_active_model();
+                update.content = Set(row.content.clone());
+                update.status = Set(row.status);
+                update.version = Set(row.version);
+                update.updated_at = Set(now);
+                comment::Entity::update(update).exec_without_returning(&*tx).await?;
                 tx.touch(if was_approved || is_approved { "comments" } else { RESTRICTED }).await?;
-                let updated = reload(&tx, id.0).await?;
+                let updated = full.into_comment(false);
+                let version = updated.version;
                 // Public also when the approval is withdrawn, so that clients can remove the comment.
                 let status = if was_approved { old_status } else { updated.status };
                 tx.emit(
@@ -225,7 +252,7 @@ impl Comments {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, id, &precondition).await?;
+                let row = load_for_update(&tx, &caller, id, &precondition).await?.comment;
                 let audience = audience(row.status, row.author_id);
                 let (href, version) = (format!("/api/comments/{id}"), row.version + 1);
                 tx.emit(EventType::CommentDeleted, id, href, version, audience, now);
@@ -248,34 +275,22 @@ fn audience(status: CommentStatus, owner: Uuid) -> Audience {
     if status == CommentStatus::Approved { Audience::Public } else { Audience::Editors(Some(owner)) }
 }
 
-/// Returns whether comments of the caller on this post need no approval.
-async fn is_auto_approved(tx: &Tx, caller: &Principal, post: Uuid) -> Result<bool> {
-    let own_post = post::Entity::find_by_id(post).filter(post::Column::AuthorId.eq(caller.user));
-    Ok(caller.role.is_editor() || own_post.count(&**tx).await? > 0)
-}
-
-/// Locks the thread and returns the row for an update, after the checks of visibility (404), author (403) and
-/// `If-Match` (412). The row is read after the lock, so that it is the latest version.
+/// Locks the thread and returns the comment for an update, after the checks of visibility (404), author (403) and
+/// `If-Match` (412). The comment is read after the lock, so that it is the latest version.
 async fn load_for_update(
     tx: &Tx,
     caller: &Principal,
     id: Id<Comment>,
     precondition: &Precondition,
-) -> Result<comment::Model> {
+) -> Result<CommentRow> {
     let find = visible_to(Some(caller)).filter(comment::Column::Id.eq(id.0));
-    let post = find.clone().select_only().column(comment::Column::PostId);
-    let post: Option<Uuid> = post.into_tuple().one(&**tx).await?;
-    lock_thread(tx, post.ok_or(Error::NotFound("comment"))?).await?;
-    let row = find.one(&**tx).await?.ok_or(Error::NotFound("comment"))?;
-    if row.author_id != caller.user && !caller.role.is_editor() {
+    lock_thread(tx, find.clone()).await?;
+    let row = load_full(&**tx, find).await?.ok_or(Error::NotFound("comment"))?;
+    if row.comment.author_id != caller.user && !caller.role.is_editor() {
         return Err(Error::Forbidden("only the author and editors can change a comment"));
     }
-    precondition.check(&reload(tx, id.0).await?.etag())?;
+    if precondition.is_some() {
+        precondition.check(&row.clone().into_comment(false).etag())?;
+    }
     Ok(row)
-}
-
-async fn reload(tx: &Tx, id: Uuid) -> Result<Comment> {
-    use sea_orm::{JoinType, RelationTrait};
-    let find = comment::Entity::find_by_id(id).join(JoinType::InnerJoin, comment::Relation::Post.def());
-    load_full(&**tx, find).await?.ok_or(Error::NotFound("comment"))
 }

@@ -1,7 +1,8 @@
 //! The thread of a post: depth and visibility of replies, and the number of approved comments.
 use entity::{comment, post};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    QueryTrait, Select,
     sea_query::{CommonTableExpression, Expr, ExprTrait, LockType, Query, UnionType, WithClause},
 };
 use uuid::Uuid;
@@ -17,25 +18,40 @@ use crate::{
         problem::{Error, Result},
     },
     infra::db::Tx,
-    resources::content::posts::{self, Post, PostKey, add_to_comment_count},
+    resources::content::posts::{self, PostKey, add_to_comment_count},
 };
 
 const PARENT_NOT_APPROVED: &str = "the parent comment is not approved: approve it first";
 
-/// Locks the thread of a post until the end of the transaction.
+/// Locks the thread of a comment until the end of the transaction.
 ///
 /// Without the lock, two concurrent approvals of one comment would count twice, and the count would be wrong
 /// for a reply that is written while its parent is deleted. `FOR NO KEY UPDATE` is the weakest lock that
 /// excludes other writers of the thread; it still permits inserts of rows that reference the post.
-pub(super) async fn lock_thread(tx: &Tx, post: Uuid) -> Result<()> {
-    let find = post::Entity::find_by_id(post).select_only().column(post::Column::Id);
-    find.lock(LockType::NoKeyUpdate).into_tuple::<Uuid>().one(&**tx).await?;
+pub(super) async fn lock_thread(tx: &Tx, comment: Select<comment::Entity>) -> Result<()> {
+    // SQLite has no row locks: its transaction has the only write lock.
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let post = comment.select_only().column(comment::Column::PostId).into_query();
+        let find = post::Entity::find().select_only().column(post::Column::Id);
+        let find = find.filter(post::Column::Id.in_subquery(post)).lock(LockType::NoKeyUpdate);
+        find.into_tuple::<Uuid>().one(&**tx).await?;
+    }
     Ok(())
 }
 
+/// The columns of a post that decide about a new comment.
+#[derive(FromQueryResult)]
+pub(super) struct LockedPost {
+    pub id: Uuid,
+    pub author_id: Uuid,
+    pub published_at: i64,
+}
+
 /// Locks the thread of a post that the author can see, and returns the post.
-pub(super) async fn lock_post(tx: &Tx, author: &Principal, key: &PostKey) -> Result<post::Model> {
+pub(super) async fn lock_post(tx: &Tx, author: &Principal, key: &PostKey) -> Result<LockedPost> {
     let find = posts::visible_to(Some(author)).filter(key.matches()).lock(LockType::NoKeyUpdate);
+    let columns = [post::Column::Id, post::Column::AuthorId, post::Column::PublishedAt];
+    let find = find.select_only().columns(columns).into_model::<LockedPost>();
     find.one(&**tx).await?.ok_or(Error::NotFound("post"))
 }
 
@@ -46,13 +62,13 @@ pub(super) async fn lock_post(tx: &Tx, author: &Principal, key: &PostKey) -> Res
 pub(super) async fn reply_depth(
     tx: &Tx,
     author: &Principal,
-    post: Id<Post>,
+    post: Uuid,
     parent: Id<Comment>,
     status: CommentStatus,
 ) -> Result<i32> {
     let find = visible_to(Some(author))
         .filter(comment::Column::Id.eq(parent.0))
-        .filter(comment::Column::PostId.eq(post.0));
+        .filter(comment::Column::PostId.eq(post));
     let Some(parent) = find.one(&**tx).await? else {
         return Err(Error::InvalidState("parentId", "must be the id of a comment on this post"));
     };

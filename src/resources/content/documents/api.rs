@@ -10,13 +10,13 @@ use crate::{
     http::{
         action_response::ActionResponse,
         auth::{Caller, Editors, OptionalAuth},
-        cache_control::CacheControl,
         extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
         problem::{
             ApiError, BadRequest, Conflict, CreateErrors, NotFound, PreconditionFailed, PreconditionRequired,
         },
         response::{CreateResponse, GetResponse, ListResponse, NoContent, UpdateResponse},
     },
+    resources::content::trash::Deleted,
 };
 
 pub struct DocumentsApi(pub Documents);
@@ -30,6 +30,7 @@ impl DocumentsApi {
     /// Sorted by position, then by path. `prefix` selects a subtree. With `deleted=only`, editors list
     /// deleted documents.
     #[oai(path = "/", method = "get", operation_id = "documentsList")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn list(
         &self,
         viewer: OptionalAuth,
@@ -37,11 +38,12 @@ impl DocumentsApi {
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse<DocumentSummary>, ApiError<BadRequest>> {
         let etag = self.0.list_etag(viewer.0.as_ref(), &query, &query.target).await?;
-        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
+        let cache = Deleted::cache(query.deleted);
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, cache) {
             return Ok(unchanged);
         }
         let page = self.0.list(viewer.0.as_ref(), &query).await?;
-        Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
+        Ok(ListResponse::new(page, &etag, &query.target, cache))
     }
 
     /// Create a document
@@ -61,6 +63,7 @@ impl DocumentsApi {
     ///
     /// The id does not change when the document is moved.
     #[oai(path = "/:id", method = "get", operation_id = "documentsGet")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn get(
         &self,
         _viewer: OptionalAuth,

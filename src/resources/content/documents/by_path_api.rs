@@ -22,6 +22,7 @@ impl DocumentsByPathApi {
     ///
     /// A path has at most ten segments. A trailing slash redirects (308) to the path without it.
     #[oai(path = "/:path", method = "get", operation_id = "documentsGetByPath")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn get_by_path(
         &self,
         _viewer: OptionalAuth,

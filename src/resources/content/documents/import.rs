@@ -58,8 +58,11 @@ impl Documents {
             position: *position,
         };
         let now = self.clock.now();
-        let row = write(tx, existing, new, now).await.map_err(Error::from_insert)?;
+        let (row, changed) = write(tx, existing, new.into(), now).await.map_err(Error::from_insert)?;
         item.record(tx, row.id, row.version).await?;
+        if !changed {
+            return Ok(ImportEffect::Unchanged);
+        }
         tx.touch("documents").await?;
         emit_written(tx, &row, now);
         revisions.push(revision(&row, Change::Imported, now)?);

@@ -21,3 +21,6 @@ pub const TAG: Tag = Tag {
     name: "Documents",
     description: "Documents: a tree of documentation pages, addressed by id or by path.",
 };
+
+/// The collections whose changes can change a document or a list of documents.
+const COLLECTIONS: &[&str] = &["documents"];

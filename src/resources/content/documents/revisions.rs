@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{
     content::{self, DocumentRevision, DocumentSnapshot},
-    service::{Documents, emit_written, is_unchanged, lock, not_deleted, write},
-    types::{Document, DocumentInput},
+    service::{Documents, emit_written, lock, not_deleted, write},
+    types::{Document, DocumentPatch},
 };
 use crate::{
     domain::id::Id,
@@ -65,12 +65,16 @@ impl Documents {
                 let stored: StoredRevision<DocumentSnapshot> =
                     load_revision(&*tx, Subject::Document(id.0), revision).await?;
                 let DocumentSnapshot { path: _, title, content, position } = stored.content;
-                let path = row.path.clone().into();
-                let new = DocumentInput { path, title, content, position };
-                if is_unchanged(&row, &new) {
+                let patch = DocumentPatch {
+                    path: None,
+                    title: Some(title),
+                    content: Some(content),
+                    position: Some(position),
+                };
+                let (row, changed) = write(&tx, Some(row), patch, now).await?;
+                if !changed {
                     return Ok(row.into());
                 }
-                let row = write(&tx, Some(row), new, now).await?;
                 let restored = content::revision(&row, Change::Restored, now)?;
                 store_revisions(&tx, [restored.changed_by(&editor).restored_from(revision)]).await?;
                 emit_written(&tx, &row, now);

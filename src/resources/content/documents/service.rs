@@ -96,7 +96,7 @@ impl Documents {
         query: &DocumentQuery,
         target: &str,
     ) -> Result<ETag> {
-        let version = self.db.versions(&["documents"]).await?;
+        let version = self.db.versions(super::COLLECTIONS).await?;
         // Only lists of deleted documents differ between callers.
         let class = query.deleted.map(|_| cache_key(viewer)).unwrap_or_default();
         Ok(ETag::weak_from_parts(&["documents", &version.to_string(), &class, target]))
@@ -170,7 +170,8 @@ impl Documents {
     ) -> Result<Outcome<Document>> {
         let (editor, now) = (editor.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
-            let row = write(&tx, None, new, now).await.map_err(Error::on_unique_violation("path"))?;
+            let (row, _) =
+                write(&tx, None, new.into(), now).await.map_err(Error::on_unique_violation("path"))?;
             record(&tx, &row, Change::Created, &editor, now).await?;
             Ok(row.into())
         })
@@ -184,7 +185,7 @@ impl Documents {
         new: DocumentInput,
         precondition: Precondition,
     ) -> Result<Document> {
-        self.update_with(editor, id, precondition, move |_| new).await
+        self.update(editor, id, new.into(), precondition).await
     }
 
     pub async fn update(
@@ -194,38 +195,16 @@ impl Documents {
         patch: DocumentPatch,
         precondition: Precondition,
     ) -> Result<Document> {
-        self.update_with(editor, id, precondition, move |row| DocumentInput {
-            path: patch.path.unwrap_or_else(|| row.path.clone().into()),
-            title: patch.title.unwrap_or_else(|| row.title.clone().into()),
-            content: patch.content.unwrap_or_else(|| row.content.clone().into()),
-            position: patch.position.unwrap_or(row.position),
-        })
-        .await
-    }
-
-    /// Writes what `edit` returns for the locked row, after the check of `If-Match` in the same transaction.
-    async fn update_with<F>(
-        &self,
-        editor: &Principal,
-        id: Id<Document>,
-        precondition: Precondition,
-        edit: F,
-    ) -> Result<Document>
-    where
-        F: FnOnce(&document::Model) -> DocumentInput + Send + 'static,
-    {
         let (editor, now) = (editor.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
                 let row = lock(&tx, id).await?;
                 precondition.check(&Document::from(row.clone()).etag())?;
-                let new = edit(&row);
-                if is_unchanged(&row, &new) {
-                    return Ok(row.into());
+                let written = write(&tx, Some(row), patch, now).await;
+                let (row, changed) = written.map_err(Error::on_unique_violation("path"))?;
+                if changed {
+                    record(&tx, &row, Change::Changed, &editor, now).await?;
                 }
-                let written = write(&tx, Some(row), new, now).await;
-                let row = written.map_err(Error::on_unique_violation("path"))?;
-                record(&tx, &row, Change::Changed, &editor, now).await?;
                 Ok(row.into())
             })
             .await
@@ -264,13 +243,13 @@ impl Documents {
                     Some(row) => precondition.check(&Document::from(row.clone()).etag())?,
                     None => precondition.check_absent()?,
                 }
-                if let Some(row) = existing.as_ref().filter(|row| is_unchanged(row, &new)) {
-                    return Ok((row.clone().into(), false));
-                }
                 let created = existing.is_none();
-                let row = write(&tx, existing, new, now).await.map_err(Error::from_insert)?;
-                let change = if created { Change::Created } else { Change::Changed };
-                record(&tx, &row, change, &editor, now).await?;
+                let (row, changed) =
+                    write(&tx, existing, new.into(), now).await.map_err(Error::from_insert)?;
+                if changed {
+                    let change = if created { Change::Created } else { Change::Changed };
+                    record(&tx, &row, change, &editor, now).await?;
+                }
                 Ok((row.into(), created))
             })
             .await
@@ -310,13 +289,6 @@ impl Documents {
 /// Returns a query for the documents that are not deleted. All reads of documents start from this query.
 pub(super) fn not_deleted() -> Select<document::Entity> {
     document::Entity::find().filter(document::Column::DeletedAt.is_null())
-}
-
-/// Returns whether `new` equals the row, so that a write would change nothing.
-pub(super) fn is_unchanged(row: &document::Model, new: &DocumentInput) -> bool {
-    let DocumentInput { path, title, content, position } = new;
-    let current = (row.path.as_str(), row.title.as_str(), row.content.as_str(), row.position);
-    current == (path.as_str(), title.as_str(), content.as_str(), *position)
 }
 
 /// Stores the revision of a written row, emits its event and invalidates the lists.
@@ -372,45 +344,53 @@ pub(super) async fn find_for_update(tx: &Tx, path: &str) -> Result<Option<docume
     Ok(find.lock_exclusive().one(&**tx).await?)
 }
 
-/// Writes the next version of `existing`, or a new document.
+/// Writes the next version of `existing`, or a new document. Returns the row, and whether it was written: a patch that
+/// changes nothing writes nothing.
 ///
 /// # Errors
 /// A unique violation if another document exists at the path.
 pub(super) async fn write(
     tx: &Tx,
     existing: Option<document::Model>,
-    new: DocumentInput,
+    patch: DocumentPatch,
     now: i64,
-) -> Result<document::Model, DbErr> {
-    let DocumentInput { path, title, content, position } = new;
-    let search = search_key(&title);
-    match existing {
-        Some(row) => {
-            let version = row.version;
-            let mut row = row.into_active_model();
-            row.path = Set(path.into());
-            row.title = Set(title.into());
-            row.content = Set(content.into());
-            row.position = Set(position);
-            row.search = Set(search);
-            row.version = Set(version + 1);
-            row.updated_at = Set(now);
-            row.update(&**tx).await
-        }
-        None => {
-            let row = document::ActiveModel {
-                id: Set(Uuid::now_v7()),
-                path: Set(path.into()),
-                title: Set(title.into()),
-                content: Set(content.into()),
-                position: Set(position),
-                search: Set(search),
-                version: Set(1),
-                created_at: Set(now),
-                updated_at: Set(now),
-                deleted_at: Set(None),
-            };
-            row.insert(&**tx).await
-        }
+) -> Result<(document::Model, bool), DbErr> {
+    let Some(mut row) = existing else {
+        let id = Uuid::now_v7();
+        let mut row = document::Model {
+            id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            ..document::Model::default()
+        };
+        apply(&mut row, patch);
+        return Ok((row.into_active_model().reset_all().insert(&**tx).await?, true));
+    };
+    let before = row.clone();
+    apply(&mut row, patch);
+    if row == before {
+        return Ok((row, false));
     }
+    row.version += 1;
+    row.updated_at = now;
+    Ok((row.into_active_model().reset_all().update(&**tx).await?, true))
+}
+
+/// Applies a patch to the columns of a row.
+fn apply(row: &mut document::Model, patch: DocumentPatch) {
+    let DocumentPatch { path, title, content, position } = patch;
+    if let Some(path) = path {
+        row.path = path.into();
+    }
+    if let Some(title) = title {
+        row.title = title.into();
+    }
+    if let Some(content) = content {
+        row.content = content.into();
+    }
+    if let Some(position) = position {
+        row.position = position;
+    }
+    row.search = search_key(&row.title);
 }

@@ -8,16 +8,18 @@ use super::{
     service::Lookup,
     types::{Post, PostInput, PostPatch, PostSummary, PreviewLink},
 };
-use crate::http::{
-    action_response::ActionResponse,
-    auth::{Caller, OptionalAuth, OwnerOrEditors, Writers},
-    cache_control::CacheControl,
-    extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
-    idempotency::Outcome,
-    problem::{
-        ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, Unauthorized, UpdateErrors,
+use crate::{
+    http::{
+        action_response::ActionResponse,
+        auth::{Caller, OptionalAuth, OwnerOrEditors, Writers},
+        extract::{IdempotencyKey, IfMatch, IfNoneMatch, JsonBody, MergePatch, Path, Query},
+        idempotency::Outcome,
+        problem::{
+            ApiError, BadRequest, Conflict, CreateErrors, Forbidden, NotFound, Unauthorized, UpdateErrors,
+        },
+        response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, UpdateResponse},
     },
-    response::{CreateResponse, GetResponse, ListResponse, NoContent, OrRedirect, UpdateResponse},
+    resources::content::trash::Deleted,
 };
 
 pub struct PostsApi(pub Posts);
@@ -29,18 +31,21 @@ impl PostsApi {
     /// By default, only published posts. With `status`, authors also list their own drafts, and editors list all
     /// drafts. A page past the end is empty. An unknown tag matches no posts.
     #[oai(path = "/", method = "get", operation_id = "postsList")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn list(
         &self,
         viewer: OptionalAuth,
         query: Query<PostQuery>,
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse<PostSummary>, ApiError<BadRequest>> {
-        let etag = self.0.list_etag(viewer.0.as_ref(), &query.target).await?;
-        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, CacheControl::PUBLIC) {
+        let version = self.0.list_version(viewer.0.as_ref()).await?;
+        let etag = Posts::list_etag(viewer.0.as_ref(), version, &query.target);
+        let cache = Deleted::cache(query.deleted);
+        if let Some(unchanged) = ListResponse::not_modified(&etag, &if_none_match.0, cache) {
             return Ok(unchanged);
         }
-        let page = self.0.list(viewer.0.as_ref(), &query).await?;
-        Ok(ListResponse::new(page, &etag, &query.target, CacheControl::PUBLIC))
+        let page = self.0.list(viewer.0.as_ref(), &query, version).await?;
+        Ok(ListResponse::new(page, &etag, &query.target, cache))
     }
 
     /// Create a post
@@ -62,6 +67,7 @@ impl PostsApi {
     /// A draft is returned to its author, to editors, and to requests with the token of a preview link. Other
     /// callers get 404. A former slug redirects (308) to the current one.
     #[oai(path = "/:post", method = "get", operation_id = "postsGet")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn get(
         &self,
         viewer: OptionalAuth,

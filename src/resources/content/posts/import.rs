@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     content::PostSnapshot,
     events,
-    service::{Posts, search_text},
+    service::{Posts, replace_tags, search_text},
     slugs::claim_available,
 };
 use crate::{
@@ -80,7 +80,9 @@ impl Posts {
             }
         };
         let tags: Vec<TagName> = post.tags.iter().map(|name| name.as_str().into()).collect();
-        self.set_tags(tx, row.id, &tags, now).await?;
+        // Lock order: tags before post_tags.
+        let stored = self.tags.ensure(tx, &tags, now).await?;
+        replace_tags(tx, row.id, &stored).await?;
         replace_coauthors(tx, row.id, post.authors.get(1..).unwrap_or_default()).await?;
         store_aliases(tx, row.id, &post.aliases, now).await?;
         item.record(tx, row.id, row.version).await?;

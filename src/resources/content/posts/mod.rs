@@ -34,3 +34,6 @@ pub const TAG: Tag = Tag {
     name: "Posts",
     description: "Posts: articles with slugs, tags and authors, as drafts or published.",
 };
+
+/// The collections whose changes can change a post or a list of posts.
+const COLLECTIONS: &[&str] = &["posts", "tags", "users"];

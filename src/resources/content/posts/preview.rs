@@ -2,7 +2,10 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{post, post_slug, preview};
 use ring::hmac;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    Set,
+};
 use uuid::Uuid;
 
 use super::{
@@ -53,7 +56,7 @@ impl Posts {
         let post = self
             .db
             .write(async move |tx| {
-                let post = load_owned(&*tx, &caller, &key).await?.id;
+                let post = find_owned(&*tx, &caller, &key).await?;
                 let row = preview::ActiveModel {
                     id: Set(link),
                     post_id: Set(post),
@@ -91,7 +94,7 @@ impl Posts {
         let caller = caller.clone();
         self.db
             .write(async move |tx| {
-                let post = load_owned(&*tx, &caller, &key).await?.id;
+                let post = find_owned(&*tx, &caller, &key).await?;
                 preview::Entity::delete_many().filter(preview::Column::PostId.eq(post)).exec(&*tx).await?;
                 Ok(())
             })
@@ -104,7 +107,8 @@ impl Posts {
         let link = preview::Entity::find_by_id(link).one(self.db.read()).await?;
         let link = link.filter(|link| link.expires_at > self.clock.now()).ok_or(Error::NotFound("post"))?;
         let find = post::Entity::find_by_id(link.post_id).filter(post::Column::DeletedAt.is_null());
-        let mut post = load_full(self.db.read(), find).await?.ok_or(Error::NotFound("post"))?;
+        let mut post =
+            load_full(self.db.read(), find).await?.map(Post::from).ok_or(Error::NotFound("post"))?;
         match key {
             PostKey::Id(id) if *id == post.id => {}
             PostKey::Slug(slug) if *slug == *post.slug => {}
@@ -120,15 +124,19 @@ impl Posts {
     }
 }
 
-async fn load_owned<C: sea_orm::ConnectionTrait>(
-    db: &C,
-    caller: &Principal,
-    key: &PostKey,
-) -> Result<post::Model> {
-    let row = visible_to(Some(caller)).filter(key.matches()).one(db).await?;
-    let row = row.ok_or(Error::NotFound("post"))?;
+#[derive(FromQueryResult)]
+struct OwnedRow {
+    id: Uuid,
+    author_id: Uuid,
+}
+
+/// Returns the id of a post that the caller can edit.
+async fn find_owned<C: ConnectionTrait>(db: &C, caller: &Principal, key: &PostKey) -> Result<Uuid> {
+    let find = visible_to(Some(caller)).filter(key.matches());
+    let find = find.select_only().columns([post::Column::Id, post::Column::AuthorId]);
+    let row = find.into_model::<OwnedRow>().one(db).await?.ok_or(Error::NotFound("post"))?;
     match row.author_id == caller.user || caller.role.is_editor() {
-        true => Ok(row),
+        true => Ok(row.id),
         false => Err(Error::Forbidden("only the author and editors can manage the preview links of a post")),
     }
 }

@@ -74,12 +74,12 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 // As in `check_can_edit`: the response must not reveal revisions to readers of the post.
-                let row = match load_for_update(&tx, &caller, &key, &precondition).await {
+                let post = match load_for_update(&tx, &caller, &key, &precondition).await {
                     Err(Error::Forbidden(_)) => Err(Error::NotFound("post")),
                     loaded => loaded,
                 }?;
                 let stored: StoredRevision<PostSnapshot> =
-                    load_revision(&*tx, Subject::Post(row.id), revision).await?;
+                    load_revision(&*tx, Subject::Post(post.row.id), revision).await?;
                 let PostSnapshot { title, content, excerpt, cover_image, tags, .. } = stored.content;
                 let restore = |row: &mut post::Model| {
                     row.title = title.into();
@@ -88,7 +88,7 @@ impl Posts {
                     row.cover_image = cover_image.map(String::from);
                     PostChange { tags: Some(tags), ..PostChange::default() }
                 };
-                let (post, changed) = posts.write_version(&tx, row, now, restore).await?;
+                let (post, changed) = posts.write_version(&tx, post, now, restore).await?;
                 if changed {
                     let stored =
                         post.to_revision(Change::Restored, now)?.changed_by(&caller).restored_from(revision);

@@ -1,11 +1,14 @@
 //! Scheduled publication: each post with a schedule has one job, enqueued in the transaction that sets the
 //! schedule.
 use entity::post;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::service::{PostChange, Posts};
+use super::{
+    list::load_locked,
+    service::{PostChange, Posts},
+};
 use crate::{
     domain::timestamp::Timestamp,
     http::{
@@ -106,14 +109,15 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let find = post::Entity::find_by_id(due.post).filter(post::Column::DeletedAt.is_null());
-                let row = find.lock_exclusive().one(&*tx).await?;
+                let post = load_locked(&tx, find).await?;
                 job.finish(&tx, now).await?;
-                let Some(row) = row else { return Ok(()) };
+                let Some(post) = post else { return Ok(()) };
+                let row = &post.row;
                 let publish = row.publish_at.filter(|at| *at <= now);
                 let unpublish = row.unpublish_at.filter(|at| *at <= now);
                 let change = match (publish, unpublish) {
                     (None, None) => {
-                        return reschedule(&tx, row.id, None, next_change(&row), now).await;
+                        return reschedule(&tx, row.id, None, next_change(row), now).await;
                     }
                     (Some(_), None) => Change::Published,
                     (_, Some(_)) => Change::Unpublished,
@@ -129,7 +133,7 @@ impl Posts {
                     }
                     PostChange::default()
                 };
-                let (post, _) = posts.write_version(&tx, row, now, apply).await?;
+                let (post, _) = posts.write_version(&tx, post, now, apply).await?;
                 store_revisions(&tx, [post.to_revision(change, now)?]).await
             })
             .await

@@ -2,20 +2,19 @@
 //! tables.
 use entity::{post, post_slug, post_tag};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
+    QueryFilter, QuerySelect, QueryTrait, Set,
 };
 use uuid::Uuid;
 
 use super::{
     events,
     key::PostKey,
-    list::{load_full, page, visible_to},
+    list::{FullPost, load_full, load_locked, visible_to},
     preview::PreviewKey,
-    query::PostQuery,
     schedule::{Schedule, next_change, reschedule},
     slugs::{claim_available, claim_exact},
-    types::{Post, PostInput, PostPatch, PostSummary},
+    types::{Post, PostInput, PostPatch},
 };
 use crate::{
     domain::{
@@ -29,7 +28,7 @@ use crate::{
         cursor::CursorKey,
         etag::{ETag, Precondition},
         idempotency::{IdempotentRequest, Outcome, run_once},
-        pagination::Page,
+        pagination::TotalCache,
         problem::{Error, Result},
         response::Resource,
     },
@@ -41,7 +40,7 @@ use crate::{
         accounts::active::lock_active,
         content::{
             revisions::{Change, store_revisions},
-            tags::Tags,
+            tags::{StoredTag, TagRef, Tags},
             trash::Trash,
         },
     },
@@ -55,6 +54,7 @@ pub struct Posts {
     pub(super) cursors: CursorKey,
     pub(super) previews: PreviewKey,
     pub(super) trash: Trash,
+    pub(super) totals: TotalCache,
 }
 
 /// The result of a lookup by key.
@@ -73,25 +73,24 @@ impl Posts {
         previews: PreviewKey,
         trash: Trash,
     ) -> Self {
-        Posts { db, clock, tags, cursors, previews, trash }
+        Posts { db, clock, tags, cursors, previews, trash, totals: TotalCache::default() }
     }
 
-    /// Returns the ETag of a list for this caller. It changes with every write to posts, tags or users, which
-    /// lists contain. So a 304 needs no query for the page.
-    pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&collections_for(viewer, &["posts", "tags", "users"])).await?;
-        Ok(ETag::weak_from_parts(&["posts", &version.to_string(), &cache_key(viewer), target]))
+    /// Returns the version of lists for this caller. It changes with every write to posts, tags or users, which
+    /// lists contain.
+    pub async fn list_version(&self, viewer: Option<&Principal>) -> Result<i64> {
+        Ok(self.db.versions(&collections_for(viewer, super::COLLECTIONS)).await?)
     }
 
-    pub async fn list(&self, viewer: Option<&Principal>, query: &PostQuery) -> Result<Page<PostSummary>> {
-        let since = self.trash.cutoff(self.clock.now());
-        page(self.db.read(), &self.cursors, viewer, query, since).await
+    /// Returns the ETag of a list in a version for this caller. So a 304 needs no query for the page.
+    pub fn list_etag(viewer: Option<&Principal>, version: i64, target: &str) -> ETag {
+        ETag::weak_from_parts(&["posts", &version.to_string(), &cache_key(viewer), target])
     }
 
     pub async fn get(&self, viewer: Option<&Principal>, key: &PostKey) -> Result<Lookup<Post>> {
         let find = visible_to(viewer).filter(key.matches());
         match (load_full(self.db.read(), find).await?, key) {
-            (Some(post), _) => Ok(Lookup::Current(post.redacted_for(viewer))),
+            (Some(post), _) => Ok(Lookup::Current(Post::from(post).redacted_for(viewer))),
             (None, PostKey::Id(_)) => Err(Error::NotFound("post")),
             (None, PostKey::Slug(slug)) => Ok(Lookup::Moved(self.current_slug(viewer, slug).await?)),
         }
@@ -110,9 +109,9 @@ impl Posts {
 
     /// Returns the current slug of the post that had this slug; 404 if the caller cannot see the post.
     async fn current_slug(&self, viewer: Option<&Principal>, former: &str) -> Result<String> {
-        let former = post_slug::Entity::find_by_id(former.to_owned()).one(self.db.read()).await?;
-        let former = former.ok_or(Error::NotFound("post"))?;
-        let find = visible_to(viewer).filter(post::Column::Id.eq(former.post_id));
+        let post = post_slug::Entity::find_by_id(former.to_owned());
+        let post = post.select_only().column(post_slug::Column::PostId).into_query();
+        let find = visible_to(viewer).filter(post::Column::Id.in_subquery(post));
         let current: Option<String> =
             find.select_only().column(post::Column::Slug).into_tuple().one(self.db.read()).await?;
         current.ok_or(Error::NotFound("post"))
@@ -126,9 +125,10 @@ impl Posts {
     ) -> Result<Outcome<Post>> {
         let (posts, author, now) = (self.clone(), author.clone(), self.clock.now());
         run_once(&self.db, attempt, async move |tx| {
-            lock_active(&tx, &author).await?;
+            let caller = author;
+            let author = lock_active(&tx, &caller).await?;
             let id = Uuid::now_v7();
-            let mut row = empty_draft(id, author.user, now);
+            let mut row = empty_draft(id, caller.user, now);
             let PostChange { slug, tags, published, schedule } = apply(&mut row, new.into());
             row.slug = match slug {
                 Some(slug) => claim_exact(&tx, id, &slug, now).await?,
@@ -138,14 +138,18 @@ impl Posts {
             let published = published.unwrap_or_default();
             row.published_at = if published { now } else { 0 };
             schedule.apply(&mut row, false, now)?;
-            let due = next_change(&row);
-            row.into_active_model().reset_all().insert(&*tx).await?;
-            reschedule(&tx, id, None, due, now).await?;
-            posts.set_tags(&tx, id, &tags.unwrap_or_default(), now).await?;
+            post::Entity::insert(row.clone().into_active_model().reset_all())
+                .exec_without_returning(&*tx)
+                .await?;
+            reschedule(&tx, id, None, next_change(&row), now).await?;
+            let tags = posts.tags.ensure(&tx, &tags.unwrap_or_default(), now).await?;
+            insert_tags(&tx, id, &tags).await?;
             tx.touch(if published { "posts" } else { RESTRICTED }).await?;
-            let post = reload(&tx, id).await?;
+            let tag_ids = tags.iter().map(|tag| tag.id).collect();
+            let tags = tags.into_iter().map(TagRef::from).collect();
+            let post = Post::from(FullPost { row, author, coauthors: Vec::new(), tags, tag_ids });
             events::created(&tx, &post, now);
-            store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&author)]).await?;
+            store_revisions(&tx, [post.to_revision(Change::Created, now)?.changed_by(&caller)]).await?;
             Ok(post)
         })
         .await
@@ -171,8 +175,8 @@ impl Posts {
         let (posts, caller, now) = (self.clone(), caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, &key, &precondition).await?;
-                let (post, changed) = posts.write_version(&tx, row, now, |row| apply(row, patch)).await?;
+                let post = load_for_update(&tx, &caller, &key, &precondition).await?;
+                let (post, changed) = posts.write_version(&tx, post, now, |row| apply(row, patch)).await?;
                 if changed {
                     store_revisions(&tx, [post.to_revision(Change::Changed, now)?.changed_by(&caller)])
                         .await?;
@@ -186,90 +190,108 @@ impl Posts {
         let (caller, now) = (caller.clone(), self.clock.now());
         self.db
             .write(async move |tx| {
-                let row = load_for_update(&tx, &caller, &key, &precondition).await?;
-                let (id, version, published) = (row.id, row.version, row.published_at > 0);
-                reschedule(&tx, id, next_change(&row), None, now).await?;
-                let mut row = row.into_active_model();
-                row.deleted_at = Set(Some(now));
-                row.publish_at = Set(None);
-                row.unpublish_at = Set(None);
-                row.version = Set(version + 1);
-                row.update(&*tx).await?;
-                tx.touch(if published { "posts" } else { RESTRICTED }).await?;
-                let post = reload(&tx, id).await?;
+                let mut post = load_for_update(&tx, &caller, &key, &precondition).await?;
+                let before = post.row.clone();
+                reschedule(&tx, before.id, next_change(&before), None, now).await?;
+                post.row.deleted_at = Some(now);
+                post.row.publish_at = None;
+                post.row.unpublish_at = None;
+                post.row.version += 1;
+                write_changes(&tx, &before, &post.row).await?;
+                tx.touch(if before.published_at > 0 { "posts" } else { RESTRICTED }).await?;
+                let post = Post::from(post);
                 events::deleted(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Deleted, now)?.changed_by(&caller)]).await
             })
             .await
     }
 
-    /// Writes the next version of a locked row, unless `edit` changes nothing; returns whether it wrote one.
+    /// Writes the next version of a locked post, unless `edit` changes nothing; returns whether it wrote one.
     pub(super) async fn write_version<F>(
         &self,
         tx: &Tx,
-        mut row: post::Model,
+        mut post: FullPost,
         now: i64,
         edit: F,
     ) -> Result<(Post, bool)>
     where
         F: FnOnce(&mut post::Model) -> PostChange,
     {
-        let (before, id, was_published) = (row.clone(), row.id, row.published_at > 0);
-        let change = edit(&mut row);
+        let (before, was_published) = (post.row.clone(), post.row.published_at > 0);
+        let row = &mut post.row;
+        let change = edit(row);
         if let Some(slug) = change.slug.filter(|slug| **slug != *row.slug) {
-            row.slug = claim_exact(tx, id, &slug, now).await?;
+            row.slug = claim_exact(tx, row.id, &slug, now).await?;
         }
         match change.published {
             Some(true) if row.published_at == 0 => row.published_at = now,
             Some(false) => row.published_at = 0,
             _ => {}
         }
-        change.schedule.apply(&mut row, was_published, now)?;
+        change.schedule.apply(row, was_published, now)?;
         row.search = search_text(&row.title, row.excerpt.as_deref());
         let tags_changed = match change.tags {
-            Some(tags) => self.set_tags(tx, id, &tags, now).await?,
+            Some(names) => {
+                // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
+                let tags = self.tags.ensure(tx, &names, now).await?;
+                // Ids, because a tag can be deleted and created again since the post was loaded.
+                let is_changed = !tags.iter().map(|tag| &tag.id).eq(&post.tag_ids);
+                if is_changed {
+                    replace_tags(tx, row.id, &tags).await?;
+                    post.tags = tags.into_iter().map(TagRef::from).collect();
+                }
+                is_changed
+            }
             None => false,
         };
-        if row == before && !tags_changed {
-            return Ok((reload(tx, id).await?, false));
+        if *row == before && !tags_changed {
+            return Ok((post.into(), false));
         }
-        reschedule(tx, id, next_change(&before), next_change(&row), now).await?;
+        reschedule(tx, before.id, next_change(&before), next_change(row), now).await?;
         row.version += 1;
         row.updated_at = now;
+        write_changes(tx, &before, row).await?;
         let public = was_published || row.published_at > 0;
-        let mut row = row.into_active_model().reset_all();
-        // Not written, so that this update cannot overwrite the count that the comment service maintains.
-        row.comments_count = NotSet;
-        row.update(&**tx).await?;
         tx.touch(if public { "posts" } else { RESTRICTED }).await?;
-        let post = reload(tx, id).await?;
+        let post = Post::from(post);
         events::updated(tx, &post, was_published, now);
         Ok((post, true))
     }
+}
 
-    /// Replaces the tags of a post, in this order; returns whether they changed.
-    pub(super) async fn set_tags(&self, tx: &Tx, post: Uuid, names: &[TagName], now: i64) -> Result<bool> {
-        // Lock order: tags before post_tags, as in the deletion of a tag. The reverse order can deadlock.
-        let tags = self.tags.ensure(tx, names, now).await?;
-        let current = post_tag::Entity::find().filter(post_tag::Column::PostId.eq(post));
-        let current = current.select_only().column(post_tag::Column::TagId);
-        let current: Vec<Uuid> =
-            current.order_by_asc(post_tag::Column::Position).into_tuple().all(&**tx).await?;
-        if current == tags {
-            return Ok(false);
+/// Writes the columns of a row that have changed. SQLite updates the indexes of all columns that a statement sets, also
+/// if their values are the same.
+pub(super) async fn write_changes(tx: &Tx, before: &post::Model, after: &post::Model) -> Result<()> {
+    let mut update = before.clone().into_active_model();
+    for column in post::Column::iter() {
+        let value = after.get(column);
+        if value != before.get(column) {
+            update.set(column, value);
         }
-        post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
-        let rows = tags.into_iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
-            post_id: Set(post),
-            tag_id: Set(tag),
-            position: Set(position),
-        });
-        let rows: Vec<_> = rows.collect();
-        if !rows.is_empty() {
-            post_tag::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
-        }
-        Ok(true)
     }
+    post::Entity::update(update).exec_without_returning(&**tx).await?;
+    Ok(())
+}
+
+/// Replaces the tags of a post, in this order.
+pub(super) async fn replace_tags(tx: &Tx, post: Uuid, tags: &[StoredTag]) -> Result<()> {
+    post_tag::Entity::delete_many().filter(post_tag::Column::PostId.eq(post)).exec(&**tx).await?;
+    insert_tags(tx, post, tags).await
+}
+
+/// Adds tags to a post that has none.
+async fn insert_tags(tx: &Tx, post: Uuid, tags: &[StoredTag]) -> Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let rows = tags.iter().zip(0..).map(|(tag, position)| post_tag::ActiveModel {
+        post_id: Set(post),
+        tag_id: Set(tag.id),
+        position: Set(position),
+        listed_at: NotSet,
+    });
+    post_tag::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    Ok(())
 }
 
 /// The part of a change that is not a plain column of the row.
@@ -309,38 +331,29 @@ fn empty_draft(id: Uuid, author: Uuid, now: i64) -> post::Model {
     }
 }
 
-/// Locks and returns the row for an update, after the checks of visibility (404), owner (403) and `If-Match`
+/// Locks and returns the post for an update, after the checks of visibility (404), owner (403) and `If-Match`
 /// (412).
 pub(super) async fn load_for_update(
     tx: &Tx,
     caller: &Principal,
     key: &PostKey,
     precondition: &Precondition,
-) -> Result<post::Model> {
-    let find = visible_to(Some(caller)).filter(key.matches());
-    let row = check_owner(caller, find.clone().lock_exclusive().one(&**tx).await?)?;
+) -> Result<FullPost> {
+    let post = load_locked(tx, visible_to(Some(caller)).filter(key.matches())).await?;
+    let post = post.ok_or(Error::NotFound("post"))?;
+    check_owner(caller, post.row.author_id)?;
     if precondition.is_some() {
-        let post = load_full(&**tx, find).await?.ok_or(Error::NotFound("post"))?;
-        precondition.check(&post.etag())?;
+        precondition.check(&Post::from(post.clone()).etag())?;
     }
-    Ok(row)
+    Ok(post)
 }
 
-/// Returns the row if the caller can edit it: as its author or as an editor.
-pub(super) fn check_owner(caller: &Principal, row: Option<post::Model>) -> Result<post::Model> {
-    let row = row.ok_or(Error::NotFound("post"))?;
-    match row.author_id == caller.user || caller.role.is_editor() {
-        true => Ok(row),
+/// Fails unless the caller can edit a post of this author: as the author or as an editor.
+pub(super) fn check_owner(caller: &Principal, author: Uuid) -> Result<()> {
+    match author == caller.user || caller.role.is_editor() {
+        true => Ok(()),
         false => Err(Error::Forbidden("only the author and editors can change a post")),
     }
-}
-
-/// Loads the post as its own transaction sees it, for the response, the event and the revision.
-pub(super) async fn reload(tx: &Tx, id: Uuid) -> Result<Post> {
-    let find = post::Entity::find_by_id(id);
-    load_full(&**tx, find)
-        .await?
-        .ok_or_else(|| Error::Internal("a post is missing in its own transaction".into()))
 }
 
 /// Returns the text that the parameter `q` is matched against: case and accents are folded.

@@ -1,15 +1,13 @@
 //! Deleted posts: restorable during the retention period, then purged.
 use entity::{post, post_slug};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select, Set,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::{
     events,
     key::PostKey,
-    list::visible_to,
-    service::{Posts, check_owner, reload},
+    list::{load_full, load_locked, visible_to},
+    service::{Posts, check_owner, write_changes},
     types::Post,
 };
 use crate::{
@@ -41,20 +39,20 @@ impl Posts {
         self.db
             .write(async move |tx| {
                 let find = in_trash(Some(&caller), since).filter(key.matches());
-                let Some(row) = find.lock_exclusive().one(&*tx).await? else {
-                    let find = visible_to(Some(&caller)).filter(key.matches());
-                    let row = check_owner(&caller, find.one(&*tx).await?)?;
-                    return reload(&tx, row.id).await;
+                let Some(mut post) = load_locked(&tx, find).await? else {
+                    let post = load_full(&*tx, visible_to(Some(&caller)).filter(key.matches())).await?;
+                    let post = post.ok_or(Error::NotFound("post"))?;
+                    check_owner(&caller, post.row.author_id)?;
+                    return Ok(post.into());
                 };
-                let (id, version, published) = (row.id, row.version + 1, row.published_at > 0);
-                let mut row = row.into_active_model();
-                row.deleted_at = Set(None);
-                row.version = Set(version);
-                row.update(&*tx).await?;
-                let post = reload(&tx, id).await?;
+                let before = post.row.clone();
+                post.row.deleted_at = None;
+                post.row.version += 1;
+                write_changes(&tx, &before, &post.row).await?;
+                let post = Post::from(post);
                 events::restored(&tx, &post, now);
                 store_revisions(&tx, [post.to_revision(Change::Undeleted, now)?.changed_by(&caller)]).await?;
-                tx.touch(if published { "posts" } else { RESTRICTED }).await?;
+                tx.touch(if post.published { "posts" } else { RESTRICTED }).await?;
                 Ok(post)
             })
             .await

@@ -25,6 +25,7 @@ impl TagsApi {
     /// The number counts published posts. A tag that only drafts have is listed for callers that can read one
     /// of them.
     #[oai(path = "/", method = "get", operation_id = "tagsList")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn list(
         &self,
         viewer: OptionalAuth,
@@ -47,6 +48,7 @@ impl TagsApi {
     ///
     /// The response contains the number of published posts with the tag.
     #[oai(path = "/:slug", method = "get", operation_id = "tagsGet")]
+    #[operation(cached_by = "super::COLLECTIONS")]
     async fn get(
         &self,
         viewer: OptionalAuth,

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::types::{TagInput, TagPatch, TagQuery, TagSort, TagView};
+use super::types::{TagInput, TagPatch, TagQuery, TagRef, TagSort, TagView};
 use crate::{
     domain::{
         event::{Audience, EventType},
@@ -126,7 +126,7 @@ impl Tags {
     /// Returns the ETag of a list for this caller. It changes with every write to tags or posts, which are
     /// counted.
     pub async fn list_etag(&self, viewer: Option<&Principal>, target: &str) -> Result<ETag> {
-        let version = self.db.versions(&collections_for(viewer, &["tags", "posts"])).await?;
+        let version = self.db.versions(&collections_for(viewer, super::COLLECTIONS)).await?;
         Ok(ETag::weak_from_parts(&["tags", &version.to_string(), &cache_key(viewer), target]))
     }
 
@@ -267,9 +267,9 @@ impl Tags {
             .await
     }
 
-    /// Returns the ids of the tags with these names, in order, and creates missing tags. Names with the same
-    /// slug are the same tag.
-    pub async fn ensure(&self, tx: &Tx, names: &[TagName], now: i64) -> Result<Vec<Uuid>> {
+    /// Returns the tags with these names, in order, and creates missing tags. Names with the same slug are the
+    /// same tag.
+    pub async fn ensure(&self, tx: &Tx, names: &[TagName], now: i64) -> Result<Vec<StoredTag>> {
         let mut slugs: Vec<(String, String)> = Vec::new();
         for name in names {
             let slug = slugify(name, "tag");
@@ -280,40 +280,75 @@ impl Tags {
         if slugs.is_empty() {
             return Ok(Vec::new());
         }
-        // All transactions insert and lock tags in the order of the slugs. Otherwise two posts with the same
-        // new tags could deadlock.
-        let mut sorted: Vec<_> = slugs.iter().collect();
-        sorted.sort();
-        let rows = sorted.into_iter().map(|(slug, name)| tag::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            slug: Set(slug.clone()),
-            name: Set(name.clone()),
+        let mut found = lock_tags(tx, &slugs).await?;
+        let missing = |(slug, _): &&(String, String)| found.iter().all(|tag| tag.slug != *slug);
+        let mut missing: Vec<_> = slugs.iter().filter(missing).collect();
+        if !missing.is_empty() {
+            // All transactions insert and lock tags in the order of the slugs. Otherwise two posts with the same
+            // new tags could deadlock.
+            missing.sort();
+            let new = missing.into_iter().map(|(slug, name)| StoredTag {
+                id: Uuid::now_v7(),
+                slug: slug.clone(),
+                name: name.clone(),
+            });
+            let new: Vec<StoredTag> = new.collect();
+            let inserted = tag::Entity::insert_many(new.iter().map(|tag| tag.to_row(now)))
+                .on_conflict(OnConflict::column(tag::Column::Slug).do_nothing().to_owned())
+                .exec_without_returning(&**tx)
+                .await?;
+            if inserted > 0 {
+                tx.touch(RESTRICTED).await?;
+            }
+            match inserted == new.len() as u64 {
+                true => found.extend(new),
+                // Concurrent transactions created some of them.
+                false => found = lock_tags(tx, &slugs).await?,
+            }
+        }
+        let find = |slug: &String| found.iter().find(|tag| tag.slug == *slug).cloned();
+        Ok(slugs.iter().filter_map(|(slug, _)| find(slug)).collect())
+    }
+}
+
+/// A tag in the transaction of a post.
+#[derive(Debug, Clone, FromQueryResult)]
+pub struct StoredTag {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+}
+
+impl StoredTag {
+    fn to_row(&self, now: i64) -> tag::ActiveModel {
+        tag::ActiveModel {
+            id: Set(self.id),
+            slug: Set(self.slug.clone()),
+            name: Set(self.name.clone()),
             description: Set(None),
             listed_without_posts: Set(0),
             version: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
-        });
-        let inserted = tag::Entity::insert_many(rows)
-            .on_conflict(OnConflict::column(tag::Column::Slug).do_nothing().to_owned())
-            .exec_without_returning(&**tx)
-            .await?;
-        if inserted > 0 {
-            tx.touch(RESTRICTED).await?;
         }
-        let found: Vec<(String, Uuid)> = tag::Entity::find()
-            .select_only()
-            .columns([tag::Column::Slug, tag::Column::Id])
-            .filter(tag::Column::Slug.is_in(slugs.iter().map(|(slug, _)| slug.clone())))
-            .order_by_asc(tag::Column::Slug)
-            // Blocks the deletion of these tags until the post references them.
-            .lock(LockType::KeyShare)
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        let id = |slug: &String| found.iter().find(|(other, _)| other == slug).map(|(_, id)| *id);
-        Ok(slugs.iter().filter_map(|(slug, _)| id(slug)).collect())
     }
+}
+
+impl From<StoredTag> for TagRef {
+    fn from(tag: StoredTag) -> Self {
+        TagRef { slug: tag.slug.into(), name: tag.name.into() }
+    }
+}
+
+/// Returns the tags with these slugs. The lock blocks their deletion until the post references them.
+async fn lock_tags(tx: &Tx, slugs: &[(String, String)]) -> Result<Vec<StoredTag>> {
+    let find = tag::Entity::find()
+        .select_only()
+        .columns([tag::Column::Id, tag::Column::Slug, tag::Column::Name])
+        .filter(tag::Column::Slug.is_in(slugs.iter().map(|(slug, _)| slug.clone())))
+        .order_by_asc(tag::Column::Slug)
+        .lock(LockType::KeyShare);
+    Ok(find.into_model::<StoredTag>().all(&**tx).await?)
 }
 
 /// Locks and returns the row, so that of two concurrent updates with the same `If-Match` one gets 412. The

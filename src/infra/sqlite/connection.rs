@@ -1,0 +1,310 @@
+//! A connection.
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use rusqlite::OpenFlags;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, ProxyDatabaseConnector,
+    ProxyDatabaseTrait, ProxyExecResult, ProxyRow, QueryResult, Statement, metric::Info,
+    prelude::async_trait::async_trait,
+};
+
+use super::rows::{Columns, bind, connect_error, exec_error, query_error};
+use crate::infra::query_log::QueryObserver;
+
+/// How long a connection waits for a lock of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements per connection. Each takes about 10 KiB.
+const MAX_PREPARED: usize = 128;
+
+/// Instructions of the virtual machine between two calls of the progress handler: about 20 microseconds.
+const PROGRESS_STEPS: i32 = 1000;
+
+const WRITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+    PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000";
+
+const READ_PRAGMAS: &str = "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8000; PRAGMA query_only = ON";
+
+/// `BEGIN IMMEDIATE` takes the write lock at the start. A deferred transaction that reads first can find the
+/// lock held when it begins to write; SQLite then fails with BUSY at once, and the busy timeout does not
+/// apply.
+pub const BEGIN: &str = "BEGIN IMMEDIATE";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// A database file, and the observer of its statements.
+#[derive(Clone)]
+pub struct Database {
+    path: Arc<Path>,
+    observer: Option<QueryObserver>,
+}
+
+impl Database {
+    pub fn new(path: PathBuf, observer: Option<QueryObserver>) -> Self {
+        Database { path: path.into(), observer }
+    }
+
+    /// Opens a connection.
+    pub fn connect(&self, access: Access) -> Result<Connection, DbErr> {
+        self.open(access).map_err(connect_error)
+    }
+
+    fn open(&self, access: Access) -> Result<Connection, rusqlite::Error> {
+        // A connection is used by one thread at a time, so SQLite does not need to lock it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let inner = rusqlite::Connection::open_with_flags(&self.path, flags)?;
+        inner.busy_timeout(BUSY_TIMEOUT)?;
+        inner.set_prepared_statement_cache_capacity(MAX_PREPARED);
+        inner.execute_batch(match access {
+            Access::ReadWrite => WRITE_PRAGMAS,
+            Access::ReadOnly => READ_PRAGMAS,
+        })?;
+        Ok(Connection { inner, columns: HashMap::default(), observer: self.observer.clone(), limit: None })
+    }
+}
+
+/// A connection. It executes statements on the calling thread.
+pub struct Connection {
+    inner: rusqlite::Connection,
+    /// The columns of prepared statements, by SQL text.
+    columns: HashMap<Box<str>, Arc<Columns>, foldhash::fast::RandomState>,
+    observer: Option<QueryObserver>,
+    limit: Option<TimeLimit>,
+}
+
+/// A time limit of each statement.
+struct TimeLimit {
+    duration: Duration,
+    epoch: Instant,
+    /// The end of the running statement in microseconds since the epoch.
+    deadline: Arc<AtomicU64>,
+}
+
+const NO_DEADLINE: u64 = u64::MAX;
+
+impl TimeLimit {
+    fn start(&self) {
+        let deadline = self.epoch.elapsed() + self.duration;
+        self.deadline.store(deadline.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    fn stop(&self) {
+        self.deadline.store(NO_DEADLINE, Ordering::Relaxed);
+    }
+}
+
+impl Connection {
+    /// Interrupts each later statement that takes longer.
+    pub fn set_time_limit(&mut self, duration: Duration) -> Result<(), DbErr> {
+        let limit =
+            TimeLimit { duration, epoch: Instant::now(), deadline: Arc::new(AtomicU64::new(NO_DEADLINE)) };
+        let (epoch, deadline) = (limit.epoch, limit.deadline.clone());
+        let is_over = move || epoch.elapsed().as_micros() as u64 > deadline.load(Ordering::Relaxed);
+        self.interrupt_if(is_over)?;
+        self.limit = Some(limit);
+        Ok(())
+    }
+
+    /// Interrupts each later statement for which the function returns true while it runs.
+    pub fn interrupt_if(&mut self, is_over: impl FnMut() -> bool + Send + 'static) -> Result<(), DbErr> {
+        self.inner.progress_handler(PROGRESS_STEPS, Some(is_over)).map_err(exec_error)
+    }
+
+    /// Returns up to `max_rows` rows.
+    pub fn query(&mut self, statement: &Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
+        let mut found = Vec::new();
+        self.observe(statement, |connection| {
+            connection.for_each_row(statement, |row| {
+                found.push(row);
+                found.len() < max_rows
+            })
+        })?;
+        Ok(found)
+    }
+
+    /// Calls `next` with each row until it returns false.
+    pub fn for_each_row(
+        &mut self,
+        statement: &Statement,
+        mut next: impl FnMut(ProxyRow) -> bool,
+    ) -> Result<(), DbErr> {
+        let mut prepared = self.inner.prepare_cached(&statement.sql).map_err(query_error)?;
+        bind(&mut prepared, statement.values.as_ref()).map_err(query_error)?;
+        let columns = match self.columns.get(statement.sql.as_str()) {
+            Some(columns) => columns.clone(),
+            None => {
+                if self.columns.len() >= 2 * MAX_PREPARED {
+                    self.columns.clear();
+                }
+                let columns = Arc::new(Columns::of(&prepared));
+                self.columns.insert(statement.sql.as_str().into(), columns.clone());
+                columns
+            }
+        };
+        // The preparation has no limit: it loads the schema the first time.
+        if let Some(limit) = &self.limit {
+            limit.start();
+        }
+        let mut rows = prepared.raw_query();
+        let result = loop {
+            match rows.next() {
+                Ok(Some(row)) => match columns.decode(row).map(&mut next) {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(error) => break Err(error),
+                },
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(query_error(error)),
+            }
+        };
+        if let Some(limit) = &self.limit {
+            limit.stop();
+        }
+        result
+    }
+
+    /// Runs a statement and ignores its rows.
+    pub fn execute(&mut self, statement: &Statement) -> Result<ProxyExecResult, DbErr> {
+        self.observe(statement, |connection| {
+            let mut prepared = connection.inner.prepare_cached(&statement.sql).map_err(exec_error)?;
+            bind(&mut prepared, statement.values.as_ref()).map_err(exec_error)?;
+            let mut rows = prepared.raw_query();
+            while rows.next().map_err(exec_error)?.is_some() {}
+            drop(rows);
+            Ok(connection.exec_result())
+        })
+    }
+
+    /// Runs statements without values.
+    pub fn execute_unprepared(&mut self, sql: &str) -> Result<ProxyExecResult, DbErr> {
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        self.observe(&statement, |connection| {
+            connection.inner.execute_batch(sql).map_err(exec_error)?;
+            Ok(connection.exec_result())
+        })
+    }
+
+    fn exec_result(&self) -> ProxyExecResult {
+        ProxyExecResult {
+            last_insert_id: u64::try_from(self.inner.last_insert_rowid()).unwrap_or_default(),
+            rows_affected: self.inner.changes(),
+        }
+    }
+
+    /// Runs a statement without values that belongs to a transaction, such as BEGIN.
+    pub fn control(&mut self, sql: &str) -> Result<(), DbErr> {
+        let mut prepared = self.inner.prepare_cached(sql).map_err(exec_error)?;
+        prepared.raw_execute().map(|_| ()).map_err(exec_error)
+    }
+
+    /// Returns whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        !self.inner.is_autocommit()
+    }
+
+    fn observe<T>(
+        &mut self,
+        statement: &Statement,
+        run: impl FnOnce(&mut Self) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let Some(observer) = self.observer.clone() else { return run(self) };
+        let started = Instant::now();
+        let result = run(self);
+        // An interrupted statement is repeated, or its caller is cancelled.
+        if !result.as_ref().is_err_and(super::error::is_interrupted) {
+            observer(&Info { elapsed: started.elapsed(), statement, failed: result.is_err() });
+        }
+        result
+    }
+}
+
+/// A connection that a transaction shares with the handles to it.
+#[derive(Clone)]
+pub struct SharedConnection(Arc<Mutex<Connection>>);
+
+impl SharedConnection {
+    pub fn new(connection: Connection) -> Self {
+        SharedConnection(Arc::new(Mutex::new(connection)))
+    }
+
+    /// Runs `work`, after the statement that is running.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Connection) -> T) -> T {
+        work(&mut self.0.lock())
+    }
+}
+
+impl SharedConnection {
+    /// Returns a connection of SeaORM, which migrations require. Its transactions have no effect: the caller begins
+    /// and ends one around the migrations, because the proxy cannot report that a commit fails.
+    pub fn proxy(&self) -> Result<DatabaseConnection, DbErr> {
+        ProxyDatabaseConnector::connect(DbBackend::Sqlite, Arc::new(Box::new(Proxy(self.clone()))))
+    }
+}
+
+struct Proxy(SharedConnection);
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxy")
+    }
+}
+
+#[async_trait]
+impl ProxyDatabaseTrait for Proxy {
+    async fn query(&self, statement: Statement) -> Result<Vec<ProxyRow>, DbErr> {
+        self.0.with(|connection| connection.query(&statement, usize::MAX))
+    }
+
+    async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
+        self.0.with(|connection| match &statement.values {
+            Some(_) => connection.execute(&statement),
+            // The proxy passes several statements as one if they have no values.
+            None => connection.execute_unprepared(&statement.sql),
+        })
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for SharedConnection {
+    fn get_database_backend(&self) -> DbBackend {
+        DbBackend::Sqlite
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.with(|connection| connection.execute(&statement)).map(Into::into)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.with(|connection| connection.execute_unprepared(sql)).map(Into::into)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let rows = self.with(|connection| connection.query(&statement, 1))?;
+        Ok(rows.into_iter().next().map(Into::into))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let rows = self.with(|connection| connection.query(&statement, usize::MAX))?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn support_returning(&self) -> bool {
+        true
+    }
+}

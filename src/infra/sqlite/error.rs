@@ -1,0 +1,86 @@
+//! Errors of SQLite as SeaORM errors.
+use std::{borrow::Cow, error::Error, fmt};
+
+use rusqlite::ffi;
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{
+        self,
+        error::{DatabaseError, ErrorKind},
+    },
+};
+
+/// An error of SQLite with its extended result code.
+#[derive(Debug)]
+struct SqliteFailure {
+    code: i32,
+    message: String,
+}
+
+impl fmt::Display for SqliteFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(code: {}) {}", self.code, self.message)
+    }
+}
+
+impl Error for SqliteFailure {}
+
+impl DatabaseError for SqliteFailure {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.code.to_string().into())
+    }
+
+    fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.code {
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => ErrorKind::UniqueViolation,
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ErrorKind::ForeignKeyViolation,
+            ffi::SQLITE_CONSTRAINT_NOTNULL => ErrorKind::NotNullViolation,
+            ffi::SQLITE_CONSTRAINT_CHECK => ErrorKind::CheckViolation,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+/// Converts an error of the driver. Errors of SQLite keep their code.
+pub fn runtime_error(error: &rusqlite::Error) -> RuntimeErr {
+    match error.sqlite_error() {
+        Some(failure) => {
+            let failure = SqliteFailure { code: failure.extended_code, message: error.to_string() };
+            RuntimeErr::SqlxError(sqlx::Error::Database(Box::new(failure)).into())
+        }
+        None => RuntimeErr::Internal(error.to_string()),
+    }
+}
+
+/// Returns the extended result code of an error of a connection of this module.
+pub fn code(error: &DbErr) -> Option<i32> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return None;
+    };
+    let sqlx::Error::Database(error) = &**cause else { return None };
+    error.try_downcast_ref::<SqliteFailure>().map(|failure| failure.code)
+}
+
+/// Returns whether a progress handler stopped the statement.
+pub fn is_interrupted(error: &DbErr) -> bool {
+    code(error) == Some(ffi::SQLITE_INTERRUPT)
+}

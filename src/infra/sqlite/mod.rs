@@ -1,0 +1,12 @@
+//! SQLite connections that execute SeaORM statements on the calling thread. A driver that sends each statement to
+//! a thread of the connection pays for two context switches per statement, more than most statements cost.
+mod connection;
+mod error;
+mod readers;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+pub(super) use connection::{Access, BEGIN, Connection, Database, SharedConnection};
+pub(super) use error::code;
+pub(super) use readers::Readers;

@@ -1,0 +1,203 @@
+//! The connections for queries.
+//!
+//! A query runs on the calling thread, because a typical one takes less time than two context switches. One that
+//! takes longer than [`INLINE_LIMIT`] would delay the other tasks of that thread: it is interrupted and repeated on
+//! a thread for blocking work.
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyRow, QueryResult, Statement,
+    prelude::async_trait::async_trait,
+};
+use tokio::sync::{
+    Semaphore,
+    oneshot::{self, error::TryRecvError},
+};
+use tracing::Span;
+
+use super::{Access, Connection, Database, error::is_interrupted};
+use crate::infra::transaction::custom_error;
+
+/// Maximum duration of a query on the calling thread.
+const INLINE_LIMIT: Duration = Duration::from_millis(1);
+
+/// After an interruption, this number of executions of the statement skips the inline connection.
+const SKIPPED: u32 = 64;
+
+/// Maximum number of statements that are known to be slow.
+const MAX_SLOW: usize = 64;
+
+/// Slow queries at the same time. More than there are cores, because they also wait for the disk.
+const SLOW_QUERIES: usize = 8;
+
+/// How long a slow query waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The read-only connections of a database. Clones share them.
+#[derive(Clone)]
+pub struct Readers(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    /// As many as the runtime has threads, so that one is usually available.
+    inline: Box<[Mutex<Option<InlineReader>>]>,
+    /// Idle connections for slow queries. They are opened when they are needed.
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+struct InlineReader {
+    connection: Connection,
+    /// Statements that were interrupted, with the number of executions that skip this reader.
+    slow: HashMap<String, u32>,
+}
+
+impl Readers {
+    /// Opens one connection per core.
+    pub fn open(database: Database) -> Result<Self, DbErr> {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let open = || {
+            let mut connection = database.connect(Access::ReadOnly)?;
+            connection.set_time_limit(INLINE_LIMIT)?;
+            Ok(Mutex::new(Some(InlineReader { connection, slow: HashMap::new() })))
+        };
+        let inline = (0..cores).map(|_| open()).collect::<Result<_, DbErr>>()?;
+        let permits = Arc::new(Semaphore::new(SLOW_QUERIES));
+        Ok(Readers(Arc::new(Inner { database, inline, idle: Mutex::default(), permits })))
+    }
+
+    async fn query(&self, statement: Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
+        match self.query_inline(&statement, max_rows) {
+            Some(result) => result,
+            None => self.query_on_thread(statement, max_rows).await,
+        }
+    }
+
+    /// Runs a query on the calling thread. Returns `None` if it must run on a thread for blocking work.
+    fn query_inline(&self, statement: &Statement, max_rows: usize) -> Option<Result<Vec<ProxyRow>, DbErr>> {
+        let readers = &self.0.inline;
+        let first = thread_number();
+        let free = (0..readers.len()).find_map(|step| readers[(first + step) % readers.len()].try_lock());
+        let mut slot = free?;
+        let reader = slot.as_mut()?;
+        // Usually empty, so that most queries need no lookup.
+        if !reader.slow.is_empty()
+            && let Some(skips) = reader.slow.get_mut(&statement.sql)
+        {
+            *skips -= 1;
+            if *skips == 0 {
+                reader.slow.remove(&statement.sql);
+            }
+            return None;
+        }
+        let start = Instant::now();
+        let result = reader.connection.query(statement, max_rows);
+        let interrupted = result.as_ref().is_err_and(is_interrupted);
+        // Some statements, such as a COUNT of a whole table, cannot be interrupted.
+        if interrupted || start.elapsed() > 4 * INLINE_LIMIT {
+            if reader.slow.len() >= MAX_SLOW {
+                reader.slow.clear();
+            }
+            reader.slow.insert(statement.sql.clone(), SKIPPED);
+        }
+        (!interrupted).then_some(result)
+    }
+
+    async fn query_on_thread(&self, statement: Statement, max_rows: usize) -> Result<Vec<ProxyRow>, DbErr> {
+        self.on_thread(move |connection| connection.query(&statement, max_rows)).await
+    }
+
+    /// Runs `work` on a thread for blocking work with a connection. If the caller is cancelled, the statement is
+    /// interrupted.
+    pub async fn on_thread<T, F>(&self, work: F) -> Result<T, DbErr>
+    where
+        F: FnOnce(&mut Connection) -> Result<T, DbErr> + Send + 'static,
+        T: Send + 'static,
+    {
+        let acquire = tokio::time::timeout(ACQUIRE_TIMEOUT, self.0.permits.clone().acquire_owned());
+        let permit = match acquire.await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
+            Err(_) => return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
+        };
+        let (running, mut stopped) = oneshot::channel::<()>();
+        // The log lines of the query carry the request id of its caller.
+        let (readers, span) = (self.clone(), Span::current());
+        let run = move || {
+            let _entered = span.enter();
+            let idle = readers.0.idle.lock().pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => readers.0.database.connect(Access::ReadOnly)?,
+            };
+            connection.interrupt_if(move || stopped.try_recv() == Err(TryRecvError::Closed))?;
+            let result = work(&mut connection);
+            // After `close`, the connection is dropped.
+            if !readers.0.permits.is_closed() {
+                readers.0.idle.lock().push(connection);
+            }
+            drop(permit);
+            result
+        };
+        let result = tokio::task::spawn_blocking(run).await;
+        drop(running);
+        result.unwrap_or_else(|_| Err(custom_error("the query was cancelled")))
+    }
+
+    /// Closes the connections, after the queries that are running.
+    pub async fn close(&self) {
+        let permits = self.0.permits.acquire_many(SLOW_QUERIES as u32).await;
+        self.0.permits.close();
+        drop(permits);
+        self.0.idle.lock().clear();
+        for reader in &self.0.inline {
+            *reader.lock() = None;
+        }
+    }
+}
+
+/// Returns the number of this thread, so that a thread finds its pages in the cache of the connection that it used
+/// before.
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|number| *number)
+}
+
+#[async_trait]
+impl ConnectionTrait for Readers {
+    fn get_database_backend(&self) -> DbBackend {
+        DbBackend::Sqlite
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.on_thread(move |connection| connection.execute(&statement)).await.map(Into::into)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let sql = sql.to_owned();
+        self.on_thread(move |connection| connection.execute_unprepared(&sql)).await.map(Into::into)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self.query(statement, 1).await?.pop().map(Into::into))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        Ok(self.query(statement, usize::MAX).await?.into_iter().map(Into::into).collect())
+    }
+
+    fn support_returning(&self) -> bool {
+        true
+    }
+}

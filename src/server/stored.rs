@@ -1,0 +1,219 @@
+//! Responses from the cache: which requests they can serve, and how a new one is stored.
+use std::{io, net::IpAddr, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Collected, combinators::BoxBody};
+use hyper::body::Body as _;
+use poem::{
+    Request, Response,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+};
+
+use super::{
+    Finish, HttpService, accept,
+    access_log::LoggedRequest,
+    content_encoding::{Encoding, negotiate},
+    credential::extract_credential,
+    request_id::RequestId,
+    response_cache::{Account, Cacheable, Condition, KeyRef, MAX_BODY, Slot, StoredResponse},
+};
+use crate::http::auth::Principal;
+
+/// `Cache-Status` (RFC 9211).
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const HIT: HeaderValue = HeaderValue::from_static("tenon; hit");
+const MISS: HeaderValue = HeaderValue::from_static("tenon; fwd=miss");
+const STORED: HeaderValue = HeaderValue::from_static("tenon; fwd=miss; stored");
+
+/// A response from the cache, complete with the headers of this request.
+pub struct Stored {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Stored {
+    pub fn into_parts(self) -> (StatusCode, HeaderMap, Bytes) {
+        (self.status, self.headers, self.body)
+    }
+}
+
+impl From<Stored> for Response {
+    fn from(stored: Stored) -> Self {
+        let mut response = Response::builder().status(stored.status).body(stored.body);
+        *response.headers_mut() = stored.headers;
+        response
+    }
+}
+
+/// The cache key and the caller of a request.
+struct Lookup<'a> {
+    key: KeyRef<'a>,
+    caller: Option<Arc<Principal>>,
+}
+
+/// A current response in the cache, and the caller that it is for.
+pub struct Found {
+    response: Arc<StoredResponse>,
+    caller: Option<Arc<Principal>>,
+}
+
+impl HttpService {
+    /// Returns the cached response to a request, if its body has at most `max_body` bytes. `None` if the dispatcher must
+    /// handle the request.
+    pub(super) fn stored_response(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        id: &RequestId,
+        max_body: usize,
+    ) -> Option<Stored> {
+        let start = Instant::now();
+        let Lookup { key, caller } = self.lookup(method, uri, headers)?;
+        let response = self.dispatcher.cache.get(key).filter(|response| response.body.len() <= max_body)?;
+        self.serve(&Found { response, caller }, (method, uri, headers), peer, id, start)
+    }
+
+    /// Returns the cached response with the headers of this request, which began at `start`. `None` if the dispatcher
+    /// must handle the request.
+    pub(super) fn serve(
+        &self,
+        Found { response: stored, caller }: &Found,
+        (method, uri, headers): (&Method, &Uri, &HeaderMap),
+        peer: Option<IpAddr>,
+        id: &RequestId,
+        start: Instant,
+    ) -> Option<Stored> {
+        let operation = self.dispatcher.cached_operation(stored.path_item)?;
+        operation.check_access(caller.as_deref()).ok()?;
+        if !accept::acceptable(headers, &operation.produces) {
+            return None;
+        }
+        let modified = match single(headers, header::IF_NONE_MATCH).ok()?.map(|tag| stored.condition(tag)) {
+            None | Some(Condition::Modified) => true,
+            Some(Condition::NotModified) => false,
+            Some(Condition::Unknown) => return None,
+        };
+        let client = self.proxies.client_address(peer, headers);
+        let user = caller.as_ref().map(|caller| caller.user);
+        let rate_limit = operation.declared.rate_limit.map(|class| (user, class));
+        if let Some((user, class)) = rate_limit {
+            self.rate_limits.check(user, &client, class, self.clock.now()).ok()?;
+        }
+        let (status, mut response_headers, body) = stored.parts(modified);
+        if self.dispatcher.cache.shows_status {
+            response_headers.insert(CACHE_STATUS, HIT);
+        }
+        let logged = LoggedRequest { id, method: Some(method), path: uri.path(), client: client.ip, start };
+        self.finish_for_client(&mut response_headers, headers, &Finish { id, client, rate_limit });
+        self.access_log.stored(&logged, operation.declared.id, user, status);
+        Some(Stored { status, headers: response_headers, body })
+    }
+
+    /// Returns the key of a request and its caller. `None` if the cache cannot serve the request.
+    fn lookup<'a>(&self, method: &Method, uri: &'a Uri, headers: &HeaderMap) -> Option<Lookup<'a>> {
+        let cache = &self.dispatcher.cache;
+        if !cache.is_enabled() || !matches!(*method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let encoding = match single(headers, header::ACCEPT_ENCODING).ok()? {
+            None => Encoding::Identity,
+            Some(_) => negotiate(headers)?,
+        };
+        let caller = match extract_credential(method, headers, &self.dispatcher.origins).ok()? {
+            None => None,
+            Some(credential) => Some((self.dispatcher.authenticator.verified)(&credential)?),
+        };
+        let account = caller.as_deref().map(Account::from);
+        let target = uri.path_and_query()?.as_str();
+        Some(Lookup { key: KeyRef { target, account, encoding }, caller })
+    }
+
+    /// Waits for an equal request that is creating the response, or returns the slot for it. `None` if the response is not
+    /// cached, or if the request may get another response.
+    pub(super) async fn slot(&self, request: &Request) -> Option<Result<Found, Slot<'_>>> {
+        let headers = request.headers();
+        let Lookup { key, caller } = self.lookup(request.method(), request.uri(), headers)?;
+        let found = self.dispatcher.find(request.uri().path()).filter(|found| !found.trailing_slash)?;
+        let operation = self.dispatcher.cached_operation(found.index)?;
+        operation.check_access(caller.as_deref()).ok()?;
+        if caller.is_some() && operation.declared.access().ignores_credentials() {
+            return None;
+        }
+        if headers.contains_key(header::IF_NONE_MATCH) || !accept::acceptable(headers, &operation.produces) {
+            return None;
+        }
+        let found = self.dispatcher.cache.get_or_slot(key.to_owned()).await?;
+        Some(found.map(|response| Found { response, caller }))
+    }
+
+    /// Stores the response of a cached operation for the account of the caller, if it is complete and the handler allows
+    /// shared caches to store it (`is_public`).
+    pub(super) async fn store(
+        &self,
+        response: Response,
+        (request, slot): (&CacheRequest<'_>, Option<Slot<'_>>),
+        cacheable: Cacheable,
+        is_public: bool,
+    ) -> Response {
+        let cache = &self.dispatcher.cache;
+        let sets_cookie = response.headers().contains_key(header::SET_COOKIE);
+        let is_complete = cache.is_enabled() && response.status() == StatusCode::OK && !sets_cookie;
+        let (mut response, body) = match is_complete && (is_public || cacheable.is_constant) {
+            true => take_bytes(response).await,
+            false => (response, None),
+        };
+        let encoding = negotiate(request.headers);
+        let key =
+            encoding.map(|encoding| KeyRef { target: request.target, account: cacheable.account, encoding });
+        let mut status = MISS;
+        if let (Some(key), Some(body)) = (key, body) {
+            let headers = response.headers().clone();
+            let stored = StoredResponse::new(cacheable.path_item, headers, body, cacheable.validity);
+            if cache.insert(key, slot, stored) {
+                status = STORED;
+            }
+        }
+        if cache.shows_status && response.status().as_u16() < 400 {
+            response.headers_mut().insert(CACHE_STATUS, status);
+        }
+        response
+    }
+}
+
+/// The parts of a request that the key of its response contains.
+pub struct CacheRequest<'a> {
+    pub target: &'a str,
+    pub headers: &'a HeaderMap,
+}
+
+/// Returns a complete body of at most [`MAX_BODY`] bytes, which stays in the response. `None` for a stream.
+async fn take_bytes(mut response: Response) -> (Response, Option<Bytes>) {
+    let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+    if body.size_hint().exact().is_none_or(|size| size > MAX_BODY) {
+        response.set_body(body);
+        return (response, None);
+    }
+    let Ok(bytes) = body.collect().await.map(Collected::to_bytes) else {
+        return (response, None);
+    };
+    // Without the unused capacity of the serializer.
+    let bytes = Bytes::copy_from_slice(&bytes);
+    response.set_body(bytes.clone());
+    (response, Some(bytes))
+}
+
+/// Returns the only value of a header.
+///
+/// # Errors
+///
+/// If the request has several.
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, ()> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(()),
+    }
+}
