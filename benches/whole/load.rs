@@ -20,7 +20,7 @@ pub enum Until {
     Sent(u64),
 }
 
-/// The requests that the connections send in turn, each after the response to the previous one.
+/// The requests. Each connection sends its next request after the response to the previous one.
 pub struct Load {
     address: SocketAddr,
     requests: Vec<Request>,

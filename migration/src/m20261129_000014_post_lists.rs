@@ -12,7 +12,7 @@ use crate::columns::*;
 pub struct Migration;
 
 /// The sort columns of lists. Each index begins with the filter for posts that are not deleted, and ends with the filter
-/// for published posts, so that no row is read that is not on the page.
+/// for published posts, so that only the rows of the page are read.
 const SORTS: [&str; 3] = ["created_at", "updated_at", "title"];
 
 const SQLITE_UP: &str = r#"

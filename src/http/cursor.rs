@@ -241,8 +241,8 @@ pub fn sort(select: &mut SelectStatement, order: &[SortKey]) {
 
 /// Returns the condition for rows after `position`.
 ///
-/// If all keys have the same direction, it is a comparison of rows, `(a, b) > (x, y)`, which an index answers
-/// without reading the rows before. Otherwise it is `a >= x AND (a > x OR (a = x AND (b < y OR …)))`, of which
+/// If all keys have the same direction, it is a comparison of rows, `(a, b) > (x, y)`: the database starts at
+/// this position of an index. Otherwise it is `a >= x AND (a > x OR (a = x AND (b < y OR …)))`, of which
 /// the first part limits the range of an index.
 fn after(order: &[SortKey], position: Vec<SortValue>) -> Condition {
     let strictly = |key: &SortKey, value: SimpleExpr| match key.descending {

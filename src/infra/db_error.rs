@@ -39,7 +39,8 @@ pub fn message(error: &DbErr) -> String {
     entity::unknown_value(error).unwrap_or_else(|| error.to_string())
 }
 
-/// Returns whether a unique constraint was violated. `DbErr::sql_err` knows only the errors of sqlx.
+/// Returns whether a unique constraint was violated. `DbErr::sql_err` recognizes only the error types of sqlx, and
+/// not the errors of `infra/sqlite`.
 pub fn is_unique_violation(error: &DbErr) -> bool {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {

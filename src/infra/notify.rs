@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::collection_versions::CollectionVersions;
 
-/// What a commit has changed.
+/// The changes of a commit.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Whether it added events.

@@ -71,7 +71,7 @@ pub struct RequestInfo {
     pub credentialed: bool,
     /// The `Deprecation` and `Sunset` headers of the operation.
     pub deprecation_headers: Vec<(HeaderName, HeaderValue)>,
-    /// What the response depends on, if the responses of the operation are cached.
+    /// The properties of the response for the cache, if the responses of the operation are cached.
     pub cacheable: Option<Cacheable>,
 }
 

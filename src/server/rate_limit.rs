@@ -86,7 +86,7 @@ impl RateLimits {
     }
 }
 
-/// What a rate limit counts by.
+/// The client that a rate limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     User(Uuid),

@@ -1,4 +1,4 @@
-//! A connection.
+//! A connection to a database file: prepared statements, time limits and decoded rows.
 use std::{
     collections::HashMap,
     fmt,

@@ -1,5 +1,5 @@
 //! SQLite connections that execute SeaORM statements on the calling thread. A driver that sends each statement to
-//! a thread of the connection pays for two context switches per statement, more than most statements cost.
+//! a thread of the connection needs two context switches per statement, which take longer than most statements.
 mod connection;
 mod error;
 mod readers;

@@ -149,7 +149,8 @@ impl Source {
         let failure = |message: String| DbErr::Type(format!("column {name:?}: {message}"));
         let value = row.get_ref(index).map_err(|error| DbErr::Query(runtime_error(&error)))?;
         Ok(match (value, kind) {
-            // SeaORM decodes any absent value as NULL.
+            // SeaORM decodes any absent value as NULL, and also any value of another type than the requested one: an
+            // `Option` is then `None`, without an error. `tests/storage/decoding.rs` compares all columns.
             (ValueRef::Null, _) => Value::BigInt(None),
             (ValueRef::Integer(value), Kind::Int) => {
                 let value = i32::try_from(value).map_err(|_| failure(format!("{value} exceeds 32 bits")))?;

@@ -51,8 +51,8 @@ fn not_deleted() -> Select<post::Entity> {
 
 /// Returns the condition for published posts.
 ///
-/// The addition excludes the column from the search for an index. Otherwise SQLite would read the range from the index
-/// on `published_at` also if the list has another order, and would then sort all posts.
+/// `+ 0` prevents SQLite from using an index for this condition. Otherwise it would choose the index on `published_at`
+/// for every order, and sort all posts.
 fn published() -> SimpleExpr {
     post::Column::PublishedAt.into_simple_expr().add(0).gt(0)
 }
@@ -204,8 +204,7 @@ pub(super) async fn load_locked(tx: &Tx, find: Select<post::Entity>) -> Result<O
     load(&**tx, find, ALL_FIELDS).await
 }
 
-/// Applies the filters of a list to the posts that the caller can see. `by_date` is whether the list has the order of
-/// the publication.
+/// Applies the filters of a list to the posts that the caller can see. `by_date`: the first sort key is `publishedAt`.
 fn filtered(
     viewer: Option<&Principal>,
     query: &PostQuery,
@@ -262,7 +261,7 @@ fn status(query: &PostQuery) -> PostStatus {
     query.status.unwrap_or(default)
 }
 
-/// Returns the slug of the tag if the list contains the published posts with one tag, without another filter than dates.
+/// Returns the tag of a list of published posts that has no other filter than one tag and dates.
 fn only_tag(query: &PostQuery) -> Option<String> {
     let published = query.deleted.is_none() && status(query) == PostStatus::Published;
     match &query.tag[..] {
