@@ -37,7 +37,7 @@ use std::{net::IpAddr, time::Instant};
 use bytes::Bytes;
 use poem::{
     Body, Request, Response,
-    http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
 };
 use tracing::Instrument;
 use uuid::Uuid;
@@ -61,7 +61,7 @@ use client_address::ClientAddress;
 use dispatch::RequestInfo;
 use failure::Failure;
 use request_head::Rejection;
-use request_id::RequestId;
+use request_id::{REQUEST_ID, RequestId};
 use response_cache::Slot;
 use stored::{CacheRequest, Stored};
 
@@ -207,8 +207,6 @@ impl HttpService {
         headers.insert(REQUEST_ID, finish.id.header_value());
     }
 }
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Returns the 500 of a bug in the service. Only the log contains its cause.
 fn internal_error(cause: String) -> Problem {

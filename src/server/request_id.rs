@@ -5,12 +5,15 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use poem::http::{HeaderMap, HeaderValue};
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Builder;
 
 use crate::infra::clock::system_time;
 
 const MAX_LENGTH: usize = 64;
+
+/// The header with the id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request. It identifies the request in the response and in all log lines.
 #[derive(Clone, Copy)]
@@ -22,7 +25,7 @@ pub struct RequestId {
 impl RequestId {
     /// Returns the client's `X-Request-Id` if it is 1 to 64 characters of `A-Z a-z 0-9 . _ -`, else a new id.
     pub fn new(headers: &HeaderMap) -> Self {
-        let sent = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        let sent = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         sent.and_then(RequestId::from_text).unwrap_or_else(RequestId::generate)
     }
 

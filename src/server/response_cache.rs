@@ -16,7 +16,7 @@ use quick_cache::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{compression::strip_tag_suffixes, content_encoding::Encoding};
+use super::{compression::strip_tag_suffixes, content_encoding::Encoding, request_id::REQUEST_ID};
 use crate::{
     http::{
         auth::{Principal, RESTRICTED, Role},
@@ -135,7 +135,9 @@ pub enum Condition {
 }
 
 impl StoredResponse {
-    pub fn new(path_item: usize, headers: HeaderMap, body: Bytes, validity: Validity) -> Self {
+    pub fn new(path_item: usize, mut headers: HeaderMap, body: Bytes, validity: Validity) -> Self {
+        // Each response replaces this value. An added header would enlarge the copy of the map.
+        headers.insert(REQUEST_ID, HeaderValue::from_static("-"));
         let etag =
             headers.get(header::ETAG).and_then(|tag| ETag::parse(&strip_tag_suffixes(tag.to_str().ok()?)));
         let not_modified = etag.as_ref().map(|_| {
