@@ -245,7 +245,7 @@ impl ResponseCache {
     }
 
     /// Returns the current response, waiting for an equal request that is creating it, or the slot for the caller to
-    /// fill. `None` if the cache is disabled, or if the wait takes longer than [`MAX_WAIT`].
+    /// fill. `None` if the cache is disabled, or if the wait takes longer than 100 milliseconds.
     ///
     /// A slot that is dropped empty passes to the next waiting request. This happens if the response cannot be stored or
     /// is already stale. Without the time limit, all waiting requests would then run one after another.

@@ -61,7 +61,7 @@ impl StderrWriter {
         Ok(StderrWriter(queue))
     }
 
-    /// Waits until all lines are written, for at most [`FLUSH_TIMEOUT`].
+    /// Waits until all lines are written, for at most two seconds.
     pub fn flush(&self) {
         let mut lines = self.0.lines.lock();
         let is_pending = |lines: &mut Lines| lines.writing || !lines.bytes.is_empty();
